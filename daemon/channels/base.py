@@ -1,0 +1,230 @@
+"""What a channel is: one way out. Every provider is one file that says what is particular to it, on this base.
+
+An HTTP channel states an endpoint, auth and payload (`build`), how to read the answer (`read`), and what it can do later
+(`lookup_request`, `receipts_request`, `receive`). It holds no session, catches no exception, logs nothing and reads no clock:
+`daemon.channels._http` owns sessions, timeouts, Retry-After and the translation of transport faults into outcomes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from daemon.config import Duration, Rate, Table
+from outbox.model import Attempt, Medium, Rendered
+from outbox.outcome import CannotTell, Lookup, Outcome, ReceiptState
+
+
+class Misconfigured(Exception):
+    """A channel can't be built: says which secret or key is missing or malformed, and where it goes."""
+
+
+class CommonSettings(Table, frozen=True, kw_only=True):
+    """The keys that every `[channels.NAME]` table has, beside its own."""
+
+    rate: Rate | None = None
+    """None: the channel's own default (`Channel.default_rate`)."""
+    concurrency: int | None = None
+    daily_limit: int | None = None
+    timeout: Duration = Duration(10)
+    """Seconds for one whole exchange with the provider."""
+
+
+class HttpSettings(CommonSettings, frozen=True, kw_only=True):
+    base_url: str | None = None
+    """Stands for the scheme and host of the vendor's API (a path prefix allowed); the vendor's whole path follows it."""
+
+
+class OAuthSettings(HttpSettings, frozen=True, kw_only=True):
+    auth_url: str | None = None
+    """Stands for the scheme and host of the token endpoint, likewise."""
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as a channel sees it at the moment of sending."""
+
+    message_id: str
+    """Ours, unique, at most 26 characters of [a-z0-9_]: the client reference where a provider has one."""
+    attempt: int
+    """1 for the first try on any channel."""
+    to: str
+    """The address for this channel: E.164, e-mail, a chat id; "" where the channel has but its own destination."""
+    addresses: Mapping[str, str]
+    """All usable addresses of the recipient by kind (phone, email, slack, fcm ...)."""
+    trigger: str
+    """The event type; "" for a text of staff's own."""
+    template: str
+    order_ref: str
+    order_source_id: str
+    """The shop's own id of the order, else its ref."""
+    name: str
+    """The recipient's name, "" where unknown."""
+    locale: str
+    rendered: Rendered
+    data: Mapping[str, str]
+    """Named fields for a provider's own template, as docs/provider-templates.md lists them."""
+    order: Mapping[str, Any]
+    """The order as JSON values, for channels that pass it on whole (webhook, klaviyo, sfmc)."""
+    now: int
+    """ms since the epoch: requests are signed when they are sent."""
+    expires_at: int | None = None
+    possible_duplicate: bool = False
+
+    @property
+    def reference(self) -> str:
+        """Our own mark on this attempt, unique: what a lookup finds it by."""
+        return f"{self.message_id}.{self.attempt}"
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier attempt, as lookups and receipt polls need it: what was sent, whither, when."""
+
+    attempt: Attempt
+    order_ref: str
+    trigger: str
+    now: int
+
+    @property
+    def reference(self) -> str:
+        return f"{self.attempt.message_id}.{self.attempt.n}"
+
+
+class ReceiptUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider's later word on an attempt, named by the provider's id or by our reference."""
+
+    state: ReceiptState
+    provider_id: str = ""
+    reference: str = ""
+    code: str = ""
+    detail: str = ""
+    at: int | None = None
+    opted_out: bool = False
+    """The provider says the recipient unsubscribed, complained or blocked us."""
+    bad_address: bool = False
+    """The address is dead for good (unknown mailbox, unassigned number)."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a customer wrote back, or a wish about consent that a provider passed on."""
+
+    address: str
+    text: str = ""
+    id: str = ""
+    """The provider's own id of it: taken once."""
+    at: int | None = None
+    consent: Literal["stop", "start"] | None = None
+    """What the provider itself made of it; None: our own words decide (STOP, START, HELP)."""
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
+    """What one POST of a provider to /v1/receipts/NAME meant, and what it wants to be answered."""
+
+    receipts: Sequence[ReceiptUpdate] = ()
+    replies: Sequence[Reply] = ()
+    answer: bytes = b""
+    content_type: str = "text/plain"
+    confirm_url: str = ""
+    """A URL the provider wants fetched once to begin (SNS's SubscribeURL): its host was checked."""
+
+
+class InboundRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's request to us, before anything in it is believed."""
+
+    method: str
+    url: str
+    """The full public URL as the provider called it (`[hook] public_url` + path + query)."""
+    path: str
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    now: int
+
+
+class Refused(Exception):
+    """An inbound request whose signature does not hold, or that can't be understood: `status` is the answer."""
+
+    def __init__(self, reason: str, status: int = 401) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a harmless call: whether credentials hold, for `tether doctor` and `channels test`."""
+
+    ok: bool
+    summary: str
+    remedy: str = ""
+
+
+class PollPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """When to ask for receipts after an attempt was accepted: seconds between asks, in turn; after the last it is given up."""
+
+    delays: tuple[float, ...] = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200)
+    batch: int = 1
+    """How many attempts one call may ask for."""
+
+
+class Channel(ABC):
+    """One way out. Constructors do no IO; everything awaited here has a bound; outcomes are values, exceptions are bugs."""
+
+    name: ClassVar[str]
+    medium: ClassVar[Medium]
+    title: ClassVar[str]
+    """As people call it: "Twilio", "Amazon SES"."""
+    address_kinds: ClassVar[tuple[str, ...]]
+    """Which of the recipient's addresses it needs: the first kind that is there (`("whatsapp", "phone")`); () needs none."""
+    Settings: ClassVar[type[CommonSettings]]
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Names in `.env` that it can't do without (alternatives are the constructor's business)."""
+    default_rate: ClassVar[float | None] = None
+    """Per second; None: unpaced."""
+    default_concurrency: ClassVar[int] = 8
+    is_cloud: ClassVar[bool] = True
+    """False: works without the internet (the modem)."""
+    poll: ClassVar[PollPlan | None] = None
+    """None: receipts can't be polled."""
+    tells_delivery: ClassVar[bool] = False
+    """Whether a receipt may ever come; where not, `sent` is final."""
+    repeat_is_harmless: ClassVar[bool] = False
+    """A second send of the same message id has no second effect (an idempotency key, an upsert, a collapse key)."""
+
+    settings: CommonSettings
+
+    def address_of(self, addresses: Mapping[str, str]) -> str | None:
+        """The recipient's address on this channel; None: it can't reach them. "" : its own destination."""
+        if not self.address_kinds:
+            return ""
+        return next((addresses[kind] for kind in self.address_kinds if addresses.get(kind)), None)
+
+    def destination(self) -> str | None:
+        """The configured address for `team` ("" where it needs none); None: this channel has none."""
+        return None if self.address_kinds else ""
+
+    def hosts(self) -> Sequence[tuple[str, int]]:
+        """Where it connects to: what the uplink probe may try."""
+        return ()
+
+    @abstractmethod
+    async def send(self, out: Outgoing) -> Outcome:
+        """Try once, within `settings.timeout`. Never raises for what the network or the provider does."""
+
+    async def lookup(self, sent: Sent) -> Lookup:
+        """Did an attempt of unknown outcome arrive? Only where the provider can be asked."""
+        return CannotTell("this provider can't be asked")
+
+    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        """Ask for the later word on attempts (at most `poll.batch`). Nothing new: nothing returned."""
+        return ()
+
+    def receive(self, request: InboundRequest) -> Inbound:
+        """Verify and read a provider's POST. Raises Refused. Default: this channel takes none."""
+        raise Refused(f"{self.name} sends no receipts here", status=404)
+
+    async def check(self) -> Health:
+        """A harmless call that proves the credentials."""
+        return Health(ok=True, summary="nothing to check")
+
+    async def close(self) -> None:
+        """Release what it holds; may be called twice."""

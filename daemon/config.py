@@ -1,0 +1,315 @@
+"""`tether.toml` and the secrets beside it, read once into one frozen `Settings` that is passed in.
+
+A leaf: it imports nothing of ours. What is particular to a channel or a source stays a plain table here
+(`Settings.channels`, `Settings.sources`) and is decoded by that channel's or source's own `Settings` struct with `decode`.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from dotenv import dotenv_values
+
+T = TypeVar("T")
+
+SEARCH = (Path("tether.toml"), Path("/etc/tether/tether.toml"))
+
+
+class ConfigError(Exception):
+    """A configuration that can't be used: says what, where and what to do. The command line exits with 78."""
+
+
+# ---------------------------------------------------------------- small grammars
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
+_UNIT_BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+class Duration(float):
+    """Seconds, written as "90s", "10m", "12h", "180d" (parts may be joined: "1h30m")."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        parts = _DURATION.findall(text)
+        if not parts or _DURATION.sub("", text).strip():
+            raise ValueError(f'{text!r} is not a duration; write it like "90s", "10m", "12h" or "180d"')
+        return cls(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+
+
+class Size(int):
+    """Bytes, written as "64MiB" or "500MB"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        match = _SIZE.fullmatch(text.strip())
+        if not match:
+            raise ValueError(f'{text!r} is not a size; write it like "64MiB"')
+        return cls(float(match[1]) * _UNIT_BYTES[match[2]])
+
+
+class Rate(float):
+    """Per second, written as "10/s" or "30/m"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Rate":
+        match = _RATE.fullmatch(text.strip())
+        if not match or float(match[1]) <= 0:
+            raise ValueError(f'{text!r} is not a rate; write it like "10/s" or "30/m"')
+        return cls(float(match[1]) / _UNIT_SECONDS[match[2]])
+
+
+class TimeOfDay(int):
+    """Minutes after midnight, written as "21:00"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "TimeOfDay":
+        match = _TIME_OF_DAY.fullmatch(text.strip())
+        if not match:
+            raise ValueError(f'{text!r} is not a time of day; write it like "21:00"')
+        return cls(int(match[1]) * 60 + int(match[2]))
+
+
+_GRAMMARS = (Duration, Size, Rate, TimeOfDay)
+
+
+def _hook(kind: type, value: Any) -> Any:
+    if kind in _GRAMMARS:
+        if not isinstance(value, str):
+            raise ValueError(f"expected a string such as {kind.__doc__!r}")
+        return kind.parse(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"can't read a {kind.__name__}")
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: unknown keys in it are errors that name the nearest known one."""
+
+
+# ---------------------------------------------------------------- the tables
+
+
+class Store(Table, frozen=True):
+    name: str = "Our shop"
+    country: str = "GB"
+    timezone: str = "Europe/London"
+    locale: str = "en"
+    currency: str = "GBP"
+    address: str = ""
+    phone: str = ""
+    hours: str = ""
+    """In the store's own words ("10:00 to 18:00"): templates may name it."""
+    url: str = ""
+    first_sms_notice: bool | None = None
+    """The opt-out line in the first text to a number; None: on in US and CA."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class Data(Table, frozen=True):
+    path: Path = Path("tether.db")
+    retention: Duration = Duration(180 * 86400)
+    reserve: Size = Size(64 * 2**20)
+
+
+class Templates(Table, frozen=True):
+    path: Path = Path("templates")
+
+
+class Hook(Table, frozen=True):
+    host: str = "127.0.0.1"
+    port: int = 8787
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    socket: Path = Path("tether.sock")
+    public_url: str = ""
+
+
+class QuietHours(Table, frozen=True):
+    from_: TimeOfDay = msgspec.field(name="from", default=TimeOfDay(21 * 60))
+    to: TimeOfDay = TimeOfDay(8 * 60)
+    media: tuple[str, ...] = ("sms", "chat", "push")
+    enabled: bool = True
+
+
+class Retry(Table, frozen=True):
+    base: Duration = Duration(2)
+    cap: Duration = Duration(300)
+    max_attempts: int = 20
+
+
+class Uplink(Table, frozen=True):
+    probe: tuple[str, ...] = ()
+    """`host:port` each; empty: the enabled channels' own hosts."""
+    every: Duration = Duration(5)
+
+
+class ClockTable(Table, frozen=True):
+    require_sync: bool = False
+
+
+class Planning(Table, frozen=True):
+    default_routes: bool = True
+
+
+class Counter(Table, frozen=True):
+    grace: Duration = Duration(8)
+    show_names: bool = False
+    """Whether team chat shows customers' names in full."""
+
+
+class Log(Table, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class RouteTable(Table, frozen=True):
+    """One `[[route]]`, as written. `daemon.planner.routes` compiles it."""
+
+    on: str
+    to: str | tuple[str, ...]
+    via: tuple[str, ...]
+    template: str | None = None
+    when: str | None = None
+    delay: Duration = Duration(0)
+    at: str | None = None
+    """Relative to `order.promised_at`: "-2h", "+30m", "+1d 10:00" (that day's 10:00 of the store)."""
+    expires: Duration | None = None
+    priority: Literal["high", "normal", "low"] = "normal"
+    patience: Duration = Duration(600)
+    modem_after: Duration = Duration(60)
+    supersede: bool = True
+    urgent: bool = False
+    on_unknown: Literal["resend", "ask"] = "resend"
+
+
+class Settings(Table, frozen=True):
+    """The whole file. `secrets` holds the values of `.env`, the environment and systemd credentials (the later wins)."""
+
+    store: Store = Store()
+    data: Data = Data()
+    templates: Templates = Templates()
+    hook: Hook = Hook()
+    quiet_hours: QuietHours = QuietHours()
+    retry: Retry = Retry()
+    uplink: Uplink = Uplink()
+    clock: ClockTable = ClockTable()
+    planning: Planning = Planning()
+    counter: Counter = Counter()
+    log: Log = Log()
+    channels: dict[str, dict[str, Any]] = {}
+    route: tuple[RouteTable, ...] = ()
+    audiences: dict[str, dict[str, str | tuple[str, ...]]] = {}
+    sources: dict[str, dict[str, Any]] = {}
+
+    file: Path | None = msgspec.field(name="__file__", default=None)
+    secrets: Mapping[str, str] = msgspec.field(name="__secrets__", default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths of the file are relative to."""
+        return (self.file.parent if self.file else Path.cwd()).resolve()
+
+    @property
+    def database(self) -> Path:
+        return self.folder / self.data.path
+
+    @property
+    def socket(self) -> Path:
+        return self.database.parent / self.hook.socket
+
+    @property
+    def own_templates(self) -> Path:
+        return self.folder / self.templates.path
+
+
+# ---------------------------------------------------------------- reading
+
+
+def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults)."""
+    named = explicit or (Path(environ["TETHER_CONFIG"]) if environ.get("TETHER_CONFIG") else None)
+    if named:
+        if not named.is_file():
+            raise ConfigError(f"{named}: no such file. `tether init` writes one.")
+        return named
+    return next((path for path in SEARCH if path.is_file()), None)
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the file (None: all defaults) and its secrets. Raises ConfigError with the place and the remedy."""
+    environ = os.environ if environ is None else environ
+    folder = path.parent if path else Path.cwd()
+    table: dict[str, Any] = {}
+    if path:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    for own in ("__file__", "__secrets__"):
+        if own in table:
+            raise ConfigError(f"{path}: {own}: no such key")
+    settings = decode(table, Settings, where=str(path or "tether.toml"))
+    try:
+        settings.store.zone  # noqa: B018
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f'{path}: store.timezone: {settings.store.timezone!r} is no time zone; write it like "Europe/London"'
+        ) from error
+    return msgspec.structs.replace(settings, file=path, secrets=_secrets(folder, environ))
+
+
+def decode(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
+    """Turn a plain table into a struct; the error names the key (`where: channels.twilio.frm: ...`) and the nearest known one."""
+    _refuse_unknown(table, kind, where, "")
+    try:
+        return msgspec.convert(table, kind, dec_hook=_hook)
+    except msgspec.ValidationError as error:
+        text, _, at = str(error).partition(" - at `")
+        key = at.removesuffix("`").removeprefix("$.").replace("[...]", "")
+        raise ConfigError(f"{where}: {key + ': ' if key else ''}{text}") from error
+
+
+def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
+    if isinstance(table, list | tuple):
+        for index, item in enumerate(table):
+            _refuse_unknown(item, getattr(kind, "__args__", (kind,))[0], where, f"{prefix.removesuffix('.')}[{index}].")
+        return
+    if not (isinstance(kind, type) and issubclass(kind, Table) and isinstance(table, Mapping)):
+        return
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, [k for k in known if not k.startswith("__")], n=1)
+            hint = (
+                f"; did you mean {near[0]!r}?"
+                if near
+                else f"; known are {', '.join(sorted(k for k in known if k[0] != '_'))}"
+            )
+            raise ConfigError(f"{where}: {prefix}{key}: no such key{hint}")
+        _refuse_unknown(value, known[key], where, f"{prefix}{key}.")
+
+
+def _secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    found = {key: value for key, value in dotenv_values(folder / ".env").items() if value}
+    found |= {key: value for key, value in environ.items() if value}
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and Path(credentials).is_dir():
+        for file in sorted(Path(credentials).iterdir()):
+            if file.name == "env" or file.suffix == ".env":
+                found |= {key: value for key, value in dotenv_values(file).items() if value}
+            elif file.is_file():
+                found[file.name] = file.read_text(encoding="utf-8").strip()
+    return found

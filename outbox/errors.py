@@ -1,0 +1,41 @@
+"""What can go wrong in the outbox that a caller must decide on: each says what to do."""
+
+
+class OutboxError(Exception):
+    """Anything the outbox refuses. Its text is a sentence for a person."""
+
+
+class EventConflict(OutboxError):
+    """The same source and id were taken before with different content. Nothing was changed."""
+
+
+class UnknownOrder(OutboxError):
+    """No event named this order, so its customer is not known."""
+
+
+class NotFound(OutboxError):
+    """No such thing: the text says which."""
+
+
+class IllegalMove(OutboxError):
+    """The message is not in a state from which it can go there (a delivered one can't be retried)."""
+
+
+class StorageFull(OutboxError):
+    """Less space than the reserve is left on the disk: events are refused, sending goes on."""
+
+
+class StorageBusy(OutboxError):
+    """The database could not be written within its bound: another program holds it, or the disk does not answer."""
+
+
+class StorageDamaged(OutboxError):
+    """The database file is damaged: see `tether doctor`."""
+
+
+class AlreadyRunning(OutboxError):
+    """Another process owns this database."""
+
+
+class SchemaTooNew(OutboxError):
+    """The database was written by a newer Tether: install that one, or restore the backup made before the upgrade."""

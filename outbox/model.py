@@ -1,0 +1,296 @@
+"""The nouns of the outbox, as plain frozen values. DESIGN's words; no behaviour beyond what a value knows of itself.
+
+Times are wall-clock ms since the epoch (`outbox.clock`); durations are seconds. `seq` numbers order everything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from outbox.outcome import ReceiptState
+
+Medium: TypeAlias = Literal["sms", "email", "chat", "push", "crm"]
+OnUnknown: TypeAlias = Literal["resend", "ask"]
+
+
+class State(StrEnum):
+    """Where a message stands. `MOVES` says which step may follow which."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+    UNKNOWN = "unknown"
+
+
+_WAITING = frozenset({State.QUEUED, State.HELD})
+_OVER = frozenset({State.FAILED, State.EXPIRED, State.SUPERSEDED, State.SUPPRESSED, State.CANCELLED})
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.SENDING, State.HELD}) | _OVER,
+    State.HELD: frozenset({State.QUEUED}) | _OVER,
+    State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
+    State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED}) | _OVER,
+    State.SENT: frozenset({State.DELIVERED, State.QUEUED, State.FAILED, State.SUPPRESSED, State.EXPIRED}),
+    State.DELIVERED: frozenset(),
+    State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
+    State.EXPIRED: frozenset({State.QUEUED, State.DELIVERED}),
+    State.SUPERSEDED: frozenset({State.DELIVERED}),
+    State.SUPPRESSED: frozenset({State.QUEUED, State.DELIVERED}),
+    State.CANCELLED: frozenset({State.QUEUED, State.DELIVERED}),
+}
+"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED` from one is a receipt that came late."""
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+# ---------------------------------------------------------------- what comes in
+
+
+class Item(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of an order."""
+
+    name: str
+    quantity: float | int | str = 1
+    sku: str | None = None
+    price: str | None = None
+
+
+class OrderFields(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an event says of its order: absent fields say nothing."""
+
+    ref: str
+    source_id: str | None = None
+    total: str | None = None
+    currency: str | None = None
+    fulfilment: str | None = None
+    promised_at: datetime | None = None
+    items: tuple[Item, ...] | None = None
+    note: str | None = None
+    url: str | None = None
+
+
+class Customer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who is to hear of the order."""
+
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    locale: str | None = None
+    consent: dict[str, bool] | None = None
+    addresses: dict[str, str] | None = None
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened to an order, as its source told it."""
+
+    id: str
+    type: str
+    order: OrderFields
+    occurred_at: datetime | None = None
+    customer: Customer | None = None
+    data: dict[str, Any] | None = None
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """An event on its way in: who told it, and its own JSON (`raw`), which is what is kept."""
+
+    source: str
+    event: Event
+    raw: bytes
+    received_at: int
+    actor: str = ""
+    """Who did it, where a person did (staff, an operator): for the audit."""
+
+
+class Acceptance(msgspec.Struct, frozen=True):
+    """The answer to an event that is on the disk. `duplicate`: it had been taken before; nothing changed."""
+
+    event_id: str
+    seq: int
+    duplicate: bool = False
+
+
+# ---------------------------------------------------------------- what is known
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one order now: a projection of its events (`outbox.orders.project`)."""
+
+    ref: str
+    source: str
+    source_id: str | None = None
+    status: str = ""
+    """The newest `order.*`, `return.*` or `refund.*` type by the time it happened; "" before the first."""
+    status_at: int = 0
+    status_source: str = ""
+    payment: str = ""
+    """The newest `payment.*` type."""
+    total: str | None = None
+    currency: str | None = None
+    fulfilment: str | None = None
+    promised_at: int | None = None
+    items: tuple[Item, ...] = ()
+    note: str | None = None
+    url: str | None = None
+    customer: Customer = Customer()
+    held: bool = False
+    created_at: int
+    updated_at: int
+
+
+# ---------------------------------------------------------------- what goes out
+
+
+class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the route said when the message was planned: kept with it, since routes change."""
+
+    patience: float = 600.0
+    """Seconds of transient trouble on one channel before the next one is tried."""
+    modem_after: float = 60.0
+    """Seconds the line must be down before `modem` may take it, whatever its place in `via`."""
+    urgent: bool = False
+    """Passes quiet hours, and goes by the modem at once when the line is down."""
+    on_unknown: OnUnknown = "resend"
+    supersede: bool = True
+    manual: bool = False
+    """Sent by a person: neither held nor superseded."""
+
+
+class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that one recipient is to learn, as the planner wants it. `id` is derived from what it is, so that planning
+    the same event again yields the same id and nothing is sent twice."""
+
+    id: str
+    audience: str
+    recipient: str
+    """Who, within the order: `customer`, `team`, `owner`, `owner.2`. Order is kept per (order, recipient)."""
+    addresses: Mapping[str, str]
+    """Usable addresses by kind (`phone` in E.164, `email` lower-case, `slack` ...)."""
+    via: tuple[str, ...]
+    template: str
+    """An event type or template name; "" for free text."""
+    text: str | None = None
+    """Free text written by staff."""
+    subject: str | None = None
+    trigger: str
+    """The event type that caused it."""
+    priority: Priority = Priority.NORMAL
+    due_at: int
+    expires_at: int | None = None
+    policy: Policy = Policy()
+    state: State = State.QUEUED
+    """QUEUED, or an end the planner saw at once: FAILED (broken route), SUPPRESSED (no address), SUPERSEDED (came too late)."""
+    reason: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What an event leads to. `drops`: types whose waiting messages of this order are not to be sent any more
+    (`payment.confirmed` drops `payment.failed`)."""
+
+    messages: Sequence[PlannedMessage] = ()
+    drops: tuple[str, ...] = ()
+
+
+Planner: TypeAlias = "Callable[[Posted, Order | None, Order], Plan]"
+"""(event, the order before it or None, the order with it applied) -> plan. Pure and total: it never raises."""
+
+
+class Message(PlannedMessage, frozen=True, kw_only=True):
+    """A planned message in the outbox."""
+
+    seq: int
+    event_seq: int
+    event_id: str
+    order_ref: str
+    hop: int
+    """The index in `via` of the channel it is at."""
+    possible_duplicate: bool
+    attempt_count: int
+    """Attempts that count: not those that an outage or a shutdown cut."""
+    channel_since: int
+    """When it came to this channel: `patience` runs from here."""
+    created_at: int
+    updated_at: int
+
+    @property
+    def channel(self) -> str:
+        """The channel it is at, or was last; "" for one that never had any."""
+        return self.via[min(self.hop, len(self.via) - 1)] if self.via else ""
+
+    @property
+    def family(self) -> str:
+        """The first part of the type: newer messages supersede older ones of the same family."""
+        return self.trigger.split(".", 1)[0]
+
+
+class Rendered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message's text for one medium."""
+
+    text: str
+    subject: str | None = None
+    html: str | None = None
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of one message on one channel."""
+
+    seq: int
+    message_seq: int
+    message_id: str
+    n: int
+    channel: str
+    address: str
+    """Where it went, as this channel names it; "" once forgotten."""
+    started_at: int
+    finished_at: int | None = None
+    outcome: str | None = None
+    """accepted | deferred | rejected | unknown; None while it is under way."""
+    scope: str | None = None
+    code: str = ""
+    detail: str = ""
+    provider_id: str = ""
+    receipt: ReceiptState | None = None
+    receipt_at: int | None = None
+    receipt_detail: str = ""
+    sent: Rendered | None = None
+    counts: bool = True
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A message whose time has come, with all that rendering it needs."""
+
+    message: Message
+    event: Event
+    order: Order
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a message goes next, as a pure policy decided it."""
+
+    state: State
+    reason: str = ""
+    hop: int | None = None
+    """None: stays at its channel."""
+    due_at: int | None = None
+    """For QUEUED and UNKNOWN: when to look at it again; None: now."""
+    relative: bool = True
+    """`due_at` is a wait counted from now (it moves with a stepped wall clock), not a moment of the day."""
+    counts: bool = True
+    """Whether the attempt that led here counts."""
+    possible_duplicate: bool | None = None

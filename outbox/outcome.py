@@ -1,0 +1,90 @@
+"""What one try of sending may say: a value the dispatcher reads, never an exception's text."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class Scope(StrEnum):
+    """How far a refusal reaches."""
+
+    MESSAGE = "message"  # this text or template: the next channel may take it
+    RECIPIENT = "recipient"  # this address: the next channel may reach the person
+    CHANNEL = "channel"  # credentials, credit, quota: nothing goes this way until somebody mends it
+
+
+class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+    """The provider took it. `provider_id` is what its receipts will name ("" where it gives none)."""
+
+    provider_id: str = ""
+    detail: str = ""
+
+
+class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
+    """Not now: try this channel again. `after` is the provider's own wait in seconds (Retry-After), None for our backoff.
+
+    `unreachable`: no connection was made, which is evidence about the line (DESIGN rule 6); such a try was never sent.
+    `throttled`: the provider is well but wants fewer requests; it does not count against the channel's breaker.
+    """
+
+    reason: str
+    code: str = ""
+    after: float | None = None
+    unreachable: bool = False
+    throttled: bool = False
+
+
+class Rejected(msgspec.Struct, frozen=True, tag="rejected"):
+    """A refusal that repeating won't change. `code` and `reason` are the provider's own, `remedy` is ours for the owner.
+
+    `opted_out`: the provider says this recipient asked for silence: it becomes an opt-out for the whole medium.
+    `after`: for Scope.CHANNEL only, when it may mend by itself (a daily quota): seconds, None = a person must act.
+    """
+
+    scope: Scope
+    code: str
+    reason: str
+    remedy: str = ""
+    opted_out: bool = False
+    after: float | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+    """The request may have arrived: timeout or reset after writing, a crash, a 5xx of a provider known to send anyway."""
+
+    reason: str
+    code: str = ""
+
+
+Outcome: TypeAlias = Accepted | Deferred | Rejected | Unknown
+
+
+class Found(msgspec.Struct, frozen=True, tag="found"):
+    """Looking an unknown attempt up: the provider has it, under this id."""
+
+    provider_id: str
+    receipt: "ReceiptState | None" = None
+
+
+class Absent(msgspec.Struct, frozen=True, tag="absent"):
+    """Looking up: the provider surely does not have it; sending again is no duplicate."""
+
+
+class CannotTell(msgspec.Struct, frozen=True, tag="cannot_tell"):
+    """Looking up: it can't be known. `again` in seconds asks to look once more later; None leaves it to the route's policy."""
+
+    reason: str = ""
+    again: float | None = None
+
+
+Lookup: TypeAlias = Found | Absent | CannotTell
+
+
+class ReceiptState(StrEnum):
+    """The provider's later word on an attempt."""
+
+    SENT = "sent"  # handed to the carrier; more may follow
+    DELIVERED = "delivered"
+    READ = "read"
+    UNDELIVERED = "undelivered"  # final: the message moves to its next channel

@@ -1,0 +1,72 @@
+"""A clock that tests move by hand: sleepers wake in order as it advances."""
+
+import asyncio
+import heapq
+import itertools
+
+
+class FakeClock:
+    """Starts at 2026-11-24T10:15:00Z. `advance` moves both clocks; `step` moves only the wall clock."""
+
+    def __init__(self, now: int = 1_795_515_300_000) -> None:
+        self._now = now
+        self._monotonic = 1000.0
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._monotonic + seconds, next(self._order), future))
+        await future
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        if event.is_set() or seconds is None:
+            await event.wait()
+            return True
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(event.wait())
+            sleeping = group.create_task(self.sleep(seconds))
+            await asyncio.wait([waiting, sleeping], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            sleeping.cancel()
+        return event.is_set()
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward (or back) as NTP or a person would; nothing wakes."""
+        self._now += round(seconds * 1000)
+
+    async def advance(self, seconds: float) -> None:
+        """Let that much time pass, waking each sleeper at its moment and letting it run."""
+        end = self._monotonic + seconds
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            due, _, future = heapq.heappop(self._sleepers)
+            if due > self._monotonic:
+                self._now += round((due - self._monotonic) * 1000)
+                self._monotonic = due
+            if not future.done():
+                future.set_result(None)
+            await settle()
+        self._now += round((end - self._monotonic) * 1000)
+        self._monotonic = end
+        await settle()
+
+    @property
+    def sleepers(self) -> int:
+        """How many waits are pending."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
+
+async def settle(turns: int = 20) -> None:
+    """Give every ready task the chance to run until it waits again."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
