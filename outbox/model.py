@@ -288,7 +288,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     hop: int | None = None
     """None: stays at its channel."""
     due_at: int | None = None
-    """For QUEUED and UNKNOWN: when to look at it again; None: now."""
+    """QUEUED: when to look at it again (None: now). UNKNOWN: when to look it up (None: never by itself, staff decide)."""
     relative: bool = True
     """`due_at` is a wait counted from now (it moves with a stepped wall clock), not a moment of the day."""
     counts: bool = True

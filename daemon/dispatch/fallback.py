@@ -1,0 +1,91 @@
+"""Where a message goes after a try: pure rules over the message, the outcome and what is known of the channels (DESIGN rules 4 and 7)."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from outbox.model import Message, State, Transition
+from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+
+LOOK_UP_AFTER = 5.0
+"""Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What else the decision needs."""
+
+    now: int
+    backoff: float
+    """Seconds our own backoff would wait, drawn for this try."""
+    max_attempts: int
+    patience_from: int
+    """When patience began to run: since the message came to this channel, or since the line came back."""
+    line_down: bool
+    can_look_up: bool
+    repeat_is_harmless: bool
+    usable: Callable[[str], bool]
+    """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
+
+
+def next_hop(message: Message, usable: Callable[[str], bool], *, after: int | None = None) -> int | None:
+    """The index of the next channel that can be used; None: there is no other."""
+    start = (message.hop if after is None else after) + 1
+    return next((hop for hop in range(start, len(message.via)) if usable(message.via[hop])), None)
+
+
+def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
+    """What becomes of the message. Total: every outcome has a decided continuation."""
+    match outcome:
+        case Accepted():
+            return Transition(state=State.SENT, reason=outcome.detail)
+        case Deferred():
+            return _after_deferral(message, outcome, at)
+        case Rejected(scope=Scope.CHANNEL):
+            return _past_the_channel(message, outcome.reason, at)
+        case Rejected():
+            return pass_over(message, outcome.reason, at, counts=True, opted_out=outcome.opted_out)
+        case Unknown():
+            return after_unknown(message, outcome.reason, at)
+
+
+def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Transition:
+    if outcome.unreachable and at.line_down:
+        return Transition(state=State.QUEUED, reason="the line is down", counts=False)
+    if message.attempt_count + 1 >= at.max_attempts:
+        return Transition(state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {outcome.reason}")
+    wait = at.backoff if outcome.after is None else outcome.after
+    due_at = at.now + round(wait * 1000)
+    impatient_at = at.patience_from + round(message.policy.patience * 1000)
+    hop = next_hop(message, at.usable)
+    if hop is not None and due_at >= impatient_at:
+        return Transition(state=State.QUEUED, reason=outcome.reason, hop=hop, due_at=max(at.now, impatient_at))
+    return Transition(state=State.QUEUED, reason=outcome.reason, due_at=due_at)
+
+
+def _past_the_channel(message: Message, reason: str, at: Situation) -> Transition:
+    """The whole channel is out: the next one takes the message, or it waits here; it never pays for it."""
+    return Transition(state=State.QUEUED, reason=reason, hop=next_hop(message, at.usable), counts=False)
+
+
+def pass_over(
+    message: Message, reason: str, at: Situation, *, counts: bool = False, opted_out: bool = False, after: int | None = None
+) -> Transition:
+    """This channel can't reach the recipient: on to the next, or the end."""
+    hop = next_hop(message, at.usable, after=after)
+    if hop is not None:
+        return Transition(state=State.QUEUED, reason=reason, hop=hop, counts=counts)
+    return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
+
+
+def after_unknown(message: Message, reason: str, at: Situation, *, looked_up: bool = False) -> Transition:
+    """The request may have arrived. First ask, then repeat where that is harmless, else as the route says."""
+    if at.can_look_up and not looked_up:
+        return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
+    due_at = at.now + round(at.backoff * 1000)
+    if at.repeat_is_harmless:
+        return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
+    if message.policy.on_unknown == "resend":
+        if message.attempt_count + 1 >= at.max_attempts:
+            return Transition(state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {reason}")
+        return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
+    return Transition(state=State.UNKNOWN, reason=f"{reason}; staff decide")
