@@ -1,0 +1,73 @@
+# make run    set everything up and run a store's day on the sandbox (Ctrl-C ends it)
+# make test   set everything up and run lint, types, import contracts and every test
+# make help   the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+WORKERS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test check lint types bench screenshots lock audit clean system-python system-test
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(VENV)/.run  ## set up, then `tether demo`: the service, the sandbox and a simulated till
+	@$(BIN)/tether demo
+
+test: $(VENV)/.dev system-test lint types  ## set up, then lint, types, contracts, tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+lint: $(VENV)/.dev  ## ruff and the import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## benchmarks: a JSON line a result, then a table
+	$(BIN)/python -m tests.bench
+
+screenshots: $(VENV)/.dev  ## the pictures of the README, made anew
+	$(BIN)/python -m tui.screenshots docs/screenshots
+
+audit: $(VENV)/.dev  ## known vulnerabilities and licences of what we depend on
+	$(BIN)/python -m pip install --quiet pip-audit pip-licenses
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+	$(BIN)/pip-licenses --from=mixed --order=license
+
+lock: $(VENV)/.dev  ## resolve the dependencies anew into the two lock files
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+	  --upgrade -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+	  --extra apprise --extra web --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove what the above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist build
+
+# A Debian python3 comes without ensurepip, which a venv needs.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "Tether runs on Python 3.11 to 3.13; $(PYTHON) is another. Try: make PYTHON=/usr/bin/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "installing python3-venv"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Chromium proves the board in a real browser; where it can't be had, that test says so and skips.
+system-test:
+	@command -v chromium >/dev/null || { echo "installing chromium for the board's test"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } || \
+	  echo "no chromium: the board's browser test will skip"

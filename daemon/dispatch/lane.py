@@ -1,0 +1,112 @@
+"""One channel as the dispatcher uses it: its limits, its breaker, whether it is paused, and what it did lately."""
+
+import asyncio
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from daemon.channels.base import Channel
+from daemon.dispatch.breaker import Breaker
+from daemon.dispatch.limits import Bucket, Day, midnight_after
+from outbox.model import Medium
+
+LaneState = Literal["ready", "open", "paused", "misconfigured"]
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Something that went wrong on a channel, in words, and when (ms)."""
+
+    at: int
+    reason: str
+
+
+class Lane:
+    """A channel with its limits. `channel` is None for one that could not be built: it is misconfigured, and says what it lacks."""
+
+    def __init__(
+        self,
+        name: str,
+        medium: Medium,
+        channel: Channel | None,
+        *,
+        problem: str,
+        rate: float | None,
+        concurrency: int,
+        daily_limit: int | None,
+        zone: ZoneInfo,
+        now: float,
+    ) -> None:
+        self.name = name
+        self.medium = medium
+        self.channel = channel
+        self.problem = problem
+        self.paused_by: str | None = None
+        """Who or what paused it, in words; None: it is not paused."""
+        self.resume_at: float | None = None
+        """Monotonic: when a pause ends by itself (a quota that renews)."""
+        self.concurrency = concurrency
+        self.bucket = Bucket(rate, now)
+        self.day = Day(daily_limit, zone)
+        self.breaker = Breaker()
+        self.wake = asyncio.Event()
+        self.busy: set[int] = set()
+        """Messages (seq) that are on their way here: prefetched, or being sent."""
+        self.sending = 0
+        self.tries: dict[int, int] = {}
+        """How often in a row a message was deferred here: what backoff grows with."""
+        self.last_success: int | None = None
+        self.last_failure: Trouble | None = None
+        self._zone = zone
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.channel is None or self.channel.is_cloud
+
+    @property
+    def state(self) -> LaneState:
+        if self.channel is None:
+            return "misconfigured"
+        if self.paused_by is not None:
+            return "paused"
+        return "open" if self.breaker.is_open else "ready"
+
+    @property
+    def reason(self) -> str:
+        if self.channel is None:
+            return self.problem
+        if self.paused_by is not None:
+            return self.paused_by
+        return self.last_failure.reason if self.breaker.is_open and self.last_failure else ""
+
+    def usable(self, now: int) -> bool:
+        """Whether a message may be sent this way, now or soon."""
+        return self.state in ("ready", "open") and self.day.left(now) != 0
+
+    def room(self, monotonic: float, now: int) -> int:
+        """How many more may start at this moment."""
+        bounds = [self.concurrency - self.sending]
+        for bound in (self.breaker.room(monotonic), self.bucket.available(monotonic), self.day.left(now)):
+            if bound is not None:
+                bounds.append(bound)
+        return max(0, min(bounds))
+
+    def seconds_until_room(self, monotonic: float, now: int) -> float | None:
+        """When `room` may grow without an attempt ending; None: only then."""
+        if self.day.left(now) == 0:
+            return (midnight_after(now, self._zone) - now) / 1000
+        if self.breaker.is_open:
+            return self.breaker.seconds_until_probe(monotonic) or None
+        if self.sending >= self.concurrency:
+            return None
+        return self.bucket.seconds_until_one(monotonic) or None
+
+    def starts(self, monotonic: float, now: int) -> None:
+        self.sending += 1
+        self.bucket.take(monotonic)
+        self.day.add(now)
+        self.breaker.start()
+
+    def ends(self) -> None:
+        self.sending -= 1
+        self.wake.set()

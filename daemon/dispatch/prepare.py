@@ -1,0 +1,127 @@
+"""The last look before an attempt: is it still wanted, allowed at this hour, addressable, and what will it say (DESIGN rule 8)?"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from daemon.channels.base import Channel, Outgoing
+from daemon.config import Settings
+from daemon.planner.quiet import quiet_until
+from daemon.planner.render import Renderer, RenderError
+from outbox.model import Due, Rendered, State, Transition
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """It may be sent, like this."""
+
+    outgoing: Outgoing
+
+
+class PassOver(msgspec.Struct, frozen=True):
+    """Not by this channel: its next one may reach the recipient."""
+
+    reason: str
+    opted_out: bool = False
+
+
+Prepared = Ready | PassOver | Transition
+
+
+class Preparer:
+    """Turns a due message into what a channel is to send, or says why it isn't."""
+
+    def __init__(self, settings: Settings, renderer: Renderer, clock_trusted: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._renderer = renderer
+        self._clock_trusted = clock_trusted
+
+    def prepare(self, due: Due, channel: Channel, now: int) -> Prepared:
+        message = due.message
+        if late := self.too_late(due, now):
+            return late
+        address = self.address(due, channel)
+        if address is None:
+            wanted = " or ".join(channel.address_kinds) or "destination"
+            return PassOver(f"no usable {wanted} for {channel.title}")
+        if message.audience == "customer" and _declined(due, channel.medium):
+            return PassOver(f"the customer does not want {channel.medium}", opted_out=True)
+        if quiet := self._quiet(due, channel, now):
+            return quiet
+        try:
+            rendered = self.render(due, channel)
+        except RenderError as error:
+            return PassOver(f"the text could not be made: {error}")
+        return Ready(self._outgoing(due, address, rendered, now))
+
+    def too_late(self, due: Due, now: int) -> Transition | None:
+        """Past its time, if the clock can be believed."""
+        expires_at = due.message.expires_at
+        if expires_at is not None and now >= expires_at and self._clock_trusted():
+            return Transition(state=State.EXPIRED, reason="too late to be of use", counts=False)
+        return None
+
+    def address(self, due: Due, channel: Channel) -> str | None:
+        if due.message.audience == "team":
+            return channel.destination()
+        return channel.address_of(due.message.addresses)
+
+    def render(self, due: Due, channel: Channel) -> Rendered:
+        message = due.message
+        return self._renderer.render(
+            message.template,
+            channel.medium,
+            _locale(due, self._settings),
+            event=due.event,
+            order=due.order,
+            text=message.text,
+            subject=message.subject,
+            audience=message.audience,
+        )
+
+    def _quiet(self, due: Due, channel: Channel, now: int) -> Transition | None:
+        message = due.message
+        if message.policy.urgent or not self._clock_trusted():
+            return None
+        until = quiet_until(self._settings, channel.medium, now)
+        if until is None:
+            return None
+        return Transition(state=State.QUEUED, reason="quiet hours", due_at=until, relative=False, counts=False)
+
+    def _outgoing(self, due: Due, address: str, rendered: Rendered, now: int) -> Outgoing:
+        message, order = due.message, due.order
+        locale = _locale(due, self._settings)
+        to_customer = message.audience == "customer"
+        return Outgoing(
+            message_id=message.id,
+            attempt=0,
+            to=address,
+            addresses=message.addresses,
+            trigger=message.trigger if message.text is None else "",
+            template=message.template,
+            order_ref=message.order_ref,
+            order_source_id=order.source_id or order.ref,
+            name=(order.customer.name or "") if to_customer else "",
+            locale=locale,
+            rendered=rendered,
+            data=self._renderer.fields(due.event, order, locale),
+            order=_order_values(due),
+            now=now,
+            expires_at=message.expires_at,
+            possible_duplicate=message.possible_duplicate,
+        )
+
+
+def _declined(due: Due, medium: str) -> bool:
+    consent: Mapping[str, bool] = due.order.customer.consent or {}
+    return consent.get(medium) is False
+
+
+def _locale(due: Due, settings: Settings) -> str:
+    if due.message.audience != "customer":
+        return settings.store.locale
+    return due.order.customer.locale or settings.store.locale
+
+
+def _order_values(due: Due) -> Mapping[str, object]:
+    values: Mapping[str, object] = msgspec.to_builtins(due.event.order)
+    return values

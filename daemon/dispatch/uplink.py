@@ -1,0 +1,126 @@
+"""The store's line to the internet, judged by evidence (DESIGN rule 6).
+
+It is down when every cloud channel that was tried lately failed to connect and a probe agrees; it stays down until a probe
+connects. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator
+may force either state.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from enum import StrEnum
+from typing import Any
+
+from daemon.supervise import first_of
+from outbox.clock import Clock
+
+Host = tuple[str, int]
+Connect = Callable[[str, int, float], Coroutine[Any, Any, bool]]
+
+LATELY = 10.0
+"""Seconds for which another channel's success speaks against an outage without asking."""
+PROBE_TIMEOUT = 3.0
+
+
+class LineState(StrEnum):
+    UP = "up"
+    DOWN = "down"
+
+
+async def connect(host: str, port: int, timeout: float) -> bool:
+    """Whether a TCP connection to that place can be made within that many seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
+
+
+class Uplink:
+    """Up until evidence says otherwise. `on_change(state, why)` is told of every change, before anything is sent again."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        hosts: Sequence[Host],
+        *,
+        every: float,
+        on_change: Callable[[LineState, str], Awaitable[None]],
+        probe: Connect = connect,
+    ) -> None:
+        self._clock = clock
+        self._hosts = tuple(dict.fromkeys(hosts))
+        self._every = every
+        self._on_change = on_change
+        self._connect = probe
+        self._seen: dict[str, tuple[float, bool]] = {}
+        self._judging = asyncio.Lock()
+        self._suspect = asyncio.Event()
+        self.state = LineState.UP
+        self.since = clock.now()
+        self.down_since: float | None = None
+        """Monotonic."""
+        self.forced: LineState | None = None
+
+    @property
+    def is_down(self) -> bool:
+        return self.state is LineState.DOWN
+
+    def down_for(self) -> float:
+        """Seconds the line has been down; 0 while it is up."""
+        return 0.0 if self.down_since is None else self._clock.monotonic() - self.down_since
+
+    def connected(self, channel: str) -> None:
+        """That channel's provider was reached (whatever it then said)."""
+        self._seen[channel] = (self._clock.monotonic(), True)
+
+    async def failed_to_connect(self, channel: str) -> bool:
+        """That channel's provider could not be reached. Judges the line; True when it is down."""
+        self._seen[channel] = (self._clock.monotonic(), False)
+        async with self._judging:
+            if self.is_down or self.forced:
+                return self.is_down
+            horizon = self._clock.monotonic() - LATELY
+            if any(reached for at, reached in self._seen.values() if at >= horizon):
+                return False
+            if await self._probe():
+                return False
+            await self._change(LineState.DOWN, "no provider can be reached")
+            return True
+
+    async def force(self, state: LineState | None) -> None:
+        """An operator's word: down or up until taken back (None: evidence decides again)."""
+        self.forced = state
+        if state is not None and state is not self.state:
+            await self._change(state, "an operator said so")
+        elif state is None and self.is_down:
+            self._suspect.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probe while the line is down; wait without cost while it is up."""
+        while not stop.is_set():
+            if not self.is_down or self.forced:
+                await first_of(stop, self._suspect)
+                self._suspect.clear()
+                continue
+            if await self._probe() and not self.forced and self.is_down:
+                self._seen.clear()
+                await self._change(LineState.UP, "a provider answers again")
+                continue
+            await self._clock.wait(stop, self._every)
+
+    async def _probe(self) -> bool:
+        if not self._hosts:
+            return True
+        async with asyncio.TaskGroup() as group:
+            tries = [group.create_task(self._connect(host, port, PROBE_TIMEOUT)) for host, port in self._hosts]
+        return any(task.result() for task in tries)
+
+    async def _change(self, state: LineState, why: str) -> None:
+        self.state = state
+        self.since = self._clock.now()
+        self.down_since = self._clock.monotonic() if state is LineState.DOWN else None
+        await self._on_change(state, why)
+        self._suspect.set()
+

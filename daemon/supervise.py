@@ -1,0 +1,50 @@
+"""Owners for long-lived tasks: what may fail with the weather is started again; what fails by a bug takes the service down."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+CALM = 300.0
+"""Seconds of running after which a service's past failures are forgotten."""
+
+
+async def supervised(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    clock: Clock,
+    stop: asyncio.Event,
+    weather: tuple[type[Exception], ...] = (OSError, TimeoutError),
+) -> None:
+    """Run a service until it ends by itself. An expected failure (`weather`) starts it again, later each time; any other propagates."""
+    wait = FIRST_WAIT
+    while not stop.is_set():
+        began = clock.monotonic()
+        try:
+            await run()
+        except weather as error:
+            if clock.monotonic() - began > CALM:
+                wait = FIRST_WAIT
+            log.warning("service failed, starting it again", service=name, error=str(error), wait_s=wait)
+            await clock.wait(stop, wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        else:
+            return
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until any of the events is set."""
+    if any(event.is_set() for event in events):
+        return
+    async with asyncio.TaskGroup() as group:
+        waits = [group.create_task(event.wait()) for event in events]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
