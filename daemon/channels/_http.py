@@ -1,0 +1,197 @@
+"""The base of every channel that speaks HTTP: a subclass says what is particular to its provider, and nothing else.
+
+It states `origin`, `build` and `accepted`, how the provider words a refusal (`problem`) and what its codes mean (`CODES`);
+lookups, receipts and checks are pairs of a request and a reading. Sessions, bounds, faults, waits and the taking out of
+secrets happen here and in `_wire`.
+"""
+
+from abc import abstractmethod
+from base64 import b64encode
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from daemon.channels._verdict import Failure, Problem, Verdict, judge, wait_of
+from daemon.channels._wire import Http, Request, Response
+from daemon.channels.base import Channel, Health, HttpSettings, Misconfigured, Outgoing, ReceiptUpdate, Sent
+from daemon.redact import scrub
+from outbox.outcome import Accepted, CannotTell, Deferred, Lookup, Outcome, Rejected
+
+Reading: TypeAlias = Response | Failure
+"""An answer, or why there is none."""
+
+MAX_WORDS = 300
+"""Characters of a provider's own words that are kept."""
+
+
+class HttpChannel(Channel):
+    """One provider's HTTP API. The constructor raises Misconfigured when one of `secrets` is missing."""
+
+    origin: str
+    """Scheme and host of the vendor's API: on the class, or set by the constructor where settings decide it."""
+    console: ClassVar[str] = ""
+    """Where in the provider's console the secrets are found."""
+    optional_secrets: ClassVar[tuple[str, ...]] = ()
+    ambiguous_5xx: ClassVar[bool] = True
+    """Whether a 5xx of theirs may hide a message that was sent after all."""
+    CODES: ClassVar[Mapping[str, Verdict]] = {}
+    """What the provider's documented codes mean."""
+    STATUSES: ClassVar[Mapping[int, Verdict]] = {}
+    """What HTTP's statuses mean here where they mean something else than `_verdict.STATUSES`."""
+
+    settings: HttpSettings
+
+    def __init__(self, settings: HttpSettings, secrets: Mapping[str, str], http: Http) -> None:
+        self.settings = settings
+        self.http = http
+        self.secret = self._own(secrets)
+
+    def _own(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        missing = [name for name in self.secrets if not secrets.get(name)]
+        if missing:
+            where = f" ({self.console})" if self.console else ""
+            verb = "is" if len(missing) == 1 else "are"
+            raise Misconfigured(f"{' and '.join(missing)} {verb} missing: put it in .env{where}")
+        names = (*self.secrets, *self.optional_secrets)
+        return {name: secrets[name] for name in names if secrets.get(name)}
+
+    # ------------------------------------------------------------ what a subclass says
+
+    @abstractmethod
+    def build(self, out: Outgoing) -> Request:
+        """The request that sends it."""
+
+    @abstractmethod
+    def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
+        """The provider's yes, read from a 2xx answer; None when it says anything else."""
+
+    def problem(self, response: Response) -> Problem:
+        """The provider's code and words in an answer that accepted nothing."""
+        return Problem(text=response.text)
+
+    def lookup_request(self, sent: Sent) -> Request | None:
+        """How to ask whether an attempt of unknown outcome arrived; None: can't be asked."""
+        return None
+
+    def read_lookup(self, response: Response, sent: Sent) -> Lookup:
+        """The answer to it, where it is a 2xx."""
+        return CannotTell("this provider can't be asked")
+
+    def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
+        """How to ask for the later word on these attempts (at most `poll.batch`)."""
+        return None
+
+    def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        """What it said, where it is a 2xx."""
+        return ()
+
+    def check_request(self) -> Request | None:
+        """A harmless call that proves the credentials."""
+        return None
+
+    def read_check(self, response: Response) -> Health:
+        """The answer to it, where it is a 2xx."""
+        return Health(ok=True, summary="the credentials hold")
+
+    # ------------------------------------------------------------ what follows from it
+
+    async def send(self, out: Outgoing) -> Outcome:
+        answer = await self.call(self.build(out), until=self.deadline())
+        return self.read(answer, out) if isinstance(answer, Response) else self.clean(answer, out.addresses.values())
+
+    async def lookup(self, sent: Sent) -> Lookup:
+        request = self.lookup_request(sent)
+        if request is None:
+            return CannotTell("this provider can't be asked")
+        answer = await self.call(request, until=self.deadline())
+        if isinstance(answer, Response) and answer.ok and not answer.is_page:
+            return self.read_lookup(answer, sent)
+        if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
+            return CannotTell(f"asking the provider was refused with {answer.status}")
+        again = wait_of(answer, sent.now) if isinstance(answer, Response) else None
+        return CannotTell("asking the provider failed", again=60.0 if again is None else again)
+
+    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        request = self.receipts_request(sent) if sent else None
+        if request is None:
+            return ()
+        answer = await self.call(request, until=self.deadline())
+        if isinstance(answer, Response) and answer.ok and not answer.is_page:
+            return self.read_receipts(answer, sent)
+        return ()
+
+    async def check(self) -> Health:
+        request = self.check_request()
+        if request is None:
+            return await super().check()
+        answer = await self.call(request, until=self.deadline())
+        if isinstance(answer, Response):
+            if answer.ok and not answer.is_page:
+                return self.read_check(answer)
+            answer = self.refusal(answer, now=self.http.clock.now())
+        answer = self.clean(answer, ())
+        return Health(ok=False, summary=answer.reason, remedy=answer.remedy if isinstance(answer, Rejected) else "")
+
+    def read(self, response: Response, out: Outgoing) -> Outcome:
+        """The answer to `build` as an outcome, with secrets and the recipient's addresses taken out of its words."""
+        good = self.accepted(response, out) if response.ok and not response.is_page else None
+        if good is not None:
+            return good
+        return self.clean(self.refusal(response, now=out.now), (out.to, *out.addresses.values()))
+
+    def refusal(self, response: Response, *, now: int) -> Failure:
+        """An answer that accepted nothing, by CODES, STATUSES and the defaults. `now`: wall ms, for dated waits."""
+        return judge(
+            response,
+            self.problem(response),
+            self.CODES,
+            self.STATUSES,
+            ambiguous_5xx=self.ambiguous_5xx,
+            credentials=self.credentials,
+            now=now,
+        )
+
+    @property
+    def credentials(self) -> str:
+        """What the owner is told when the provider does not know us."""
+        return f"check {' and '.join(self.secret) or 'the credentials'} in .env{f' ({self.console})' if self.console else ''}"
+
+    def deadline(self) -> float:
+        """When a call that begins now must be over, on the monotonic clock."""
+        return self.http.clock.monotonic() + self.settings.timeout
+
+    async def call(self, request: Request, *, until: float) -> Reading:
+        """One exchange with the vendor, over by `until`; channels of several steps pass one deadline to each."""
+        return await self.exchange(self.base(request), request, until=until)
+
+    async def exchange(self, base: str, request: Request, *, until: float) -> Reading:
+        """One exchange with whatever is at `base`."""
+        seconds = until - self.http.clock.monotonic()
+        if seconds <= 0:
+            return Deferred("no time was left to ask", code="no_time")
+        return await self.http.exchange(base, request, seconds)
+
+    def base(self, request: Request) -> str:
+        """Where a request goes: `base_url` stands for any host of the vendor's API."""
+        return self.settings.base_url or request.origin or self.origin
+
+    def hosts(self) -> Sequence[tuple[str, int]]:
+        url = urlsplit(self.settings.base_url or self.origin)
+        return ((url.hostname, url.port or (443 if url.scheme == "https" else 80)),) if url.hostname else ()
+
+    def private(self) -> Sequence[str]:
+        """What must never be seen in anything we keep."""
+        return tuple(self.secret.values())
+
+    def clean(self, said: Failure, addresses: Collection[str]) -> Failure:
+        """The same with its words cut to size, and secrets and addresses taken out."""
+        words = scrub(" ".join(said.reason.split()), self.private(), addresses)
+        code = scrub(said.code, self.private(), addresses)
+        return msgspec.structs.replace(said, reason=words[:MAX_WORDS], code=code[:64])
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of HTTP Basic authentication (RFC 7617), in UTF-8."""
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}

@@ -1,0 +1,186 @@
+"""What a provider's codes and HTTP's statuses mean for a message: small constructors for CODES tables, and the defaults."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
+
+import msgspec
+
+from daemon.channels._wire import Response
+from outbox.outcome import Deferred, Rejected, Scope, Unknown
+
+Failure: TypeAlias = Deferred | Rejected | Unknown
+"""Every outcome but a yes."""
+
+MAX_WAIT = 86400.0
+"""Seconds: the longest wait of a provider's that is believed."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Repeating won't change it."""
+
+    scope: Scope
+    remedy: str = ""
+    opted_out: bool = False
+    after: float | None = None
+
+
+class Later(msgspec.Struct, frozen=True):
+    """The same may pass on this channel later. `after` in seconds, where the provider's code implies one."""
+
+    after: float | None = None
+    throttled: bool = False
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """The provider says itself that it may have done the work."""
+
+
+Verdict: TypeAlias = Refusal | Later | Unsure
+
+
+def message(remedy: str = "") -> Refusal:
+    """This text or template won't do."""
+    return Refusal(Scope.MESSAGE, remedy)
+
+
+def recipient(remedy: str = "", *, opted_out: bool = False) -> Refusal:
+    """This address won't do."""
+    return Refusal(Scope.RECIPIENT, remedy, opted_out)
+
+
+def channel(remedy: str, *, after: float | None = None) -> Refusal:
+    """Nothing goes this way until somebody does `remedy`, or until `after` seconds have passed."""
+    return Refusal(Scope.CHANNEL, remedy, after=after)
+
+
+def later(after: float | None = None) -> Later:
+    """Trouble on their side, and nothing was sent."""
+    return Later(after)
+
+
+def throttled(after: float | None = None) -> Later:
+    """They are well but want fewer requests."""
+    return Later(after, throttled=True)
+
+
+def unsure() -> Unsure:
+    """It may have been sent."""
+    return Unsure()
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The provider's own words on what it did not accept."""
+
+    code: str = ""
+    text: str = ""
+    remedy: str = ""
+    """What only this very answer can tell the owner; else the table's remedy stands."""
+
+
+_PAGE = "a login page or another server stands between this machine and the provider: open a browser on this line and log in"
+STATUSES: Mapping[int, Verdict] = {
+    400: message(),
+    402: channel("the provider wants to be paid: check the account's balance"),
+    404: channel("the address of the API is not known there: check the account's name, region and base_url"),
+    405: channel("the address of the API is not known there: check base_url"),
+    407: channel("a proxy between this machine and the provider wants a password"),
+    408: later(),
+    413: message("the message is too large for this provider"),
+    422: message(),
+    425: later(),
+    429: throttled(),
+}
+"""What a status means where neither the channel's CODES nor its STATUSES say more."""
+
+
+def wait_of(response: Response, now: int) -> float | None:
+    """The provider's own wait in seconds: Retry-After (RFC 9110 section 10.2.3) or a rate limit's reset header.
+
+    A date counts from the answer's own Date where it has one, since our clock may be wrong; else from `now` (ms)."""
+    text = response.headers.get("retry-after", "").strip()
+    wait = _number(text)
+    if wait is None and text:
+        wait = _until(text, response.headers.get("date", ""), now)
+    if wait is None:
+        wait = _reset(response, now)
+    return None if wait is None else min(max(wait, 0.0), MAX_WAIT)
+
+
+def _reset(response: Response, now: int) -> float | None:
+    headers = response.headers
+    for name in ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
+        value = _number(headers.get(name, ""))
+        if value is not None:
+            sent = _date(headers.get("date", ""))
+            base = sent.timestamp() if sent else now / 1000
+            return value - base if value > 1e9 else value
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e12 else None
+
+
+def _until(text: str, date: str, now: int) -> float | None:
+    moment, sent = _date(text), _date(date)
+    if moment is None:
+        return None
+    return moment.timestamp() - (sent.timestamp() if sent else now / 1000)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def judge(
+    response: Response,
+    problem: Problem,
+    codes: Mapping[str, Verdict],
+    statuses: Mapping[int, Verdict],
+    *,
+    ambiguous_5xx: bool,
+    credentials: str,
+    now: int,
+) -> Failure:
+    """An answer that accepted nothing, as an outcome. Their code decides, then the status: the channel's word before ours."""
+    status = response.status
+    code = problem.code or str(status)
+    text = problem.text or f"HTTP {status}"
+    verdict = codes.get(problem.code)
+    if verdict is None and response.is_page and (response.ok or 300 <= status < 400):
+        verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"
+    if verdict is None and 300 <= status < 400:
+        verdict, code, text = channel(_PAGE, after=60), "redirect", f"answered {status} with a redirect"
+    verdict = verdict or statuses.get(status) or _default(status, ambiguous_5xx=ambiguous_5xx, credentials=credentials)
+    wait = wait_of(response, now)
+    match verdict:
+        case Refusal():
+            after = verdict.after if wait is None or verdict.after is None else max(wait, verdict.after)
+            remedy = problem.remedy or verdict.remedy
+            return Rejected(verdict.scope, code, text, remedy, opted_out=verdict.opted_out, after=after)
+        case Later():
+            after = wait if wait is not None else verdict.after
+            return Deferred(text, code, after=after, throttled=verdict.throttled)
+        case Unsure():
+            return Unknown(text, code)
+
+
+def _default(status: int, *, ambiguous_5xx: bool, credentials: str) -> Verdict:
+    if status in {401, 403}:
+        return channel(credentials)
+    if status in STATUSES:
+        return STATUSES[status]
+    if status >= 500:
+        return Unsure() if ambiguous_5xx else Later()
+    if 200 <= status < 300:
+        return Unsure()
+    return message()

@@ -1,0 +1,46 @@
+"""All the channels there are, by the name of their table in `tether.toml`. A module is imported when its channel is enabled."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+import msgspec
+
+from daemon.channels._wire import Http
+from daemon.channels.base import Channel, Misconfigured
+from daemon.config import ConfigError, decode
+
+CHANNELS: Mapping[str, str] = {
+    "twilio": "Twilio",
+}
+"""Table name -> class, in the module of that name beside this one. A new channel is one line here."""
+
+
+def channel_class(name: str) -> type[Channel]:
+    """The class behind a table's name. Raises ConfigError for a name that is none."""
+    if name not in CHANNELS:
+        raise ConfigError(f"channels.{name}: no such channel; there are {', '.join(CHANNELS)}")
+    module = import_module(f"daemon.channels.{name}")
+    return cast("type[Channel]", getattr(module, CHANNELS[name]))
+
+
+def build(name: str, table: Mapping[str, Any], secrets: Mapping[str, str], http: Http) -> Channel:
+    """Make the channel of `[channels.NAME]`.
+
+    Raises ConfigError for a table that can't be meant (unknown key, wrong kind of value), which stops the service, and
+    Misconfigured for a key or secret that is missing, which leaves only this channel out."""
+    kind = channel_class(name)
+    missing = [
+        field.encode_name
+        for field in msgspec.structs.fields(kind.Settings)
+        if field.required and field.encode_name not in table
+    ]
+    if missing:
+        decode({**table, **dict.fromkeys(missing, "")}, kind.Settings, where=f"channels.{name}")
+        raise Misconfigured(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in [channels.{name}] of tether.toml; "
+            f"docs/providers/{name}.md says what goes there"
+        )
+    settings = decode(table, kind.Settings, where=f"channels.{name}")
+    make = cast("Any", kind)
+    return cast("Channel", make(settings, secrets, http))
