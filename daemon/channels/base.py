@@ -187,6 +187,8 @@ class Channel(ABC):
     """None: receipts can't be polled."""
     tells_delivery: ClassVar[bool] = False
     """Whether a receipt may ever come; where not, `sent` is final."""
+    can_look_up: ClassVar[bool] = False
+    """Whether `lookup` can ever answer Found or Absent."""
     repeat_is_harmless: ClassVar[bool] = False
     """A second send of the same message id has no second effect (an idempotency key, an upsert, a collapse key)."""
 

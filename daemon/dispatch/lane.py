@@ -10,6 +10,7 @@ from daemon.channels.base import Channel
 from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Bucket, Day, midnight_after
 from outbox.model import Medium
+from outbox.outcome import Rejected
 
 LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
@@ -49,9 +50,9 @@ class Lane:
         self.bucket = Bucket(rate, now)
         self.day = Day(daily_limit, zone)
         self.breaker = Breaker()
+        self.hold_until = 0.0
+        """Monotonic: the provider asked for a rest until then (Retry-After)."""
         self.wake = asyncio.Event()
-        self.busy: set[int] = set()
-        """Messages (seq) that are on their way here: prefetched, or being sent."""
         self.sending = 0
         self.tries: dict[int, int] = {}
         """How often in a row a message was deferred here: what backoff grows with."""
@@ -85,6 +86,8 @@ class Lane:
 
     def room(self, monotonic: float, now: int) -> int:
         """How many more may start at this moment."""
+        if monotonic < self.hold_until:
+            return 0
         bounds = [self.concurrency - self.sending]
         for bound in (self.breaker.room(monotonic), self.bucket.available(monotonic), self.day.left(now)):
             if bound is not None:
@@ -93,6 +96,8 @@ class Lane:
 
     def seconds_until_room(self, monotonic: float, now: int) -> float | None:
         """When `room` may grow without an attempt ending; None: only then."""
+        if monotonic < self.hold_until:
+            return self.hold_until - monotonic
         if self.day.left(now) == 0:
             return (midnight_after(now, self._zone) - now) / 1000
         if self.breaker.is_open:
@@ -100,6 +105,15 @@ class Lane:
         if self.sending >= self.concurrency:
             return None
         return self.bucket.seconds_until_one(monotonic) or None
+
+    def pause(self, why: Rejected, monotonic: float) -> None:
+        """The provider refuses everything: until somebody mends it, or until the quota it speaks of renews."""
+        self.paused_by = f"{why.reason}. {why.remedy}" if why.remedy else why.reason
+        self.resume_at = None if why.after is None else monotonic + why.after
+
+    def resume(self) -> None:
+        self.paused_by, self.resume_at, self.hold_until = None, None, 0.0
+        self.breaker = Breaker()
 
     def starts(self, monotonic: float, now: int) -> None:
         self.sending += 1

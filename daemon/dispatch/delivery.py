@@ -1,0 +1,205 @@
+"""One message's try on one channel: begin (on the disk), send, settle (on the disk). An attempt is never forgotten (DESIGN rule 4)."""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from daemon.channels.base import Channel, Outgoing
+from daemon.config import Settings
+from daemon.dispatch.fallback import Situation, decide, pass_over
+from daemon.dispatch.lane import Lane, Trouble
+from daemon.dispatch.prepare import PassOver, Preparer, Ready
+from daemon.dispatch.uplink import Uplink
+from outbox import Outbox, Refusal
+from outbox.backoff import full_jitter
+from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
+from outbox.model import Attempt, Due, Message, State, Transition
+from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STORAGE_WAIT = 1.0
+"""Seconds between tries to put an outcome on record while the disk is full or busy."""
+
+
+class Delivery:
+    """Tries messages. What it learns of a channel goes to its lane; what follows for the message is `fallback`'s decision."""
+
+    def __init__(
+        self,
+        box: Outbox,
+        preparer: Preparer,
+        uplink: Uplink,
+        settings: Settings,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        usable: Callable[[str], bool],
+        on_channel: Callable[[Lane, str], Awaitable[None]],
+    ) -> None:
+        self._box = box
+        self._preparer = preparer
+        self._uplink = uplink
+        self._retry = settings.retry
+        self._clock = clock
+        self._rng = rng
+        self._usable = usable
+        self._on_channel = on_channel
+        self.line_up_at = 0
+        """ms: when the line last came back. Patience does not run through an outage."""
+
+    async def deliver(self, lane: Lane, channel: Channel, due: Due) -> None:
+        """Try it once on that channel, or move it where the last look says."""
+        message = due.message
+        now = self._clock.now()
+        prepared = self._preparer.prepare(due, channel, now)
+        match prepared:
+            case Transition():
+                await self.move(message, prepared)
+            case PassOver():
+                await self._pass_over(lane, message, prepared)
+            case Ready():
+                await self._attempt(lane, channel, due, prepared)
+
+    async def move(self, message: Message, to: Transition) -> None:
+        """Without an attempt. A message that is elsewhere by now stays where it is."""
+        await self._recorded(lambda: self._box.spool.move(message.seq, to))
+
+    async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> None:
+        hop = self._hop(lane, message)
+        to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=hop)
+        await self.move(message, to)
+
+    async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> None:
+        message, out = due.message, ready.outgoing
+        lane.starts(self._clock.monotonic(), self._clock.now())
+        try:
+            begun = await self._recorded(
+                lambda: self._box.spool.begin(
+                    message.seq,
+                    channel=lane.name,
+                    hop=self._hop(lane, message),
+                    medium=channel.medium,
+                    address=out.to,
+                    sent=out.rendered,
+                )
+            )
+            if begun is None or isinstance(begun, Refusal):
+                lane.breaker.abandon()
+                lane.day.take_back(self._clock.now())
+                if begun is not None and begun.opted_out:
+                    await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
+                return
+            out = msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now())
+            outcome = await self._send(channel, out)
+            await self._settle(lane, channel, due, begun, outcome)
+        finally:
+            lane.ends()
+
+    async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
+        try:
+            return await channel.send(out)
+        except Exception as error:
+            log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
+            return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")
+
+    async def _settle(self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome) -> None:
+        line_down = await self._judge_line(lane, outcome)
+        await self._learn(lane, outcome, line_down=line_down)
+        message = due.message
+        situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
+        to = self._back_from_the_modem(lane, message, outcome, decide(self._at(lane, message), outcome, situation))
+        poll_at = None
+        if isinstance(outcome, Accepted) and channel.poll and outcome.provider_id:
+            poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
+        if isinstance(outcome, Rejected) and outcome.opted_out:
+            await self._box.consent.stop(
+                channel.medium, attempt.address, reason=outcome.reason, actor=f"{channel.title} ({outcome.code})"
+            )
+        await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+
+    async def _judge_line(self, lane: Lane, outcome: Outcome) -> bool:
+        if not lane.is_cloud:
+            return self._uplink.is_down
+        if isinstance(outcome, Deferred) and outcome.unreachable:
+            return await self._uplink.failed_to_connect(lane.name)
+        self._uplink.connected(lane.name)
+        return False
+
+    async def _learn(self, lane: Lane, outcome: Outcome, *, line_down: bool) -> None:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        match outcome:
+            case Accepted():
+                lane.last_success = now
+                if lane.breaker.succeed():
+                    await self._on_channel(lane, "works again")
+                return
+            case Rejected(scope=Scope.CHANNEL):
+                lane.breaker.abandon()
+                lane.pause(outcome, monotonic)
+                lane.last_failure = Trouble(now, outcome.reason)
+                await self._on_channel(lane, lane.reason)
+                return
+            case Rejected():
+                lane.breaker.succeed()
+            case Deferred(throttled=True):
+                lane.breaker.abandon()
+                lane.hold_until = monotonic + (outcome.after or 1.0)
+            case Deferred(unreachable=True) if line_down:
+                lane.breaker.abandon()
+                return
+            case Deferred() | Unknown():
+                if lane.breaker.fail(monotonic):
+                    await self._on_channel(lane, f"keeps failing: {outcome.reason}")
+        lane.last_failure = Trouble(now, outcome.reason)
+
+    def _situation(
+        self, lane: Lane, message: Message, *, outcome: Outcome | None = None, line_down: bool = False
+    ) -> Situation:
+        channel = lane.channel
+        tries = lane.tries.get(message.seq, 0)
+        if isinstance(outcome, Deferred | Unknown) and not line_down:
+            lane.tries[message.seq] = tries + 1
+        elif outcome is not None:
+            lane.tries.pop(message.seq, None)
+        return Situation(
+            now=self._clock.now(),
+            backoff=full_jitter(tries, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
+            max_attempts=self._retry.max_attempts,
+            patience_from=max(message.channel_since, self.line_up_at),
+            line_down=line_down,
+            can_look_up=channel is not None and channel.can_look_up,
+            repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
+            usable=self._usable,
+        )
+
+    def _hop(self, lane: Lane, message: Message) -> int:
+        """Where in `via` this channel stands: the modem may take a message out of its turn while the line is down."""
+        return message.hop if message.channel == lane.name else message.via.index(lane.name)
+
+    def _at(self, lane: Lane, message: Message) -> Message:
+        return msgspec.structs.replace(message, hop=self._hop(lane, message))
+
+    def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
+        """A message that the modem took out of its turn and could not send goes back to where it was."""
+        out_of_turn = message.channel != lane.name
+        waits = isinstance(outcome, Deferred) or (isinstance(outcome, Rejected) and outcome.scope is Scope.CHANNEL)
+        if out_of_turn and waits and to.state is State.QUEUED:
+            return msgspec.structs.replace(to, hop=message.hop)
+        return to
+
+    async def _recorded(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Put it on the disk, however long the disk takes to have room: what is known must not be lost."""
+        while True:
+            try:
+                return await write()
+            except (StorageFull, StorageBusy) as error:
+                log.error("can't write to the database, trying again", error=str(error))
+                await self._clock.sleep(STORAGE_WAIT)
+
