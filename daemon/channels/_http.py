@@ -17,7 +17,7 @@ from daemon.channels._verdict import Failure, Problem, Verdict, judge, wait_of
 from daemon.channels._wire import Http, Request, Response
 from daemon.channels.base import Channel, Health, HttpSettings, Misconfigured, Outgoing, ReceiptUpdate, Sent
 from daemon.redact import scrub
-from outbox.outcome import Accepted, CannotTell, Deferred, Lookup, Outcome, Rejected
+from outbox.outcome import Accepted, CannotTell, Deferred, Lookup, Outcome, Rejected, Unknown
 
 Reading: TypeAlias = Response | Failure
 """An answer, or why there is none."""
@@ -47,21 +47,28 @@ class HttpChannel(Channel):
         self.settings = settings
         self.http = http
         self.secret = self._own(secrets)
+        if settings.base_url is not None and not urlsplit(settings.base_url).hostname:
+            raise Misconfigured(f"base_url {settings.base_url!r} is no address: write it like https://api.example.com")
 
     def _own(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        missing = [name for name in self.secrets if not secrets.get(name)]
+        names = (*self.secrets, *self.optional_secrets)
+        found = {name: secrets[name].strip() for name in names if secrets.get(name, "").strip()}
+        missing = [name for name in self.secrets if name not in found]
         if missing:
             where = f" ({self.console})" if self.console else ""
             verb = "is" if len(missing) == 1 else "are"
             raise Misconfigured(f"{' and '.join(missing)} {verb} missing: put it in .env{where}")
-        names = (*self.secrets, *self.optional_secrets)
-        return {name: secrets[name] for name in names if secrets.get(name)}
+        return found
 
     # ------------------------------------------------------------ what a subclass says
 
-    @abstractmethod
     def build(self, out: Outgoing) -> Request:
-        """The request that sends it."""
+        """The request that sends it: all that a channel of one call says of sending."""
+        raise NotImplementedError
+
+    async def prepare(self, out: Outgoing, *, until: float) -> Request | Outcome:
+        """For channels of several calls: make all but the last (with `ask`) and return that one, or what is decided already."""
+        return self.build(out)
 
     @abstractmethod
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
@@ -98,8 +105,26 @@ class HttpChannel(Channel):
     # ------------------------------------------------------------ what follows from it
 
     async def send(self, out: Outgoing) -> Outcome:
-        answer = await self.call(self.build(out), until=self.deadline())
+        until = self.deadline()
+        request = await self.prepare(out, until=until)
+        if not isinstance(request, Request):
+            return request
+        answer = await self.call(request, until=until)
         return self.read(answer, out) if isinstance(answer, Response) else self.clean(answer, out.addresses.values())
+
+    async def ask(
+        self, request: Request, out: Outgoing, *, until: float, also: Collection[int] = ()
+    ) -> Response | Failure:
+        """A call before the one that tells: its answer, when that is a 2xx or a status of `also`.
+
+        What fails here has told nobody anything, so it is never unknown."""
+        answer = await self.call(request, until=until)
+        if isinstance(answer, Response):
+            if (answer.ok or answer.status in also) and not answer.is_page:
+                return answer
+            answer = self.refusal(answer, now=out.now)
+        answer = self.clean(answer, (out.to, *out.addresses.values()))
+        return Deferred(answer.reason, answer.code) if isinstance(answer, Unknown) else answer
 
     async def lookup(self, sent: Sent) -> Lookup:
         request = self.lookup_request(sent)

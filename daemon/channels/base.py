@@ -183,13 +183,13 @@ class Channel(ABC):
     default_concurrency: ClassVar[int] = 8
     is_cloud: ClassVar[bool] = True
     """False: works without the internet (the modem)."""
-    poll: ClassVar[PollPlan | None] = None
+    poll: PollPlan | None = None
     """None: receipts can't be polled."""
-    tells_delivery: ClassVar[bool] = False
+    tells_delivery: bool = False
     """Whether a receipt may ever come; where not, `sent` is final."""
     can_look_up: ClassVar[bool] = False
     """Whether `lookup` can ever answer Found or Absent."""
-    repeat_is_harmless: ClassVar[bool] = False
+    repeat_is_harmless: bool = False
     """A second send of the same message id has no second effect (an idempotency key, an upsert, a collapse key)."""
 
     settings: CommonSettings
