@@ -80,6 +80,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         return value if isinstance(value, dict) else {}
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a JSON array, whatever else a provider put there."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 Answer: TypeAlias = Response | Deferred | Unknown
 """An answer, or why there is none: Deferred when nothing was sent, Unknown when it may have been."""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, form_request
+from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -139,9 +139,9 @@ class Twilio(HttpChannel):
         if sent.attempt.sent is None or self.settings.templates.get(sent.trigger):
             return CannotTell("the text that was sent is not known")
         since = sent.attempt.started_at - 5000
-        for row in rows:
+        for row in objects(rows):
             if row.get("body") == sent.attempt.sent.text and _ms(row.get("date_created")) >= since:
-                return Found(row["sid"], _RECEIPTS.get(row.get("status", "")))
+                return Found(str(row.get("sid")), _RECEIPTS.get(str(row.get("status"))))
         if sent.now - sent.attempt.started_at < 30_000:
             return CannotTell("not listed yet", again=30)
         return Absent()
