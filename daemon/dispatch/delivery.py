@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 import structlog
+from outbox.backoff import full_jitter
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
@@ -14,7 +15,6 @@ from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, Refusal
-from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 from outbox.model import Attempt, Due, Message, State, Transition
@@ -61,8 +61,10 @@ class Delivery:
         prepared = self._preparer.prepare(due, channel, now)
         match prepared:
             case Transition():
+                lane.nothing_left(now)
                 await self.move(message, prepared)
             case PassOver():
+                lane.nothing_left(now)
                 await self._pass_over(lane, message, prepared)
             case Ready():
                 await self._attempt(lane, channel, due, prepared)
@@ -78,29 +80,23 @@ class Delivery:
 
     async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> None:
         message, out = due.message, ready.outgoing
-        lane.starts(self._clock.monotonic(), self._clock.now())
-        try:
-            begun = await self._recorded(
-                lambda: self._box.spool.begin(
-                    message.seq,
-                    channel=lane.name,
-                    hop=self._hop(lane, message),
-                    medium=channel.medium,
-                    address=out.to,
-                    sent=out.rendered,
-                )
+        begun = await self._recorded(
+            lambda: self._box.spool.begin(
+                message.seq,
+                channel=lane.name,
+                hop=self._hop(lane, message),
+                medium=channel.medium,
+                address=out.to,
+                sent=out.rendered,
             )
-            if begun is None or isinstance(begun, Refusal):
-                lane.breaker.abandon()
-                lane.day.take_back(self._clock.now())
-                if begun is not None and begun.opted_out:
-                    await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
-                return
-            out = msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now())
-            outcome = await self._send(channel, out)
-            await self._settle(lane, channel, due, begun, outcome)
-        finally:
-            lane.ends()
+        )
+        if isinstance(begun, Refusal):
+            lane.nothing_left(self._clock.now())
+            if begun.opted_out:
+                await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
+            return
+        out = msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now())
+        await self._settle(lane, channel, due, begun, await self._send(channel, out))
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
@@ -202,4 +198,3 @@ class Delivery:
             except (StorageFull, StorageBusy) as error:
                 log.error("can't write to the database, trying again", error=str(error))
                 await self._clock.sleep(STORAGE_WAIT)
-

@@ -1,30 +1,170 @@
 """Sees to it that every message that is due is tried: one pump a channel, each asleep until it has something to do.
 
-due -> prepare (wanted? allowed? rendered) -> begin (on the disk) -> send -> settle (on the disk). The decisions are elsewhere:
-`prepare` (may it go), `fallback` (what follows an outcome), `lane` (how fast), `uplink` (is there a line).
+The pump finds what is due and has room; `delivery` tries one message; `fallback` decides what follows; `lane` knows how fast.
 """
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import msgspec
-import structlog
-
-from daemon.channels.base import Channel, Sent
-from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, after_unknown, decide, next_hop, pass_over
-from daemon.dispatch.lane import Lane, Trouble
-from daemon.dispatch.prepare import PassOver, Preparer, Ready
-from daemon.dispatch.uplink import LineState, Uplink
+from daemon.channels.base import Channel
+from daemon.dispatch.delivery import Delivery
+from daemon.dispatch.fallback import next_hop
+from daemon.dispatch.lane import Lane
+from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.uplink import Uplink
 from outbox import Outbox
-from outbox.backoff import full_jitter
 from outbox.clock import Clock
-from outbox.model import Attempt, Due, Message, State, Transition
-from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Outcome, Rejected, Scope, Unknown
+from outbox.model import Due, Message, State, Transition
 
-log = structlog.get_logger(__name__)
+DRAIN_SECONDS = 15.0
+"""How long a stopping service waits for attempts under way; what is cut then is looked up at the next start."""
 
-DRAIN_SECONDS = 20.0
-"""How long a stopping service waits for attempts under way."""
+SWEEP_EVERY = 60.0
+"""Seconds between looks at what waits on a channel that can't be used: some of it gets too late, or loses patience."""
+SWEEP_PAGE = 200
+
+MODEM_LOOK_EVERY = 5.0
+"""Seconds between the modem's looks, while the line is down, at what waits on other channels."""
+
+
+class Dispatcher:
+    """Owns the pumps. `run` ends when `stop` is set and what was under way has ended."""
+
+    def __init__(
+        self,
+        box: Outbox,
+        lanes: Mapping[str, Lane],
+        delivery: Delivery,
+        preparer: Preparer,
+        uplink: Uplink,
+        clock: Clock,
+    ) -> None:
+        self.lanes = lanes
+        self._box = box
+        self._delivery = delivery
+        self._preparer = preparer
+        self._uplink = uplink
+        self._clock = clock
+        self._busy: set[int] = set()
+        """Messages (seq) that are on their way: prefetched, or being sent."""
+        self._sends: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+
+    def usable(self, name: str) -> bool:
+        """Whether a message may be sent by that channel, now or soon."""
+        lane = self.lanes.get(name)
+        return lane is not None and lane.usable(self._clock.now())
+
+    def wake(self, channels: frozenset[str] | None = None) -> None:
+        """Something became ready for these channels (None: for all)."""
+        modem_too = self._uplink.is_down
+        for lane in self.lanes.values():
+            if channels is None or lane.name in channels or (modem_too and not lane.is_cloud):
+                lane.wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self._box.spool.on_ready = self.wake
+        async with asyncio.TaskGroup() as sends:
+            async with asyncio.TaskGroup() as pumps:
+                for lane in self.lanes.values():
+                    pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
+                await stop.wait()
+                self.wake()
+            await self._drain()
+
+    async def _drain(self) -> None:
+        """Let what is under way end; cut what does not in time."""
+        deadline = self._clock.monotonic() + DRAIN_SECONDS
+        while self._sends and (left := deadline - self._clock.monotonic()) > 0:
+            self._ended.clear()
+            await self._clock.wait(self._ended, left)
+        for task in self._sends:
+            task.cancel()
+
+    async def _pump(self, lane: Lane, sends: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        ready: deque[Due] = deque()
+        while not stop.is_set():
+            lane.wake.clear()
+            wait = await self._turn(lane, ready, sends)
+            if not stop.is_set():
+                await self._clock.wait(lane.wake, wait)
+        self._drop(ready)
+
+    async def _turn(self, lane: Lane, ready: deque[Due], sends: asyncio.TaskGroup) -> float | None:
+        """Start all that may start; seconds until there may be more (None: until something wakes the lane)."""
+        lane.resume_if_due(self._clock.monotonic())
+        if lane.channel is None or not lane.usable(self._clock.now()):
+            self._drop(ready)
+            left = await self._sweep(lane, move_on=True)
+            return lane.seconds_until_usable(self._clock.monotonic(), self._clock.now(), SWEEP_EVERY if left else None)
+        if lane.is_cloud and self._uplink.is_down:
+            self._drop(ready)
+            return SWEEP_EVERY if await self._sweep(lane, move_on=False) else None
+        while room := lane.room(self._clock.monotonic(), self._clock.now()):
+            if not ready and not await self._fetch(lane, ready, room):
+                break
+            for _ in range(min(room, len(ready))):
+                self._start(lane, lane.channel, ready.popleft(), sends)
+        if lane.breaker.is_open and await self._sweep(lane, move_on=False):
+            return min(SWEEP_EVERY, lane.seconds_until_room(self._clock.monotonic(), self._clock.now()) or SWEEP_EVERY)
+        return await self._until_next(lane)
+
+    async def _fetch(self, lane: Lane, ready: deque[Due], room: int) -> bool:
+        """Bring what is due here, ahead of need where the channel is fast."""
+        now = self._clock.now()
+        limit = room + (lane.concurrency if lane.is_fast else 0)
+        found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
+        if not lane.is_cloud and self._uplink.is_down and len(found) < limit:
+            found += await self._box.spool.due_by_modem(
+                now=now, down_for=self._uplink.down_for(), limit=limit - len(found), exclude=self._busy
+            )
+        self._busy.update(due.message.seq for due in found)
+        ready.extend(found)
+        return bool(found)
+
+    def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:
+        lane.starts(self._clock.monotonic(), self._clock.now())
+        task = sends.create_task(self._delivery.deliver(lane, channel, due), name=f"send {due.message.id}")
+        self._sends.add(task)
+        task.add_done_callback(lambda done: self._end(lane, due.message.seq, done))
+
+    def _end(self, lane: Lane, seq: int, task: asyncio.Task[None]) -> None:
+        self._busy.discard(seq)
+        self._sends.discard(task)
+        self._ended.set()
+        lane.ends()
+
+    def _drop(self, ready: deque[Due]) -> None:
+        self._busy.difference_update(due.message.seq for due in ready)
+        ready.clear()
+
+    async def _until_next(self, lane: Lane) -> float | None:
+        monotonic, now = self._clock.monotonic(), self._clock.now()
+        if not lane.room(monotonic, now):
+            return lane.seconds_until_room(monotonic, now)
+        due_at = await self._box.spool.next_due(lane.name)
+        wait = None if due_at is None or due_at <= now else (due_at - now) / 1000
+        if not lane.is_cloud and self._uplink.is_down:
+            return min(wait or MODEM_LOOK_EVERY, MODEM_LOOK_EVERY)
+        return wait
+
+    async def _sweep(self, lane: Lane, *, move_on: bool) -> bool:
+        """Look through what waits on a channel that can't send now. True when some of it stays."""
+        now = self._clock.now()
+        if now - lane.swept_at >= SWEEP_EVERY * 1000:
+            lane.swept_to, lane.swept_at = 0, now
+        while page := await self._box.spool.waiting(lane.name, after=lane.swept_to, limit=SWEEP_PAGE):
+            for due in page:
+                to = self._preparer.too_late(due, now) or self._on_to_another(lane, due.message, now, move_on=move_on)
+                if to:
+                    await self._delivery.move(due.message, to)
+            lane.swept_to = page[-1].message.seq
+        return lane.swept_to > 0
+
+    def _on_to_another(self, lane: Lane, message: Message, now: int, *, move_on: bool) -> Transition | None:
+        impatient = now >= max(message.channel_since, self._delivery.line_up_at) + message.policy.patience * 1000
+        if not move_on and (not impatient or self._uplink.is_down):
+            return None
+        hop = next_hop(message, self.usable)
+        return None if hop is None else Transition(state=State.QUEUED, reason=lane.reason, hop=hop, counts=False)

@@ -52,7 +52,9 @@ def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Trans
     if outcome.unreachable and at.line_down:
         return Transition(state=State.QUEUED, reason="the line is down", counts=False)
     if message.attempt_count + 1 >= at.max_attempts:
-        return Transition(state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {outcome.reason}")
+        return Transition(
+            state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {outcome.reason}"
+        )
     wait = at.backoff if outcome.after is None else outcome.after
     due_at = at.now + round(wait * 1000)
     impatient_at = at.patience_from + round(message.policy.patience * 1000)
@@ -68,7 +70,13 @@ def _past_the_channel(message: Message, reason: str, at: Situation) -> Transitio
 
 
 def pass_over(
-    message: Message, reason: str, at: Situation, *, counts: bool = False, opted_out: bool = False, after: int | None = None
+    message: Message,
+    reason: str,
+    at: Situation,
+    *,
+    counts: bool = False,
+    opted_out: bool = False,
+    after: int | None = None,
 ) -> Transition:
     """This channel can't reach the recipient: on to the next, or the end."""
     hop = next_hop(message, at.usable, after=after)

@@ -54,6 +54,9 @@ class Lane:
         """Monotonic: the provider asked for a rest until then (Retry-After)."""
         self.wake = asyncio.Event()
         self.sending = 0
+        self.swept_to = 0
+        self.swept_at = 0
+        """How far (message seq) and when (ms) what waits here was last looked through while nothing could be sent."""
         self.tries: dict[int, int] = {}
         """How often in a row a message was deferred here: what backoff grows with."""
         self.last_success: int | None = None
@@ -88,11 +91,13 @@ class Lane:
         """How many more may start at this moment."""
         if monotonic < self.hold_until:
             return 0
-        bounds = [self.concurrency - self.sending]
-        for bound in (self.breaker.room(monotonic), self.bucket.available(monotonic), self.day.left(now)):
-            if bound is not None:
-                bounds.append(bound)
-        return max(0, min(bounds))
+        bounds = (
+            self.concurrency - self.sending,
+            self.breaker.room(monotonic),
+            self.bucket.available(monotonic),
+            self.day.left(now),
+        )
+        return max(0, min(bound for bound in bounds if bound is not None))
 
     def seconds_until_room(self, monotonic: float, now: int) -> float | None:
         """When `room` may grow without an attempt ending; None: only then."""
@@ -106,6 +111,20 @@ class Lane:
             return None
         return self.bucket.seconds_until_one(monotonic) or None
 
+    @property
+    def is_fast(self) -> bool:
+        """Whether reading ahead pays: a paced channel should rather see a more urgent message that comes in meanwhile."""
+        return self.bucket.rate is None or self.bucket.rate >= self.concurrency
+
+    def seconds_until_usable(self, monotonic: float, now: int, otherwise: float | None) -> float | None:
+        """When a pause or a used-up day ends by itself, or `otherwise`, whichever comes first."""
+        waits = [] if otherwise is None else [otherwise]
+        if self.resume_at is not None:
+            waits.append(max(0.0, self.resume_at - monotonic))
+        if self.channel is not None and self.day.left(now) == 0:
+            waits.append((midnight_after(now, self._zone) - now) / 1000)
+        return min(waits, default=None)
+
     def pause(self, why: Rejected, monotonic: float) -> None:
         """The provider refuses everything: until somebody mends it, or until the quota it speaks of renews."""
         self.paused_by = f"{why.reason}. {why.remedy}" if why.remedy else why.reason
@@ -115,11 +134,21 @@ class Lane:
         self.paused_by, self.resume_at, self.hold_until = None, None, 0.0
         self.breaker = Breaker()
 
+    def resume_if_due(self, monotonic: float) -> None:
+        if self.resume_at is not None and monotonic >= self.resume_at:
+            self.resume()
+
     def starts(self, monotonic: float, now: int) -> None:
         self.sending += 1
         self.bucket.take(monotonic)
         self.day.add(now)
         self.breaker.start()
+
+    def nothing_left(self, now: int) -> None:
+        """What was started turned out not to leave: its place in the rate and the day is free again."""
+        self.bucket.give_back()
+        self.day.take_back(now)
+        self.breaker.abandon()
 
     def ends(self) -> None:
         self.sending -= 1

@@ -26,6 +26,11 @@ class Bucket:
         if self.available(now) is not None:
             self._tokens -= 1
 
+    def give_back(self) -> None:
+        """One that was taken was not used."""
+        if self.rate is not None:
+            self._tokens = min(self._capacity, self._tokens + 1)
+
     def seconds_until_one(self, now: float) -> float:
         """How long until the next may start."""
         if self.rate is None or self.available(now):

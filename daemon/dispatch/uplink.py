@@ -123,4 +123,3 @@ class Uplink:
         self.down_since = self._clock.monotonic() if state is LineState.DOWN else None
         await self._on_change(state, why)
         self._suspect.set()
-

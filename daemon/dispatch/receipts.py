@@ -1,0 +1,135 @@
+"""What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One desk takes it all."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
+from daemon.dispatch.fallback import next_hop
+from daemon.dispatch.lane import Lane
+from daemon.dispatch.uplink import Uplink
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.model import Message, State, Transition
+from outbox.outcome import ReceiptState
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+LINE_WAIT = 15.0
+
+
+class ReceiptDesk:
+    """Applies receipts and replies, and asks for receipts where no one posts them."""
+
+    def __init__(
+        self,
+        box: Outbox,
+        lanes: Mapping[str, Lane],
+        uplink: Uplink,
+        clock: Clock,
+        usable: Callable[[str], bool],
+    ) -> None:
+        self._box = box
+        self._lanes = lanes
+        self._uplink = uplink
+        self._clock = clock
+        self._usable = usable
+        self.wake = asyncio.Event()
+
+    async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
+        """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
+        message = await self._box.receipts.apply(channel.name, update, self._after(channel))
+        if update.opted_out and message is not None:
+            address = channel.address_of(message.addresses)
+            if address:
+                why = update.detail or update.code or "the provider says they opted out"
+                await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
+
+    async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
+        """All that one request of a provider said."""
+        for update in inbound.receipts:
+            await self.apply(channel, update)
+        for reply in inbound.replies:
+            await self.reply(channel, reply)
+
+    async def reply(self, channel: Channel, reply: Reply) -> None:
+        """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to."""
+        if reply.consent == "stop":
+            await self._box.consent.stop(
+                channel.medium, reply.address, reason=reply.text or "STOP", actor=channel.title
+            )
+        elif reply.consent == "start":
+            await self._box.consent.allow(
+                channel.medium, reply.address, reason=reply.text or "START", actor=channel.title
+            )
+        await self._box.replies.add(channel.name, reply)
+
+    def _after(self, channel: Channel) -> Callable[[Message, ReceiptUpdate], Transition | None]:
+        def decide(message: Message, update: ReceiptUpdate) -> Transition | None:
+            if update.state is not ReceiptState.UNDELIVERED:
+                return None
+            reason = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
+            hop = next_hop(message, self._usable)
+            if hop is None:
+                return Transition(state=State.FAILED, reason=reason)
+            return Transition(state=State.QUEUED, reason=reason, hop=hop)
+
+        return decide
+
+    # ------------------------------------------------------------ polling
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.wake.clear()
+            wait = await self.turn()
+            if not stop.is_set():
+                await self._clock.wait(self.wake, wait)
+
+    async def turn(self) -> float | None:
+        """Ask for what is due; seconds until the next look (None: nothing is awaited)."""
+        if self._uplink.is_down:
+            return LINE_WAIT
+        now = self._clock.now()
+        waiting = await self._box.receipts.due(now=now, limit=BATCH)
+        by_channel: dict[str, list[Sent]] = defaultdict(list)
+        for row in waiting:
+            by_channel[row.attempt.channel].append(
+                Sent(attempt=row.attempt, order_ref=row.order_ref, trigger=row.trigger, now=now)
+            )
+        for name, sent in by_channel.items():
+            await self._ask(self._lanes.get(name), sent)
+        if waiting:
+            return 0.0
+        next_at = await self._box.receipts.next_due()
+        return None if next_at is None else max(0.0, (next_at - now) / 1000)
+
+    async def _ask(self, lane: Lane | None, sent: list[Sent]) -> None:
+        channel = lane.channel if lane else None
+        if channel is None or channel.poll is None:
+            await self._box.receipts.schedule({one.attempt.seq: None for one in sent})
+            return
+        size = channel.poll.batch
+        for start in range(0, len(sent), size):
+            batch = sent[start : start + size]
+            await self._box.receipts.schedule({one.attempt.seq: self._next_ask(channel, one) for one in batch})
+            try:
+                updates = await channel.receipts(batch)
+            except Exception:
+                log.exception("asking for receipts failed in a way it should not", channel=channel.name)
+                continue
+            for update in updates:
+                await self.apply(channel, update)
+
+    def _next_ask(self, channel: Channel, sent: Sent) -> int | None:
+        """The schedule counts from when the provider took it, so that it survives a restart without a counter."""
+        assert channel.poll is not None
+        began = sent.attempt.finished_at or sent.attempt.started_at
+        at = began
+        for delay in channel.poll.delays:
+            at += round(delay * 1000)
+            if at > sent.now:
+                return at
+        return None

@@ -1,0 +1,121 @@
+"""Attempts of unknown outcome: ask the provider where it can be asked, and else do as the route says (DESIGN rule 4)."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+
+import structlog
+from outbox.backoff import full_jitter
+
+from daemon.channels.base import Channel, Sent
+from daemon.config import Settings
+from daemon.dispatch.fallback import Situation, after_unknown
+from daemon.dispatch.lane import Lane
+from daemon.dispatch.uplink import Uplink
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.model import Attempt, Due, State, Transition
+from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, ReceiptState, Unknown
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20
+GIVE_UP_AFTER = 900.0
+"""Seconds after the attempt past which a provider that still can't tell is not asked again."""
+LINE_WAIT = 5.0
+
+
+class Resolver:
+    """Looks up what is unknown, a few at a time; asleep while nothing is."""
+
+    def __init__(
+        self,
+        box: Outbox,
+        lanes: Mapping[str, Lane],
+        uplink: Uplink,
+        settings: Settings,
+        clock: Clock,
+        rng: random.Random,
+        usable: Callable[[str], bool],
+    ) -> None:
+        self._box = box
+        self._lanes = lanes
+        self._uplink = uplink
+        self._retry = settings.retry
+        self._clock = clock
+        self._rng = rng
+        self._usable = usable
+        self.wake = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.wake.clear()
+            wait = await self.turn()
+            if not stop.is_set():
+                await self._clock.wait(self.wake, wait)
+
+    async def turn(self) -> float | None:
+        """Settle all that can be settled now; seconds until the next look (None: nothing is unknown)."""
+        now = self._clock.now()
+        found = await self._box.spool.unknowns(now=now, limit=BATCH)
+        waiting_for_line = False
+        for due, attempt in found:
+            lane = self._lanes.get(attempt.channel)
+            if lane is not None and lane.channel is not None and lane.is_cloud and self._uplink.is_down:
+                waiting_for_line = True
+                continue
+            await self._resolve(due, attempt, lane)
+        if found:
+            return LINE_WAIT if waiting_for_line else 0.0
+        next_at = await self._box.spool.next_unknown()
+        return None if next_at is None else max(0.0, (next_at - now) / 1000)
+
+    async def _resolve(self, due: Due, attempt: Attempt, lane: Lane | None) -> None:
+        channel = lane.channel if lane else None
+        answer = await self._ask(channel, due, attempt)
+        message = due.message
+        match answer:
+            case Found(receipt=receipt):
+                state = State.DELIVERED if receipt in (ReceiptState.DELIVERED, ReceiptState.READ) else State.SENT
+                to = Transition(state=state, reason="it had arrived", possible_duplicate=message.possible_duplicate)
+                poll_at = None
+                if channel and channel.poll and state is State.SENT and answer.provider_id:
+                    poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
+                await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
+            case Absent():
+                to = Transition(state=State.QUEUED, reason="it had not arrived: sent again")
+                await self._box.spool.resolve(attempt, Deferred("looked up: it had not arrived"), to)
+            case CannotTell():
+                await self._box.spool.resolve(
+                    attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
+                )
+
+    async def _ask(self, channel: Channel | None, due: Due, attempt: Attempt) -> Lookup:
+        if channel is None or not channel.can_look_up:
+            return CannotTell(attempt.detail or "the provider can't be asked")
+        sent = Sent(
+            attempt=attempt, order_ref=due.message.order_ref, trigger=due.message.trigger, now=self._clock.now()
+        )
+        try:
+            return await channel.lookup(sent)
+        except Exception:
+            log.exception("a lookup failed in a way it should not", channel=channel.name, message=attempt.message_id)
+            return CannotTell("looking it up failed inside")
+
+    def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
+        now = self._clock.now()
+        if answer.again is not None and now - attempt.started_at < GIVE_UP_AFTER * 1000:
+            return Transition(
+                state=State.UNKNOWN, reason=attempt.detail or answer.reason, due_at=now + round(answer.again * 1000)
+            )
+        situation = Situation(
+            now=now,
+            backoff=full_jitter(0, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
+            max_attempts=self._retry.max_attempts,
+            patience_from=due.message.channel_since,
+            line_down=False,
+            can_look_up=False,
+            repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
+            usable=self._usable,
+        )
+        return after_unknown(due.message, attempt.detail or answer.reason, situation)
