@@ -5,9 +5,10 @@ An HTTP channel states an endpoint, auth and payload (`build`), how to read the 
 `daemon.channels._http` owns sessions, timeouts, Retry-After and the translation of transport faults into outcomes.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -166,6 +167,14 @@ class PollPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How many attempts one call may ask for."""
 
 
+class Sink(Protocol):
+    """Where a channel's own life brings what came in. Each call returns when it is committed."""
+
+    async def on_receipt(self, update: ReceiptUpdate) -> None: ...
+
+    async def on_reply(self, reply: Reply) -> None: ...
+
+
 class Channel(ABC):
     """One way out. Constructors do no IO; everything awaited here has a bound; outcomes are values, exceptions are bugs."""
 
@@ -227,6 +236,13 @@ class Channel(ABC):
     async def check(self) -> Health:
         """A harmless call that proves the credentials."""
         return Health(ok=True, summary="nothing to check")
+
+    def detail(self) -> Mapping[str, Any]:
+        """What is particular to it, for `GET /v1/channels` (the modem's signal, operator and credit)."""
+        return {}
+
+    async def run(self, stop: asyncio.Event, sink: "Sink") -> None:  # noqa: B027 - most channels have no life of their own
+        """The channel's own life beside sending (the modem's driver), until `stop` is set."""
 
     async def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Release what it holds; may be called twice."""

@@ -1,0 +1,150 @@
+"""The channels as people see them: state, trouble in words, how much waits; and what people may do to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.channels.base import Channel, Outgoing
+from daemon.dispatch.lane import Lane, LaneState
+from daemon.dispatch.uplink import LineState, Uplink
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.errors import NotFound
+from outbox.model import Medium, Rendered
+from outbox.outcome import Accepted, Deferred, Rejected, Unknown
+
+
+class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `GET /v1/channels`."""
+
+    name: str
+    medium: Medium
+    title: str
+    state: LaneState
+    reason: str
+    queued: int
+    sent_today: int
+    daily_limit: int | None
+    rate: float | None
+    last_success: int | None
+    last_failure: int | None
+    last_trouble: str
+    detail: Mapping[str, Any]
+
+
+class UplinkStatus(msgspec.Struct, frozen=True):
+    state: LineState
+    since: int
+    forced: bool = False
+
+
+class TestResult(msgspec.Struct, frozen=True):
+    """What became of a test: `ok`, and a sentence an owner understands."""
+
+    ok: bool
+    summary: str
+
+
+class Board:
+    """Reads the lanes; pauses, resumes and tests them. A pause by a person survives a restart."""
+
+    def __init__(self, box: Outbox, lanes: Mapping[str, Lane], line: Uplink, clock: Clock, store_name: str) -> None:
+        self._box = box
+        self._lanes = lanes
+        self._line = line
+        self._clock = clock
+        self._store_name = store_name
+
+    async def board(self) -> list[ChannelStatus]:
+        waiting = (await self._box.views.figures()).waiting_by_channel
+        return [self._status(lane, waiting.get(lane.name, 0)) for lane in self._lanes.values()]
+
+    def uplink(self) -> UplinkStatus:
+        return UplinkStatus(self._line.state, self._line.since, self._line.forced is not None)
+
+    async def force_uplink(self, state: LineState | None, *, actor: str) -> None:
+        """An operator's word on the line; None: evidence decides again."""
+        await self._box.notes.set("uplink.forced", state or "")
+        await self._box.audit.append("uplink.forced", actor=actor, detail={"state": state or "auto"})
+        await self._line.force(state)
+
+    async def pause(self, name: str, *, reason: str, actor: str) -> None:
+        lane = self._lane(name)
+        words = f"paused by {actor}" + (f": {reason}" if reason else "")
+        await self._box.notes.set(f"channel.{name}.paused", words)
+        await self._box.audit.append("channel.paused", actor=actor, detail={"channel": name, "reason": reason})
+        lane.paused_by, lane.resume_at = words, None
+        lane.wake.set()
+
+    async def resume(self, name: str, *, actor: str) -> None:
+        lane = self._lane(name)
+        await self._box.notes.set(f"channel.{name}.paused", "")
+        await self._box.audit.append("channel.resumed", actor=actor, detail={"channel": name})
+        lane.resume()
+        lane.wake.set()
+
+    async def test(self, name: str, to: str | None) -> TestResult:
+        """Without `to` a harmless call that proves the credentials; with it a real message."""
+        lane = self._lane(name)
+        if lane.channel is None:
+            return TestResult(False, lane.problem)
+        if to is None:
+            health = await lane.channel.check()
+            return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
+        outcome = await lane.channel.send(self._trial(lane.channel, to))
+        title = lane.channel.title
+        match outcome:
+            case Accepted():
+                return TestResult(True, f"{title} took it{f' as {outcome.provider_id}' if outcome.provider_id else ''}.")
+            case Rejected():
+                why = f"{title} refused it: {outcome.reason} ({outcome.code})."
+                return TestResult(False, f"{why} {outcome.remedy}" if outcome.remedy else why)
+            case Deferred():
+                return TestResult(False, f"{title} did not take it now: {outcome.reason}.")
+            case Unknown():
+                return TestResult(False, f"It is not known whether {title} took it: {outcome.reason}.")
+
+    def _trial(self, channel: Channel, to: str) -> Outgoing:
+        now = self._clock.now()
+        text = f"{self._store_name}: this is a test of {channel.title}. Nothing to do."
+        return Outgoing(
+            message_id=f"mtest{now:x}",
+            attempt=1,
+            to=to,
+            addresses=dict.fromkeys(channel.address_kinds, to),
+            trigger="order.ready",
+            template="order.ready",
+            order_ref="TEST",
+            order_source_id="TEST",
+            name="",
+            locale="en",
+            rendered=Rendered(text=text, subject=f"A test of {channel.title}", html=f"<p>{text}</p>"),
+            data={"order_ref": "TEST", "store_name": self._store_name},
+            order={"ref": "TEST"},
+            now=now,
+        )
+
+    def _lane(self, name: str) -> Lane:
+        if name not in self._lanes:
+            known = ", ".join(self._lanes) or "none is enabled"
+            raise NotFound(f"no channel is called {name!r}; enabled are: {known}")
+        return self._lanes[name]
+
+    def _status(self, lane: Lane, queued: int) -> ChannelStatus:
+        failure = lane.last_failure
+        return ChannelStatus(
+            name=lane.name,
+            medium=lane.medium,
+            title=lane.channel.title if lane.channel else lane.name,
+            state=lane.state,
+            reason=lane.reason,
+            queued=queued,
+            sent_today=lane.day.count(self._clock.now()),
+            daily_limit=lane.day.limit,
+            rate=lane.bucket.rate,
+            last_success=lane.last_success,
+            last_failure=failure.at if failure else None,
+            last_trouble=failure.reason if failure else "",
+            detail=lane.channel.detail() if lane.channel else {},
+        )
