@@ -125,6 +125,8 @@ class Case:
     hooks: Sequence[Hook] = ()
     spec: str = ""
     """The file in shared/specs that describes the vendor."""
+    beyond_spec: Sequence[str] = ()
+    """Patterns of requests that the description, being a cut, does not cover."""
     variants: Sequence[Variant] = ()
     too_long: str = ""
     """What a text far over the provider's limit must mean when the channel can see it itself ("" where the provider says so)."""

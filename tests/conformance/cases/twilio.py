@@ -102,6 +102,7 @@ CASE = Case(
         ),
     ],
     spec="twilio.json",
+    beyond_spec=[r"GET .*/Accounts/AC\w+\.json"],
     variants=[
         Variant(settings={"from": "", "messaging_service_sid": "MG" + "0" * 32}),
         Variant(settings={"templates": {"order.ready": "HX" + "0" * 32}}),
