@@ -135,6 +135,8 @@ class Hook(Table, frozen=True):
     tls_key: Path | None = None
     socket: Path = Path("tether.sock")
     public_url: str = ""
+    rate: Rate = Rate(10_000)
+    """Calls a second that one token or address may make (ten seconds' worth at once): against a till gone mad."""
 
 
 class QuietHours(Table, frozen=True):
@@ -168,6 +170,16 @@ class Counter(Table, frozen=True):
     grace: Duration = Duration(8)
     show_names: bool = False
     """Whether team chat shows customers' names in full."""
+
+
+class Board(Table, frozen=True):
+    """The pickup board, a page for the shop's second screen at /board: open to whoever reaches the port, so off by default."""
+
+    enabled: bool = False
+    title: str = ""
+    """Empty: the store's name."""
+    show: Literal["number", "name"] = "number"
+    """What stands for an order: its number, or the customer's first name (the number where none is known)."""
 
 
 class Log(Table, frozen=True):
@@ -208,6 +220,7 @@ class Settings(Table, frozen=True):
     clock: ClockTable = ClockTable()
     planning: Planning = Planning()
     counter: Counter = Counter()
+    board: Board = Board()
     log: Log = Log()
     channels: dict[str, dict[str, Any]] = {}
     route: tuple[RouteTable, ...] = ()

@@ -1,0 +1,203 @@
+"""Where every request comes in: who is asking, whether they may, how often; and where every failure becomes a problem."""
+
+import asyncio
+import re
+
+import structlog
+from aiohttp import web
+
+from daemon.api import body as bodies
+from daemon.api.limits import RateLimit
+from daemon.api.problem import Problem, of
+from daemon.api.reply import as_json, as_problem
+from daemon.api.route import Answer, B, Call, Caller, NoQuery, Q, Route, Scope
+from daemon.api.services import Services
+
+log = structlog.get_logger(__name__)
+
+EVENT_LIMIT = 256 * 2**10
+BODY_LIMIT = 2 * 2**20
+BODY_WAIT_S = 30.0
+"""A body that takes longer to arrive is given up."""
+FAILURES_PER_S, FAILURES_AT_ONCE = 2.0, 30.0
+"""Wrong tokens and signatures that one address may send before it is told to wait."""
+BURST_S = 10.0
+"""How many seconds' worth of `[hook] rate` may come at once."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
+
+COUNTER = "counter"
+SOCKET_SCOPES = frozenset({"admin"})
+NOBODY = Caller("", frozenset(), "")
+
+
+class Gate:
+    """Admits requests for the whole service: one per application."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        rate = float(services.settings.hook.rate)
+        self.calls = RateLimit(services.clock, rate=rate, burst=rate * BURST_S)
+        self.failures = RateLimit(services.clock, rate=FAILURES_PER_S, burst=FAILURES_AT_ONCE)
+
+    # ------------------------------------------------------------ who
+
+    def admit(self, request: web.Request, scope: Scope | None) -> Caller:
+        """Who is asking, if they may. Raises Problem 401, 403 or 429."""
+        caller = self.identify(request) if scope else NOBODY
+        self.count(caller.name or self.remote(request))
+        if scope and not caller.may(scope):
+            raise Problem(
+                403,
+                f"the token {caller.name!r} lacks the scope {scope}; make one with `tether token new NAME --scope {scope}`",
+                headers={"WWW-Authenticate": f'Bearer realm="tether", error="insufficient_scope", scope="{scope}"'},
+            )
+        return caller
+
+    def identify(self, request: web.Request) -> Caller:
+        """The caller by socket or token. Raises Problem 401."""
+        if self.at_the_socket(request):
+            name = _named(request, "X-Tether-Source", COUNTER)
+            return Caller(name, SOCKET_SCOPES, _person(request) or name)
+        header = request.headers.get("Authorization", "")
+        if header[:7].lower() != "bearer ":
+            raise self.refused(request, "send `Authorization: Bearer TOKEN`; `tether token new` makes one")
+        token = self.services.box.tokens.find(header[7:].strip())
+        if token is None:
+            raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
+        person = _person(request)
+        return Caller(token.name, token.scopes, f"{person} ({token.name})" if person else token.name)
+
+    @staticmethod
+    def at_the_socket(request: web.Request) -> bool:
+        """Whether it came by the unix socket, which file permissions guard."""
+        transport = request.transport
+        return transport is not None and not isinstance(transport.get_extra_info("sockname"), tuple)
+
+    def refused(self, request: web.Request, detail: str, *, error: str = "") -> Problem:
+        """What a caller without good credentials is told: 401, or 429 when they have tried too often."""
+        wait = self.failures.take(self.remote(request))
+        log.warning("refused", path=request.path, remote=self.remote(request), why=error or "no credentials")
+        if wait:
+            return _too_often(wait, "too many wrong credentials from this address")
+        challenge = 'Bearer realm="tether"' + (f', error="{error}"' if error else "")
+        return Problem(401, detail, headers={"WWW-Authenticate": challenge})
+
+    def count(self, client: str) -> None:
+        """Raises Problem 429 when the client calls too often."""
+        if wait := self.calls.take(client):
+            raise _too_often(wait, "too many requests; `[hook] rate` in tether.toml sets the limit")
+
+    @staticmethod
+    def remote(request: web.Request) -> str:
+        return request.remote or "socket"
+
+    # ------------------------------------------------------------ what
+
+    async def body_of(self, request: web.Request, limit: int = BODY_LIMIT) -> bytes:
+        """The whole body, within bounds of size, time and coding. Raises Problem 408, 413, 415."""
+        if "Content-Encoding" in request.headers:
+            raise Problem(415, "compressed bodies are not taken; send the body as it is", headers={"Accept-Encoding": "identity"})
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
+        async with asyncio.timeout(BODY_WAIT_S):
+            raw = await request.read()
+        if len(raw) > limit:
+            raise _too_large(limit)
+        return raw
+
+    async def json_of(self, request: web.Request, *, required: bool) -> bytes:
+        """A JSON body's bytes; b"" where none came and none is required."""
+        raw = await self.body_of(request, EVENT_LIMIT)
+        if raw or required:
+            _check_json_type(request)
+        return raw
+
+    async def call(self, request: web.Request, route: Route[Q, B]) -> web.StreamResponse:
+        caller = self.admit(request, route.scope)
+        query = _query_of(request, route.query)
+        body: object = None
+        if route.body is not None and not route.raw:
+            raw = await self.json_of(request, required=route.body_required)
+            body = bodies.parse(raw or b"{}", route.body)
+        answer = await route.handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        if isinstance(answer, Answer):
+            return as_json(answer.value, status=answer.status, headers=answer.headers)
+        return as_json(answer)
+
+    # ------------------------------------------------------------ what went wrong
+
+    def failed(self, request: web.Request, error: Exception) -> web.Response:
+        """The answer to a failed request. What is no problem but a bug is logged whole, and told without its words."""
+        problem = of(error)
+        request_id = self._request_id(request)
+        if problem is None:
+            log.error("a request failed", path=request.path, request_id=request_id, exc_info=error)
+            problem = Problem(500, f"this should not have happened; the log has the reason under {request_id}")
+        elif problem.status >= 500:
+            log.warning("refused", path=request.path, status=problem.status, why=problem.detail, request_id=request_id)
+        return as_problem(problem, request_id)
+
+    def _request_id(self, request: web.Request) -> str:
+        given = request.headers.get("X-Request-Id", "")
+        return given if _REQUEST_ID.fullmatch(given) else f"{self.services.rng.getrandbits(64):016x}"
+
+
+def _query_of(request: web.Request, kind: type[Q]) -> Q:
+    """The parameters as the call's struct: names it doesn't know are refused, since a typing error would widen a list."""
+    given = request.query
+    if not given:
+        return bodies.convert({}, kind)
+    if kind is NoQuery:
+        raise _unknown(next(iter(given)))
+    return bodies.convert(_plain(request, kind), kind, strict=False)
+
+
+def _plain(request: web.Request, kind: type[Q]) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    lists = bodies.list_fields(kind)
+    for name in dict.fromkeys(request.query):
+        if name not in lists:
+            raise _unknown(name)
+        values = request.query.getall(name)
+        if not lists[name] and len(values) > 1:
+            raise Problem(422, f"{name}: is given twice", field=name)
+        if any("\0" in value for value in values):
+            raise Problem(422, f"{name}: holds a NUL character", field=name)
+        plain[name] = values if lists[name] else values[0]
+    return plain
+
+
+def _unknown(name: str) -> Problem:
+    return Problem(422, f"{name}: no such parameter here", field=name)
+
+
+def _check_json_type(request: web.Request) -> None:
+    given = request.headers.get("Content-Type")
+    if given is None or given.lower() in _JSON_TYPES:
+        return
+    if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "us-ascii"):
+        raise Problem(415, f"send the body as application/json in UTF-8, not {given[:80]!r}", headers={"Accept": "application/json"})
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, f"the body is larger than the {limit // 1024} KiB that this call takes")
+
+
+def _too_often(wait: float, why: str) -> Problem:
+    return Problem(429, why, headers={"Retry-After": str(max(1, round(wait)))})
+
+
+def _named(request: web.Request, header: str, default: str) -> str:
+    given = request.headers.get(header, "")
+    return given if _NAME.fullmatch(given) else default
+
+
+def _person(request: web.Request) -> str:
+    """Who sits at the counter, as `X-Tether-Actor` says: printable, at most 60 characters."""
+    given = request.headers.get("X-Tether-Actor", "").strip()[:60]
+    return given if given.isprintable() else ""

@@ -1,0 +1,145 @@
+"""How a call is declared: one `Route` says its path, who may use it, what it takes and what it answers. The router and the
+OpenAPI document are both made from these, so neither can forget what the other knows.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from daemon.api.services import Services
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+class Scope(StrEnum):
+    """What a token may do. `ADMIN` may do all, `STAFF` also what `READ` may."""
+
+    EVENTS = "events"
+    READ = "read"
+    STAFF = "staff"
+    ADMIN = "admin"
+
+
+GRANTS: Mapping[Scope, frozenset[str]] = {
+    Scope.EVENTS: frozenset({"events", "admin"}),
+    Scope.READ: frozenset({"read", "staff", "admin"}),
+    Scope.STAFF: frozenset({"staff", "admin"}),
+    Scope.ADMIN: frozenset({"admin"}),
+}
+"""Which scopes of a token satisfy a call's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: the token's name, or the person at the counter's own door."""
+
+    name: str
+    """Events it posts have this source."""
+    scopes: frozenset[str]
+    actor: str
+    """For the audit: the person, where one is named, and the token."""
+
+    def may(self, scope: Scope) -> bool:
+        return not self.scopes.isdisjoint(GRANTS[scope])
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One admitted request: checked query and body, and what serves it."""
+
+    request: web.Request
+    services: Services
+    caller: Caller
+    query: Q
+    body: B
+
+    def path(self, name: str) -> str:
+        return self.request.match_info[name]
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """A call without parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value to encode as JSON, where the status isn't 200 or headers are due."""
+
+    value: msgspec.Struct
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Q, B]], Awaitable["Answer | msgspec.Struct | web.StreamResponse"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Generic[Q, B]):
+    """One call. `answers` maps statuses to what they carry: a struct, or a media type for what is not JSON."""
+
+    method: str
+    path: str
+    handler: Handler[Q, B]
+    summary: str
+    tag: str
+    scope: Scope | None
+    """None: no token is asked for."""
+    description: str = ""
+    query: type[Q]
+    body: type[B] | None = None
+    body_required: bool = True
+    answers: Mapping[int, type[msgspec.Struct] | str]
+    refusals: tuple[int, ...] = ()
+    """Statuses beyond those that every such call may answer."""
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    """Bodies by name, for the document."""
+    raw: bool = False
+    """The handler reads the body itself."""
+
+
+def get(
+    path: str,
+    handler: Handler[Q, Any],
+    summary: str,
+    tag: str,
+    answer: type[msgspec.Struct] | str,
+    query: type[Q] = NoQuery,  # type: ignore[assignment]
+    scope: Scope | None = Scope.READ,
+    **more: Any,
+) -> Route[Q, Any]:
+    """A read."""
+    answers = {200: answer} | more.pop("answers", {})
+    return Route(
+        method="GET", path=path, handler=handler, summary=summary, tag=tag, scope=scope, query=query, answers=answers, **more
+    )
+
+
+def post(
+    path: str,
+    handler: Handler[NoQuery, B],
+    summary: str,
+    tag: str,
+    body: type[B] | None,
+    answer: type[msgspec.Struct] | str,
+    scope: Scope | None = Scope.STAFF,
+    **more: Any,
+) -> Route[NoQuery, B]:
+    """An act."""
+    answers = {200: answer} | more.pop("answers", {})
+    return Route(
+        method=more.pop("method", "POST"),
+        path=path,
+        handler=handler,
+        summary=summary,
+        tag=tag,
+        scope=scope,
+        query=NoQuery,
+        body=body,
+        answers=answers,
+        **more,
+    )

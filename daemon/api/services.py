@@ -1,0 +1,459 @@
+"""What the HTTP face needs of the rest, as Protocols: the composition root hands in the real things, tests hand in small ones.
+
+`Services` is read anew at each call: a reload may exchange its fields while requests run.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from daemon.channels.base import Inbound, InboundRequest
+from daemon.config import Settings
+from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.model import Acceptance, Attempt, Event, Message, Order, Planner, Posted, Rendered, State
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list, and where the next begins (None: this was the last)."""
+
+    items: Sequence[T]
+    next: str | None = None
+
+
+# ---------------------------------------------------------------- the outbox
+
+
+class Token(Protocol):
+    """A name and what it may do."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str]: ...
+    @property
+    def created_at(self) -> int: ...
+
+
+class Tokens(Protocol):
+    def find(self, secret: str) -> Token | None:
+        """Whose secret it is. Compared by digest; asked on every call, so it must not touch the disk each time."""
+        ...
+
+    async def create(self, name: str, scopes: Sequence[str], *, actor: str) -> str:
+        """Make one and return its secret, which is not kept. Raises IllegalMove when the name is taken."""
+        ...
+
+    async def list(self) -> Sequence[Token]: ...
+
+    async def revoke(self, name: str, *, actor: str) -> None:
+        """Raises NotFound."""
+        ...
+
+
+class Spool(Protocol):
+    async def accept(self, posted: Posted, plan: Planner) -> Acceptance:
+        """Raises EventConflict, StorageFull."""
+        ...
+
+    async def accept_many(self, posted: Sequence[Posted], plan: Planner) -> Sequence[Acceptance | OutboxError]: ...
+
+    async def hold(self, ref: str, *, actor: str, reason: str) -> None: ...
+
+    async def release(self, ref: str, *, actor: str, reason: str) -> None: ...
+
+    async def retry(self, message_id: str, *, actor: str, channel: str | None = None) -> Message: ...
+
+    async def cancel(self, message_id: str, *, actor: str, reason: str) -> Message: ...
+
+
+class OptOut(msgspec.Struct, frozen=True):
+    """One entry of the consent ledger. `address` is masked, or "" once forgotten."""
+
+    medium: str
+    address: str
+    reason: str
+    actor: str
+    at: int
+
+
+class Consent(Protocol):
+    async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None: ...
+
+    async def allow(self, medium: str, address: str, *, reason: str, actor: str) -> bool:
+        """False: there was no such opt-out."""
+        ...
+
+    async def list(self, *, limit: int, cursor: str | None) -> Page[OptOut]: ...
+
+    async def blocked(self, medium: str, address: str) -> str | None:
+        """Why nothing of that medium may go there; None: it may."""
+        ...
+
+
+class ReplyRow(msgspec.Struct, frozen=True):
+    """What a customer wrote back."""
+
+    id: str
+    order_ref: str | None
+    channel: str
+    address: str
+    name: str
+    text: str
+    at: int
+    read: bool
+    consent: str | None = None
+
+
+class Replies(Protocol):
+    async def list(self, *, unread: bool, order_ref: str | None, limit: int, cursor: str | None) -> Page[ReplyRow]: ...
+
+    async def get(self, ids: Sequence[str]) -> Sequence[ReplyRow]: ...
+
+    async def mark_read(self, reply_id: str, *, actor: str) -> None:
+        """Raises NotFound."""
+        ...
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str | None
+    message_id: str | None
+    detail: Mapping[str, Any]
+    hash: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    ok: bool
+    entries: int
+    first_bad: int | None
+
+
+class Audit(Protocol):
+    async def list(
+        self,
+        *,
+        kind: str | None,
+        order_ref: str | None,
+        message_id: str | None,
+        actor: str | None,
+        since: int | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[AuditRow]: ...
+
+    async def verify(self) -> Verdict: ...
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """An event as it was taken, with its own JSON."""
+
+    seq: int
+    source: str
+    id: str
+    type: str
+    order_ref: str
+    received_at: int
+    occurred_at: int | None
+    actor: str
+    raw: bytes
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is on record of one order."""
+
+    order: Order
+    events: Sequence[StoredEvent]
+    messages: Sequence[Message]
+    attempts: Sequence[Attempt]
+    replies: Sequence[ReplyRow]
+    acts: Sequence[AuditRow]
+    """What people did: hold, release, retry, cancel, call."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Counts for the header's glance and for /metrics."""
+
+    events: int
+    messages: Mapping[State, int]
+    waiting_by_channel: Mapping[str, int]
+    attempts: Mapping[tuple[str, str], int]
+    """By (channel, outcome)."""
+    unread_replies: int
+    oldest_due_at: int | None
+    database_bytes: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something became different. `seq` is the audit's number; `key` names the thing within its kind."""
+
+    seq: int
+    kind: Literal["order", "message", "attempt", "receipt", "channel", "uplink", "reply"]
+    key: str
+
+
+class Views(Protocol):
+    """Reads. Cursors are opaque; a foreign one raises ValueError."""
+
+    async def events(self, event_id: str, *, source: str | None) -> Sequence[StoredEvent]: ...
+
+    async def messages(
+        self,
+        *,
+        states: Sequence[State],
+        channel: str | None,
+        order_ref: str | None,
+        recipient: str | None,
+        since: int | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[Message]: ...
+
+    async def messages_of_event(self, event_seq: int) -> Sequence[Message]: ...
+
+    async def messages_by_id(self, ids: Sequence[str]) -> Sequence[Message]: ...
+
+    async def attempts(self, message_ids: Sequence[str]) -> Sequence[Attempt]: ...
+
+    async def orders(
+        self,
+        *,
+        statuses: Sequence[str],
+        search: str | None,
+        since: int | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[Order]:
+        """The newest change first. `search`: part of a ref, or of a customer's name."""
+        ...
+
+    async def orders_by_ref(self, refs: Sequence[str]) -> Sequence[Order]: ...
+
+    async def told(self, refs: Sequence[str]) -> Mapping[str, Message]:
+        """By order: the newest message to the customer whose trigger is the order's status."""
+        ...
+
+    async def story(self, ref: str) -> Story | None: ...
+
+    async def figures(self) -> Figures: ...
+
+    async def changes(self, since: int, *, limit: int) -> Sequence[Change]: ...
+
+    async def newest(self) -> int:
+        """The sequence number of the newest change."""
+        ...
+
+
+class Changes(Protocol):
+    def subscribe(self) -> AsyncIterator[Change]:
+        """Each change after its commit, until the caller stops iterating. Some may be left out for a slow reader."""
+        ...
+
+
+class Notes(Protocol):
+    """Small durable facts by key."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def set(self, key: str, value: str) -> None: ...
+
+
+class Box(Protocol):
+    """`outbox.Outbox`, as far as the HTTP face goes."""
+
+    @property
+    def spool(self) -> Spool: ...
+    @property
+    def consent(self) -> Consent: ...
+    @property
+    def replies(self) -> Replies: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def views(self) -> Views: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def notes(self) -> Notes: ...
+
+
+# ---------------------------------------------------------------- planning and rendering
+
+
+class Manual(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that staff write: a template by name, or free text."""
+
+    audience: str
+    template: str = ""
+    text: str | None = None
+    subject: str | None = None
+    via: tuple[str, ...] | None = None
+    """None: the ways the shop's routes would take."""
+
+
+class Planning(Protocol):
+    def plan(self, posted: Posted, before: Order | None, after: Order) -> Any:
+        """`outbox.model.Planner`: the store's routes."""
+        ...
+
+    def manual(self, wish: Manual) -> Planner:
+        """The planner of one message by hand: usable addresses and channels found as a route's would be. Raises ValueError
+        with a sentence when no such audience, template or channel exists."""
+        ...
+
+
+class PreviewText(msgspec.Struct, frozen=True):
+    """A rendered text, with the size of its SMS where it is one."""
+
+    rendered: Rendered
+    encoding: str | None = None
+    units: int | None = None
+    parts: int | None = None
+
+
+class Preview(Protocol):
+    async def preview(
+        self, *, template: str, medium: str, locale: str | None, event: Event | None, order: Order | None, text: str | None
+    ) -> PreviewText:
+        """Render without sending; without event and order, from sample data. Raises LookupError or ValueError with a sentence
+        naming the template and line."""
+        ...
+
+
+# ---------------------------------------------------------------- channels, the line, receipts, sources
+
+
+class ChannelRow(Protocol):
+    """`daemon.dispatch`'s status of a channel."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def medium(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def sent_today(self) -> int: ...
+    @property
+    def daily_limit(self) -> int | None: ...
+    @property
+    def last_success(self) -> int | None: ...
+    @property
+    def last_failure(self) -> int | None: ...
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """What is particular to it: the modem's signal, operator and credit."""
+        ...
+
+
+class TestResult(msgspec.Struct, frozen=True):
+    """What became of a test: `ok`, and a sentence."""
+
+    ok: bool
+    summary: str
+
+
+class UplinkRow(Protocol):
+    @property
+    def state(self) -> str: ...
+    @property
+    def since(self) -> int: ...
+
+
+class Dispatch(Protocol):
+    async def board(self) -> Sequence[ChannelRow]: ...
+
+    def uplink(self) -> UplinkRow: ...
+
+    async def pause(self, name: str, *, reason: str, actor: str) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def resume(self, name: str, *, actor: str) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def test(self, name: str, to: str | None) -> TestResult:
+        """Without `to`: a harmless call that proves the credentials; with it: a real message. Raises NotFound."""
+        ...
+
+
+class Receipts(Protocol):
+    def receive(self, channel: str, request: InboundRequest) -> Inbound:
+        """Verify and read. Raises `channels.base.Refused`, NotFound when no such channel is enabled."""
+        ...
+
+    async def apply_inbound(self, channel: str, inbound: Inbound) -> None:
+        """Put receipts, replies and consent on record; committed when it returns."""
+        ...
+
+
+class InboundHook(msgspec.Struct, frozen=True, kw_only=True):
+    """A shop's, CRM's or payment provider's webhook, before anything in it is believed."""
+
+    source: str
+    method: str
+    url: str
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    now: int
+    clock_trusted: bool
+
+
+class HookResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What it meant, and what its sender wants to be answered."""
+
+    events: Sequence[Posted] = ()
+    status: int = 200
+    answer: bytes = b""
+    content_type: str = "application/json"
+    quarantine: str = ""
+    """Why it could not be understood: it is kept for a replay after the mapping is mended; "" for nothing to keep."""
+
+
+class Intake(Protocol):
+    async def receive(self, hook: InboundHook) -> HookResult:
+        """Verify and read. Raises `channels.base.Refused` for a bad signature, NotFound for an unknown source."""
+        ...
+
+    async def quarantine(self, hook: InboundHook, reason: str) -> None:
+        """Keep what could not be understood."""
+        ...
+
+
+# ---------------------------------------------------------------- all of it
+
+
+@dataclass
+class Services:
+    """What every handler may use."""
+
+    settings: Settings
+    box: Box
+    planning: Planning
+    preview: Preview
+    dispatch: Dispatch
+    receipts: Receipts
+    intake: Intake
+    clock: Clock
+    rng: random.Random
+    clock_trusted: Callable[[], bool] = lambda: True
+    ready: Callable[[], str | None] = lambda: None
+    """Why events can't be taken at the moment; None: they can."""
+    version: str = ""
