@@ -1,0 +1,250 @@
+"""The screen's only way to the service: typed calls over HTTP.
+
+Reads are repeated when the line hiccups. Actions are not repeated here: `tui.perform` does, since it knows which may be.
+Everything raised is a `ServiceError`; its text is for staff.
+"""
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from tui import wire
+from tui.address import Address
+from tui.clock import Clock
+
+T = TypeVar("T")
+Query = Sequence[tuple[str, str]]
+
+CONNECT = 3.0
+"""Seconds to be connected in."""
+TOTAL = 10.0
+"""Seconds for a whole call."""
+SILENCE = 40.0
+"""Seconds without a byte on the stream (the service comments every 15) before it is given up."""
+READ_AGAIN = (0.2, 0.8)
+"""Seconds before a read is tried again, in turn."""
+PAGE = 500
+
+
+class ServiceError(Exception):
+    """A call that gave no good answer."""
+
+
+class Away(ServiceError):
+    """No connection was made: nothing was asked, nothing was done."""
+
+
+class Lost(ServiceError):
+    """The connection broke before the answer: whether it was done is not known."""
+
+
+class Refused(ServiceError):
+    """The service said no. `status` is HTTP's."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Failing(ServiceError):
+    """The service answered that it can't now (5xx, 429): whether an action was done is not known for a 5xx."""
+
+
+class Client:
+    """Calls on one service. `skew`: how many ms its wall clock is ahead of ours, 0 where its Date header can't tell them apart."""
+
+    def __init__(
+        self, address: Address, session: aiohttp.ClientSession, clock: Clock, rng: random.Random, actor: str = ""
+    ) -> None:
+        self.address = address
+        self.skew = 0
+        self._session = session
+        self._clock = clock
+        self._rng = rng
+        self._headers = {"X-Tether-Actor": _plain(actor)} if actor else {}
+        if address.token:
+            self._headers["Authorization"] = f"Bearer {address.token}"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, address: Address, *, clock: Clock, rng: random.Random, actor: str = ""
+    ) -> AsyncIterator["Client"]:
+        """A client and the one session it holds."""
+        connector: aiohttp.BaseConnector = (
+            aiohttp.UnixConnector(path=str(address.socket), limit=8)
+            if address.socket
+            else aiohttp.TCPConnector(limit_per_host=8)
+        )
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session:
+            yield cls(address, session, clock, rng, actor)
+
+    # ------------------------------------------------------------ reads
+
+    async def read(self, path: str, kind: type[T], query: Query = ()) -> T:
+        """GET one thing; tried three times when the line hiccups."""
+        for wait in (*READ_AGAIN, None):
+            try:
+                return await self._call("GET", path, kind, query=query)
+            except (Away, Lost, Failing):
+                if wait is None:
+                    raise
+                await self._clock.sleep(wait * (0.5 + self._rng.random()))
+        raise AssertionError("unreachable")
+
+    async def pages(self, path: str, kind: type[T], query: Query = (), most: int = 20_000) -> AsyncIterator[list[T]]:
+        """GET a list page by page, at most `most` things."""
+        cursor: str | None = None
+        count = 0
+        while count < most:
+            asked = [*query, ("limit", str(min(PAGE, most - count))), *([("cursor", cursor)] if cursor else [])]
+            page = await self.read(path, wire.Page[kind], asked)  # type: ignore[valid-type]
+            yield page.items
+            count += len(page.items)
+            cursor = page.next
+            if not cursor or not page.items:
+                return
+
+    async def glance(self) -> wire.Glance:
+        return await self.read("/v1/status", wire.Glance)
+
+    async def order(self, ref: str) -> wire.OrderStory:
+        return await self.read(f"/v1/orders/{_segment(ref)}", wire.OrderStory)
+
+    async def message(self, message_id: str) -> wire.MessageStory:
+        return await self.read(f"/v1/messages/{_segment(message_id)}", wire.MessageStory)
+
+    async def channels(self) -> list[wire.Channel]:
+        return (await self.read("/v1/channels", wire.Page[wire.Channel])).items
+
+    async def templates(self) -> list[wire.Template]:
+        """What staff may send by hand; none where the service doesn't tell."""
+        try:
+            return (await self.read("/v1/templates", wire.Page[wire.Template])).items
+        except Refused as error:
+            if error.status in {404, 405}:
+                return []
+            raise
+
+    async def prospect(self, ref: str, body: Mapping[str, Any]) -> wire.Prospect | None:
+        """What a status or a message would lead to; None where the service can't tell. Changes nothing, so it may be repeated."""
+        try:
+            return await self._call("POST", f"/v1/orders/{_segment(ref)}/preview", wire.Prospect, body=body)
+        except Refused as error:
+            if error.status in {404, 405}:
+                return None
+            raise
+
+    async def rendering(self, body: Mapping[str, Any]) -> wire.Rendering:
+        return await self._call("POST", "/v1/messages/preview", wire.Rendering, body=body)
+
+    async def verify(self) -> wire.Verdict:
+        return await self.read("/v1/audit/verify", wire.Verdict)
+
+    # ------------------------------------------------------------ actions and the stream
+
+    async def act(self, method: str, path: str, body: Mapping[str, Any] | None, key: str) -> bytes:
+        """Ask for something to be done, once. `key` names the intention, the same whenever it is asked again."""
+        return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key})
+
+    @asynccontextmanager
+    async def stream(self, last_id: str) -> AsyncIterator[aiohttp.StreamReader]:
+        """The service's server-sent events from after `last_id` on ("": from now)."""
+        headers = {**self._headers, "Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=SILENCE)
+        try:
+            async with self._session.get(
+                self.address.base + "/v1/stream", headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise _refusal(response.status, await response.read())
+                yield response.content
+        except aiohttp.ClientConnectorError as error:
+            raise Away(_why_away(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Lost("the connection broke") from error
+
+    async def _call(
+        self, method: str, path: str, kind: type[T], *, query: Query = (), body: Mapping[str, Any] | None = None
+    ) -> T:
+        data = await self._exchange(method, path, query=query, body=body)
+        try:
+            return wire.decode(data, kind)
+        except msgspec.MsgspecError as error:
+            raise Failing(f"the service's answer to {method} {path} can't be read: {error}") from error
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        sent = {**self._headers, **(headers or {})}
+        payload = None
+        if body is not None:
+            payload, sent["Content-Type"] = msgspec.json.encode(body), "application/json"
+        try:
+            async with self._session.request(
+                method, self.address.base + path, params=list(query), data=payload, headers=sent, allow_redirects=False
+            ) as response:
+                data = await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Away(_why_away(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Lost("no answer came") from error
+        self._learn_skew(response.headers.get("Date"))
+        if response.status >= 300:
+            raise _refusal(response.status, data)
+        return data
+
+    def _learn_skew(self, date: str | None) -> None:
+        if not date:
+            return
+        try:
+            ahead = round(parsedate_to_datetime(date).timestamp() * 1000) - self._clock.now()
+        except ValueError:
+            return
+        self.skew = ahead if abs(ahead) > 2500 else 0
+
+
+def _refusal(status: int, data: bytes) -> ServiceError:
+    try:
+        problem = wire.decode(data, wire.Problem)
+    except msgspec.MsgspecError:
+        problem = wire.Problem()
+    fields = "; ".join(f"{each.field}: {each.detail}" for each in problem.errors)
+    text = problem.detail or fields or problem.title or f"HTTP {status}"
+    return Failing(text) if status >= 500 or status == 429 else Refused(text, status)
+
+
+def _why_away(error: BaseException) -> str:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+    if isinstance(cause, FileNotFoundError):
+        return "its socket is not there"
+    if isinstance(cause, PermissionError):
+        return "its socket may not be opened by this user"
+    if isinstance(cause, ConnectionRefusedError):
+        return "it is not running"
+    return "it can't be reached"
+
+
+def _segment(text: str) -> str:
+    """One part of a path, whatever is in it."""
+    return quote(text, safe="")
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c.isascii() and c.isprintable())[:100]

@@ -1,0 +1,238 @@
+"""What the screen knows of the shop: the API's values, and the selections of them that its lists show.
+
+No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.feed` brings the values, the screens show them.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from functools import partial
+
+import msgspec
+
+from tui.stages import STAGES, stage_of
+from tui.view import Rank, View
+from tui.wire import Call, Channel, Glance, Message, OptOut, Order, Reply, Told, Uplink, When
+
+WAITING = frozenset({"queued", "sending", "held"})
+NEVER = 1 << 60
+
+
+class Part(Enum):
+    """What of the shop changed."""
+
+    ORDERS = auto()
+    MESSAGES = auto()
+    CHANNELS = auto()
+    REPLIES = auto()
+    CALLS = auto()
+    OPTOUTS = auto()
+    GLANCE = auto()
+    LINK = auto()
+
+
+class Link(msgspec.Struct, frozen=True):
+    """How the screen stands with the service: starting | up | away | refused. `since`: ms, by the screen's clock."""
+
+    state: str = "starting"
+    since: int = 0
+    reason: str = ""
+
+
+def by_promise(order: Order) -> Rank:
+    """The earliest promised first: what is late stands on top."""
+    return (order.promised_at or NEVER, order.ref)
+
+
+def newest_order(order: Order) -> Rank:
+    return (-order.updated_at, order.ref)
+
+
+def newest_message(message: Message) -> Rank:
+    return (-message.created_at, message.id)
+
+
+def matches(order: Order, needle: str) -> bool:
+    """Whether what staff typed means this order: part of its number, its customer's name, address or telephone number."""
+    who = order.customer
+    return needle in order.ref.casefold() or any(
+        needle in (part or "").casefold() for part in (who.name, who.phone, who.email)
+    )
+
+
+def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], bool]:
+    """The outbox's filters by their key's word: all | waiting | failed | unknown | today; and what was typed."""
+    states = {"waiting": WAITING, "failed": frozenset({"failed", "expired"}), "unknown": frozenset({"unknown"})}.get(
+        name
+    )
+
+    def keep(message: Message) -> bool:
+        if states is not None and message.state not in states:
+            return False
+        if name == "today" and message.created_at < midnight:
+            return False
+        return not needle or needle in f"{message.order_ref} {message.to} {message.channel} {message.reason}".casefold()
+
+    return keep
+
+
+class Shop:
+    """The shop as the screen knows it."""
+
+    def __init__(self) -> None:
+        self.link = Link()
+        self.glance = Glance()
+        self.midnight = 0
+        """ms: what "today" begins with."""
+        self.orders: dict[str, Order] = {}
+        self.messages: dict[str, Message] = {}
+        self.channels: dict[str, Channel] = {}
+        self.replies: dict[str, Reply] = {}
+        self.calls: dict[str, Call] = {}
+        self.optouts: list[OptOut] = []
+        self.loaded: set[Part] = set()
+        """The parts that were read whole at least once."""
+        self.alarms: list[Message] = []
+        """Messages that failed just now for an order that waits for its customer: whoever rings the bell empties it."""
+        self.stages: dict[str, View[Order]] = {
+            stage: View(newest_order if stage == "done" else by_promise, partial(self._stands_in, stage))
+            for stage in STAGES
+        }
+        self.open_orders: View[Order] = View(by_promise, self._is_open)
+        self.outbox: View[Message] = View(newest_message)
+        self._needle = ""
+        self._newest: dict[str, Message] = {}
+        self._fresh: set[str] | None = None
+        self._unseen: set[str] = set()
+
+    # ------------------------------------------------------------ reading everything
+
+    def begin_load(self) -> None:
+        """A whole reading begins: what the stream tells meanwhile is newer than what its pages will say."""
+        self._fresh = set()
+        self._unseen = {*self.orders, *self.messages}
+
+    def end_load(self) -> None:
+        """All was read: what was not in it is gone."""
+        for gone in self._unseen:
+            if (order := self.orders.pop(gone, None)) is not None:
+                self._place_order(order, None)
+            if (message := self.messages.pop(gone, None)) is not None:
+                self.outbox.put(message, None)
+        self._fresh, self._unseen = None, set()
+        self.loaded |= {Part.ORDERS, Part.MESSAGES}
+
+    def load_orders(self, page: Iterable[Order]) -> None:
+        for order in page:
+            self._unseen.discard(order.ref)
+            if self._fresh is None or order.ref not in self._fresh:
+                self._put_order(order)
+
+    def load_messages(self, page: Iterable[Message]) -> None:
+        for message in page:
+            self._unseen.discard(message.id)
+            if self._fresh is None or message.id not in self._fresh:
+                self._keep_message(message)
+
+    # ------------------------------------------------------------ one change at a time
+
+    def change_order(self, order: Order) -> set[Part]:
+        self._mark_fresh(order.ref)
+        return {Part.ORDERS} if self._put_order(order) else set()
+
+    def change_message(self, message: Message, now: int) -> set[Part]:
+        """A message appeared or moved; its order's "told" moves with it. `now`: ms."""
+        self._mark_fresh(message.id)
+        old = self.messages.get(message.id)
+        if old == message:
+            return set()
+        self._keep_message(message)
+        touched = {Part.MESSAGES}
+        if self._tell_order(message, now):
+            touched.add(Part.ORDERS)
+        if self._is_alarming(old, message):
+            self.alarms.append(message)
+        return touched
+
+    def change_channel(self, channel: Channel) -> set[Part]:
+        self.channels[channel.name] = channel
+        return {Part.CHANNELS}
+
+    def change_uplink(self, uplink: Uplink) -> set[Part]:
+        self.glance = msgspec.structs.replace(self.glance, uplink=uplink)
+        return {Part.GLANCE}
+
+    def change_reply(self, reply: Reply) -> set[Part]:
+        self.replies[reply.id] = reply
+        return {Part.REPLIES}
+
+    # ------------------------------------------------------------ what the lists select
+
+    def find(self, needle: str) -> None:
+        """Show only the orders that this means; "" shows all."""
+        self._needle = needle.strip().casefold()
+        self._refill_orders()
+
+    def start_day(self, midnight: int) -> None:
+        self.midnight = midnight
+        self._refill_orders()
+
+    def look_up(self, typed: str) -> Order | None:
+        """The order that was typed or scanned: by its number, else the only one that matches."""
+        needle = typed.strip().casefold()
+        exact = next((order for ref, order in self.orders.items() if ref.casefold() == needle), None)
+        if exact is not None or not needle:
+            return exact
+        found = [order for order in self.open_orders if matches(order, needle)]
+        return found[0] if len(found) == 1 else None
+
+    # ------------------------------------------------------------ inside
+
+    def _stands_in(self, stage: str, order: Order) -> bool:
+        if stage_of(order) != stage or (stage == "done" and order.updated_at < self.midnight):
+            return False
+        return not self._needle or matches(order, self._needle)
+
+    def _is_open(self, order: Order) -> bool:
+        return stage_of(order) != "done" and (not self._needle or matches(order, self._needle))
+
+    def _refill_orders(self) -> None:
+        for view in (*self.stages.values(), self.open_orders):
+            view.fill(self.orders.values())
+
+    def _mark_fresh(self, key: str) -> None:
+        self._unseen.discard(key)
+        if self._fresh is not None:
+            self._fresh.add(key)
+
+    def _put_order(self, order: Order) -> bool:
+        old = self.orders.get(order.ref)
+        if old == order:
+            return False
+        self.orders[order.ref] = order
+        self._place_order(old, order)
+        return True
+
+    def _place_order(self, old: Order | None, new: Order | None) -> None:
+        for view in (*self.stages.values(), self.open_orders):
+            view.put(old, new)
+
+    def _keep_message(self, message: Message) -> None:
+        self.outbox.put(self.messages.get(message.id), message)
+        self.messages[message.id] = message
+        if message.audience == "customer":
+            newest = self._newest.get(message.order_ref)
+            if newest is None or newest_message(message) <= newest_message(newest):
+                self._newest[message.order_ref] = message
+
+    def _tell_order(self, message: Message, now: int) -> bool:
+        """Whether the customer of its order has been told is what this message, its newest, says."""
+        order = self.orders.get(message.order_ref)
+        if order is None or message.template != order.status or self._newest.get(order.ref) is not message:
+            return False
+        told = Told(state=message.state, channel=message.channel, at=When(now), reason=message.reason)
+        return self._put_order(msgspec.structs.replace(order, told=told))
+
+    def _is_alarming(self, old: Message | None, new: Message) -> bool:
+        order = self.orders.get(new.order_ref)
+        failed_now = new.state == "failed" and (old is None or old.state != "failed")
+        return failed_now and new.audience == "customer" and order is not None and stage_of(order) == "ready"

@@ -1,0 +1,367 @@
+"""The API's answers as the screen reads them. docs/counter-api.md says what is relied on; fields it doesn't name are ignored.
+
+Every field but a thing's own name has a default, so that an older or newer service gives a poorer screen, not a broken one.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class When(int):
+    """A moment in ms since the epoch. On the wire: RFC 3339, or the same number."""
+
+    __slots__ = ()
+
+
+class Word(str):
+    """A string of few values (a state, a channel): each value is kept once, since there are 20,000 messages."""
+
+    __slots__ = ()
+
+
+_words: dict[str, Word] = {}
+
+
+def _hook(kind: type, value: Any) -> Any:
+    if kind is Word and isinstance(value, str):
+        return _words.setdefault(value, Word(value))
+    if kind is When and isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return When((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    if kind is When and isinstance(value, int):
+        return When(value)
+    raise ValueError(f"can't read {value!r} as a {kind.__name__.lower()}")
+
+
+def decode(data: bytes | str, kind: type[T]) -> T:
+    """Read one answer. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    return msgspec.json.decode(data, type=kind, dec_hook=_hook)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What all answers share: they are values."""
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list."""
+
+    items: list[T] = []
+    next: str | None = None
+
+
+# ---------------------------------------------------------------- the glance
+
+
+class Store(Answer, frozen=True):
+    name: str = ""
+    timezone: str = "UTC"
+    currency: str = ""
+    country: str = ""
+    locale: str = ""
+    grace: float = 8.0
+    """Seconds between a step and its first message."""
+
+
+class Uplink(Answer, frozen=True):
+    state: Word = Word("")
+    """up | down | "" (not known)"""
+    since: When | None = None
+
+
+class Modem(Answer, frozen=True):
+    state: Word = Word("")
+    operator: str = ""
+    signal: int | None = None
+    """Bars, 0 to 5."""
+    sim: str = ""
+    credit: str = ""
+
+
+class LineChange(Answer, frozen=True):
+    state: Word = Word("")
+    at: When | None = None
+
+
+class Glance(Answer, frozen=True):
+    """What the header shows."""
+
+    store: Store | str = Store()
+    uplink: Uplink = Uplink()
+    waiting: int = 0
+    failed: int = 0
+    unknown: int = 0
+    replies: int = 0
+    calls: int = 0
+    modem: Modem | None = None
+    quiet_until: When | None = None
+    history: tuple[LineChange, ...] = ()
+    version: str = ""
+
+    @property
+    def shop(self) -> Store:
+        return Store(name=self.store) if isinstance(self.store, str) else self.store
+
+
+# ---------------------------------------------------------------- orders
+
+
+class Customer(Answer, frozen=True):
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    locale: str | None = None
+
+
+class Told(Answer, frozen=True):
+    """The newest customer message of the order's present status."""
+
+    state: Word = Word("")
+    channel: Word = Word("")
+    at: When | None = None
+    reason: str = ""
+
+
+class Order(Answer, frozen=True):
+    ref: str
+    status: Word = Word("")
+    stage: Word = Word("")
+    customer: Customer = Customer()
+    promised_at: When | None = None
+    total: str | None = None
+    currency: str | None = None
+    fulfilment: Word | None = None
+    held: bool = False
+    told: Told | None = None
+    updated_at: When = When(0)
+    payment: Word = Word("")
+    source: Word = Word("")
+
+
+class Item(Answer, frozen=True):
+    name: str = ""
+    quantity: float | int | str = 1
+
+
+class Moment(Answer, frozen=True):
+    """One entry of an order's story."""
+
+    at: When = When(0)
+    kind: Word = Word("")
+    """event | message | attempt | receipt | reply | override"""
+    type: str = ""
+    source: str = ""
+    actor: str = ""
+    message_id: str = ""
+    channel: Word = Word("")
+    state: Word = Word("")
+    outcome: Word = Word("")
+    code: str = ""
+    detail: str = ""
+    reason: str = ""
+    text: str = ""
+    to: str = ""
+    possible_duplicate: bool = False
+
+
+class OrderStory(Order, frozen=True):
+    """One order by itself."""
+
+    items: tuple[Item, ...] = ()
+    note: str | None = None
+    optouts: dict[str, Any] | tuple[str, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+
+    @property
+    def opted_out(self) -> frozenset[str]:
+        """The media that the customer does not want."""
+        if isinstance(self.optouts, dict):
+            return frozenset(medium for medium, standing in self.optouts.items() if standing)
+        return frozenset(self.optouts)
+
+
+# ---------------------------------------------------------------- messages
+
+
+class Rendered(Answer, frozen=True):
+    text: str = ""
+    subject: str | None = None
+
+
+class Attempt(Answer, frozen=True):
+    n: int = 0
+    channel: Word = Word("")
+    started_at: When | None = None
+    finished_at: When | None = None
+    outcome: Word | None = None
+    scope: Word | None = None
+    code: str = ""
+    detail: str = ""
+    receipt: Word | None = None
+    sent: Rendered | None = None
+
+
+class Message(Answer, frozen=True):
+    id: str
+    event_id: str = ""
+    order_ref: str = ""
+    audience: Word = Word("")
+    to: str = ""
+    state: Word = Word("")
+    channel: Word = Word("")
+    via: tuple[Word, ...] = ()
+    template: Word = Word("")
+    reason: str = ""
+    possible_duplicate: bool = False
+    attempt_count: int = 0
+    created_at: When = When(0)
+    due_at: When | None = None
+    expires_at: When | None = None
+
+
+class MessageStory(Message, frozen=True):
+    attempts: tuple[Attempt, ...] = ()
+
+
+class SmsSize(Answer, frozen=True):
+    encoding: str = ""
+    units: int = 0
+    parts: int = 0
+
+
+class Rendering(Answer, frozen=True):
+    """What POST /v1/messages/preview answers."""
+
+    subject: str | None = None
+    text: str = ""
+    sms: SmsSize | None = None
+
+
+class Caution(Answer, frozen=True):
+    code: Word = Word("")
+    medium: Word = Word("")
+    until: When | None = None
+    detail: str = ""
+
+
+class Planned(Answer, frozen=True):
+    """One message that would go out."""
+
+    audience: Word = Word("")
+    to: str = ""
+    medium: Word = Word("")
+    channel: Word = Word("")
+    via: tuple[Word, ...] = ()
+    subject: str | None = None
+    text: str = ""
+    sms: SmsSize | None = None
+    due_at: When | None = None
+    warnings: tuple[Caution, ...] = ()
+
+
+class Prospect(Answer, frozen=True):
+    """What would happen. `sure`: the service said so; else it is put together from less."""
+
+    messages: tuple[Planned, ...] = ()
+    sure: bool = True
+
+
+class Template(Answer, frozen=True):
+    name: str
+    media: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- the rest
+
+
+class Channel(Answer, frozen=True):
+    name: str
+    title: str = ""
+    medium: Word = Word("")
+    state: Word = Word("")
+    """ready | open | paused | misconfigured"""
+    reason: str = ""
+    queued: int = 0
+    sent_today: int = 0
+    daily_limit: int | None = None
+    last_success: When | None = None
+    last_failure: When | None = None
+    last_trouble: str = ""
+    rate: float | None = None
+
+
+class Reply(Answer, frozen=True):
+    id: str
+    order_ref: str | None = None
+    name: str | None = None
+    sender: str = msgspec.field(name="from", default="")
+    channel: Word = Word("")
+    text: str = ""
+    at: When = When(0)
+    read: bool = False
+    consent: Word | None = None
+
+
+class Call(Answer, frozen=True):
+    message_id: str
+    order_ref: str = ""
+    name: str | None = None
+    phone: str | None = None
+    say: str = ""
+    reason: str = ""
+    since: When | None = None
+    done_at: When | None = None
+
+
+class OptOut(Answer, frozen=True):
+    id: str = ""
+    medium: Word = Word("")
+    address: str = ""
+    reason: str = ""
+    actor: str = ""
+    at: When | None = None
+
+
+class AuditEntry(Answer, frozen=True):
+    seq: int
+    at: When = When(0)
+    kind: Word = Word("")
+    actor: str = ""
+    order_ref: str | None = None
+    message_id: str | None = None
+    detail: Any = None
+
+
+class Verdict(Answer, frozen=True):
+    """Whether the record's chain holds."""
+
+    ok: bool = False
+    entries: int = 0
+    first_bad: int | None = None
+
+
+class StepTaken(Answer, frozen=True):
+    event_id: str = ""
+    undo_until: When | None = None
+
+
+class TestResult(Answer, frozen=True):
+    ok: bool = True
+    summary: str = ""
+
+
+class FieldProblem(Answer, frozen=True):
+    field: str = ""
+    detail: str = ""
+
+
+class Problem(Answer, frozen=True):
+    """RFC 9457."""
+
+    title: str = ""
+    status: int = 0
+    detail: str = ""
+    errors: tuple[FieldProblem, ...] = ()

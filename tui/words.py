@@ -1,0 +1,193 @@
+"""Plain words for what the service says: states, reasons, channels, statuses. State is a word and a mark; a tone only adds colour."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tui.glyphs import RICH, Glyphs
+from tui.i18n import Texts, text
+from tui.stages import STATUS_WORDS
+from tui.wire import Caution, Channel, Order, SmsSize
+
+GOOD, BAD, WARN, DIM, PLAIN, ACCENT, STRONG = "good", "bad", "warn", "dim", "", "accent", "strong"
+
+STATE_WORDS: Mapping[str, tuple[str, str, str]] = {
+    "queued": (text("waiting"), "waiting", DIM),
+    "sending": (text("sending"), "going", DIM),
+    "sent": (text("sent"), "done", PLAIN),
+    "delivered": (text("told"), "done", GOOD),
+    "failed": (text("failed"), "bad", BAD),
+    "expired": (text("too late"), "bad", WARN),
+    "superseded": (text("replaced"), "waiting", DIM),
+    "suppressed": (text("not wanted"), "bad", WARN),
+    "cancelled": (text("stopped"), "bad", DIM),
+    "held": (text("on hold"), "held", WARN),
+    "unknown": (text("not sure"), "unsure", WARN),
+}
+"""State -> word, name of its mark, tone."""
+
+CHANNEL_STATES: Mapping[str, tuple[str, str, str]] = {
+    "ready": (text("works"), "done", GOOD),
+    "open": (text("in trouble"), "bad", BAD),
+    "paused": (text("paused"), "held", WARN),
+    "misconfigured": (text("not set up"), "unsure", WARN),
+}
+
+OUTCOMES = {
+    "accepted": text("taken"),
+    "deferred": text("not now"),
+    "rejected": text("refused"),
+    "unknown": text("no sure answer"),
+    "sent": text("passed on"),
+    "delivered": text("delivered"),
+    "read": text("read"),
+    "undelivered": text("could not be delivered"),
+}
+
+MEDIA = {
+    "sms": text("SMS"),
+    "email": text("e-mail"),
+    "chat": text("chat"),
+    "push": text("app"),
+    "crm": text("CRM"),
+}
+
+AUDIENCES = {"customer": text("customer"), "team": text("team"), "owner": text("owner")}
+
+_TITLES = {
+    "twilio": "Twilio", "vonage": "Vonage", "plivo": "Plivo", "sendgrid": "SendGrid", "mailgun": "Mailgun", "ses": "Amazon SES",
+    "outlook": "Outlook", "smtp": "SMTP", "slack": "Slack", "whatsapp": "WhatsApp", "messenger": "Messenger", "intercom": "Intercom",
+    "pusher": "Pusher", "fcm": "Firebase", "activecampaign": "ActiveCampaign", "klaviyo": "Klaviyo", "hubspot": "HubSpot",
+    "sfmc": "Salesforce", "zoho": "Zoho", "woocommerce": "WooCommerce", "apprise": "Apprise",
+}  # fmt: skip
+
+REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), short, full)
+    for pattern, short, full in (
+        (r"no usable phone\b.*", text("no phone"), text("There is no telephone number that can be used.")),
+        (r"no usable email\b.*", text("no e-mail"), text("There is no e-mail address that can be used.")),
+        (r"no usable .*|.*no (usable )?address.*", text("no address"), text("There is no address that can be used.")),
+        (
+            r"the line is down|line down",
+            text("line is down"),
+            text("The line is down: it goes out when the line is back."),
+        ),
+        (r"quiet hours", text("quiet hours"), text("It waits for the end of the quiet hours.")),
+        (r"too late to be of use", text("too late"), text("It would have come too late to be of use.")),
+        (
+            r"the customer does not want \w+",
+            text("not wanted"),
+            text("The customer does not want this kind of message."),
+        ),
+        (r".*opted out.*|.*\bSTOP\b.*", text("asked for silence"), text("The customer asked not to be written to.")),
+        (r"it had arrived", text("it arrived"), text("It was looked up: it had arrived.")),
+        (r"(order )?held( by .*)?|on hold.*", text("on hold"), text("Its order is on hold.")),
+    )
+)
+"""What the service gives as a reason, in three words and as a sentence. Others are shown as they are."""
+
+CAUTIONS = {
+    "opted_out": text("The customer asked not to get this by {medium}."),
+    "no_address": text("There is no address for {medium}."),
+    "quiet_hours": text("Quiet hours: it will wait until {until}."),
+    "line_down": text("The line is down: it will wait, or go by the modem."),
+    "held": text("The order is on hold: release it first."),
+    "limit_used": text("Today's limit is used up: it will wait or go another way."),
+    "no_channel": text("No way of sending is set up that reaches them."),
+    "template_broken": text("The text can't be made: {detail}"),
+}
+
+
+class Say(NamedTuple):
+    """A few words and their tone."""
+
+    words: str
+    tone: str = PLAIN
+
+
+class Words:
+    """The service's vocabulary in the screen's language."""
+
+    def __init__(self, texts: Texts, glyphs: Glyphs = RICH) -> None:
+        self.t = texts
+        self.glyphs = glyphs
+        self.titles: dict[str, str] = dict(_TITLES)
+
+    def learn_titles(self, channels: Mapping[str, Channel]) -> None:
+        """What the service calls its channels."""
+        self.titles |= {name: channel.title for name, channel in channels.items() if channel.title}
+
+    def state(self, state: str) -> Say:
+        """A message's state: "✓ told"."""
+        return self._say(STATE_WORDS, state)
+
+    def channel_state(self, state: str) -> Say:
+        return self._say(CHANNEL_STATES, state)
+
+    def channel(self, name: str) -> str:
+        return self.t("modem") if name == "modem" else self.titles.get(name, name)
+
+    def medium(self, medium: str) -> str:
+        return self.t(MEDIA.get(medium, medium))
+
+    def audience(self, audience: str) -> str:
+        return self.t(AUDIENCES.get(audience, audience))
+
+    def status(self, kind: str) -> str:
+        """An event type as staff call it."""
+        return self.t(STATUS_WORDS[kind]) if kind in STATUS_WORDS else kind or self.t("new")
+
+    def outcome(self, outcome: str | None) -> str:
+        return self.t(OUTCOMES.get(outcome, outcome)) if outcome else self.t("under way")
+
+    def reason(self, reason: str) -> str:
+        """As a sentence."""
+        found = _known(reason)
+        return self.t(found[1]) if found else reason
+
+    def short_reason(self, reason: str) -> str:
+        """In three words or so."""
+        found = _known(reason)
+        return self.t(found[0]) if found else reason
+
+    def told(self, order: Order) -> Say:
+        """Whether the customer knows where the order stands: by one mark and word, or why not."""
+        told, g = order.told, self.glyphs
+        if told is None or told.state in {"superseded", ""}:
+            return Say("")
+        if told.state == "delivered":
+            return Say(f"{self.t('told')} {g.done}", GOOD)
+        if told.state in {"failed", "expired", "suppressed"}:
+            why = self.short_reason(told.reason) if told.reason else self.state(told.state).words
+            return Say(f"{self.t('NOT TOLD')}: {why}", BAD)
+        word, _, tone = STATE_WORDS.get(told.state, (told.state, "", PLAIN))
+        if told.state == "unknown":
+            return Say(f"{self.t(word)} {g.unsure}", tone)
+        waits = told.state == "queued" and told.reason
+        return Say(f"{self.t(word)}: {self.short_reason(told.reason)}" if waits else self.t(word), tone)
+
+    def caution(self, caution: Caution, until: str) -> str:
+        known = CAUTIONS.get(caution.code)
+        if known is None:
+            return caution.detail or caution.code
+        return self.t(known, medium=self.medium(caution.medium), until=until, detail=caution.detail)
+
+    def sms_size(self, size: SmsSize | None) -> Say:
+        """ "1 SMS", and from two on what it costs."""
+        if size is None or not size.parts:
+            return Say("")
+        if size.parts == 1:
+            return Say(self.t("1 SMS, {units} characters", units=size.units), DIM)
+        odd = size.encoding.lower() not in {"gsm7", "gsm-7", "gsm"}
+        because = self.t("special signs make it long") if odd else self.t("{units} characters", units=size.units)
+        return Say(self.t("{parts} SMS, paid {parts} times: {why}", parts=size.parts, why=because), WARN)
+
+    def _say(self, table: Mapping[str, tuple[str, str, str]], key: str) -> Say:
+        if key not in table:
+            return Say(key)
+        word, mark, tone = table[key]
+        return Say(f"{getattr(self.glyphs, mark)} {self.t(word)}", tone)
+
+
+def _known(reason: str) -> tuple[str, str] | None:
+    return next(((short, full) for pattern, short, full in REASONS if pattern.fullmatch(reason.strip())), None)
