@@ -12,6 +12,9 @@ from daemon.config import ConfigError, decode
 
 CHANNELS: Mapping[str, str] = {
     "twilio": "Twilio",
+    "whatsapp": "WhatsApp",
+    "messenger": "Messenger",
+    "intercom": "Intercom",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 

@@ -1,0 +1,27 @@
+"""What of a message a provider's template, event or record may take by name, and how an order's status is written into a CRM."""
+
+from daemon.channels.base import Outgoing
+
+
+def values_of(out: Outgoing) -> dict[str, str]:
+    """`Outgoing.data`, and what is known of the message itself: message_id, status, text, subject, phone, email ..."""
+    return {
+        "message_id": out.message_id,
+        "status": out.trigger or "message",
+        "order_ref": out.order_ref,
+        "order_source_id": out.order_source_id,
+        "name": out.name,
+        "phone": out.addresses.get("phone", ""),
+        "email": out.addresses.get("email", ""),
+        "text": out.rendered.text,
+        "subject": out.rendered.subject or "",
+        **out.data,
+    }
+
+
+def status_of(out: Outgoing) -> str:
+    """The value that a CRM's workflow waits for: "order.ready B-1042".
+
+    It carries the order's number because writing an unchanged value fires nothing, and staff's own text its id for the same reason.
+    """
+    return f"{out.trigger} {out.order_ref}" if out.trigger else f"message {out.order_ref} {out.message_id}"

@@ -1,0 +1,243 @@
+"""Intercom, outbound message to a contact: https://developers.intercom.com/docs/references/2.16/rest-api (2026-11).
+
+Quirks: a message goes to a contact's id, so the contact is found (or made) first; a contact just made may be unknown to
+/messages for a while. `inapp` shows only once the customer opens the shop's Messenger. No idempotency key, nothing to look
+a message up by. A region that is not the workspace's answers 401.
+"""
+
+import hashlib
+import hmac
+import html
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from daemon.channels._http import HttpChannel
+from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
+from daemon.channels._wire import Http, Request, Response, json_request, objects
+from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply
+from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope
+
+_SETTLES = 60
+"""Seconds within which a new contact may still be unknown to /messages."""
+_CONTACT_ID = re.compile(r"[0-9a-f]{24}")
+_TOKEN = "INTERCOM_ACCESS_TOKEN is not valid in this region: copy it again, or set region to the workspace's own"  # noqa: S105
+_PLAN = "the workspace's plan or the token's permissions do not allow this: Developer Hub, your app, Authentication"
+
+
+class IntercomSettings(HttpSettings, frozen=True, kw_only=True):
+    admin_id: str
+    """The teammate who writes."""
+    region: Literal["us", "eu", "au"] = "us"
+    kind: Literal["inapp", "email"] = "inapp"
+    version: str = "2.16"
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """The contact a message goes to, as Intercom knows it."""
+
+    id: str
+    role: str = "user"
+    created_at: int = 0
+    """Unix seconds; 0 where it does not matter any more."""
+    dead_mail: str = ""
+    """Why it can't be mailed, "" where it can."""
+
+
+class Intercom(HttpChannel):
+    name = "intercom"
+    medium = "chat"
+    title = "Intercom"
+    address_kinds = ("intercom", "email", "phone")
+    Settings = IntercomSettings
+    secrets = ("INTERCOM_ACCESS_TOKEN",)
+    optional_secrets = ("INTERCOM_CLIENT_SECRET",)
+    console = "app.intercom.com, Developer Hub, your app, Authentication"
+    default_rate = 10
+
+    CODES: ClassVar[Mapping[str, Verdict]] = {
+        "api_plan_restricted": channel(_PLAN),
+        "forbidden": channel(_PLAN),
+        "not_found": recipient("the contact is gone, or admin_id is not a teammate's"),
+        "parameter_invalid": message("Intercom does not take this text"),
+        "parameter_not_found": message("Intercom does not take this text"),
+        "rate_limit_exceeded": throttled(),
+        "contact_merged": recipient("the contact was merged into another one"),
+        "unauthorized": channel(_TOKEN),
+        "token_unauthorized": channel(_TOKEN),
+        "token_not_found": channel(_TOKEN),
+        "token_revoked": channel(_TOKEN),
+        "token_expired": channel(_TOKEN),
+    }
+    STATUSES: ClassVar[Mapping[int, Verdict]] = {404: recipient("the contact is gone, or admin_id is not a teammate's")}
+
+    settings: IntercomSettings
+
+    def __init__(self, settings: IntercomSettings, secrets: Mapping[str, str], http: Http) -> None:
+        super().__init__(settings, secrets, http)
+        part = "" if settings.region == "us" else f"{settings.region}."
+        self.origin = f"https://api.{part}intercom.io"
+        self.headers = {
+            "Authorization": f"Bearer {self.secret['INTERCOM_ACCESS_TOKEN']}",
+            "Accept": "application/json",
+            "Intercom-Version": settings.version,
+        }
+
+    async def send(self, out: Outgoing) -> Outcome:
+        until = self.deadline()
+        contact = await self._contact(out, until)
+        if not isinstance(contact, Contact):
+            return contact
+        if self.settings.kind == "email" and contact.dead_mail:
+            opted_out = contact.dead_mail == "unsubscribed_from_emails"
+            return Rejected(Scope.RECIPIENT, contact.dead_mail, "Intercom won't mail this contact", opted_out=opted_out)
+        answer = await self.call(self._message(contact, out), until=until)
+        if not isinstance(answer, Response):
+            return self.clean(answer, out.addresses.values())
+        if answer.status == 404 and out.now // 1000 - contact.created_at < _SETTLES:
+            return Deferred("the contact was made a moment ago and is not ready yet", "contact_new", after=15)
+        return self.read(answer, out)
+
+    def _message(self, contact: Contact, out: Outgoing) -> Request:
+        text = html.escape(out.rendered.text, quote=False).replace("\n", "<br>")
+        body: dict[str, Any] = {
+            "message_type": self.settings.kind,
+            "body": text,
+            "from": {"type": "admin", "id": self.settings.admin_id},
+            "to": {"type": contact.role, "id": contact.id},
+        }
+        if self.settings.kind == "email":
+            body |= {"subject": out.rendered.subject or out.order_ref, "template": "plain"}
+            body["body"] = out.rendered.html or text
+        return json_request("POST", "/messages", body, headers=self.headers)
+
+    # the contact, found or made
+
+    async def _contact(self, out: Outgoing, until: float) -> Contact | Failure:
+        known = out.addresses.get("intercom", "")
+        if _CONTACT_ID.fullmatch(known):
+            return Contact(id=known)
+        found = await self._by_external_id(known, out, until) if known else None
+        for kind in ("email", "phone"):
+            if found is None and out.addresses.get(kind):
+                found = await self._search(kind, out, until)
+        return await self._create(known, out, until) if found is None else found
+
+    async def _by_external_id(self, external_id: str, out: Outgoing, until: float) -> Contact | Failure | None:
+        path = f"/contacts/find_by_external_id/{quote(external_id, safe='')}"
+        request = Request(method="GET", path=path, headers=self.headers)
+        answer = await self.ask(request, out, until=until, also=(404, 410))
+        if not isinstance(answer, Response):
+            return answer
+        if answer.status == 410:
+            survivor = _CONTACT_ID.search(answer.headers.get("link", ""))
+            return Contact(id=survivor[0]) if survivor else None
+        return _read(answer.object()) if answer.ok else None
+
+    async def _search(self, kind: str, out: Outgoing, until: float) -> Contact | Failure | None:
+        query = {"field": kind, "operator": "=", "value": out.addresses[kind]}
+        body = {"query": query, "pagination": {"per_page": 5}}
+        answer = await self.ask(json_request("POST", "/contacts/search", body, headers=self.headers), out, until=until)
+        if not isinstance(answer, Response):
+            return answer
+        found = [contact for contact in map(_read, objects(answer.object().get("data"))) if contact]
+        return next((contact for contact in found if contact.role == "user"), found[0] if found else None)
+
+    async def _create(self, external_id: str, out: Outgoing, until: float) -> Contact | Failure:
+        known = {"external_id": external_id, "name": out.name}
+        known |= {kind: out.addresses.get(kind, "") for kind in ("email", "phone")}
+        body = {"role": "user", **{name: value for name, value in known.items() if value}}
+        request = json_request("POST", "/contacts", body, headers=self.headers)
+        answer = await self.ask(request, out, until=until, also=(409,))
+        if not isinstance(answer, Response):
+            return answer
+        if answer.ok:
+            made = _read({"created_at": out.now // 1000, **answer.object()})
+            return made or Deferred("Intercom made a contact but did not say which", "no_contact")
+        existing = _CONTACT_ID.search(answer.text)
+        return (
+            Contact(id=existing[0])
+            if existing
+            else Deferred("the contact exists but is not found yet", "409", after=15)
+        )
+
+    # answers
+
+    def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
+        message_id = response.object().get("id")
+        return Accepted(str(message_id)) if message_id else None
+
+    def problem(self, response: Response) -> Problem:
+        error = next(iter(objects(response.object().get("errors"))), {})
+        return Problem(code=str(error.get("code") or ""), text=str(error.get("message") or ""))
+
+    def check_request(self) -> Request:
+        return Request(method="GET", path="/me", headers=self.headers)
+
+    def read_check(self, response: Response) -> Health:
+        app = response.object().get("app")
+        name = app.get("name") or app.get("id_code") if isinstance(app, dict) else ""
+        return Health(ok=True, summary=f"the token opens the workspace {name or ''}".rstrip())
+
+    # webhooks
+
+    def receive(self, request: InboundRequest) -> Inbound:
+        secret = self.secret.get("INTERCOM_CLIENT_SECRET")
+        if not secret:
+            raise Refused("INTERCOM_CLIENT_SECRET is needed to check Intercom's signature: put it in .env", status=503)
+        due = "sha1=" + hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest()
+        if not hmac.compare_digest(due.encode(), request.headers.get("x-hub-signature", "").encode()):
+            raise Refused(
+                "the signature does not hold: is INTERCOM_CLIENT_SECRET the client secret of the app that calls?"
+            )
+        try:
+            body = msgspec.json.decode(request.body, type=_Notification)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Refused("the body is not a notification of Intercom's", status=400) from error
+        item = body.data.get("item")
+        if not isinstance(item, dict):
+            return Inbound()
+        if body.topic == "contact.unsubscribed" and item.get("email"):
+            return Inbound(replies=[Reply(address=str(item["email"]), id=body.id, consent="stop")])
+        if body.topic in {"conversation.user.created", "conversation.user.replied"}:
+            return Inbound(replies=_written(item, body.id))
+        return Inbound()
+
+
+class _Notification(msgspec.Struct):
+    topic: str
+    id: str = ""
+    data: dict[str, Any] = {}
+
+
+def _read(row: Mapping[str, Any]) -> Contact | None:
+    if not row.get("id"):
+        return None
+    marks = ("unsubscribed_from_emails", "has_hard_bounced", "marked_email_as_spam")
+    created = row.get("created_at")
+    return Contact(
+        id=str(row["id"]),
+        role="lead" if row.get("role") == "lead" else "user",
+        created_at=created if isinstance(created, int) else 0,
+        dead_mail=next((mark for mark in marks if row.get(mark) is True), ""),
+    )
+
+
+def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
+    """What the customer wrote: the conversation's newest part, or its opening."""
+    parts = item.get("conversation_parts")
+    part = next(reversed(objects(parts.get("conversation_parts") if isinstance(parts, dict) else None)), None)
+    part = part or item.get("source")
+    author = part.get("author") if isinstance(part, dict) else None
+    if (
+        not isinstance(part, dict)
+        or not isinstance(author, dict)
+        or author.get("type") not in {"user", "lead", "contact"}
+    ):
+        return []
+    text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
+    address = str(author.get("email") or author.get("id") or "")
+    return [Reply(address=address, text=text, id=str(part.get("id") or notification))] if address else []

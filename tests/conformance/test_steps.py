@@ -1,0 +1,50 @@
+"""Channels that need several calls for one message: what fails before the call that tells has told nobody anything (rule 4)."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from daemon.channels._wire import open_http
+from daemon.channels.registry import build
+from outbox.outcome import Accepted, Unknown
+from tests.support.channel_case import Answer, Case
+from tests.support.fake_clock import FakeClock
+from tests.support.vendor import Detour, Fault, Vendor, serving
+
+FOLDER = Path(__file__).parent / "cases"
+CASES: dict[str, Case] = {
+    file.stem: import_module(f"tests.conformance.cases.{file.stem}").CASE for file in sorted(FOLDER.glob("*.py"))
+}
+
+
+async def first_calls(name: str, case: Case) -> list[str]:
+    """The calls a channel makes before the one that tells, in turn, as patterns."""
+    async with serving(Vendor(case.steps)) as vendor, open_http(FakeClock()) as http:
+        channel = build(name, case.settings, case.secrets, Detour(http._session, http.clock, vendor.port))
+        assert isinstance(await channel.send(case.outgoing()), Accepted)
+        tells = vendor.last(case.write)
+        return [f"^{seen.line}$".replace(".", r"\.") for seen in vendor.seen[: vendor.seen.index(tells)]]
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_what_fails_before_the_last_call_is_never_unknown(name: str) -> None:
+    case = CASES[name]
+    calls = await first_calls(name, case)
+    if not calls:
+        pytest.skip("one call is all it makes")
+    faults: list[Fault | Answer] = ["hang", "reset", "garbage", Answer(500, b"{}"), Answer(503, b""), Answer(200, b"{")]
+    for call in calls:
+        for fault in faults:
+            async with serving(Vendor(case.steps)) as vendor, open_http(FakeClock()) as http:
+                if isinstance(fault, Answer):
+                    vendor.steps = {call: fault, **vendor.steps}
+                else:
+                    vendor.faults[call] = fault
+                detour = Detour(http._session, http.clock, vendor.port)
+                channel = build(name, {**case.settings, "timeout": "200ms"}, case.secrets, detour)
+                outcome = await channel.send(case.outgoing())
+                assert not isinstance(outcome, Unknown), (call, fault)
+                told = any(re.search(case.write, seen.line) for seen in vendor.seen)
+                assert told == isinstance(outcome, Accepted), (call, fault)
