@@ -14,7 +14,7 @@ from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
 from outbox.clock import Clock
 from outbox.errors import OutboxError
-from outbox.model import Acceptance, Attempt, Event, Message, Order, Planner, Posted, Rendered, State
+from outbox.model import Acceptance, Attempt, Event, Message, Order, Plan, Planner, Posted, Rendered, State
 
 T = TypeVar("T")
 
@@ -73,13 +73,14 @@ class Spool(Protocol):
 
 
 class OptOut(msgspec.Struct, frozen=True):
-    """One entry of the consent ledger. `address` is masked, or "" once forgotten."""
+    """One standing opt-out of the consent ledger. `address` may be "" once forgotten; `id` names the entry."""
 
     medium: str
     address: str
     reason: str
     actor: str
     at: int
+    id: str = ""
 
 
 class Consent(Protocol):
@@ -89,7 +90,13 @@ class Consent(Protocol):
         """False: there was no such opt-out."""
         ...
 
-    async def list(self, *, limit: int, cursor: str | None) -> Page[OptOut]: ...
+    async def allow_entry(self, entry_id: str, *, reason: str, actor: str) -> OptOut:
+        """Take back the opt-out of that id, whose address need not be known. Returns what it was. Raises NotFound."""
+        ...
+
+    async def list(self, *, limit: int, cursor: str | None) -> Page[OptOut]:
+        """What stands, the newest first."""
+        ...
 
     async def blocked(self, medium: str, address: str) -> str | None:
         """Why nothing of that medium may go there; None: it may."""
@@ -138,9 +145,20 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Audit(Protocol):
+    async def append(
+        self,
+        kind: str,
+        *,
+        actor: str = "",
+        order_ref: str = "",
+        message_id: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> object: ...
+
     async def list(
         self,
         *,
+        search: str | None,
         kind: str | None,
         order_ref: str | None,
         message_id: str | None,
@@ -148,7 +166,9 @@ class Audit(Protocol):
         since: int | None,
         limit: int,
         cursor: str | None,
-    ) -> Page[AuditRow]: ...
+    ) -> Page[AuditRow]:
+        """The newest first. `search`: a word in any of its fields."""
+        ...
 
     async def verify(self) -> Verdict: ...
 
@@ -297,18 +317,24 @@ class Manual(msgspec.Struct, frozen=True, kw_only=True):
     template: str = ""
     text: str | None = None
     subject: str | None = None
-    via: tuple[str, ...] | None = None
-    """None: the ways the shop's routes would take."""
+    via: tuple[str, ...] = ()
+    """Empty: whatever reaches the recipient soonest."""
+    urgent: bool = False
+    """Passes quiet hours."""
 
 
 class Planning(Protocol):
-    def plan(self, posted: Posted, before: Order | None, after: Order) -> Any:
+    def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         """`outbox.model.Planner`: the store's routes."""
         ...
 
     def manual(self, wish: Manual) -> Planner:
-        """The planner of one message by hand: usable addresses and channels found as a route's would be. Raises ValueError
+        """The planner of one message by hand: usable addresses and channels found as a route's would be. Raises LookupError
         with a sentence when no such audience, template or channel exists."""
+        ...
+
+    def quiet_until(self, medium: str, now: int) -> int | None:
+        """When the quiet hours end for that medium; None: it is not quiet."""
         ...
 
 
@@ -323,10 +349,23 @@ class PreviewText(msgspec.Struct, frozen=True):
 
 class Preview(Protocol):
     async def preview(
-        self, *, template: str, medium: str, locale: str | None, event: Event | None, order: Order | None, text: str | None
+        self,
+        *,
+        template: str,
+        medium: str,
+        locale: str | None,
+        event: Event | None,
+        order: Order | None,
+        text: str | None,
+        subject: str | None = None,
+        audience: str = "customer",
     ) -> PreviewText:
-        """Render without sending; without event and order, from sample data. Raises LookupError or ValueError with a sentence
-        naming the template and line."""
+        """Render without sending; without event and order, from sample data. `template` "" with a `text`: the text as it is.
+        Raises LookupError (no such template) or ValueError (a broken one), with a sentence naming the template and line."""
+        ...
+
+    def templates(self) -> Mapping[str, Sequence[str]]:
+        """The names that staff may send by hand, and the media each is written for."""
         ...
 
 
@@ -355,16 +394,24 @@ class ChannelRow(Protocol):
     @property
     def last_failure(self) -> int | None: ...
     @property
+    def title(self) -> str: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def last_trouble(self) -> str: ...
+    @property
     def detail(self) -> Mapping[str, Any]:
         """What is particular to it: the modem's signal, operator and credit."""
         ...
 
 
-class TestResult(msgspec.Struct, frozen=True):
+class TestResult(Protocol):
     """What became of a test: `ok`, and a sentence."""
 
-    ok: bool
-    summary: str
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def summary(self) -> str: ...
 
 
 class UplinkRow(Protocol):

@@ -1,0 +1,387 @@
+"""What goes out, as msgspec structs: DESIGN 6's fields, by its names. Times are RFC 3339 in UTC."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from daemon.api.problem import ProblemBody
+from outbox.model import Item, State
+
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Stage = Literal["to_confirm", "making", "ready", "out", "done"]
+Masked = Annotated[str, Meta(description="Masked.", examples=["+44…0123"])]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The event is on the disk. `duplicate`: it had been taken before."""
+
+    event_id: str
+    duplicate: bool
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    index: int
+    status: int
+    event_id: str | None
+    duplicate: bool
+    problem: ProblemBody | None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """One answer for each event, in order."""
+
+    items: list[BatchItem]
+
+
+# ---------------------------------------------------------------- messages
+
+
+class SentText(msgspec.Struct, frozen=True):
+    text: str
+    subject: str | None
+    html: str | None
+
+
+class AttemptOut(msgspec.Struct, frozen=True):
+    n: int
+    channel: str
+    started_at: Moment
+    finished_at: Moment | None
+    outcome: Literal["accepted", "deferred", "rejected", "unknown"] | None
+    scope: str | None
+    code: str
+    detail: str
+    provider_id: str
+    receipt: Literal["sent", "delivered", "read", "undelivered"] | None
+    receipt_at: Moment | None
+    receipt_detail: str
+    counts: bool
+    sent: SentText | None
+
+
+class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    event_id: str
+    order_ref: str
+    audience: str
+    recipient: str
+    to: Masked
+    state: State
+    channel: str
+    via: tuple[str, ...]
+    template: str
+    trigger: str
+    priority: Literal["high", "normal", "low"]
+    reason: str
+    manual: bool
+    possible_duplicate: bool
+    attempt_count: int
+    created_at: Moment
+    updated_at: Moment
+    due_at: Moment
+    expires_at: Moment | None
+
+
+class MessageDetail(MessageOut, frozen=True, kw_only=True):
+    text: str | None
+    subject: str | None
+    attempts: list[AttemptOut]
+
+
+class Messages(msgspec.Struct, frozen=True):
+    items: list[MessageOut]
+    next: str | None
+
+
+class SmsSize(msgspec.Struct, frozen=True):
+    encoding: str
+    units: int
+    parts: int
+
+
+class PreviewOut(msgspec.Struct, frozen=True):
+    subject: str | None
+    text: str
+    html: str | None
+    sms: SmsSize | None
+
+
+# ---------------------------------------------------------------- events and orders
+
+
+class EventOut(msgspec.Struct, frozen=True):
+    """An event as its source told it (`event`), and the messages it led to."""
+
+    id: str
+    source: str
+    type: str
+    order_ref: str
+    received_at: Moment
+    occurred_at: Moment | None
+    actor: str
+    event: msgspec.Raw
+    messages: list[MessageOut]
+
+
+class CustomerOut(msgspec.Struct, frozen=True):
+    name: str | None
+    phone: Masked | None
+    email: Masked | None
+    locale: str | None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The newest message to the customer about the order's present status."""
+
+    message_id: str
+    state: State
+    channel: str
+    at: Moment
+    reason: str
+
+
+class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
+    ref: str
+    source: str
+    source_id: str | None
+    status: str
+    stage: Stage
+    status_at: Moment | None
+    payment: str
+    customer: CustomerOut
+    fulfilment: str | None
+    promised_at: Moment | None
+    total: str | None
+    currency: str | None
+    held: bool
+    told: Told | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of an order's story. Which fields it has depends on its kind."""
+
+    at: Moment
+    kind: Literal["event", "message", "attempt", "receipt", "reply", "override"]
+    what: str
+    """An event's type, a message's template, an attempt's outcome, a receipt's word, a reply's text, a deed's name."""
+    source: str | None = None
+    actor: str | None = None
+    event_id: str | None = None
+    message_id: str | None = None
+    audience: str | None = None
+    state: str | None = None
+    channel: str | None = None
+    n: int | None = None
+    to: Masked | None = None
+    code: str | None = None
+    text: str | None = None
+    reason: str | None = None
+
+
+class OrderDetail(OrderOut, frozen=True, kw_only=True):
+    items: tuple[Item, ...]
+    note: str | None
+    url: str | None
+    optouts: dict[str, str]
+    """By medium: why nothing of it may go to this customer."""
+    timeline: list[Entry]
+
+
+class Orders(msgspec.Struct, frozen=True):
+    items: list[OrderOut]
+    next: str | None
+
+
+class StatusSet(msgspec.Struct, frozen=True):
+    """`undo_until`: nothing leaves before; null: nothing is to be undone any more."""
+
+    event_id: str
+    undo_until: Moment | None
+    duplicate: bool
+    messages: list[MessageOut]
+
+
+class Undone(msgspec.Struct, frozen=True):
+    event_id: str
+    cancelled: int
+    status: str
+    """The order's status now."""
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    ref: str
+    held: bool
+
+
+# ---------------------------------------------------------------- channels, consent, replies, record
+
+
+class ChannelOut(msgspec.Struct, frozen=True):
+    name: str
+    medium: str
+    state: Literal["ready", "open", "paused", "misconfigured"]
+    reason: str
+    queued: int
+    sent_today: int
+    daily_limit: int | None
+    last_success: Moment | None
+    last_failure: Moment | None
+    detail: dict[str, Any]
+    """What is particular to it: the modem's signal, operator and credit."""
+
+
+class UplinkOut(msgspec.Struct, frozen=True):
+    state: Literal["up", "down"]
+    since: Moment
+
+
+class Channels(msgspec.Struct, frozen=True):
+    items: list[ChannelOut]
+    next: str | None
+    uplink: UplinkOut
+
+
+class TestOut(msgspec.Struct, frozen=True):
+    ok: bool
+    summary: str
+
+
+class OptOutOut(msgspec.Struct, frozen=True):
+    medium: str
+    address: Masked
+    reason: str
+    actor: str
+    at: Moment
+
+
+class OptOuts(msgspec.Struct, frozen=True):
+    items: list[OptOutOut]
+    next: str | None
+
+
+class OptOutSet(msgspec.Struct, frozen=True):
+    medium: str
+    address: Masked
+    opted_out: bool
+
+
+class ReplyOut(msgspec.Struct, frozen=True):
+    id: str
+    order_ref: str | None
+    channel: str
+    sender: Masked = msgspec.field(name="from")
+    name: str
+    text: str
+    consent: str | None
+    at: Moment
+    read: bool
+
+
+class RepliesOut(msgspec.Struct, frozen=True):
+    items: list[ReplyOut]
+    next: str | None
+
+
+class ReplyRead(msgspec.Struct, frozen=True):
+    id: str
+    read: bool
+
+
+class CallOut(msgspec.Struct, frozen=True):
+    """A customer whom nothing reached: who to phone, and what to say. The number is whole for staff, else masked."""
+
+    message_id: str
+    order_ref: str
+    name: str
+    phone: str | None
+    say: str
+    reason: str
+    at: Moment
+
+
+class CallList(msgspec.Struct, frozen=True):
+    items: list[CallOut]
+    next: str | None
+
+
+class CallDone(msgspec.Struct, frozen=True):
+    message_id: str
+    done: bool
+
+
+class StoreOut(msgspec.Struct, frozen=True):
+    name: str
+    timezone: str
+    locale: str
+    currency: str
+
+
+class Glance(msgspec.Struct, frozen=True):
+    """What the counter's header shows."""
+
+    store: StoreOut
+    now: Moment
+    version: str
+    uplink: UplinkOut
+    waiting: int
+    failed: int
+    unknown: int
+    replies: int
+    to_call: int
+    modem: dict[str, Any] | None
+    grace: float
+    """Seconds in which what staff send can be undone."""
+
+
+class AuditOut(msgspec.Struct, frozen=True):
+    seq: int
+    at: Moment
+    kind: str
+    actor: str
+    order_ref: str | None
+    message_id: str | None
+    detail: dict[str, Any]
+    hash: str
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    items: list[AuditOut]
+    next: str | None
+
+
+class VerifyOut(msgspec.Struct, frozen=True):
+    ok: bool
+    entries: int
+    first_bad: int | None
+
+
+class TokenOut(msgspec.Struct, frozen=True):
+    name: str
+    scopes: list[str]
+    created_at: Moment
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    items: list[TokenOut]
+    next: str | None
+
+
+class TokenMade(msgspec.Struct, frozen=True):
+    """The secret is shown this once."""
+
+    name: str
+    scopes: list[str]
+    token: str
+
+
+class TokenGone(msgspec.Struct, frozen=True):
+    name: str
+    revoked: bool
+
+
+class Alive(msgspec.Struct, frozen=True):
+    status: str
+    version: str
