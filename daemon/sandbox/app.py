@@ -1,0 +1,189 @@
+"""The sandbox: every stand-in behind one HTTP port, mail behind another, and the line to both.
+
+`async with Sandbox(clock=..., rng=...) as box` serves until the block ends; `box.url`, `box.smtp_port` say where.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from aiohttp import web
+
+from daemon.sandbox.config import CREDENTIALS, google_key
+from daemon.sandbox.console import Console
+from daemon.sandbox.exchange import Answer, Call, plain
+from daemon.sandbox.faults import Fault, Faults, Kind
+from daemon.sandbox.line import Line, Mode
+from daemon.sandbox.mailbox import Arrival, Mailbox
+from daemon.sandbox.providers import make_providers
+from daemon.sandbox.providers.base import Provider, World
+from daemon.sandbox.smtp import SmtpSink
+from daemon.sandbox.tokens import Tokens
+from daemon.sandbox.windows import Windows
+from outbox.clock import Clock
+
+PORTAL = b"<!doctype html><title>Free Wi-Fi</title><h1>Welcome</h1><form><button>Accept and connect</button></form>"
+GARBAGE = b'\x00\xff{"ok": tr\xfe<<<'
+
+
+class Sandbox:
+    """Owns its sockets while entered. May be cut, mended, troubled and reset at any time from the same loop."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        rng: Random,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        smtp_port: int = 0,
+        keep: int = 50_000,
+        pace: float = 1.0,
+        folder: Path | None = None,
+        secrets: dict[str, str] | None = None,
+    ) -> None:
+        """`port` 0: any free one. `keep`: arrivals held. `pace`: seconds from queued to sent and from sent to delivered.
+        `folder`: where `sandbox_settings` put the service account's key, whose assertions are then verified."""
+        self._clock = clock
+        self._host, self.port = host, port
+        self.mailbox = Mailbox(keep)
+        self.faults = Faults(rng)
+        key = google_key(folder) if folder else None
+        self.world = World(self.mailbox, Tokens(rng), Windows(), {**CREDENTIALS, **(secrets or {})}, rng, pace, key)
+        self._providers = make_providers(self.world)
+        self._smtp = SmtpSink(self.world, self.faults, clock, host, smtp_port)
+        self.line = Line(clock, self, self._smtp)
+        self._smtp.line = self.line
+        self._console = Console(self)
+        self._server: web.Server | None = None
+        self._socket: asyncio.Server | None = None
+        self._closing = asyncio.Event()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Sandbox":
+        await self._stack.enter_async_context(self.line)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._closing.set()
+        await self._stack.aclose()
+
+    # ------------------------------------------------------------ for those who embed it
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def smtp_port(self) -> int:
+        return self._smtp.port
+
+    @property
+    def messages(self) -> list[Arrival]:
+        """What arrived and is still held, oldest first."""
+        return list(self.mailbox)
+
+    async def cut(self, mode: Mode = "refused", for_seconds: float | None = None) -> None:
+        await self.line.cut(mode, for_seconds)
+
+    async def restore(self) -> None:
+        await self.line.restore()
+
+    def fault(self, kind: Kind, provider: str = "*", **more: Any) -> None:
+        """Put trouble in force; `more` as in `Fault`."""
+        self.faults.add(Fault(kind=kind, provider=provider, **more), self._clock.monotonic())
+
+    def wrote(self, provider: str, customer: str) -> None:
+        """The customer wrote to the store: whatsapp's or messenger's window is open for 24 hours."""
+        self.world.windows.wrote(provider, customer, self._clock.now())
+
+    def reset(self) -> None:
+        """As new: nothing arrived, no faults, nobody known. The line stays as it is, and so do the access tokens."""
+        self.mailbox.clear()
+        self.faults.clear()
+        self.world.windows.clear()
+        self._providers = make_providers(self.world)
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._providers, "smtp"]
+
+    # ------------------------------------------------------------ the HTTP socket (a `line.Listener`)
+
+    async def listen(self) -> None:
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=75.0)
+        loop = asyncio.get_running_loop()
+        self._socket = await loop.create_server(self._server, self._host, self.port, reuse_address=True, backlog=1024)
+        self.port = self._socket.sockets[0].getsockname()[1]
+
+    async def deafen(self) -> None:
+        if self._socket is None or self._server is None:
+            return
+        self._socket.close()
+        for connection in self._server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await self._server.shutdown(0.05)
+        self._socket = self._server = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        wire_path, _, wire_query = request.raw_path.partition("?")
+        name, _, rest = request.path.removeprefix("/").partition("/")
+        if name == "_sandbox":
+            return await self._console.answer(request, rest)
+        if not self.line.up:
+            await self.line.quiet()
+            return _hang_up(request)
+        provider = self._providers.get(name)
+        if provider is None:
+            answer: Answer | None = plain(404, f"No stand-in {name!r} here. There are: {', '.join(self._providers)}.\n")
+        else:
+            call = Call(
+                method=request.method,
+                wire_path=wire_path,
+                wire_query=wire_query,
+                path=f"/{rest}",
+                headers=request.headers,
+                body=await request.read(),
+                now=self._clock.now(),
+            )
+            fault = self.faults.pick(name, self._clock.monotonic())
+            answer = provider.answer(call) if fault is None else await self._suffer(fault, provider, call)
+        if answer is None:
+            return _hang_up(request)
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    async def _suffer(self, fault: Fault, provider: Provider, call: Call) -> Answer | None:
+        """The answer under that fault; None: the connection breaks."""
+        real = provider.answer(call) if fault.taken else None
+        match fault.kind:
+            case "latency":
+                await self._clock.wait(self._closing, fault.wait)
+                return real or provider.answer(call)
+            case "error":
+                return provider.problem(fault.status, fault.code, "The sandbox was asked to fail")
+            case "throttle":
+                return provider.throttled(call, fault.wait)
+            case "garbage":
+                return Answer(200, GARBAGE, {"Content-Type": "application/json"})
+            case "captive_portal":
+                return Answer(200, PORTAL, {"Content-Type": "text/html; charset=utf-8"})
+            case "timeout":
+                await self._clock.wait(self._closing, fault.wait)
+                return None
+            case "drop_before" | "drop_after":
+                return None
+
+
+def _hang_up(request: web.BaseRequest) -> web.Response:
+    """Break the connection; the answer returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,145 @@
+"""The sandbox's own face under `/_sandbox`: the mailbox to read, trouble to order, the line to cut. Never part of a vendor."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from daemon.sandbox.exchange import Answer, plain, reply
+from daemon.sandbox.faults import Fault
+from daemon.sandbox.line import Mode
+from daemon.sandbox.mailbox import Arrival
+from daemon.sandbox.times import iso
+
+if TYPE_CHECKING:
+    from daemon.sandbox.app import Sandbox
+
+PAGE = (Path(__file__).parent / "page.html").read_bytes()
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-src 'self'"
+)
+"""The page fetches nothing from outside, nor do the mails shown in it."""
+
+
+class LineSwitch(msgspec.Struct, forbid_unknown_fields=True):
+    """POST line."""
+
+    up: bool
+    mode: Mode = "refused"
+    for_seconds: float = 30.0
+    """A refusing cut closes this port too, so that it must mend itself."""
+
+
+class Wrote(msgspec.Struct, forbid_unknown_fields=True):
+    """POST wrote: a customer wrote, which opens a window of 24 hours."""
+
+    provider: str
+    customer: str
+
+
+class Console:
+    def __init__(self, box: "Sandbox") -> None:
+        self._box = box
+        self._calls: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Answer]]] = {
+            ("GET", ""): self._page,
+            ("GET", "messages"): self._messages,
+            ("GET", "counts"): self._counts,
+            ("GET", "status"): self._status,
+            ("GET", "faults"): self._faults,
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "line"): self._line,
+            ("POST", "wrote"): self._wrote,
+            ("POST", "reset"): self._reset,
+        }
+
+    async def answer(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        call = self._calls.get((request.method, name))
+        if call is None:
+            known = ", ".join(f"{method} /_sandbox/{path}" for method, path in self._calls)
+            answer = plain(404, f"No such call. There are: {known}\n")
+        elif request.method == "POST" and request.content_type != "application/json":
+            answer = reply(415, {"error": "send JSON: Content-Type: application/json"})
+        else:
+            try:
+                answer = await call(request)
+            except (msgspec.MsgspecError, ValueError) as error:
+                answer = reply(400, {"error": str(error)})
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    # ------------------------------------------------------------ reading
+
+    async def _page(self, request: web.BaseRequest) -> Answer:
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": POLICY,
+            "Cache-Control": "no-store",
+        }
+        return Answer(200, PAGE, headers)
+
+    async def _messages(self, request: web.BaseRequest) -> Answer:
+        query = request.query
+        limit = int(query.get("limit", "500"))
+        found = self._box.mailbox.select(
+            provider=query.get("provider", ""), to=query.get("to", ""), since=int(query.get("since", "0")), limit=limit
+        )
+        newest = found[-1].seq if found else int(query.get("since", "0"))
+        return reply(200, {"items": [_item(arrival) for arrival in found], "next": newest})
+
+    async def _counts(self, request: web.BaseRequest) -> Answer:
+        counts = self._box.mailbox.counts()
+        more = {mark: count for mark, count in counts.items() if count > 1}
+        return reply(200, {"total": self._box.mailbox.total, "distinct": len(counts), "more_than_once": more})
+
+    async def _status(self, request: web.BaseRequest) -> Answer:
+        box = self._box
+        line = {"up": box.line.up, "mode": box.line.mode}
+        value = {"line": line, "providers": box.names, "faults": box.faults.listed(box.now), "total": box.mailbox.total}
+        return reply(200, value)
+
+    async def _faults(self, request: web.BaseRequest) -> Answer:
+        return reply(200, {"items": self._box.faults.listed(self._box.now)})
+
+    # ------------------------------------------------------------ doing
+
+    async def _add_fault(self, request: web.BaseRequest) -> Answer:
+        fault = msgspec.json.decode(await request.read(), type=Fault)
+        self._known(fault.provider, "*")
+        self._box.faults.add(fault, self._box.now)
+        return reply(201, {"items": self._box.faults.listed(self._box.now)})
+
+    async def _clear_faults(self, request: web.BaseRequest) -> Answer:
+        self._box.faults.clear()
+        return reply(200, {"items": []})
+
+    async def _line(self, request: web.BaseRequest) -> Answer:
+        switch = msgspec.json.decode(await request.read(), type=LineSwitch)
+        if not 0 < switch.for_seconds <= 3600:
+            raise ValueError("for_seconds is from 0 to 3600")
+        if switch.up:
+            await self._box.line.restore()
+        else:
+            self._box.line.cut_soon(switch.mode, switch.for_seconds)
+        return reply(200, {"up": switch.up, "mode": None if switch.up else switch.mode})
+
+    async def _wrote(self, request: web.BaseRequest) -> Answer:
+        wrote = msgspec.json.decode(await request.read(), type=Wrote)
+        self._known(wrote.provider)
+        self._box.wrote(wrote.provider, wrote.customer)
+        return reply(200, {"open": True})
+
+    async def _reset(self, request: web.BaseRequest) -> Answer:
+        self._box.reset()
+        return reply(200, {"total": 0})
+
+    def _known(self, provider: str, *also: str) -> None:
+        if provider not in (*self._box.names, *also):
+            raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._box.names)}")
+
+
+def _item(arrival: Arrival) -> dict[str, Any]:
+    item: dict[str, Any] = msgspec.to_builtins(arrival)
+    request = {key: item.pop(key) for key in ("method", "path", "body")}
+    return {**item, "at": iso(arrival.at), "mark": arrival.mark, "request": request}

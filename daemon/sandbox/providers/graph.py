@@ -1,0 +1,36 @@
+"""What Meta's Graph API has in common for WhatsApp and Messenger: bearer or query token, and its error body."""
+
+from typing import Any
+
+from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.providers.base import Provider
+
+
+class Graph(Provider):
+    """`problem`'s code is Meta's, with a subcode after a slash: "10/2018278"."""
+
+    credential: str
+    """The name of the access token among the secrets."""
+
+    def authorize(self, call: Call) -> None:
+        if (call.token() or call.query.get("access_token")) != self.world.secrets[self.credential]:
+            raise self.refuse(401, "190", "Error validating access token")
+
+    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+        fallback = {404: "803", 429: "4"}.get(status, "100" if status < 500 else "2")
+        number, _, subcode = (code or fallback).partition("/")
+        error: dict[str, Any] = {
+            "message": f"(#{number}) {text or 'Error'}",
+            "type": "OAuthException",
+            "code": int(number),
+            "fbtrace_id": f"A{self.hex(22)}",
+        }
+        if subcode:
+            error["error_subcode"] = int(subcode)
+        if status >= 500:
+            error["is_transient"] = True
+        return reply(status, {"error": error})
+
+    def throttled(self, call: Call, seconds: float) -> Answer:
+        """As a 400, and without a Retry-After: the code decides."""
+        return self.problem(400, "4", "Application request limit reached")
