@@ -201,6 +201,9 @@ class Channel(ABC):
     repeat_is_harmless: bool = False
     """A second send of the same message id has no second effect (an idempotency key, an upsert, a collapse key)."""
 
+    needs_time: ClassVar[bool] = False
+    """Its requests are signed with the wall clock: while that is not set, nothing may go this way (DESIGN rule 10)."""
+
     settings: CommonSettings
 
     def address_of(self, addresses: Mapping[str, str]) -> str | None:
@@ -212,6 +215,10 @@ class Channel(ABC):
     def destination(self) -> str | None:
         """The configured address for `team` ("" where it needs none); None: this channel has none."""
         return None if self.address_kinds else ""
+
+    def wants_fields(self, trigger: str) -> bool:
+        """Whether `Outgoing.data` is looked at for this event type: filling it costs time that plain texts need not."""
+        return self.medium in ("crm", "push") or trigger in getattr(self.settings, "templates", ())
 
     def hosts(self) -> Sequence[tuple[str, int]]:
         """Where it connects to: what the uplink probe may try."""
@@ -228,6 +235,9 @@ class Channel(ABC):
     async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
         """Ask for the later word on attempts (at most `poll.batch`). Nothing new: nothing returned."""
         return ()
+
+    async def fetch_keys(self, request: InboundRequest) -> None:  # noqa: B027 - most channels have theirs in `.env`
+        """Get what `receive` needs to check this POST and does not have yet (SNS's certificate). Called before it."""
 
     def receive(self, request: InboundRequest) -> Inbound:
         """Verify and read a provider's POST. Raises Refused. Default: this channel takes none."""

@@ -1,0 +1,56 @@
+"""The command line: `main` is the entry point; each verb is a short function in the module named after it.
+
+Exit codes: 0 done, 1 a failure that is explained, 2 wrong use, 78 a configuration that can't be used (EX_CONFIG of sysexits.h).
+Modules are imported when their verb runs, so that the service starts quickly.
+"""
+
+import sys
+from importlib import import_module
+
+EX_CONFIG = 78
+
+VERBS: dict[str, str] = {
+    "run": "run",
+    "demo": "demo",
+    "tui": "tui",
+    "init": "init",
+    "doctor": "doctor",
+    "status": "status",
+    "event": "event",
+    "send": "send",
+    "orders": "orders",
+    "messages": "messages",
+    "retry": "messages",
+    "cancel": "messages",
+    "channels": "channels",
+    "templates": "templates",
+    "token": "tokens",
+    "optout": "optouts",
+    "audit": "audit",
+    "forget": "privacy",
+    "export-person": "privacy",
+    "backup": "backups",
+    "restore": "backups",
+    "sandbox": "sandbox",
+    "modem": "modem",
+    "sources": "sources",
+    "replay": "sources",
+    "reload": "status",
+    "uplink": "channels",
+    "install": "install",
+    "uninstall": "install",
+    "upgrade": "install",
+}
+"""Verb -> the module of this package that registers it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the verb named in `arguments` (default: the process's own) and exit the process with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    from daemon.cli.frame import app, explain
+
+    verb = next((word for word in arguments if word in VERBS), None)
+    for module in dict.fromkeys(VERBS.values()) if verb is None else (VERBS[verb],):
+        import_module(f"daemon.cli.{module}")
+    with explain():
+        app(args=arguments, prog_name="tether")

@@ -51,7 +51,7 @@ class Preparer:
             rendered = self.render(due, channel)
         except RenderError as error:
             return PassOver(f"the text could not be made: {error}")
-        return Ready(self._outgoing(due, address, rendered, now))
+        return Ready(self._outgoing(due, channel, address, rendered, now))
 
     def too_late(self, due: Due, now: int) -> Transition | None:
         """Past its time, if the clock can be believed."""
@@ -78,6 +78,12 @@ class Preparer:
             audience=message.audience,
         )
 
+    def _fields(self, due: Due, locale: str) -> Mapping[str, str]:
+        message = due.message
+        return self._renderer.fields(
+            due.event, due.order, locale=locale, text=message.text, audience=message.audience
+        )
+
     def _quiet(self, due: Due, channel: Channel, now: int) -> Transition | None:
         message = due.message
         if message.policy.urgent or not self._clock_trusted():
@@ -87,7 +93,7 @@ class Preparer:
             return None
         return Transition(state=State.QUEUED, reason="quiet hours", due_at=until, relative=False, counts=False)
 
-    def _outgoing(self, due: Due, address: str, rendered: Rendered, now: int) -> Outgoing:
+    def _outgoing(self, due: Due, channel: Channel, address: str, rendered: Rendered, now: int) -> Outgoing:
         message, order = due.message, due.order
         locale = _locale(due, self._settings)
         to_customer = message.audience == "customer"
@@ -103,7 +109,7 @@ class Preparer:
             name=(order.customer.name or "") if to_customer else "",
             locale=locale,
             rendered=rendered,
-            data=self._renderer.fields(due.event, order, locale),
+            data=self._fields(due, locale) if channel.wants_fields(message.trigger) else {},
             order=_order_values(due),
             now=now,
             expires_at=message.expires_at,

@@ -1,0 +1,207 @@
+"""The composition root: opens what the service holds, in order, runs it, and closes it in the reverse order.
+
+    outbox > http session > engine (a new one after each reload) > listeners
+"""
+
+import asyncio
+import os
+import random
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from daemon.api.app import make_app
+from daemon.api.services import Services
+from daemon.channels._wire import open_http
+from daemon.clockwatch import ClockWatch
+from daemon.config import ConfigError, Settings
+from daemon.engine import Engine
+from daemon.faces import services_of
+from daemon.housekeeping import Housekeeping
+from daemon.listeners import listening, listening_privately
+from daemon.logs import configure_logs
+from daemon.notify import Notifier
+from daemon.supervise import first_of, supervised
+from outbox import Outbox
+from outbox.clock import Clock, SystemClock
+
+log = structlog.get_logger(__name__)
+
+EX_CONFIG = 78
+
+
+class Service:
+    """A Tether with its outbox open. `run` works until `stop`; `reload` puts a new configuration in force."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        make_engine: Callable[[Settings, "Service"], Engine],
+        clock: Clock,
+        rng: random.Random,
+        reread: Callable[[], Settings],
+    ) -> None:
+        self.settings = settings
+        self.box = box
+        self.clock = clock
+        self.rng = rng
+        self.stop = asyncio.Event()
+        self.watch = ClockWatch(
+            clock,
+            newest_record=box.newest_record,
+            require_sync=settings.clock.require_sync,
+            on_step=self._clock_stepped,
+        )
+        self._make_engine = make_engine
+        self._reread = reread
+        self._next: Engine | None = None
+        self._change = asyncio.Event()
+        self.engine = make_engine(settings, self)
+        self.services: Services = services_of(self)
+
+    async def reload(self, *, actor: str) -> None:
+        """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
+        settings = self._reread()
+        fixed = ("data", "hook")
+        changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
+        if changed:
+            raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
+        self._next = self._make_engine(settings, self)
+        self._change.set()
+        await self.box.audit.append("config.loaded", actor=actor)
+
+    async def run(self, notifier: Notifier, *, ready: Callable[[], None]) -> None:
+        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended."""
+        housekeeping = Housekeeping(self.box, self.settings, self.clock, self.watch.trusted)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._engines(), name="engines")
+            group.create_task(self.watch.run(self.stop), name="clock")
+            group.create_task(housekeeping.run(self.stop), name="housekeeping")
+            if notifier.watchdog_seconds:
+                group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
+            ready()
+            await self.stop.wait()
+            notifier.stopping()
+
+    async def _engines(self) -> None:
+        while not self.stop.is_set():
+            self._change.clear()
+            ended = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.engine.run(ended), name="engine")
+                await first_of(self.stop, self._change)
+                ended.set()
+            if self._next is not None and not self.stop.is_set():
+                self.engine, self._next = self._next, None
+                self.settings = self.engine.settings
+                services_of(self, into=self.services)
+                log.info("the new configuration is in force")
+
+    async def _clock_stepped(self, seconds: float) -> None:
+        log.warning("the wall clock was stepped", seconds=round(seconds, 3), trusted=self.watch.trusted())
+        await self.box.spool.shift(round(seconds * 1000))
+        await self.box.audit.append("clock.stepped", detail={"seconds": round(seconds, 3)})
+        self.engine.dispatcher.wake()
+
+    async def _tell_systemd(self, notifier: Notifier, every: float) -> None:
+        """Only a service whose store answers and whose loop turns counts as alive."""
+        while not await self.clock.wait(self.stop, every):
+            await self.box.views.newest()
+            notifier.alive()
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
+) -> AsyncIterator[Service]:
+    """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it."""
+    async with (
+        Outbox.open(settings.database, clock=clock, rng=rng, reserve=settings.data.reserve) as box,
+        open_http(clock) as http,
+    ):
+
+        def make_engine(new: Settings, service: Service) -> Engine:
+            return Engine(new, box, http, clock, rng, clock_trusted=lambda: service.watch.trusted())
+
+        yield Service(settings, box, make_engine, clock, rng, reread)
+
+
+@asynccontextmanager
+async def open_offline(settings: Settings) -> AsyncIterator[Path]:
+    """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched."""
+    async with open_service(settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings) as service:
+        with tempfile.TemporaryDirectory(prefix="tether-") as folder:
+            socket = Path(folder) / "tether.sock"
+            async with listening_privately(make_app(service.services), socket):
+                yield socket
+
+
+async def serve(
+    settings: Settings, reread: Callable[[], Settings], *, clock: Clock, rng: random.Random, ready: Callable[[str], None]
+) -> None:
+    """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
+    notifier = Notifier(clock)
+    async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
+        unknown = await service.box.spool.rescue()
+        if unknown:
+            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
+        await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
+        async with listening(make_app(service.services), settings.hook, settings.socket, folder=settings.folder) as url:
+            async with asyncio.TaskGroup() as group:
+                _heed_signals(service, notifier, group)
+
+                def announce() -> None:
+                    log.info("taking events", url=url, database=str(settings.database))
+                    notifier.ready(f"taking events at {url}")
+                    ready(url)
+
+                await service.run(notifier, ready=announce)
+        await service.box.audit.append("service.stopped")
+
+
+def _heed_signals(service: Service, notifier: Notifier, group: asyncio.TaskGroup) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(service, notifier), name="reload"))
+
+
+async def _reload(service: Service, notifier: Notifier) -> None:
+    notifier.reloading()
+    try:
+        await service.reload(actor="SIGHUP")
+    except ConfigError as error:
+        log.error("the new configuration is refused; the old one stays in force", reason=str(error))
+        notifier.ready(f"running on the old configuration: {error}")
+    else:
+        notifier.ready("running on the new configuration")
+
+
+def main(
+    settings: Settings, *, reread: Callable[[], Settings], host: str | None = None, port: int | None = None
+) -> int:
+    """`tether run`. Returns the exit code; raises ConfigError, OutboxError for what the command line explains."""
+    import uvloop
+
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+
+    def with_given(read: Settings) -> Settings:
+        return msgspec.structs.replace(read, hook=msgspec.structs.replace(read.hook, **given))
+
+    configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets)
+    work = serve(
+        with_given(settings),
+        lambda: with_given(reread()),
+        clock=SystemClock(),
+        rng=random.SystemRandom(),
+        ready=lambda url: None,
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+    return 0

@@ -1,0 +1,116 @@
+"""`tether channels` and `tether uplink`: the ways out, and the line."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import running_service, segment, service
+
+channels = typer.Typer(invoke_without_command=True, help="Each way out: its state, queue, limits; pause, resume, test.")
+app.add_typer(channels, name="channels", epilog="Example: tether channels test twilio --to '+447700900123'")
+
+NameArgument = Annotated[str, typer.Argument(help="The channel's name, such as twilio.")]
+
+
+@channels.callback()
+def list_channels(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Every enabled channel and the line."""
+    if context.invoked_subcommand:
+        return
+    settings = settings_of(config)
+
+    async def read() -> Any:
+        async with service(settings) as client:
+            return await client.get("/v1/channels")
+
+    answer = settle(read)
+    if json:
+        as_json(answer)
+        return
+    line = answer["uplink"]
+    print(f"line {line['state']} since {line['since']}\n")
+    rows = [
+        (
+            row["name"],
+            row["medium"],
+            row["state"],
+            row["queued"],
+            f"{row['sent_today']}{'' if row['daily_limit'] is None else '/' + str(row['daily_limit'])}",
+            row["last_success"],
+            row["last_failure"],
+            row["reason"],
+        )
+        for row in answer["items"]
+    ]
+    headings = ("channel", "medium", "state", "queued", "today", "last success", "last failure", "why")
+    table(headings, rows, empty="no channel is enabled: add a [channels.NAME] table to tether.toml")
+
+
+@channels.command(epilog="Example: tether channels test twilio --to '+447700900123'")
+def test(
+    name: NameArgument,
+    to: Annotated[str | None, typer.Option(help="Send a real test message there. Default: only prove the credentials.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Prove that a channel works, and say in words what is wrong if it doesn't."""
+    settings = settings_of(config)
+
+    async def ask() -> Any:
+        async with service(settings) as client:
+            return await client.post(f"/v1/channels/{segment(name)}/test", {"to": to} if to else {})
+
+    answer = settle(ask)
+    if json:
+        as_json(answer)
+    elif answer["ok"]:
+        print(answer["summary"])
+    if not answer["ok"]:
+        raise Failure(answer["summary"])
+
+
+@channels.command(epilog="Example: tether channels pause twilio --reason 'bill not paid'")
+def pause(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Send nothing by this channel until it is resumed; its messages go to their next one, or wait."""
+    _post(config, f"/v1/channels/{segment(name)}/pause", {"reason": reason})
+    print(f"{name} is paused")
+
+
+@channels.command(epilog="Example: tether channels resume twilio")
+def resume(name: NameArgument, config: ConfigOption = None) -> None:
+    """Use a paused channel again."""
+    _post(config, f"/v1/channels/{segment(name)}/resume", {})
+    print(f"{name} is used again")
+
+
+@app.command(epilog="Example: tether uplink down  (and `tether uplink auto` to let evidence decide again)")
+def uplink(
+    state: Annotated[str, typer.Argument(help="up, down, or auto.")],
+    config: ConfigOption = None,
+) -> None:
+    """Say that the line is up or down, whatever it looks like; `auto` takes that back."""
+    if state not in ("up", "down", "auto"):
+        raise typer.BadParameter("say up, down or auto")
+    settings = settings_of(config)
+
+    async def post() -> None:
+        async with running_service(settings, "only the running service watches the line") as client:
+            await client.post("/v1/uplink", {"state": state})
+
+    settle(post)
+    print("evidence decides" if state == "auto" else f"the line counts as {state} until `tether uplink auto`")
+
+
+def _post(config: Any, path: str, body: dict[str, Any]) -> None:
+    settings = settings_of(config)
+
+    async def post() -> None:
+        async with service(settings) as client:
+            await client.post(path, body)
+
+    settle(post)

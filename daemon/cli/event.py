@@ -1,0 +1,79 @@
+"""`tether event`: post an event by hand or from a file."""
+
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.service import service
+
+SOURCE = "cli"
+
+
+@app.command(epilog="Example: tether event order.ready --order B-1042 --name Ada --phone '07700 900123'")
+def event(
+    type: Annotated[str | None, typer.Argument(help="The event's type, such as order.ready.")] = None,
+    order: Annotated[str | None, typer.Option(help="The order's number.")] = None,
+    id: Annotated[str | None, typer.Option(help="The event's own id; the same id is taken once. Default: a new one.")] = None,
+    name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
+    phone: Annotated[str | None, typer.Option(help="The customer's phone number.")] = None,
+    email: Annotated[str | None, typer.Option(help="The customer's e-mail address.")] = None,
+    locale: Annotated[str | None, typer.Option(help="The customer's language, such as de or en-GB.")] = None,
+    total: Annotated[str | None, typer.Option(help="The order's total, such as 48.50.")] = None,
+    promised: Annotated[str | None, typer.Option(help="When it is promised, such as 2026-11-24T12:00:00+00:00.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="A JSON file with the event, or an array; - reads standard input.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in an event, as a till would post it."""
+    if file is not None:
+        body: Any = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
+    elif type and order:
+        customer = _given(name=name, phone=phone, email=email, locale=locale)
+        body = {
+            "id": id or f"cli-{uuid.uuid4()}",
+            "type": type,
+            "order": _given(ref=order, total=total, promised_at=promised),
+        } | ({"customer": customer} if customer else {})
+    else:
+        raise typer.BadParameter("give a type and --order, or --file; see `tether event --help`")
+    settings = settings_of(config)
+
+    async def post() -> Any:
+        async with service(settings) as client:
+            return await client.post("/v1/events", body, source=SOURCE)
+
+    answer = settle(post)
+    if json:
+        as_json(answer)
+        return
+    for item in answer.get("items", [answer]):
+        if item.get("problem"):
+            print(f"item {item['index']}: {item['problem'].get('detail') or item['problem'].get('title')}", file=sys.stderr)
+        else:
+            print(f"{'had been taken before' if item['duplicate'] else 'taken'}: {item['event_id']}")
+    if any(item.get("problem") for item in answer.get("items", ())):
+        raise Failure("not all events were taken")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def json_of(text: str) -> Any:
+    """An option's JSON value. Raises Failure."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise Failure(f"this is not JSON: {error}") from error

@@ -1,0 +1,109 @@
+"""What all verbs share: the Typer application, the options, how failures are told, how answers are printed."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+import typer
+
+from daemon.config import ConfigError, Settings, find, load
+from outbox.errors import OutboxError
+
+T = TypeVar("T")
+
+EX_CONFIG = 78
+
+app = typer.Typer(
+    name="tether",
+    help="The box behind the counter: takes in order events and sees to it that customers and the team hear about them.",
+    epilog="Start with `tether demo`, which needs nothing; `tether init` sets up a real store.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The store's tether.toml. Default: $TETHER_CONFIG, ./tether.toml, /etc/tether/tether.toml."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
+
+_root_config: Path | None = None
+
+
+@app.callback()
+def _root(config: ConfigOption = None) -> None:
+    global _root_config  # noqa: PLW0603 - the option may stand before the verb as well as behind it
+    _root_config = config
+
+
+class Failure(Exception):
+    """Something went wrong that the text explains; the process ends with `code`."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@contextmanager
+def explain() -> Iterator[None]:
+    """Turn expected failures into a sentence on standard error and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        _end(f"{error}", EX_CONFIG)
+    except Failure as error:
+        _end(str(error), error.code)
+    except OutboxError as error:
+        _end(str(error), 1)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - so that the interpreter's own flush at exit is quiet
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    print(f"tether: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Read the configuration that the options and the environment name. Raises ConfigError."""
+    return load(find(config or _root_config, os.environ))
+
+
+def settle(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a verb's asynchronous part."""
+
+    async def whole() -> T:
+        return await work()
+
+    return asyncio.run(whole())
+
+
+def as_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Print rows in aligned columns, or the sentence for none."""
+    if not rows:
+        print(empty)
+        return
+    cells = [[str(heading) for heading in headings], *[[_cell(value) for value in row] for row in rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None or value == "" else " ".join(str(value).split())

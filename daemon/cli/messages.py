@@ -1,0 +1,89 @@
+"""`tether messages`, `retry`, `cancel`: the outbox by hand."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import segment, service
+
+IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether messages` shows it.")]
+
+
+@app.command(epilog="Example: tether messages --state failed --order B-1042")
+def messages(
+    id: Annotated[str | None, typer.Argument(help="One message, with its attempts.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="queued, sent, failed, unknown ...; may be given more than once.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only this order.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The outbox, the newest first; or one message with its attempts."""
+    settings = settings_of(config)
+
+    async def read() -> Any:
+        async with service(settings) as client:
+            if id is not None:
+                return await client.get(f"/v1/messages/{segment(id)}")
+            found: list[Any] = []
+            for wanted in state or [None]:
+                found += await client.pages("/v1/messages", most=limit, state=wanted, channel=channel, order=order)
+            return found[:limit]
+
+    answer = settle(read)
+    if json:
+        as_json(answer)
+    elif id is not None:
+        _show(answer)
+    else:
+        rows = [
+            (row["id"], row["order_ref"], row["audience"], row["to"], row["channel"], row["state"], row["reason"])
+            for row in answer
+        ]
+        table(("message", "order", "who", "to", "channel", "state", "why"), rows, empty="no messages")
+
+
+def _show(message: dict[str, Any]) -> None:
+    print(f"{message['id']}  {message['state']}{'  possible duplicate' if message['possible_duplicate'] else ''}")
+    print(f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}")
+    print(f"via {', '.join(message['via'])}   due {message['due_at']}   expires {message['expires_at'] or '-'}")
+    print(f"{message['reason']}\n")
+    rows = [
+        (row["n"], row["channel"], row["started_at"], row["outcome"], row["receipt"], row["code"], row["detail"])
+        for row in message["attempts"]
+    ]
+    table(("#", "channel", "started", "outcome", "receipt", "code", "detail"), rows, empty="not tried yet")
+
+
+@app.command(epilog="Example: tether retry mabc234 --channel sendgrid")
+def retry(
+    id: IdArgument,
+    channel: Annotated[str | None, typer.Option(help="By this channel instead of the first.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Send a message again that failed, got too late or was stopped."""
+    _post(config, f"/v1/messages/{segment(id)}/retry", {"channel": channel} if channel else {})
+    print(f"{id} waits to be sent")
+
+
+@app.command(epilog="Example: tether cancel mabc234 --reason 'told by phone'")
+def cancel(
+    id: IdArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Stop a message that has not been sent yet."""
+    _post(config, f"/v1/messages/{segment(id)}/cancel", {"reason": reason})
+    print(f"{id} is stopped")
+
+
+def _post(config: Any, path: str, body: dict[str, Any]) -> None:
+    settings = settings_of(config)
+
+    async def post() -> None:
+        async with service(settings) as client:
+            await client.post(path, body)
+
+    settle(post)

@@ -1,0 +1,60 @@
+"""`tether optout`: who is not to be written to."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import service
+
+optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
+app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700900123' --medium sms")
+
+AddressArgument = Annotated[str, typer.Argument(help="A phone number, an e-mail address, or another channel's address.")]
+MediumOption = Annotated[str, typer.Option(help="sms, email, chat, push, crm or all.")]
+ReasonOption = Annotated[str, typer.Option(help="By what words they asked, for the record.")]
+
+
+@optout.command(epilog="Example: tether optout add '+447700900123' --medium sms --reason 'said so at the counter'")
+def add(
+    address: AddressArgument, medium: MediumOption = "all", reason: ReasonOption = "", config: ConfigOption = None
+) -> None:
+    """Write to this address no more."""
+    settings = settings_of(config)
+
+    async def put() -> None:
+        async with service(settings) as client:
+            await client.call("PUT", "/v1/optouts", body={"medium": medium, "address": address, "reason": reason})
+
+    settle(put)
+    print(f"nothing more goes there ({medium})")
+
+
+@optout.command(epilog="Example: tether optout remove '+447700900123' --medium sms")
+def remove(address: AddressArgument, medium: MediumOption = "all", config: ConfigOption = None) -> None:
+    """They may be written to again."""
+    settings = settings_of(config)
+
+    async def drop() -> None:
+        async with service(settings) as client:
+            await client.call("DELETE", "/v1/optouts", query={"medium": medium, "address": address})
+
+    settle(drop)
+    print("they may be written to again")
+
+
+@optout.command("list", epilog="Example: tether optout list --json")
+def list_optouts(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """All opt-outs; addresses are masked."""
+    settings = settings_of(config)
+
+    async def read() -> list[Any]:
+        async with service(settings) as client:
+            return await client.pages("/v1/optouts", most=10_000)
+
+    items = settle(read)
+    if json:
+        as_json(items)
+    else:
+        rows = [(row["medium"], row["address"], row.get("at"), row.get("actor"), row["reason"]) for row in items]
+        table(("medium", "address", "since", "by", "words"), rows, empty="nobody has opted out")

@@ -1,0 +1,111 @@
+"""`tether orders`: orders now, one order's story, and what staff do with one."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import segment, service
+
+orders = typer.Typer(invoke_without_command=True, no_args_is_help=False, help="Orders now; one order's story; hold and release.")
+app.add_typer(orders, name="orders", epilog="Example: tether orders show B-1042")
+
+RefArgument = Annotated[str, typer.Argument(help="The order's number.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+@orders.callback()
+def list_orders(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    stage: Annotated[str | None, typer.Option(help="to_confirm, making, ready, out or done.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Orders, the newest change first."""
+    if context.invoked_subcommand:
+        return
+    settings = settings_of(config)
+
+    async def read() -> list[Any]:
+        async with service(settings) as client:
+            return await client.pages("/v1/orders", most=limit, stage=stage)
+
+    items = settle(read)
+    if json:
+        as_json(items)
+        return
+    rows = [
+        (
+            row["ref"],
+            (row.get("customer") or {}).get("name"),
+            row["status"],
+            row.get("promised_at"),
+            (row.get("told") or {}).get("state"),
+            "held" if row.get("held") else "",
+        )
+        for row in items
+    ]
+    table(("order", "customer", "status", "promised", "told", ""), rows, empty="no orders yet")
+
+
+@orders.command(epilog="Example: tether orders show B-1042")
+def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """One order's whole story."""
+    settings = settings_of(config)
+
+    async def read() -> Any:
+        async with service(settings) as client:
+            return await client.get(f"/v1/orders/{segment(ref)}")
+
+    order = settle(read)
+    if json:
+        as_json(order)
+        return
+    customer = order.get("customer") or {}
+    print(f"{order['ref']}  {order['status']}{'  (held)' if order.get('held') else ''}")
+    print(f"customer  {customer.get('name') or '-'}  {customer.get('phone') or '-'}  {customer.get('email') or '-'}")
+    print(f"promised  {order.get('promised_at') or '-'}   total {order.get('total') or '-'} {order.get('currency') or ''}\n")
+    for entry in order["timeline"]:
+        print(f"{entry['at']}  {'  ' if entry['kind'] in ('attempt', 'receipt') else ''}{_line(entry)}")
+
+
+def _line(entry: dict[str, Any]) -> str:
+    words = [entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "actor")]
+    return f"{entry['kind']:8} " + "  ".join(str(word) for word in words if word)
+
+
+@orders.command(epilog="Example: tether orders status B-1042 order.ready")
+def status(
+    ref: RefArgument,
+    type: Annotated[str, typer.Argument(help="The new status, such as order.ready.")],
+    silent: Annotated[bool, typer.Option("--silent", help="Tell nobody.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Set an order's status; who is to hear of it, hears."""
+    _post(config, f"/v1/orders/{segment(ref)}/status", {"status": type, "silent": silent, "grace": 0})
+    print(f"{ref} is {type}")
+
+
+@orders.command(epilog="Example: tether orders hold B-1042 --reason 'customer on the phone'")
+def hold(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
+    """Stop an order's automatic messages."""
+    _post(config, f"/v1/orders/{segment(ref)}/hold", {"reason": reason})
+    print(f"{ref} is on hold")
+
+
+@orders.command(epilog="Example: tether orders release B-1042")
+def release(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
+    """Let an order's automatic messages go on."""
+    _post(config, f"/v1/orders/{segment(ref)}/release", {"reason": reason})
+    print(f"{ref} goes on")
+
+
+def _post(config: Any, path: str, body: dict[str, Any]) -> None:
+    settings = settings_of(config)
+
+    async def post() -> None:
+        async with service(settings) as client:
+            await client.post(path, body)
+
+    settle(post)

@@ -1,0 +1,49 @@
+"""`tether send`: write to an order's customer or to the team, by hand."""
+
+import getpass
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.service import segment, service
+
+
+@app.command(epilog="Example: tether send B-1042 --text 'Your balloons wait at the side door.' --via twilio --via modem")
+def send(
+    order: Annotated[str, typer.Argument(help="The order's number.")],
+    text: Annotated[str | None, typer.Option(help="What to say, in your own words.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template instead, such as staff.question or order.ready.")] = None,
+    to: Annotated[str, typer.Option(help="customer, team, or an audience of tether.toml.")] = "customer",
+    via: Annotated[list[str] | None, typer.Option(help="A channel; more than one are tried in turn. Default: as the routes say.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a message now."""
+    if (text is None) == (template is None):
+        raise typer.BadParameter("give --text or --template, one of both")
+    settings = settings_of(config)
+    wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
+
+    async def post() -> Any:
+        async with service(settings) as client:
+            return await client.post(f"/v1/orders/{segment(order)}/messages", wish, source=actor())
+
+    answer = settle(post)
+    if json:
+        as_json(answer)
+    else:
+        print(f"on its way; see it with: tether messages --order {order}")
+
+
+def actor() -> str:
+    """Who types this command: for the audit."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "cli"
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,122 @@
+"""The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from daemon.cli.frame import Failure
+from daemon.config import Settings
+
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+
+
+class Client:
+    """Calls of the HTTP face; a problem that it answers becomes a Failure with its words."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def get(self, path: str, **query: str | int | None) -> Any:
+        return await self.call("GET", path, query=query)
+
+    async def post(self, path: str, body: Any = None, *, source: str | None = None) -> Any:
+        return await self.call("POST", path, body={} if body is None else body, source=source)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | None] | None = None,
+        body: Any = None,
+        source: str | None = None,
+    ) -> Any:
+        headers = {"X-Tether-Source": source} if source else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        params = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
+        try:
+            async with self._session.request(method, path, params=params, data=data, headers=headers) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Failure(f"the service did not answer: {error or type(error).__name__}") from error
+        value = msgspec.json.decode(content) if "json" in answer.content_type and content else content
+        if answer.status >= 400:
+            raise Failure(_words(answer.status, value))
+        return value
+
+    async def pages(self, path: str, *, most: int, **query: str | int | None) -> list[Any]:
+        """The items of a list, page by page, at most that many."""
+        items: list[Any] = []
+        cursor: str | None = None
+        while len(items) < most:
+            page = await self.get(path, limit=min(500, most - len(items)), cursor=cursor, **query)
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        return items
+
+
+@asynccontextmanager
+async def service(settings: Settings) -> AsyncIterator[Client]:
+    """The running service, or else its database opened here for as long as the command takes."""
+    if await _answers(settings.socket):
+        async with _session(settings.socket) as client:
+            yield client
+        return
+    from daemon.app import open_offline
+
+    async with open_offline(settings) as socket, _session(socket) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running_service(settings: Settings, why: str) -> AsyncIterator[Client]:
+    """The running service only. Raises Failure with `why` it must run."""
+    if not await _answers(settings.socket):
+        raise Failure(f"the service is not running (nothing answers at {settings.socket}); {why}")
+    async with _session(settings.socket) as client:
+        yield client
+
+
+async def is_running(settings: Settings) -> bool:
+    return await _answers(settings.socket)
+
+
+def segment(text: str) -> str:
+    """A reference as one part of a path."""
+    return quote(text, safe="")
+
+
+@asynccontextmanager
+async def _session(socket: Path) -> AsyncIterator[Client]:
+    connector = aiohttp.UnixConnector(path=str(socket))
+    async with aiohttp.ClientSession("http://tether", connector=connector, timeout=TIMEOUT) as session:
+        yield Client(session)
+
+
+async def _answers(socket: Path) -> bool:
+    if not socket.is_socket():
+        return False
+    connector = aiohttp.UnixConnector(path=str(socket))
+    async with aiohttp.ClientSession("http://tether", connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
+        try:
+            async with session.get("/healthz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+
+def _words(status: int, problem: Any) -> str:
+    if not isinstance(problem, dict):
+        return f"the service answered {status}"
+    detail = problem.get("detail") or problem.get("title") or f"the service answered {status}"
+    fields = "; ".join(f"{item.get('field')}: {item.get('detail')}" for item in problem.get("errors") or ())
+    return f"{detail} ({fields})" if fields and fields not in detail else str(detail)

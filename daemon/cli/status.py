@@ -1,0 +1,45 @@
+"""`tether status` and `tether reload`: how the service is, and a new reading of its configuration."""
+
+from typing import Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import is_running, running_service, service
+
+
+@app.command(epilog="Example: tether status --json | jq .waiting")
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Whether it runs, the line, what waits, what failed. Exits with 1 when the service is stopped or something failed."""
+    settings = settings_of(config)
+
+    async def look() -> tuple[bool, Any, Any]:
+        async with service(settings) as client:
+            return await is_running(settings), await client.get("/v1/status"), await client.get("/v1/channels")
+
+    running, glance, channels = settle(look)
+    troubled = [row for row in channels["items"] if row["state"] != "ready"]
+    if json:
+        as_json({"running": running, **glance, "channels": channels["items"]})
+    else:
+        line = glance["uplink"]
+        print(f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}")
+        print(f"line      {line['state']} since {line['since']}" if running else "line      not watched")
+        print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
+        print(f"replies   {glance['replies']} unread\n")
+        rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
+        table(("channel", "state", "why"), rows, empty=f"all {len(channels['items'])} channels are ready")
+    raise typer.Exit(0 if running and not glance["failed"] else 1)
+
+
+@app.command(epilog="Example: tether reload && tether channels")
+def reload(config: ConfigOption = None) -> None:
+    """Have the running service read tether.toml and .env anew; a wrong one is refused with the reason, and nothing changes."""
+    settings = settings_of(config)
+
+    async def ask() -> None:
+        async with running_service(settings, "it reads its configuration when it starts") as client:
+            await client.post("/v1/reload")
+
+    settle(ask)
+    print("the new configuration is in force")

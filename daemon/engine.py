@@ -1,0 +1,185 @@
+"""All that follows from one reading of the configuration: channels, routes, texts, and the dispatcher on them.
+
+The composition root makes one, runs it, and on a reload makes the next one before it lets go of this one.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from daemon.channels import registry
+from daemon.channels._wire import Http
+from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply
+from daemon.config import ConfigError, Settings
+from daemon.dispatch.board import Board
+from daemon.dispatch.delivery import Delivery
+from daemon.dispatch.dispatcher import Dispatcher
+from daemon.dispatch.lane import Lane
+from daemon.dispatch.limits import midnight_before
+from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.resolver import Resolver
+from daemon.dispatch.uplink import LineState, Uplink
+from daemon.planner.plan import make_planner
+from daemon.planner.recipients import Reach
+from daemon.planner.render import Renderer
+from daemon.planner.routes import compile_routes
+from daemon.supervise import supervised
+from outbox import Outbox
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Built from settings without IO; raises ConfigError for what can't be meant. `run` works until `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        http: Http,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        clock_trusted: Callable[[], bool],
+    ) -> None:
+        self.settings = settings
+        self._box = box
+        self._clock = clock
+        self.lanes = {name: self._lane(name, table, http) for name, table in settings.channels.items()}
+        self.routes = compile_routes(settings, self.lanes)
+        self.reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
+        self.planner = make_planner(self.routes, settings, self.reach)
+        self.renderer = Renderer(settings)
+        self.uplink = Uplink(
+            clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
+        )
+        preparer = Preparer(settings, self.renderer, clock_trusted)
+        self._delivery = Delivery(
+            box,
+            preparer,
+            self.uplink,
+            settings,
+            clock,
+            rng,
+            usable=self._usable,
+            on_channel=self._channel_changed,
+        )
+        self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
+        self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
+        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable)
+        self.board = Board(box, self.lanes, self.uplink, clock, settings.store.name)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Restore what is on record of the channels, then dispatch until `stop`; then close the channels."""
+        await self._restore()
+        self._box.spool.on_unknown = self.resolver.wake.set
+        self._box.receipts.on_awaited = self.desk.wake.set
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.dispatcher.run(stop), name="dispatcher")
+                group.create_task(self.resolver.run(stop), name="resolver")
+                group.create_task(self.desk.run(stop), name="receipts")
+                group.create_task(self.uplink.run(stop), name="uplink")
+                for lane in self.lanes.values():
+                    if lane.channel is not None:
+                        group.create_task(self._live(lane.channel, stop), name=f"life of {lane.name}")
+                await stop.wait()
+                self.resolver.wake.set()
+                self.desk.wake.set()
+        finally:
+            for lane in self.lanes.values():
+                if lane.channel is not None:
+                    await lane.channel.close()
+
+    def _lane(self, name: str, table: Mapping[str, object], http: Http) -> Lane:
+        kind = registry.channel_class(name)
+        channel, problem = None, ""
+        try:
+            channel = registry.build(name, table, self.settings.secrets, http)
+        except Misconfigured as error:
+            problem = str(error)
+            log.warning("a channel is misconfigured; its messages go to their next one", channel=name, problem=problem)
+        own = channel.settings if channel else CommonSettings()
+        return Lane(
+            name,
+            kind.medium,
+            channel,
+            problem=problem,
+            rate=kind.default_rate if own.rate is None else own.rate,
+            concurrency=kind.default_concurrency if own.concurrency is None else own.concurrency,
+            daily_limit=own.daily_limit,
+            zone=self.settings.store.zone,
+            now=self._clock.monotonic(),
+        )
+
+    def _usable(self, name: str) -> bool:
+        return self.dispatcher.usable(name)
+
+    async def _restore(self) -> None:
+        since = midnight_before(self._clock.now(), self.settings.store.zone)
+        sent_today = await self._box.views.sent_since(since)
+        for name, lane in self.lanes.items():
+            lane.day.add(self._clock.now(), sent_today.get(name, 0))
+            paused = await self._box.notes.get(f"channel.{name}.paused")
+            if paused:
+                lane.paused_by = paused
+        forced = await self._box.notes.get("uplink.forced")
+        if forced:
+            await self.uplink.force(LineState(forced))
+
+    async def _live(self, channel: Channel, stop: asyncio.Event) -> None:
+        sink = _Sink(self.desk, channel)
+        await supervised(channel.name, lambda: channel.run(stop, sink), clock=self._clock, stop=stop)
+
+    async def _line_changed(self, state: LineState, why: str) -> None:
+        if state is LineState.UP:
+            self._delivery.line_up_at = self._clock.now()
+        log.warning("the line changed", state=state, why=why)
+        await self._box.audit.append("uplink.changed", detail={"state": state, "why": why})
+        self.dispatcher.wake()
+        self.resolver.wake.set()
+        self.desk.wake.set()
+
+    async def _channel_changed(self, lane: Lane, why: str) -> None:
+        log.warning("a channel changed", channel=lane.name, state=lane.state, why=why)
+        await self._box.audit.append(
+            "channel.changed", detail={"channel": lane.name, "state": lane.state, "why": why}
+        )
+        lane.wake.set()
+        if lane.state == "paused":
+
+
+class _Sink:
+    """Brings what a channel's own life hears to the desk."""
+
+    def __init__(self, desk: ReceiptDesk, channel: Channel) -> None:
+        self._desk = desk
+        self._channel = channel
+
+    async def on_receipt(self, update: ReceiptUpdate) -> None:
+        await self._desk.apply(self._channel, update)
+
+    async def on_reply(self, reply: Reply) -> None:
+        await self._desk.reply(self._channel, reply)
+
+
+def _reach(name: str, lane: Lane) -> Reach:
+    kind = registry.channel_class(name)
+    own = lane.channel.destination() is not None if lane.channel else True
+    return Reach(lane.medium, kind.address_kinds, own)
+
+
+def _probe_hosts(settings: Settings, lanes: Mapping[str, Lane]) -> list[tuple[str, int]]:
+    if not settings.uplink.probe:
+        return [host for lane in lanes.values() if lane.channel and lane.is_cloud for host in lane.channel.hosts()]
+    hosts = []
+    for entry in settings.uplink.probe:
+        host, _, port = entry.rpartition(":")
+        if not host or not port.isdigit():
+            raise ConfigError(f'uplink.probe: {entry!r} is no host and port; write it like "1.1.1.1:443"')
+        hosts.append((host.strip("[]"), int(port)))
+    return hosts
