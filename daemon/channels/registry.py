@@ -15,6 +15,8 @@ CHANNELS: Mapping[str, str] = {
     "whatsapp": "WhatsApp",
     "messenger": "Messenger",
     "intercom": "Intercom",
+    "pusher": "Pusher",
+    "fcm": "Fcm",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
