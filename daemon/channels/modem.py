@@ -1,0 +1,288 @@
+"""SMS by a GSM modem at the counter: the way out that needs no internet. Facts and devices: docs/modem.md.
+
+The driver (`daemon.modem`) owns the modem; here its answers become outcomes, receipts and replies. Unlike the cloud channels
+it lives: `run` must be running for anything to go, and hands what comes in to a sink.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import phonenumbers
+
+from daemon.channels._modem_outcome import NOT_READY_SECONDS, not_now, outcome
+from daemon.channels.base import Channel, CommonSettings, Health, Outgoing, ReceiptUpdate, Reply, Sent, Sink
+from daemon.config import Duration
+from daemon.modem import replies, reports
+from daemon.modem.addresses import Address, NumberType
+from daemon.modem.desk import CutOff, NotStarted
+from daemon.modem.driver import AUTO, Config, Driver
+from daemon.modem.errors import NotCommitted
+from daemon.modem.multipart import Incoming
+from daemon.modem.pdu import Delivery, StatusReport, submits
+from daemon.modem.pin import Notes
+from daemon.modem.reports import Awaited, Handle, Reports
+from daemon.modem.split import split
+from daemon.modem.status import Stage, Status
+from daemon.modem.ussd import UssdReply
+from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.model import Attempt
+from outbox.outcome import (
+    CannotTell,
+    Deferred,
+    Found,
+    Lookup,
+    Outcome,
+    ReceiptState,
+    Rejected,
+    Scope,
+    Unknown,
+)
+
+T = TypeVar("T")
+
+_REPORT_PATIENCE_SECONDS = 90.0
+_REPORT_AGAIN_SECONDS = 30.0
+_CHASE_SECONDS = 5.0
+_UNMATCHED_SECONDS = 600.0
+_MOST_UNMATCHED = 128
+
+_RECEIPTS = {
+    Delivery.DELIVERED: ReceiptState.DELIVERED,
+    Delivery.FORWARDED: ReceiptState.SENT,
+    Delivery.FAILED: ReceiptState.UNDELIVERED,
+}
+
+
+class ModemSettings(CommonSettings, frozen=True, kw_only=True):
+    """`[channels.modem]`."""
+
+    device: str = AUTO
+    """A path (best one under /dev/serial/by-id), `socket://host:port`, or "auto"."""
+    baud: int = 115200
+    smsc: str = ""
+    """The operator's SMS centre; "": the SIM's own."""
+    max_parts: int = 4
+    """A longer text is refused: each part costs an SMS."""
+    probe: tuple[str, ...] = ()
+    """For "auto": more ports to try, as patterns ("/dev/ttyUSB*"), beside those of makers of modems."""
+    ussd_balance: str = ""
+    """The code that asks for the credit ("*100#"): asked once a day."""
+    power_command: tuple[str, ...] = ()
+    """What cuts the modem's power for a moment, as a program and its arguments: the last step of recovery."""
+    timeout: Duration = Duration(180)
+    """Seconds for one whole text; the network alone may take two minutes for each part."""
+
+
+Awaiting: TypeAlias = Callable[[], Awaitable[Sequence[Attempt]]]
+"""This channel's accepted attempts of the last seven days that have no final receipt, as the outbox has them."""
+
+
+class ModemChannel(Channel):
+    name: ClassVar[str] = "modem"
+    medium: ClassVar[Literal["sms"]] = "sms"
+    title: ClassVar[str] = "GSM modem"
+    address_kinds: ClassVar[tuple[str, ...]] = ("phone",)
+    Settings: ClassVar[type[CommonSettings]] = ModemSettings
+    default_rate: ClassVar[float | None] = 10 / 60
+    default_concurrency: ClassVar[int] = 1
+    is_cloud: ClassVar[bool] = False
+    tells_delivery: bool = True
+    can_look_up: ClassVar[bool] = True
+
+    settings: ModemSettings
+
+    def __init__(
+        self,
+        settings: ModemSettings,
+        secrets: Mapping[str, str],
+        *,
+        clock: Clock,
+        rng: random.Random,
+        notes: Notes,
+        awaiting: Awaiting,
+        country: str = "GB",
+    ) -> None:
+        """`country`: how numbers without their country are read ([store] country)."""
+        self.settings = settings
+        self._clock, self._rng, self._country = clock, rng, country
+        self._awaiting = awaiting
+        self._reports = Reports(notes)
+        self._sink: Sink | None = None
+        self._unmatched: deque[tuple[StatusReport, int]] = deque(maxlen=_MOST_UNMATCHED)
+        self._chase_wanted = asyncio.Event()
+        config = Config(
+            device=settings.device,
+            baud=settings.baud,
+            probe=settings.probe,
+            service_centre=settings.smsc,
+            balance_code=settings.ussd_balance,
+            power_command=settings.power_command,
+            pin=secrets.get("MODEM_PIN", ""),
+        )
+        self._driver = Driver(config, self, notes, clock)
+
+    # ---------------------------------------------------------------- its life
+
+    async def run(self, stop: asyncio.Event, sink: Sink) -> None:
+        """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
+        self._sink = sink
+        async with asyncio.TaskGroup() as group:
+            chasing = group.create_task(self._chase())
+            await self._driver.run(stop)
+            chasing.cancel()
+
+    def status(self) -> Status:
+        """How the modem stands, for `tether modem info`."""
+        return self._driver.status
+
+    def detail(self) -> Mapping[str, Any]:
+        return self.status().as_json()
+
+    async def ussd(self, code: str) -> UssdReply:
+        """Ask the network by a service code. Raises ValueError for what is none, ModemError when it can't be asked."""
+        return await self._driver.ussd(code)
+
+    async def check(self) -> Health:
+        status = self.status()
+        if status.stage is Stage.READY:
+            signal = f"{status.signal_dbm} dBm" if status.signal_dbm is not None else "signal unknown"
+            return Health(ok=True, summary=f"{status.operator or 'network'}, {signal}, {status.registration_text}")
+        return Health(ok=False, summary=f"{status.stage}: {status.trouble}".removesuffix(": "), remedy=status.remedy)
+
+    # ---------------------------------------------------------------- out
+
+    async def send(self, out: Outgoing) -> Outcome:
+        validity = None if out.expires_at is None else max(out.expires_at - out.now, 0) / 1000
+        return await self._send(out.to, out.rendered.text, validity)
+
+    async def test(self, to: str, text: str) -> Outcome:
+        """Send a text of the operator's own, for `tether modem test`."""
+        return await self._send(to, text, 3600.0)
+
+    async def _send(self, to: str, text: str, validity: float | None) -> Outcome:
+        if refusal := not_now(self.status()):
+            return refusal
+        if (count := len(split(text))) > self.settings.max_parts:
+            reason = f"the text takes {count} SMS; max_parts is {self.settings.max_parts}"
+            return Rejected(
+                Scope.MESSAGE, "too_long", reason, "shorten the template or raise [channels.modem] max_parts"
+            )
+        parts = submits(to, text, reference=self._rng.randrange(256), validity=validity)
+        stamp = self._clock.now()
+        try:
+            parts[0].tpdu()
+        except ValueError as error:
+            return Rejected(Scope.RECIPIENT, "bad_number", str(error))
+        try:
+            transmission = await self._driver.send(parts, timeout=self.settings.timeout)
+        except NotStarted as error:
+            return Deferred(str(error), code="not_started", after=NOT_READY_SECONDS)
+        except CutOff as error:
+            return Unknown(str(error), code="cut_off")
+        return outcome(transmission, Handle(self._device_mark, stamp, transmission.references))
+
+    async def lookup(self, sent: Sent) -> Lookup:
+        """A message that ended without the network's reference may still tell of itself by a status report."""
+        attempt = sent.attempt
+        if attempt.sent is None or len(split(attempt.sent.text)) > 1:
+            return CannotTell("a text of several parts can't be looked up")
+        for entry in list(self._unmatched):
+            report, came_at = entry
+            if came_at >= attempt.started_at and reports.same_number(attempt.address, report.recipient.value):
+                self._unmatched.remove(entry)
+                handle = Handle(self._device_mark, attempt.started_at, (report.reference,))
+                return Found(str(handle), _RECEIPTS.get(report.delivery))
+        waited = (sent.now - attempt.started_at) / 1000
+        if self.status().stage is Stage.READY and waited < _REPORT_PATIENCE_SECONDS:
+            return CannotTell("waiting for a status report", again=_REPORT_AGAIN_SECONDS)
+        return CannotTell("no status report came")
+
+    @property
+    def _device_mark(self) -> str:
+        """Tells this modem from another without naming it."""
+        return hashlib.sha256(self.status().identity.imei.encode()).hexdigest()[:8]
+
+    # ---------------------------------------------------------------- in (daemon.modem.inbox.Hear)
+
+    async def message(self, message: Incoming) -> None:
+        """A text came in."""
+        address, is_number = self._address(message.sender)
+        reading = replies.read(message.text) if message.complete and is_number else None
+        consent: Literal["stop", "start"] | None = None
+        if reading and reading.wish is not replies.Wish.HELP:
+            consent = "stop" if reading.wish is replies.Wish.STOP else "start"
+        at = round(message.sent_at.timestamp() * 1000) if message.sent_at else None
+        reply = Reply(address=address, text=message.text, id=message.id, at=at, consent=consent)
+        assert self._sink is not None
+        await _committed(self._sink.on_reply(reply))
+
+    async def report(self, report: StatusReport) -> None:
+        """A status report came in. One that nothing waits for yet (the attempt is being written) is kept for a while."""
+        if not await self._settle(report):
+            self._unmatched.append((report, self._clock.now()))
+            self._chase_wanted.set()
+
+    async def _settle(self, report: StatusReport) -> bool:
+        awaited = [
+            Awaited(handle, attempt.address)
+            for attempt in await _committed(self._awaiting())
+            if (handle := Handle.parse(attempt.provider_id))
+        ]
+        text = reports.match(report, awaited, device=self._device_mark, now=self._clock.now())
+        if text is None:
+            return False
+        verdict = await self._reports.judge(report, text)
+        if verdict:
+            update = ReceiptUpdate(
+                state=_RECEIPTS[verdict.delivery],
+                provider_id=str(verdict.handle),
+                code=verdict.code,
+                detail=verdict.detail,
+                at=round(report.done_at.timestamp() * 1000) if report.done_at else None,
+            )
+            assert self._sink is not None
+            await _committed(self._sink.on_receipt(update))
+        return True
+
+    async def _chase(self) -> None:
+        """Try the unmatched reports again for a while: a report may come before its attempt is written."""
+        while True:
+            await self._chase_wanted.wait()
+            self._chase_wanted.clear()
+            await self._clock.sleep(_CHASE_SECONDS)
+            for entry in list(self._unmatched):
+                report, came_at = entry
+                if self._clock.now() - came_at > _UNMATCHED_SECONDS * 1000:
+                    continue  # kept for `lookup` as long as there is room
+                try:
+                    settled = await self._settle(report)
+                except NotCommitted:
+                    settled = False
+                if settled:
+                    self._unmatched.remove(entry)
+                else:
+                    self._chase_wanted.set()
+
+    def _address(self, sender: Address) -> tuple[str, bool]:
+        """The sender's number in E.164, and whether it is one: a name or a short code can't be texted or opted out."""
+        if sender.kind is NumberType.ALPHANUMERIC:
+            return sender.value, False
+        try:
+            number = phonenumbers.parse(sender.value, self._country)
+        except phonenumbers.NumberParseException:
+            return sender.value, False
+        if not phonenumbers.is_possible_number(number):
+            return sender.value, False
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), True
+
+
+async def _committed(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except OutboxError as error:
+        raise NotCommitted(str(error)) from error

@@ -1,0 +1,122 @@
+"""Reading the lines that answer a command (3GPP TS 27.007, 27.005). Pure; what can't be read is None, never a guess."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+_FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
+_BARS = (-107, -95, -85, -75)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message in the modem's memory. `status`: 0 unread, 1 read, 2 and 3 drafts of somebody's."""
+
+    place: int
+    status: int
+    pdu: str = field(repr=False)
+
+    @property
+    def came_in(self) -> bool:
+        return self.status in (0, 1)
+
+
+@dataclass(frozen=True)
+class Room:
+    """How full a memory is."""
+
+    used: int
+    total: int
+
+    @property
+    def nearly_full(self) -> bool:
+        return self.total > 0 and self.used >= 0.8 * self.total
+
+
+def fields(lines: Iterable[str], prefix: str) -> list[str] | None:
+    """The comma-separated fields of the first line that begins with the prefix ("+CSQ:"), quotes taken off."""
+    line = next((line for line in lines if line.startswith(prefix)), None)
+    return None if line is None else split_fields(line[len(prefix) :])
+
+
+def split_fields(text: str) -> list[str]:
+    """`1,"EE, London",7` as its fields."""
+    return [
+        (match[1] if match[1] is not None else (match[2] or "")).strip() for match in _FIELDS.finditer(text.strip())
+    ]
+
+
+def word(lines: Sequence[str], prefix: str = "") -> str:
+    """The one thing a command such as AT+CGMM says, with or without its prefix and quotes."""
+    for line in lines:
+        text = line.removeprefix(prefix).strip().strip('"')
+        if text and not text.startswith(("AT", "^")):
+            return text
+    return ""
+
+
+def signal_dbm(lines: Sequence[str]) -> int | None:
+    """+CSQ: 0 to 31 is -113 to -51 dBm; 99 is not known."""
+    number = _number(fields(lines, "+CSQ:"), 0)
+    return None if number is None or not 0 <= number <= 31 else -113 + 2 * number
+
+
+def bars(dbm: int | None) -> int:
+    """0 to 4, as a phone would show it."""
+    return 0 if dbm is None else sum(dbm >= limit for limit in _BARS)
+
+
+def registration(lines: Sequence[str], prefix: str) -> int | None:
+    """The `stat` of +CREG: or +CEREG: in answer to a question (`n,stat,...`)."""
+    return _number(fields(lines, prefix), 1)
+
+
+def operator(lines: Sequence[str]) -> str:
+    """The name in +COPS:, "" while there is none."""
+    parts = fields(lines, "+COPS:")
+    return parts[2] if parts and len(parts) > 2 else ""
+
+
+def room(lines: Sequence[str]) -> Room | None:
+    """The first memory of +CPMS:, with its name before the numbers (a question's answer) or not (a setting's)."""
+    parts = [part for part in fields(lines, "+CPMS:") or () if part.isdecimal()]
+    return Room(int(parts[0]), int(parts[1])) if len(parts) >= 2 else None
+
+
+def memories(lines: Sequence[str]) -> tuple[str, ...]:
+    """Where AT+CPMS=? says messages may be read from: the first group of names."""
+    line = next((line for line in lines if line.startswith("+CPMS:")), "")
+    return tuple(re.findall(r'"(\w+)"', line.partition(")")[0]))
+
+
+def listing(lines: Sequence[str]) -> list[Stored]:
+    """AT+CMGL: each place's line and the PDU after it."""
+    stored: list[Stored] = []
+    for head, pdu in itertools.pairwise(lines):
+        parts = fields([head], "+CMGL:")
+        place, status = _number(parts, 0), _number(parts, 1)
+        if place is not None and status is not None:
+            stored.append(Stored(place, status, pdu))
+    return stored
+
+
+def reading(lines: Sequence[str], place: int) -> Stored | None:
+    """AT+CMGR: one place; None where it is empty."""
+    for head, pdu in itertools.pairwise(lines):
+        status = _number(fields([head], "+CMGR:"), 0)
+        if status is not None:
+            return Stored(place, status, pdu)
+    return None
+
+
+def arrival(text: str) -> tuple[str, int] | None:
+    """Where +CMTI or +CDSI says a message was put: (memory, place)."""
+    parts = fields([text], "+CMTI:") or fields([text], "+CDSI:")
+    place = _number(parts, 1)
+    return None if parts is None or place is None else (parts[0], place)
+
+
+def _number(parts: Sequence[str] | None, index: int) -> int | None:
+    text = parts[index] if parts and len(parts) > index else ""
+    return int(text) if re.fullmatch(r"-?\d+", text) else None

@@ -1,0 +1,200 @@
+"""Talking with the modem: one command at a time, each to its final result or its time limit (3GPP TS 27.007, 27.005).
+
+`listen` must be running, in a task of the owner's; it hands on what the modem says of itself, also amid an answer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from daemon.modem.codes import Fault, fault
+from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
+from daemon.modem.framing import Final, Frame, Framer, Line, Prompt, Unsolicited
+from daemon.modem.port import Port
+from outbox.clock import Clock
+
+PROMPT_SECONDS = 10.0
+_ESCAPE, _END = b"\x1b", b"\x1a"
+_ESCAPES, _ESCAPE_SECONDS = 4, 1.5
+_SETTLE_SECONDS = 0.5
+_AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
+"""Answers when they were asked for, else words of the modem's own."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The network took it and calls it `reference` (TP-MR, 0 to 255)."""
+
+    reference: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An error instead. `written`: it came after the PDU was complete."""
+
+    fault: Fault
+    written: bool
+
+
+@dataclass(frozen=True)
+class Silent:
+    """No word in time, or the port went. `written`: the PDU was complete, so it may have been sent."""
+
+    reason: str
+    written: bool
+
+
+Submission: TypeAlias = Taken | Refused | Silent
+
+
+@dataclass
+class _Pending:
+    """The command in flight."""
+
+    command: str
+    submits: bool = False
+    written: bool = False
+    """The PDU is complete: from here on an answer may be the one to it."""
+    lines: list[str] = field(default_factory=list)
+    final: Final | None = None
+    prompted: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, final: Final | None) -> None:
+        self.final = final
+        self.prompted.set()
+        self.done.set()
+
+
+class Dialogue:
+    """Commands to one open port. Not for two tasks at once: the driver's one task owns it."""
+
+    def __init__(self, port: Port, clock: Clock, on_unsolicited: Callable[[Unsolicited], None]) -> None:
+        self._port, self._clock = port, clock
+        self._on_unsolicited = on_unsolicited
+        self._framer = Framer()
+        self._pending: _Pending | None = None
+        self.lost: PortLost | None = None
+        self.ended = asyncio.Event()
+        """Set when the port was lost."""
+
+    async def listen(self) -> None:
+        """Read until the port is lost, which ends the command in flight and sets `ended`."""
+        try:
+            while True:
+                for frame in self._framer.feed(await self._port.read()):
+                    self._take(frame)
+        except PortLost as error:
+            self.lost = error
+            self.ended.set()
+            if self._pending:
+                self._pending.end(None)
+
+    async def command(self, text: str, *, timeout: float = 5.0, enough: str = "") -> list[str]:
+        """Send it and return the lines of its answer. `enough`: a line that begins so will do where no final result comes.
+
+        Raises CommandFailed, NoAnswer or PortLost.
+        """
+        pending = await self._send(text.encode("ascii") + b"\r", _Pending(text))
+        finished = await self._clock.wait(pending.done, timeout)
+        self._pending = None
+        if self.lost:
+            raise self.lost
+        if not finished:
+            if enough and any(line.startswith(enough) for line in pending.lines):
+                return pending.lines
+            raise NoAnswer(_name(text), pending.lines)
+        assert pending.final is not None
+        if not pending.final.ok:
+            raise CommandFailed(_name(text), fault(pending.final.text))
+        return pending.lines
+
+    async def submit(self, length: int, pdu: str, *, timeout: float) -> Submission:
+        """AT+CMGS: `length` octets announced, the PDU after the prompt. Only the modem's own reference makes it `Taken`."""
+        try:
+            pending = await self._send(b"AT+CMGS=%d\r" % length, _Pending(f"AT+CMGS={length}", submits=True))
+        except PortLost as error:
+            return Silent(str(error), written=False)
+        try:
+            if not await self._clock.wait(pending.prompted, PROMPT_SECONDS):
+                return Silent("the modem did not ask for the message", written=False)
+            if not pending.done.is_set():
+                await self._port.write(pdu.encode("ascii"))
+                pending.written = True  # from here on the last octet may be on its way
+                await self._port.write(_END)
+                await self._clock.wait(pending.done, timeout)
+        except PortLost as error:
+            self.lost = self.lost or error
+        finally:
+            self._pending = None
+        return self._submission(pending)
+
+    async def escape(self) -> bool:
+        """Leave a prompt or a half-typed line, and see whether the modem answers. Raises PortLost."""
+        for _ in range(_ESCAPES):
+            await self._send(_ESCAPE + b"\r", _Pending(""))
+            await self._clock.sleep(_SETTLE_SECONDS)  # what it still says to what went before is not the answer to AT
+            try:
+                await self.command("AT", timeout=_ESCAPE_SECONDS)
+            except (NoAnswer, CommandFailed):
+                continue
+            return True
+        return False
+
+    async def _send(self, data: bytes, pending: _Pending) -> _Pending:
+        if self.lost:
+            raise self.lost
+        self._pending = pending
+        try:
+            await self._port.write(data)
+        except PortLost as error:
+            self._pending = None
+            self.lost = error
+            self.ended.set()
+            raise
+        return pending
+
+    def _submission(self, pending: _Pending) -> Submission:
+        if pending.final is None:
+            reason = str(self.lost) if self.lost else "the modem did not answer AT+CMGS in time"
+            return Silent(reason, pending.written)
+        if not pending.final.ok:
+            return Refused(fault(pending.final.text), pending.written)
+        reference = _reference(pending.lines)
+        assert reference is not None  # `_take` ends a submission with OK only after one
+        return Taken(reference)
+
+    def _take(self, frame: Frame) -> None:
+        pending = self._pending
+        if isinstance(frame, Unsolicited):
+            self._on_unsolicited(frame)
+        elif isinstance(frame, Line):
+            if _is_own_word(frame.text, pending):
+                self._on_unsolicited(Unsolicited(frame.text))
+            elif pending and frame.text != pending.command:
+                pending.lines.append(frame.text)
+        elif pending is None:
+            return  # the late end of an answer that was given up
+        elif isinstance(frame, Prompt):
+            pending.prompted.set()
+        elif not (frame.ok and pending.submits and _reference(pending.lines) is None):
+            pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
+
+
+def _is_own_word(line: str, pending: _Pending | None) -> bool:
+    """Not part of the answer in flight: a state it tells of by itself, or the late reference of a submission given up."""
+    if line.startswith("+CMGS:"):
+        return not (pending and pending.written)
+    prefix = next((prefix for prefix in _AMBIGUOUS if line.startswith(prefix)), None)
+    return prefix is not None and not (pending and prefix[1:-1] in pending.command)
+
+
+def _reference(lines: list[str]) -> int | None:
+    numbers = (line[6:].split(",")[0].strip() for line in lines if line.startswith("+CMGS:"))
+    return next((int(number) & 0xFF for number in numbers if number.isdecimal()), None)
+
+
+def _name(command: str) -> str:
+    """The command without its arguments, which may hold a PIN."""
+    return command.partition("=")[0]

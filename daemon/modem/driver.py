@@ -1,0 +1,275 @@
+"""The modem's life: found, opened, set up, working, hung and brought back, unplugged and plugged in again.
+
+`run` is the one task that speaks to it. It ends only when it is told to, and never by anything that a modem does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from daemon.modem import probe
+from daemon.modem.codes import Kind
+from daemon.modem.desk import Desk, NotStarted
+from daemon.modem.dialogue import Dialogue, Refused, Silent
+from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, PortLost
+from daemon.modem.framing import Unsolicited
+from daemon.modem.inbox import Hear, Inbox
+from daemon.modem.pdu import Submit
+from daemon.modem.pin import Notes
+from daemon.modem.port import Port, open_port
+from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_radio, restart
+from daemon.modem.sending import Transmission, transmit
+from daemon.modem.session import Restarted, Session
+from daemon.modem.setup import Ready, prepare
+from daemon.modem.status import Board, Stage, Status
+from daemon.modem.ussd import UssdReply
+from outbox.clock import Clock
+
+log = structlog.get_logger("tether.modem")
+
+AUTO = "auto"
+_ABSENT_SECONDS = 5.0
+_PERSON_SECONDS = 300.0
+_REST_SECONDS = 300.0
+_RESTART_SECONDS = 15.0
+_REOPEN_SECONDS = 1.0
+
+
+class Restarting(ModemError):
+    """We told it to start anew."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the owner says of the modem."""
+
+    device: str = AUTO
+    """A path, `socket://host:port`, or "auto": found among the ports of makers of modems and those that match `probe`."""
+    baud: int = 115200
+    probe: tuple[str, ...] = ()
+    service_centre: str = ""
+    balance_code: str = ""
+    power_command: tuple[str, ...] = ()
+    pin: str = field(default="", repr=False)
+
+
+class Driver:
+    """The modem, for whoever sends by it. `status` is always there; the rest needs `run` to be running."""
+
+    def __init__(self, config: Config, hear: Hear, notes: Notes, clock: Clock) -> None:
+        self._config, self._hear, self._notes, self._clock = config, hear, notes, clock
+        self._board = Board()
+        self._wake = asyncio.Event()
+        self._desk = Desk(clock, self._wake)
+        self._ladder = Ladder(has_power_command=bool(config.power_command))
+        self._step: Step | None = None
+        self._session: Session | None = None
+        self._ready: Ready | None = None
+        self._inbox: Inbox | None = None
+        self._found = ""
+
+    @property
+    def status(self) -> Status:
+        return self._board.status
+
+    # ---------------------------------------------------------------- for others
+
+    async def send(self, parts: Sequence[Submit], *, timeout: float) -> Transmission:
+        """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known)."""
+
+        async def work(link: Dialogue) -> Transmission:
+            assert self._ready is not None
+            transmission = await transmit(
+                link,
+                self._clock,
+                parts,
+                service_centre=self._config.service_centre,
+                seconds=self._ready.family.submit_seconds,
+                on_taken=lambda: self._board.set(sent=self.status.sent + 1),
+            )
+            await self._learn(transmission)
+            return transmission
+
+        return await self._desk.do(work, timeout=timeout)
+
+    async def ussd(self, code: str, *, timeout: float = 90.0) -> UssdReply:
+        """Ask the network by a service code. Raises ValueError for what is none, ModemError otherwise."""
+
+        async def work(link: Dialogue) -> UssdReply:
+            if self._session is None:
+                raise NotStarted("the modem is not ready")
+            return await self._session.ask(link, code)
+
+        return await self._desk.do(work, timeout=timeout)
+
+    # ---------------------------------------------------------------- its life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        try:
+            while not stop.is_set():
+                await self._once(stop)
+        finally:
+            self._desk.close("the service is stopping")
+            self._stage(Stage.STOPPED)
+
+    async def _once(self, stop: asyncio.Event) -> None:
+        try:
+            device = await self._device()
+            port = await open_port(device, self._config.baud)
+        except PortLost as error:
+            self._found = ""
+            self._absent(error)
+            await self._clock.wait(stop, _ABSENT_SECONDS)
+            return
+        except NoAnswer as error:
+            await self._recover(error, stop)
+            return
+        self._board.set(device=device)
+        try:
+            trouble = await self._hold(port, stop)
+        finally:
+            self._session = None
+            self._desk.close("the modem is not ready")
+            port.close()
+        if trouble and not stop.is_set():
+            await self._recover(trouble, stop)
+
+    async def _device(self) -> str:
+        if self._config.device != AUTO:
+            return self._config.device
+        if not self._found:
+            self._found = await probe.find(await probe.candidates(self._config.probe), self._config.baud, self._clock)
+        return self._found
+
+    async def _hold(self, port: Port, stop: asyncio.Event) -> ModemError | None:
+        """Work with an open port until it is over, and say why it is."""
+        link = Dialogue(port, self._clock, self._on_unsolicited)
+        trouble: ModemError | None = None
+        async with asyncio.TaskGroup() as group:
+            others = [group.create_task(self._listen(link)), group.create_task(self._heed(stop))]
+            try:
+                await self._live(link, stop)
+            except ModemError as error:
+                trouble = error
+            finally:
+                for task in others:
+                    task.cancel()
+        return trouble
+
+    async def _listen(self, link: Dialogue) -> None:
+        await link.listen()
+        self._wake.set()
+
+    async def _heed(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _live(self, link: Dialogue, stop: asyncio.Event) -> None:
+        step, self._step = self._step, None
+        if step is Step.RADIO:
+            await cycle_radio(link)
+        elif step is Step.RESTART:
+            await restart(link)
+            raise Restarting("the modem was told to restart")
+        if step is None:
+            self._stage(Stage.STARTING)
+        try:
+            ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
+        except NeedsPerson as error:
+            await self._wait_for_person(error, link)
+            return
+        self._session = self._make_session(link, ready)
+        self._board.set(identity=ready.identity, sim="ready")
+        self._desk.open()
+        started = self._clock.monotonic()
+        try:
+            await self._session.live(stop)
+        finally:
+            if self._clock.monotonic() - started >= WELL_SECONDS:
+                self._ladder.reset()
+
+    def _make_session(self, link: Dialogue, ready: Ready) -> Session:
+        if self._inbox is None or self._ready != ready:
+            self._inbox = Inbox(self._hear, self._clock, ready.family, ready.memories)
+        self._ready = ready
+        return Session(
+            link,
+            ready,
+            self._inbox,
+            board=self._board,
+            desk=self._desk,
+            clock=self._clock,
+            wake=self._wake,
+            balance_code=self._config.balance_code,
+        )
+
+    def _on_unsolicited(self, word: Unsolicited) -> None:
+        if self._session:
+            self._session.hear(word)
+        elif self._inbox:
+            self._inbox.notice(word)
+
+    # ---------------------------------------------------------------- trouble
+
+    async def _learn(self, transmission: Transmission) -> None:
+        """What a transmission tells of the modem itself."""
+        trouble = transmission.trouble
+        if isinstance(trouble, Silent):
+            self._board.trouble(trouble.reason, self._clock.now())
+            if self._session:
+                await self._session.resync()
+        elif isinstance(trouble, Refused):
+            fault = trouble.fault
+            self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
+            if fault.kind is Kind.STORAGE and self._session:
+                self._session.sweep_soon()
+
+    def _absent(self, error: PortLost) -> None:
+        self._board.trouble(str(error), self._clock.now())
+        if self._stage(Stage.ABSENT):
+            log.warning("modem absent", reason=str(error))
+        self._board.set(registration=None, signal_dbm=None, operator="")
+
+    async def _wait_for_person(self, error: NeedsPerson, link: Dialogue) -> None:
+        """Keep the port, so that pulling the modem out is noticed, and look again after a while."""
+        fault = error.fault
+        self._board.set(sim=fault.meaning)
+        self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
+        if self._stage(Stage.NEEDS_PERSON):
+            log.error("modem needs a person", code=fault.code, meaning=fault.meaning, remedy=fault.remedy)
+        self._wake.clear()
+        if not link.lost:
+            await self._clock.wait(self._wake, _PERSON_SECONDS)
+
+    async def _recover(self, trouble: ModemError, stop: asyncio.Event) -> None:
+        if isinstance(trouble, PortLost):
+            self._absent(trouble)
+            await self._clock.wait(stop, _REOPEN_SECONDS)
+            return
+        if isinstance(trouble, Restarted):
+            log.warning("modem restarted by itself")
+            return
+        if isinstance(trouble, Restarting):
+            await self._clock.wait(stop, _RESTART_SECONDS)
+            return
+        self._step = self._ladder.climb()
+        self._board.trouble(str(trouble), self._clock.now())
+        self._board.set(resets=self.status.resets + 1)
+        self._stage(Stage.GIVEN_UP if self._step is Step.REST else Stage.RECOVERING)
+        log.warning("modem hangs", reason=str(trouble), step=self._step)
+        if self._step is Step.POWER:
+            if not await cut_power(self._config.power_command):
+                log.error("power_command failed", command=self._config.power_command[0])
+            await self._clock.wait(stop, _RESTART_SECONDS)
+        if self._step is Step.REST:
+            self._found = ""  # afterwards it may be another one
+        await self._clock.wait(stop, _REST_SECONDS if self._step is Step.REST else _REOPEN_SECONDS)
+
+    def _stage(self, stage: Stage) -> bool:
+        before = self.status.stage
+        moved = self._board.stage(stage, self._clock.now())
+        if moved and stage in (Stage.STARTING, Stage.STOPPED):
+            log.info("modem", stage=stage, before=before)
+        return moved

@@ -1,0 +1,181 @@
+"""What came in: read it from the modem's memories, hand it over, and empty the place only when it is on record.
+
+So a crash hands a message over twice at most, under the same id, and never loses one; and the memory never stays full.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.modem import answers, pdu
+from daemon.modem.answers import Room, Stored
+from daemon.modem.codes import Kind
+from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import CommandFailed, NoAnswer, NotCommitted
+from daemon.modem.framing import Unsolicited
+from daemon.modem.multipart import Arrived, Assembly, Incoming
+from daemon.modem.pdu import Deliver, StatusReport
+from daemon.modem.quirks import Family
+from outbox.clock import Clock
+
+_LIST_SECONDS = 20.0
+_MOST_KEPT = 256
+
+
+class Hear(Protocol):
+    """Whoever takes what comes in. Both return when it is on record, or raise NotCommitted."""
+
+    async def message(self, message: Incoming) -> None: ...
+
+    async def report(self, report: StatusReport) -> None: ...
+
+
+@dataclass
+class Tally:
+    """What one look into the memories found."""
+
+    heard: int = 0
+    ignored: int = 0
+    room: Room | None = None
+
+
+class Inbox:
+    """One modem's memories. `memories`: the one for new messages first."""
+
+    def __init__(self, hear: Hear, clock: Clock, family: Family, memories: tuple[str, ...]) -> None:
+        self._hear, self._clock, self._family = hear, clock, family
+        self._memories = memories
+        self._assemblies = {memory: Assembly() for memory in memories}
+        self._lists = family.lists
+        self._selected = memories[0]
+        self._wanted = dict.fromkeys(memories)  # an ordered set: at the start, all of them
+        self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
+        self._ignored = 0
+
+    def notice(self, word: Unsolicited) -> bool:
+        """Remember what an unsolicited word announces. True when there is something to collect."""
+        if word.body and word.text.startswith(("+CDS:", "+CMT:")):
+            self._inline.append(word.body)
+            return True
+        place = answers.arrival(word.text)
+        if place is None:
+            return False
+        self._wanted[place[0] if place[0] in self._assemblies else self._memories[0]] = None
+        return True
+
+    async def collect(self, link: Dialogue, *, everything: bool = False) -> Tally:
+        """Hand over what was announced, or (`everything`) whatever lies in the memories. Raises NoAnswer, PortLost."""
+        self._ignored = 0
+        tally = Tally(heard=await self._collect_inline())
+        if everything:
+            self._wanted |= dict.fromkeys(self._memories[:1])
+        if self._wanted and self._family.arrival_pause:
+            await self._clock.sleep(self._family.arrival_pause)
+        for memory in list(self._wanted):
+            room = await self._select(link, memory)
+            if room is not None:
+                tally.heard += await self._empty(link, memory, room)
+                tally.room = room if memory == self._memories[0] else tally.room
+            del self._wanted[memory]
+        await self._select(link, self._memories[0])
+        tally.ignored = self._ignored
+        return tally
+
+    async def _collect_inline(self) -> int:
+        taken = 0
+        while self._inline:
+            try:
+                await self._hand_over_pdu(self._inline[0])
+            except NotCommitted:
+                break
+            self._inline.popleft()
+            taken += 1
+        return taken
+
+    async def _hand_over_pdu(self, text: str) -> None:
+        match _decoded(text):
+            case StatusReport() as report:
+                await self._hear.report(report)
+            case Deliver() as message if message.for_people:
+                for whole in Assembly().sort([Arrived(0, text, message)], now=0.0, hurry=True):
+                    await self._hear.message(whole.incoming)
+            case _:
+                self._ignored += 1
+
+    async def _select(self, link: Dialogue, memory: str) -> Room | None:
+        """Make it the memory that is read. None where this modem doesn't let us."""
+        command = f'AT+CPMS="{memory}"' if memory != self._selected else "AT+CPMS?"
+        try:
+            lines = await link.command(command)
+        except CommandFailed:
+            return None
+        self._selected = memory
+        return answers.room(lines) or Room(0, 0)
+
+    async def _empty(self, link: Dialogue, memory: str, room: Room) -> int:
+        """Hand over what is ready in this memory and delete it. How many messages and reports that were."""
+        arrived: list[Arrived] = []
+        handed = 0
+        for stored in await self._stored(link, room):
+            match _decoded(stored.pdu):
+                case StatusReport() as report:
+                    with contextlib.suppress(NotCommitted):  # it stays in the modem, for the next time
+                        await self._hear.report(report)
+                        handed += 1
+                        await self._delete(link, [stored.place])
+                case Deliver() as message if message.for_people:
+                    arrived.append(Arrived(stored.place, stored.pdu, message))
+                case _:
+                    self._ignored += 1
+                    await self._delete(link, [stored.place])
+        assembly = self._assemblies[memory]
+        for whole in assembly.sort(arrived, now=self._clock.monotonic(), hurry=room.nearly_full):
+            with contextlib.suppress(NotCommitted):
+                await self._hear.message(whole.incoming)
+                handed += 1
+                await self._delete(link, whole.places)
+        return handed
+
+    async def _stored(self, link: Dialogue, room: Room) -> list[Stored]:
+        if self._lists:
+            try:
+                lines = await link.command("AT+CMGL=4", timeout=_LIST_SECONDS)
+            except CommandFailed as error:
+                if error.fault.kind in (Kind.STORAGE, Kind.RETRY):  # CMS 321 is how some say "nothing there"
+                    return []
+            except NoAnswer:
+                self._lists = False  # some hang over it for good: not asked again after the recovery that follows
+                raise
+            else:
+                return [stored for stored in answers.listing(lines) if stored.came_in]
+        return await self._one_by_one(link, room)
+
+    async def _one_by_one(self, link: Dialogue, room: Room) -> list[Stored]:
+        found: list[Stored] = []
+        seen = 0
+        for place in range(self._family.first_place, self._family.first_place + room.total):
+            if seen >= room.used:
+                break
+            try:
+                stored = answers.reading(await link.command(f"AT+CMGR={place}"), place)
+            except CommandFailed:
+                continue
+            if stored:
+                seen += 1
+                found += [stored] if stored.came_in else []
+        return found
+
+    async def _delete(self, link: Dialogue, places: Iterable[int]) -> None:
+        for place in places:
+            with contextlib.suppress(CommandFailed):  # handed over again under the same id, and then deleted
+                await link.command(f"AT+CMGD={place}")
+
+
+def _decoded(text: str) -> Deliver | StatusReport | None:
+    try:
+        message = pdu.decode(text)
+    except pdu.PduError:
+        return None
+    return message if isinstance(message, Deliver | StatusReport) else None

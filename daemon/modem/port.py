@@ -1,0 +1,98 @@
+"""The way to the modem: a serial device, or a TCP address that stands for one (ser2net, a simulator).
+
+The only file that meets pyserial and its errors: whatever happens to a port becomes `PortLost`.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import termios
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import serial
+import serial_asyncio_fast
+
+from daemon.modem.errors import PortLost
+
+_CHUNK = 4096
+_CONNECT_SECONDS = 10
+
+
+class Port(Protocol):
+    """Bytes both ways, until it is lost."""
+
+    async def read(self) -> bytes:
+        """Some bytes, at least one. Raises PortLost."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Hand them to the device. Raises PortLost."""
+        ...
+
+    def close(self) -> None:
+        """Let go at once, without waiting for what was not written; may be called twice."""
+        ...
+
+
+class StreamPort:
+    """A port over asyncio's streams."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def read(self) -> bytes:
+        try:
+            data = await self._reader.read(_CHUNK)
+        except (OSError, serial.SerialException) as error:
+            raise PortLost("the modem's port was lost: is it still plugged in?") from error
+        if not data:
+            raise PortLost("the modem's port was closed from the other side")
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._writer.is_closing():
+            raise PortLost("the modem's port was lost: is it still plugged in?")
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except (OSError, serial.SerialException) as error:
+            raise PortLost("the modem's port was lost: is it still plugged in?") from error
+
+    def close(self) -> None:
+        device = self._writer.get_extra_info("serial")
+        if device is not None and device.fd is not None:
+            with contextlib.suppress(OSError):  # a device that is gone needs no unlocking
+                fcntl.ioctl(device.fd, termios.TIOCNXCL)
+        self._writer.transport.abort()
+
+
+async def open_port(device: str, baud: int) -> Port:
+    """Open `/dev/...` (locked against other programs) or `socket://host:port`. Raises PortLost saying why it can't."""
+    address = urlsplit(device)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            if address.scheme in ("socket", "tcp"):
+                return StreamPort(*await asyncio.open_connection(address.hostname, address.port))
+            return await _open_serial(device, baud)
+    except TimeoutError as error:
+        raise PortLost(f"{device} did not open within {_CONNECT_SECONDS} s") from error
+    except (OSError, serial.SerialException, ValueError) as error:
+        raise PortLost(_why(device, error)) from error
+
+
+async def _open_serial(device: str, baud: int) -> Port:
+    reader, writer = await serial_asyncio_fast.open_serial_connection(url=device, baudrate=baud, exclusive=True)
+    fcntl.ioctl(writer.get_extra_info("serial").fd, termios.TIOCEXCL)  # flock alone stops only those who ask
+    return StreamPort(reader, writer)
+
+
+def _why(device: str, error: Exception) -> str:
+    text = str(error).lower()
+    if isinstance(error, FileNotFoundError) or "no such file" in text:
+        return f"{device}: no such device. Is the modem plugged in? `tether modem info` lists what is there."
+    if isinstance(error, PermissionError) or "permission denied" in text:
+        return f"{device}: no permission. The service's user must be in the group dialout."
+    if "lock" in text or "busy" in text:
+        return f"{device}: another program holds it (ModemManager?). See docs/modem.md, udev."
+    return f"{device}: can't be opened ({type(error).__name__})"

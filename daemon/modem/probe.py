@@ -1,0 +1,85 @@
+"""Finding the modem among the ports of this machine, and the right one of its several ports.
+
+Only ports of makers of modems are written to, and those that the owner names: an AT in a receipt printer prints a receipt.
+"""
+
+import asyncio
+import glob
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from serial.tools import list_ports
+
+from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import ModemError, NoAnswer, PortLost
+from daemon.modem.port import open_port
+from daemon.modem.quirks import MODEM_VENDORS
+from daemon.modem.setup import greet
+from outbox.clock import Clock
+
+_INTERFACE = re.compile(r"\.(\d+)$")
+
+
+async def candidates(patterns: Sequence[str]) -> list[str]:
+    """Where a modem may be: what the owner's patterns match, then the ports of makers of modems, the likeliest first."""
+    return await asyncio.to_thread(_candidates, tuple(patterns))
+
+
+def _candidates(patterns: Sequence[str]) -> list[str]:
+    named = [path for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207 - absolute patterns
+    return _distinct([*named, *_by_maker()])
+
+
+def _by_maker() -> list[str]:
+    ports = [port for port in list_ports.comports() if port.vid in MODEM_VENDORS]
+
+    def likelihood(port: object) -> tuple[bool, str]:
+        match = _INTERFACE.search(getattr(port, "location", None) or "")
+        known = MODEM_VENDORS[port.vid]  # type: ignore[attr-defined]
+        return (known is not None and match is not None and int(match[1]) != known, port.device)  # type: ignore[attr-defined]
+
+    return [port.device for port in sorted(ports, key=likelihood)]
+
+
+def _distinct(paths: Iterable[str]) -> list[str]:
+    """Each device once, under the first of its names."""
+    return list({str(Path(path).resolve()): path for path in reversed(list(paths))}.values())[::-1]
+
+
+async def find(devices: Iterable[str], baud: int, clock: Clock) -> str:
+    """The first of them that answers as a modem that sends SMS. Raises PortLost where there is no port to try, and NoAnswer
+    where none answers."""
+    tried: list[str] = []
+    for device in devices:
+        tried.append(device)
+        if await _answers(device, baud, clock):
+            return device
+    if not tried:
+        raise PortLost("no modem is plugged in (no port of a maker of modems; [channels.modem] device may name one)")
+    raise NoAnswer(f"AT at {', '.join(tried)}")
+
+
+async def _answers(device: str, baud: int, clock: Clock) -> bool:
+    try:
+        port = await open_port(device, baud)
+    except PortLost:
+        return False
+    link = Dialogue(port, clock, lambda _: None)
+    try:
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(link.listen())
+            found = await _is_modem(link)
+            listening.cancel()
+    finally:
+        port.close()
+    return found
+
+
+async def _is_modem(link: Dialogue) -> bool:
+    try:
+        await greet(link)
+        await link.command("AT+CMGF=0")
+    except ModemError:
+        return False
+    return True

@@ -1,0 +1,216 @@
+"""A modem that is set up, for as long as it works: the work others left, what comes in, and how it is doing.
+
+One task does all of it in turn, so nothing is ever said to the modem amid something else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from daemon.modem import answers, ussd
+from daemon.modem.desk import Desk
+from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import ModemError, NoAnswer
+from daemon.modem.framing import Unsolicited
+from daemon.modem.inbox import Inbox
+from daemon.modem.recovery import cycle_radio
+from daemon.modem.setup import Ready, try_command
+from daemon.modem.status import Board, Stage
+from daemon.modem.ussd import UssdReply
+from outbox.clock import Clock
+
+PING_SECONDS, HEALTH_SECONDS, SWEEP_SECONDS, CREDIT_SECONDS = 25.0, 60.0, 60.0, 86400.0
+_FIRST_CREDIT_SECONDS = 120.0
+_USSD_COMMAND_SECONDS = 15.0
+_LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
+"""Without a network this long, the radio is switched off and on: then again after the next, and each last one."""
+_WEAK_DBM = -107
+_RESTARTED = ("RDY", "+CPIN: SIM PIN", "NORMAL POWER DOWN", "POWERED DOWN")
+_POWER_TROUBLE = "UNDER-VOLTAGE"
+
+
+class Restarted(ModemError):
+    """The modem started anew by itself: everything has to be set up again."""
+
+
+@dataclass
+class _Poll:
+    every: float
+    due: float
+    action: Callable[[], Awaitable[None]]
+
+
+class Session:
+    """Owns the dialogue while it lives. `wake` is set by whoever has something for it."""
+
+    def __init__(
+        self,
+        link: Dialogue,
+        ready: Ready,
+        inbox: Inbox,
+        *,
+        board: Board,
+        desk: Desk,
+        clock: Clock,
+        wake: asyncio.Event,
+        balance_code: str = "",
+    ) -> None:
+        self._link, self._ready, self._inbox = link, ready, inbox
+        self._board, self._desk, self._clock, self._wake = board, desk, clock, wake
+        self._balance_code = balance_code
+        self._announced = False
+        self._restarted = False
+        self._hung = False
+        self._ussd: UssdReply | None = None
+        self._ussd_came = asyncio.Event()
+        self._without_network: float | None = None
+        self._radio_cycles = 0
+        now = clock.monotonic()
+        self._polls = [
+            _Poll(HEALTH_SECONDS, now, self._health),
+            _Poll(SWEEP_SECONDS, now, self._sweep),
+            _Poll(PING_SECONDS, now + PING_SECONDS, self._ping),
+        ]
+        if balance_code:
+            self._polls.append(_Poll(CREDIT_SECONDS, now + _FIRST_CREDIT_SECONDS, self._credit))
+
+    def hear(self, word: Unsolicited) -> None:
+        """An unsolicited word, from the reading task."""
+        if self._inbox.notice(word):
+            self._announced = True
+        elif answer := ussd.reply(word.text, packed=self._ready.family.packed_ussd):
+            self._ussd = answer
+            self._ussd_came.set()
+        elif word.text in _RESTARTED:
+            self._restarted = True
+        elif word.text.startswith(_POWER_TROUBLE):
+            self._board.trouble(
+                "the modem's voltage is too low",
+                self._clock.now(),
+                remedy="give it a stronger power supply or a powered hub",
+            )
+        self._wake.set()
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Until `stop`. Raises NoAnswer when it hangs, PortLost, Restarted."""
+        while not stop.is_set():
+            self._wake.clear()
+            if self._link.lost:
+                raise self._link.lost
+            if self._restarted:
+                raise Restarted("the modem restarted")
+            if not await self._turn():
+                soonest = min(poll.due for poll in self._polls)
+                await self._clock.wait(self._wake, max(soonest - self._clock.monotonic(), 0.0))
+
+    async def _turn(self) -> bool:
+        """One piece of work, the most urgent first. False when there was none."""
+        now = self._clock.monotonic()
+        due = min((poll for poll in self._polls if poll.due <= now), key=lambda poll: poll.due, default=None)
+        if self._desk.has_work and not (due and due.due < now - due.every):
+            await self._desk.work_once(self._link)
+        elif self._announced:
+            self._announced = False
+            await self._mend(self._collect)
+        elif due:
+            due.due = now + due.every
+            await self._mend(due.action)
+        else:
+            return False
+        if self._hung:
+            raise NoAnswer("AT")
+        return True
+
+    async def _mend(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Where a command is not answered, see whether the modem still listens."""
+        try:
+            await action()
+        except NoAnswer as error:
+            self._board.trouble(str(error), self._clock.now())
+            if not await self._link.escape():
+                raise
+
+    async def resync(self) -> None:
+        """After a submission without an answer: leave the prompt; a modem that stays silent is hung."""
+        if not self._link.lost and not await self._link.escape():
+            self._hung = True
+
+    def sweep_soon(self) -> None:
+        """Make room in the memories at the next turn."""
+        self._polls[1].due = self._clock.monotonic()
+
+    # ---------------------------------------------------------------- polls
+
+    async def _ping(self) -> None:
+        await self._link.command("AT")
+
+    async def _health(self) -> None:
+        registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")
+        if registration not in (1, 5):
+            lte = answers.registration(await try_command(self._link, "AT+CEREG?"), "+CEREG:")
+            registration = lte if lte in (1, 5, 6, 7) else registration
+        signal = answers.signal_dbm(await try_command(self._link, "AT+CSQ"))
+        operator = answers.operator(await try_command(self._link, "AT+COPS?"))
+        self._board.set(registration=registration, signal_dbm=signal, operator=operator)
+        registered = self._board.status.registered
+        self._board.stage(Stage.READY if registered else Stage.SEARCHING, self._clock.now())
+        if registration == 3:
+            self._board.trouble("the network refuses this SIM", self._clock.now(), remedy="ask the SIM's operator why")
+        if registered and signal is not None and signal < _WEAK_DBM:
+            self._board.trouble(
+                "the signal is very weak", self._clock.now(), remedy="move the modem or its antenna to a window"
+            )
+        await self._seek_network(registered)
+
+    async def _seek_network(self, registered: bool) -> None:
+        now = self._clock.monotonic()
+        if registered:
+            self._without_network, self._radio_cycles = None, 0
+            return
+        self._without_network = now if self._without_network is None else self._without_network
+        patience = _LOST_NETWORK_SECONDS[min(self._radio_cycles, len(_LOST_NETWORK_SECONDS) - 1)]
+        if now - self._without_network >= patience:
+            self._without_network = now
+            self._radio_cycles += 1
+            self._board.trouble(
+                "no network",
+                self._clock.now(),
+                remedy="look for signal with a phone of the same operator; check that the SIM is active",
+            )
+            self._board.set(resets=self._board.status.resets + 1)
+            await cycle_radio(self._link)
+
+    async def _sweep(self) -> None:
+        await self._collect(everything=True)
+
+    async def _collect(self, *, everything: bool = False) -> None:
+        tally = await self._inbox.collect(self._link, everything=everything)
+        status = self._board.status
+        self._board.set(
+            heard=status.heard + tally.heard,
+            ignored=status.ignored + tally.ignored,
+            storage=tally.room or status.storage,
+        )
+
+    async def _credit(self) -> None:
+        if self._board.status.registered:
+            await self.ask(self._link, self._balance_code)
+
+    async def ask(self, link: Dialogue, code: str) -> UssdReply:
+        """A service code and the network's reply. Raises NoAnswer, CommandFailed, PortLost."""
+        self._ussd_came.clear()
+        command = ussd.request(code, packed=self._ready.family.packed_ussd)
+        try:
+            await link.command(command, timeout=_USSD_COMMAND_SECONDS)
+        except NoAnswer:
+            await self.resync()
+            raise
+        if not await self._clock.wait(self._ussd_came, ussd.REPLY_SECONDS):
+            await try_command(link, ussd.CANCEL)
+            return UssdReply("", refused="the network did not answer")
+        assert self._ussd is not None
+        if self._ussd.wants_more:
+            await try_command(link, ussd.CANCEL)
+        if code == self._balance_code:
+            self._board.set(credit=self._ussd.text or self._ussd.refused, credit_at=self._clock.now())
+        return self._ussd

@@ -1,0 +1,122 @@
+"""Bringing a modem from "something is plugged in" to "SMS can go": greeting, identity, PIN, radio, memories, reports.
+
+Every optional command may fail; what must hold is said in `Ready`.
+"""
+
+from dataclasses import dataclass
+
+from daemon.modem import answers
+from daemon.modem.codes import Kind
+from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import CommandFailed, ModemError, NoAnswer
+from daemon.modem.pin import Notes, unlock
+from daemon.modem.quirks import Family, family_of
+from daemon.modem.status import Identity
+from outbox.clock import Clock
+
+_RADIO_SECONDS = 20.0
+_PATIENCE_TRIES, _PATIENCE_PAUSE = 20, 2.0
+_CALLS = ("AT+CNMI=2,1,0,1,0", "AT+CNMI=2,1,0,2,0", "AT+CNMI=2,1,0,0,0", "AT+CNMI=1,1,0,0,0")
+"""New messages stored and announced (+CMTI); reports inline (+CDS), stored (+CDSI), or not at all."""
+_OWN_MEMORIES = ("SM", "ME", "MT")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What setting up found out."""
+
+    family: Family
+    identity: Identity
+    memories: tuple[str, ...]
+    """Where messages may lie, the one for new messages first."""
+
+
+async def greet(link: Dialogue) -> None:
+    """Make it listen: out of any prompt, awake, echo off, errors in numbers. Raises NoAnswer."""
+    if not await link.escape():
+        raise NoAnswer("AT")
+    await try_command(link, "ATE0")
+    await try_command(link, "AT+CMEE=1")
+
+
+async def identify(link: Dialogue) -> tuple[Identity, Family]:
+    """Who it is, and what that means."""
+    manufacturer = answers.word(await try_command(link, "AT+CGMI"), "+CGMI:")
+    model = answers.word(await try_command(link, "AT+CGMM"), "+CGMM:")
+    revision = answers.word(await try_command(link, "AT+CGMR"), "+CGMR:").removeprefix("Revision:").strip()
+    imei = answers.word(await try_command(link, "AT+CGSN"), "+CGSN:")
+    family = family_of(manufacturer, model)
+    return Identity(manufacturer, model, revision, imei, family.name), family
+
+
+async def prepare(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Ready:
+    """Everything from the greeting to a modem that takes SMS, registered or not.
+
+    Raises NeedsPerson (SIM, PIN), NoAnswer and CommandFailed (it won't do), PortLost.
+    """
+    await greet(link)
+    identity, family = await identify(link)
+    await _radio_on(link)
+    await unlock(link, clock, pin=pin, notes=notes)
+    await try_command(link, "AT+CMEE=1")  # some forget it when the PIN is entered
+    for command in family.setup:
+        await try_command(link, command)
+    await patiently(link, clock, "AT+CMGF=0")
+    await try_command(link, "AT+CSMS=0")  # reports need no acknowledgement then
+    await try_command(link, "AT+CREG=0")
+    memories = await _memories(link, clock)
+    await _ask_for_calls(link)
+    return Ready(family, identity, memories)
+
+
+async def try_command(link: Dialogue, command: str, *, timeout: float = 5.0) -> list[str]:
+    """The answer, or nothing where this modem refuses the command or says nothing to it. Raises PortLost."""
+    try:
+        return await link.command(command, timeout=timeout)
+    except (CommandFailed, NoAnswer):
+        return []
+
+
+async def patiently(link: Dialogue, clock: Clock, command: str) -> list[str]:
+    """The answer, asking again while the SIM or the modem is still starting up."""
+    failure: ModemError = NoAnswer(command)
+    for _ in range(_PATIENCE_TRIES):
+        try:
+            return await link.command(command)
+        except CommandFailed as error:
+            if error.fault.kind is not Kind.RETRY:
+                raise
+            failure = error
+        await clock.sleep(_PATIENCE_PAUSE)
+    raise failure
+
+
+async def _radio_on(link: Dialogue) -> None:
+    mode = answers.fields(await try_command(link, "AT+CFUN?"), "+CFUN:")
+    if mode and mode[0] != "1":
+        await try_command(link, "AT+CFUN=1", timeout=_RADIO_SECONDS)
+
+
+async def _memories(link: Dialogue, clock: Clock) -> tuple[str, ...]:
+    """Choose where new messages are put; the SIM where possible, since it is read alike by all."""
+    offered = answers.memories(await patiently(link, clock, "AT+CPMS=?")) or ("SM",)
+    own = [memory for memory in _OWN_MEMORIES if memory in offered] or [offered[0]]
+    for memory in own:
+        for count in (3, 2, 1):
+            try:
+                await link.command("AT+CPMS=" + ",".join([f'"{memory}"'] * count))
+            except CommandFailed:
+                continue
+            others = [other for other in ("SM", "ME", "SR") if other in offered and other != memory]
+            return (memory, *others)
+    return (own[0],)
+
+
+async def _ask_for_calls(link: Dialogue) -> None:
+    """New messages and reports announced as well as this modem can; the sweeps find what it doesn't announce."""
+    for command in _CALLS:
+        try:
+            await link.command(command)
+        except (CommandFailed, NoAnswer):
+            continue
+        return
