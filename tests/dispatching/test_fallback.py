@@ -1,0 +1,213 @@
+"""Where a message goes after each outcome (DESIGN rules 4 and 7), as properties over all messages and outcomes."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.dispatch.fallback import Situation, after_unknown, decide, next_hop, pass_over
+from outbox.model import MOVES, Message, Policy, State
+from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+
+NOW = 1_795_521_600_000
+CHANNELS = ("twilio", "vonage", "modem", "sendgrid")
+
+words = st.text("abc", min_size=1, max_size=8)
+outcomes: st.SearchStrategy[Outcome] = st.one_of(
+    st.builds(Accepted, provider_id=words),
+    st.builds(
+        Deferred,
+        reason=words,
+        after=st.none() | st.floats(0, 5000),
+        unreachable=st.booleans(),
+        throttled=st.booleans(),
+    ),
+    st.builds(Rejected, scope=st.sampled_from(Scope), code=words, reason=words, opted_out=st.booleans()),
+    st.builds(Unknown, reason=words),
+)
+situations = st.builds(
+    Situation,
+    now=st.just(NOW),
+    backoff=st.floats(0, 300),
+    max_attempts=st.integers(1, 30),
+    patience_from=st.integers(NOW - 2_000_000, NOW),
+    line_down=st.booleans(),
+    can_look_up=st.booleans(),
+    repeat_is_harmless=st.booleans(),
+    usable=st.sets(st.sampled_from(CHANNELS)).map(lambda names: names.__contains__),
+)
+
+
+def message(via: tuple[str, ...] = CHANNELS, hop: int = 0, **more: object) -> Message:
+    fields: dict[str, object] = {
+        "id": "m1",
+        "audience": "customer",
+        "recipient": "customer",
+        "addresses": {"phone": "+447700900123"},
+        "via": via,
+        "template": "order.ready",
+        "trigger": "order.ready",
+        "due_at": NOW,
+        "state": State.SENDING,
+        "seq": 1,
+        "event_seq": 1,
+        "event_id": "e1",
+        "order_ref": "B-1",
+        "hop": hop,
+        "possible_duplicate": False,
+        "attempt_count": 0,
+        "channel_since": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Message(**{**fields, **more})  # type: ignore[arg-type]
+
+
+messages = st.builds(
+    lambda via, hop, tries, on_unknown: message(
+        tuple(via), min(hop, len(via) - 1), attempt_count=tries, policy=Policy(on_unknown=on_unknown)
+    ),
+    st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
+    st.integers(0, 3),
+    st.integers(0, 30),
+    st.sampled_from(["resend", "ask"]),
+)
+
+
+def situation(**more: object) -> Situation:
+    base = Situation(
+        now=NOW,
+        backoff=4.0,
+        max_attempts=20,
+        patience_from=NOW,
+        line_down=False,
+        can_look_up=False,
+        repeat_is_harmless=False,
+        usable=lambda name: True,
+    )
+    return msgspec.structs.replace(base, **more)
+
+
+@given(messages, outcomes, situations)
+def test_every_outcome_has_a_legal_continuation(it: Message, outcome: Outcome, at: Situation) -> None:
+    to = decide(it, outcome, at)
+    assert to.state in MOVES[State.SENDING]
+    if to.hop is not None:
+        assert it.hop < to.hop < len(it.via)
+        assert at.usable(it.via[to.hop]), "a message is never sent on to a channel that can't take it"
+    if to.state is State.QUEUED:
+        assert to.due_at is None or to.due_at >= NOW
+
+
+@given(messages, outcomes, situations)
+def test_a_message_is_lost_only_when_no_channel_is_left_or_tries_ran_out(
+    it: Message, outcome: Outcome, at: Situation
+) -> None:
+    to = decide(it, outcome, at)
+    if to.state is State.FAILED:
+        assert next_hop(it, at.usable) is None or it.attempt_count + 1 >= at.max_attempts
+        assert to.reason
+
+
+@given(messages, outcomes, situations)
+def test_only_a_repeat_after_an_unknown_outcome_is_marked_as_a_possible_duplicate(
+    it: Message, outcome: Outcome, at: Situation
+) -> None:
+    to = decide(it, outcome, at)
+    if to.possible_duplicate:
+        assert isinstance(outcome, Unknown)
+        assert not at.repeat_is_harmless
+    if isinstance(outcome, Unknown) and to.state is State.QUEUED:
+        assert at.repeat_is_harmless or to.possible_duplicate
+
+
+@given(messages, situations)
+def test_an_outage_burns_nothing(it: Message, at: Situation) -> None:
+    to = decide(it, Deferred("no connection", unreachable=True), msgspec.structs.replace(at, line_down=True))
+    assert (to.state, to.counts, to.hop) == (State.QUEUED, False, None)
+
+
+@given(messages, situations)
+def test_what_is_wrong_with_the_whole_channel_costs_no_message(it: Message, at: Situation) -> None:
+    to = decide(it, Rejected(Scope.CHANNEL, "401", "wrong password"), at)
+    assert to.state is State.QUEUED
+    assert not to.counts
+    assert to.hop == next_hop(it, at.usable)
+
+
+@pytest.mark.parametrize("scope", [Scope.MESSAGE, Scope.RECIPIENT])
+def test_a_permanent_refusal_moves_on_at_once(scope: Scope) -> None:
+    to = decide(message(), Rejected(scope, "21211", "no phone number"), situation())
+    assert (to.state, to.hop, to.due_at) == (State.QUEUED, 1, None)
+
+
+def test_a_permanent_refusal_by_the_last_channel_fails_with_its_words() -> None:
+    to = decide(message(hop=3), Rejected(Scope.RECIPIENT, "550", "no such mailbox"), situation())
+    assert (to.state, to.reason) == (State.FAILED, "no such mailbox")
+
+
+def test_an_opt_out_with_no_other_way_is_suppressed() -> None:
+    refusal = Rejected(Scope.RECIPIENT, "21610", "they answered STOP", opted_out=True)
+    assert decide(message(hop=3), refusal, situation()).state is State.SUPPRESSED
+
+
+def test_a_transient_fault_waits_on_its_channel() -> None:
+    to = decide(message(), Deferred("busy"), situation())
+    assert (to.state, to.hop, to.due_at) == (State.QUEUED, None, NOW + 4000)
+
+
+def test_the_providers_own_wait_is_honoured() -> None:
+    assert decide(message(), Deferred("busy", after=33.0), situation()).due_at == NOW + 33_000
+
+
+def test_patience_ends_on_the_channel_and_goes_on_to_the_next() -> None:
+    to = decide(message(), Deferred("busy"), situation(patience_from=NOW - 600_000))
+    assert (to.hop, to.due_at) == (1, NOW)
+
+
+def test_a_wait_longer_than_patience_ends_when_patience_does() -> None:
+    to = decide(message(), Deferred("busy", after=3600.0), situation(patience_from=NOW - 300_000))
+    assert (to.hop, to.due_at) == (1, NOW + 300_000)
+
+
+def test_without_another_channel_a_transient_fault_is_waited_out() -> None:
+    to = decide(message(("twilio",)), Deferred("busy"), situation(patience_from=NOW - 6_000_000))
+    assert (to.state, to.hop) == (State.QUEUED, None)
+
+
+def test_tries_run_out() -> None:
+    to = decide(message(attempt_count=19), Deferred("busy"), situation())
+    assert to.state is State.FAILED
+    assert "20 tries" in to.reason
+
+
+def test_the_unknown_is_looked_up_first_where_it_can_be() -> None:
+    to = decide(message(), Unknown("cut"), situation(can_look_up=True))
+    assert to.state is State.UNKNOWN
+    assert to.due_at is not None
+    assert to.due_at > NOW
+
+
+def test_the_unknown_is_repeated_unmarked_where_a_repeat_is_harmless() -> None:
+    to = decide(message(), Unknown("cut"), situation(repeat_is_harmless=True))
+    assert (to.state, to.possible_duplicate) == (State.QUEUED, None)
+
+
+def test_the_unknown_is_repeated_and_marked_where_the_route_says_resend() -> None:
+    to = decide(message(), Unknown("cut"), situation())
+    assert (to.state, to.possible_duplicate) == (State.QUEUED, True)
+
+
+def test_the_unknown_is_left_to_staff_where_the_route_says_ask() -> None:
+    to = decide(message(policy=Policy(on_unknown="ask")), Unknown("cut"), situation())
+    assert (to.state, to.due_at) == (State.UNKNOWN, None)
+
+
+def test_a_lookup_that_could_not_tell_is_not_begun_again() -> None:
+    to = after_unknown(message(), "cut", situation(can_look_up=True), looked_up=True)
+    assert (to.state, to.possible_duplicate) == (State.QUEUED, True)
+
+
+def test_passing_over_skips_channels_that_are_not_usable() -> None:
+    to = pass_over(message(), "no phone", situation(usable=lambda name: name == "sendgrid"))
+    assert to.hop == 3

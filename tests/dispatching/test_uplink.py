@@ -1,0 +1,110 @@
+"""The line, judged by evidence (DESIGN rule 6)."""
+
+import asyncio
+
+from daemon.dispatch.uplink import LATELY, LineState, Uplink
+from tests.support.fake_clock import FakeClock
+
+
+class Net:
+    """A network whose probes are answered or not."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.probes = 0
+
+    async def probe(self, host: str, port: int, timeout: float) -> bool:
+        self.probes += 1
+        return self.up
+
+
+def line(clock: FakeClock, net: Net, told: list[LineState]) -> Uplink:
+    async def on_change(state: LineState, why: str) -> None:
+        assert why
+        told.append(state)
+
+    return Uplink(clock, [("api.example.com", 443)], every=5.0, on_change=on_change, probe=net.probe)
+
+
+async def test_one_channel_that_fails_while_another_works_is_no_outage() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    net.up = False
+    uplink.connected("sendgrid")
+    assert not await uplink.failed_to_connect("twilio")
+    assert net.probes == 0
+    assert told == []
+
+
+async def test_old_successes_are_no_evidence() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    net.up = False
+    uplink.connected("sendgrid")
+    await clock.advance(LATELY + 1)
+    assert await uplink.failed_to_connect("twilio")
+    assert told == [LineState.DOWN]
+
+
+async def test_a_probe_that_connects_speaks_for_the_line() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    assert not await uplink.failed_to_connect("twilio")
+    assert net.probes == 1
+    assert told == []
+
+
+async def test_it_stays_down_until_a_probe_connects() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    net.up = False
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(uplink.run(stop))
+        assert await uplink.failed_to_connect("twilio")
+        await clock.advance(12)
+        assert uplink.is_down
+        assert uplink.down_for() == 12
+        probes = net.probes
+        await clock.advance(10)
+        assert net.probes == probes + 2, "every five seconds"
+        net.up = True
+        await clock.advance(5)
+        assert told == [LineState.DOWN, LineState.UP]
+        assert not uplink.is_down
+        assert uplink.down_for() == 0
+        probes = net.probes
+        await clock.advance(3600)
+        assert net.probes == probes, "an idle line that is up costs nothing"
+        stop.set()
+        await clock.advance(0)
+
+
+async def test_many_failures_at_once_are_judged_once() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    net.up = False
+    verdicts = await asyncio.gather(*(uplink.failed_to_connect(f"channel {n}") for n in range(10)))
+    assert all(verdicts)
+    assert net.probes == 1
+    assert told == [LineState.DOWN]
+
+
+async def test_an_operator_may_force_it_and_take_that_back() -> None:
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(uplink.run(stop))
+        await uplink.force(LineState.DOWN)
+        await clock.advance(60)
+        assert uplink.is_down, "no probe lifts what a person said"
+        await uplink.force(None)
+        await clock.advance(6)
+        assert not uplink.is_down
+        await uplink.force(LineState.UP)
+        net.up = False
+        assert not await uplink.failed_to_connect("twilio")
+        stop.set()
+        await clock.advance(0)
+    assert told == [LineState.DOWN, LineState.UP]
