@@ -152,12 +152,16 @@ class HttpChannel(Channel):
         if request is None:
             return await super().check()
         answer = await self.call(request, until=self.deadline())
-        if isinstance(answer, Response):
-            if answer.ok and not answer.is_page:
-                return self.read_check(answer)
-            answer = self.refusal(answer, now=self.http.clock.now())
-        answer = self.clean(answer, ())
-        return Health(ok=False, summary=answer.reason, remedy=answer.remedy if isinstance(answer, Rejected) else "")
+        if isinstance(answer, Response) and answer.ok and not answer.is_page:
+            return self.read_check(answer)
+        return self.unwell(answer)
+
+    def unwell(self, answer: Reading) -> Health:
+        """A check that failed, with what the owner is to do."""
+        failure = self.refusal(answer, now=self.http.clock.now()) if isinstance(answer, Response) else answer
+        failure = self.clean(failure, ())
+        remedy = failure.remedy if isinstance(failure, Rejected) else ""
+        return Health(ok=False, summary=failure.reason, remedy=remedy)
 
     def read(self, response: Response, out: Outgoing) -> Outcome:
         """The answer to `build` as an outcome, with secrets and the recipient's addresses taken out of its words."""

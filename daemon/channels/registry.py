@@ -17,6 +17,8 @@ CHANNELS: Mapping[str, str] = {
     "intercom": "Intercom",
     "pusher": "Pusher",
     "fcm": "Fcm",
+    "klaviyo": "Klaviyo",
+    "woocommerce": "WooCommerce",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
