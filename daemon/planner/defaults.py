@@ -1,0 +1,90 @@
+"""The routes that ship: what a balloon store would want of each event type before it has written any rule.
+
+They name every channel of a kind; of a route only the enabled ones count, and a route without any is as if it were not there.
+"""
+
+from daemon.config import Duration, RouteTable
+
+TEXT = ("twilio", "vonage", "plivo", "modem")
+CHAT = ("whatsapp", "messenger", "intercom")
+PUSH = ("fcm", "pusher")
+MAIL = ("sendgrid", "mailgun", "ses", "outlook", "smtp", "woocommerce")
+DESK = ("slack", "webhook", "apprise")
+CRM = ("hubspot", "klaviyo", "activecampaign", "sfmc", "zoho")
+
+AT_ONCE = TEXT + CHAT + PUSH + MAIL
+"""What the customer should read now: in the pocket first, the mailbox last."""
+
+ON_RECORD = MAIL + CHAT + PUSH + TEXT
+"""What the customer should be able to find again: the mailbox first, a text where there is none."""
+
+BY_THE_WAY = PUSH + MAIL + CHAT
+"""What is nice to know and worth no text."""
+
+EVENT_TYPES = (
+    "order.placed",
+    "order.confirmed",
+    "order.in_production",
+    "order.ready",
+    "order.out_for_delivery",
+    "order.completed",
+    "order.cancelled",
+    "order.delayed",
+    "order.customization_needed",
+    "order.out_of_stock",
+    "return.requested",
+    "return.received",
+    "refund.issued",
+    "payment.confirmed",
+    "payment.failed",
+)
+"""The event types that Tether has texts for."""
+
+_HOUR = 3600
+_RETRY_AT_CHECKOUT = Duration(10 * 60)
+
+
+def _customer(on: str, via: tuple[str, ...], hours: float, **more: object) -> RouteTable:
+    return RouteTable(on=on, to="customer", via=via, expires=Duration(hours * _HOUR), **more)  # type: ignore[arg-type]
+
+
+def _team(on: str, hours: float, **more: object) -> RouteTable:
+    return RouteTable(on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), **more)  # type: ignore[arg-type]
+
+
+def _crm(on: str, channel: str) -> RouteTable:
+    return RouteTable(
+        on=on,
+        to="customer",
+        via=(channel,),
+        when="customer.email or customer.phone",
+        expires=Duration(72 * _HOUR),
+        priority="low",
+    )
+
+
+SHIPPED: tuple[RouteTable, ...] = (
+    _customer("order.placed", ON_RECORD, 24),
+    _customer("order.confirmed", ON_RECORD, 24),
+    _customer("order.in_production", BY_THE_WAY, 12, priority="low"),
+    _customer("order.ready", AT_ONCE, 12, priority="high"),
+    _customer("order.out_for_delivery", AT_ONCE, 4, priority="high", urgent=True),
+    _customer("order.completed", ON_RECORD, 24, priority="low"),
+    _customer("order.cancelled", AT_ONCE, 48, priority="high"),
+    _customer("order.delayed", AT_ONCE, 12, priority="high", urgent=True),
+    _customer("order.customization_needed", AT_ONCE, 24, priority="high"),
+    _customer("order.out_of_stock", AT_ONCE, 24, priority="high"),
+    _customer("return.requested", ON_RECORD, 48),
+    _customer("return.received", ON_RECORD, 48),
+    _customer("refund.issued", ON_RECORD, 72),
+    _customer("payment.confirmed", ON_RECORD, 48),
+    _customer("payment.failed", AT_ONCE, 24, delay=_RETRY_AT_CHECKOUT),
+    _team("order.placed", 24),
+    _team("order.cancelled", 24, priority="high"),
+    _team("order.delayed", 12),
+    _team("order.customization_needed", 24, priority="high"),
+    _team("order.out_of_stock", 24, priority="high"),
+    _team("return.requested", 48),
+    _team("payment.failed", 24, delay=_RETRY_AT_CHECKOUT),
+    *(_crm(on, channel) for on in EVENT_TYPES for channel in CRM),
+)

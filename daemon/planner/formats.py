@@ -1,0 +1,148 @@
+"""Money and moments in the words of a place: Babel, with the store's currency and time zone and the message's locale.
+
+`Money` and `Moment` are numbers and instants that print themselves that way, so that a template may just name them.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, format_time
+from babel.lists import format_list
+from babel.numbers import format_currency
+
+from daemon.config import Store
+from daemon.planner.moments import local
+
+_DIGITS = 40
+_BEYOND = Decimal(10) ** 15
+_CURRENCY = re.compile("[A-Za-z]{3}")
+
+
+class Formats:
+    """How one locale of one store writes things down."""
+
+    def __init__(self, store: Store, locale: str) -> None:
+        self.locale = _babel(locale, store.country)
+        self.zone: ZoneInfo = store.zone
+        self.currency = store.currency
+
+    def amount(self, value: object, currency: str | None = None) -> "Money | None":
+        """A number or decimal string as money; None for what is none."""
+        if isinstance(value, bool) or value is None:
+            return None
+        text = str(value).strip()
+        try:
+            number = Decimal(text) if len(text) <= _DIGITS else None
+        except InvalidOperation:
+            return None
+        if number is None or not number.is_finite() or abs(number) >= _BEYOND:
+            return None
+        code = currency.upper() if currency and _CURRENCY.fullmatch(currency) else self.currency
+        return Money.of(number, code, self.locale)
+
+    def moment(self, ms: int | None) -> "Moment | None":
+        """An instant (ms) on the store's clock; None for none, or for one beyond the calendar."""
+        if ms is None:
+            return None
+        try:
+            there = local(ms, self.zone)
+        except (OverflowError, ValueError):
+            return None
+        return Moment.of(there, self.locale)
+
+    def listed(self, value: object) -> str:
+        """Several things as one phrase ("a, b or c"); a text stays as it is."""
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            return str(value)
+        return format_list([str(item) for item in value], style="or", locale=self.locale)
+
+
+class Money(Decimal):
+    """An amount that compares and counts as a number and prints as money ("£48.50")."""
+
+    currency: str
+    _locale: Locale
+
+    @classmethod
+    def of(cls, number: Decimal, currency: str, locale: Locale) -> "Money":
+        money = cls(number)
+        money.currency, money._locale = currency, locale
+        return money
+
+    def __str__(self) -> str:
+        return _money(Decimal(self), self.currency, self._locale)
+
+    def plain(self) -> str:
+        """The bare decimal number."""
+        return f"{Decimal(self):f}"
+
+
+class Moment(datetime):
+    """An instant on the store's clock that prints as day and time ("Tue 24 Nov, 12:00")."""
+
+    _locale: Locale
+
+    @classmethod
+    def of(cls, there: datetime, locale: Locale) -> "Moment":
+        moment = cls.combine(there.date(), there.timetz())
+        moment._locale = locale
+        return moment
+
+    @property
+    def time_of_day(self) -> str:
+        """As on the door: "12:00", "12:00 PM"."""
+        return format_time(self, "short", locale=self._locale)
+
+    @property
+    def short_day(self) -> str:
+        """ "Tue 24 Nov"."""
+        return format_skeleton("MMMEd", self, locale=self._locale)
+
+    @property
+    def full_day(self) -> str:
+        """ "Tuesday 24 November"."""
+        return format_date(self, _full_day_pattern(self._locale), locale=self._locale)
+
+    @property
+    def calendar_date(self) -> str:
+        """ "24 Nov 2026"."""
+        return format_date(self, "medium", locale=self._locale)
+
+    def __str__(self) -> str:
+        return f"{self.short_day}, {self.time_of_day}"
+
+
+@lru_cache(maxsize=1024)
+def _money(number: Decimal, currency: str, locale: Locale) -> str:
+    return format_currency(number, currency, locale=locale)
+
+
+@lru_cache(maxsize=64)
+def _full_day_pattern(locale: Locale) -> str:
+    """The locale's full date without its year, where that stands last; else as it is."""
+    return re.sub(r"(?:,?\s*'de')?[,\s]*y+$", "", str(locale.date_formats["full"]))
+
+
+@lru_cache(maxsize=256)
+def _babel(locale: str, country: str) -> Locale:
+    """The locale, in the store's country where it names none ("en" in GB is en_GB); English where Babel knows neither."""
+    language, _, territory = locale.replace("-", "_").partition("_")
+    for name in (f"{language}_{territory or country}", language, "en"):
+        try:
+            return Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+    raise AssertionError("Babel knows English")
+
+
+def decimal_or_text(value: Any) -> str:
+    """A quantity as people write it: "2", "1.5"."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

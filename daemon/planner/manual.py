@@ -1,0 +1,76 @@
+"""A message that a person sends: a named text or their own words, to whom they say, by what they say. Pure.
+
+It travels like any other, but no hold stops it and no newer status replaces it.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from daemon.config import Settings
+from daemon.planner.defaults import AT_ONCE, DESK
+from daemon.planner.plan import message_id
+from daemon.planner.recipients import Reach, Recipient, Way, audience_recipients, customer_recipient, way_to
+from daemon.planner.routes import CUSTOMER, TEAM
+from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, Priority, State
+
+EXPIRES_MS = 24 * 3600 * 1000
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person asks for. No `template`: `text` is sent as it is; with one, `text` fills its place for own words.
+
+    `via` empty: whatever reaches the recipient soonest. `urgent` passes quiet hours.
+    """
+
+    template: str = ""
+    text: str | None = None
+    subject: str | None = None
+    audience: str = CUSTOMER
+    via: tuple[str, ...] = ()
+    urgent: bool = False
+
+
+def manual_planner(wish: Wish, settings: Settings, channels: Mapping[str, Reach]) -> Planner:
+    """A planner for the one event that records the wish: its messages, whatever the routes say.
+
+    `channels` as for `make_planner`. Raises LookupError for an audience or channel that is not there: the text says which.
+    """
+    named: list[Recipient] = []
+    if wish.audience == TEAM:
+        named = [Recipient(TEAM, {})]
+    elif wish.audience in settings.audiences:
+        named = audience_recipients(wish.audience, settings.audiences[wish.audience], settings)
+    elif wish.audience != CUSTOMER:
+        raise LookupError(f"no audience {wish.audience!r}; known are customer, team and those of [audiences]")
+    for name in wish.via:
+        if name not in channels:
+            raise LookupError(f"no channel {name!r} is enabled; enabled are {', '.join(sorted(channels)) or 'none'}")
+    usual = DESK if wish.audience == TEAM else AT_ONCE if wish.audience == CUSTOMER else AT_ONCE + DESK
+    via = wish.via or tuple(name for name in usual if name in channels)
+
+    def plan(posted: Posted, before: Order | None, after: Order) -> Plan:
+        recipients = named or [customer_recipient(after.customer, settings.store.country)]
+        return Plan([_message(wish, posted, who, via, way_to(who, via, channels)) for who in recipients])
+
+    return plan
+
+
+def _message(wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], way: Way) -> PlannedMessage:
+    return PlannedMessage(
+        id=message_id(posted.source, posted.event.id, who.name, wish.template),
+        audience=wish.audience,
+        recipient=who.name,
+        addresses=who.addresses,
+        via=way.via or via,
+        template=wish.template,
+        text=wish.text,
+        subject=wish.subject,
+        trigger=posted.event.type,
+        priority=Priority.HIGH,
+        due_at=posted.received_at,
+        expires_at=posted.received_at + EXPIRES_MS,
+        policy=Policy(urgent=wish.urgent, supersede=False, manual=True),
+        state=State.QUEUED if way.via else State.SUPPRESSED,
+        reason=way.reason or ("" if via else "no channel that could reach them is enabled"),
+    )

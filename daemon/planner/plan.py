@@ -1,0 +1,182 @@
+"""What an event leads to: the messages, or why none. Pure and total: a broken route costs no event, it fails visibly.
+
+It runs inside the writer's transaction, for every event: what can be worked out once is worked out in `make_planner`.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from daemon.config import Settings
+from daemon.planner.formats import Formats
+from daemon.planner.moments import milliseconds
+from daemon.planner.recipients import (
+    Reach,
+    Recipient,
+    audience_recipients,
+    check_country,
+    customer_recipient,
+    way_to,
+)
+from daemon.planner.render_context import views
+from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
+from daemon.planner.sandbox import explain
+from outbox.model import Order, Plan, PlannedMessage, Planner, Posted, State
+
+DROPS: Mapping[str, tuple[str, ...]] = {"payment.confirmed": ("payment.failed",)}
+"""What an event makes pointless: waiting messages of these types are not sent any more."""
+
+SUPERSEDED_FAMILY = "order"
+"""The family in which newer news replaces older."""
+
+CAME_LATE = "came late: the order had moved on by then"
+
+
+def make_planner(routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> Planner:
+    """The planner of this store. `channels`: all that are enabled, misconfigured ones too (their messages move on).
+
+    Raises ConfigError for an address in `[audiences]` that can't be one.
+    """
+    return _Planning(routes, settings, channels).plan
+
+
+def message_id(source: str, event_id: str, recipient: str, template: str, nth: int = 0) -> str:
+    """`m` and 24 letters and digits, the same for the same thing: planning an event again names the same messages.
+
+    `nth` tells apart what several routes tell one recipient with one template.
+    """
+    parts = (source, event_id, recipient, template, *([str(nth)] if nth else ()))
+    key = b"".join(len(raw := part.encode("utf-8", "surrogatepass")).to_bytes(4, "big") + raw for part in parts)
+    return "m" + base64.b32encode(hashlib.blake2b(key, digest_size=15).digest()).decode("ascii").lower()
+
+
+class _Planning:
+    def __init__(self, routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> None:
+        check_country(settings)
+        for route in (*routes.own, *routes.shipped):
+            for name in route.via:
+                if name not in channels:
+                    raise LookupError(f"{route.place} goes via {name!r}, of which the planner is told nothing")
+        self._routes = routes
+        self._channels = channels
+        self._country = settings.store.country
+        self._zone = settings.store.zone
+        self._formats = Formats(settings.store, settings.store.locale)
+        self._audiences = {
+            name: tuple(audience_recipients(name, table, settings)) for name, table in settings.audiences.items()
+        } | {TEAM: (Recipient(TEAM, {}),)}
+
+    def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
+        """See `outbox.model.Planner`."""
+        routes = self._routes.matching(posted.event.type)
+        drops = DROPS.get(posted.event.type, ())
+        if not routes or _already_told(posted, before):
+            return Plan(drops=drops)
+        late = _came_late(posted, before, after)
+        messages: list[PlannedMessage] = []
+        counts: dict[tuple[str, str], int] = {}
+        for route in routes:
+            for message in self._of_route(route, posted, after, late):
+                key = (message.recipient, message.template)
+                nth = counts.get(key, 0)
+                counts[key] = nth + 1
+                messages.append(message if not nth else _renamed(message, posted, nth))
+        return Plan(messages, drops)
+
+    def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
+        trouble = ""
+        if route.when is not None:
+            try:
+                if not route.when.holds(views(posted.event, order, self._formats), self._formats):
+                    return
+            except Exception as error:  # whatever an expression of the store's runs into: it must not cost the event
+                trouble = f"{route.place}: when: {route.when.source!r}: {explain(error)}"
+        due_at = posted.received_at + route.delay
+        if route.at is not None:
+            try:
+                due_at = max(self._moment(route, order), posted.received_at)
+            except (ValueError, OverflowError) as error:
+                trouble = trouble or f"{route.place}: at: {error}"
+        for audience in route.audiences:
+            for recipient in self._recipients(audience, order):
+                yield self._message(route, posted, audience, recipient, due_at, trouble, late)
+
+    def _moment(self, route: Route, order: Order) -> int:
+        if order.promised_at is None:
+            raise ValueError(
+                "the order has no promised time to count from; guard the route with when = 'order.promised'"
+            )
+        assert route.at is not None
+        return route.at.moment(order.promised_at, self._zone)
+
+    def _recipients(self, audience: str, order: Order) -> tuple[Recipient, ...]:
+        if audience == CUSTOMER:
+            return (customer_recipient(order.customer, self._country),)
+        return self._audiences[audience]
+
+    def _message(
+        self, route: Route, posted: Posted, audience: str, recipient: Recipient, due_at: int, trouble: str, late: bool
+    ) -> PlannedMessage:
+        way = way_to(recipient, route.via, self._channels)
+        name = self._recipient_name(route, recipient)
+        template = route.template or posted.event.type
+        state, reason = State.QUEUED, way.reason
+        if trouble:
+            state, reason = State.FAILED, trouble
+        elif late and route.policy.supersede:
+            state, reason = State.SUPERSEDED, CAME_LATE
+        elif not route.via:
+            names = ", ".join(route.asked_via)
+            state, reason = (
+                State.FAILED,
+                f"{route.place}: via: none of these channels has a table in tether.toml: {names}",
+            )
+        elif not way.via:
+            state = State.FAILED if recipient.name == TEAM else State.SUPPRESSED
+        return PlannedMessage(
+            id=message_id(posted.source, posted.event.id, name, template),
+            audience=audience,
+            recipient=name,
+            addresses=recipient.addresses,
+            via=way.via or route.via,
+            template=template,
+            trigger=posted.event.type,
+            priority=route.priority,
+            due_at=due_at,
+            expires_at=None if route.expires is None else due_at + route.expires,
+            policy=route.policy,
+            state=state,
+            reason=reason,
+        )
+
+    def _recipient_name(self, route: Route, recipient: Recipient) -> str:
+        """A customer system is told apart from the person: it must neither hold up nor replace what they are told."""
+        if route.via and all(self._channels[name].medium == "crm" for name in route.via):
+            return f"{recipient.name}.{route.via[0]}"
+        return recipient.name
+
+
+def _renamed(message: PlannedMessage, posted: Posted, nth: int) -> PlannedMessage:
+    again = message_id(posted.source, posted.event.id, message.recipient, message.template, nth)
+    return msgspec.structs.replace(message, id=again)
+
+
+def _already_told(posted: Posted, before: Order | None) -> bool:
+    """Another source has told this very status before: the shop and the till both say that it is ready."""
+    return before is not None and before.status == posted.event.type and before.status_source != posted.source
+
+
+def _came_late(posted: Posted, before: Order | None, after: Order) -> bool:
+    """The order's status was newer than this event when it came, and did not move by it."""
+    if before is None or posted.event.type.split(".", 1)[0] != SUPERSEDED_FAMILY:
+        return False
+    if (after.status, after.status_at) != (before.status, before.status_at):
+        return False
+    return before.status_at > _happened(posted)
+
+
+def _happened(posted: Posted) -> int:
+    occurred = posted.event.occurred_at
+    return posted.received_at if occurred is None else milliseconds(occurred)

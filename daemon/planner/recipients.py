@@ -1,0 +1,168 @@
+"""Who is to be told, and where they can be reached: usable addresses by kind, and what stands in the way in words. Pure.
+
+No number or address is ever in a reason: reasons are shown and kept.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+import phonenumbers
+
+from daemon.config import ConfigError, Settings
+from outbox.model import Customer, Medium
+
+_MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
+_LONGEST_ADDRESS = 4096
+
+_MEDIUM_WORDS: Mapping[str, str] = {
+    "sms": "texts",
+    "email": "e-mail",
+    "chat": "chat messages",
+    "push": "push notifications",
+    "crm": "entries in the customer system",
+}
+_KIND_WORDS: Mapping[str, str] = {"phone": "phone number", "email": "e-mail address"}
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """What planning needs to know of an enabled channel: its medium, the kinds of address it can use (in turn; none: it
+    needs none), and whether it has a destination of its own for the team."""
+
+    medium: Medium
+    address_kinds: tuple[str, ...] = ()
+    own_destination: bool = False
+
+    def reaches(self, addresses: Mapping[str, str]) -> bool:
+        return not self.address_kinds or any(kind in addresses for kind in self.address_kinds)
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """One person or desk: `customer`, `team`, `owner`, `owner.2`. `unusable`: kinds of address given that can't be one."""
+
+    name: str
+    addresses: Mapping[str, str]
+    unusable: tuple[str, ...] = ()
+    refuses: frozenset[str] = frozenset()
+    """Media that the customer's own flags rule out."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """The channels of a route that can reach a recipient, and in words what was left out and why."""
+
+    via: tuple[str, ...]
+    reason: str = ""
+
+
+def check_country(settings: Settings) -> None:
+    """Local phone numbers are read by it. Raises ConfigError for what is no country's code."""
+    country = settings.store.country
+    if country.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        hint = '; the United Kingdom is "GB"' if country.upper() == "UK" else ""
+        raise ConfigError(
+            f"{settings.file or 'tether.toml'}: store.country: {country!r} is no country; write its two letters{hint}"
+        )
+
+
+def customer_recipient(customer: Customer, country: str) -> Recipient:
+    """The customer, with what of their addresses is usable."""
+    given = {kind: value for kind, value in (customer.addresses or {}).items() if value}
+    given |= {kind: value for kind, value in (("phone", customer.phone), ("email", customer.email)) if value}
+    refuses = frozenset(medium for medium, wanted in (customer.consent or {}).items() if not wanted)
+    return _recipient("customer", given, country, refuses)
+
+
+def audience_recipients(name: str, table: Mapping[str, str | tuple[str, ...]], settings: Settings) -> list[Recipient]:
+    """A named audience: several when a kind of address lists several; what it gives but once, all of them share.
+
+    Raises ConfigError for an address that can't be one.
+    """
+    count = max((len(value) for value in table.values() if not isinstance(value, str)), default=1)
+    recipients = []
+    for index in range(count):
+        given = dict(_share(table, index))
+        recipient = _recipient(name if index == 0 else f"{name}.{index + 1}", given, settings.store.country)
+        for kind in recipient.unusable:
+            where = f"{settings.file or 'tether.toml'}: audiences.{name}.{kind}"
+            raise ConfigError(f"{where}: {given[kind]!r} can't be {_article(kind)} {_kind(kind)}")
+        recipients.append(recipient)
+    return recipients
+
+
+def _share(table: Mapping[str, str | tuple[str, ...]], index: int) -> Iterator[tuple[str, str]]:
+    for kind, value in table.items():
+        if isinstance(value, str):
+            yield kind, value
+        elif index < len(value):
+            yield kind, value[index]
+
+
+def _recipient(name: str, given: Mapping[str, str], country: str, refuses: frozenset[str] = frozenset()) -> Recipient:
+    usable = {kind: usable_address(kind, value, country) for kind, value in given.items()}
+    return Recipient(
+        name,
+        {kind: value for kind, value in usable.items() if value is not None},
+        tuple(kind for kind, value in usable.items() if value is None),
+        refuses,
+    )
+
+
+@lru_cache(maxsize=4096)
+def usable_address(kind: str, value: str, country: str) -> str | None:
+    """The address as channels take it: a phone number in E.164 when libphonenumber calls it possible in the country, an
+    e-mail address in lower case, anything else without space around it. None when it can't be one."""
+    value = value.strip()
+    if not value or len(value) > _LONGEST_ADDRESS:
+        return None
+    if kind in ("phone", "whatsapp"):
+        return _e164(value, country)
+    if kind == "email":
+        return value.lower() if len(value) <= 254 and _MAIL.fullmatch(value) else None
+    return value
+
+
+def _e164(value: str, country: str) -> str | None:
+    try:
+        number = phonenumbers.parse(value, country.upper())
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
+    """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given."""
+    if recipient.name == "team":
+        reached = tuple(name for name in via if channels[name].own_destination)
+        return Way(reached, f"no destination for the team is set on {_listed(via)}" if via and not reached else "")
+    wanted = [name for name in via if channels[name].medium not in recipient.refuses]
+    reached = tuple(name for name in wanted if channels[name].reaches(recipient.addresses))
+    refused = [channels[name].medium for name in via if name not in wanted]
+    needed = [kind for name in wanted if name not in reached for kind in channels[name].address_kinds]
+    return Way(reached, "; ".join(_why(recipient, refused, needed, told=bool(reached))))
+
+
+def _why(recipient: Recipient, refused: Sequence[Medium], needed: Sequence[str], *, told: bool) -> Iterator[str]:
+    if refused:
+        yield f"the customer wants no {_listed([_MEDIUM_WORDS[medium] for medium in refused])}"
+    for kind in dict.fromkeys(kind for kind in needed if kind in recipient.unusable):
+        yield f"the {_kind(kind)} given can't be one"
+    lacking = [kind for kind in needed if kind not in recipient.unusable]
+    if lacking and not told:
+        common = [kind for kind in lacking if kind in _KIND_WORDS]
+        yield f"no {_listed([_kind(kind) for kind in common or lacking])}"
+
+
+def _kind(kind: str) -> str:
+    return _KIND_WORDS.get(kind, f"{kind} address")
+
+
+def _article(kind: str) -> str:
+    return "an" if _kind(kind)[0] in "aeiou" else "a"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = dict.fromkeys(names)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,234 @@
+"""What templates and a route's `when` see: read-only views of an event, its order and its customer.
+
+Names here are public: stores write them into templates. An absent thing is None and prints as nothing; a name that does
+not exist is an error, save in `event.data`, which is the sender's own: there a missing key is undefined and false.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from jinja2 import ChainableUndefined
+
+from daemon.config import Store
+from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
+from daemon.planner.moments import milliseconds
+from daemon.redact import mask_email, mask_phone
+from outbox.model import Customer, Event, Item, Order, OrderFields
+
+_LONGEST_NAME = 60
+_TITLES = frozenset(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "dr",
+        "prof",
+        "herr",
+        "frau",
+        "m",
+        "mme",
+        "mlle",
+        "sr",
+        "sra",
+        "srta",
+        "don",
+        "doña",
+    ]
+)
+_LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
+
+
+class Missing(ChainableUndefined):
+    """A key that the sender's data does not have: false, printed as nothing, and neither more nor less than anything."""
+
+    __slots__ = ()
+
+    def _never(self, other: object) -> bool:
+        return False
+
+    __lt__ = __le__ = __gt__ = __ge__ = _never  # type: ignore[assignment]  # Jinja's own raise
+
+
+class Data:
+    """The sender's own data, nested as it came."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._values:
+            return Missing(name=key)
+        return _shown(self._values[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key}: {_shown(value)}" for key, value in self._values.items())
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Data(value)
+    if isinstance(value, list):
+        return tuple(_shown(item) for item in value)
+    return value
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
+class ItemView:
+    def __init__(self, item: Item, currency: str | None, formats: Formats) -> None:
+        self._item, self._currency, self._formats = item, currency, formats
+        self.name = _on_one_line(item.name)
+        self.sku = item.sku
+        self.quantity = decimal_or_text(item.quantity)
+
+    @property
+    def price(self) -> Money | None:
+        return self._formats.amount(self._item.price, self._currency)
+
+
+class OrderView:
+    def __init__(self, order: Order, formats: Formats) -> None:
+        self._order, self._formats = order, formats
+        self.ref = order.ref
+        self.source = order.source
+        self.source_id = order.source_id
+        self.status = order.status
+        self.payment = order.payment
+        self.fulfilment = order.fulfilment
+        self.note = order.note
+        self.url = order.url
+
+    @property
+    def currency(self) -> str:
+        return self._order.currency or self._formats.currency
+
+    @cached_property
+    def total(self) -> Money | None:
+        return self._formats.amount(self._order.total, self._order.currency)
+
+    @cached_property
+    def promised(self) -> Moment | None:
+        return self._formats.moment(self._order.promised_at)
+
+    @cached_property
+    def items(self) -> tuple[ItemView, ...]:
+        return tuple(ItemView(item, self._order.currency, self._formats) for item in self._order.items)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it is brought to the customer, as far as `fulfilment` says so."""
+        return (self._order.fulfilment or "").casefold() in {"delivery", "shipping", "courier", "local_delivery"}
+
+
+class CustomerView:
+    """`masked`: initials instead of names, for the team's chat."""
+
+    def __init__(self, customer: Customer, *, masked: bool = False) -> None:
+        self._customer, self._masked = customer, masked
+        self.locale = customer.locale
+
+    @cached_property
+    def name(self) -> str | None:
+        """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
+        name = _on_one_line(self._customer.name or "")
+        if not name or len(name) > _LONGEST_NAME or _LINK.search(name):
+            return None
+        if self._masked:
+            return " ".join(f"{word[0]}." for word in name.split())
+        return name
+
+    @cached_property
+    def first_name(self) -> str | None:
+        name = self.name
+        if not name or self._masked:
+            return name
+        family, comma, given = name.partition(",")
+        words = (given if comma and given.strip() else family).split()
+        while len(words) > 1 and words[0].rstrip(".").casefold() in _TITLES:
+            del words[0]
+        return words[0]
+
+    @property
+    def phone(self) -> str | None:
+        phone = self._customer.phone
+        return mask_phone(phone) if phone and self._masked else phone
+
+    @property
+    def email(self) -> str | None:
+        email = self._customer.email
+        return mask_email(email) if email and self._masked else email
+
+
+class EventView:
+    def __init__(self, event: Event, formats: Formats, currency: str | None = None) -> None:
+        self._event, self._formats, self._currency = event, formats, currency
+        self.id = event.id
+        self.type = event.type
+        self.data = Data(event.data or {})
+
+    @property
+    def occurred(self) -> Moment | None:
+        return self._moment(self._event.occurred_at)
+
+    @property
+    def promised(self) -> Moment | None:
+        """The promised time as this very event tells it (a delay's new time); None when it tells none."""
+        return self._moment(self._event.order.promised_at)
+
+    @property
+    def amount(self) -> Money | None:
+        """`data.amount` as money, in `data.currency`, else the order's."""
+        data = self._event.data or {}
+        currency = data.get("currency")
+        return self._formats.amount(data.get("amount"), currency if isinstance(currency, str) else self._currency)
+
+    def _moment(self, moment: datetime | None) -> Moment | None:
+        return None if moment is None else self._formats.moment(milliseconds(moment))
+
+
+class StoreView:
+    """The store's own name and where it is found, as `[store]` has them."""
+
+    def __init__(self, store: Store) -> None:
+        self.name = store.name
+        self.address = store.address
+        self.phone = store.phone
+        self.hours = store.hours
+        self.url = store.url
+        self.country = store.country
+        self.currency = store.currency
+
+
+def views(event: Event, order: Order, formats: Formats, *, masked: bool = False) -> dict[str, Any]:
+    """`order`, `customer` and `event` as an expression or template names them."""
+    return {
+        "order": OrderView(order, formats),
+        "customer": CustomerView(order.customer, masked=masked),
+        "event": EventView(event, formats, order.currency),
+    }
+
+
+def attributes() -> dict[str, frozenset[str]]:
+    """The public names of each view: what `tether templates check` holds a template's names against."""
+    empty = Formats(Store(), "en")
+    order = Order(ref="", source="", created_at=0, updated_at=0)
+    seen = views(Event(id="", type="", order=OrderFields(ref="")), order, empty) | {"store": StoreView(Store())}
+    return {name: frozenset(part for part in dir(view) if not part.startswith("_")) for name, view in seen.items()}

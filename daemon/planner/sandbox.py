@@ -1,0 +1,206 @@
+"""Jinja with walls: templates and conditions read what they are given, change nothing, and come to an end.
+
+A store's owner writes them, so the walls are against accidents: no attribute of Python's own, a bounded number of loop
+steps, no number or text that explodes, a bounded output, and an unknown name is an error rather than an empty place.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from jinja2 import BaseLoader, StrictUndefined, meta, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from daemon.planner.formats import Formats, Moment, Money
+
+LOOP_STEPS = 10_000
+LARGEST_OUTPUT = 256 * 1024
+_LONGEST_RESULT = 100_000
+_LINK = re.compile(r"https?://[^\s<>\"']+")
+
+
+class Run(msgspec.Struct):
+    """One rendering under way: what filters need of it, and what it may still spend."""
+
+    formats: Formats
+    steps: int = LOOP_STEPS
+
+
+_run: ContextVar[Run] = ContextVar("tether_render")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment of everything that the store writes."""
+
+    intercepted_binops = frozenset({"+", "*", "**"})
+
+    def __init__(self, loader: BaseLoader | None = None) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=StrictUndefined,
+            autoescape=lambda name: bool(name) and name.endswith(".html.j2"),
+            finalize=_nothing_for_none,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=True,
+            cache_size=1000,
+        )
+        self.globals.pop("lipsum", None)
+        self.filters.update(
+            money=_money, date=_date, time=_time, day=_day, fullday=_fullday, listed=_listed, counted_steps=_counted
+        )
+
+        self.tests["link"] = _is_link
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "counted_steps", [], [], None, None, lineno=loop.lineno)
+        return tree
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if _explodes(operator, left, right):
+            raise SecurityError(f"the result of {operator!r} would be too large")
+        return super().call_binop(context, operator, left, right)
+
+    def render(self, name: str, values: Mapping[str, Any], formats: Formats) -> str:
+        """Render a loader's template. Raises whatever the template runs into, with its own lines in the traceback."""
+        token = _run.set(Run(formats))
+        try:
+            return _joined(self.get_template(name).generate(values))
+        finally:
+            _run.reset(token)
+
+
+def _joined(chunks: Iterable[str]) -> str:
+    parts, size = [], 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > LARGEST_OUTPUT:
+            raise SecurityError(f"the text grows beyond {LARGEST_OUTPUT} characters")
+        parts.append(chunk)
+    return "".join(parts)
+
+
+def _explodes(operator: str, left: Any, right: Any) -> bool:
+    if operator == "**":
+        return not all(isinstance(side, int | float) and abs(side) <= 1000 for side in (left, right))
+    if operator == "*":
+        for text, times in ((left, right), (right, left)):
+            if isinstance(text, str | list | tuple):
+                return not isinstance(times, int) or len(text) * times > _LONGEST_RESULT
+        return False
+    return (
+        all(isinstance(side, str | list | tuple) for side in (left, right)) and len(left) + len(right) > _LONGEST_RESULT
+    )
+
+
+def _nothing_for_none(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _counted(values: Iterable[Any]) -> "Counted":
+    return Counted(values)
+
+
+class Counted:
+    """What a loop goes through, each step taken from the run's allowance."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self._values = values
+
+    def __iter__(self) -> Iterator[Any]:
+        run = _run.get(None)
+        for value in self._values:
+            if run is not None:
+                run.steps -= 1
+                if run.steps < 0:
+                    raise SecurityError(f"its loops take more than {LOOP_STEPS} steps")
+            yield value
+
+    def __len__(self) -> int:
+        return len(self._values)  # type: ignore[arg-type]  # Jinja asks only where the loop's own values have a length
+
+
+# ---------------------------------------------------------------- filters
+
+
+def _is_link(value: Any) -> bool:
+    """`is link`: a whole text that is one web address, which a mail may make clickable."""
+    return isinstance(value, str) and _LINK.fullmatch(value) is not None
+
+
+def _formats() -> Formats:
+    return _run.get().formats
+
+
+def _money(value: Any, currency: str | None = None) -> Any:
+    """A number or decimal string as money; what is none stays as it is."""
+    if isinstance(value, Money) and currency is None:
+        return value
+    amount = _formats().amount(value.plain() if isinstance(value, Money) else value, currency)
+    return value if amount is None else amount
+
+
+def _date(value: Moment | None) -> str:
+    return "" if value is None else value.calendar_date
+
+
+def _time(value: Moment | None) -> str:
+    return "" if value is None else value.time_of_day
+
+
+def _day(value: Moment | None) -> str:
+    return "" if value is None else value.short_day
+
+
+def _fullday(value: Moment | None) -> str:
+    return "" if value is None else value.full_day
+
+
+def _listed(value: Any) -> str:
+    return _formats().listed(value)
+
+
+def explain(error: Exception) -> str:
+    """What went wrong in something the store wrote, without the values it went wrong on: those may be a customer's."""
+    if isinstance(error, TemplateError | TypeError | ZeroDivisionError):
+        return str(error) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return "it calls itself without end"
+    return f"{type(error).__name__} while a value was worked out"
+
+
+# ---------------------------------------------------------------- conditions
+
+
+class Condition:
+    """A route's `when`, compiled."""
+
+    def __init__(self, source: str, holds: TemplateExpression) -> None:
+        self.source = source
+        self._holds = holds
+
+    def holds(self, values: Mapping[str, Any], formats: Formats) -> bool:
+        """Whether it is true of these. Raises what evaluating it raises."""
+        token = _run.set(Run(formats))
+        try:
+            return bool(self._holds(**values))
+        finally:
+            _run.reset(token)
+
+
+@lru_cache(maxsize=256)
+def compile_condition(source: str, known: tuple[str, ...]) -> Condition:
+    """Raises TemplateSyntaxError with what is wrong, or NameError for a name that is not among `known`."""
+    environment = Sandbox()
+    expression = environment.compile_expression(source, undefined_to_none=False)
+    used = meta.find_undeclared_variables(environment.parse("{{ " + source + " }}"))
+    for name in sorted(used - set(known)):
+        raise NameError(f"{name!r} is not known here; known are {', '.join(known)}")
+    return Condition(source, expression)

@@ -1,0 +1,131 @@
+"""Where texts are found: the store's own folder first, then the shipped one, in the first locale that has them.
+
+Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or taken away counts from the next message on.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+from jinja2 import BaseLoader, Environment, TemplateNotFound
+
+SHARED = "_macros"
+"""The folder of what all locales share: layouts, and the words of each language."""
+
+LARGEST_FILE = 64 * 1024
+
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
+_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+
+Stamp = tuple[int, int] | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A text that was found: `name` as the loader knows it, in which locale's folder, and whether the store wrote it."""
+
+    name: str
+    locale: str
+    own: bool
+
+
+def shipped_templates() -> Path:
+    """The built-in texts: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    packed = package / "_templates"
+    return packed if packed.is_dir() else package.parent / "templates"
+
+
+@lru_cache(maxsize=512)
+def locale_chain(wanted: str | None, store: str) -> tuple[str, ...]:
+    """The locales to look in, in turn: the customer's and its language, the store's and its language, English.
+
+    "fr_ca" in an English store: fr-CA, fr, en. What is no locale is passed over.
+    """
+    return tuple(dict.fromkeys(name for locale in (wanted, store, "en") for name in _narrowed(locale or "")))
+
+
+def _narrowed(locale: str) -> Iterator[str]:
+    if not _LOCALE.fullmatch(locale):
+        return
+    language, *rest = locale.replace("_", "-").split("-")
+    parts = [language.lower(), *(_cased(part) for part in rest)]
+    while parts:
+        yield "-".join(parts)
+        parts.pop()
+
+
+def _cased(subtag: str) -> str:
+    if len(subtag) == 4 and subtag.isalpha():
+        return subtag.title()
+    return subtag.upper() if len(subtag) <= 3 else subtag.lower()
+
+
+class TemplateFiles(BaseLoader):
+    """Jinja's loader over both folders."""
+
+    def __init__(self, own: Path | None, shipped: Path | None = None) -> None:
+        self.own = own
+        self.shipped = shipped or shipped_templates()
+
+    def find(self, locales: Sequence[str], names: Sequence[str]) -> Place | None:
+        """The first of the names in the first of the locales that has any: the language counts for more than the medium."""
+        for locale in locales:
+            for name in names:
+                path = f"{locale}/{name}"
+                origin = self._origin(path)
+                if origin is not None:
+                    return Place(path, locale, origin is self.own)
+        return None
+
+    def path(self, name: str) -> Path | None:
+        """The file behind a loader's name."""
+        origin = self._origin(name)
+        return None if origin is None else origin / name
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """Jinja's own hook. Raises TemplateNotFound, or ValueError for a file that is too large or not UTF-8."""
+        stamps = self._stamps(template)
+        path = self.path(template)
+        if path is None:
+            raise TemplateNotFound(template)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise TemplateNotFound(template, f"{path} can't be read: {error.strerror}") from error
+        if len(raw) > LARGEST_FILE:
+            raise ValueError(f"{path} has {len(raw)} bytes; a template may have {LARGEST_FILE}")
+        return raw.decode("utf-8"), str(path), lambda: self._stamps(template) == stamps
+
+    def names(self) -> list[str]:
+        """Every text of both folders, each once."""
+        folders = [folder for folder in (self.own, self.shipped) if folder is not None and folder.is_dir()]
+        return sorted({str(path.relative_to(folder)) for folder in folders for path in folder.glob("*/*.j2")})
+
+    def locales(self) -> list[str]:
+        """Every locale that has a folder in either."""
+        return sorted({name.partition("/")[0] for name in self.names()} - {SHARED})
+
+    def _origin(self, name: str) -> Path | None:
+        for folder in (self.own, self.shipped):
+            if folder is not None and _stamp(folder / name) is not None:
+                return folder
+        return None
+
+    def _stamps(self, name: str) -> tuple[Stamp, Stamp]:
+        own = None if self.own is None else _stamp(self.own / name)
+        return own, _stamp(self.shipped / name) if own is None else None
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def is_template_name(name: str) -> bool:
+    """Whether it may name a template: lower-case dotted words, nothing that could leave the folder."""
+    return len(name) <= 100 and _NAME.fullmatch(name) is not None
