@@ -77,6 +77,8 @@ class Problem(msgspec.Struct, frozen=True):
     text: str = ""
     remedy: str = ""
     """What only this very answer can tell the owner; else the table's remedy stands."""
+    after: float | None = None
+    """Seconds to wait, where the provider says so in its body rather than a header."""
 
 
 _PAGE = "a login page or another server stands between this machine and the provider: open a browser on this line and log in"
@@ -102,7 +104,7 @@ def wait_of(response: Response, now: int) -> float | None:
     text = response.headers.get("retry-after", "").strip()
     wait = _number(text)
     if wait is None and text:
-        wait = _until(text, response.headers.get("date", ""), now)
+        wait = until(text, response, now)
     if wait is None:
         wait = _reset(response, now)
     return None if wait is None else min(max(wait, 0.0), MAX_WAIT)
@@ -127,11 +129,17 @@ def _number(text: str) -> float | None:
     return value if 0 <= value < 1e12 else None
 
 
-def _until(text: str, date: str, now: int) -> float | None:
-    moment, sent = _date(text), _date(date)
-    if moment is None:
-        return None
-    return moment.timestamp() - (sent.timestamp() if sent else now / 1000)
+def until(date: str, response: Response, now: int | None = None) -> float | None:
+    """Seconds until that date from the answer's own Date, else from `now` (ms). None where that can't be told."""
+    moment, sent = _date(date), _date(response.headers.get("date", ""))
+    base = sent.timestamp() if sent else None if now is None else now / 1000
+    return None if moment is None or base is None else moment.timestamp() - base
+
+
+def ahead(response: Response, now: int) -> int:
+    """How far the provider's clock is ahead of ours (`now`) in ms, by the answer's Date; 0 where it has none."""
+    sent = _date(response.headers.get("date", ""))
+    return round(sent.timestamp() * 1000) - now if sent else 0
 
 
 def _date(text: str) -> datetime | None:
@@ -160,8 +168,11 @@ def judge(
         verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"
     if verdict is None and 300 <= status < 400:
         verdict, code, text = channel(_PAGE, after=60), "redirect", f"answered {status} with a redirect"
+    if verdict is None and response.ok and problem.code:
+        verdict = message()
     verdict = verdict or statuses.get(status) or _default(status, ambiguous_5xx=ambiguous_5xx, credentials=credentials)
     wait = wait_of(response, now)
+    wait = problem.after if wait is None else wait
     match verdict:
         case Refusal():
             after = verdict.after if wait is None or verdict.after is None else max(wait, verdict.after)

@@ -65,7 +65,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """A web page for people: some portal or proxy answered, not an API."""
         start = self.body[:64].lstrip().lower()
         typed = self.headers.get("content-type", "").lower().startswith("text/html")
-        return typed or start.startswith((b"<!doctype html", b"<html"))
+        return start.startswith((b"<!doctype html", b"<html")) or (typed and start.startswith(b"<"))
 
     def json(self) -> Any:
         """The body as JSON values; None where it is none."""

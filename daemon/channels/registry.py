@@ -12,6 +12,15 @@ from daemon.config import ConfigError, decode
 
 CHANNELS: Mapping[str, str] = {
     "twilio": "Twilio",
+    "vonage": "Vonage",
+    "plivo": "Plivo",
+    "sendgrid": "SendGrid",
+    "mailgun": "Mailgun",
+    "ses": "Ses",
+    "outlook": "Outlook",
+    "smtp": "Smtp",
+    "slack": "Slack",
+    "webhook": "Webhook",
     "whatsapp": "WhatsApp",
     "messenger": "Messenger",
     "intercom": "Intercom",

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from daemon.channels._http import HttpChannel, basic
-from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
+from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled
 from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
     Health,
@@ -44,6 +44,8 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
 }
 _DEAD_NUMBERS = frozenset({"21211", "21614", "30005", "30006"})
 _DAY = 86_400_000
+_SLACK = 5000
+"""ms by which two clocks may still differ after the answer's Date was taken into account."""
 
 
 class TwilioSettings(HttpSettings, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class Twilio(HttpChannel):
     console = "console.twilio.com, Account Info"
     default_rate = 10
     poll = PollPlan()
+    can_look_up = True
     tells_delivery = True
 
     CODES: ClassVar[Mapping[str, Verdict]] = {
@@ -138,7 +141,7 @@ class Twilio(HttpChannel):
             return CannotTell("the list of messages was not understood", again=60)
         if sent.attempt.sent is None or self.settings.templates.get(sent.trigger):
             return CannotTell("the text that was sent is not known")
-        since = sent.attempt.started_at - 5000
+        since = sent.attempt.started_at + ahead(response, sent.now) - _SLACK
         for row in objects(rows):
             if row.get("body") == sent.attempt.sent.text and _ms(row.get("date_created")) >= since:
                 return Found(str(row.get("sid")), _RECEIPTS.get(str(row.get("status"))))

@@ -58,5 +58,8 @@ async def test_requests_match_the_vendors_description(name: str) -> None:
         if any(re.search(pattern, seen.line) for pattern in case.beyond_spec):
             continue
         judged += 1
-        assert not violations(description, seen), (seen.line, seen.query, seen.body)
+        found = [
+            each for each in violations(description, seen) if not any(re.search(slip, each) for slip in case.excused)
+        ]
+        assert not found, (seen.line, seen.query, seen.body)
     assert judged >= 2

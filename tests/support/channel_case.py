@@ -127,6 +127,8 @@ class Case:
     """The file in shared/specs that describes the vendor."""
     beyond_spec: Sequence[str] = ()
     """Patterns of requests that the description, being a cut, does not cover."""
+    excused: Sequence[str] = ()
+    """Patterns of complaints that the description makes against its own prose: say why beside each."""
     variants: Sequence[Variant] = ()
     too_long: str = ""
     """What a text far over the provider's limit must mean when the channel can see it itself ("" where the provider says so)."""

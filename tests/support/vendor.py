@@ -17,6 +17,9 @@ from daemon.channels._wire import Answer as WireAnswer
 from daemon.channels._wire import Http, Request
 from outbox.clock import Clock
 
+DATE = "Tue, 24 Nov 2026 10:16:00 GMT"
+"""What the vendor's clock shows unless an answer says otherwise: a minute after FakeClock starts."""
+
 Fault = Literal["hang", "reset", "garbage", "cut", "endless"]
 
 
@@ -83,7 +86,7 @@ class Vendor:
             return await self._misbehave(request, fault)
         answer = next((answer for pattern, answer in self.steps.items() if re.search(pattern, seen.line)), None)
         assert answer is not None, f"the case has no answer for {seen.line}"
-        return web.Response(status=answer.status, body=answer.bytes, headers=answer.headers)
+        return web.Response(status=answer.status, body=answer.bytes, headers={"Date": DATE, **answer.headers})
 
     async def _misbehave(self, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
         transport = request.transport

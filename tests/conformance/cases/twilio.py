@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
 from outbox.outcome import ReceiptState
 from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.vendor import DATE
 
 SID = "SM" + "0" * 31 + "1"
 TOKEN = "twilio-auth-token-0123456789abcdef"
@@ -26,9 +27,9 @@ def error(code: str, words: str) -> Answer:
     return says({"code": int(code), "message": words, "more_info": "", "status": 400}, 429 if code == "20429" else 400)
 
 
-def listed(**changes: str) -> Answer:
+def listed(*, at: str = DATE, **changes: str) -> Answer:
     row = {"sid": SID, "body": "Order B-1042 is ready.", "status": "queued", "date_created": CREATED, **changes}
-    return says({"messages": [row]})
+    return says({"messages": [row]}, Date=at)
 
 
 DELIVERED = {"MessageSid": SID, "MessageStatus": "delivered", "To": PHONE, "From": "+15005550006"}
@@ -66,6 +67,7 @@ CASE = Case(
         (listed(body="Another order is ready."), "absent"),
         (listed(date_created="Tue, 24 Nov 2026 09:00:00 +0000"), "absent"),
         (says({"messages": []}), "absent"),
+        (listed(at="Tue, 24 Nov 2026 11:16:00 GMT", date_created="Tue, 24 Nov 2026 11:15:01 +0000"), f"found:{SID}"),
     ],
     polls=[
         (says({"sid": SID, "status": "queued"}), []),

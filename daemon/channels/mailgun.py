@@ -1,0 +1,224 @@
+"""Mailgun messages API: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages (2026-11).
+
+Quirks: a wrong path on the host answers 200 "Mailgun Magnificent API"; the wait of a 429 stands in its text; the id comes with
+angle brackets and events have it without. Our own Message-Id is honoured, so an unknown attempt can be looked up by it.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from daemon.channels._http import HttpChannel, basic
+from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, until
+from daemon.channels._wire import Http, Request, Response, form_request, objects
+from daemon.channels.base import (
+    Health,
+    HttpSettings,
+    Inbound,
+    InboundRequest,
+    Outgoing,
+    PollPlan,
+    ReceiptUpdate,
+    Refused,
+    Reply,
+    Sent,
+)
+from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
+
+_HOSTS = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+_PHRASES = (
+    (r"is not a valid address", "bad_address"),
+    (r"limit exceeded", "limit"),
+    (r"is not allowed to send", "not_allowed"),
+    (r"Domain not found", "domain"),
+    (r"Magnificent API", "path"),
+)
+_WAIT = re.compile(r"try again after (?:(\d+) seconds|(\w{3}, [^,]*?(?:UTC|GMT|[+-]\d{4})))")
+_TELLING = "delivered OR failed OR rejected OR opened OR unsubscribed OR complained"
+_SILENCE = frozenset({"unsubscribed", "complained"})
+_SILENCED = frozenset({"suppress-unsubscribe", "suppress-complaint"})
+_DEAD = frozenset({"bounce", "suppress-bounce"})
+
+
+class MailgunSettings(HttpSettings, frozen=True, kw_only=True):
+    domain: str
+    from_: str = msgspec.field(name="from")
+    region: Literal["us", "eu"] = "us"
+    """Where the domain was made: it exists in that region only."""
+    templates: Mapping[str, str] = {}
+    """Event type -> name of a template kept at Mailgun."""
+
+
+class Mailgun(HttpChannel):
+    name = "mailgun"
+    medium = "email"
+    title = "Mailgun"
+    address_kinds = ("email",)
+    Settings = MailgunSettings
+    secrets = ("MAILGUN_API_KEY",)
+    optional_secrets = ("MAILGUN_WEBHOOK_SIGNING_KEY",)
+    console = "app.mailgun.com, API security"
+    default_rate = 10
+    poll = PollPlan(delays=(30, 60, 300, 1800, 7200, 21600), batch=50)
+    tells_delivery = True
+    can_look_up = True
+
+    CODES: ClassVar[Mapping[str, Verdict]] = {
+        "bad_address": recipient("this is not a mail address"),
+        "not_allowed": channel("the domain may not send yet: see app.mailgun.com, Sending, Domains"),
+        "domain": channel(
+            "the domain is not known there: check `domain` and `region` in [channels.mailgun]", after=600
+        ),
+        "path": channel("the address of the API is not known there: check `domain` and base_url in [channels.mailgun]"),
+    }
+    STATUSES: ClassVar[Mapping[int, Verdict]] = {413: message("the mail is larger than Mailgun takes")}
+
+    settings: MailgunSettings
+
+    def __init__(self, settings: MailgunSettings, secrets: Mapping[str, str], http: Http) -> None:
+        super().__init__(settings, secrets, http)
+        self.origin = _HOSTS[settings.region]
+        self.sender = sender(settings.from_, "channels.mailgun.from")
+        self.headers = basic("api", self.secret["MAILGUN_API_KEY"])
+
+    def _path(self, rest: str) -> str:
+        return f"/v3/{quote(self.settings.domain, safe='')}{rest}"
+
+    def _id(self, reference: str) -> str:
+        """Our own Message-Id of an attempt, without its angle brackets."""
+        return f"{reference}@{self.settings.domain}"
+
+    def build(self, out: Outgoing) -> Request:
+        pairs = [("from", self.settings.from_), ("to", out.to), ("subject", subject(out))]
+        template = self.settings.templates.get(out.trigger)
+        if template:
+            pairs += [("template", template), ("t:variables", msgspec.json.encode(out.data).decode())]
+        else:
+            pairs.append(("text", out.rendered.text))
+            if out.rendered.html:
+                pairs.append(("html", out.rendered.html))
+        pairs.append(("h:Message-Id", f"<{self._id(out.reference)}>"))
+        pairs += [(f"h:{name}", value) for name, value in AUTOMATIC.items()]
+        if out.expires_at is not None:
+            minutes = min(max((out.expires_at - out.now) // 60_000, 5), 24 * 60)
+            pairs.append(("o:deliver-within", f"{minutes // 60}h{minutes % 60}m" if minutes >= 60 else f"{minutes}m"))
+        return form_request("POST", self._path("/messages"), pairs, headers=self.headers)
+
+    def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
+        answer = response.object()
+        sid = str(answer.get("id") or "").strip("<>")
+        return Accepted(sid) if sid and str(answer.get("message")).startswith("Queued") else None
+
+    def problem(self, response: Response) -> Problem:
+        text = str(response.object().get("message") or response.text)
+        code = next((code for phrase, code in _PHRASES if re.search(phrase, text)), "")
+        wait = _WAIT.search(text)
+        after = None
+        if wait:
+            after = float(wait[1]) if wait[1] else until(wait[2], response)
+        return Problem("" if code == "limit" else code, text, after=after)
+
+    # what became of it
+
+    def _events(self, *query: tuple[str, str]) -> Request:
+        return Request(method="GET", path=self._path("/events"), query=query, headers=self.headers)
+
+    def lookup_request(self, sent: Sent) -> Request:
+        return self._events(("message-id", self._id(sent.reference)))
+
+    def read_lookup(self, response: Response, sent: Sent) -> Lookup:
+        items = response.object().get("items")
+        if not isinstance(items, list):
+            return CannotTell("the list of events was not understood", again=60)
+        updates = [update for update in map(_receipt, objects(items)) if update]
+        known = [item for item in objects(items) if item.get("event") == "accepted"]
+        if known or updates:
+            return Found(self._id(sent.reference), updates[-1].state if updates else None)
+        if sent.now - sent.attempt.started_at < 120_000:
+            return CannotTell("no event of it yet", again=60)
+        return Absent()
+
+    def receipts_request(self, sent: Sequence[Sent]) -> Request:
+        if len(sent) == 1:
+            return self._events(("message-id", sent[0].attempt.provider_id))
+        begin = min(each.attempt.started_at for each in sent) / 1000
+        return self._events(("begin", f"{begin:.0f}"), ("ascending", "yes"), ("limit", "300"), ("event", _TELLING))
+
+    def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        asked = {each.attempt.provider_id for each in sent}
+        updates = map(_receipt, objects(response.object().get("items")))
+        return [update for update in updates if update and update.provider_id in asked]
+
+    def receive(self, request: InboundRequest) -> Inbound:
+        posted = Response(status=200, body=request.body).object()
+        signature = posted.get("signature")
+        self._verify(signature if isinstance(signature, dict) else {})
+        event = posted.get("event-data")
+        if not isinstance(event, dict):
+            return Inbound()
+        update = _receipt(event)
+        wishes = []
+        if event.get("event") in _SILENCE:
+            wishes.append(
+                Reply(address=str(event.get("recipient") or ""), id=str(event.get("id") or ""), consent="stop")
+            )
+        return Inbound(receipts=[update] if update else (), replies=wishes)
+
+    def _verify(self, signature: Mapping[str, Any]) -> None:
+        key = self.secret.get("MAILGUN_WEBHOOK_SIGNING_KEY")
+        if not key:
+            raise Refused(
+                "MAILGUN_WEBHOOK_SIGNING_KEY is needed to check Mailgun's signature: put it in .env", status=503
+            )
+        signed = f"{signature.get('timestamp')}{signature.get('token')}"
+        due = hmac.new(key.encode(), signed.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(due.encode(), str(signature.get("signature")).encode()):
+            raise Refused("the signature does not hold: is MAILGUN_WEBHOOK_SIGNING_KEY the HTTP webhook signing key?")
+
+    def check_request(self) -> Request:
+        return self._events(("limit", "1"))
+
+    def read_check(self, response: Response) -> Health:
+        return Health(ok=True, summary=f"the key holds for {self.settings.domain}")
+
+
+def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:
+    state = _state(event)
+    message = event.get("message")
+    headers = message.get("headers") if isinstance(message, Mapping) else None
+    sid = headers.get("message-id") if isinstance(headers, Mapping) else None
+    if state is None or not sid:
+        return None
+    failed = state is ReceiptState.UNDELIVERED
+    status = event.get("delivery-status")
+    told = status if isinstance(status, Mapping) else {}
+    reason = str(event.get("reason") or "")
+    return ReceiptUpdate(
+        state=state,
+        provider_id=str(sid),
+        code=str(told.get("code") or reason) if failed else "",
+        detail=str(told.get("message") or told.get("description") or reason) if failed else "",
+        at=round(event["timestamp"] * 1000) if isinstance(event.get("timestamp"), int | float) else None,
+        opted_out=failed and reason in _SILENCED,
+        bad_address=failed and reason in _DEAD,
+    )
+
+
+def _state(event: Mapping[str, Any]) -> ReceiptState | None:
+    match event.get("event"):
+        case "delivered":
+            return ReceiptState.DELIVERED
+        case "opened" | "clicked":
+            return ReceiptState.READ
+        case "rejected":
+            return ReceiptState.UNDELIVERED
+        case "failed" if event.get("severity") == "permanent":
+            return ReceiptState.UNDELIVERED
+        case _:
+            return None

@@ -1,0 +1,189 @@
+"""Plivo SMS: https://www.plivo.com/docs/messaging/api/message (2026-11).
+
+Quirks: the path ends in a slash; a bad number or an opt-out is accepted first and told by the receipt; there is no client
+reference and the list of messages has no texts, so an unknown attempt is looked up by number and time only.
+"""
+
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from daemon.channels._http import HttpChannel, basic
+from daemon.channels._verdict import Problem, Verdict, ahead, recipient
+from daemon.channels._wire import Http, Request, Response, json_request, objects
+from daemon.channels.base import (
+    Health,
+    HttpSettings,
+    Inbound,
+    InboundRequest,
+    Misconfigured,
+    Outgoing,
+    PollPlan,
+    ReceiptUpdate,
+    Refused,
+    Reply,
+    Sent,
+)
+from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
+
+_RECEIPTS: Mapping[str, ReceiptState] = {
+    "sent": ReceiptState.SENT,
+    "delivered": ReceiptState.DELIVERED,
+    "read": ReceiptState.READ,
+    "undelivered": ReceiptState.UNDELIVERED,
+    "failed": ReceiptState.UNDELIVERED,
+    "rejected": ReceiptState.UNDELIVERED,
+}
+_OPTED_OUT = "200"
+_BAD_NUMBER = "50"
+_SLACK = 5000
+
+
+class PlivoSettings(HttpSettings, frozen=True, kw_only=True):
+    from_: str = msgspec.field(name="from", default="")
+    powerpack_uuid: str = ""
+
+
+class Plivo(HttpChannel):
+    name = "plivo"
+    medium = "sms"
+    title = "Plivo"
+    address_kinds = ("phone",)
+    Settings = PlivoSettings
+    secrets = ("PLIVO_AUTH_ID", "PLIVO_AUTH_TOKEN")
+    console = "console.plivo.com, Overview"
+    origin = "https://api.plivo.com"
+    default_rate = 5
+    poll = PollPlan()
+    tells_delivery = True
+    can_look_up = True
+
+    STATUSES: ClassVar[Mapping[int, Verdict]] = {
+        403: recipient("allow this country at console.plivo.com: Messaging, Geo permissions"),
+    }
+
+    settings: PlivoSettings
+
+    def __init__(self, settings: PlivoSettings, secrets: Mapping[str, str], http: Http) -> None:
+        super().__init__(settings, secrets, http)
+        if bool(settings.from_) == bool(settings.powerpack_uuid):
+            raise Misconfigured(
+                "from is missing: put a number of this account, or powerpack_uuid, into [channels.plivo] of tether.toml"
+            )
+        self.account = self.secret["PLIVO_AUTH_ID"]
+        self.headers = basic(self.account, self.secret["PLIVO_AUTH_TOKEN"])
+
+    def _get(self, rest: str, *query: tuple[str, str]) -> Request:
+        return Request(method="GET", path=f"/v1/Account/{self.account}/{rest}", query=query, headers=self.headers)
+
+    def build(self, out: Outgoing) -> Request:
+        sender = (
+            {"src": self.settings.from_} if self.settings.from_ else {"powerpack_uuid": self.settings.powerpack_uuid}
+        )
+        body: dict[str, Any] = {**sender, "dst": out.to.removeprefix("+"), "text": out.rendered.text}
+        if out.expires_at is not None:
+            body["message_expiry"] = min(max((out.expires_at - out.now) // 1000, 5), 10_800)
+        return json_request("POST", f"/v1/Account/{self.account}/Message/", body, headers=self.headers)
+
+    def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
+        ids = response.object().get("message_uuid")
+        return Accepted(str(ids[0])) if isinstance(ids, list) and ids else None
+
+    def problem(self, response: Response) -> Problem:
+        return Problem(text=str(response.object().get("error") or ""))
+
+    # what became of it
+
+    def lookup_request(self, sent: Sent) -> Request:
+        number = sent.attempt.address.removeprefix("+")
+        return self._get("Message/", ("to_number", number), ("message_direction", "outbound"), ("limit", "20"))
+
+    def read_lookup(self, response: Response, sent: Sent) -> Lookup:
+        rows = response.object().get("objects")
+        if not isinstance(rows, list):
+            return CannotTell("the list of messages was not understood", again=60)
+        begun = sent.attempt.started_at + ahead(response, sent.now)
+        window = range(begun - _SLACK, begun + round(self.settings.timeout * 1000) + _SLACK)
+        for row in objects(rows):
+            if _ms(row.get("message_time")) in window:
+                return Found(str(row.get("message_uuid")), _RECEIPTS.get(str(row.get("message_state"))))
+        if sent.now - sent.attempt.started_at < 30_000:
+            return CannotTell("not listed yet", again=30)
+        return Absent()
+
+    def receipts_request(self, sent: Sequence[Sent]) -> Request:
+        return self._get(f"Message/{sent[0].attempt.provider_id}/")
+
+    def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        row = response.object()
+        update = _receipt(
+            row.get("message_uuid"), row.get("message_state"), row.get("error_code"), row.get("error_message")
+        )
+        return [update] if update else ()
+
+    def receive(self, request: InboundRequest) -> Inbound:
+        form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        self._verify(request, form)
+        fields = {**dict(request.query), **dict(form)}
+        if "Status" in fields:
+            update = _receipt(fields.get("MessageUUID"), fields["Status"], fields.get("ErrorCode"), "")
+            return Inbound(receipts=[update] if update else ())
+        number = fields.get("From", "").removeprefix("+")
+        reply = Reply(address=f"+{number}", text=fields.get("Text", ""), id=fields.get("MessageUUID", ""))
+        return Inbound(replies=[reply])
+
+    def _verify(self, request: InboundRequest, form: list[tuple[str, str]]) -> None:
+        """V2 signs the URL, V3 the parameters too: plivo.com/docs/messaging/concepts/signature-validation."""
+        headers, bare = request.headers, request.url.split("?")[0]
+        query = urlsplit(request.url).query
+        fields = "".join(name + value for name, value in sorted(form))
+        named = f"{bare}?{query}.{fields}" if query and fields else f"{bare}?{query}{fields}"
+        v2, v3 = headers.get("x-plivo-signature-v2-nonce", ""), headers.get("x-plivo-signature-v3-nonce", "")
+        given = [
+            (bare + v2, headers.get("x-plivo-signature-v2", "")),
+            (bare + v2, headers.get("x-plivo-signature-ma-v2", "")),
+            (f"{named}.{v3}", headers.get("x-plivo-signature-v3", "")),
+            (f"{named}.{v3}", headers.get("x-plivo-signature-ma-v3", "")),
+        ]
+        if not any(self._signs(text, each.strip()) for text, signatures in given for each in signatures.split(",")):
+            raise Refused("the signature does not hold: is [hook] public_url the address that Plivo calls?")
+
+    def _signs(self, text: str, signature: str) -> bool:
+        due = hmac.new(self.secret["PLIVO_AUTH_TOKEN"].encode(), text.encode(), hashlib.sha256).digest()
+        return hmac.compare_digest(b64encode(due), signature.encode())
+
+    def check_request(self) -> Request:
+        return self._get("")
+
+    def read_check(self, response: Response) -> Health:
+        return Health(ok=True, summary=f"the account's credit is {response.object().get('cash_credits', 'not told')}")
+
+
+def _receipt(uuid: Any, state: Any, code: Any, detail: Any) -> ReceiptUpdate | None:
+    known = _RECEIPTS.get(str(state))
+    if known is None or not uuid:
+        return None
+    code = "" if code in {None, "000", ""} else str(code)
+    return ReceiptUpdate(
+        state=known,
+        provider_id=str(uuid),
+        code=code,
+        detail=str(detail or ""),
+        opted_out=code == _OPTED_OUT,
+        bad_address=code == _BAD_NUMBER,
+    )
+
+
+def _ms(text: Any) -> int:
+    """Plivo's times: `2017-05-22 21:36:14+05:30`, UTC where no offset stands. 0 where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return 0
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

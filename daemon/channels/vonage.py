@@ -1,0 +1,281 @@
+"""Vonage (Nexmo) SMS API: https://developer.vonage.com/en/api/sms (2026-11).
+
+Quirks: HTTP 200 even for errors, `messages[].status` decides; no plus sign in numbers; text outside GSM 7-bit must say
+`type=unicode`; an opt-out shows only in the receipt. Asking later (Reports) is a paid product: `reports = true`. Longer than
+most files here because receipts come in two formats with two signatures, as the account's "default SMS setting" has it.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from daemon.channels._http import HttpChannel, basic
+from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
+from daemon.channels._wire import Http, Request, Response, form_request, objects
+from daemon.channels.base import (
+    Health,
+    HttpSettings,
+    Inbound,
+    InboundRequest,
+    Outgoing,
+    PollPlan,
+    ReceiptUpdate,
+    Refused,
+    Reply,
+    Sent,
+)
+from daemon.gsm_alphabet import septets
+from outbox.outcome import Accepted, CannotTell, Found, Lookup, ReceiptState
+
+_API = "https://api.nexmo.com"
+_SECRETS = "check VONAGE_API_KEY and VONAGE_API_SECRET in .env against dashboard.vonage.com, API settings"
+_RECEIPTS: Mapping[str, ReceiptState] = {
+    "submitted": ReceiptState.SENT,
+    "buffered": ReceiptState.SENT,
+    "delivered": ReceiptState.DELIVERED,
+    "read": ReceiptState.READ,
+    "expired": ReceiptState.UNDELIVERED,
+    "failed": ReceiptState.UNDELIVERED,
+    "rejected": ReceiptState.UNDELIVERED,
+    "undeliverable": ReceiptState.UNDELIVERED,
+    "deleted": ReceiptState.UNDELIVERED,
+}
+_OPTED_OUT = frozenset({"9", "1240"})
+_DEAD_NUMBERS = frozenset({"3", "1190"})
+_WAIT = re.compile(r"\[\s*(\d+)\s*\]")
+_HASHES = {64: "sha256", 128: "sha512", 40: "sha1", 32: "md5"}
+
+
+class VonageSettings(HttpSettings, frozen=True, kw_only=True):
+    from_: str = msgspec.field(name="from")
+    """A number without plus sign, or up to eleven letters where the country allows it."""
+    reports: bool = False
+    """The account has bought the Reports API: receipts are polled and unknown attempts looked up."""
+
+
+class Vonage(HttpChannel):
+    name = "vonage"
+    medium = "sms"
+    title = "Vonage"
+    address_kinds = ("phone",)
+    Settings = VonageSettings
+    secrets = ("VONAGE_API_KEY", "VONAGE_API_SECRET")
+    optional_secrets = ("VONAGE_SIGNATURE_SECRET",)
+    console = "dashboard.vonage.com, API settings"
+    origin = "https://rest.nexmo.com"
+    default_rate = 30
+    tells_delivery = True
+    can_look_up = True
+
+    CODES: ClassVar[Mapping[str, Verdict]] = {
+        "1": throttled(),
+        "2": message(),
+        "3": message(),
+        "4": channel(_SECRETS),
+        "5": later(),
+        "6": recipient("this number can't be reached by Vonage"),
+        "7": recipient("this number is barred"),
+        "8": channel("the account is barred: ask Vonage's support"),
+        "9": channel("the account has no credit: top it up at dashboard.vonage.com, Billing"),
+        "10": throttled(),
+        "11": channel("the account is not enabled for this API: see dashboard.vonage.com"),
+        "12": message("the text is too long"),
+        "13": later(),
+        "14": channel(
+            "Vonage wants signed requests, which Tether does not make: choose API secret in the API settings"
+        ),
+        "15": recipient("this country does not allow `from` as it is: use a number of your own there"),
+        "16": message(),
+        "19": channel("the account is not enabled for this: see dashboard.vonage.com"),
+        "20": message(),
+        "22": recipient("this number's network is not known"),
+        "23": message(),
+        "29": recipient("a trial account sends only to the numbers on its list: dashboard.vonage.com, Test numbers"),
+        "32": channel(_SECRETS),
+        "33": recipient("this number is no longer in use"),
+        "34": recipient("this is not a phone number"),
+    }
+
+    settings: VonageSettings
+
+    def __init__(self, settings: VonageSettings, secrets: Mapping[str, str], http: Http) -> None:
+        super().__init__(settings, secrets, http)
+        self.poll = PollPlan(delays=(60, 300, 900, 3600, 14400, 43200), batch=50) if settings.reports else None
+        self.account = self.secret["VONAGE_API_KEY"]
+        self.headers = basic(self.account, self.secret["VONAGE_API_SECRET"])
+
+    def build(self, out: Outgoing) -> Request:
+        pairs = [
+            ("api_key", self.account),
+            ("api_secret", self.secret["VONAGE_API_SECRET"]),
+            ("from", self.settings.from_.removeprefix("+")),
+            ("to", out.to.removeprefix("+")),
+            ("text", out.rendered.text),
+            ("type", "text" if septets(out.rendered.text) is not None else "unicode"),
+            ("client-ref", out.reference),
+        ]
+        if out.expires_at is not None:
+            pairs.append(("ttl", str(min(max(out.expires_at - out.now, 20_000), 604_800_000))))
+        return form_request("POST", "/sms/json", pairs)
+
+    def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
+        parts = objects(response.object().get("messages"))
+        taken = [part for part in parts if str(part.get("status")) == "0"]
+        if not taken:
+            return None
+        refused = len(parts) - len(taken)
+        return Accepted(
+            str(taken[0].get("message-id") or ""), f"{refused} of {len(parts)} parts were refused" if refused else ""
+        )
+
+    def problem(self, response: Response) -> Problem:
+        parts = objects(response.object().get("messages"))
+        part = next((part for part in parts if str(part.get("status")) != "0"), {})
+        text = str(part.get("error-text") or "")
+        wait = _WAIT.search(text)
+        return Problem(str(part.get("status") or ""), text, after=int(wait[1]) / 1000 if wait else None)
+
+    # what became of it
+
+    def _records(self, *query: tuple[str, str]) -> Request:
+        pairs = [("account_id", self.account), ("product", "SMS"), ("direction", "outbound"), *query]
+        return Request(method="GET", path="/v2/reports/records", query=pairs, headers=self.headers, origin=_API)
+
+    def lookup_request(self, sent: Sent) -> Request | None:
+        if not self.settings.reports:
+            return None
+        since, until = sent.attempt.started_at - 60_000, min(sent.now, sent.attempt.started_at + 3600_000) + 60_000
+        return self._records(("date_start", _iso(since)), ("date_end", _iso(until)))
+
+    def read_lookup(self, response: Response, sent: Sent) -> Lookup:
+        for row in objects(response.object().get("records")):
+            if row.get("client_ref") == sent.reference:
+                return Found(str(row.get("message_id") or ""), _RECEIPTS.get(str(row.get("status"))))
+        late = sent.now - sent.attempt.started_at > 600_000
+        return CannotTell("Vonage's reports do not list it", again=None if late else 120)
+
+    def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
+        ids = [each.attempt.provider_id for each in sent if each.attempt.provider_id]
+        return self._records(("id", ",".join(ids))) if ids and self.settings.reports else None
+
+    def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        rows = objects(response.object().get("records"))
+        updates = [
+            _receipt(
+                row,
+                row.get("message_id"),
+                row.get("client_ref"),
+                row.get("error_code"),
+                row.get("error_code_description"),
+            )
+            for row in rows
+        ]
+        return [update for update in updates if update]
+
+    def receive(self, request: InboundRequest) -> Inbound:
+        secret = self.secret.get("VONAGE_SIGNATURE_SECRET")
+        if not secret:
+            raise Refused("VONAGE_SIGNATURE_SECRET is needed to check Vonage's signature: put it in .env", status=503)
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        fields = _fields(request)
+        if token:
+            _check_jwt(token, secret, request.body)
+        else:
+            _check_sig(fields, secret)
+        return _read(fields)
+
+    def check_request(self) -> Request:
+        query = [("api_key", self.account), ("api_secret", self.secret["VONAGE_API_SECRET"])]
+        return Request(method="GET", path="/account/get-balance", query=query)
+
+    def read_check(self, response: Response) -> Health:
+        return Health(ok=True, summary=f"the account's balance is {response.object().get('value', 'not told')}")
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def _fields(request: InboundRequest) -> dict[str, Any]:
+    if request.headers.get("content-type", "").startswith("application/json"):
+        fields = Response(status=200, body=request.body).object()
+        return {**dict(request.query), **fields}
+    form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {**dict(request.query), **dict(form)}
+
+
+def _check_sig(fields: Mapping[str, Any], secret: str) -> None:
+    """Signed SMS webhooks: developer.vonage.com/en/getting-started/concepts/signing-messages. The hash's length tells its kind."""
+    given = str(fields.get("sig", "")).lower()
+    clean = {name: re.sub("[&=]", "_", str(value)) for name, value in fields.items() if name != "sig"}
+    signed = "".join(f"&{name}={clean[name]}" for name in sorted(clean)).encode()
+    kind = _HASHES.get(len(given))
+    if kind is None:
+        raise Refused("the callback is not signed: ask Vonage to sign them, and put VONAGE_SIGNATURE_SECRET in .env")
+    good = [hmac.new(secret.encode(), signed, kind).hexdigest()]
+    if kind == "md5":
+        good.append(hashlib.md5(signed + secret.encode(), usedforsecurity=False).hexdigest())
+    if not any(hmac.compare_digest(each.encode(), given.encode()) for each in good):
+        raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
+
+
+def _check_jwt(token: str, secret: str, body: bytes) -> None:
+    """Signed Messages webhooks (RFC 7515, HS256): the claim `payload_hash` is the SHA-256 of the body, which the SDK forgets."""
+    signed, _, signature = token.rpartition(".")
+    due = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+    head, _, claims = signed.partition(".")
+    if _part(head).get("alg") != "HS256" or not hmac.compare_digest(due, _decode(signature)):
+        raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
+    if _part(claims).get("payload_hash") != hashlib.sha256(body).hexdigest():
+        raise Refused("the signature is for another body")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return b""
+
+
+def _part(text: str) -> dict[str, Any]:
+    return Response(status=200, body=_decode(text)).object()
+
+
+def _read(fields: Mapping[str, Any]) -> Inbound:
+    error = fields.get("error")
+    title = error.get("title") if isinstance(error, Mapping) else None
+    detail = error.get("detail") if isinstance(error, Mapping) else None
+    sid = fields.get("messageId") or fields.get("message_uuid")
+    if "status" in fields:
+        reference = fields.get("client-ref") or fields.get("client_ref")
+        update = _receipt(fields, sid, reference, fields.get("err-code") or title, detail)
+        return Inbound(receipts=[update] if update else ())
+    if "text" in fields:
+        number = str(fields.get("msisdn") or fields.get("from") or "")
+        reply = Reply(address=f"+{number.removeprefix('+')}", text=str(fields["text"]), id=str(sid or ""))
+        return Inbound(replies=[reply])
+    return Inbound()
+
+
+def _receipt(row: Mapping[str, Any], sid: Any, reference: Any, code: Any, detail: Any) -> ReceiptUpdate | None:
+    state = _RECEIPTS.get(str(row.get("status")))
+    if state is None or not (sid or reference):
+        return None
+    failed = state is ReceiptState.UNDELIVERED
+    code = str(code) if failed and code else ""
+    return ReceiptUpdate(
+        state=state,
+        provider_id=str(sid or ""),
+        reference=str(reference or ""),
+        code=code,
+        detail=str(detail or "") if failed else "",
+        opted_out=code in _OPTED_OUT,
+        bad_address=code in _DEAD_NUMBERS,
+    )
