@@ -40,6 +40,8 @@ class HttpChannel(Channel):
     """What the provider's documented codes mean."""
     STATUSES: ClassVar[Mapping[int, Verdict]] = {}
     """What HTTP's statuses mean here where they mean something else than `_verdict.STATUSES`."""
+    ABSENT: ClassVar[Collection[int]] = ()
+    """Statuses by which a lookup is told that there is nothing."""
 
     settings: HttpSettings
 
@@ -83,7 +85,7 @@ class HttpChannel(Channel):
         return None
 
     def read_lookup(self, response: Response, sent: Sent) -> Lookup:
-        """The answer to it, where it is a 2xx."""
+        """The answer to it, where it is a 2xx or one of `ABSENT`."""
         return CannotTell("this provider can't be asked")
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
@@ -131,7 +133,7 @@ class HttpChannel(Channel):
         if request is None:
             return CannotTell("this provider can't be asked")
         answer = await self.call(request, until=self.deadline())
-        if isinstance(answer, Response) and answer.ok and not answer.is_page:
+        if isinstance(answer, Response) and (answer.ok or answer.status in self.ABSENT) and not answer.is_page:
             return self.read_lookup(answer, sent)
         if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
             return CannotTell(f"asking the provider was refused with {answer.status}")

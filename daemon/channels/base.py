@@ -157,6 +157,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     summary: str
     remedy: str = ""
+    missing: Sequence[str] = ()
+    """What is not there at the provider and `fix` can make."""
 
 
 class PollPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +255,11 @@ class Channel(ABC):
 
     async def run(self, stop: asyncio.Event, sink: "Sink") -> None:  # noqa: B027 - most channels have no life of their own
         """The channel's own life beside sending (the modem's driver), until `stop` is set."""
+
+    async def fix(self) -> Sequence[str]:
+        """Make at the provider what `check` found missing (`tether doctor --fix`, never unasked): a sentence for each thing
+        that was made or could not be. May be repeated."""
+        return ()
 
     async def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Release what it holds; may be called twice."""
