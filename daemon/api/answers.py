@@ -100,6 +100,18 @@ class SmsSize(msgspec.Struct, frozen=True):
     parts: int
 
 
+class TemplateOut(msgspec.Struct, frozen=True):
+    name: str
+    media: list[str]
+
+
+class Templates(msgspec.Struct, frozen=True):
+    """What staff may send by hand."""
+
+    items: list[TemplateOut]
+    next: str | None
+
+
 class PreviewOut(msgspec.Struct, frozen=True):
     subject: str | None
     text: str
@@ -165,20 +177,26 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     at: Moment
     kind: Literal["event", "message", "attempt", "receipt", "reply", "override"]
-    what: str
-    """An event's type, a message's template, an attempt's outcome, a receipt's word, a reply's text, a deed's name."""
+    type: str | None = None
+    """An event's type, a message's trigger, a deed's name."""
     source: str | None = None
     actor: str | None = None
     event_id: str | None = None
     message_id: str | None = None
     audience: str | None = None
+    template: str | None = None
     state: str | None = None
     channel: str | None = None
     n: int | None = None
     to: Masked | None = None
+    outcome: str | None = None
+    receipt: str | None = None
     code: str | None = None
+    detail: str | None = None
     text: str | None = None
     reason: str | None = None
+    consent: str | None = None
+    possible_duplicate: bool = False
 
 
 class OrderDetail(OrderOut, frozen=True, kw_only=True):
@@ -195,8 +213,48 @@ class Orders(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class Warned(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that stands in the way of a message."""
+
+    code: Literal[
+        "opted_out",
+        "no_address",
+        "quiet_hours",
+        "line_down",
+        "held",
+        "limit_used",
+        "no_channel",
+        "template_broken",
+        "not_sent",
+    ]
+    medium: str | None = None
+    until: Moment | None = None
+    detail: str | None = None
+
+
+class Prospective(msgspec.Struct, frozen=True):
+    """One message that would go out."""
+
+    audience: str
+    to: Masked
+    medium: str | None
+    channel: str
+    via: tuple[str, ...]
+    subject: str | None
+    text: str
+    sms: SmsSize | None
+    due_at: Moment | None
+    warnings: list[Warned]
+
+
+class Prospect(msgspec.Struct, frozen=True):
+    """What would go out. Nothing was changed."""
+
+    messages: list[Prospective]
+
+
 class StatusSet(msgspec.Struct, frozen=True):
-    """`undo_until`: nothing leaves before; null: nothing is to be undone any more."""
+    """What staff did became this event. `undo_until`: nothing leaves before; null: there is nothing to undo."""
 
     event_id: str
     undo_until: Moment | None
@@ -221,14 +279,18 @@ class HeldOut(msgspec.Struct, frozen=True):
 
 class ChannelOut(msgspec.Struct, frozen=True):
     name: str
+    title: str
     medium: str
     state: Literal["ready", "open", "paused", "misconfigured"]
     reason: str
     queued: int
     sent_today: int
     daily_limit: int | None
+    rate: float | None
+    """A second; null: unpaced."""
     last_success: Moment | None
     last_failure: Moment | None
+    last_trouble: str
     detail: dict[str, Any]
     """What is particular to it: the modem's signal, operator and credit."""
 
@@ -250,6 +312,7 @@ class TestOut(msgspec.Struct, frozen=True):
 
 
 class OptOutOut(msgspec.Struct, frozen=True):
+    id: str
     medium: str
     address: Masked
     reason: str
@@ -299,7 +362,8 @@ class CallOut(msgspec.Struct, frozen=True):
     phone: str | None
     say: str
     reason: str
-    at: Moment
+    since: Moment
+    done_at: Moment | None
 
 
 class CallList(msgspec.Struct, frozen=True):
@@ -314,9 +378,17 @@ class CallDone(msgspec.Struct, frozen=True):
 
 class StoreOut(msgspec.Struct, frozen=True):
     name: str
+    country: str
     timezone: str
     locale: str
     currency: str
+    grace: float
+    """Seconds in which what staff send can be undone."""
+
+
+class LineChange(msgspec.Struct, frozen=True):
+    state: str
+    at: Moment
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -330,10 +402,13 @@ class Glance(msgspec.Struct, frozen=True):
     failed: int
     unknown: int
     replies: int
-    to_call: int
+    calls: int
+    """Customers to phone."""
     modem: dict[str, Any] | None
-    grace: float
-    """Seconds in which what staff send can be undone."""
+    quiet_until: Moment | None
+    """While quiet hours last: until when."""
+    history: list[LineChange]
+    """The line's changes of the last day, the newest first."""
 
 
 class AuditOut(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ a name given twice, half a surrogate pair, bytes that are not UTF-8, NaN, a byte
 
 import json
 import re
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ def parse(raw: bytes, kind: type[T]) -> T:
 
 
 @lru_cache(maxsize=64)
-def list_fields(kind: type[Any]) -> dict[str, bool]:
+def list_fields(kind: Hashable) -> dict[str, bool]:
     """A struct's fields by the name they are written with, and whether each takes several values."""
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
@@ -30,7 +31,7 @@ _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", 
 
 COUNTER = "counter"
 SOCKET_SCOPES = frozenset({"admin"})
-NOBODY = Caller("", frozenset(), "")
+NOBODY = Caller("", frozenset(), "", "")
 
 
 class Gate:
@@ -60,7 +61,8 @@ class Gate:
         """The caller by socket or token. Raises Problem 401."""
         if self.at_the_socket(request):
             name = _named(request, "X-Tether-Source", COUNTER)
-            return Caller(name, SOCKET_SCOPES, _person(request) or name)
+            person = _person(request)
+            return Caller(name, SOCKET_SCOPES, person or name, person)
         header = request.headers.get("Authorization", "")
         if header[:7].lower() != "bearer ":
             raise self.refused(request, "send `Authorization: Bearer TOKEN`; `tether token new` makes one")
@@ -68,7 +70,7 @@ class Gate:
         if token is None:
             raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
         person = _person(request)
-        return Caller(token.name, token.scopes, f"{person} ({token.name})" if person else token.name)
+        return Caller(token.name, token.scopes, f"{person} ({token.name})" if person else token.name, person)
 
     @staticmethod
     def at_the_socket(request: web.Request) -> bool:
@@ -99,7 +101,9 @@ class Gate:
     async def body_of(self, request: web.Request, limit: int = BODY_LIMIT) -> bytes:
         """The whole body, within bounds of size, time and coding. Raises Problem 408, 413, 415."""
         if "Content-Encoding" in request.headers:
-            raise Problem(415, "compressed bodies are not taken; send the body as it is", headers={"Accept-Encoding": "identity"})
+            raise Problem(
+                415, "compressed bodies are not taken; send the body as it is", headers={"Accept-Encoding": "identity"}
+            )
         if (request.content_length or 0) > limit:
             raise _too_large(limit)
         async with asyncio.timeout(BODY_WAIT_S):
@@ -154,12 +158,11 @@ def _query_of(request: web.Request, kind: type[Q]) -> Q:
         return bodies.convert({}, kind)
     if kind is NoQuery:
         raise _unknown(next(iter(given)))
-    return bodies.convert(_plain(request, kind), kind, strict=False)
+    return bodies.convert(_plain(request, bodies.list_fields(kind)), kind, strict=False)
 
 
-def _plain(request: web.Request, kind: type[Q]) -> dict[str, object]:
+def _plain(request: web.Request, lists: Mapping[str, bool]) -> dict[str, object]:
     plain: dict[str, object] = {}
-    lists = bodies.list_fields(kind)
     for name in dict.fromkeys(request.query):
         if name not in lists:
             raise _unknown(name)
@@ -181,7 +184,11 @@ def _check_json_type(request: web.Request) -> None:
     if given is None or given.lower() in _JSON_TYPES:
         return
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "us-ascii"):
-        raise Problem(415, f"send the body as application/json in UTF-8, not {given[:80]!r}", headers={"Accept": "application/json"})
+        raise Problem(
+            415,
+            f"send the body as application/json in UTF-8, not {given[:80]!r}",
+            headers={"Accept": "application/json"},
+        )
 
 
 def _too_large(limit: int) -> Problem:

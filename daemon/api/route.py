@@ -43,6 +43,8 @@ class Caller:
     scopes: frozenset[str]
     actor: str
     """For the audit: the person, where one is named, and the token."""
+    person: str
+    """Who it is, as far as the caller says; "" for a machine."""
 
     def may(self, scope: Scope) -> bool:
         return not self.scopes.isdisjoint(GRANTS[scope])
@@ -115,7 +117,15 @@ def get(
     """A read."""
     answers = {200: answer} | more.pop("answers", {})
     return Route(
-        method="GET", path=path, handler=handler, summary=summary, tag=tag, scope=scope, query=query, answers=answers, **more
+        method="GET",
+        path=path,
+        handler=handler,
+        summary=summary,
+        tag=tag,
+        scope=scope,
+        query=query,
+        answers=answers,
+        **more,
     )
 
 

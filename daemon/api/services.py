@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -166,8 +166,9 @@ class Audit(Protocol):
         since: int | None,
         limit: int,
         cursor: str | None,
+        oldest_first: bool = False,
     ) -> Page[AuditRow]:
-        """The newest first. `search`: a word in any of its fields."""
+        """The newest first, unless asked for otherwise. `search`: a word in any of its fields."""
         ...
 
     async def verify(self) -> Verdict: ...
@@ -426,6 +427,10 @@ class Dispatch(Protocol):
 
     def uplink(self) -> UplinkRow: ...
 
+    async def force_uplink(self, state: Literal["up", "down"] | None, *, actor: str) -> None:
+        """An operator's word on the line; None: evidence decides again."""
+        ...
+
     async def pause(self, name: str, *, reason: str, actor: str) -> None:
         """Raises NotFound."""
         ...
@@ -504,3 +509,5 @@ class Services:
     ready: Callable[[], str | None] = lambda: None
     """Why events can't be taken at the moment; None: they can."""
     version: str = ""
+    reload: Callable[[str], Awaitable[None]] | None = None
+    """Read the configuration anew, for that actor. Raises `daemon.config.ConfigError`, and then nothing has changed."""

@@ -52,10 +52,16 @@ def verify(headers: Mapping[str, str], raw: bytes, secrets: str, *, now: int, cl
     if not _any_holds(keys, f"{id_}.{timestamp}.".encode("utf-8", "surrogateescape") + raw, signatures):
         raise Problem(401, "the signature does not hold: check the secret, and that the body is signed as it is sent")
     if clock_trusted and abs(now / 1000 - int(timestamp)) > TOLERANCE_S:
-        raise Problem(401, f"webhook-timestamp is more than {TOLERANCE_S // 60} minutes off this clock; sign each try anew")
+        raise Problem(
+            401, f"webhook-timestamp is more than {TOLERANCE_S // 60} minutes off this clock; sign each try anew"
+        )
 
 
 def _any_holds(keys: tuple[bytes, ...], signed: bytes, signatures: str) -> bool:
-    given = [part.removeprefix("v1,").encode("utf-8", "surrogateescape") for part in signatures.split() if part.startswith("v1,")]
+    given = [
+        part.removeprefix("v1,").encode("utf-8", "surrogateescape")
+        for part in signatures.split()
+        if part.startswith("v1,")
+    ]
     due = [b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
     return any([hmac.compare_digest(mine, theirs) for mine in due for theirs in given])

@@ -19,10 +19,12 @@ _TYPE = described(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$(?!\n)", 'lower-case words j
 _MONEY = described(r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$(?!\n)", 'a decimal number as text, like "48.50"')
 _CURRENCY = described(r"^[A-Za-z]{3}$(?!\n)", 'a currency of three letters, like "GBP"')
 _LOCALE = described(r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$(?!\n)", 'a language, like "en" or "de-AT"')
+_MEDIUM = described(r"^(sms|email|chat|push|crm|all)$(?!\n)", "a medium, or all")
 _WORD = described(r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)", "letters, digits, dots, dashes and underscores")
 
 EventId = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=_PRINTABLE, description="The source's own id of the event: taken once.")
+    str,
+    Meta(min_length=1, max_length=200, pattern=_PRINTABLE, description="The source's own id of the event: taken once."),
 ]
 EventType = Annotated[str, Meta(max_length=100, pattern=_TYPE, description="What happened.", examples=["order.ready"])]
 OrderRef = Annotated[
@@ -94,6 +96,9 @@ class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 # ---------------------------------------------------------------- what staff do
 
 
+FreeText = Annotated[str, Meta(min_length=1, max_length=4000)]
+
+
 class StatusChange(msgspec.Struct, frozen=True):
     """A status set by hand."""
 
@@ -110,6 +115,8 @@ class StatusChange(msgspec.Struct, frozen=True):
     """For the order's story, not for the customer."""
     data: dict[str, Any] | None = None
     """What the text needs beyond the order, such as `alternatives`."""
+    text: FreeText | None = None
+    """Instead of the customer's usual text."""
 
 
 class Undo(msgspec.Struct, frozen=True):
@@ -120,12 +127,30 @@ class ManualMessage(msgspec.Struct, frozen=True):
     """A message by hand: a template or free text, one of both."""
 
     template: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    text: Annotated[str, Meta(min_length=1, max_length=4000)] | None = None
+    text: FreeText | None = None
     subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=_PRINTABLE)] | None = None
-    to: Annotated[str, Meta(min_length=1, max_length=100, description="`customer`, `team` or a named audience.")] = "customer"
+    to: Annotated[str, Meta(min_length=1, max_length=100, description="`customer`, `team` or a named audience.")] = (
+        "customer"
+    )
     via: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=30, description="Channels in turn.")] | None = None
+    urgent: bool = False
+    """Passes quiet hours."""
     grace: Annotated[float, Meta(ge=0, le=3600)] | None = None
     id: EventId | None = None
+    data: dict[str, Any] | None = None
+
+
+class WhatIf(msgspec.Struct, frozen=True):
+    """A status, or else a message: the fields of those calls."""
+
+    status: EventType | None = None
+    template: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    text: FreeText | None = None
+    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=_PRINTABLE)] | None = None
+    to: Annotated[str, Meta(min_length=1, max_length=100)] = "customer"
+    via: Annotated[tuple[Word, ...], Meta(max_length=30)] | None = None
+    urgent: bool = False
+    promised_at: Moment | None = None
     data: dict[str, Any] | None = None
 
 
@@ -148,7 +173,7 @@ class PreviewWish(msgspec.Struct, frozen=True):
     locale: Locale | None = None
     order_ref: OrderRef | None = None
     event: Event | None = None
-    text: Annotated[str, Meta(min_length=1, max_length=4000)] | None = None
+    text: FreeText | None = None
 
 
 class TestWish(msgspec.Struct, frozen=True):
@@ -156,11 +181,25 @@ class TestWish(msgspec.Struct, frozen=True):
     """Absent: a harmless call that proves the credentials."""
 
 
+class UplinkWish(msgspec.Struct, frozen=True):
+    state: Annotated[str, Meta(pattern=described(r"^(up|down|auto)$(?!\n)", "up, down or auto"))]
+    """`auto`: evidence decides again."""
+
+
 class OptOutWish(msgspec.Struct, frozen=True):
     """Who is to be left alone, and in which medium (`all`: every one)."""
 
-    medium: Annotated[str, Meta(pattern=described(r"^(sms|email|chat|push|crm|all)$(?!\n)", "a medium or all"))]
+    medium: Annotated[str, Meta(pattern=_MEDIUM)]
     address: Address
+    reason: Line = ""
+
+
+class OptIn(msgspec.Struct, frozen=True):
+    """Which opt-out to take back: its id, or its medium and address."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    medium: Annotated[str, Meta(pattern=_MEDIUM)] | None = None
+    address: Address | None = None
     reason: Line = ""
 
 
@@ -183,9 +222,10 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventQuery(msgspec.Struct, frozen=True):
-    source: Annotated[str, Meta(min_length=1, max_length=200, description="Whose id it is, where sources share one.")] | None = (
-        None
-    )
+    source: (
+        Annotated[str, Meta(min_length=1, max_length=200, description="Whose id it is, where sources share one.")]
+        | None
+    ) = None
 
 
 class OrdersQuery(ListQuery, frozen=True, kw_only=True):
@@ -209,17 +249,22 @@ class RepliesQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class AuditQuery(ListQuery, frozen=True, kw_only=True):
+    q: Annotated[str, Meta(min_length=1, max_length=100, description="A word in any field.")] | None = None
     kind: Word | None = None
     order: OrderRef | None = None
     message: Word | None = None
     actor: Annotated[str, Meta(min_length=1, max_length=130)] | None = None
     since: Moment | None = None
+    order_by: Annotated[str, Meta(pattern=described(r"^(newest|oldest)$(?!\n)", "newest or oldest"))] = "newest"
 
 
-class OptOutQuery(msgspec.Struct, frozen=True):
-    medium: Annotated[str, Meta(pattern=r"^(sms|email|chat|push|crm|all)$(?!\n)")]
-    address: Address
+class OptInQuery(msgspec.Struct, frozen=True):
+    id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    medium: Annotated[str, Meta(pattern=_MEDIUM)] | None = None
+    address: Address | None = None
 
 
 class StreamQuery(msgspec.Struct, frozen=True):
-    last_event_id: Annotated[int, Meta(ge=0, description="For clients that can't set the header Last-Event-ID.")] | None = None
+    last_event_id: (
+        Annotated[int, Meta(ge=0, description="For clients that can't set the header Last-Event-ID.")] | None
+    ) = None

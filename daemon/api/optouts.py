@@ -1,0 +1,64 @@
+"""Consent: who asked to be left alone, in which medium, and taking that back."""
+
+from daemon.api import present
+from daemon.api.answers import OptOuts, OptOutSet
+from daemon.api.problem import Problem
+from daemon.api.route import Call, NoQuery, Route, Scope, get, post
+from daemon.api.wire import ListQuery, OptIn, OptInQuery, OptOutWish
+from daemon.redact import mask_address
+
+
+async def index(call: Call[ListQuery, None]) -> OptOuts:
+    page = await call.services.box.consent.list(limit=call.query.limit, cursor=call.query.cursor)
+    return OptOuts([present.optout(each) for each in page.items], page.next)
+
+
+async def stop(call: Call[NoQuery, OptOutWish]) -> OptOutSet:
+    wish = call.body
+    reason = wish.reason or "entered by staff"
+    await call.services.box.consent.stop(wish.medium, wish.address, reason=reason, actor=call.caller.actor)
+    return OptOutSet(wish.medium, mask_address(wish.address), opted_out=True)
+
+
+async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
+    """By the body or by parameters, since not every client sends a body with DELETE."""
+    entry_id = call.body.id or call.query.id
+    medium, address = call.body.medium or call.query.medium, call.body.address or call.query.address
+    reason = call.body.reason or "entered by staff"
+    consent = call.services.box.consent
+    if entry_id is not None:
+        entry = await consent.allow_entry(entry_id, reason=reason, actor=call.caller.actor)
+        return OptOutSet(entry.medium, mask_address(entry.address), opted_out=False)
+    if medium is None or address is None:
+        raise Problem(422, "say which: its id, or its medium and address", field="id")
+    if not await consent.allow(medium, address, reason=reason, actor=call.caller.actor):
+        raise Problem(404, "there is no such opt-out")
+    return OptOutSet(medium, mask_address(address), opted_out=False)
+
+
+ROUTES = (
+    get("/v1/optouts", index, "List who asked to be left alone", "Opt-outs", OptOuts, ListQuery),
+    post(
+        "/v1/optouts",
+        stop,
+        "Enter an opt-out",
+        "Opt-outs",
+        OptOutWish,
+        OptOutSet,
+        method="PUT",
+        examples={"stop": {"medium": "sms", "address": "+447700900123", "reason": "asked at the counter"}},
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/optouts",
+        handler=allow,
+        summary="Take an opt-out back",
+        tag="Opt-outs",
+        scope=Scope.STAFF,
+        query=OptInQuery,
+        body=OptIn,
+        body_required=False,
+        answers={200: OptOutSet},
+        refusals=(404,),
+    ),
+)

@@ -1,0 +1,261 @@
+"""Orders: what is known of them now, one with its story, and what staff do to them."""
+
+from collections.abc import Sequence
+
+from daemon.api import present, staff, story
+from daemon.api.answers import HeldOut, OrderDetail, OrderOut, Orders, Prospect, StatusSet, Undone
+from daemon.api.problem import Problem
+from daemon.api.prospect import prospect
+from daemon.api.reply import moment
+from daemon.api.route import B, Call, NoQuery, get, post
+from daemon.api.services import Manual, Services
+from daemon.api.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
+from outbox.errors import IllegalMove
+from outbox.model import Event, Order, Planner
+from outbox.orders import to_ms
+
+
+async def index(call: Call[OrdersQuery, None]) -> Orders:
+    query, views = call.query, call.services.box.views
+    statuses = [*query.status, *present.statuses_of(query.stage)]
+    page = await views.orders(
+        statuses=statuses,
+        search=query.search,
+        since=None if query.since is None else to_ms(query.since),
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return Orders(await with_told(call.services, page.items), page.next)
+
+
+async def with_told(services: Services, orders: Sequence[Order]) -> list[OrderOut]:
+    """Orders as answers, each with what its customer has been told."""
+    told = await services.box.views.told([each.ref for each in orders]) if orders else {}
+    return [present.order(each, told.get(each.ref)) for each in orders]
+
+
+async def show(call: Call[NoQuery, None]) -> OrderDetail:
+    ref = call.path("ref")
+    views = call.services.box.views
+    found = await views.story(ref)
+    if found is None:
+        raise _unknown(ref)
+    told = await views.told([ref])
+    shown = present.order(found.order, told.get(ref))
+    return OrderDetail(
+        **{name: getattr(shown, name) for name in shown.__struct_fields__},
+        items=found.order.items,
+        note=found.order.note,
+        url=found.order.url,
+        optouts=await _optouts(call.services, found.order),
+        timeline=story.timeline(found),
+    )
+
+
+async def _optouts(services: Services, order: Order) -> dict[str, str]:
+    """Why nothing may go to the customer, by medium: the ledger's word, or their own flag."""
+    customer = order.customer
+    addresses = {"sms": customer.phone, "email": customer.email}
+    standing = {
+        medium: "the customer does not want it" for medium, wanted in (customer.consent or {}).items() if not wanted
+    }
+    for medium, address in addresses.items():
+        if address and (reason := await services.box.consent.blocked(medium, address)):
+            standing[medium] = reason
+    return standing
+
+
+async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:
+    order = await _order(call)
+    event = staff.status_event(order.ref, call.body, call.body.id or _own_id(call))
+    plan: Planner = call.services.planning.plan
+    if call.body.text is not None:
+        plan = staff.in_own_words(plan, call.body.text)
+    if call.body.silent:
+        plan = staff.silently(plan)
+    return await _act(call, event, plan, call.body.grace)
+
+
+async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
+    order, wish = await _order(call), call.body
+    if wish.template is None and wish.text is None:
+        raise Problem(422, "say what to send: a template, or a text", field="text")
+    event = staff.message_event(order.ref, wish, wish.id or _own_id(call))
+    return await _act(call, event, manual_plan(call.services, wish), wish.grace)
+
+
+def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
+    """Raises Problem 422 for an audience, template or channel that is not there."""
+    try:
+        return services.planning.manual(
+            Manual(
+                audience=wish.to,
+                template=wish.template or "",
+                text=wish.text,
+                subject=wish.subject,
+                via=wish.via or (),
+                urgent=wish.urgent,
+            )
+        )
+    except (LookupError, ValueError) as error:
+        raise Problem(422, str(error.args[0]), field="via" if wish.via else "to") from error
+
+
+async def _act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float | None) -> StatusSet:
+    services = call.services
+    seconds = float(services.settings.counter.grace) if grace is None else grace
+    now = services.clock.now()
+    posted = staff.posted(event, now=now, actor=call.caller.actor)
+    taken = await services.box.spool.accept(posted, staff.with_grace(plan, seconds))
+    messages = await services.box.views.messages_of_event(taken.seq)
+    began = await _received_at(services, taken.event_id, now) if taken.duplicate else now
+    return StatusSet(
+        taken.event_id,
+        moment(began + round(seconds * 1000)) if seconds else None,
+        taken.duplicate,
+        [present.message(each) for each in messages],
+    )
+
+
+async def _received_at(services: Services, event_id: str, default: int) -> int:
+    found = await services.box.views.events(event_id, source=staff.SOURCE)
+    return found[0].received_at if found else default
+
+
+async def undo(call: Call[NoQuery, Undo]) -> Undone:
+    ref, services = call.path("ref"), call.services
+    found = await services.box.views.story(ref)
+    event = (
+        next((each for each in found.events if each.id == call.body.event_id and each.source == staff.SOURCE), None)
+        if found
+        else None
+    )
+    if found is None or event is None:
+        raise Problem(404, f"nothing of that id was done by hand at order {ref!r}", field="event_id")
+    grace = staff.grace_of(event, float(services.settings.counter.grace))
+    if services.clock.now() > event.received_at + round(grace * 1000):
+        raise Problem(409, f"too late to undo: the {grace:g} s are over")
+    own = [each for each in found.messages if each.event_seq == event.seq]
+    if any(each.state not in staff.NEVER_LEFT for each in own):
+        raise Problem(409, "too late to undo: the message is on its way")
+    cancelled = await _cancel(call, [each.id for each in own if each.state in staff.UNSENT])
+    status = found.order.status
+    if back := staff.way_back(found, event):
+        status = back.status
+        again = staff.status_event(ref, {"status": back.status}, f"undo-{event.id}"[:200])
+        plan = staff.only_for(services.planning.plan, back.unheard)
+        posted = staff.posted(again, now=services.clock.now(), actor=call.caller.actor)
+        await services.box.spool.accept(posted, plan)
+    return Undone(event.id, cancelled, status)
+
+
+async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
+    for message_id in ids:
+        try:
+            await call.services.box.spool.cancel(message_id, actor=call.caller.actor, reason="undone")
+        except IllegalMove as error:
+            raise Problem(409, "too late to undo: the message is on its way") from error
+    return len(ids)
+
+
+async def what_if(call: Call[NoQuery, WhatIf]) -> Prospect:
+    order, wish, services = await _order(call), call.body, call.services
+    if wish.status is not None:
+        event = staff.status_event(
+            order.ref, StatusChange(wish.status, promised_at=wish.promised_at, data=wish.data), "preview"
+        )
+        plan: Planner = services.planning.plan
+        if wish.text is not None:
+            plan = staff.in_own_words(plan, wish.text)
+    elif wish.template is not None or wish.text is not None:
+        by_hand = ManualMessage(wish.template, wish.text, wish.subject, wish.to, data=wish.data)
+        event, plan = staff.message_event(order.ref, by_hand, "preview"), manual_plan(services, wish)
+    else:
+        raise Problem(422, "say what is meant: a status, a template or a text", field="status")
+    return Prospect(await prospect(services, order, staff.posted(event, now=services.clock.now(), actor=""), plan))
+
+
+async def hold(call: Call[NoQuery, Reason]) -> HeldOut:
+    ref = call.path("ref")
+    await call.services.box.spool.hold(ref, actor=call.caller.actor, reason=call.body.reason)
+    return HeldOut(ref, held=True)
+
+
+async def release(call: Call[NoQuery, Reason]) -> HeldOut:
+    ref = call.path("ref")
+    await call.services.box.spool.release(ref, actor=call.caller.actor, reason=call.body.reason)
+    return HeldOut(ref, held=False)
+
+
+async def _order(call: Call[NoQuery, B]) -> Order:
+    ref = call.path("ref")
+    found = await call.services.box.views.orders_by_ref([ref])
+    if not found:
+        raise _unknown(ref)
+    return found[0]
+
+
+def _unknown(ref: str) -> Problem:
+    return Problem(404, f"no order {ref!r} is known: no event has named it")
+
+
+def _own_id(call: Call[NoQuery, B]) -> str:
+    """By the client's Idempotency-Key where it has one, so that a repeat has no second effect."""
+    key = call.request.headers.get("Idempotency-Key", "")
+    if 0 < len(key) <= 180 and key.isprintable():
+        return f"counter-{key}"
+    return f"counter-{call.services.rng.getrandbits(96):024x}"
+
+
+ROUTES = (
+    get("/v1/orders", index, "List orders", "Orders", Orders, OrdersQuery),
+    get("/v1/orders/{ref}", show, "Show an order and its story", "Orders", OrderDetail, refusals=(404,)),
+    post(
+        "/v1/orders/{ref}/status",
+        set_status,
+        "Set a status by hand",
+        "Orders",
+        StatusChange,
+        StatusSet,
+        refusals=(404, 409, 507),
+    ),
+    post("/v1/orders/{ref}/undo", undo, "Undo what was done by hand", "Orders", Undo, Undone, refusals=(404, 409)),
+    post(
+        "/v1/orders/{ref}/messages",
+        write,
+        "Write to somebody about an order",
+        "Orders",
+        ManualMessage,
+        StatusSet,
+        refusals=(404, 409, 507),
+    ),
+    post(
+        "/v1/orders/{ref}/preview",
+        what_if,
+        "Show what a status or message would send",
+        "Orders",
+        WhatIf,
+        Prospect,
+        refusals=(404,),
+    ),
+    post(
+        "/v1/orders/{ref}/hold",
+        hold,
+        "Hold an order's automatic messages",
+        "Orders",
+        Reason,
+        HeldOut,
+        refusals=(404,),
+        body_required=False,
+    ),
+    post(
+        "/v1/orders/{ref}/release",
+        release,
+        "Release them",
+        "Orders",
+        Reason,
+        HeldOut,
+        refusals=(404,),
+        body_required=False,
+    ),
+)

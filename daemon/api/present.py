@@ -1,0 +1,226 @@
+"""From the outbox's values to the answers' structs: names, times and masks. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from daemon.api import answers as out
+from daemon.api.reply import moment, moment_or_none
+from daemon.api.services import AuditRow, ChannelRow, OptOut, ReplyRow, StoredEvent, Token, UplinkRow
+from daemon.redact import mask_address, mask_email, mask_phone
+from outbox.model import Attempt, Event, Message, Order, Priority
+
+PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
+    Priority.HIGH: "high",
+    Priority.NORMAL: "normal",
+    Priority.LOW: "low",
+}
+
+_STAGES: Mapping[str, out.Stage] = {
+    "": "to_confirm",
+    "order.placed": "to_confirm",
+    "order.confirmed": "making",
+    "order.in_production": "making",
+    "order.customization_needed": "making",
+    "order.out_of_stock": "making",
+    "order.delayed": "making",
+    "order.ready": "ready",
+    "order.out_for_delivery": "out",
+    "order.completed": "done",
+    "order.cancelled": "done",
+}
+
+
+def stage(status: str) -> out.Stage:
+    """Where on the counter's board an order of that status stands."""
+    if status.startswith(("return.", "refund.")):
+        return "done"
+    return _STAGES.get(status, "making")
+
+
+def statuses_of(stages: Sequence[str]) -> list[str]:
+    """The statuses that stand at those stages."""
+    ended = ["return.requested", "return.received", "refund.issued"] if "done" in stages else []
+    return [status for status, its in _STAGES.items() if its in stages] + ended
+
+
+# ---------------------------------------------------------------- messages
+
+
+def to(message: Message) -> str:
+    """Where it goes, masked: the address that its channel's kind suggests, else the first there is."""
+    for address in message.addresses.values():
+        return mask_address(address)
+    return ""
+
+
+def message(row: Message) -> out.MessageOut:
+    return out.MessageOut(
+        id=row.id,
+        event_id=row.event_id,
+        order_ref=row.order_ref,
+        audience=row.audience,
+        recipient=row.recipient,
+        to=to(row),
+        state=row.state,
+        channel=row.channel,
+        via=row.via,
+        template=row.template,
+        trigger=row.trigger,
+        priority=PRIORITIES[row.priority],
+        reason=row.reason,
+        manual=row.policy.manual,
+        possible_duplicate=row.possible_duplicate,
+        attempt_count=row.attempt_count,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        due_at=moment(row.due_at),
+        expires_at=moment_or_none(row.expires_at),
+    )
+
+
+def message_detail(row: Message, attempts: Sequence[Attempt]) -> out.MessageDetail:
+    return out.MessageDetail(
+        **msgspec.structs.asdict(message(row)),
+        text=row.text,
+        subject=row.subject,
+        attempts=[attempt(each) for each in attempts],
+    )
+
+
+def attempt(row: Attempt) -> out.AttemptOut:
+    return out.AttemptOut(
+        n=row.n,
+        channel=row.channel,
+        started_at=moment(row.started_at),
+        finished_at=moment_or_none(row.finished_at),
+        outcome=row.outcome,  # type: ignore[arg-type]
+        scope=row.scope,
+        code=row.code,
+        detail=row.detail,
+        provider_id=row.provider_id,
+        receipt=None if row.receipt is None else row.receipt.value,
+        receipt_at=moment_or_none(row.receipt_at),
+        receipt_detail=row.receipt_detail,
+        counts=row.counts,
+        sent=None if row.sent is None else out.SentText(row.sent.text, row.sent.subject, row.sent.html),
+    )
+
+
+# ---------------------------------------------------------------- events and orders
+
+
+def event(row: StoredEvent, messages: Sequence[Message]) -> out.EventOut:
+    return out.EventOut(
+        id=row.id,
+        source=row.source,
+        type=row.type,
+        order_ref=row.order_ref,
+        received_at=moment(row.received_at),
+        occurred_at=moment_or_none(row.occurred_at),
+        actor=row.actor,
+        event=msgspec.Raw(row.raw),
+        messages=[message(each) for each in messages],
+    )
+
+
+def decoded(row: StoredEvent) -> Event:
+    """The event as it was told, read again."""
+    return _events.decode(row.raw)
+
+
+_events = msgspec.json.Decoder(Event)
+
+
+def told(row: Message | None) -> out.Told | None:
+    if row is None:
+        return None
+    return out.Told(row.id, row.state, row.channel, moment(row.updated_at), row.reason)
+
+
+def order(row: Order, newest: Message | None) -> out.OrderOut:
+    customer = row.customer
+    return out.OrderOut(
+        ref=row.ref,
+        source=row.source,
+        source_id=row.source_id,
+        status=row.status,
+        stage=stage(row.status),
+        status_at=moment(row.status_at) if row.status_at else None,
+        payment=row.payment,
+        customer=out.CustomerOut(
+            name=customer.name,
+            phone=mask_phone(customer.phone) if customer.phone else None,
+            email=mask_email(customer.email) if customer.email else None,
+            locale=customer.locale,
+        ),
+        fulfilment=row.fulfilment,
+        promised_at=moment_or_none(row.promised_at),
+        total=row.total,
+        currency=row.currency,
+        held=row.held,
+        told=told(newest),
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+    )
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def channel(row: ChannelRow) -> out.ChannelOut:
+    return out.ChannelOut(
+        name=row.name,
+        title=row.title,
+        medium=row.medium,
+        state=row.state,  # type: ignore[arg-type]
+        reason=row.reason,
+        queued=row.queued,
+        sent_today=row.sent_today,
+        daily_limit=row.daily_limit,
+        rate=row.rate,
+        last_success=moment_or_none(row.last_success),
+        last_failure=moment_or_none(row.last_failure),
+        last_trouble=row.last_trouble,
+        detail=dict(row.detail),
+    )
+
+
+def uplink(row: UplinkRow) -> out.UplinkOut:
+    return out.UplinkOut(row.state, moment(row.since))  # type: ignore[arg-type]
+
+
+def optout(row: OptOut) -> out.OptOutOut:
+    return out.OptOutOut(row.id, row.medium, mask_address(row.address), row.reason, row.actor, moment(row.at))
+
+
+def reply(row: ReplyRow) -> out.ReplyOut:
+    return out.ReplyOut(
+        id=row.id,
+        order_ref=row.order_ref,
+        channel=row.channel,
+        sender=mask_address(row.address),
+        name=row.name,
+        text=row.text,
+        consent=row.consent,
+        at=moment(row.at),
+        read=row.read,
+    )
+
+
+def audit(row: AuditRow) -> out.AuditOut:
+    return out.AuditOut(
+        seq=row.seq,
+        at=moment(row.at),
+        kind=row.kind,
+        actor=row.actor,
+        order_ref=row.order_ref or None,
+        message_id=row.message_id or None,
+        detail=dict(row.detail),
+        hash=row.hash,
+    )
+
+
+def token(row: Token) -> out.TokenOut:
+    return out.TokenOut(row.name, sorted(row.scopes), moment(row.created_at))
