@@ -78,7 +78,7 @@ class Service:
 
     async def run(self, notifier: Notifier, *, ready: Callable[[], None]) -> None:
         """Dispatch, watch the clock, keep house, until `stop` is set and all have ended."""
-        housekeeping = Housekeeping(self.box, self.settings, self.clock, self.watch.trusted)
+        housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.trusted)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._engines(), name="engines")
             group.create_task(self.watch.run(self.stop), name="clock")
