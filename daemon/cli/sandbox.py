@@ -1,20 +1,44 @@
 """`tether sandbox`: stand-ins for every provider on one local port, for training."""
 
-import sys
+import asyncio
+import random
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from daemon.cli.frame import app
+from daemon.cli.frame import Failure, app, settle
 
 
 @app.command(epilog="Example: tether sandbox --port 9100, then open http://127.0.0.1:9100/_sandbox/")
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the providers answer.")] = 9100,
-    smtp_port: Annotated[int, typer.Option(min=0, max=65535, help="Where the mail server answers.")] = 9125,
-    modem: Annotated[bool, typer.Option("--modem", help="A GSM modem as well: prints its device path.")] = False,
+    host: Annotated[str, typer.Option(help="Where the providers answer.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Their port; 0: any free one.")] = 9100,
+    smtp_port: Annotated[int, typer.Option(min=0, max=65535, help="The mail server's port; 0: any free one.")] = 9125,
+    folder: Annotated[Path, typer.Option(help="Where the made-up Google key file is put.")] = Path(),
+    modem: Annotated[bool, typer.Option("--modem", help="Be a GSM modem as well; prints its device path.")] = False,
 ) -> None:
-    """Stand in for all providers until Ctrl-C; prints the configuration that uses them."""
-    from daemon.sandbox.run import main
+    """Stand in for all providers until Ctrl-C; prints the configuration that turns a store to them."""
+    try:
+        settle(lambda: _serve(host, port, smtp_port, folder, modem=modem))
+    except OSError as error:
+        raise Failure(f"can't listen on {host}, ports {port} and {smtp_port}: {error.strerror or error}") from error
 
-    sys.exit(main(port=port, smtp_port=smtp_port, modem=modem))
+
+async def _serve(host: str, port: int, smtp_port: int, folder: Path, *, modem: bool) -> None:
+    from daemon.sandbox import run
+    from outbox.clock import SystemClock
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock, rng = SystemClock(), random.SystemRandom()
+    async with AsyncExitStack() as stack:
+        if modem:
+            from daemon.modem.simulator import Simulator
+
+            device = await stack.enter_async_context(Simulator.on_a_pty(clock=clock))
+            print(f'# A GSM modem:\n[channels.modem]\ndevice = "{device}"\n')
+        await run(host, port, stop, smtp_port=smtp_port, folder=folder, clock=clock, rng=rng, say=print)
