@@ -112,7 +112,7 @@ class HttpChannel(Channel):
         if not isinstance(request, Request):
             return request
         answer = await self.call(request, until=until)
-        return self.read(answer, out) if isinstance(answer, Response) else self.clean(answer, out.addresses.values())
+        return self.read(answer, out) if isinstance(answer, Response) else self.clean(answer, (out.to,))
 
     async def ask(
         self, request: Request, out: Outgoing, *, until: float, also: Collection[int] = ()
@@ -121,12 +121,15 @@ class HttpChannel(Channel):
 
         What fails here has told nobody anything, so it is never unknown."""
         answer = await self.call(request, until=until)
-        if isinstance(answer, Response):
-            if (answer.ok or answer.status in also) and not answer.is_page:
-                return answer
-            answer = self.refusal(answer, now=out.now)
-        answer = self.clean(answer, (out.to, *out.addresses.values()))
-        return Deferred(answer.reason, answer.code) if isinstance(answer, Unknown) else answer
+        if isinstance(answer, Response) and (answer.ok or answer.status in also) and not answer.is_page:
+            return answer
+        return self.untold(answer, out)
+
+    def untold(self, answer: Reading, out: Outgoing) -> Failure:
+        """What a failed call before the one that tells means: an answer that was no use, or none at all."""
+        failure = self.refusal(answer, now=out.now) if isinstance(answer, Response) else answer
+        failure = self.clean(failure, (out.to, *out.addresses.values()))
+        return Deferred(failure.reason, failure.code) if isinstance(failure, Unknown) else failure
 
     async def lookup(self, sent: Sent) -> Lookup:
         request = self.lookup_request(sent)

@@ -80,7 +80,7 @@ class Slack(HttpChannel):
         if not isinstance(answer, Response):
             return answer
         opened = _opened(answer)
-        return self._message(opened, out) if opened else self.clean(self.refusal(answer, now=out.now), (out.to,))
+        return self._message(opened, out) if opened else self.untold(answer, out)
 
     def build(self, out: Outgoing) -> Request:
         return self._message(out.to, out)
@@ -143,7 +143,7 @@ class Slack(HttpChannel):
         return Inbound(replies=_replies(event, str(posted.get("event_id", ""))) if isinstance(event, dict) else ())
 
     def check_request(self) -> Request:
-        return self._post("auth.test", {})
+        return Request(method="POST", path="/api/auth.test", headers=self.headers)
 
     def read_check(self, response: Response) -> Health:
         answer = response.object()
