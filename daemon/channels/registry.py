@@ -28,6 +28,7 @@ CHANNELS: Mapping[str, str] = {
     "fcm": "Fcm",
     "klaviyo": "Klaviyo",
     "woocommerce": "WooCommerce",
+    "sfmc": "Sfmc",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
