@@ -5,7 +5,7 @@ The composition root makes one, runs it, and on a reload makes the next one befo
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -29,6 +29,7 @@ from daemon.planner.routes import compile_routes
 from daemon.supervise import supervised
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.model import Message, State
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class Engine:
             rng,
             usable=self._usable,
             on_channel=self._channel_changed,
+            on_settled=self._settled,
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
@@ -76,8 +78,6 @@ class Engine:
     async def run(self, stop: asyncio.Event) -> None:
         """Restore what is on record of the channels, then dispatch until `stop`; then close the channels."""
         await self._restore()
-        self._box.spool.on_unknown = self.resolver.wake.set
-        self._box.receipts.on_awaited = self.desk.wake.set
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")
@@ -119,6 +119,12 @@ class Engine:
     def _usable(self, name: str) -> bool:
         return self.dispatcher.usable(name)
 
+    def _settled(self, message: Message, *, awaits_receipt: bool) -> None:
+        if message.state is State.UNKNOWN:
+            self.resolver.wake.set()
+        if awaits_receipt:
+            self.desk.wake.set()
+
     async def _restore(self) -> None:
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
@@ -146,11 +152,8 @@ class Engine:
 
     async def _channel_changed(self, lane: Lane, why: str) -> None:
         log.warning("a channel changed", channel=lane.name, state=lane.state, why=why)
-        await self._box.audit.append(
-            "channel.changed", detail={"channel": lane.name, "state": lane.state, "why": why}
-        )
+        await self._box.audit.append("channel.changed", detail={"channel": lane.name, "state": lane.state, "why": why})
         lane.wake.set()
-        if lane.state == "paused":
 
 
 class _Sink:

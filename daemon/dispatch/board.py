@@ -96,7 +96,9 @@ class Board:
         title = lane.channel.title
         match outcome:
             case Accepted():
-                return TestResult(True, f"{title} took it{f' as {outcome.provider_id}' if outcome.provider_id else ''}.")
+                return TestResult(
+                    True, f"{title} took it{f' as {outcome.provider_id}' if outcome.provider_id else ''}."
+                )
             case Rejected():
                 why = f"{title} refused it: {outcome.reason} ({outcome.code})."
                 return TestResult(False, f"{why} {outcome.remedy}" if outcome.remedy else why)

@@ -2,11 +2,10 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
-from outbox.backoff import full_jitter
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
@@ -15,6 +14,7 @@ from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, Refusal
+from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 from outbox.model import Attempt, Due, Message, State, Transition
@@ -26,6 +26,12 @@ T = TypeVar("T")
 
 STORAGE_WAIT = 1.0
 """Seconds between tries to put an outcome on record while the disk is full or busy."""
+
+
+class OnSettled(Protocol):
+    """Told of every settled attempt: some need a look later."""
+
+    def __call__(self, message: Message, *, awaits_receipt: bool) -> None: ...
 
 
 class Delivery:
@@ -42,6 +48,7 @@ class Delivery:
         *,
         usable: Callable[[str], bool],
         on_channel: Callable[[Lane, str], Awaitable[None]],
+        on_settled: OnSettled,
     ) -> None:
         self._box = box
         self._preparer = preparer
@@ -51,6 +58,7 @@ class Delivery:
         self._rng = rng
         self._usable = usable
         self._on_channel = on_channel
+        self._on_settled = on_settled
         self.line_up_at = 0
         """ms: when the line last came back. Patience does not run through an outage."""
 
@@ -118,7 +126,8 @@ class Delivery:
             await self._box.consent.stop(
                 channel.medium, attempt.address, reason=outcome.reason, actor=f"{channel.title} ({outcome.code})"
             )
-        await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        self._on_settled(settled, awaits_receipt=poll_at is not None)
 
     async def _judge_line(self, lane: Lane, outcome: Outcome) -> bool:
         if not lane.is_cloud:

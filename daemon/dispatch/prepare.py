@@ -80,9 +80,7 @@ class Preparer:
 
     def _fields(self, due: Due, locale: str) -> Mapping[str, str]:
         message = due.message
-        return self._renderer.fields(
-            due.event, due.order, locale=locale, text=message.text, audience=message.audience
-        )
+        return self._renderer.fields(due.event, due.order, locale=locale, text=message.text, audience=message.audience)
 
     def _quiet(self, due: Due, channel: Channel, now: int) -> Transition | None:
         message = due.message
