@@ -29,6 +29,7 @@ CHANNELS: Mapping[str, str] = {
     "klaviyo": "Klaviyo",
     "woocommerce": "WooCommerce",
     "sfmc": "Sfmc",
+    "zoho": "Zoho",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
