@@ -21,6 +21,9 @@ ON_RECORD = MAIL + CHAT + PUSH + TEXT
 BY_THE_WAY = PUSH + MAIL + CHAT
 """What is nice to know and worth no text."""
 
+CHANNELS = frozenset(AT_ONCE + DESK + CRM)
+"""Every channel that ships: a store's route may name one that it has not enabled."""
+
 EVENT_TYPES = (
     "order.placed",
     "order.confirmed",
@@ -42,10 +45,16 @@ EVENT_TYPES = (
 
 _HOUR = 3600
 _RETRY_AT_CHECKOUT = Duration(10 * 60)
+_MODEM_FOR_RECORDS = Duration(_HOUR)
+"""What belongs into the mailbox waits this long for the line before it is sent as a text by the modem."""
 
 
 def _customer(on: str, via: tuple[str, ...], hours: float, **more: object) -> RouteTable:
     return RouteTable(on=on, to="customer", via=via, expires=Duration(hours * _HOUR), **more)  # type: ignore[arg-type]
+
+
+def _record(on: str, hours: float, **more: object) -> RouteTable:
+    return _customer(on, ON_RECORD, hours, modem_after=_MODEM_FOR_RECORDS, **more)
 
 
 def _team(on: str, hours: float, **more: object) -> RouteTable:
@@ -64,20 +73,20 @@ def _crm(on: str, channel: str) -> RouteTable:
 
 
 SHIPPED: tuple[RouteTable, ...] = (
-    _customer("order.placed", ON_RECORD, 24),
-    _customer("order.confirmed", ON_RECORD, 24),
+    _record("order.placed", 24),
+    _record("order.confirmed", 24),
     _customer("order.in_production", BY_THE_WAY, 12, priority="low"),
     _customer("order.ready", AT_ONCE, 12, priority="high"),
     _customer("order.out_for_delivery", AT_ONCE, 4, priority="high", urgent=True),
-    _customer("order.completed", ON_RECORD, 24, priority="low"),
+    _record("order.completed", 24, priority="low"),
     _customer("order.cancelled", AT_ONCE, 48, priority="high"),
     _customer("order.delayed", AT_ONCE, 12, priority="high", urgent=True),
     _customer("order.customization_needed", AT_ONCE, 24, priority="high"),
     _customer("order.out_of_stock", AT_ONCE, 24, priority="high"),
-    _customer("return.requested", ON_RECORD, 48),
-    _customer("return.received", ON_RECORD, 48),
-    _customer("refund.issued", ON_RECORD, 72),
-    _customer("payment.confirmed", ON_RECORD, 48),
+    _record("return.requested", 48),
+    _record("return.received", 48),
+    _record("refund.issued", 72),
+    _record("payment.confirmed", 48),
     _customer("payment.failed", AT_ONCE, 24, delay=_RETRY_AT_CHECKOUT),
     _team("order.placed", 24),
     _team("order.cancelled", 24, priority="high"),

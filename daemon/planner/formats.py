@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -97,12 +97,12 @@ class Moment(datetime):
     @property
     def time_of_day(self) -> str:
         """As on the door: "12:00", "12:00 PM"."""
-        return format_time(self, "short", locale=self._locale)
+        return _time(self.time(), self._locale)
 
     @property
     def short_day(self) -> str:
         """ "Tue 24 Nov"."""
-        return format_skeleton("MMMEd", self, locale=self._locale)
+        return _short_day(self.date(), self._locale)
 
     @property
     def full_day(self) -> str:
@@ -121,6 +121,16 @@ class Moment(datetime):
 @lru_cache(maxsize=1024)
 def _money(number: Decimal, currency: str, locale: Locale) -> str:
     return format_currency(number, currency, locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _time(wall: time, locale: Locale) -> str:
+    return format_time(wall, "short", locale=locale)
+
+
+@lru_cache(maxsize=256)
+def _short_day(day: date, locale: Locale) -> str:
+    return format_skeleton("MMMEd", day, locale=locale)
 
 
 @lru_cache(maxsize=64)

@@ -169,12 +169,13 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
 
 
 def _came_late(posted: Posted, before: Order | None, after: Order) -> bool:
-    """The order's status was newer than this event when it came, and did not move by it."""
+    """The order's status was newer than this event when it came, or further at the same moment, and did not move by it."""
     if before is None or posted.event.type.split(".", 1)[0] != SUPERSEDED_FAMILY:
         return False
     if (after.status, after.status_at) != (before.status, before.status_at):
         return False
-    return before.status_at > _happened(posted)
+    happened = _happened(posted)
+    return before.status_at > happened or (before.status_at == happened and before.status != posted.event.type)
 
 
 def _happened(posted: Posted) -> int:

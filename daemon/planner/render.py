@@ -66,7 +66,7 @@ class Renderer:
         own = settings.own_templates
         self.files = TemplateFiles(own, shipped)
         self._environment = Sandbox(self.files)
-        self._store = store
+        self.store = store
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names
         notice = store.first_sms_notice
@@ -90,11 +90,34 @@ class Renderer:
 
         Raises RenderError with the place.
         """
+        draft = self.draft(
+            template, medium, locale, event=event, order=order, text=text, subject=subject, audience=audience
+        )
+        if medium != "sms":
+            return draft
+        words = draft.text
+        if first_sms and self._first_sms_notice and audience == "customer":
+            words = f"{words}\n{self._opt_out(locale_chain(locale, self.store.locale))}"
+        return Rendered(text=simplify(words).text)
+
+    def draft(
+        self,
+        template: str,
+        medium: Medium,
+        locale: str | None,
+        *,
+        event: Event,
+        order: Order,
+        text: str | None = None,
+        subject: str | None = None,
+        audience: str = "customer",
+    ) -> Rendered:
+        """As `render`, but an SMS as it was written, before `simplify` makes it cheaper."""
         name = template or FREE_TEXT
         wanted = locale if audience == "customer" else None
-        chain = locale_chain(wanted, self._store.locale)
+        chain = locale_chain(wanted, self.store.locale)
         place = self._find(name, medium, chain, audience)
-        formats = _formats(self._store, _spoken(place.locale, wanted, self._store.locale))
+        formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
         values = self._values(event, order, formats, audience)
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
@@ -105,11 +128,7 @@ class Renderer:
             raise RenderError(place.name, 0, "the text is empty")
         if audience != "customer" and place.name.endswith(".chat.j2"):
             return _for_medium(words, medium, subject)
-        if medium == "sms":
-            if first_sms and self._first_sms_notice and audience == "customer":
-                words = f"{words}\n{self._opt_out(chain)}"
-            return Rendered(text=simplify(words).text)
-        return Rendered(text=words, subject=subject or (self._store.name if medium == "push" else None))
+        return Rendered(text=words, subject=subject or (self.store.name if medium == "push" else None))
 
     def fields(
         self,
@@ -122,7 +141,7 @@ class Renderer:
     ) -> dict[str, str]:
         """Named fields for a provider's own template, as docs/provider-templates.md lists them: every name is always there."""
         wanted = locale if audience == "customer" else None
-        formats = _formats(self._store, wanted or self._store.locale)
+        formats = _formats(self.store, wanted or self.store.locale)
         values = self._values(event, order, formats, audience)
         return named_fields(values["event"], values["order"], values["customer"], self._store_view, text)
 
@@ -157,7 +176,7 @@ class Renderer:
             "paragraphs": body.split("\n\n"),
             "words_file": self._words_file(chain),
         }
-        own_html = self.files.find((place.locale,), (f"{template}.email.html.j2",))
+        own_html = self.files.find(chain[: chain.index(place.locale) + 1], (f"{template}.email.html.j2",))
         return Rendered(
             text=_tidy(self._run(TEXT_LAYOUT, values, formats)) + "\n",
             subject=values["subject"],
@@ -209,7 +228,7 @@ def _for_medium(words: str, medium: Medium, subject: str | None) -> Rendered:
     """The team's lines: all of them in a chat, the first as a text, or as the subject of a mail."""
     headline = words.partition("\n")[0]
     if medium == "sms":
-        return Rendered(text=simplify(headline).text)
+        return Rendered(text=headline)
     if medium == "push":
         return Rendered(text=words, subject=subject or headline)
     if medium == "email":

@@ -40,6 +40,7 @@ _TITLES = frozenset(
         "doña",
     ]
 )
+_CLOSING = frozenset({"order.completed", "order.cancelled"})
 _LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
 
 
@@ -89,7 +90,8 @@ def _shown(value: Any) -> Any:
 
 
 def _on_one_line(text: str) -> str:
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(filter(str.isprintable, line))
 
 
 class ItemView:
@@ -192,6 +194,11 @@ class EventView:
     def promised(self) -> Moment | None:
         """The promised time as this very event tells it (a delay's new time); None when it tells none."""
         return self._moment(self._event.order.promised_at)
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is promised any more: the order is done with, comes back, or is refunded."""
+        return self.type in _CLOSING or self.type.startswith(("return.", "refund."))
 
     @property
     def amount(self) -> Money | None:

@@ -11,7 +11,7 @@ import msgspec
 from jinja2 import TemplateError
 
 from daemon.config import ConfigError, RouteTable, Settings
-from daemon.planner.defaults import SHIPPED
+from daemon.planner.defaults import CHANNELS, SHIPPED
 from daemon.planner.moments import At, parse_at
 from daemon.planner.sandbox import Condition, compile_condition
 from daemon.planner.template_files import is_template_name
@@ -70,11 +70,11 @@ def _matching(routes: Sequence[Route], event_type: str) -> tuple[Route, ...]:
 def compile_routes(settings: Settings, channels: Collection[str]) -> Routes:
     """Compile the store's routes and the shipped ones.
 
-    `channels`: the names of all channels that there are; those with a table in `settings.channels` are enabled. A shipped
+    `channels`: names that may stand in `via` beside those that ship. Enabled are those with a table in `settings.channels`. A shipped
     route of which no channel is enabled is left out; a store's own stays, and its messages fail visibly.
     Raises ConfigError naming the route and the key.
     """
-    known = frozenset(channels)
+    known = CHANNELS | frozenset(channels)
     own = [_Compiler(settings, known, _place(index, table)).route(table) for index, table in enumerate(settings.route)]
     shipped = SHIPPED if settings.planning.default_routes else ()
     enabled = known & settings.channels.keys()

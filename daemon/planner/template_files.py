@@ -3,6 +3,7 @@
 Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or taken away counts from the next message on.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -109,18 +110,18 @@ class TemplateFiles(BaseLoader):
 
     def _origin(self, name: str) -> Path | None:
         for folder in (self.own, self.shipped):
-            if folder is not None and _stamp(folder / name) is not None:
+            if folder is not None and _stamp(folder, name) is not None:
                 return folder
         return None
 
     def _stamps(self, name: str) -> tuple[Stamp, Stamp]:
-        own = None if self.own is None else _stamp(self.own / name)
-        return own, _stamp(self.shipped / name) if own is None else None
+        own = None if self.own is None else _stamp(self.own, name)
+        return own, _stamp(self.shipped, name) if own is None else None
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(folder: Path, name: str) -> Stamp:
     try:
-        found = path.stat()
+        found = os.stat(f"{folder}/{name}")  # noqa: PTH116 - asked several times a message: a Path each would cost more than the call
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size

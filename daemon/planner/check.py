@@ -1,0 +1,245 @@
+"""What `tether templates check` does: find what is wrong with the store's texts before a customer does."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from jinja2 import TemplateError, meta, nodes
+
+from daemon.config import Settings
+from daemon.planner.defaults import EVENT_TYPES
+from daemon.planner.render import ANY_TYPE, FREE_TEXT, MEDIUM_FILES, Renderer, RenderError, candidates
+from daemon.planner.render_context import attributes
+from daemon.planner.routes import CUSTOMER, TEAM
+from daemon.planner.samples import complete, minimal, sample_text
+from daemon.planner.sandbox import Sandbox, explain
+from daemon.planner.sms_text import measure
+from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
+from outbox.model import Medium
+
+Severity = Literal["error", "warning"]
+
+STAFF_TEMPLATES = ("staff.question", "staff.out_of_stock", "staff.refund", "staff.call_us", FREE_TEXT)
+"""The texts that people send by hand."""
+
+FILE_MEDIA: dict[str, Medium] = {
+    "sms": "sms",
+    "email.txt": "email",
+    "email.html": "email",
+    "chat": "chat",
+    "push": "push",
+    "crm": "crm",
+}
+"""What may stand before `.j2`, and the medium that it serves."""
+
+_VARIABLES = frozenset({"text", "subject", "medium", "language", "audience"})
+_MAIL_VARIABLES = frozenset({"body", "paragraphs", "words_file"})
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to mend. An error keeps a message from being sent; a warning makes it dearer or less fitting."""
+
+    severity: Severity
+    file: str
+    line: int
+    problem: str
+    remedy: str
+
+
+class TextFile(msgspec.Struct, frozen=True):
+    """A file's name, taken apart: en/order.ready.team.chat.j2."""
+
+    name: str
+    locale: str
+    template: str
+    audience: str
+    kind: str
+
+
+def check_templates(settings: Settings, *, shipped: Path | None = None) -> list[Finding]:
+    """Everything that is wrong with the texts, the shipped and the store's own, errors first. Sends nothing."""
+    return _Check(settings, shipped).run()
+
+
+class _Check:
+    def __init__(self, settings: Settings, shipped: Path | None) -> None:
+        self._settings = settings
+        self._renderer = Renderer(settings, shipped=shipped)
+        self._files: TemplateFiles = self._renderer.files
+        self._environment = Sandbox(self._files)
+        self._known = attributes()
+        self._found: list[Finding] = []
+
+    def run(self) -> list[Finding]:
+        sound = [name for name in self._files.names() if self._check_source(name)]
+        texts = [text for name in sound if (text := self._check_name(name)) is not None]
+        for text in texts:
+            self._check_rendering(text)
+        self._check_gaps()
+        self._check_routes()
+        return sorted(self._found, key=lambda finding: (finding.severity, finding.file, finding.line))
+
+    def _add(self, severity: Severity, name: str, line: int, problem: str, remedy: str) -> None:
+        path = self._files.path(name)
+        self._found.append(
+            Finding(severity=severity, file=str(path or name), line=line, problem=problem, remedy=remedy)
+        )
+
+    # ------------------------------------------------------------ what stands in a file
+
+    def _check_source(self, name: str) -> bool:
+        """Whether the file can be read at all."""
+        try:
+            self._environment.get_template(name)
+            source = self._files.get_source(self._environment, name)[0]
+            tree = self._environment.parse(source, name)
+        except TemplateError as error:
+            line = getattr(error, "lineno", 0) or 0
+            self._add("error", name, line, explain(error), "correct the line; docs/templates.md shows the forms")
+            return False
+        except ValueError as error:
+            self._add("error", name, 0, str(error), "save the file as UTF-8 text of a few lines")
+            return False
+        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
+        names = frozenset(self._known) | own | _VARIABLES | (_MAIL_VARIABLES if _is_mail(name) else frozenset())
+        for unknown in sorted(meta.find_undeclared_variables(tree) - names):
+            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == unknown), 0)
+            self._add("error", name, line, f"{unknown!r} is not known", _nearest(unknown, names))
+        self._check_attributes(name, tree)
+        return True
+
+    def _check_attributes(self, name: str, tree: nodes.Template) -> None:
+        for node in tree.find_all(nodes.Getattr):
+            if not isinstance(node.node, nodes.Name):
+                continue
+            known = self._known.get(node.node.name)
+            if known is not None and node.attr not in known:
+                problem = f"{node.node.name} has no {node.attr!r}"
+                self._add("error", name, node.lineno, problem, _nearest(node.attr, known))
+
+    # ------------------------------------------------------------ what a file is called
+
+    def _check_name(self, name: str) -> TextFile | None:
+        locale, _, file = name.partition("/")
+        if locale == SHARED:
+            return None
+        stem = file.removesuffix(".j2")
+        kind = next((kind for kind in FILE_MEDIA if stem.endswith(f".{kind}")), None)
+        if kind is None:
+            remedy = f"name it <event type>.<medium>.j2, the medium one of {', '.join(FILE_MEDIA)}"
+            self._add("error", name, 0, f"{file!r} names no medium, so nothing uses it", remedy)
+            return None
+        if locale not in locale_chain(locale, "en"):
+            self._add(
+                "error", name, 0, f"{locale!r} is no locale, so nothing uses it", "name the folder like en or fr-CA"
+            )
+            return None
+        template = stem.removesuffix(f".{kind}")
+        audience = next((who for who in self._audiences() if template.endswith(f".{who}")), CUSTOMER)
+        template = template.removesuffix(f".{audience}")
+        known = self._templates()
+        if template not in known:
+            self._add(
+                "warning", name, 0, f"no event type or route has the name {template!r}", _nearest(template, known)
+            )
+        return TextFile(name, locale, template, audience, kind)
+
+    def _audiences(self) -> list[str]:
+        return [TEAM, *self._settings.audiences]
+
+    def _templates(self) -> set[str]:
+        routes = self._settings.route
+        named = {route.template or route.on for route in routes}
+        return {*EVENT_TYPES, *STAFF_TEMPLATES, ANY_TYPE, *named}
+
+    # ------------------------------------------------------------ what comes of a file
+
+    def _check_rendering(self, text: TextFile) -> None:
+        medium = FILE_MEDIA[text.kind]
+        if self._picked(text, medium) != text.name:
+            return
+        event_type = text.template if text.template in EVENT_TYPES else "order.placed"
+        samples = (complete(event_type, self._settings.store.currency), minimal(event_type))
+        for event, order in samples:
+            try:
+                rendered = self._renderer.render(
+                    text.template,
+                    medium,
+                    text.locale,
+                    event=event,
+                    order=order,
+                    text=sample_text(text.template),
+                    audience=text.audience,
+                )
+            except RenderError as error:
+                self._add("error", error.template, error.line, error.problem, "correct the line; see docs/templates.md")
+                return
+            size = measure(rendered.text)
+            if medium == "sms" and size.parts > 1:
+                problem = f"takes {size.parts} SMS ({size.units} units of {size.encoding}) for a name of 20 characters"
+                self._add("warning", text.name, 0, problem, "shorten it, or the store's name, address or hours")
+                return
+
+    def _picked(self, text: TextFile, medium: Medium) -> str | None:
+        """Which file would serve: not this one where a mail's HTML is checked with its text."""
+        if text.kind == "email.html":
+            return text.name
+        place = self._files.find((text.locale,), candidates(text.template, medium, text.audience))
+        return None if place is None else place.name
+
+    # ------------------------------------------------------------ what is not there
+
+    def _check_gaps(self) -> None:
+        language = locale_chain(self._settings.store.locale, "en")[0].partition("-")[0]
+        languages = {locale for locale in self._files.locales() if "-" not in locale} | {language}
+        for locale in sorted(languages):
+            missing = list(self._missing(locale))
+            if not missing:
+                continue
+            told = "English" if locale == language else f"the store's language ({self._settings.store.locale})"
+            some = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            problem = f"{len(missing)} texts are not there in {locale!r}; {told} is sent instead: {some}"
+            self._add("warning", f"{locale}/", 0, problem, "write them beside your others, or leave it so")
+
+    def _missing(self, locale: str) -> Iterator[str]:
+        for template in (*EVENT_TYPES, *STAFF_TEMPLATES):
+            for medium in ("sms", "email"):
+                names = candidates(template, medium, CUSTOMER)
+                if self._files.find((locale,), names) is None:
+                    yield names[0]
+        for template in EVENT_TYPES:
+            names = candidates(template, "chat", TEAM)
+            if self._files.find((locale,), names) is None:
+                yield names[0]
+
+    def _check_routes(self) -> None:
+        file = str(self._settings.file or "tether.toml")
+        for index, route in enumerate(self._settings.route):
+            template = route.template or route.on
+            audiences = (route.to,) if isinstance(route.to, str) else route.to
+            if (route.template is None and any(sign in route.on for sign in "*?[")) or CUSTOMER not in audiences:
+                continue
+            chain = locale_chain(None, self._settings.store.locale)
+            names = [name for medium in MEDIUM_FILES for name in candidates(template, medium, CUSTOMER)]
+            if self._files.find(chain, names) is None:
+                self._found.append(
+                    Finding(
+                        severity="error",
+                        file=file,
+                        line=0,
+                        problem=f"route[{index}] (on {route.on!r}) sends {template!r}, of which there is no text",
+                        remedy=f"write {self._files.own}/{chain[0]}/{names[0]}, or set `template` to one that is there",
+                    )
+                )
+
+
+def _is_mail(name: str) -> bool:
+    return name.startswith(f"{SHARED}/") or name.endswith(".email.html.j2")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"
