@@ -1,5 +1,6 @@
 """What the stand-ins accepted, in order and bounded: what tests count and staff look at."""
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -52,6 +53,7 @@ class Mailbox:
         self._arrivals: OrderedDict[int, Arrival] = OrderedDict()
         self._by_id: dict[tuple[str, str], Arrival] = {}
         self._counts: Counter[str] = Counter()
+        self._arrived = asyncio.Event()
         self.total = 0
         """How many ever arrived since the last reset, repeats and forgotten ones included."""
 
@@ -74,6 +76,13 @@ class Mailbox:
             self._counts[arrival.mark] += 1
         if len(self._arrivals) > self._keep:
             self._forget(self._arrivals.popitem(last=False)[1])
+        self._arrived.set()
+
+    async def until(self, total: int) -> None:
+        """Wait until so many have arrived, without bound: put it under a timeout."""
+        while self.total < total:
+            self._arrived.clear()
+            await self._arrived.wait()
 
     def find(self, provider: str, id: str) -> Arrival | None:
         """The newest arrival under that provider's id."""

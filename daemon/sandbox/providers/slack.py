@@ -12,7 +12,7 @@ from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
 
-_CHANNEL = re.compile(r"[CGDU][A-Z0-9]{2,}(-\w+)?|#[\w-]+", re.IGNORECASE)
+_CHANNEL = re.compile(r"[CGDU][A-Z0-9]+(-[a-z]+)?|#[\w-]+")
 _FATES = {Fate.INVALID: "channel_not_found", Fate.OPTED_OUT: "cannot_dm_bot", Fate.UNDELIVERED: "is_archived"}
 
 

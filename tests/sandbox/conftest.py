@@ -1,0 +1,8 @@
+import pytest
+
+from tests.support.stand_in import StandIns
+
+
+@pytest.fixture
+def stand_ins() -> StandIns:
+    return StandIns()
