@@ -4,19 +4,13 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests.support.good_requests import SLACK, SLACK_MESSAGE, WHATSAPP, WHATSAPP_TEMPLATE, WHATSAPP_TEXT
 from tests.support.stand_in import StandIns
 
 
 class TestSlack:
-    path = "/api/chat.postMessage"
-    good: ClassVar[dict[str, Any]] = {
-        "channel": "C0123ABCD",
-        "text": "B-1042 &amp; more",
-        "metadata": {"event_type": "order_status", "event_payload": {"ref": "m1.1"}},
-    }
-
     def test_takes_a_message_and_names_it_by_channel_and_ts(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("slack", "POST", self.path, value=self.good)
+        said = stand_ins.ask("slack", "POST", SLACK, value=SLACK_MESSAGE)
         assert (said.status, said.json["ok"], said.json["channel"]) == (200, True, "C0123ABCD")
         assert said.json["ts"] == stand_ins.last.id
         assert (stand_ins.last.text, stand_ins.last.reference) == ("B-1042 & more", "m1.1")
@@ -35,18 +29,18 @@ class TestSlack:
         ],
     )
     def test_says_no_in_a_200(self, stand_ins: StandIns, change: dict[str, Any], error: str) -> None:
-        said = stand_ins.ask("slack", "POST", self.path, value={**self.good, **change})
+        said = stand_ins.ask("slack", "POST", SLACK, value={**SLACK_MESSAGE, **change})
         assert (said.status, said.json) == (200, {"ok": False, "error": error})
 
     def test_credentials_and_media_type_too(self, stand_ins: StandIns) -> None:
-        assert stand_ins.ask("slack", "POST", self.path, value=self.good, signed=False).json["error"] == "not_authed"
+        assert stand_ins.ask("slack", "POST", SLACK, value=SLACK_MESSAGE, signed=False).json["error"] == "not_authed"
         bad = {"Authorization": "Bearer xoxb-no"}
-        assert stand_ins.ask("slack", "POST", self.path, value=self.good, headers=bad).json["error"] == "invalid_auth"
+        assert stand_ins.ask("slack", "POST", SLACK, value=SLACK_MESSAGE, headers=bad).json["error"] == "invalid_auth"
         text = {"Content-Type": "text/plain"}
-        assert stand_ins.ask("slack", "POST", self.path, body=b"x", headers=text).json["error"] == "invalid_post_type"
+        assert stand_ins.ask("slack", "POST", SLACK, body=b"x", headers=text).json["error"] == "invalid_post_type"
 
     def test_history_shows_our_reference_when_asked_for_metadata(self, stand_ins: StandIns) -> None:
-        stand_ins.ask("slack", "POST", self.path, value=self.good)
+        stand_ins.ask("slack", "POST", SLACK, value=SLACK_MESSAGE)
         query = {"channel": "C0123ABCD", "oldest": "1795515000", "include_all_metadata": "true"}
         found = stand_ins.ask("slack", "GET", "/api/conversations.history", query=query).json["messages"]
         assert found[0]["metadata"]["event_payload"]["ref"] == "m1.1"
@@ -62,38 +56,19 @@ class TestSlack:
 
 
 class TestWhatsApp:
-    path = "/v23.0/106540352242922/messages"
-    template: ClassVar[dict[str, Any]] = {
-        "messaging_product": "whatsapp",
-        "to": "447700900123",
-        "type": "template",
-        "template": {
-            "name": "order_ready",
-            "language": {"code": "en_US"},
-            "components": [{"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}],
-        },
-        "biz_opaque_callback_data": "m1.1",
-    }
-    text: ClassVar[dict[str, Any]] = {
-        "messaging_product": "whatsapp",
-        "to": "447700900123",
-        "type": "text",
-        "text": {"body": "Ready"},
-    }
-
     def test_takes_a_template_at_any_time(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("whatsapp", "POST", self.path, value=self.template)
+        said = stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEMPLATE)
         assert (said.status, said.json["messages"][0]["message_status"]) == (200, "accepted")
         assert said.json["messages"][0]["id"] == stand_ins.last.id
         assert (stand_ins.last.to, stand_ins.last.reference) == ("+447700900123", "m1.1")
 
     def test_takes_free_text_for_a_day_after_the_customer_wrote(self, stand_ins: StandIns) -> None:
-        closed = stand_ins.ask("whatsapp", "POST", self.path, value=self.text)
+        closed = stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEXT)
         assert (closed.status, closed.json["error"]["code"]) == (400, 131047)
         stand_ins.windows.wrote("whatsapp", "+447700900123", stand_ins.now)
-        assert stand_ins.ask("whatsapp", "POST", self.path, value=self.text).status == 200
+        assert stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEXT).status == 200
         stand_ins.later(24 * 3600)
-        assert stand_ins.ask("whatsapp", "POST", self.path, value=self.text).json["error"]["code"] == 131047
+        assert stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEXT).json["error"]["code"] == 131047
 
     @pytest.mark.parametrize(
         ("change", "code"),
@@ -109,22 +84,22 @@ class TestWhatsApp:
         ],
     )
     def test_refuses_with_metas_codes(self, stand_ins: StandIns, change: dict[str, Any], code: int) -> None:
-        said = stand_ins.ask("whatsapp", "POST", self.path, value={**self.template, **change})
+        said = stand_ins.ask("whatsapp", "POST", WHATSAPP, value={**WHATSAPP_TEMPLATE, **change})
         assert said.status >= 400
         assert (said.json["error"]["code"], said.json["error"]["type"]) == (code, "OAuthException")
 
     def test_a_parameter_may_hold_no_line_break(self, stand_ins: StandIns) -> None:
         component = {"type": "body", "parameters": [{"type": "text", "text": "a\nb"}]}
-        template = {**self.template["template"], "components": [component]}
-        said = stand_ins.ask("whatsapp", "POST", self.path, value={**self.template, "template": template})
+        template = {**WHATSAPP_TEMPLATE["template"], "components": [component]}
+        said = stand_ins.ask("whatsapp", "POST", WHATSAPP, value={**WHATSAPP_TEMPLATE, "template": template})
         assert said.json["error"]["code"] == 132018
 
     def test_wants_the_token(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("whatsapp", "POST", self.path, value=self.template, signed=False)
+        said = stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEMPLATE, signed=False)
         assert (said.status, said.json["error"]["code"]) == (401, 190)
 
     def test_history_tells_the_steps(self, stand_ins: StandIns) -> None:
-        id = stand_ins.ask("whatsapp", "POST", self.path, value=self.template).json["messages"][0]["id"]
+        id = stand_ins.ask("whatsapp", "POST", WHATSAPP, value=WHATSAPP_TEMPLATE).json["messages"][0]["id"]
         stand_ins.later(2)
         path = "/v23.0/106540352242922/message_history"
         data = stand_ins.ask("whatsapp", "GET", path, query={"message_id": id}).json["data"]

@@ -3,23 +3,25 @@
 import base64
 import json
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
+from tests.support.good_requests import (
+    MAILGUN,
+    MAILGUN_MAIL,
+    OUTLOOK,
+    OUTLOOK_MAIL,
+    SENDGRID_MAIL,
+    SES,
+    SES_MAIL,
+)
 from tests.support.stand_in import C, StandIns
 
 
 class TestSendGrid:
-    good: ClassVar[dict[str, Any]] = {
-        "personalizations": [{"to": [{"email": "ada@example.com"}], "custom_args": {"msg_ref": "m1.1"}}],
-        "from": {"email": "orders@example.com", "name": "Shop"},
-        "subject": "Ready",
-        "content": [{"type": "text/plain", "value": "Ready"}, {"type": "text/html", "value": "<p>Ready"}],
-    }
-
     def test_takes_a_mail_with_an_empty_202_and_the_id_in_a_header(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=self.good)
+        said = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=SENDGRID_MAIL)
         assert (said.status, said.text) == (202, "")
         assert stand_ins.last.id.startswith(f"{said.headers['X-Message-Id']}.")
         arrived = stand_ins.last
@@ -28,7 +30,7 @@ class TestSendGrid:
         )  # fmt: skip
 
     def test_takes_a_template_in_place_of_subject_and_content(self, stand_ins: StandIns) -> None:
-        body = {**self.good, "template_id": "d-0123456789abcdef0123456789abcdef"}
+        body = {**SENDGRID_MAIL, "template_id": "d-0123456789abcdef0123456789abcdef"}
         del body["subject"], body["content"]
         body["personalizations"] = [{"to": [{"email": "ada@example.com"}], "dynamic_template_data": {"order": "1042"}}]
         assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=body).status == 202
@@ -50,23 +52,23 @@ class TestSendGrid:
         ],
     )  # fmt: skip
     def test_refuses_naming_the_field(self, stand_ins: StandIns, change: dict[str, Any], field: str) -> None:
-        said = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value={**self.good, **change})
+        said = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value={**SENDGRID_MAIL, **change})
         assert said.status == 400
         assert [error["field"] for error in said.json["errors"]] == [field]
 
     def test_sandbox_mode_validates_only(self, stand_ins: StandIns) -> None:
-        body = {**self.good, "mail_settings": {"sandbox_mode": {"enable": True}}}
+        body = {**SENDGRID_MAIL, "mail_settings": {"sandbox_mode": {"enable": True}}}
         assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=body).status == 200
         assert len(stand_ins.mailbox) == 0
 
     def test_bad_key_bad_json_and_wrong_media_type(self, stand_ins: StandIns) -> None:
-        assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=self.good, signed=False).status == 401
+        assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=SENDGRID_MAIL, signed=False).status == 401
         json_type = {"Content-Type": "application/json"}
         assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", body=b"{", headers=json_type).status == 400
         assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", form={"to": "x"}).status == 415
 
     def test_activity_is_found_by_the_headers_id(self, stand_ins: StandIns) -> None:
-        id = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=self.good).headers["X-Message-Id"]
+        id = stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=SENDGRID_MAIL).headers["X-Message-Id"]
         query = {"limit": "10", "query": f"msg_id LIKE '{id}%'"}
         assert (
             stand_ins.ask("sendgrid", "GET", "/v3/messages", query=query).json["messages"][0]["status"] == "processed"
@@ -80,7 +82,7 @@ class TestSendGrid:
         )
 
     def test_a_suppressed_one_is_taken_and_only_the_lists_tell(self, stand_ins: StandIns) -> None:
-        body = deepcopy(self.good)
+        body = deepcopy(SENDGRID_MAIL)
         body["personalizations"][0]["to"][0]["email"] = "undelivered@example.com"
         assert stand_ins.ask("sendgrid", "POST", "/v3/mail/send", value=body).status == 202
         found = stand_ins.ask("sendgrid", "GET", "/v3/suppression/bounces/undelivered@example.com").json
@@ -91,17 +93,9 @@ class TestSendGrid:
 
 
 class TestMailgun:
-    path = "/v3/mg.example.com/messages"
-    good: ClassVar[dict[str, Any]] = {
-        "from": "Shop <orders@mg.example.com>",
-        "to": "Ada <ada@example.com>",
-        "subject": "Ready",
-        "text": "Ready",
-    }
-
     def test_takes_a_form_and_keeps_our_message_id(self, stand_ins: StandIns) -> None:
-        form = {**self.good, "h:Message-Id": "<m1.1@mg.example.com>", "v:msg_ref": "m1.1"}
-        said = stand_ins.ask("mailgun", "POST", self.path, form=form)
+        form = {**MAILGUN_MAIL, "h:Message-Id": "<m1.1@mg.example.com>", "v:msg_ref": "m1.1"}
+        said = stand_ins.ask("mailgun", "POST", MAILGUN, form=form)
         assert said.json == {"id": "<m1.1@mg.example.com>", "message": "Queued. Thank you."}
         assert (stand_ins.last.to, stand_ins.last.reference, stand_ins.last.text) == (
             "ada@example.com",
@@ -112,10 +106,10 @@ class TestMailgun:
     def test_takes_multipart(self, stand_ins: StandIns) -> None:
         parts = "".join(
             f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
-            for name, text in {**self.good, "text": "Fertig für Sie"}.items()
+            for name, text in {**MAILGUN_MAIL, "text": "Fertig für Sie"}.items()
         )
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        said = stand_ins.ask("mailgun", "POST", self.path, body=f"{parts}--b--\r\n".encode(), headers=headers)
+        said = stand_ins.ask("mailgun", "POST", MAILGUN, body=f"{parts}--b--\r\n".encode(), headers=headers)
         assert said.status == 200
         assert stand_ins.last.text == "Fertig für Sie"
 
@@ -135,20 +129,20 @@ class TestMailgun:
         ],
     )
     def test_refuses_in_words(self, stand_ins: StandIns, change: dict[str, Any], words: str) -> None:
-        said = stand_ins.ask("mailgun", "POST", self.path, form={**self.good, **change})
+        said = stand_ins.ask("mailgun", "POST", MAILGUN, form={**MAILGUN_MAIL, **change})
         assert said.status == 400
         assert words in said.json["message"]
 
     def test_forbidden_is_plain_text_and_a_wrong_path_is_magnificent(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("mailgun", "POST", self.path, form=self.good, signed=False)
+        said = stand_ins.ask("mailgun", "POST", MAILGUN, form=MAILGUN_MAIL, signed=False)
         assert (said.status, said.text) == (401, "Forbidden")
-        said = stand_ins.ask("mailgun", "POST", "/v3/messages", form=self.good)
+        said = stand_ins.ask("mailgun", "POST", "/v3/messages", form=MAILGUN_MAIL)
         assert (said.status, said.text) == (200, "Mailgun Magnificent API")
 
     def test_events_are_found_by_id_without_brackets(self, stand_ins: StandIns) -> None:
-        form = {**self.good, "h:Message-Id": "<m1.1@mg.example.com>", "to": "undelivered@example.com"}
-        stand_ins.ask("mailgun", "POST", self.path, form=form)
-        stand_ins.ask("mailgun", "POST", self.path, form=self.good)
+        form = {**MAILGUN_MAIL, "h:Message-Id": "<m1.1@mg.example.com>", "to": "undelivered@example.com"}
+        stand_ins.ask("mailgun", "POST", MAILGUN, form=form)
+        stand_ins.ask("mailgun", "POST", MAILGUN, form=MAILGUN_MAIL)
         stand_ins.later(5)
         path = "/v3/mg.example.com/events"
         items = stand_ins.ask(
@@ -169,31 +163,18 @@ class TestMailgun:
 
 
 class TestSes:
-    path = "/v2/email/outbound-emails"
-    good: ClassVar[dict[str, Any]] = {
-        "FromEmailAddress": "orders@example.com",
-        "Destination": {"ToAddresses": ["ada@example.com"]},
-        "Content": {
-            "Simple": {"Subject": {"Data": "Ready"}, "Body": {"Text": {"Data": "Für Sie", "Charset": "UTF-8"}}}
-        },
-        "EmailTags": [{"Name": "msg_ref", "Value": "m1-1"}],
-    }
-
     def test_takes_a_simple_mail(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("ses", "POST", self.path, value=self.good)
+        said = stand_ins.ask("ses", "POST", SES, value=SES_MAIL)
         assert said.status == 200
         assert stand_ins.last.id == said.json["MessageId"]
         assert (stand_ins.last.text, stand_ins.last.reference) == ("Für Sie", "m1-1")
 
     def test_takes_raw_mime_and_templates(self, stand_ins: StandIns) -> None:
         raw = base64.b64encode(b"Subject: =?utf-8?q?Fertig=21?=\r\n\r\nHallo\r\n").decode()
-        assert (
-            stand_ins.ask("ses", "POST", self.path, value={**self.good, "Content": {"Raw": {"Data": raw}}}).status
-            == 200
-        )
+        assert stand_ins.ask("ses", "POST", SES, value={**SES_MAIL, "Content": {"Raw": {"Data": raw}}}).status == 200
         assert stand_ins.last.subject == "Fertig!"
         template = {"Template": {"TemplateName": "order-ready", "TemplateData": json.dumps({"order": "1042"})}}
-        assert stand_ins.ask("ses", "POST", self.path, value={**self.good, "Content": template}).status == 200
+        assert stand_ins.ask("ses", "POST", SES, value={**SES_MAIL, "Content": template}).status == 200
         assert stand_ins.last.data["template"] == "order-ready"
 
     @pytest.mark.parametrize(
@@ -212,7 +193,7 @@ class TestSes:
         ],
     )
     def test_refuses_with_the_type_in_a_header(self, stand_ins: StandIns, change: dict[str, Any]) -> None:
-        said = stand_ins.ask("ses", "POST", self.path, value={**self.good, **change})
+        said = stand_ins.ask("ses", "POST", SES, value={**SES_MAIL, **change})
         assert (said.status, said.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
         assert said.json["message"]
 
@@ -237,8 +218,8 @@ class TestSes:
         ],
     )
     def test_insights_tell_what_became_of_it(self, stand_ins: StandIns, address: str, kind: str) -> None:
-        body = {**self.good, "Destination": {"ToAddresses": [address]}}
-        id = stand_ins.ask("ses", "POST", self.path, value=body).json["MessageId"]
+        body = {**SES_MAIL, "Destination": {"ToAddresses": [address]}}
+        id = stand_ins.ask("ses", "POST", SES, value=body).json["MessageId"]
         stand_ins.later(5)
         events = stand_ins.ask("ses", "GET", f"/v2/email/insights/{id}/").json["Insights"][0]["Events"]
         assert [event["Type"] for event in events] == ["SEND", kind]
@@ -254,19 +235,8 @@ class TestSes:
 
 
 class TestOutlook:
-    path = "/v1.0/users/orders@example.com/sendMail"
-    good: ClassVar[dict[str, Any]] = {
-        "message": {
-            "subject": "Ready",
-            "body": {"contentType": "html", "content": "<p>Ready"},
-            "toRecipients": [{"emailAddress": {"address": "ada@example.com"}}],
-            "internetMessageHeaders": [{"name": "x-msg-ref", "value": "m1.1"}],
-        },
-        "saveToSentItems": True,
-    }
-
     def test_takes_a_mail_with_an_empty_202(self, stand_ins: StandIns) -> None:
-        said = stand_ins.ask("outlook", "POST", self.path, value=self.good)
+        said = stand_ins.ask("outlook", "POST", OUTLOOK, value=OUTLOOK_MAIL)
         assert (said.status, said.text) == (202, "")
         assert said.headers["request-id"]
         assert (stand_ins.last.html, stand_ins.last.reference) == ("<p>Ready", "m1.1")
@@ -282,13 +252,13 @@ class TestOutlook:
         ],
     )
     def test_refuses_in_graphs_shape(self, stand_ins: StandIns, change: dict[str, Any]) -> None:
-        said = stand_ins.ask("outlook", "POST", self.path, value={"message": {**self.good["message"], **change}})
+        said = stand_ins.ask("outlook", "POST", OUTLOOK, value={"message": {**OUTLOOK_MAIL["message"], **change}})
         assert said.status == 400
         assert said.json["error"].keys() == {"code", "message", "innerError"}
 
     def test_a_draft_goes_once_and_is_gone(self, stand_ins: StandIns) -> None:
         drafts = "/v1.0/users/orders@example.com/messages"
-        id = stand_ins.ask("outlook", "POST", drafts, value=self.good["message"]).json["id"]
+        id = stand_ins.ask("outlook", "POST", drafts, value=OUTLOOK_MAIL["message"]).json["id"]
         assert stand_ins.ask("outlook", "GET", f"{drafts}/{id}").json["isDraft"] is True
         assert stand_ins.ask("outlook", "POST", f"{drafts}/{id}/send").status == 202
         assert stand_ins.ask("outlook", "POST", f"{drafts}/{id}/send").status == 404
@@ -305,9 +275,9 @@ class TestOutlook:
         said = stand_ins.ask("auth", "POST", path, form=form)
         assert (said.status, said.json["expires_in"]) == (200, 3599)
         headers = {"Authorization": f"Bearer {said.json['access_token']}"}
-        assert stand_ins.ask("outlook", "POST", self.path, value=self.good, headers=headers).status == 202
+        assert stand_ins.ask("outlook", "POST", OUTLOOK, value=OUTLOOK_MAIL, headers=headers).status == 202
         stand_ins.later(3600)
-        lapsed = stand_ins.ask("outlook", "POST", self.path, value=self.good, headers=headers)
+        lapsed = stand_ins.ask("outlook", "POST", OUTLOOK, value=OUTLOOK_MAIL, headers=headers)
         assert (lapsed.status, lapsed.json["error"]["code"]) == (401, "InvalidAuthenticationToken")
 
     @pytest.mark.parametrize(

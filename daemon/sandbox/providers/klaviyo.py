@@ -136,7 +136,7 @@ class Klaviyo(Provider):
         names = [name for name, id in self._metrics.items() if match is None or id == match[1]]
         size = int(call.query.get("page[size]", "20"))
         found = [a for a in self.mine() if a.subject in names and not a.repeat][:size]
-        links = {"self": f"https://a.klaviyo.com{call.path}", "next": None, "prev": None}
+        links = {"self": f"https://a.klaviyo.com{call.path}"}
         return reply(200, {"data": [self._event(a) for a in found], "links": links}, content_type=MEDIA)
 
     def _event(self, arrival: Arrival) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class SendGrid(Provider):
             raise self.refuse(401, "", text)
 
     def problem(self, status: int, code: str = "", text: str = "") -> Answer:
-        return reply(status, {"errors": [{"message": text or "internal error", "field": code or None, "help": None}]})
+        return reply(status, {"errors": [{"message": text or "internal error", "field": code or None}]})
 
     def throttled(self, call: Call, seconds: float) -> Answer:
         """No Retry-After here: the reset is a moment, in unix seconds."""
