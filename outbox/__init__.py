@@ -1,0 +1,31 @@
+"""The durable core of Tether on SQLite: events in, messages out, and a record of all of it. It knows no HTTP, no provider and no
+template, and imports nothing of `daemon` or `tui`."""
+
+from outbox.attempts import Refusal
+from outbox.audit import AuditRow, Verdict
+from outbox.box import Outbox
+from outbox.chain import Change
+from outbox.consent import OptOut
+from outbox.pages import Page
+from outbox.receipts import Awaited
+from outbox.replies import ReplyRow
+from outbox.retention import Removed
+from outbox.tokens import Token
+from outbox.views import Figures, StoredEvent, Story
+
+__all__ = [
+    "AuditRow",
+    "Awaited",
+    "Change",
+    "Figures",
+    "OptOut",
+    "Outbox",
+    "Page",
+    "Refusal",
+    "Removed",
+    "ReplyRow",
+    "StoredEvent",
+    "Story",
+    "Token",
+    "Verdict",
+]

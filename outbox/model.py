@@ -36,10 +36,10 @@ _WAITING = frozenset({State.QUEUED, State.HELD})
 _OVER = frozenset({State.FAILED, State.EXPIRED, State.SUPERSEDED, State.SUPPRESSED, State.CANCELLED})
 
 MOVES: Mapping[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING, State.HELD}) | _OVER,
-    State.HELD: frozenset({State.QUEUED}) | _OVER,
+    State.QUEUED: frozenset({State.SENDING, State.HELD, State.DELIVERED}) | _OVER,
+    State.HELD: frozenset({State.QUEUED, State.DELIVERED}) | _OVER,
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
-    State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED}) | _OVER,
+    State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
     State.SENT: frozenset({State.DELIVERED, State.QUEUED, State.FAILED, State.SUPPRESSED, State.EXPIRED}),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
@@ -48,7 +48,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SUPPRESSED: frozenset({State.QUEUED, State.DELIVERED}),
     State.CANCELLED: frozenset({State.QUEUED, State.DELIVERED}),
 }
-"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED` from one is a receipt that came late."""
+"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED` without sending is a receipt that came late."""
 
 
 class Priority(IntEnum):
@@ -129,7 +129,7 @@ class Acceptance(msgspec.Struct, frozen=True):
 # ---------------------------------------------------------------- what is known
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one order now: a projection of its events (`outbox.orders.project`)."""
 
     ref: str
@@ -141,6 +141,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     status_source: str = ""
     payment: str = ""
     """The newest `payment.*` type."""
+    payment_at: int = 0
     total: str | None = None
     currency: str | None = None
     fulfilment: str | None = None
@@ -152,6 +153,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     held: bool = False
     created_at: int
     updated_at: int
+    news_at: int = 0
+    """When the newest of its events happened: older news that comes late doesn't overwrite what newer ones said."""
 
 
 # ---------------------------------------------------------------- what goes out

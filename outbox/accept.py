@@ -1,0 +1,190 @@
+"""Taking an event: known before or not, what it makes of its order, what is planned, and what that puts aside."""
+
+import hashlib
+import math
+
+import msgspec
+
+from outbox.batch import Batch, OrderRow, Wants
+from outbox.errors import EventConflict
+from outbox.model import Acceptance, Order, Plan, PlannedMessage, Planner, Policy, Posted, State
+from outbox.orders import project
+from outbox.rows import MessageRow, body_of, encode
+from outbox.writer import Operation
+
+MODEM = "modem"
+_WAITING = (State.QUEUED, State.HELD)
+
+
+class Accept(Operation[Acceptance]):
+    """DESIGN rules 1 to 3 and 5 for one event."""
+
+    __slots__ = ("_plan", "_posted")
+
+    def __init__(self, posted: Posted, plan: Planner) -> None:
+        self._posted = posted
+        self._plan = plan
+
+    def wants(self, wants: Wants) -> None:
+        event = self._posted.event
+        wants.events.append((event.id, self._posted.source))
+        wants.refs.append(event.order.ref)
+
+    def apply(self, batch: Batch) -> Acceptance:
+        posted, event = self._posted, self._posted.event
+        key = (event.id, posted.source)
+        if key in batch.events:
+            return self._again(*batch.events[key])
+        known = batch.orders.get(event.order.ref)
+        before = known.order if known else None
+        after = project(before, posted)
+        order = self._keep_order(batch, known, after)
+        batch.marks.event += 1
+        seq = batch.marks.event
+        batch.events[key] = (seq, posted.raw)
+        batch.new_events.append(
+            (seq, order.seq, posted.source, event.id, event.type, posted.actor, posted.received_at, posted.raw)
+        )
+        told = {"id": event.id, "source": posted.source, "type": event.type}
+        batch.record("event.accepted", told, after.ref, "", posted.actor)
+        plan = self._planned(before, after)
+        batch.look_for_ids([planned.id for planned in plan.messages])
+        self._drop(batch, order, plan)
+        for planned in plan.messages:
+            self._add(batch, order, seq, planned)
+        self._keep_contacts(batch, order, before, after, plan)
+        return Acceptance(event.id, seq)
+
+    def _again(self, seq: int, raw: bytes) -> Acceptance:
+        posted = self._posted
+        forgotten = not raw
+        if not forgotten and raw != posted.raw and msgspec.json.decode(raw) != msgspec.json.decode(posted.raw):
+            raise EventConflict(
+                f"event {posted.event.id!r} of {posted.source!r} was taken before with different content: send the change as a new event"
+            )
+        return Acceptance(posted.event.id, seq, duplicate=True)
+
+    def _keep_order(self, batch: Batch, known: OrderRow | None, after: Order) -> OrderRow:
+        if known is None:
+            return batch.add_order(after)
+        batch.change_order(known, after)
+        return known
+
+    def _planned(self, before: Order | None, after: Order) -> Plan:
+        """The planner is total; if it fails all the same, the event is taken and one failed message says so."""
+        try:
+            return self._plan(self._posted, before, after)
+        except Exception as error:
+            digest = hashlib.sha256(f"{self._posted.source}\0{self._posted.event.id}".encode()).hexdigest()
+            failed = PlannedMessage(
+                id=f"x{digest[:24]}",
+                audience="team",
+                recipient="team",
+                addresses={},
+                via=(),
+                template=self._posted.event.type,
+                trigger=self._posted.event.type,
+                due_at=self._posted.received_at,
+                state=State.FAILED,
+                reason=f"planning failed inside: {type(error).__name__}",
+            )
+            return Plan((failed,))
+
+    def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
+        """What waits for a trigger that this event settled is not to be sent any more."""
+        if not plan.drops:
+            return
+        for row in batch.open_of(order.seq):
+            if row.kind in plan.drops and not row.manual:
+                self._put_aside(batch, row, f"{self._posted.event.type} came meanwhile")
+
+    def _put_aside(self, batch: Batch, row: MessageRow, reason: str) -> None:
+        if row.state in _WAITING:
+            batch.move(row, State.SUPERSEDED, reason)
+        elif not row.verdict:
+            row.verdict = "superseded"
+            batch.touch(row)
+
+    def _add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> None:
+        if planned.id in batch.ids:
+            return
+        row = self._row(batch, order, event_seq, planned)
+        batch.ids[row.id] = row.seq
+        if row.supersedes and row.state in _WAITING:
+            self._supersede(batch, row)
+        batch.add_message(row)
+        told = {"to": row.recipient, "type": row.kind, "channel": row.channel, "reason": row.reason}
+        batch.record(f"message.{row.state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id)
+
+    def _supersede(self, batch: Batch, new: MessageRow) -> None:
+        """Older news of the same family, for the same recipient, that has not left yet (DESIGN rule 5)."""
+        for row in batch.open_of(new.order_seq):
+            older = row.supersedes and row.event_seq < new.event_seq
+            if older and row.recipient == new.recipient and row.family == new.family:
+                self._put_aside(batch, row, f"{new.kind} came meanwhile")
+
+    def _row(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow:
+        batch.marks.message += 1
+        policy, now = planned.policy, self._posted.received_at
+        at_once = planned.due_at <= now
+        state, reason = _first_state(planned, order.order)
+        return MessageRow(
+            seq=batch.marks.message,
+            id=planned.id,
+            event_seq=event_seq,
+            order_seq=order.seq,
+            recipient=planned.recipient,
+            line=0 if at_once else planned.due_at,
+            state=state,
+            ready=0,
+            channel=planned.via[0] if planned.via else "",
+            priority=int(planned.priority),
+            due_at=planned.due_at,
+            relative=int(at_once),
+            modem_after=_modem_after(policy) if MODEM in planned.via else None,
+            expires_at=planned.expires_at,
+            hop=0,
+            channel_since=max(planned.due_at, now),
+            attempt_count=0,
+            tries=0,
+            possible_duplicate=0,
+            verdict="",
+            supersedes=int(planned.trigger.startswith("order.") and policy.supersede and not policy.manual),
+            manual=int(policy.manual),
+            kind=planned.trigger,
+            created_at=now,
+            updated_at=now,
+            reason=reason,
+            via=",".join(planned.via),
+            addresses=encode(planned.addresses).decode(),
+            body=body_of(planned).decode(),
+            event_id=self._posted.event.id,
+            order_ref=order.order.ref,
+            order_held=int(order.order.held),
+        )
+
+    def _keep_contacts(self, batch: Batch, order: OrderRow, before: Order | None, after: Order, plan: Plan) -> None:
+        """By which addresses the order's customer can be recognised: as the planner found them usable."""
+        if before is not None and before.customer == after.customer:
+            return
+        found = {
+            address
+            for planned in plan.messages
+            if planned.audience == "customer"
+            for address in planned.addresses.values()
+        }
+        if after.customer.email:
+            found.add(after.customer.email.strip().lower())
+        batch.new_contacts += [(address, order.seq) for address in found]
+
+
+def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, str]:
+    if planned.state is State.QUEUED and not planned.via:
+        return State.FAILED, planned.reason or "its route names no channel"
+    if planned.state is State.QUEUED and order.held and not planned.policy.manual:
+        return State.HELD, planned.reason or "the order is on hold"
+    return planned.state, planned.reason
+
+
+def _modem_after(policy: Policy) -> int:
+    return 0 if policy.urgent else math.ceil(policy.modem_after)

@@ -1,0 +1,270 @@
+"""An attempt's life: recorded before its request leaves, ended by one outcome, looked up when that is not known (DESIGN rule 4)."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from outbox.batch import Batch, Wants
+from outbox.model import Attempt, Message, Rendered, State, Transition
+from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
+from outbox.rows import AttemptRow, MessageRow, encode
+from outbox.writer import Operation
+
+Digest = Callable[[str], str]
+"""The keyed digest of an address."""
+
+_BACK = frozenset({State.QUEUED, State.UNKNOWN})
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a message may not be tried now. `opted_out`: the recipient asked for silence."""
+
+    reason: str
+    opted_out: bool = False
+
+
+class Begin(Operation["Attempt | Refusal"]):
+    """Put an attempt on record before anything leaves, unless the message is elsewhere by now or its recipient opted out."""
+
+    __slots__ = ("_address", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq")
+
+    def __init__(
+        self, seq: int, *, channel: str, hop: int, medium: str, address: str, digest: str, sent: Rendered | None
+    ) -> None:
+        self._seq = seq
+        self._channel = channel
+        self._hop = hop
+        self._medium = medium
+        self._address = address
+        self._digest = digest
+        self._sent = sent
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages.append(self._seq)
+        if self._digest:
+            wants.digests.append(self._digest)
+
+    def apply(self, batch: Batch) -> Attempt | Refusal:
+        row = batch.message(self._seq)
+        if row.state is not State.QUEUED:
+            return Refusal(f"it is {row.state} by now")
+        if not row.ready:
+            return Refusal("an earlier message of its order to the same recipient is unfinished")
+        stop = batch.stop_of(self._digest, self._medium) if self._digest else None
+        if stop is not None:
+            return Refusal(f"the recipient opted out: {stop}", opted_out=True)
+        self._place(batch, row)
+        row.tries += 1
+        told = {"n": row.tries, "to": self._digest, "possible_duplicate": bool(row.possible_duplicate)}
+        batch.move(row, State.SENDING, row.reason, detail=told)
+        attempt = self._attempt(batch, row)
+        batch.add_attempt(attempt)
+        return attempt.attempt()
+
+    def _place(self, batch: Batch, row: MessageRow) -> None:
+        if row.hop != self._hop or row.channel != self._channel:
+            row.hop, row.channel, row.channel_since = self._hop, self._channel, batch.now
+
+    def _attempt(self, batch: Batch, row: MessageRow) -> AttemptRow:
+        batch.marks.attempt += 1
+        return AttemptRow(
+            seq=batch.marks.attempt,
+            message_seq=row.seq,
+            n=row.tries,
+            channel=self._channel,
+            started_at=batch.now,
+            finished_at=None,
+            outcome=None,
+            scope=None,
+            code="",
+            provider_id="",
+            receipt=None,
+            receipt_at=None,
+            poll_at=None,
+            counts=1,
+            detail="",
+            receipt_detail="",
+            address=self._address,
+            sent=None if self._sent is None else encode(self._sent).decode(),
+            message_id=row.id,
+        )
+
+
+class Settle(Operation[Message]):
+    """End an attempt with its outcome and move its message, both in one."""
+
+    __slots__ = ("_attempt", "_outcome", "_poll_at", "_to")
+
+    def __init__(self, attempt: Attempt, outcome: Outcome, to: Transition, poll_at: int | None) -> None:
+        self._attempt = attempt
+        self._outcome = outcome
+        self._to = to
+        self._poll_at = poll_at
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages.append(self._attempt.message_seq)
+        wants.attempts.append(self._attempt.seq)
+        if isinstance(self._outcome, Accepted) and self._outcome.provider_id:
+            wants.receipts.append((self._attempt.channel, self._outcome.provider_id))
+
+    def apply(self, batch: Batch) -> Message:
+        row, attempt = batch.message(self._attempt.message_seq), batch.attempt(self._attempt.seq)
+        if attempt.outcome is None or (attempt.outcome == "unknown" and row.state is State.UNKNOWN):
+            self._end(batch, row, attempt)
+        return row.message()
+
+    def _end(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
+        counted = attempt.outcome is not None and bool(attempt.counts)
+        note_outcome(attempt, self._outcome, at=batch.now)
+        attempt.counts = int(self._to.counts)
+        attempt.poll_at = self._poll_at
+        self._take_early_receipt(batch, attempt)
+        row.attempt_count += attempt.counts - int(counted)
+        batch.change_attempt(attempt)
+        told = {"n": attempt.n, "channel": attempt.channel, "code": attempt.code, "detail": attempt.detail}
+        batch.record(
+            f"attempt.{attempt.outcome}",
+            {name: value for name, value in told.items() if value},
+            row.order_ref,
+            row.id,
+        )
+        go(batch, row, self._in_hindsight(row, attempt))
+
+    def _in_hindsight(self, row: MessageRow, attempt: AttemptRow) -> Transition:
+        """What its receipt, which came before the provider's own answer was on record, makes of the move."""
+        if attempt.receipt in (ReceiptState.DELIVERED, ReceiptState.READ):
+            return Transition(state=State.DELIVERED, reason=self._to.reason)
+        if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
+            hop = row.hop + 1
+            if hop < len(row.channels()):
+                return Transition(state=State.QUEUED, reason="it could not be delivered", hop=hop)
+            return Transition(state=State.FAILED, reason="it could not be delivered")
+        return self._to
+
+    def _take_early_receipt(self, batch: Batch, attempt: AttemptRow) -> None:
+        early = batch.early_receipts.get((attempt.channel, attempt.provider_id))
+        if early is not None and attempt.receipt is None:
+            attempt.receipt, attempt.receipt_at, attempt.receipt_detail = early
+            batch.used_receipts.append((attempt.channel, attempt.provider_id))
+        if attempt.receipt not in (None, ReceiptState.SENT):
+            attempt.poll_at = None
+
+
+class Interrupt(Operation[None]):
+    """Our own shutdown cut the attempt before anything left: it was none."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages.append(self._attempt.message_seq)
+        wants.attempts.append(self._attempt.seq)
+
+    def apply(self, batch: Batch) -> None:
+        row, attempt = batch.message(self._attempt.message_seq), batch.attempt(self._attempt.seq)
+        if attempt.outcome is not None or row.state is not State.SENDING:
+            return
+        batch.cut_attempt(attempt)
+        row.tries -= 1
+        go(
+            batch,
+            row,
+            Transition(state=State.QUEUED, reason="cut before it left", due_at=row.due_at, relative=bool(row.relative)),
+        )
+
+
+class Move(Operation["Message | None"]):
+    """Without an attempt: expired, passed over, postponed. A message that is elsewhere by now stays there."""
+
+    __slots__ = ("_expect", "_seq", "_to")
+
+    def __init__(self, seq: int, to: Transition, expect: State) -> None:
+        self._seq = seq
+        self._to = to
+        self._expect = expect
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages.append(self._seq)
+
+    def apply(self, batch: Batch) -> Message | None:
+        row = batch.message(self._seq)
+        if row.state is not self._expect:
+            return None
+        go(batch, row, self._to)
+        return row.message()
+
+
+class Rescue(Operation[int]):
+    """After a crash: what was on its way may have arrived. A slice of at most `limit`; returns how many."""
+
+    __slots__ = ("_attempts", "_messages")
+
+    def __init__(self, messages: list[int], attempts: list[int]) -> None:
+        self._messages = messages
+        self._attempts = attempts
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages += self._messages
+        wants.attempts += self._attempts
+
+    def apply(self, batch: Batch) -> int:
+        for seq in self._attempts:
+            attempt = batch.attempt(seq)
+            row = batch.message(attempt.message_seq)
+            reason = "Tether stopped before the answer came"
+            note_outcome(attempt, Unknown(reason, code="interrupted"), at=batch.now)
+            batch.change_attempt(attempt)
+            row.attempt_count += attempt.counts
+            batch.record(
+                "attempt.unknown",
+                {"n": attempt.n, "channel": attempt.channel, "code": "interrupted"},
+                row.order_ref,
+                row.id,
+            )
+            go(batch, row, Transition(state=State.UNKNOWN, reason=reason, due_at=batch.now))
+        return len(self._attempts)
+
+
+def go(batch: Batch, row: MessageRow, to: Transition) -> None:
+    """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
+    its order."""
+    state, reason = _after_all(row, to)
+    if to.hop is not None and to.hop != row.hop:
+        row.hop, row.channel, row.channel_since = to.hop, row.channels()[to.hop], batch.now
+    if state in _BACK or state is State.HELD:
+        row.due_at = batch.now if to.due_at is None else to.due_at
+        row.relative = int(to.relative or to.due_at is None)
+    if to.possible_duplicate is not None:
+        row.possible_duplicate = int(to.possible_duplicate)
+    again = bool(row.possible_duplicate) and state is State.QUEUED
+    batch.move(row, state, reason, look_up=to.due_at is not None, detail={"possible_duplicate": again})
+
+
+def _after_all(row: MessageRow, to: Transition) -> tuple[State, str]:
+    if to.state is not State.QUEUED:
+        return to.state, to.reason
+    if row.verdict:
+        reason = "a newer message came meanwhile" if row.verdict == "superseded" else "cancelled while it was under way"
+        return State(row.verdict), reason
+    if row.order_held and not row.manual:
+        return State.HELD, "the order is on hold"
+    return State.QUEUED, to.reason
+
+
+def note_outcome(attempt: AttemptRow, outcome: Outcome, *, at: int) -> None:
+    """Write down what a try said."""
+    attempt.finished_at = at
+    attempt.scope = None
+    match outcome:
+        case Accepted():
+            attempt.outcome, attempt.code, attempt.detail = "accepted", "", outcome.detail
+            attempt.provider_id = outcome.provider_id
+        case Deferred():
+            attempt.outcome, attempt.code, attempt.detail = "deferred", outcome.code, outcome.reason
+        case Rejected():
+            attempt.outcome, attempt.code, attempt.detail = "rejected", outcome.code, outcome.reason
+            attempt.scope = outcome.scope.value
+        case Unknown():
+            attempt.outcome, attempt.code, attempt.detail = "unknown", outcome.code, outcome.reason

@@ -1,0 +1,195 @@
+"""The record of all that happened: append-only, each entry hashed with the one before (`outbox.chain`), read by people and exported."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from outbox.batch import Batch
+from outbox.chain import START, link
+from outbox.pages import Page, cursor_of, place_of
+from outbox.queries import Queries
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("audit.sql")
+
+SLICE = 500
+"""Entries read at a time: what a reader holds in memory."""
+
+COLUMNS = ("epoch", "seq", "at", "kind", "actor", "order_ref", "message_id", "detail", "hash")
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """An entry as people read it."""
+
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str | None
+    message_id: str | None
+    detail: Mapping[str, Any]
+    hash: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether the chain holds: `first_bad` is the first entry that is not as it was written, or the number of a missing one."""
+
+    ok: bool
+    entries: int
+    first_bad: int | None
+
+
+class Append(Operation[int]):
+    """An entry for what changes nothing else in the outbox."""
+
+    __slots__ = ("_actor", "_detail", "_kind", "_message_id", "_order_ref")
+
+    def __init__(
+        self, kind: str, actor: str, order_ref: str | None, message_id: str | None, detail: Mapping[str, object] | None
+    ) -> None:
+        self._kind = kind
+        self._actor = actor
+        self._order_ref = order_ref or ""
+        self._message_id = message_id or ""
+        self._detail = detail
+
+    def apply(self, batch: Batch) -> int:
+        return batch.record(self._kind, self._detail, self._order_ref, self._message_id, self._actor)
+
+
+class BeginEpoch(Operation[str]):
+    """From here on it is another history: this database was restored from a backup."""
+
+    __slots__ = ("_actor", "_id", "_reason")
+
+    alone = True
+
+    def __init__(self, id: str, reason: str, actor: str) -> None:
+        self._id = id
+        self._reason = reason
+        self._actor = actor
+
+    def apply(self, batch: Batch) -> str:
+        values = {"first_seq": batch.marks.audit + 1, "id": self._id, "at": batch.now, "reason": self._reason}
+        batch.db.execute(_SQL["begin_epoch"], values)
+        batch.marks.epoch = self._id
+        batch.record("epoch.began", {"epoch": self._id, "reason": self._reason}, actor=self._actor)
+        return self._id
+
+
+class Audit:
+    """`box.audit`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def append(
+        self,
+        kind: str,
+        *,
+        actor: str = "",
+        order_ref: str | None = None,
+        message_id: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> int:
+        """Record something that is not a change of the outbox itself: its number. `kind` is dotted (`channel.paused`,
+        `clock.stepped`); `detail` holds no address, no text of a customer and no secret."""
+        return await self._store.write(Append(kind, actor, order_ref, message_id, detail))
+
+    async def begin_epoch(self, reason: str, *, actor: str = "") -> str:
+        """A restored backup begins a new epoch, so that (epoch, seq) names an entry for good."""
+        return await self._store.write(BeginEpoch(self._store.new_epoch_id(), reason, actor))
+
+    async def list(
+        self,
+        *,
+        kind: str | None = None,
+        order_ref: str | None = None,
+        message_id: str | None = None,
+        actor: str | None = None,
+        since: int | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[AuditRow]:
+        """The newest first. `kind` may be the first part only (`message`); `since`: ms."""
+        (below,) = place_of(cursor, (2**62,))
+        found = await self._store.rows(
+            _SQL["list"],
+            below=below,
+            kind=kind,
+            family=None if kind is None else f"{kind}.",
+            order_ref=order_ref,
+            message_id=message_id,
+            actor=actor,
+            since=since,
+            limit=limit + 1,
+        )
+        return Page(
+            [audit_row(row) for row in found[:limit]], cursor_of(found[limit - 1][0]) if len(found) > limit else None
+        )
+
+    async def verify(self) -> Verdict:
+        """Read the whole record and compute its chain anew."""
+        before, entries = START, 0
+        async for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in self._entries():
+            before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
+            entries += 1
+            if seq != entries or digest != before:
+                return Verdict(False, await self._count(), min(seq, entries))
+        return Verdict(True, entries, None)
+
+    async def export(self, form: str = "jsonl") -> AsyncIterator[bytes]:
+        """The whole record in pieces, as "jsonl" or "csv": all that is needed to compute the chain again (`outbox.chain`)."""
+        if form not in ("jsonl", "csv"):
+            raise ValueError(f'{form!r} is no form of export: "jsonl" or "csv"')
+        if form == "csv":
+            yield _csv([COLUMNS])
+        lines: list[tuple[Any, ...]] = []
+        async for entry in self._entries():
+            lines.append((*entry[:-1], entry[-1].hex()))
+            if len(lines) == SLICE:
+                yield _csv(lines) if form == "csv" else _jsonl(lines)
+                lines = []
+        if lines:
+            yield _csv(lines) if form == "csv" else _jsonl(lines)
+
+    async def newest_at(self) -> int:
+        """When (ms) the newest entry was made; 0 without any."""
+        at: int | None = await self._store.value(_SQL["newest_at"])
+        return at or 0
+
+    async def _entries(self) -> AsyncIterator[tuple[Any, ...]]:
+        after = 0
+        while True:
+            found = await self._store.rows(_SQL["entries"], after=after, limit=SLICE)
+            for entry in found:
+                yield entry
+            if len(found) < SLICE:
+                return
+            after = found[-1][1]
+
+    async def _count(self) -> int:
+        count: int = await self._store.value(_SQL["count"])
+        return count
+
+
+def audit_row(row: tuple[Any, ...]) -> AuditRow:
+    """From the columns of `list` in sql/audit.sql."""
+    seq, at, kind, actor, order_ref, message_id, detail, digest = row
+    return AuditRow(
+        seq, at, kind, actor, order_ref or None, message_id or None, msgspec.json.decode(detail), digest.hex()
+    )
+
+
+def _jsonl(lines: list[tuple[Any, ...]]) -> bytes:
+    return b"".join(msgspec.json.encode(dict(zip(COLUMNS, line, strict=True))) + b"\n" for line in lines)
+
+
+def _csv(lines: list[tuple[Any, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()

@@ -1,0 +1,74 @@
+"""The outbox as the rest of Tether sees it: one database, opened by one process."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from outbox.audit import Audit
+from outbox.changes import Changes
+from outbox.clock import Clock
+from outbox.consent import Consent
+from outbox.notes import Notes
+from outbox.receipts import Receipts
+from outbox.replies import Replies
+from outbox.retention import Retention
+from outbox.spool import Spool
+from outbox.store import Store
+from outbox.tokens import Tokens
+from outbox.views import Views
+
+
+class Outbox:
+    """`async with Outbox.open(path, clock=clock, rng=rng) as box`: all parts share the database, its writer and its readers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.spool = Spool(store)
+        self.receipts = Receipts(store)
+        self.consent = Consent(store)
+        self.replies = Replies(store)
+        self.audit = Audit(store)
+        self.tokens = Tokens(store)
+        self.notes = Notes(store)
+        self.views = Views(store, self.replies)
+        self.retention = Retention(store)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, path: Path, *, clock: Clock, rng: random.Random, reserve: int = 64 * 2**20
+    ) -> "AsyncIterator[Outbox]":
+        """Open and, where needed, bring the database up to date. `reserve`: bytes of free disk below which events are refused.
+
+        Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy.
+        """
+        async with Store(path, clock, rng, reserve).open() as store:
+            box = cls(store)
+            await box.tokens.load()
+            yield box
+
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
+    @property
+    def changes(self) -> Changes:
+        """`subscribe()` to what each commit changed."""
+        return self._store.changes
+
+    def stalled_for(self) -> float:
+        """Seconds that the present transaction has been under way: what a watchdog looks at."""
+        return self._store.stalled_for()
+
+    def digest(self, address: str) -> str:
+        """What stands for an address in the audit."""
+        return self._store.digester(address)
+
+    async def newest_record(self) -> int:
+        """When (ms) the newest entry of the audit was made; 0 without any: the clock was there once."""
+        return await self.audit.newest_at()
+
+    async def back_up(self, copy: Path) -> None:
+        """A consistent copy of the database, made while it is in use."""
+        await self._store.back_up(copy)

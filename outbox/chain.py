@@ -1,0 +1,61 @@
+"""How entries of the audit hang together: each carries the hash of itself and the one before (DESIGN rule 9). Pure.
+
+hash = SHA-256(hash of the entry before, 32 bytes, zeros before the first
+               + the UTF-8 of the JSON array [epoch, seq, at, kind, actor, order_ref, message_id, detail] without spaces,
+                 where detail is the JSON text as it is kept)
+"""
+
+import hashlib
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from outbox.rows import encode
+
+START = bytes(32)
+
+ChangeKind: TypeAlias = Literal["order", "message", "attempt", "receipt", "channel", "uplink", "reply"]
+
+
+def link(
+    before: bytes, epoch: str, seq: int, at: int, kind: str, actor: str, order_ref: str, message_id: str, detail: str
+) -> bytes:
+    """The hash of an entry."""
+    return hashlib.sha256(before + encode((epoch, seq, at, kind, actor, order_ref, message_id, detail))).digest()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something became different, committed. `seq` is the audit's number.
+
+    `key` names the thing within its kind: an order's ref, a message's id (of attempts and receipts too), a channel's name,
+    a reply's number; "" for the uplink.
+    """
+
+    seq: int
+    kind: ChangeKind
+    key: str
+
+
+def change(seq: int, kind: str, order_ref: str, message_id: str, detail: str) -> Change | None:
+    """What an entry of the audit means to those who watch; None: nothing they show."""
+    match kind.split(".", 1)[0]:
+        case "event" | "order":
+            return Change(seq, "order", order_ref)
+        case "message":
+            return Change(seq, "message", message_id)
+        case "attempt":
+            return Change(seq, "attempt", message_id)
+        case "receipt":
+            return Change(seq, "receipt", message_id) if message_id else None
+        case "channel":
+            return Change(seq, "channel", _field(detail, "channel"))
+        case "uplink":
+            return Change(seq, "uplink", "")
+        case "reply":
+            return Change(seq, "reply", _field(detail, "reply"))
+        case _:
+            return None
+
+
+def _field(detail: str, name: str) -> str:
+    return str(msgspec.json.decode(detail).get(name, ""))

@@ -1,0 +1,104 @@
+"""Who asked for silence, and who asked to hear again: one ledger for all channels of a medium (DESIGN rule 8).
+
+Entries are never changed; the newest word on a medium, or on all, holds. They are found by the keyed digest of the address, so that
+an opt-out outlives the person's being forgotten.
+"""
+
+import msgspec
+
+from outbox.batch import Batch, Wants
+from outbox.masks import mask
+from outbox.pages import Page, cursor_of, place_of
+from outbox.queries import Queries
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("consent.sql")
+
+ALL = "all"
+
+
+class OptOut(msgspec.Struct, frozen=True):
+    """One standing opt-out. `address` is masked, or "" once forgotten."""
+
+    medium: str
+    address: str
+    reason: str
+    actor: str
+    at: int
+
+
+class Say(Operation[bool]):
+    """A word on consent. False: it changes nothing, so it is not kept."""
+
+    __slots__ = ("_actor", "_address", "_digest", "_medium", "_reason", "_stopped")
+
+    def __init__(self, medium: str, address: str, digest: str, *, stopped: bool, reason: str, actor: str) -> None:
+        self._medium = medium
+        self._address = address
+        self._digest = digest
+        self._stopped = stopped
+        self._reason = reason
+        self._actor = actor
+
+    def wants(self, wants: Wants) -> None:
+        wants.digests.append(self._digest)
+
+    def apply(self, batch: Batch) -> bool:
+        if not self._says_anything(batch):
+            return False
+        values = {
+            "at": batch.now,
+            "medium": self._medium,
+            "digest": self._digest,
+            "stopped": int(self._stopped),
+            "actor": self._actor,
+            "reason": self._reason,
+            "address": self._address.strip(),
+        }
+        batch.db.execute(_SQL["say"], values)
+        batch.stops[self._digest].append((self._medium, self._stopped, self._reason))
+        told = {"medium": self._medium, "to": self._digest}
+        batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
+        return True
+
+    def _says_anything(self, batch: Batch) -> bool:
+        if self._medium != ALL:
+            return (batch.stop_of(self._digest, self._medium) is not None) != self._stopped
+        newest = {about: stopped for about, stopped, _ in batch.stops.get(self._digest, ())}
+        return (
+            any(newest.values()) if not self._stopped else newest != {**newest, ALL: True} or not all(newest.values())
+        )
+
+
+class Consent:
+    """`box.consent`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None:
+        """Nothing of that medium (or of "all") may go to that address any more; `reason`: by what words."""
+        await self._say(medium, address, stopped=True, reason=reason, actor=actor)
+
+    async def allow(self, medium: str, address: str, *, reason: str, actor: str) -> bool:
+        """It may again. False: there was no such opt-out."""
+        return await self._say(medium, address, stopped=False, reason=reason, actor=actor)
+
+    async def _say(self, medium: str, address: str, *, stopped: bool, reason: str, actor: str) -> bool:
+        digest = self._store.digester(address)
+        return await self._store.write(Say(medium, address, digest, stopped=stopped, reason=reason, actor=actor))
+
+    async def blocked(self, medium: str, address: str) -> str | None:
+        """Why nothing of that medium may go there; None: it may."""
+        found = await self._store.row(_SQL["newest"], digest=self._store.digester(address), medium=medium)
+        return found[1] if found and found[0] else None
+
+    async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
+        """The opt-outs that stand, the newest first."""
+        (below,) = place_of(cursor, (2**62,))
+        found = await self._store.rows(_SQL["standing"], below=below, limit=limit + 1)
+        items = [
+            OptOut(medium, mask(address), reason, actor, at) for _, medium, address, reason, actor, at in found[:limit]
+        ]
+        return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)

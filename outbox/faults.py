@@ -1,0 +1,33 @@
+"""What SQLite says, in the outbox's words: the only place where its errors are read."""
+
+import sqlite3
+
+from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull
+
+
+def is_hopeless(error: BaseException) -> bool:
+    """Whether doing a group's operations one by one would meet the same wall, each after its wait."""
+    return isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR)
+
+
+def in_our_words(error: BaseException) -> BaseException:
+    """The error a caller can decide on; one that is a mistake of ours stays what it is."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    match _code(error):
+        case sqlite3.SQLITE_FULL:
+            ours: OutboxError = StorageFull("the disk is full: nothing more can be written until there is room")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            ours = StorageBusy("another program holds the database: close it, or wait")
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            ours = StorageBusy(f"the database can't be used ({error}): look at the disk and at who owns the file")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            ours = StorageDamaged(f"the database is damaged ({error}): `tether doctor` says what to do")
+        case _:
+            return error
+    ours.__cause__ = error
+    return ours
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

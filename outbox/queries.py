@@ -1,0 +1,68 @@
+"""Reads the named statements of `sql/*.sql`, so that SQL is text that can be read, and each statement has a name and a sentence.
+
+A block is `-- name: a sentence` and the statement under it. A name that is missing fails at import; tests/store finds the unused.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "sql"
+
+_BLOCK = re.compile(r"^-- ([a-z][a-z0-9_]*): .+\n((?:(?!^-- [a-z][a-z0-9_]*: ).*\n?)+)", re.MULTILINE)
+_ROW = re.compile(r"VALUES \(((?:\s*:\w+,?)+)\s*\)")
+_CHUNKS = (64, 16, 4, 1)
+
+
+class Queries(Mapping[str, str]):
+    """The statements of one file by name."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        text = (FOLDER / file).read_text(encoding="utf-8")
+        self._blocks: dict[str, str] = {name: sql.strip().removesuffix(";") for name, sql in _BLOCK.findall(text)}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._blocks:
+            raise LookupError(f"sql/{self._file} has no statement {name!r}")
+        return self._blocks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def rows(self, name: str) -> "RowStatement":
+        return RowStatement(self[name])
+
+
+class RowStatement:
+    """A statement over many rows at once: its one `VALUES (:a, :b)` is repeated as often as there are rows.
+
+    One step of SQLite for many rows keeps the interpreter free meanwhile: `executemany` comes back to it for each row.
+    Rows are sequences in the order in which the statement names its values (`columns`).
+    """
+
+    def __init__(self, sql: str) -> None:
+        match = _ROW.search(sql)
+        if match is None:
+            raise LookupError(f"no VALUES (:a, :b) in: {sql}")
+        self.columns = tuple(re.findall(r":(\w+)", match[1]))
+        row = "(" + ", ".join("?" * len(self.columns)) + ")"
+        head, tail = sql[: match.start()] + "VALUES ", sql[match.end() :]
+        self._sql = {size: head + ", ".join([row] * size) + tail for size in _CHUNKS}
+
+    def execute(self, db: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+        start = 0
+        for size in _CHUNKS:
+            while len(rows) - start >= size:
+                values = [value for row in rows[start : start + size] for value in row]
+                db.execute(self._sql[size], values)
+                start += size
+
+    def explain(self) -> str:
+        """The statement for a few rows, for tests of its plan."""
+        return self._sql[4]

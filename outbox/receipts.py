@@ -1,0 +1,201 @@
+"""What providers say later of what they took. Receipts come twice, late, out of turn and before the provider's own answer: each says
+no less than those before it, and none is lost."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from outbox.attempts import go
+from outbox.batch import Batch, Wants
+from outbox.model import Attempt, Message, State, Transition
+from outbox.outcome import ReceiptState
+from outbox.queries import Queries
+from outbox.rows import AttemptRow, MessageRow
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("receipts.sql")
+
+_RANK: Mapping[ReceiptState, int] = {
+    ReceiptState.SENT: 1,
+    ReceiptState.UNDELIVERED: 2,
+    ReceiptState.DELIVERED: 3,
+    ReceiptState.READ: 4,
+}
+"""A receipt counts when it says more than the last: a delivery corrects a failure, nothing takes a delivery back."""
+
+EARLY_KEPT_SECONDS = 86_400
+
+
+class ReceiptUpdate(Protocol):
+    """`daemon.channels.base.ReceiptUpdate`, as far as the outbox reads it."""
+
+    @property
+    def state(self) -> ReceiptState: ...
+    @property
+    def provider_id(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def at(self) -> int | None: ...
+
+
+Decide: TypeAlias = Callable[[Message, ReceiptUpdate], Transition | None]
+"""What becomes of a message whose newest attempt could not be delivered: called in the writer's thread, pure."""
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """An attempt whose receipt is to be asked for."""
+
+    attempt: Attempt
+    order_ref: str
+    trigger: str
+
+
+class Apply(Operation["Message | None"]):
+    """One receipt."""
+
+    __slots__ = ("_channel", "_decide", "_update")
+
+    def __init__(self, channel: str, update: ReceiptUpdate, decide: Decide | None) -> None:
+        self._channel = channel
+        self._update = update
+        self._decide = decide
+
+    def wants(self, wants: Wants) -> None:
+        if self._update.provider_id:
+            wants.provider_ids.append((self._channel, self._update.provider_id))
+        if reference := _reference(self._update.reference):
+            wants.references.append(reference)
+
+    def apply(self, batch: Batch) -> Message | None:
+        attempt = self._find(batch)
+        if attempt is None:
+            self._keep(batch)
+            return None
+        row, update = batch.message(attempt.message_seq), self._update
+        if not attempt.provider_id and update.provider_id and attempt.outcome is not None:
+            attempt.provider_id = update.provider_id
+            batch.change_attempt(attempt)
+        if _RANK[update.state] > (_RANK[attempt.receipt] if attempt.receipt else 0):
+            self._take(batch, row, attempt)
+        elif update.state is not attempt.receipt:
+            batch.record("receipt.ignored", self._told(attempt), row.order_ref, row.id)
+        return row.message()
+
+    def _find(self, batch: Batch) -> AttemptRow | None:
+        update = self._update
+        seq = batch.at_provider.get((self._channel, update.provider_id)) if update.provider_id else None
+        if seq is None and (reference := _reference(update.reference)):
+            seq = batch.by_reference.get(reference)
+        return None if seq is None else batch.attempt(seq)
+
+    def _keep(self, batch: Batch) -> None:
+        update = self._update
+        if not update.provider_id:
+            return
+        batch.db.execute(
+            _SQL["keep_early"],
+            {
+                "channel": self._channel,
+                "provider_id": update.provider_id,
+                "state": update.state.value,
+                "at": update.at or batch.now,
+                "detail": _words(update),
+                "now": batch.now,
+            },
+        )
+        batch.touched += 1
+        batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
+
+    def _take(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
+        update = self._update
+        attempt.receipt, attempt.receipt_at = update.state, update.at or batch.now
+        attempt.receipt_detail = _words(update)
+        if update.state is not ReceiptState.SENT:
+            attempt.poll_at = None
+        batch.change_attempt(attempt)
+        batch.record(f"receipt.{update.state}", self._told(attempt), row.order_ref, row.id)
+        if attempt.outcome is not None:
+            self._move(batch, row, attempt)
+
+    def _move(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
+        """An attempt still under way is left to its settlement, which sees the receipt."""
+        if self._update.state in (ReceiptState.DELIVERED, ReceiptState.READ):
+            if row.state not in (State.DELIVERED, State.SENDING):
+                go(batch, row, Transition(state=State.DELIVERED))
+            return
+        newest = attempt.n == row.tries
+        if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
+            to = self._decide(row.message(), self._update) if self._decide else None
+            go(batch, row, to or Transition(state=State.FAILED, reason="it could not be delivered"))
+
+    def _told(self, attempt: AttemptRow) -> Mapping[str, object]:
+        told = {"n": attempt.n, "channel": self._channel, "state": self._update.state.value, "code": self._update.code}
+        return {name: value for name, value in told.items() if value}
+
+
+class Schedule(Operation[None]):
+    """When to ask for the receipts of these attempts; None: no more."""
+
+    __slots__ = ("_times",)
+
+    def __init__(self, times: Mapping[int, int | None]) -> None:
+        self._times = times
+
+    def wants(self, wants: Wants) -> None:
+        wants.attempts += self._times
+
+    def apply(self, batch: Batch) -> None:
+        for seq, at in self._times.items():
+            attempt = batch.attempt(seq)
+            attempt.poll_at = at
+            batch.change_attempt(attempt)
+
+
+class Receipts:
+    """`box.receipts`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def apply(self, channel: str, update: ReceiptUpdate, decide: Decide | None = None) -> Message | None:
+        """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then the
+        receipt is kept for a day and applied when its attempt is settled.
+
+        `decide` says where a message goes whose newest attempt was not delivered (None: it fails).
+        """
+        return await self._store.write(Apply(channel, update, decide))
+
+    async def schedule(self, times: Mapping[int, int | None]) -> None:
+        """When (ms) to ask for the receipts of attempts, by their seq; None: no more."""
+        if times:
+            await self._store.write(Schedule(times))
+
+    async def due(self, *, now: int, limit: int) -> list[Awaited]:
+        """Attempts whose receipts are to be asked for, the longest waiting first."""
+        text = await self._store.value(_SQL["due"], now=now, limit=limit)
+        return [Awaited(row.attempt(), ref, kind) for row, ref, kind in _awaited(text or "[]")]
+
+    async def next_due(self) -> int | None:
+        """When (ms) the next receipt is to be asked for."""
+        found: int | None = await self._store.value(_SQL["next_due"])
+        return found
+
+
+_awaited = msgspec.json.Decoder(list[tuple[AttemptRow, str, str]]).decode
+
+
+def _reference(text: str) -> tuple[str, int] | None:
+    """`<message id>.<n>`"""
+    id, _, n = text.rpartition(".")
+    return (id, int(n)) if id and n.isdecimal() else None
+
+
+def _words(update: ReceiptUpdate) -> str:
+    return " ".join(part for part in (update.code, update.detail) if part)

@@ -1,0 +1,131 @@
+"""What customers wrote back: each taken once, put to the newest order of its address."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from outbox.batch import Batch
+from outbox.errors import NotFound
+from outbox.pages import Page, cursor_of, place_of
+from outbox.queries import Queries
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("replies.sql")
+
+
+class Reply(Protocol):
+    """`daemon.channels.base.Reply`, as far as the outbox reads it."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> int | None: ...
+    @property
+    def consent(self) -> str | None: ...
+
+
+class ReplyRow(msgspec.Struct, frozen=True):
+    """A reply on record. `id` is its number as text; `name` the customer's, "" where no order is known."""
+
+    id: str
+    order_ref: str | None
+    channel: str
+    address: str
+    name: str
+    text: str
+    at: int
+    read: bool
+    consent: str | None = None
+
+
+class Add(Operation["str | None"]):
+    __slots__ = ("_channel", "_reply")
+
+    def __init__(self, channel: str, reply: Reply) -> None:
+        self._channel = channel
+        self._reply = reply
+
+    def apply(self, batch: Batch) -> str | None:
+        reply = self._reply
+        known = batch.db.execute(_SQL["known"], {"channel": self._channel, "id": reply.id}).fetchone()
+        if known:
+            ref: str | None = known[0]
+            return ref
+        found = batch.db.execute(_SQL["order_of"], {"address": reply.address.strip()}).fetchone()
+        ref = found[0] if found else None
+        added = batch.db.execute(
+            _SQL["add"],
+            {
+                "at": reply.at or batch.now,
+                "channel": self._channel,
+                "id": reply.id,
+                "order_ref": ref,
+                "consent": reply.consent,
+                "address": reply.address.strip(),
+                "text": reply.text,
+            },
+        )
+        batch.touched += 1
+        batch.record("reply.received", {"reply": str(added.lastrowid), "channel": self._channel}, ref or "")
+        return ref
+
+
+class MarkRead(Operation[None]):
+    __slots__ = ("_actor", "_id")
+
+    def __init__(self, id: str, actor: str) -> None:
+        self._id = id
+        self._actor = actor
+
+    def apply(self, batch: Batch) -> None:
+        seq = int(self._id) if self._id.isascii() and self._id.isdecimal() and len(self._id) < 19 else -1
+        found = batch.db.execute(_SQL["one"], {"seq": seq}).fetchone()
+        if found is None:
+            raise NotFound(f"there is no reply {self._id!r}")
+        ref, is_read = found
+        if not is_read:
+            batch.db.execute(_SQL["mark_read"], {"seq": seq})
+            batch.record("reply.read", {"reply": self._id}, ref or "", "", self._actor)
+
+
+class Replies:
+    """`box.replies`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(self, channel: str, reply: Reply) -> str | None:
+        """Keep a reply; the order it was put to, if the address has one. The same provider id again changes nothing."""
+        return await self._store.write(Add(channel, reply))
+
+    async def mark_read(self, reply_id: str, *, actor: str) -> None:
+        """Raises NotFound."""
+        await self._store.write(MarkRead(reply_id, actor))
+
+    async def list(
+        self, *, unread: bool = False, order_ref: str | None = None, limit: int, cursor: str | None = None
+    ) -> Page[ReplyRow]:
+        """The newest first."""
+        (below,) = place_of(cursor, (2**62,))
+        name = "of_order" if order_ref is not None else "unread" if unread else "all"
+        found = await self._store.rows(
+            _SQL[name], below=below, order_ref=order_ref, unread=int(unread), limit=limit + 1
+        )
+        items = [_row(row) for row in found[:limit]]
+        return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)
+
+    async def get(self, ids: Sequence[str]) -> Sequence[ReplyRow]:
+        """Those of these ids that exist."""
+        wanted = [int(id) for id in ids if id.isascii() and id.isdecimal() and len(id) < 19]
+        return [_row(row) for row in await self._store.rows(_SQL["some"], seqs=msgspec.json.encode(wanted).decode())]
+
+
+def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None]) -> ReplyRow:
+    seq, order_ref, channel, address, name, text, at, is_read, consent = row
+    return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent)

@@ -1,0 +1,33 @@
+"""The wall clock stepped: waits that are counted from a moment move with it, a slice of rows at a time."""
+
+from outbox.batch import Batch
+from outbox.queries import Queries
+from outbox.writer import Operation
+
+_SQL = Queries("spool.sql")
+
+
+class Shift(Operation["int | None"]):
+    """Move the waits of the next `limit` messages above `after`; returns the last one looked at, None at the end."""
+
+    __slots__ = ("_after", "_delta", "_limit")
+
+    alone = True
+
+    def __init__(self, delta_ms: int, after: int, limit: int) -> None:
+        self._delta = delta_ms
+        self._after = after
+        self._limit = limit
+
+    def apply(self, batch: Batch) -> int | None:
+        upto: int | None = batch.db.execute(
+            _SQL["shift_slice"], {"after": self._after, "limit": self._limit}
+        ).fetchone()[0]
+        if upto is None:
+            return None
+        moved = batch.db.execute(_SQL["shift"], {"after": self._after, "upto": upto, "delta": self._delta})
+        if moved.rowcount:
+            batch.ready.update(
+                channel for (channel,) in batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})
+            )
+        return upto

@@ -1,0 +1,174 @@
+"""`box.spool`: events in, messages out. What changes anything goes to the writer; what the dispatcher looks for is read here."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from outbox.accept import MODEM, Accept
+from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle
+from outbox.errors import OutboxError
+from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
+from outbox.outcome import Outcome
+from outbox.queries import Queries
+from outbox.rows import decode_attempts, decode_dues
+from outbox.shift import Shift
+from outbox.staff import Cancel, Hold, Retry
+from outbox.store import Store
+
+_SQL = Queries("spool.sql")
+
+RESCUE_SLICE = 200
+SHIFT_SLICE = 5000
+"""Rows in one transaction of a sweep over many: what others may have to wait for."""
+
+
+class Spool:
+    """The outbox proper. `on_ready` is called in the loop's thread after each commit that gave some channels something to take up."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def on_ready(self) -> Callable[[frozenset[str]], None]:
+        return self._store.on_ready
+
+    @on_ready.setter
+    def on_ready(self, call: Callable[[frozenset[str]], None]) -> None:
+        self._store.on_ready = call
+
+    # ------------------------------------------------------------ events
+
+    async def accept(self, posted: Posted, plan: Planner) -> Acceptance:
+        """Take an event: on the disk, with all it leads to, when this returns. `posted.raw` is the event's own JSON, in our form.
+
+        Raises EventConflict, StorageFull, StorageBusy.
+        """
+        self._store.ensure_space()
+        return await self._store.write(Accept(posted, plan))
+
+    async def accept_many(self, posted: Sequence[Posted], plan: Planner) -> Sequence[Acceptance | OutboxError]:
+        """Take several in order, in one transaction: for each its answer, or why it was refused."""
+        self._store.ensure_space()
+        waiting = [self._store.write(Accept(one, plan)) for one in posted]
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        return [_refusal_or(answer) for answer in answers]
+
+    # ------------------------------------------------------------ what may go
+
+    async def due(self, channel: str, *, now: int, limit: int, exclude: Collection[int] = ()) -> list[Due]:
+        """Queued messages at that channel whose time has come and that are first in their line, by (priority, due_at, seq).
+        `exclude`: message seqs not to bring."""
+        text = await self._store.value(_SQL["due"], channel=channel, now=now, limit=limit, exclude=_json(exclude))
+        return _dues(text)
+
+    async def due_by_modem(self, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()) -> list[Due]:
+        """While the line is down (since `down_for` seconds): those at other channels that name the modem and have waited long
+        enough for it (the urgent at once)."""
+        text = await self._store.value(
+            _SQL["due_by_modem"], modem=MODEM, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
+        )
+        return _dues(text)
+
+    async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:
+        """All that is queued at that channel, due or not, with a seq above `after`, by seq: for sweeps over a channel that
+        can't send."""
+        return _dues(await self._store.value(_SQL["waiting"], channel=channel, after=after, limit=limit))
+
+    async def unknowns(self, *, now: int, limit: int) -> list[tuple[Due, Attempt]]:
+        """Messages of unknown outcome that are to be looked up, each with the attempt in question."""
+        dues, attempts = await self._store.row(_SQL["unknowns"], now=now, limit=limit)
+        newest = {row.message_seq: row.attempt() for row in decode_attempts(attempts or "[]")}
+        return [(due, newest[due.message.seq]) for due in _dues(dues)]
+
+    async def next_due(self, channel: str) -> int | None:
+        """The earliest moment (ms) at which `due(channel)` may have something; None: nothing waits there."""
+        found: int | None = await self._store.value(_SQL["next_due"], channel=channel)
+        return found
+
+    async def next_unknown(self) -> int | None:
+        """The earliest moment (ms) at which `unknowns` may have something."""
+        found: int | None = await self._store.value(_SQL["next_unknown"])
+        return found
+
+    # ------------------------------------------------------------ attempts
+
+    async def begin(
+        self, message_seq: int, *, channel: str, hop: int, medium: str, address: str, sent: Rendered | None = None
+    ) -> Attempt | Refusal:
+        """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
+        Raises NotFound."""
+        digest = self._store.digester(address) if address else ""
+        return await self._store.write(
+            Begin(message_seq, channel=channel, hop=hop, medium=medium, address=address, digest=digest, sent=sent)
+        )
+
+    async def settle(
+        self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None
+    ) -> Message:
+        """End an attempt and move its message; `poll_at`: when (ms) to ask for its receipt. Settling twice changes nothing.
+
+        A message that is to be queued again ends superseded or cancelled if it was meanwhile, or is held if its order is.
+        """
+        return await self._store.write(Settle(attempt, outcome, to, poll_at))
+
+    async def resolve(
+        self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None
+    ) -> Message:
+        """What looking an unknown attempt up has shown."""
+        return await self._store.write(Settle(attempt, outcome, to, poll_at))
+
+    async def interrupt(self, attempt: Attempt) -> None:
+        """It was cut by our own shutdown before anything left: no attempt, and the message waits again."""
+        await self._store.write(Interrupt(attempt))
+
+    async def move(self, message_seq: int, to: Transition, *, expect: State = State.QUEUED) -> Message | None:
+        """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
+        return await self._store.write(Move(message_seq, to, expect))
+
+    async def rescue(self) -> int:
+        """After a start: attempts that were under way when the last run ended are unknown now. Returns how many."""
+        rescued = 0
+        while open_ones := await self._store.rows(_SQL["under_way"], limit=RESCUE_SLICE):
+            messages, attempts = [row[0] for row in open_ones], [row[1] for row in open_ones]
+            rescued += await self._store.write(Rescue(messages, attempts))
+        return rescued
+
+    async def shift(self, delta_ms: int) -> None:
+        """The wall clock stepped by that much: waits that are counted from a moment move with it."""
+        after = 0
+        while True:
+            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE))
+            if last is None:
+                return
+            after = last
+
+    # ------------------------------------------------------------ staff
+
+    async def hold(self, ref: str, *, actor: str, reason: str) -> None:
+        """Stop the automatic messages of an order. Raises NotFound."""
+        await self._store.write(Hold(ref, True, actor, reason))
+
+    async def release(self, ref: str, *, actor: str, reason: str) -> None:
+        """Let them go on. Raises NotFound."""
+        await self._store.write(Hold(ref, False, actor, reason))
+
+    async def retry(self, message_id: str, *, actor: str, channel: str | None = None) -> Message:
+        """Try again from the first channel, or from a named one. Raises NotFound, IllegalMove."""
+        return await self._store.write(Retry(message_id, actor, channel))
+
+    async def cancel(self, message_id: str, *, actor: str, reason: str) -> Message:
+        """Stop a message; one that is being sent is stopped if it comes back unsent. Raises NotFound, IllegalMove."""
+        return await self._store.write(Cancel(message_id, actor, reason))
+
+
+def _dues(text: str | None) -> list[Due]:
+    return [row.due() for row in decode_dues(text or "[]")]
+
+
+def _json(seqs: Collection[int]) -> str:
+    return f"[{','.join(map(str, seqs))}]"
+
+
+def _refusal_or(answer: Acceptance | BaseException) -> Acceptance | OutboxError:
+    if isinstance(answer, BaseException) and not isinstance(answer, OutboxError):
+        raise answer
+    return answer

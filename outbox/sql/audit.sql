@@ -1,0 +1,31 @@
+-- begin_epoch: the database begins another history.
+INSERT INTO epoch (first_seq, id, at, reason) VALUES (:first_seq, :id, :at, :reason);
+
+-- list: entries, the newest first, as far as the filters let them through.
+SELECT seq, at, kind, actor, order_ref, message_id, detail, hash
+FROM audit
+WHERE seq < :below AND (:kind IS NULL OR kind = :kind OR substr(kind, 1, length(:family)) = :family)
+    AND (:order_ref IS NULL OR order_ref = :order_ref) AND (:message_id IS NULL OR message_id = :message_id)
+    AND (:actor IS NULL OR actor = :actor) AND (:since IS NULL OR at >= :since)
+ORDER BY seq DESC LIMIT :limit;
+
+-- entries: the record in its order, each entry with its epoch.
+SELECT (SELECT id FROM epoch WHERE first_seq <= a.seq ORDER BY first_seq DESC LIMIT 1),
+    a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
+FROM audit AS a WHERE a.seq > :after ORDER BY a.seq LIMIT :limit;
+
+-- count: how many entries there are.
+SELECT count(*) FROM audit;
+
+-- acts: what people did to an order.
+SELECT seq, at, kind, actor, order_ref, message_id, detail, hash
+FROM audit WHERE order_ref = :order_ref AND actor <> '' ORDER BY seq;
+
+-- since: what changed after an entry.
+SELECT seq, kind, order_ref, message_id, detail FROM audit WHERE seq > :since ORDER BY seq LIMIT :limit;
+
+-- newest: the number of the newest entry.
+SELECT coalesce(max(seq), 0) FROM audit;
+
+-- newest_at: when the newest entry was made.
+SELECT at FROM audit ORDER BY seq DESC LIMIT 1;

@@ -1,0 +1,132 @@
+-- begin: take the write lock at once, so that what is read stays true until the commit.
+BEGIN IMMEDIATE;
+
+-- commit: make it durable.
+COMMIT;
+
+-- rollback: as if nothing had happened.
+ROLLBACK;
+
+-- newest: where each sequence of numbers stands, and the end of the hash chain.
+SELECT
+    coalesce((SELECT max(seq) FROM orders), 0),
+    coalesce((SELECT max(seq) FROM event), 0),
+    coalesce((SELECT max(seq) FROM message), 0),
+    coalesce((SELECT max(seq) FROM attempt), 0),
+    coalesce((SELECT max(seq) FROM audit), 0),
+    (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1),
+    (SELECT id FROM epoch ORDER BY first_seq DESC LIMIT 1);
+
+-- known_events: which of these (id, source) were taken before, with their content.
+SELECT e.id, e.source, e.seq, e.raw
+FROM json_each(:keys) AS k CROSS JOIN event AS e ON e.id = k.value ->> 0 AND e.source = k.value ->> 1;
+
+-- known_orders: the orders of these refs, as one JSON array of [ref, seq, held, body].
+SELECT '[' || group_concat(json_array(o.ref, o.seq, o.held, CAST(o.body AS TEXT))) || ']'
+FROM json_each(:refs) AS r CROSS JOIN orders AS o ON o.ref = r.value;
+
+-- open_of_orders: the open messages of these orders, as one JSON array.
+SELECT '[' || group_concat(m.row) || ']'
+FROM json_each(:orders) AS w CROSS JOIN message AS n ON n.order_seq = w.value AND n.open = 1
+CROSS JOIN message_row AS m ON m.seq = n.seq;
+
+-- messages_with_line: these messages and the other open ones of their orders, as one JSON array.
+SELECT '[' || group_concat(m.row) || ']'
+FROM (
+    SELECT w.value AS seq FROM json_each(:messages) AS w
+    UNION ALL
+    SELECT n.seq FROM json_each(:messages) AS w
+    CROSS JOIN message AS t ON t.seq = w.value
+    CROSS JOIN message AS n ON n.order_seq = t.order_seq AND n.open = 1 AND n.seq <> t.seq
+) AS wanted CROSS JOIN message_row AS m ON m.seq = wanted.seq;
+
+-- messages_by_id: the numbers of these messages.
+SELECT m.seq, m.id FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value;
+
+-- attempts: these attempts, as one JSON array.
+SELECT '[' || group_concat(a.row) || ']' FROM json_each(:attempts) AS w CROSS JOIN attempt_row AS a ON a.seq = w.value;
+
+-- stopped: which of these addresses are opted out by the newest word on that medium or on all.
+SELECT w.value, c.medium, c.stopped, c.seq, c.reason
+FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value
+ORDER BY c.seq;
+
+-- insert_order: an order that was never heard of.
+INSERT INTO orders (seq, ref, held, updated_at, body) VALUES (:seq, :ref, :held, :updated_at, :body);
+
+-- update_order: what is known of an order now.
+UPDATE orders SET held = v.column2, updated_at = v.column3, body = v.column4
+FROM (VALUES (:seq, :held, :updated_at, :body)) AS v WHERE orders.seq = v.column1;
+
+-- insert_contact: an order belongs to an address.
+INSERT OR IGNORE INTO contact (address, order_seq) VALUES (:address, :order_seq);
+
+-- insert_event: what happened, as it was told.
+INSERT INTO event (seq, order_seq, source, id, type, actor, received_at, raw)
+VALUES (:seq, :order_seq, :source, :id, :type, :actor, :received_at, :raw);
+
+-- insert_message: a planned message.
+INSERT INTO message (
+    seq, id, event_seq, order_seq, recipient, line, open, state, ready, channel, priority, due_at, relative, modem_after,
+    expires_at, hop, channel_since, attempt_count, tries, possible_duplicate, verdict, supersedes, manual, kind,
+    created_at, updated_at, reason, via, addresses, body
+) VALUES (
+    :seq, :id, :event_seq, :order_seq, :recipient, :line, :open, :state, :ready, :channel, :priority, :due_at, :relative, :modem_after,
+    :expires_at, :hop, :channel_since, :attempt_count, :tries, :possible_duplicate, :verdict, :supersedes, :manual, :kind,
+    :created_at, :updated_at, :reason, :via, :addresses, :body
+);
+
+-- update_message: a message that moved and stays open, or stays ended.
+UPDATE message SET state = v.column2, ready = v.column3, channel = v.column4, due_at = v.column5, relative = v.column6,
+    hop = v.column7, channel_since = v.column8, attempt_count = v.column9, tries = v.column10,
+    possible_duplicate = v.column11, verdict = v.column12, updated_at = v.column13, reason = v.column14, via = v.column15
+FROM (VALUES (:seq, :state, :ready, :channel, :due_at, :relative, :hop, :channel_since, :attempt_count, :tries,
+    :possible_duplicate, :verdict, :updated_at, :reason, :via)) AS v WHERE message.seq = v.column1;
+
+-- set_open: messages that ended, or began anew.
+UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE message.seq = v.column1;
+
+-- insert_attempt: an attempt that is about to leave.
+INSERT INTO attempt (
+    seq, message_seq, n, channel, started_at, finished_at, outcome, scope, code, provider_id, receipt, receipt_at, poll_at,
+    counts, detail, receipt_detail, address, sent
+) VALUES (
+    :seq, :message_seq, :n, :channel, :started_at, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at,
+    :counts, :detail, :receipt_detail, :address, :sent
+);
+
+-- update_attempt: what became of an attempt.
+UPDATE attempt SET finished_at = v.column2, outcome = v.column3, scope = v.column4, code = v.column5, provider_id = v.column6,
+    receipt = v.column7, receipt_at = v.column8, poll_at = v.column9, counts = v.column10, detail = v.column11,
+    receipt_detail = v.column12
+FROM (VALUES (:seq, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at, :counts, :detail,
+    :receipt_detail)) AS v WHERE attempt.seq = v.column1;
+
+-- delete_attempt: an attempt that was cut before anything left.
+DELETE FROM attempt WHERE seq = :seq;
+
+-- insert_audit: an entry of the record.
+INSERT INTO audit (seq, at, kind, actor, order_ref, message_id, detail, hash)
+VALUES (:seq, :at, :kind, :actor, :order_ref, :message_id, :detail, :hash);
+
+-- early_receipts: receipts that came before these provider ids were on record.
+SELECT r.channel, r.provider_id, r.state, r.at, r.detail
+FROM json_each(:keys) AS k CROSS JOIN early_receipt AS r ON r.channel = k.value ->> 0 AND r.provider_id = k.value ->> 1;
+
+-- delete_early_receipt: it is with its attempt now.
+DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;
+
+-- attempts_at_provider: the attempts that this channel calls by one of these ids: [channel, provider id] each.
+SELECT a.seq, a.message_seq, a.channel, a.provider_id
+FROM json_each(:keys) AS k CROSS JOIN attempt AS a ON a.provider_id = k.value ->> 1 AND a.channel = k.value ->> 0;
+
+-- attempts_by_reference: the attempts of these references: [message id, n] each.
+SELECT a.seq, a.message_seq, m.id, a.n
+FROM json_each(:keys) AS k CROSS JOIN message AS m ON m.id = k.value ->> 0
+CROSS JOIN attempt AS a ON a.message_seq = m.seq AND a.n = k.value ->> 1;
+
+-- is_forgotten: whether an event's content was taken out.
+SELECT length(raw) = 0 FROM event WHERE seq = :seq;
+
+-- truncate_wal: bring the log into the database and empty it, as far as readers let us.
+PRAGMA wal_checkpoint(TRUNCATE);

@@ -1,0 +1,13 @@
+-- say: a word on consent.
+INSERT INTO consent (at, medium, digest, stopped, actor, reason, address)
+VALUES (:at, :medium, :digest, :stopped, :actor, :reason, :address);
+
+-- newest: the newest word on that medium or on all for an address.
+SELECT stopped, reason FROM consent WHERE digest = :digest AND medium IN (:medium, 'all') ORDER BY seq DESC LIMIT 1;
+
+-- standing: the opt-outs that no later word took back, the newest first.
+SELECT c.seq, c.medium, c.address, c.reason, c.actor, c.at
+FROM consent AS c
+WHERE c.seq < :below AND c.stopped = 1
+    AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'))
+ORDER BY c.seq DESC LIMIT :limit;

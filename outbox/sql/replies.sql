@@ -1,0 +1,34 @@
+-- known: the order of a reply that was taken before.
+SELECT order_ref FROM reply WHERE channel = :channel AND provider_id = :id AND provider_id <> '';
+
+-- order_of: the newest order of an address.
+SELECT o.ref FROM contact AS c CROSS JOIN orders AS o ON o.seq = c.order_seq
+WHERE c.address = :address ORDER BY c.order_seq DESC LIMIT 1;
+
+-- add: a new reply.
+INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, address, text)
+VALUES (:at, :channel, :id, :order_ref, 0, :consent, :address, :text);
+
+-- one: whether a reply was read, and the order it belongs to.
+SELECT order_ref, is_read FROM reply WHERE seq = :seq;
+
+-- mark_read: somebody has seen it.
+UPDATE reply SET is_read = 1 WHERE seq = :seq;
+
+-- all: replies, the newest first.
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '$.customer.name', ''), r.text, r.at, r.is_read, r.consent
+FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref WHERE r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
+
+-- unread: those that nobody has seen.
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '$.customer.name', ''), r.text, r.at, r.is_read, r.consent
+FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
+WHERE r.is_read = 0 AND r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
+
+-- of_order: those of one order; `unread`: of them those that nobody has seen.
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '$.customer.name', ''), r.text, r.at, r.is_read, r.consent
+FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
+WHERE r.order_ref = :order_ref AND r.seq < :below AND r.is_read <= 1 - :unread ORDER BY r.seq DESC LIMIT :limit;
+
+-- some: those of these numbers.
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '$.customer.name', ''), r.text, r.at, r.is_read, r.consent
+FROM json_each(:seqs) AS w CROSS JOIN reply AS r ON r.seq = w.value LEFT JOIN orders AS o ON o.ref = r.order_ref;

@@ -1,0 +1,71 @@
+-- due: queued messages at a channel whose time has come, first of their line, by priority, as one JSON array.
+SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
+FROM (
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 0 AND due_at <= :now
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 1 AND due_at <= :now
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 2 AND due_at <= :now
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    LIMIT :limit
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- due_by_modem: those at other channels that the modem may take by now, as one JSON array.
+SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
+FROM (
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 0 AND due_at <= :now
+        AND modem_after <= :down_for AND channel <> :modem
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 1 AND due_at <= :now
+        AND modem_after <= :down_for AND channel <> :modem
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 2 AND due_at <= :now
+        AND modem_after <= :down_for AND channel <> :modem
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
+    LIMIT :limit
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- waiting: all that is queued at a channel, by seq, as one JSON array.
+SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
+FROM (SELECT seq FROM message WHERE seq > :after AND channel = :channel AND +state = 'queued' ORDER BY seq LIMIT :limit) AS d
+CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- unknowns: messages to be looked up and their newest attempts, each as one JSON array.
+WITH d (seq) AS (
+    SELECT seq FROM message WHERE ready = 1 AND state = 'unknown' AND due_at <= :now ORDER BY due_at, seq LIMIT :limit
+)
+SELECT
+    (SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
+     FROM d CROSS JOIN message_row AS r ON r.seq = d.seq),
+    (SELECT '[' || group_concat(a.row) || ']' FROM d
+     CROSS JOIN attempt_row AS a ON a.seq = (SELECT max(t.seq) FROM attempt AS t WHERE t.message_seq = d.seq));
+
+-- next_due: when the first of what waits at a channel is due.
+SELECT min(due_at) FROM (
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 0 ORDER BY due_at LIMIT 1)
+    UNION ALL
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 1 ORDER BY due_at LIMIT 1)
+    UNION ALL
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 2 ORDER BY due_at LIMIT 1)
+);
+
+-- next_unknown: when the first of what is unknown is to be looked up.
+SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'unknown';
+
+-- under_way: attempts without an outcome, of messages that are being sent.
+SELECT m.seq, (SELECT max(a.seq) FROM attempt AS a WHERE a.message_seq = m.seq)
+FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
+
+-- shift_slice: the end of the next slice of messages.
+SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
+
+-- shift: move the waits of a slice.
+UPDATE message SET due_at = due_at + :delta
+WHERE seq > :after AND seq <= :upto AND relative = 1 AND state IN ('queued', 'held', 'unknown');
+
+-- shifted: the channels at which a slice has something to take up.
+SELECT DISTINCT channel FROM message WHERE seq > :after AND seq <= :upto AND ready = 1 AND +state = 'queued';

@@ -1,0 +1,24 @@
+-- before_anything: what must be set before the first table is made; without effect on a file that has some.
+PRAGMA page_size = 2048;
+PRAGMA journal_mode = WAL;
+
+-- writer: the writer's connection.
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -4096;
+PRAGMA temp_store = MEMORY;
+PRAGMA wal_autocheckpoint = 4096;
+PRAGMA secure_delete = ON;
+
+-- reader: a connection that only reads.
+PRAGMA query_only = ON;
+PRAGMA cache_size = -1024;
+PRAGMA temp_store = MEMORY;
+
+-- secret: a key of this database.
+SELECT value FROM secret WHERE name = :name;
+
+-- keep_secret: a key is made once.
+INSERT INTO secret (name, value) VALUES (:name, :value);
+
+-- first_epoch: a new database begins its first epoch.
+INSERT INTO epoch (first_seq, id, at, reason) SELECT 1, :id, :at, 'created' WHERE NOT EXISTS (SELECT 1 FROM epoch);

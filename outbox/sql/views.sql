@@ -1,0 +1,99 @@
+-- events: the events of an id.
+SELECT e.seq, e.source, e.id, e.type, o.ref, e.received_at, e.actor, e.raw
+FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq
+WHERE e.id = :id AND (:source IS NULL OR e.source = :source) ORDER BY e.seq;
+
+-- events_of_order: an order's events in the order in which they came.
+SELECT e.seq, e.source, e.id, e.type, o.ref, e.received_at, e.actor, e.raw
+FROM orders AS o CROSS JOIN event AS e ON e.order_seq = o.seq WHERE o.ref = :ref ORDER BY e.seq;
+
+-- orders: the newest change first.
+SELECT updated_at, seq, body FROM orders
+WHERE (updated_at, seq) < (:at, :seq) AND (:since IS NULL OR updated_at >= :since)
+    AND (:statuses IS NULL OR coalesce(body ->> '$.status', '') IN (SELECT value FROM json_each(:statuses)))
+    AND (:search IS NULL OR instr(lower(ref), :search) OR instr(lower(coalesce(body ->> '$.customer.name', '')), :search))
+ORDER BY updated_at DESC, seq DESC LIMIT :limit;
+
+-- orders_by_ref: those of these refs that are known.
+SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value;
+
+-- told: by order, the newest message to the customer about its status, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
+CROSS JOIN message_row AS r ON r.seq = (
+    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '$.status'
+);
+
+-- messages: the newest first, as far as the filters let them through, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (
+    SELECT m.seq FROM message AS m
+    WHERE m.seq < :below AND (:states IS NULL OR m.state IN (SELECT value FROM json_each(:states)))
+        AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
+        AND (:recipient IS NULL OR m.recipient = :recipient
+            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+    ORDER BY m.seq DESC LIMIT :limit
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- exceptional: the same, of states that few messages are in.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (
+    SELECT m.seq FROM json_each(:states) AS s
+    CROSS JOIN message AS m ON m.state = s.value
+        AND m.state IN ('failed', 'expired', 'suppressed', 'cancelled', 'held', 'unknown')
+    WHERE m.seq < :below
+        AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
+        AND (:recipient IS NULL OR m.recipient = :recipient
+            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+    ORDER BY m.seq DESC LIMIT :limit
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- messages_of_order_page: the same, of one order.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (
+    SELECT m.seq FROM orders AS o CROSS JOIN message AS m ON m.order_seq = o.seq
+    WHERE o.ref = :ref AND m.seq < :below AND (:states IS NULL OR m.state IN (SELECT value FROM json_each(:states)))
+        AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
+        AND (:recipient IS NULL OR m.recipient = :recipient
+            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+    ORDER BY m.seq DESC LIMIT :limit
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- messages_of_order: all of one order, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (SELECT m.seq FROM orders AS o CROSS JOIN message AS m ON m.order_seq = o.seq WHERE o.ref = :ref ORDER BY m.seq) AS d
+CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- messages_of_event: what an event led to, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (
+    SELECT m.seq FROM event AS e CROSS JOIN message AS m ON m.order_seq = e.order_seq
+    WHERE e.seq = :event_seq AND m.event_seq = e.seq ORDER BY m.seq
+) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
+
+-- messages_by_id: those of these ids that exist, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value CROSS JOIN message_row AS r ON r.seq = m.seq;
+
+-- attempts: all attempts of these messages, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM (
+    SELECT a.seq FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value
+    CROSS JOIN attempt AS a ON a.message_seq = m.seq ORDER BY a.seq
+) AS d CROSS JOIN attempt_row AS r ON r.seq = d.seq;
+
+-- count_messages: how many messages are in each state.
+SELECT state, count(*) FROM message GROUP BY state;
+
+-- count_waiting: how many wait at each channel.
+SELECT channel, count(*) FROM message WHERE open = 1 AND state = 'queued' GROUP BY channel;
+
+-- count_attempts: how many attempts ended how on each channel.
+SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP BY channel, outcome;
+
+-- figures: events kept, replies that nobody has seen, the longest waiting message, the size of the file.
+SELECT
+    (SELECT count(*) FROM event),
+    (SELECT count(*) FROM reply WHERE is_read = 0),
+    (SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'queued'),
+    (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size);

@@ -1,0 +1,96 @@
+"""What people do to messages: hold and release an order, retry and cancel a message. Each act is on record with its actor."""
+
+from outbox.batch import Batch, Wants, with_held
+from outbox.errors import IllegalMove
+from outbox.model import Message, State
+from outbox.rows import MessageRow
+from outbox.writer import Operation
+
+
+class Hold(Operation[None]):
+    """Stop (or resume) the automatic messages of an order. Those that people send go on."""
+
+    __slots__ = ("_actor", "_held", "_reason", "_ref")
+
+    def __init__(self, ref: str, held: bool, actor: str, reason: str) -> None:
+        self._ref = ref
+        self._held = held
+        self._actor = actor
+        self._reason = reason
+
+    def wants(self, wants: Wants) -> None:
+        wants.refs.append(self._ref)
+
+    def apply(self, batch: Batch) -> None:
+        order = batch.order(self._ref)
+        if order.order.held == self._held:
+            return
+        batch.change_order(order, with_held(order.order, self._held))
+        kind = "order.held" if self._held else "order.released"
+        batch.record(kind, {"reason": self._reason} if self._reason else None, self._ref, "", self._actor)
+        source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
+        reason = "the order is on hold" if self._held else "released"
+        for row in batch.open_of(order.seq):
+            row.order_held = int(self._held)
+            if row.state is source and not row.manual:
+                batch.move(row, target, reason, actor=self._actor)
+
+
+class Retry(Operation[Message]):
+    """Try a message again from its first channel, or from a named one. What may have arrived is a possible duplicate."""
+
+    __slots__ = ("_actor", "_channel", "_id")
+
+    def __init__(self, id: str, actor: str, channel: str | None) -> None:
+        self._id = id
+        self._actor = actor
+        self._channel = channel
+
+    def wants(self, wants: Wants) -> None:
+        wants.message_ids.append(self._id)
+
+    def apply(self, batch: Batch) -> Message:
+        row = batch.message_by_id(self._id)
+        if row.state in (State.SENT, State.SENDING, State.HELD, State.DELIVERED, State.SUPERSEDED):
+            raise IllegalMove(f"message {row.id} is {row.state}: it can't be tried again")
+        if batch.is_forgotten(row):
+            raise IllegalMove(f"message {row.id} can't be tried again: its customer was forgotten")
+        hop, via = self._hop(row)
+        if row.state is State.UNKNOWN:
+            row.possible_duplicate = 1
+        row.hop, row.channel, row.via, row.channel_since = hop, via[hop], ",".join(via), batch.now
+        row.due_at, row.relative, row.verdict = batch.now, 1, ""
+        batch.move(row, State.QUEUED, f"tried again by {self._actor}", actor=self._actor)
+        return row.message()
+
+    def _hop(self, row: MessageRow) -> tuple[int, tuple[str, ...]]:
+        via = row.channels()
+        if self._channel is None:
+            if not via:
+                raise IllegalMove(f"message {row.id} has no channel to go by: name one")
+            return (row.hop if row.state is State.QUEUED else 0), via
+        return (via.index(self._channel), via) if self._channel in via else (len(via), (*via, self._channel))
+
+
+class Cancel(Operation[Message]):
+    """Stop a message that has not left. One that is being sent is stopped if it comes back unsent."""
+
+    __slots__ = ("_actor", "_id", "_reason")
+
+    def __init__(self, id: str, actor: str, reason: str) -> None:
+        self._id = id
+        self._actor = actor
+        self._reason = reason
+
+    def wants(self, wants: Wants) -> None:
+        wants.message_ids.append(self._id)
+
+    def apply(self, batch: Batch) -> Message:
+        row = batch.message_by_id(self._id)
+        if row.state is State.SENDING:
+            row.verdict = "cancelled"
+            batch.touch(row)
+            batch.record("message.cancelling", {"reason": self._reason}, row.order_ref, row.id, self._actor)
+        elif row.state is not State.CANCELLED:
+            batch.move(row, State.CANCELLED, self._reason or f"cancelled by {self._actor}", actor=self._actor)
+        return row.message()

@@ -1,0 +1,171 @@
+"""Opens and closes the database: its lock, its pragmas, the one writer, and a few connections that only read.
+
+Durability: WAL with synchronous=FULL, one sync a commit. The WAL is checkpointed by the writer as it passes a few MiB; idle, nothing
+is written at all.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from outbox.changes import Changes
+from outbox.clock import Clock
+from outbox.digest import Digester
+from outbox.errors import StorageFull
+from outbox.faults import in_our_words
+from outbox.lock import Lock
+from outbox.migrate import migrate
+from outbox.queries import Queries
+from outbox.writer import Operation, Writer
+
+T = TypeVar("T")
+
+_SQL = Queries("store.sql")
+
+PAGE_BYTES = 2048
+"""Small pages: a commit writes whole pages, and one event touches few rows on many of them."""
+CHECKPOINT_PAGES = 4096
+BUSY_MS = 5000
+"""How long another program may hold the database before we give up: StorageBusy."""
+READERS = 2
+WRITER_CACHE_KIB = 4096
+READER_CACHE_KIB = 1024
+SPACE_LOOKED_AT_EVERY = 1.0
+
+
+class Store:
+    """The database of one process."""
+
+    def __init__(self, path: Path, clock: Clock, rng: random.Random, reserve: int) -> None:
+        self.path = path
+        self.clock = clock
+        self.changes = Changes()
+        self.on_ready: Callable[[frozenset[str]], None] = lambda channels: None
+        self.digester: Digester
+        self._rng = rng
+        self._reserve = reserve
+        self._space: tuple[float, bool] = (float("-inf"), True)
+        self._lock = Lock(path)
+        self._writer = Writer(self._connect, clock, self._committed)
+        self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Store"]:
+        """Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.take()
+        try:
+            await self._writer.start()
+            try:
+                for _ in range(READERS):
+                    self._readers.put_nowait(await self._reader())
+                yield self
+            finally:
+                while not self._readers.empty():
+                    await self._readers.get_nowait().close()
+                self.changes.close()
+                await self._writer.stop()
+        finally:
+            self._lock.release()
+
+    # ------------------------------------------------------------ writing
+
+    def write(self, operation: Operation[T]) -> "asyncio.Future[T]":
+        """Have it done; done after its commit."""
+        return self._writer.submit(operation)
+
+    def stalled_for(self) -> float:
+        """Seconds that the present transaction has been under way."""
+        return self._writer.stalled_for()
+
+    def ensure_space(self) -> None:
+        """Raises StorageFull when the disk has less free than the reserve."""
+        looked_at, enough = self._space
+        now = self.clock.monotonic()
+        if now - looked_at >= SPACE_LOOKED_AT_EVERY:
+            disk = os.statvfs(self.path.parent)
+            enough = disk.f_bavail * disk.f_frsize >= self._reserve
+            self._space = (now, enough)
+        if not enough:
+            raise StorageFull(
+                f"less than {self._reserve // 2**20} MiB is free where {self.path.name} lies: make room; what waits is still sent"
+            )
+
+    def _committed(self, changes: Any, ready: frozenset[str]) -> None:
+        self.changes.publish(changes)
+        if ready:
+            self.on_ready(ready)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            db.executescript(_SQL["before_anything"])
+            migrate(db, self.path)
+            db.executescript(_SQL["writer"])
+            self.digester = Digester(self._key(db))
+            self._first_epoch(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _key(self, db: sqlite3.Connection) -> bytes:
+        found = db.execute(_SQL["secret"], {"name": "digest"}).fetchone()
+        if found is None:
+            key = secrets.token_bytes(32)
+            db.execute(_SQL["keep_secret"], {"name": "digest", "value": key})
+            return key
+        value: bytes = found[0]
+        return value
+
+    def _first_epoch(self, db: sqlite3.Connection) -> None:
+        db.execute(_SQL["first_epoch"], {"id": self.new_epoch_id(), "at": self.clock.now()})
+
+    def new_epoch_id(self) -> str:
+        return f"{self._rng.getrandbits(64):016x}"
+
+    # ------------------------------------------------------------ reading
+
+    async def _reader(self) -> aiosqlite.Connection:
+        db = await aiosqlite.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
+        for pragma in _SQL["reader"].split(";"):
+            await db.execute(pragma)
+        return db
+
+    async def rows(self, sql: str, **values: object) -> list[Any]:
+        """All rows of a query."""
+        return list(await self._read(lambda db: db.execute_fetchall(sql, values)))
+
+    async def row(self, sql: str, **values: object) -> Any:
+        """The first row, None without any."""
+        found = await self.rows(sql, **values)
+        return found[0] if found else None
+
+    async def value(self, sql: str, **values: object) -> Any:
+        """The first value of the first row, None without any."""
+        found = await self.row(sql, **values)
+        return found[0] if found else None
+
+    async def back_up(self, copy: Path) -> None:
+        """A consistent copy, made while the database is in use."""
+        async with aiosqlite.connect(copy) as target:
+            await self._read(lambda db: db.backup(target))
+
+    async def _read(self, query: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+        db = await self._readers.get()
+        try:
+            return await query(db)
+        except sqlite3.Error as error:
+            raise in_our_words(error) from error
+        finally:
+            self._readers.put_nowait(db)

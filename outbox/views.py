@@ -1,0 +1,214 @@
+"""What the HTTP face shows: reads over what is on record, paged, never in the way of the writer."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from outbox.audit import AuditRow, audit_row
+from outbox.chain import Change, change
+from outbox.model import Attempt, Message, Order, State
+from outbox.orders import to_ms
+from outbox.pages import Page, cursor_of, place_of
+from outbox.queries import Queries
+from outbox.replies import Replies, ReplyRow
+from outbox.rows import decode_attempts, decode_event, decode_messages, decode_order, encode
+from outbox.store import Store
+
+_SQL = Queries("views.sql")
+_AUDIT = Queries("audit.sql")
+
+_NEWEST = 2**62
+_STORY_REPLIES = 200
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """An event as it was taken, with its own JSON (empty once forgotten)."""
+
+    seq: int
+    source: str
+    id: str
+    type: str
+    order_ref: str
+    received_at: int
+    occurred_at: int | None
+    actor: str
+    raw: bytes
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is on record of one order."""
+
+    order: Order
+    events: Sequence[StoredEvent]
+    messages: Sequence[Message]
+    attempts: Sequence[Attempt]
+    replies: Sequence[ReplyRow]
+    acts: Sequence[AuditRow]
+    """What people did: hold, release, retry, cancel, call."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Counts for the header's glance and for /metrics."""
+
+    events: int
+    messages: Mapping[State, int]
+    waiting_by_channel: Mapping[str, int]
+    attempts: Mapping[tuple[str, str], int]
+    """By (channel, outcome)."""
+    unread_replies: int
+    oldest_due_at: int | None
+    database_bytes: int
+
+
+class Views:
+    """`box.views`. Cursors are opaque; a foreign one raises ValueError."""
+
+    def __init__(self, store: Store, replies: Replies) -> None:
+        self._store = store
+        self._replies = replies
+
+    # ------------------------------------------------------------ events and orders
+
+    async def events(self, event_id: str, *, source: str | None = None) -> Sequence[StoredEvent]:
+        """The events of that id, of one source or of all."""
+        return [_event(row) for row in await self._store.rows(_SQL["events"], id=event_id, source=source)]
+
+    async def orders(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        search: str | None = None,
+        since: int | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[Order]:
+        """The newest change first. `search`: part of a ref, or of a customer's name; `since`: changed at or after it (ms)."""
+        at, seq = place_of(cursor, (_NEWEST, _NEWEST))
+        found = await self._store.rows(
+            _SQL["orders"],
+            at=at,
+            seq=seq,
+            statuses=encode(statuses).decode() if statuses else None,
+            search=None if search is None else search.casefold(),
+            since=since,
+            limit=limit + 1,
+        )
+        last = found[limit - 1] if len(found) > limit else None
+        return Page([decode_order(row[2]) for row in found[:limit]], cursor_of(last[0], last[1]) if last else None)
+
+    async def orders_by_ref(self, refs: Sequence[str]) -> Sequence[Order]:
+        """Those of these refs that are known."""
+        return [
+            decode_order(body) for (body,) in await self._store.rows(_SQL["orders_by_ref"], refs=encode(refs).decode())
+        ]
+
+    async def told(self, refs: Sequence[str]) -> Mapping[str, Message]:
+        """By order: the newest message to the customer whose trigger is the order's status."""
+        found = await self._messages("told", refs=encode(refs).decode())
+        return {message.order_ref: message for message in found}
+
+    async def story(self, ref: str) -> Story | None:
+        """All of one order; None: no event named it."""
+        orders = await self.orders_by_ref([ref])
+        if not orders:
+            return None
+        messages = await self._messages("messages_of_order", ref=ref)
+        return Story(
+            order=orders[0],
+            events=[_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)],
+            messages=messages,
+            attempts=await self.attempts([message.id for message in messages]),
+            replies=(await self._replies.list(order_ref=ref, limit=_STORY_REPLIES)).items,
+            acts=[audit_row(row) for row in await self._store.rows(_AUDIT["acts"], order_ref=ref)],
+        )
+
+    # ------------------------------------------------------------ messages
+
+    async def messages(
+        self,
+        *,
+        states: Sequence[State] = (),
+        channel: str | None = None,
+        order_ref: str | None = None,
+        recipient: str | None = None,
+        since: int | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[Message]:
+        """The newest first. `recipient`: who (`customer`, `team`), or an address; `since`: created at or after it (ms)."""
+        (below,) = place_of(cursor, (_NEWEST,))
+        exceptional = bool(states) and set(states) <= _EXCEPTIONAL
+        name = "messages_of_order_page" if order_ref is not None else "exceptional" if exceptional else "messages"
+        found = await self._messages(
+            name,
+            below=below,
+            states=encode(states).decode() if states else None,
+            channel=channel,
+            ref=order_ref,
+            recipient=recipient,
+            since=since,
+            limit=limit + 1,
+        )
+        return Page(found[:limit], cursor_of(found[limit - 1].seq) if len(found) > limit else None)
+
+    async def messages_of_event(self, event_seq: int) -> Sequence[Message]:
+        """What an event led to."""
+        return await self._messages("messages_of_event", event_seq=event_seq)
+
+    async def messages_by_id(self, ids: Sequence[str]) -> Sequence[Message]:
+        """Those of these ids that exist."""
+        return await self._messages("messages_by_id", ids=encode(ids).decode())
+
+    async def attempts(self, message_ids: Sequence[str]) -> Sequence[Attempt]:
+        """All attempts of these messages, in order."""
+        text = await self._store.value(_SQL["attempts"], ids=encode(message_ids).decode())
+        return [row.attempt() for row in decode_attempts(text or "[]")]
+
+    async def _messages(self, name: str, **values: object) -> list[Message]:
+        text = await self._store.value(_SQL[name], **values)
+        return [row.message() for row in decode_messages(text or "[]")]
+
+    # ------------------------------------------------------------ figures and changes
+
+    async def figures(self) -> Figures:
+        """Counts. What waits is counted now; what ended is counted over all that is kept."""
+        messages = await self._store.rows(_SQL["count_messages"])
+        events, unread, oldest, size = await self._store.row(_SQL["figures"])
+        return Figures(
+            events=events,
+            messages={State(state): count for state, count in messages},
+            waiting_by_channel=dict(await self._store.rows(_SQL["count_waiting"])),
+            attempts={(channel, outcome): n for channel, outcome, n in await self._store.rows(_SQL["count_attempts"])},
+            unread_replies=unread,
+            oldest_due_at=oldest,
+            database_bytes=size,
+        )
+
+    async def changes(self, since: int, *, limit: int) -> Sequence[Change]:
+        """What changed after that number, in order: from the audit, so nothing is missing. At most `limit` entries are looked
+        at; ask again from the last until nothing comes."""
+        found: list[Change] = []
+        while not found:
+            rows = await self._store.rows(_AUDIT["since"], since=since, limit=limit)
+            found = [one for row in rows if (one := change(*row)) is not None]
+            if not rows:
+                break
+            since = rows[-1][0]
+        return found
+
+    async def newest(self) -> int:
+        """The number of the newest change."""
+        found: int = await self._store.value(_AUDIT["newest"])
+        return found
+
+
+_EXCEPTIONAL = frozenset({State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED, State.HELD, State.UNKNOWN})
+"""States for whose messages there is an index of their own (`message_exceptional`)."""
+
+
+def _event(row: tuple[int, str, str, str, str, int, str, bytes]) -> StoredEvent:
+    seq, source, id, type_, order_ref, received_at, actor, raw = row
+    moment = decode_event(raw).occurred_at if raw else None
+    return StoredEvent(
+        seq, source, id, type_, order_ref, received_at, None if moment is None else to_ms(moment), actor, raw
+    )
