@@ -70,14 +70,14 @@ _ANSWERS: dict[str, dict[Wish, str]] = {
         Wish.HELP: "{store}: texts about your orders. Reply STOP to end them.{phone}",
     },
     "es": {
-        Wish.STOP: "{store}: no recibirá más mensajes. Responda ALTA para recibirlos de nuevo.",
-        Wish.START: "{store}: volverá a recibir mensajes sobre sus pedidos. Responda BAJA para no recibirlos.",
+        Wish.STOP: "{store}: ya no le enviaremos mensajes. Responda ALTA para recibirlos de nuevo.",
+        Wish.START: "{store}: le enviaremos mensajes sobre sus pedidos. Responda BAJA para no recibirlos.",
         Wish.HELP: "{store}: mensajes sobre sus pedidos. Responda BAJA para no recibirlos.{phone}",
     },
     "fr": {
         Wish.STOP: "{store} : vous ne recevrez plus de SMS. Répondez REPRENDRE pour en recevoir de nouveau.",
-        Wish.START: "{store} : vous recevrez de nouveau nos SMS. Répondez STOP pour les arrêter.",
-        Wish.HELP: "{store} : SMS au sujet de vos commandes. Répondez STOP pour les arrêter.{phone}",
+        Wish.START: "{store} : vous recevrez de nouveau nos SMS. Répondez STOP pour ne plus en recevoir.",
+        Wish.HELP: "{store} : SMS au sujet de vos commandes. Répondez STOP pour ne plus en recevoir.{phone}",
     },
     "de": {
         Wish.STOP: "{store}: Sie erhalten keine SMS mehr. Antworten Sie START, um sie wieder zu erhalten.",

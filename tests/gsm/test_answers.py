@@ -1,0 +1,101 @@
+"""Reading answers as modems of several makes print them."""
+
+import pytest
+
+from daemon.modem import answers
+from daemon.modem.answers import Room, Stored
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('0,0,"EE, London",7', ["0", "0", "EE, London", "7"]),
+        ("0,1,,25", ["0", "1", "", "25"]),
+        (' "SM",3', ["SM", "3"]),
+        ("1", ["1"]),
+        ('0,"",15', ["0", "", "15"]),
+        ("", []),
+    ],
+)
+def test_fields(text: str, parts: list[str]) -> None:
+    assert answers.split_fields(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("line", "dbm"),
+    [
+        ("+CSQ: 0,99", -113),
+        ("+CSQ: 31,0", -51),
+        ("+CSQ: 99,99", None),
+        ("+CSQ:20,99", -73),
+        ("", None),
+        ("+CSQ: x", None),
+    ],
+)
+def test_signal(line: str, dbm: int | None) -> None:
+    assert answers.signal_dbm([line]) == dbm
+
+
+@pytest.mark.parametrize(("dbm", "bars"), [(None, 0), (-113, 0), (-107, 1), (-95, 2), (-85, 3), (-75, 4), (-51, 4)])
+def test_bars(dbm: int | None, bars: int) -> None:
+    assert answers.bars(dbm) == bars
+
+
+def test_registration() -> None:
+    assert answers.registration(['+CREG: 2,5,"00C3","0001"'], "+CREG:") == 5
+    assert answers.registration(["+CREG: 1"], "+CREG:") is None
+    assert answers.registration([], "+CREG:") is None
+
+
+def test_operator() -> None:
+    assert answers.operator(['+COPS: 0,0,"EE",7']) == "EE"
+    assert answers.operator(["+COPS: 0"]) == ""
+
+
+@pytest.mark.parametrize("line", ['+CPMS: "SM",3,20,"SM",3,20,"SM",3,20', "+CPMS: 3,20,3,20,3,20", "+CPMS: 3,20,3,20"])
+def test_room(line: str) -> None:
+    assert answers.room([line]) == Room(3, 20)
+
+
+def test_room_when_nothing_is_told() -> None:
+    assert answers.room([]) is None
+    assert Room(16, 20).nearly_full
+    assert not Room(15, 20).nearly_full
+    assert not Room(0, 0).nearly_full
+
+
+def test_memories() -> None:
+    assert answers.memories(['+CPMS: ("SM","ME"),("SM"),("SM","ME","SR")']) == ("SM", "ME")
+    assert answers.memories([]) == ()
+
+
+def test_listing() -> None:
+    lines = ["+CMGL: 1,1,,25", "0791AA", '+CMGL: 12,0,"",30', "0791BB", "+CMGL: 3,2,,9", "0011CC"]
+    listed = answers.listing(lines)
+    assert listed == [Stored(1, 1, "0791AA"), Stored(12, 0, "0791BB"), Stored(3, 2, "0011CC")]
+    assert [stored.came_in for stored in listed] == [True, True, False]
+
+
+def test_reading_one_place() -> None:
+    assert answers.reading(["+CMGR: 0,,25", "0791AA"], 7) == Stored(7, 0, "0791AA")
+    assert answers.reading([], 7) is None
+
+
+def test_arrivals() -> None:
+    assert answers.arrival('+CMTI: "SM",3') == ("SM", 3)
+    assert answers.arrival('+CDSI: "SR",0') == ("SR", 0)
+    assert answers.arrival("+CDS: 25") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (["huawei"], "huawei"),
+        (['+CGMI: "Quectel"'], "Quectel"),
+        (["AT+CGMM", "E3372"], "E3372"),
+        (["^RSSI:1", "E1752"], "E1752"),
+        ([], ""),
+    ],
+)
+def test_words(lines: list[str], word: str) -> None:
+    assert answers.word(lines, "+CGMI:") == word

@@ -1,0 +1,90 @@
+"""What a reply asks for."""
+
+import pytest
+
+from daemon.gsm_alphabet import septets
+from daemon.modem.replies import _ANSWERS, _WORDS, Wish, answer, read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP",
+        "stop",
+        " Stop! ",
+        "«STOP»",
+        "S.T.O.P.",
+        "stop 🎈",
+        "Stop all",
+        "arrêt",
+        "ARRET.",
+        "Baja",
+        "no más",
+        "Stopp",
+        "abmelden",
+        "Unsubscribe",
+    ],
+)
+def test_stop(text: str) -> None:
+    found = read(text)
+    assert found is not None
+    assert found.wish is Wish.STOP
+
+
+@pytest.mark.parametrize("text", ["START", "yes", "Unstop", "Alta", "reprendre", "anmelden"])
+def test_start(text: str) -> None:
+    found = read(text)
+    assert found is not None
+    assert found.wish is Wish.START
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("HELP", "en"), ("Info?", "en"), ("ayuda", "es"), ("Aide", "fr"), ("Hilfe", "de")]
+)
+def test_help(text: str, language: str) -> None:
+    found = read(text)
+    assert found is not None
+    assert (found.wish, found.language) == (Wish.HELP, language)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "!",
+        "please stop by at 5",
+        "stop it",
+        "on my way!",
+        "yes please",
+        "non-stop",
+        "I can't stop",
+        "👍",
+        "12",
+        "can you cancel my order?",
+    ],
+)
+def test_anything_else_is_for_staff(text: str) -> None:
+    assert read(text) is None
+
+
+@pytest.mark.parametrize("language", _ANSWERS)
+@pytest.mark.parametrize("wish", Wish)
+def test_answers_fit_one_sms_and_name_a_word_that_works(language: str, wish: Wish) -> None:
+    text = answer(wish, language, store="Balloon Loft & Party Shop", phone="+441632960001")
+    count = septets(text)
+    assert count is not None
+    assert count <= 160
+    wanted = Wish.START if wish is Wish.STOP else Wish.STOP
+    assert any(
+        (found := read(word)) and found.wish is wanted for word in text.replace(",", " ").replace(".", " ").split()
+    )
+
+
+def test_the_answers_language() -> None:
+    assert "plus de SMS" in answer(Wish.STOP, "fr-CA", store="B")
+    assert "no more texts" in answer(Wish.STOP, "ja", store="B")
+
+
+def test_no_word_means_two_things() -> None:
+    words = [word for wishes in _WORDS.values() for group in wishes.values() for word in group]
+    assert len(words) == len(set(words))
