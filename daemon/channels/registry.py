@@ -30,6 +30,7 @@ CHANNELS: Mapping[str, str] = {
     "woocommerce": "WooCommerce",
     "sfmc": "Sfmc",
     "zoho": "Zoho",
+    "hubspot": "HubSpot",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 

@@ -17,7 +17,7 @@ from daemon.channels._values import status_of, values_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, OAuthSettings, Outgoing
-from outbox.outcome import Accepted, Deferred, Outcome, Unknown
+from outbox.outcome import Accepted, Outcome
 
 _HOSTS: Mapping[str, tuple[str, str]] = {
     "us": ("www.zohoapis.com", "accounts.zoho.com"),
@@ -142,8 +142,7 @@ class Zoho(OAuthChannel):
         good = self.accepted(answer, out)
         if good is not None:
             return good.provider_id
-        failure = self.clean(self.refusal(answer, now=out.now), (out.to, *out.addresses.values()))
-        return Deferred(failure.reason, failure.code) if isinstance(failure, Unknown) else failure
+        return self.untold(answer, out)
 
     async def _contact_request(
         self, out: Outgoing, status: Mapping[str, str], trigger: list[str], until: float
