@@ -1,0 +1,86 @@
+"""Every channel of ours, set up as `sandbox_settings` says, gets its message through to the sandbox: nothing to configure."""
+
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from daemon.channels._wire import Http, open_http
+from daemon.channels.registry import CHANNELS, build
+from daemon.sandbox import Sandbox, config_text, sandbox_settings
+from outbox.clock import SystemClock
+from outbox.outcome import Accepted
+from tests.support.channel_case import EMAIL, PHONE, outgoing
+
+ELSEWHERE = {"apprise", "modem"}
+"""What has no stand-in: a hundred services, and a radio."""
+ADDRESSES: Mapping[str, str] = {
+    "phone": PHONE,
+    "whatsapp": PHONE,
+    "email": EMAIL,
+    "slack": "C0123ABCD",
+    "messenger": "25381719828140932",
+    "intercom": "contact-1",
+    "pusher": "private-ada",
+    "fcm": "a-device",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture
+async def box(folder: Path) -> AsyncIterator[Sandbox]:
+    async with Sandbox(clock=SystemClock(), rng=Random(3), folder=folder) as box:
+        yield box
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    async with open_http(SystemClock()) as http:
+        yield http
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS.keys() - ELSEWHERE))
+async def test_a_message_gets_through(name: str, box: Sandbox, http: Http, folder: Path) -> None:
+    tables, secrets = sandbox_settings(box.url, box.smtp_port, folder)
+    channel = build(name, tables[name], secrets, http)
+    to = channel.address_of(ADDRESSES)
+    assert to is not None
+    outcome = await channel.send(outgoing(to=to, addresses=ADDRESSES, now=SystemClock().now()))
+    await channel.close()
+    assert isinstance(outcome, Accepted), outcome
+    arrived = [arrival for arrival in box.messages if arrival.provider == name]
+    assert arrived
+    assert all(arrival.text or arrival.html or arrival.data for arrival in arrived)
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS.keys() - ELSEWHERE - {"activecampaign", "webhook"}))
+async def test_credentials_are_proved_by_a_harmless_call(name: str, box: Sandbox, http: Http, folder: Path) -> None:
+    tables, secrets = sandbox_settings(box.url, box.smtp_port, folder)
+    channel = build(name, tables[name], secrets, http)
+    health = await channel.check()
+    await channel.close()
+    assert health.ok, health
+    assert not box.messages
+
+
+def test_the_text_to_paste_says_the_same(folder: Path) -> None:
+    tables, secrets = sandbox_settings("http://127.0.0.1:9100", 9125, folder)
+    toml, _, env = config_text("http://127.0.0.1:9100", 9125, folder).partition("\n# .env\n")
+    pasted: dict[str, Any] = tomllib.loads(toml)
+    assert pasted["channels"] == tables
+    assert dict(line.split("=", 1) for line in env.strip().splitlines()) == secrets
+
+
+def test_the_service_accounts_key_is_made_once_and_private(folder: Path) -> None:
+    first = sandbox_settings("http://x", 1, folder)[1]["GOOGLE_APPLICATION_CREDENTIALS"]
+    before = Path(first).read_bytes()
+    assert sandbox_settings("http://x", 1, folder)[1]["GOOGLE_APPLICATION_CREDENTIALS"] == first
+    assert Path(first).read_bytes() == before
+    assert Path(first).stat().st_mode & 0o077 == 0
