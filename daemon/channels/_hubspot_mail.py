@@ -49,7 +49,7 @@ _SENT = frozenset({"SENT", "IDEMPOTENT_IGNORE"})
 def read_status(response: Response, status_id: str) -> ReceiptUpdate | None:
     """The answer to a question about a send's status. None: nothing final yet."""
     answer = response.object()
-    if answer.get("status") not in {"COMPLETE", "CANCELED"}:
+    if str(answer.get("status")) not in {"COMPLETE", "CANCELED"}:
         return None
     result = str(answer.get("sendResult") or "")
     if result in _SENT:

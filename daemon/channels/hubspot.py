@@ -159,7 +159,7 @@ class HubSpot(HttpChannel):
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         answer = response.object()
         if answer.get("statusId"):
-            taken = answer.get("sendResult") in {None, "", "SENT", "QUEUED", "IDEMPOTENT_IGNORE"}
+            taken = str(answer.get("sendResult") or "") in {"", "SENT", "QUEUED", "IDEMPOTENT_IGNORE"}
             return Accepted(str(answer["statusId"])) if taken and answer.get("status") != "CANCELED" else None
         record = _id(response)
         return Accepted(record) if record else None

@@ -235,7 +235,7 @@ def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
     if (
         not isinstance(part, dict)
         or not isinstance(author, dict)
-        or author.get("type") not in {"user", "lead", "contact"}
+        or str(author.get("type")) not in {"user", "lead", "contact"}
     ):
         return []
     text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()

@@ -31,6 +31,7 @@ CHANNELS: Mapping[str, str] = {
     "sfmc": "Sfmc",
     "zoho": "Zoho",
     "hubspot": "HubSpot",
+    "activecampaign": "ActiveCampaign",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 

@@ -123,7 +123,9 @@ class WhatsApp(GraphChannel):
                 value = change.get("value")
                 if not isinstance(value, dict):
                     continue
-                receipts += [_receipt(row) for row in objects(value.get("statuses")) if row.get("status") in _STATES]
+                receipts += [
+                    _receipt(row) for row in objects(value.get("statuses")) if str(row.get("status")) in _STATES
+                ]
                 replies += [_reply(row) for row in objects(value.get("messages")) if row.get("from")]
                 replies += [_wish(row) for row in objects(value.get("user_preferences")) if row.get("wa_id")]
         return Inbound(receipts=receipts, replies=replies)
