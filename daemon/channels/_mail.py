@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, parseaddr
 
 import msgspec
 
@@ -61,4 +61,5 @@ def is_plain(out: Outgoing, by: Sender) -> bool:
 
 
 def _addressed(name: str, address: str) -> str:
-    return formataddr((" ".join(name.split()), address))
+    words = " ".join(name.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{words}" <{address}>' if words else address

@@ -6,7 +6,6 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -14,16 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
-_HOST = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+_URL = re.compile(r"(https://sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)(/\S*)")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _HASHES = {"1": SHA1, "2": SHA256}
 
 
-def is_ours(url: Any) -> bool:
-    """Whether a URL in a message leads to Amazon's SNS itself, over https."""
-    parts = urlsplit(url) if isinstance(url, str) else None
-    return parts is not None and parts.scheme == "https" and bool(_HOST.fullmatch(parts.netloc))
+def place(url: Any) -> tuple[str, str] | None:
+    """Origin and path of a URL in a message, where it leads to Amazon's SNS itself over https; None elsewhere."""
+    match = _URL.fullmatch(url) if isinstance(url, str) else None
+    return (match[1], match[2]) if match else None
 
 
 def holds(message: Mapping[str, Any], certificate: bytes) -> bool:

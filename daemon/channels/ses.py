@@ -6,7 +6,7 @@ later. Receipts come through SNS, or by asking Virtual Deliverability Manager (p
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -170,12 +170,11 @@ class Ses(HttpChannel):
     async def fetch_keys(self, request: InboundRequest) -> None:
         posted = Response(status=200, body=request.body).object()
         url = posted.get("SigningCertURL")
-        if not self._is_our_topic(posted) or not _sns.is_ours(url) or url in self._certificates:
+        place = _sns.place(url) if self._is_our_topic(posted) else None
+        if place is None or url in self._certificates:
             return
-        parts = urlsplit(str(url))
-        answer = await self.exchange(
-            f"{parts.scheme}://{parts.netloc}", Request(method="GET", path=parts.path), until=self.deadline()
-        )
+        origin, path = place
+        answer = await self.exchange(origin, Request(method="GET", path=path), until=self.deadline())
         if isinstance(answer, Response) and answer.ok:
             self._certificates = {str(url): answer.body}
 
@@ -185,7 +184,7 @@ class Ses(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         posted = Response(status=200, body=request.body).object()
         url = posted.get("SigningCertURL")
-        if not self._is_our_topic(posted) or not _sns.is_ours(url):
+        if not self._is_our_topic(posted) or _sns.place(url) is None:
             raise Refused("this is no message of the SNS topic that [channels.ses] names as `topic`")
         certificate = self._certificates.get(str(url))
         if certificate is None:
@@ -193,7 +192,7 @@ class Ses(HttpChannel):
         if not _sns.holds(posted, certificate):
             raise Refused("the signature of Amazon SNS does not hold")
         if posted.get("Type") == "SubscriptionConfirmation":
-            return Inbound(confirm_url=str(posted["SubscribeURL"]) if _sns.is_ours(posted.get("SubscribeURL")) else "")
+            return Inbound(confirm_url=str(posted["SubscribeURL"]) if _sns.place(posted.get("SubscribeURL")) else "")
         return _read(Response(status=200, body=str(posted.get("Message")).encode()).object())
 
     def check_request(self) -> Request:

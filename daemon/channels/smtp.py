@@ -108,9 +108,12 @@ class Smtp(Channel):
         mail, client = compose(out, self.sender), self._client()
         try:
             await self._open(client, progress)
-            encoding, options = ("ascii", []) if is_plain(out, self.sender) else ("utf-8", ["SMTPUTF8"])
-            if options and not client.supports_extension("smtputf8"):
-                return Rejected(Scope.RECIPIENT, "smtputf8", "the server takes no addresses outside ASCII")
+            encoding, options = "ascii", []
+            if not is_plain(out, self.sender):
+                encoding, options = "utf-8", ["SMTPUTF8"]
+                await _step(client.ehlo(), Scope.CHANNEL, _ACCOUNT)
+                if not client.supports_extension("smtputf8"):
+                    return Rejected(Scope.RECIPIENT, "smtputf8", "the server takes no addresses outside ASCII")
             await _step(client.mail(self.sender.address, options=options, encoding=encoding), Scope.CHANNEL, _SENDER)
             await _step(client.rcpt(out.to, encoding=encoding), Scope.RECIPIENT, "")
             progress.writing = True

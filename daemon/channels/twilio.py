@@ -174,9 +174,13 @@ class Twilio(HttpChannel):
         token = self.secret.get("TWILIO_AUTH_TOKEN")
         if not token:
             raise Refused("TWILIO_AUTH_TOKEN is needed to check Twilio's signature", status=503)
-        signed = request.url + "".join(name + value for name, value in sorted(set(form)))
-        due = b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest())
-        if not hmac.compare_digest(due, request.headers.get("x-twilio-signature", "").encode()):
+        given = request.headers.get("x-twilio-signature", "").encode()
+        fields = "".join(name + value for name, value in sorted(set(form)))
+        due = [
+            b64encode(hmac.new(token.encode(), (url + fields).encode(), hashlib.sha1).digest())
+            for url in _spellings(request.url)
+        ]
+        if not any(hmac.compare_digest(each, given) for each in due):
             raise Refused("the signature does not hold: is [hook] public_url the address that Twilio calls?")
 
     def check_request(self) -> Request:
@@ -185,6 +189,16 @@ class Twilio(HttpChannel):
     def read_check(self, response: Response) -> Health:
         status = response.object().get("status", "active")
         return Health(ok=status == "active", summary=f"the account is {status}")
+
+
+def _spellings(url: str) -> tuple[str, str]:
+    """Twilio signs the URL with its port or without, as it pleases."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    name, _, port = host.partition(":")
+    usual = "443" if scheme == "https" else "80"
+    other = name if port == usual else f"{name}:{port or usual}"
+    return url, f"{scheme}://{other}{slash}{path}"
 
 
 def _receipt(sid: str, status: str, row: Mapping[str, Any]) -> ReceiptUpdate | None:

@@ -1,0 +1,172 @@
+"""Receipts' signatures against known answers that the vendors' own libraries gave."""
+
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from twilio.request_validator import RequestValidator
+from werkzeug.datastructures import MultiDict
+
+from daemon.channels.base import Channel, Inbound, InboundRequest, Refused
+from daemon.channels.registry import build
+from tests.support.channel_case import inbound, outgoing
+from tests.support.shared import shared
+
+
+def vectors(name: str) -> Any:
+    return json.loads(shared("specs/webhook-signature-vectors.json").read_text())[name]
+
+
+def channel(name: str, table: dict[str, Any], secrets: dict[str, str]) -> Channel:
+    return build(name, table, secrets, http=None)  # type: ignore[arg-type]
+
+
+def holds(channel: Channel, request: InboundRequest) -> Inbound:
+    """The request is taken as it is, and refused when nothing of it is signed."""
+    got = channel.receive(request)
+    with pytest.raises(Refused):
+        channel.receive(inbound(b"{}", {}, url=request.url))
+    return got
+
+
+# ---------------------------------------------------------------- Twilio
+
+
+def twilio(**secrets: str) -> Channel:
+    return channel("twilio", {"from": "+15005550006"}, {"TWILIO_ACCOUNT_SID": "AC1", **secrets})
+
+
+def test_twilio() -> None:
+    known = vectors("twilio")
+    request = inbound(urlencode(known["params"]), {"X-Twilio-Signature": known["X-Twilio-Signature"]}, url=known["url"])
+    got = holds(twilio(TWILIO_AUTH_TOKEN=known["auth_token"]), request)
+    assert got.receipts[0].provider_id == known["params"]["MessageSid"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("Body", "Prêt 🎈 a+b & c"), ("From", "+447700900123"), ("MessageSid", "SM1")],
+        [("Body", ""), ("From", "+447700900123"), ("MessageSid", "SM1"), ("NumMedia", "0")],
+        [("Body", "two"), ("Media", "b"), ("Media", "a"), ("MessageSid", "SM1")],
+    ],
+)
+@pytest.mark.parametrize("url", ["https://hook.example.com/v1/receipts/twilio", "https://hook.example.com/r?a=1&b=%20"])
+def test_twilio_as_its_own_library_signs(fields: list[tuple[str, str]], url: str) -> None:
+    signature = RequestValidator("token-0123456789").compute_signature(url, MultiDict(fields))
+    request = inbound(urlencode(fields), {"X-Twilio-Signature": signature}, url=url)
+    assert holds(twilio(TWILIO_AUTH_TOKEN="token-0123456789"), request).replies[0].id == "SM1"
+
+
+def test_twilio_signs_for_either_spelling_of_the_port() -> None:
+    body = urlencode({"MessageSid": "SM1", "MessageStatus": "sent"})
+    sign = RequestValidator("token-0123456789").compute_signature
+    bare, ported = "https://hook.example.com/v1/receipts/twilio", "https://hook.example.com:443/v1/receipts/twilio"
+    for signed, called in [(bare, ported), (ported, bare)]:
+        signature = sign(signed, {"MessageSid": "SM1", "MessageStatus": "sent"})
+        request = inbound(body, {"X-Twilio-Signature": signature}, url=called)
+        assert twilio(TWILIO_AUTH_TOKEN="token-0123456789").receive(request).receipts
+
+
+def test_twilio_without_the_token_that_signs() -> None:
+    keyed = twilio(TWILIO_API_KEY="SK1", TWILIO_API_SECRET="api-secret-0123456789")
+    with pytest.raises(Refused, match="TWILIO_AUTH_TOKEN"):
+        keyed.receive(inbound("", {}))
+
+
+# ---------------------------------------------------------------- the others
+
+
+def test_plivo() -> None:
+    known = vectors("plivo")
+    plivo = channel("plivo", {"from": "14155550100"}, {"PLIVO_AUTH_ID": "MA1", "PLIVO_AUTH_TOKEN": known["auth_token"]})
+    body = urlencode(known["v3_params"])
+    for version in ("V2", "V3"):
+        head = {
+            f"X-Plivo-Signature-{version}": known[f"X-Plivo-Signature-{version}"],
+            f"X-Plivo-Signature-{version}-Nonce": known["nonce"],
+        }
+        got = holds(plivo, inbound(body, head, url=known["url"]))
+        assert got.receipts[0].provider_id == known["v3_params"]["MessageUUID"]
+
+
+def vonage(secret: str) -> Channel:
+    secrets = {"VONAGE_API_KEY": "abcd1234", "VONAGE_API_SECRET": "s", "VONAGE_SIGNATURE_SECRET": secret}
+    return channel("vonage", {"from": "Balloons"}, secrets)
+
+
+@pytest.mark.parametrize("kind", ["md5hash", "hmac_sha256"])
+def test_vonage_sms(kind: str) -> None:
+    known = vectors("vonage_sms")
+    fields = {**known["params"], "sig": known[kind]}
+    got = holds(vonage(known["secret"]), inbound(json.dumps(fields), {"Content-Type": "application/json"}))
+    assert got.receipts[0].provider_id == known["params"]["messageId"]
+    with pytest.raises(Refused):
+        vonage(known["secret"]).receive(inbound(urlencode({**fields, "status": "failed"}), {}))
+
+
+def test_vonage_messages() -> None:
+    known = vectors("vonage_messages")
+    head = {"Authorization": known["Authorization"], "Content-Type": "application/json"}
+    got = holds(vonage(known["signature_secret"]), inbound(known["body"], head))
+    assert got.receipts[0].provider_id == json.loads(known["body"])["message_uuid"]
+    with pytest.raises(Refused):
+        vonage(known["signature_secret"]).receive(inbound(known["body"] + " ", head))
+
+
+def test_mailgun() -> None:
+    known = vectors("mailgun")
+    secrets = {"MAILGUN_API_KEY": "key", "MAILGUN_WEBHOOK_SIGNING_KEY": known["signing_key"]}
+    mailgun = channel("mailgun", {"domain": "mg.example.com", "from": "a@mg.example.com"}, secrets)
+    signature = {name: known[name] for name in ("timestamp", "token", "signature")}
+    event = {"event": "delivered", "message": {"headers": {"message-id": "x@mg.example.com"}}}
+    got = holds(mailgun, inbound(json.dumps({"signature": signature, "event-data": event}), {}))
+    assert got.receipts[0].provider_id == "x@mg.example.com"
+    with pytest.raises(Refused):
+        mailgun.receive(inbound(json.dumps({"signature": {**signature, "token": "0"}, "event-data": event}), {}))
+
+
+def test_sendgrid() -> None:
+    known = vectors("sendgrid")
+    secrets = {"SENDGRID_API_KEY": "SG.x", "SENDGRID_WEBHOOK_PUBLIC_KEY": known["public_key"]}
+    head = {name: known[name] for name in known if name.startswith("X-")}
+    request = inbound(known["body_utf8"], head)
+    got = holds(channel("sendgrid", {"from": "a@example.com"}, secrets), request)
+    assert got.receipts[0].provider_id == "14c5d75ce93.dfd.64b469"
+    assert got.receipts[0].reference == "order-1042-ready"
+
+
+def test_slack() -> None:
+    """The vector of the provider's sheet: the one that Slack's own documentation computes with."""
+    slack = channel(
+        "slack", {}, {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "8f742231b10e8888abcd99yyyzzz85a5"}
+    )
+    head = {
+        "X-Slack-Signature": "v0=5025a102182f11161096c0dc2fc26d579158446c928c56fabda14fecd7be4a08",
+        "X-Slack-Request-Timestamp": "1531420618",
+    }
+    holds(slack, inbound('{"type":"event_callback"}', head, now=1531420618_000))
+    with pytest.raises(Refused, match="five minutes"):
+        slack.receive(inbound('{"type":"event_callback"}', head, now=1531420919_000))
+
+
+# ---------------------------------------------------------------- our own webhook
+
+
+def test_the_webhook_verifies_with_the_standards_own_library() -> None:
+    secret = "whsec_YmFsbG9vbi1zaG9wLXRlc3Qtc2VjcmV0LTAwMDE="
+    webhook: Any = channel("webhook", {"url": "https://erp.example.com/hooks?shop=1"}, {"WEBHOOK_SECRET": secret})
+    now = time.time_ns() // 1_000_000
+    request = webhook.build(outgoing(to="", now=now))
+    assert request.target == "/hooks?shop=1"
+    posted = Webhook(secret).verify(request.body, dict(request.headers))
+    assert posted["type"] == "order.ready"
+    assert posted["data"]["message_id"] == request.headers["webhook-id"]
+    assert posted["data"]["order"]["ref"] == "B-1042"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(request.body + b" ", dict(request.headers))
+    again = webhook.build(outgoing(to="", attempt=2, now=now))
+    assert again.headers["webhook-id"] == request.headers["webhook-id"], "a receiver knows a repeat by its id"
