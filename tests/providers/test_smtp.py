@@ -3,26 +3,21 @@
 import asyncio
 import email
 import email.policy
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from daemon.channels.base import Misconfigured
 from daemon.channels.registry import build
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
+from tests.support.certificate import server_context
 from tests.support.channel_case import EMAIL, NOW, outgoing, told
 
 SECRETS = {"SMTP_USERNAME": "till@example.com", "SMTP_PASSWORD": "correct horse"}
@@ -88,7 +83,11 @@ async def running(room: Mailroom, **options: Any) -> AsyncIterator[int]:
 
     def protocol() -> SMTP:
         servers.append(
-            SMTP(room, enable_SMTPUTF8=True, hostname="mail.example.com", loop=asyncio.get_running_loop(), **options)
+            SMTP(
+                room,
+                loop=asyncio.get_running_loop(),
+                **{"enable_SMTPUTF8": True, "hostname": "mail.example.com", **options},
+            )
         )
         return servers[-1]
 
@@ -168,6 +167,12 @@ async def test_an_address_outside_ascii_goes_by_smtputf8(room: Mailroom, port: i
     outcome = await smtp(port).send(outgoing(to="jörg@example.com", addresses={"email": "jörg@example.com"}))
     assert isinstance(outcome, Accepted)
     assert room.recipients == ["jörg@example.com"]
+
+
+async def test_a_server_that_knows_no_smtputf8_cannot_reach_such_an_address(room: Mailroom) -> None:
+    async with running(room, enable_SMTPUTF8=False) as port:
+        outcome = await smtp(port).send(outgoing(to="jörg@example.com", addresses={"email": "jörg@example.com"}))
+    assert told(outcome) == "rejected:recipient"
 
 
 async def test_an_account_logs_in(room: Mailroom, port: int) -> None:
@@ -276,29 +281,11 @@ async def test_cancelled_in_flight_closes_the_connection(room: Mailroom, port: i
 # ---------------------------------------------------------------- TLS
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.com")])
-    start = datetime(2020, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    signed = (
-        builder.serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=36500))
-        .sign(key, SHA256())
-    )
-    pem = folder / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed.public_bytes(Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
-
-
 async def test_starttls_with_a_certificate_of_its_own(room: Mailroom, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(running(room, tls_context=certificate(tmp_path), require_starttls=True))
+        port = await stack.enter_async_context(
+            running(room, tls_context=server_context(tmp_path), require_starttls=True)
+        )
         strict = await smtp(port, security="starttls").send(mail())
         assert told(strict) == "deferred:unreachable", "a certificate nobody vouches for is not trusted"
         assert not room.mails
