@@ -1,15 +1,15 @@
 """The composition root: opens what the service holds, in order, runs it, and closes it in the reverse order.
 
-    outbox > http session > engine (a new one after each reload) > listeners
+outbox > http session > engine (a new one after each reload) > listeners
 """
 
 import asyncio
-import os
 import random
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -21,18 +21,18 @@ from daemon.channels._wire import open_http
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
 from daemon.engine import Engine
-from daemon.faces import services_of
+from daemon.faces import NoSources, PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
 from daemon.listeners import listening, listening_privately
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
-from daemon.supervise import first_of, supervised
+from daemon.supervise import first_of
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 
 log = structlog.get_logger(__name__)
 
-EX_CONFIG = 78
+VERSION = version("tether-box")
 
 
 class Service:
@@ -46,6 +46,8 @@ class Service:
         clock: Clock,
         rng: random.Random,
         reread: Callable[[], Settings],
+        *,
+        newest_record: int,
     ) -> None:
         self.settings = settings
         self.box = box
@@ -54,7 +56,7 @@ class Service:
         self.stop = asyncio.Event()
         self.watch = ClockWatch(
             clock,
-            newest_record=box.newest_record,
+            newest_record=newest_record,
             require_sync=settings.clock.require_sync,
             on_step=self._clock_stepped,
         )
@@ -63,7 +65,30 @@ class Service:
         self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = make_engine(settings, self)
-        self.services: Services = services_of(self)
+        self.services = self._make_services()
+
+    def _make_services(self) -> Services:
+        engine = self.engine
+        return Services(
+            settings=self.settings,
+            box=self.box,
+            planning=PlanningFace(engine),
+            preview=PreviewFace(engine),
+            dispatch=engine.board,
+            receipts=ReceiptsFace(engine),
+            intake=NoSources(),
+            clock=self.clock,
+            rng=self.rng,
+            clock_trusted=self.watch.trusted,
+            version=VERSION,
+            reload=lambda actor: self.reload(actor=actor),
+        )
+
+    def _take_over(self) -> None:
+        """Requests from now on see the engine that is in force."""
+        fresh = self._make_services()
+        for name in ("settings", "planning", "preview", "dispatch", "receipts", "intake"):
+            setattr(self.services, name, getattr(fresh, name))
 
     async def reload(self, *, actor: str) -> None:
         """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
@@ -100,7 +125,7 @@ class Service:
             if self._next is not None and not self.stop.is_set():
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
-                services_of(self, into=self.services)
+                self._take_over()
                 log.info("the new configuration is in force")
 
     async def _clock_stepped(self, seconds: float) -> None:
@@ -129,13 +154,16 @@ async def open_service(
         def make_engine(new: Settings, service: Service) -> Engine:
             return Engine(new, box, http, clock, rng, clock_trusted=lambda: service.watch.trusted())
 
-        yield Service(settings, box, make_engine, clock, rng, reread)
+        newest = await box.newest_record()
+        yield Service(settings, box, make_engine, clock, rng, reread, newest_record=newest)
 
 
 @asynccontextmanager
 async def open_offline(settings: Settings) -> AsyncIterator[Path]:
     """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched."""
-    async with open_service(settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings) as service:
+    async with open_service(
+        settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings
+    ) as service:
         with tempfile.TemporaryDirectory(prefix="tether-") as folder:
             socket = Path(folder) / "tether.sock"
             async with listening_privately(make_app(service.services), socket):
@@ -143,7 +171,12 @@ async def open_offline(settings: Settings) -> AsyncIterator[Path]:
 
 
 async def serve(
-    settings: Settings, reread: Callable[[], Settings], *, clock: Clock, rng: random.Random, ready: Callable[[str], None]
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    clock: Clock,
+    rng: random.Random,
+    ready: Callable[[str], None],
 ) -> None:
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
     notifier = Notifier(clock)

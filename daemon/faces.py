@@ -1,18 +1,20 @@
 """What the HTTP face asks of the rest (`daemon.api.services`), answered by the engine that is in force."""
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from daemon.api.services import Manual, PreviewText, Services
+from daemon.api.services import HookResult, InboundHook, Manual, PreviewText
 from daemon.channels.base import Channel, Inbound, InboundRequest
 from daemon.engine import Engine
 from daemon.planner.manual import Wish, manual_planner
 from daemon.planner.preview import preview
+from daemon.planner.quiet import quiet_until
 from daemon.planner.render import RenderError
 from outbox.errors import NotFound
 from outbox.model import Event, Medium, Order, Plan, Planner, Posted
 
-if TYPE_CHECKING:
-    from daemon.app import Service
+MEDIUM_OF_FILE: Mapping[str, str] = {"sms": "sms", "email.txt": "email", "chat": "chat", "push": "push", "crm": "crm"}
 
 
 class PlanningFace:
@@ -20,23 +22,74 @@ class PlanningFace:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.plan: Planner = engine.planner
+        self._plan = engine.planner
+
+    def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
+        return self._plan(posted, before, after)
 
     def manual(self, wish: Manual) -> Planner:
+        return manual_planner(
+            Wish(
+                template=wish.template,
+                text=wish.text,
+                subject=wish.subject,
+                audience=wish.audience,
+                via=wish.via,
+                urgent=wish.urgent,
+            ),
+            self._engine.settings,
+            self._engine.reach,
+        )
+
+    def quiet_until(self, medium: str, now: int) -> int | None:
+        return quiet_until(self._engine.settings, medium, now)
+
+
+class PreviewFace:
+    """Texts as they would be sent."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._renderer = engine.renderer
+
+    async def preview(
+        self,
+        *,
+        template: str,
+        medium: str,
+        locale: str | None,
+        event: Event | None,
+        order: Order | None,
+        text: str | None,
+        subject: str | None = None,
+        audience: str = "customer",
+    ) -> PreviewText:
         try:
-            return manual_planner(
-                Wish(
-                    template=wish.template,
-                    text=wish.text,
-                    subject=wish.subject,
-                    audience=wish.audience,
-                    via=wish.via or (),
-                ),
-                self._engine.settings,
-                self._engine.reach,
+            shown = preview(
+                self._renderer,
+                template,
+                cast("Medium", medium),
+                locale,
+                event=event,
+                order=order,
+                text=text,
+                subject=subject,
+                audience=audience,
             )
-        except LookupError as error:
-            raise ValueError(str(error)) from error
+        except RenderError as error:
+            raise (LookupError if error.line == 0 else ValueError)(str(error)) from error
+        if shown.sms is None:
+            return PreviewText(shown.rendered)
+        return PreviewText(shown.rendered, shown.sms.encoding, shown.sms.units, shown.sms.parts)
+
+    def templates(self) -> Mapping[str, Sequence[str]]:
+        media: dict[str, set[str]] = defaultdict(set)
+        for file in self._renderer.files.names():
+            name = file.rpartition("/")[2].removesuffix(".j2")
+            for ending, medium in MEDIUM_OF_FILE.items():
+                template = name.removesuffix(f".{ending}")
+                if template != name and "." in template and not template.endswith(".team"):
+                    media[template].add(medium)
+        return {name: sorted(found) for name, found in sorted(media.items())}
 
 
 class ReceiptsFace:
@@ -56,3 +109,13 @@ class ReceiptsFace:
         if lane is None or lane.channel is None:
             raise NotFound(f"no channel {name!r} is in use here")
         return lane.channel
+
+
+class NoSources:
+    """The intake of a store without `[sources]`."""
+
+    async def receive(self, hook: InboundHook) -> HookResult:
+        raise NotFound(f"no source {hook.source!r}: add a [sources.{hook.source}] table to tether.toml")
+
+    async def quarantine(self, hook: InboundHook, reason: str) -> None:
+        raise NotFound(f"no source {hook.source!r}")

@@ -83,18 +83,19 @@ class Views:
         cursor: str | None = None,
     ) -> Page[Order]:
         """The newest change first. `search`: part of a ref, or of a customer's name; `since`: changed at or after it (ms)."""
-        at, seq = place_of(cursor, (_NEWEST, _NEWEST))
+        (below,) = place_of(cursor, (_NEWEST,))
         found = await self._store.rows(
             _SQL["orders"],
-            at=at,
-            seq=seq,
+            below=below,
             statuses=encode(statuses).decode() if statuses else None,
             search=None if search is None else search.casefold(),
             since=since,
             limit=limit + 1,
         )
-        last = found[limit - 1] if len(found) > limit else None
-        return Page([decode_order(row[2]) for row in found[:limit]], cursor_of(last[0], last[1]) if last else None)
+        return Page(
+            [decode_order(body) for _, body in found[:limit]],
+            cursor_of(found[limit - 1][0]) if len(found) > limit else None,
+        )
 
     async def orders_by_ref(self, refs: Sequence[str]) -> Sequence[Order]:
         """Those of these refs that are known."""
@@ -183,6 +184,10 @@ class Views:
             oldest_due_at=oldest,
             database_bytes=size,
         )
+
+    async def sent_since(self, since: int) -> Mapping[str, int]:
+        """By channel, how many attempts since that moment (ms) were taken, or may have been."""
+        return dict(await self._store.rows(_SQL["sent_since"], since=since))
 
     async def changes(self, since: int, *, limit: int) -> Sequence[Change]:
         """What changed after that number, in order: from the audit, so nothing is missing. At most `limit` entries are looked

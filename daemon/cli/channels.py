@@ -50,7 +50,9 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
 @channels.command(epilog="Example: tether channels test twilio --to '+447700900123'")
 def test(
     name: NameArgument,
-    to: Annotated[str | None, typer.Option(help="Send a real test message there. Default: only prove the credentials.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Send a real test message there. Default: only prove the credentials.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -10,8 +10,13 @@ from daemon.cli.frame import app
 
 @app.command(epilog="Example: tether demo --once && echo everything arrived")
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Play one day, tell how it went, and end: 0 if all arrived once and in order.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the demo's service listens; 0: any free port.")] = 8787,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Play one day, tell how it went, and end: 0 if all arrived once and in order."),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where the demo's service listens; 0: any free port.")
+    ] = 8787,
 ) -> None:
     """Run the service, stand-ins for all providers, and a simulated till that posts a store's day."""
     from daemon.demo import main

@@ -18,14 +18,21 @@ SOURCE = "cli"
 def event(
     type: Annotated[str | None, typer.Argument(help="The event's type, such as order.ready.")] = None,
     order: Annotated[str | None, typer.Option(help="The order's number.")] = None,
-    id: Annotated[str | None, typer.Option(help="The event's own id; the same id is taken once. Default: a new one.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="The event's own id; the same id is taken once. Default: a new one.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
     phone: Annotated[str | None, typer.Option(help="The customer's phone number.")] = None,
     email: Annotated[str | None, typer.Option(help="The customer's e-mail address.")] = None,
     locale: Annotated[str | None, typer.Option(help="The customer's language, such as de or en-GB.")] = None,
     total: Annotated[str | None, typer.Option(help="The order's total, such as 48.50.")] = None,
-    promised: Annotated[str | None, typer.Option(help="When it is promised, such as 2026-11-24T12:00:00+00:00.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="A JSON file with the event, or an array; - reads standard input.")] = None,
+    promised: Annotated[
+        str | None, typer.Option(help="When it is promised, such as 2026-11-24T12:00:00+00:00.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="A JSON file with the event, or an array; - reads standard input."),
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -53,7 +60,10 @@ def event(
         return
     for item in answer.get("items", [answer]):
         if item.get("problem"):
-            print(f"item {item['index']}: {item['problem'].get('detail') or item['problem'].get('title')}", file=sys.stderr)
+            print(
+                f"item {item['index']}: {item['problem'].get('detail') or item['problem'].get('title')}",
+                file=sys.stderr,
+            )
         else:
             print(f"{'had been taken before' if item['duplicate'] else 'taken'}: {item['event_id']}")
     if any(item.get("problem") for item in answer.get("items", ())):

@@ -31,7 +31,11 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The store's tether.toml. Default: $TETHER_CONFIG, ./tether.toml, /etc/tether/tether.toml."),
+    typer.Option(
+        "--config",
+        "-c",
+        help="The store's tether.toml. Default: $TETHER_CONFIG, ./tether.toml, /etc/tether/tether.toml.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
@@ -40,7 +44,7 @@ _root_config: Path | None = None
 
 @app.callback()
 def _root(config: ConfigOption = None) -> None:
-    global _root_config  # noqa: PLW0603 - the option may stand before the verb as well as behind it
+    global _root_config
     _root_config = config
 
 

@@ -13,7 +13,9 @@ IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether me
 @app.command(epilog="Example: tether messages --state failed --order B-1042")
 def messages(
     id: Annotated[str | None, typer.Argument(help="One message, with its attempts.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="queued, sent, failed, unknown ...; may be given more than once.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="queued, sent, failed, unknown ...; may be given more than once.")
+    ] = None,
     channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
     order: Annotated[str | None, typer.Option(help="Only this order.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
@@ -28,7 +30,8 @@ def messages(
             if id is not None:
                 return await client.get(f"/v1/messages/{segment(id)}")
             found: list[Any] = []
-            for wanted in state or [None]:
+            wishes: list[str | None] = [*state] if state else [None]
+            for wanted in wishes:
                 found += await client.pages("/v1/messages", most=limit, state=wanted, channel=channel, order=order)
             return found[:limit]
 
@@ -47,7 +50,9 @@ def messages(
 
 def _show(message: dict[str, Any]) -> None:
     print(f"{message['id']}  {message['state']}{'  possible duplicate' if message['possible_duplicate'] else ''}")
-    print(f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}")
+    print(
+        f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}"
+    )
     print(f"via {', '.join(message['via'])}   due {message['due_at']}   expires {message['expires_at'] or '-'}")
     print(f"{message['reason']}\n")
     rows = [

@@ -10,7 +10,9 @@ from daemon.cli.service import service
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
 app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700900123' --medium sms")
 
-AddressArgument = Annotated[str, typer.Argument(help="A phone number, an e-mail address, or another channel's address.")]
+AddressArgument = Annotated[
+    str, typer.Argument(help="A phone number, an e-mail address, or another channel's address.")
+]
 MediumOption = Annotated[str, typer.Option(help="sms, email, chat, push, crm or all.")]
 ReasonOption = Annotated[str, typer.Option(help="By what words they asked, for the record.")]
 

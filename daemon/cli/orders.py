@@ -7,7 +7,9 @@ import typer
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
 from daemon.cli.service import segment, service
 
-orders = typer.Typer(invoke_without_command=True, no_args_is_help=False, help="Orders now; one order's story; hold and release.")
+orders = typer.Typer(
+    invoke_without_command=True, no_args_is_help=False, help="Orders now; one order's story; hold and release."
+)
 app.add_typer(orders, name="orders", epilog="Example: tether orders show B-1042")
 
 RefArgument = Annotated[str, typer.Argument(help="The order's number.")]
@@ -65,7 +67,9 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
     customer = order.get("customer") or {}
     print(f"{order['ref']}  {order['status']}{'  (held)' if order.get('held') else ''}")
     print(f"customer  {customer.get('name') or '-'}  {customer.get('phone') or '-'}  {customer.get('email') or '-'}")
-    print(f"promised  {order.get('promised_at') or '-'}   total {order.get('total') or '-'} {order.get('currency') or ''}\n")
+    print(
+        f"promised  {order.get('promised_at') or '-'}   total {order.get('total') or '-'} {order.get('currency') or ''}\n"
+    )
     for entry in order["timeline"]:
         print(f"{entry['at']}  {'  ' if entry['kind'] in ('attempt', 'receipt') else ''}{_line(entry)}")
 

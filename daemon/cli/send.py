@@ -10,13 +10,19 @@ from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of
 from daemon.cli.service import segment, service
 
 
-@app.command(epilog="Example: tether send B-1042 --text 'Your balloons wait at the side door.' --via twilio --via modem")
+@app.command(
+    epilog="Example: tether send B-1042 --text 'Your balloons wait at the side door.' --via twilio --via modem"
+)
 def send(
     order: Annotated[str, typer.Argument(help="The order's number.")],
     text: Annotated[str | None, typer.Option(help="What to say, in your own words.")] = None,
-    template: Annotated[str | None, typer.Option(help="A template instead, such as staff.question or order.ready.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="A template instead, such as staff.question or order.ready.")
+    ] = None,
     to: Annotated[str, typer.Option(help="customer, team, or an audience of tether.toml.")] = "customer",
-    via: Annotated[list[str] | None, typer.Option(help="A channel; more than one are tried in turn. Default: as the routes say.")] = None,
+    via: Annotated[
+        list[str] | None, typer.Option(help="A channel; more than one are tried in turn. Default: as the routes say.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

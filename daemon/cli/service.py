@@ -45,7 +45,7 @@ class Client:
             async with self._session.request(method, path, params=params, data=data, headers=headers) as answer:
                 content = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Failure(f"the service did not answer: {error or type(error).__name__}") from error
+            raise Failure(f"the service did not answer: {str(error) or type(error).__name__}") from error
         value = msgspec.json.decode(content) if "json" in answer.content_type and content else content
         if answer.status >= 400:
             raise Failure(_words(answer.status, value))

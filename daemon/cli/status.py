@@ -23,7 +23,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         as_json({"running": running, **glance, "channels": channels["items"]})
     else:
         line = glance["uplink"]
-        print(f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}")
+        print(
+            f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}"
+        )
         print(f"line      {line['state']} since {line['since']}" if running else "line      not watched")
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
         print(f"replies   {glance['replies']} unread\n")

@@ -9,10 +9,14 @@ import typer
 from daemon.cli.frame import ConfigOption, app, settings_of
 
 
-@app.command(epilog="Example: tether tui --url http://pi.local:8787 --token \"$TETHER_TOKEN\"")
+@app.command(epilog='Example: tether tui --url http://pi.local:8787 --token "$TETHER_TOKEN"')
 def tui(
-    url: Annotated[str | None, typer.Option(help="A service elsewhere. Default: this machine's, by its socket.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A service elsewhere. Default: this machine's, by its socket.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
+    ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="For a wall screen: no key changes anything.")] = False,
     language: Annotated[str | None, typer.Option(help="en, es, fr or de. Default: the store's.")] = None,
     theme: Annotated[str | None, typer.Option(help="A theme's name, such as tether-contrast.")] = None,
@@ -24,4 +28,6 @@ def tui(
 
     socket = None if url else settings_of(config).socket
     person = name or os.environ.get("USER")
-    sys.exit(run_tui(url=url, socket=socket, token=token, read_only=read_only, language=language, theme=theme, name=person))
+    sys.exit(
+        run_tui(url=url, socket=socket, token=token, read_only=read_only, language=language, theme=theme, name=person)
+    )

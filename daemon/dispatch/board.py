@@ -1,7 +1,7 @@
 """The channels as people see them: state, trouble in words, how much waits; and what people may do to them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -63,11 +63,11 @@ class Board:
     def uplink(self) -> UplinkStatus:
         return UplinkStatus(self._line.state, self._line.since, self._line.forced is not None)
 
-    async def force_uplink(self, state: LineState | None, *, actor: str) -> None:
+    async def force_uplink(self, state: Literal["up", "down"] | None, *, actor: str) -> None:
         """An operator's word on the line; None: evidence decides again."""
         await self._box.notes.set("uplink.forced", state or "")
         await self._box.audit.append("uplink.forced", actor=actor, detail={"state": state or "auto"})
-        await self._line.force(state)
+        await self._line.force(None if state is None else LineState(state))
 
     async def pause(self, name: str, *, reason: str, actor: str) -> None:
         lane = self._lane(name)

@@ -139,6 +139,8 @@ class Delivery:
 
     async def _learn(self, lane: Lane, outcome: Outcome, *, line_down: bool) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
+        if not isinstance(outcome, Accepted | Unknown):
+            lane.day.take_back(now)
         match outcome:
             case Accepted():
                 lane.last_success = now

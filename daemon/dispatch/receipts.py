@@ -14,6 +14,8 @@ from outbox import Outbox
 from outbox.clock import Clock
 from outbox.model import Message, State, Transition
 from outbox.outcome import ReceiptState
+from outbox.receipts import Decide
+from outbox.receipts import ReceiptUpdate as Receipt
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +69,8 @@ class ReceiptDesk:
             )
         await self._box.replies.add(channel.name, reply)
 
-    def _after(self, channel: Channel) -> Callable[[Message, ReceiptUpdate], Transition | None]:
-        def decide(message: Message, update: ReceiptUpdate) -> Transition | None:
+    def _after(self, channel: Channel) -> Decide:
+        def decide(message: Message, update: Receipt) -> Transition | None:
             if update.state is not ReceiptState.UNDELIVERED:
                 return None
             reason = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")

@@ -4,15 +4,20 @@ FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq
 WHERE e.id = :id AND (:source IS NULL OR e.source = :source) ORDER BY e.seq;
 
 -- events_of_order: an order's events in the order in which they came.
-SELECT e.seq, e.source, e.id, e.type, o.ref, e.received_at, e.actor, e.raw
-FROM orders AS o CROSS JOIN event AS e ON e.order_seq = o.seq WHERE o.ref = :ref ORDER BY e.seq;
+WITH RECURSIVE told (seq) AS (
+    SELECT last_event FROM orders WHERE ref = :ref
+    UNION ALL
+    SELECT e.earlier FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq WHERE e.earlier > 0
+)
+SELECT e.seq, e.source, e.id, e.type, :ref, e.received_at, e.actor, e.raw
+FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 
--- orders: the newest change first.
-SELECT updated_at, seq, body FROM orders
-WHERE (updated_at, seq) < (:at, :seq) AND (:since IS NULL OR updated_at >= :since)
-    AND (:statuses IS NULL OR coalesce(body ->> '$.status', '') IN (SELECT value FROM json_each(:statuses)))
-    AND (:search IS NULL OR instr(lower(ref), :search) OR instr(lower(coalesce(body ->> '$.customer.name', '')), :search))
-ORDER BY updated_at DESC, seq DESC LIMIT :limit;
+-- orders: the newest change first: each order at its newest event.
+SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
+WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since)
+    AND (:statuses IS NULL OR coalesce(o.body ->> '$.status', '') IN (SELECT value FROM json_each(:statuses)))
+    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '$.customer.name', '')), :search))
+ORDER BY e.seq DESC LIMIT :limit;
 
 -- orders_by_ref: those of these refs that are known.
 SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value;
@@ -76,11 +81,12 @@ SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value CROSS JOIN message_row AS r ON r.seq = m.seq;
 
 -- attempts: all attempts of these messages, as one JSON array.
-SELECT '[' || group_concat(r.row) || ']'
-FROM (
-    SELECT a.seq FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value
-    CROSS JOIN attempt AS a ON a.message_seq = m.seq ORDER BY a.seq
-) AS d CROSS JOIN attempt_row AS r ON r.seq = d.seq;
+WITH RECURSIVE tried (seq) AS (
+    SELECT m.last_attempt FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value WHERE m.last_attempt > 0
+    UNION ALL
+    SELECT a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.seq WHERE a.earlier > 0
+)
+SELECT '[' || group_concat(r.row) || ']' FROM (SELECT seq FROM tried ORDER BY seq) AS d CROSS JOIN attempt_row AS r ON r.seq = d.seq;
 
 -- count_messages: how many messages are in each state.
 SELECT state, count(*) FROM message GROUP BY state;
@@ -97,3 +103,9 @@ SELECT
     (SELECT count(*) FROM reply WHERE is_read = 0),
     (SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'queued'),
     (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size);
+
+-- sent_since: by channel, how many attempts since a moment were taken or may have been; read from the newest back to the first older.
+SELECT channel, count(*) FROM attempt
+WHERE seq > coalesce((SELECT seq FROM attempt WHERE started_at < :since ORDER BY seq DESC LIMIT 1), 0)
+    AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
+GROUP BY channel;

@@ -1,0 +1,187 @@
+"""A whole shop for end-to-end tests: the sandbox in this process, the service as a real process that may be killed."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from daemon.sandbox import Sandbox, sandbox_settings
+from outbox.clock import SystemClock
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0
+
+
+class Shop:
+    """Posts to the service, looks at the sandbox, starts, stops and kills the service."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.session = session
+        self.config = folder / "tether.toml"
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "service.log"
+
+    def configure(self, channels: list[str], routes: str = "", extra: str = "", **more: Mapping[str, Any]) -> None:
+        """Write tether.toml and .env for these channels of the sandbox; `more`: further keys for a channel's table."""
+        tables, secrets = sandbox_settings(self.sandbox.url, self.sandbox.smtp_port, self.folder)
+        lines = [
+            '[store]\nname = "Balloon Loft"\n[hook]\nport = 0\n[quiet_hours]\nenabled = false\n',
+            extra,
+        ]
+        for name in channels:
+            table = {**tables[name], **more.get(name, {})}
+            lines += [f"[channels.{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        self.config.write_text("\n".join([*lines, routes]), encoding="utf-8")
+        env = self.folder / ".env"
+        env.write_text("".join(f"{key}={value}\n" for key, value in secrets.items()), encoding="utf-8")
+        env.chmod(0o600)
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "tether.sock"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the service and wait until it takes events."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "daemon", "run", "--config", str(self.config)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not await self._answers():
+            if self._process.poll() is not None:
+                raise AssertionError(f"the service ended with {self._process.returncode}:\n{self.log}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the service did not start in {START_SECONDS} s:\n{self.log}")
+            await asyncio.sleep(0.02)
+
+    async def _answers(self) -> bool:
+        try:
+            async with self.session.get("/readyz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """Power cut: SIGKILL, no goodbye."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        if self._process is None or self._process.poll() is not None:
+            return self._process.returncode if self._process else 0
+        self._process.terminate()
+        return await asyncio.to_thread(self._process.wait, 40)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    async def post(self, event: Mapping[str, Any]) -> int:
+        """Post one event by the counter's own door; its status."""
+        async with self.session.post("/v1/events", json=event) as answer:
+            await answer.read()
+            return answer.status
+
+    async def get(self, path: str, **query: Any) -> Any:
+        async with self.session.get(path, params=query) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def messages(self, **query: Any) -> list[dict[str, Any]]:
+        """All messages, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = await self.get("/v1/messages", limit=500, **query, **({"cursor": cursor} if cursor else {}))
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return found
+
+    async def until(self, states: set[str], *, seconds: float = 30.0) -> list[dict[str, Any]]:
+        """Wait until every message is in one of these states; then all messages."""
+        deadline = time.monotonic() + seconds
+        while True:
+            messages = await self.messages()
+            others = [message for message in messages if message["state"] not in states]
+            if not others:
+                return messages
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{len(others)} messages are not in {states}: {others[:3]}\n{self.log[-4000:]}")
+            await asyncio.sleep(0.1)
+
+    def tether(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run a command on this shop's configuration."""
+        done = subprocess.run(
+            [sys.executable, "-m", "daemon", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "TETHER_CONFIG": str(self.config)},
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"tether {' '.join(arguments)} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+
+@asynccontextmanager
+async def open_shop(folder: Path, *, pace: float = 0.2) -> AsyncIterator[Shop]:
+    """A shop in that folder, closed with whatever runs in it."""
+    async with Sandbox(clock=SystemClock(), rng=random.Random(7), pace=pace, folder=folder) as sandbox:
+        connector = aiohttp.UnixConnector(path=str(folder / "tether.sock"))
+        async with aiohttp.ClientSession(
+            "http://tether", connector=connector, timeout=aiohttp.ClientTimeout(20)
+        ) as session:
+            shop = Shop(folder, sandbox, session)
+            try:
+                yield shop
+            finally:
+                await shop.stop()
+
+
+def event(number: int | str, type: str = "order.ready", **customer: Any) -> dict[str, Any]:
+    """An event of an order of its own."""
+    return {
+        "id": f"till-{number}-{type}",
+        "type": type,
+        "order": {"ref": f"B-{number}", "total": "48.50", "currency": "GBP"},
+        "customer": {"name": "Ada", "phone": "07700 900123", **customer},
+    }
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{key}" = {_toml(item)}' for key, item in value.items()) + " }"
+    return (
+        str(value)
+        if isinstance(value, int | float)
+        else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
