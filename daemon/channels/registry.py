@@ -32,6 +32,7 @@ CHANNELS: Mapping[str, str] = {
     "zoho": "Zoho",
     "hubspot": "HubSpot",
     "activecampaign": "ActiveCampaign",
+    "apprise": "Apprise",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
