@@ -135,7 +135,7 @@ class Hook(Table, frozen=True):
     tls_key: Path | None = None
     socket: Path = Path("tether.sock")
     public_url: str = ""
-    rate: Rate = Rate(10_000)
+    rate: Rate = Rate(50_000)
     """Calls a second that one token or address may make (ten seconds' worth at once): against a till gone mad."""
 
 

@@ -60,6 +60,25 @@ class AttemptOut(msgspec.Struct, frozen=True):
     sent: SentText | None
 
 
+class AttemptChange(AttemptOut, frozen=True, kw_only=True):
+    """An attempt on the stream."""
+
+    message_id: str
+    order_ref: str
+
+
+class ReceiptChange(msgspec.Struct, frozen=True):
+    """A receipt on the stream."""
+
+    message_id: str
+    order_ref: str
+    n: int
+    channel: str
+    receipt: Literal["sent", "delivered", "read", "undelivered"]
+    at: Moment
+    detail: str
+
+
 class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     event_id: str
@@ -460,3 +479,7 @@ class TokenGone(msgspec.Struct, frozen=True):
 class Alive(msgspec.Struct, frozen=True):
     status: str
     version: str
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    reloaded: bool

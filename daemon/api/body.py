@@ -6,8 +6,6 @@ a name given twice, half a surrogate pair, bytes that are not UTF-8, NaN, a byte
 
 import json
 import re
-from collections.abc import Hashable
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -59,8 +57,7 @@ def parse(raw: bytes, kind: type[T]) -> T:
     return convert(read(raw), kind)
 
 
-@lru_cache(maxsize=64)
-def list_fields(kind: Hashable) -> dict[str, bool]:
+def list_fields(kind: type[msgspec.Struct]) -> dict[str, bool]:
     """A struct's fields by the name they are written with, and whether each takes several values."""
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)

@@ -10,11 +10,12 @@ from daemon.api import body as bodies
 from daemon.api import cloudevents, present, signing
 from daemon.api.answers import Accepted, BatchAnswer, BatchItem, EventOut
 from daemon.api.gate import BODY_LIMIT, EVENT_LIMIT, Gate
+from daemon.api.metrics import Latency
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, encode
 from daemon.api.route import Call, Caller, NoQuery, Route, Scope, get
 from daemon.api.taken import Taken
-from daemon.api.wire import Event, EventQuery
+from daemon.api.wire import CloudEvent, Event, EventQuery
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Posted
 
@@ -29,8 +30,9 @@ _PLAIN = frozenset({"application/json", "application/json; charset=utf-8", "appl
 class Hook:
     """Takes events in. 202 only after the commit."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, latency: Latency) -> None:
         self._gate = gate
+        self._latency = latency
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -72,7 +74,9 @@ class Hook:
     async def _one(self, source: str, event: Event, raw: bytes, caller: Caller) -> web.StreamResponse:
         services = self._gate.services
         posted = Posted(source, event, raw, services.clock.now(), caller.person)
+        began = services.clock.monotonic()
         acceptance = await services.box.spool.accept(posted, services.planning.plan)
+        self._latency.add(services.clock.monotonic() - began)
         return Taken(encode(Accepted(acceptance.event_id, acceptance.duplicate)), 200 if acceptance.duplicate else 202)
 
     async def _other(self, raw: bytes, form: str, caller: Caller) -> web.StreamResponse:
@@ -220,6 +224,8 @@ POST = Route(
     refusals=(408, 409, 413, 415, 507),
     examples={"ready": EXAMPLE},
     raw=True,
+    takes_arrays=True,
+    also_takes={cloudevents.MEDIA_TYPE: CloudEvent},
 )
 
 ROUTES = (

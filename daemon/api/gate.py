@@ -2,16 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from daemon.api import body as bodies
 from daemon.api.limits import RateLimit
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, as_problem
-from daemon.api.route import Answer, B, Call, Caller, NoQuery, Q, Route, Scope
+from daemon.api.route import Answer, B, Call, Caller, Q, Route, Scope
 from daemon.api.services import Services
 
 log = structlog.get_logger(__name__)
@@ -119,9 +119,22 @@ class Gate:
             _check_json_type(request)
         return raw
 
-    async def call(self, request: web.Request, route: Route[Q, B]) -> web.StreamResponse:
+    def bind(self, route: Route[Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The call as aiohttp serves it."""
+        lists = bodies.list_fields(route.query)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._call(request, route, lists)
+            except Exception as error:  # every failure becomes a problem here, a bug too
+                return self.failed(request, error)
+
+        return handle
+
+    async def _call(self, request: web.Request, route: Route[Q, B], lists: Mapping[str, bool]) -> web.StreamResponse:
         caller = self.admit(request, route.scope)
-        query = _query_of(request, route.query)
+        given = {} if route.free_query else _parameters(request, lists)
+        query = bodies.convert(given, route.query, strict=False)
         body: object = None
         if route.body is not None and not route.raw:
             raw = await self.json_of(request, required=route.body_required)
@@ -146,22 +159,22 @@ class Gate:
             log.warning("refused", path=request.path, status=problem.status, why=problem.detail, request_id=request_id)
         return as_problem(problem, request_id)
 
+    async def expect(self, request: web.Request) -> web.StreamResponse | None:
+        """What a client that waits for our word before its body is told: go on, or 417 for any other wish (RFC 9110, 10.1.1)."""
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            if request.version >= HttpVersion11:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0
+            return None
+        return self.failed(request, Problem(417, "only `Expect: 100-continue` is understood"))
+
     def _request_id(self, request: web.Request) -> str:
         given = request.headers.get("X-Request-Id", "")
         return given if _REQUEST_ID.fullmatch(given) else f"{self.services.rng.getrandbits(64):016x}"
 
 
-def _query_of(request: web.Request, kind: type[Q]) -> Q:
-    """The parameters as the call's struct: names it doesn't know are refused, since a typing error would widen a list."""
-    given = request.query
-    if not given:
-        return bodies.convert({}, kind)
-    if kind is NoQuery:
-        raise _unknown(next(iter(given)))
-    return bodies.convert(_plain(request, bodies.list_fields(kind)), kind, strict=False)
-
-
-def _plain(request: web.Request, lists: Mapping[str, bool]) -> dict[str, object]:
+def _parameters(request: web.Request, lists: Mapping[str, bool]) -> dict[str, object]:
+    """The parameters by name. Those that the call doesn't know are refused, since a typing error would widen a list."""
     plain: dict[str, object] = {}
     for name in dict.fromkeys(request.query):
         if name not in lists:

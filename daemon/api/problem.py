@@ -110,4 +110,5 @@ def of(error: Exception) -> Problem | None:
             return Problem(error.status, error.reason)
         case TimeoutError():
             return Problem(408, "the request's body did not arrive in time", headers={"Connection": "close"})
-    return None
+        case _:
+            return None

@@ -5,14 +5,14 @@ OpenAPI document are both made from these, so neither can forget what the other 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from daemon.api.services import Services
 
-Q = TypeVar("Q")
+Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B")
 
 
@@ -102,6 +102,11 @@ class Route(Generic[Q, B]):
     """Bodies by name, for the document."""
     raw: bool = False
     """The handler reads the body itself."""
+    takes_arrays: bool = False
+    also_takes: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
+    """Other media types of the body."""
+    free_query: bool = False
+    """Parameters are the sender's business: any are taken."""
 
 
 def get(
@@ -115,7 +120,7 @@ def get(
     **more: Any,
 ) -> Route[Q, Any]:
     """A read."""
-    answers = {200: answer} | more.pop("answers", {})
+    answers = more.pop("answers", None) or {200: answer}
     return Route(
         method="GET",
         path=path,
@@ -140,7 +145,7 @@ def post(
     **more: Any,
 ) -> Route[NoQuery, B]:
     """An act."""
-    answers = {200: answer} | more.pop("answers", {})
+    answers = more.pop("answers", None) or {200: answer}
     return Route(
         method=more.pop("method", "POST"),
         path=path,
@@ -153,3 +158,6 @@ def post(
         answers=answers,
         **more,
     )
+
+
+AnyRoute: TypeAlias = "Route[Any, Any]"

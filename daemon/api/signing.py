@@ -64,4 +64,4 @@ def _any_holds(keys: tuple[bytes, ...], signed: bytes, signatures: str) -> bool:
         if part.startswith("v1,")
     ]
     due = [b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
-    return any([hmac.compare_digest(mine, theirs) for mine in due for theirs in given])
+    return any(hmac.compare_digest(mine, theirs) for mine in due for theirs in given)

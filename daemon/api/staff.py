@@ -5,11 +5,11 @@ period, tells nobody when that is asked for, or carries the person's own words.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from daemon.api.cloudevents import TYPES
 from daemon.api.reply import encode
 from daemon.api.services import StoredEvent, Story
 from daemon.api.wire import ManualMessage, StatusChange
@@ -22,6 +22,7 @@ MESSAGE = "staff.message"
 SILENT = "staff chose not to tell"
 UNSENT = frozenset({State.QUEUED, State.HELD})
 NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
+STATUSES = tuple(sorted(kind for kind in TYPES if kind.startswith("order.")))
 STATUS_FAMILIES = ("order.", "return.", "refund.")
 
 
@@ -94,8 +95,8 @@ def silently(plan: Planner) -> Planner:
     def quiet(event: Posted, before: Order | None, after: Order) -> Plan:
         planned = plan(event, before, after)
         silenced = _changed(planned, lambda each: _replace(each, state=State.SUPPRESSED, reason=SILENT))
-        stale = before.status if before is not None and before.status.startswith("order.") else ""
-        return Plan(silenced.messages, (*planned.drops, *((stale,) if stale and stale != event.event.type else ())))
+        stale = tuple(status for status in STATUSES if status != event.event.type)
+        return Plan(silenced.messages, (*planned.drops, *stale))
 
     return quiet
 
@@ -158,7 +159,3 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
 
 def _happened(event: StoredEvent) -> tuple[int, int]:
     return (event.received_at if event.occurred_at is None else event.occurred_at, event.seq)
-
-
-def utc(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,101 @@
+"""The application: every route in one table, the router and the document made from it."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from aiohttp import web
+
+from daemon.api import audit, channels, events, hooks, messages, ops, optouts, orders, receipts, replies, status, tokens
+from daemon.api.board import Board
+from daemon.api.gate import BODY_LIMIT, Gate
+from daemon.api.metrics import Metrics
+from daemon.api.openapi import OpenApi
+from daemon.api.problem import Problem
+from daemon.api.reply import GUARD
+from daemon.api.route import AnyRoute
+from daemon.api.services import Services
+from daemon.api.stream import Stream
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+
+
+def make_app(services: Services) -> web.Application:
+    """The HTTP face on these services. Which door a request came by (TCP or the unix socket) it sees by itself."""
+    app = web.Application(client_max_size=BODY_LIMIT)
+    app[SERVICES] = services
+    gate, metrics = Gate(services), Metrics()
+    stream, board = Stream(services), Board(services)
+    routes = _table(gate, metrics, stream, board, services.version)
+    hook = events.Hook(gate, metrics.accepts)
+    for route in routes:
+        handler = hook.take if route is events.POST else gate.bind(route)
+        app.router.add_route(route.method, route.path, handler, expect_handler=gate.expect)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, handler, expect_handler=gate.expect)
+    app.router.add_route("OPTIONS", events.POST.path, events.handshake)
+    app.router.add_route("*", "/{anything:.*}", Elsewhere(gate, routes).answer, expect_handler=gate.expect)
+    app.on_shutdown.append(stream.open.stop)
+    app.on_shutdown.append(board.open.stop)
+    return app
+
+
+def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: str) -> Sequence[AnyRoute]:
+    routes: list[AnyRoute] = [
+        *events.ROUTES,
+        *hooks.routes(gate),
+        *orders.ROUTES,
+        *messages.ROUTES,
+        *replies.ROUTES,
+        *channels.ROUTES,
+        *optouts.ROUTES,
+        *audit.ROUTES,
+        *receipts.routes(gate),
+        *tokens.ROUTES,
+        *status.ROUTES,
+        *stream.routes(),
+        *board.routes(),
+    ]
+    papers = ops.Papers(OpenApi(routes, version))
+    routes += ops.routes(metrics, papers)
+    return routes
+
+
+class Elsewhere:
+    """What is asked for and is no call of ours: 404, 405 with what is allowed, or OPTIONS."""
+
+    def __init__(self, gate: Gate, routes: Sequence[AnyRoute]) -> None:
+        self._gate = gate
+        self._known = [(_pattern(route.path), route.method) for route in routes]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return self._answer(request)
+        except Problem as problem:
+            return self._gate.failed(request, problem)
+
+    def _answer(self, request: web.Request) -> web.StreamResponse:
+        self._gate.count(self._gate.remote(request))
+        path = request.rel_url.raw_path
+        allowed = sorted(set(self._methods(path)))
+        if not allowed:
+            without = path.rstrip("/")
+            hint = f"; {without} is" if without != path and any(self._methods(without)) else ""
+            raise Problem(404, f"{request.path[:200]!r} is no call of this service{hint}. /docs lists them")
+        headers = {"Allow": ", ".join(allowed)}
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={**GUARD, **headers})
+        raise Problem(405, f"{request.method} is not taken here, only {headers['Allow']}", headers=headers)
+
+    def _methods(self, path: str) -> Iterator[str]:
+        for pattern, method in self._known:
+            if pattern.fullmatch(path):
+                yield method
+                if method == "GET":
+                    yield "HEAD"
+                yield "OPTIONS"
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(
+        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"({\w+})", path))
+    )

@@ -1,0 +1,147 @@
+"""GET /metrics: Prometheus' text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), by hand. Looked up when
+asked; nothing is counted meanwhile but how long the hook took.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+
+from aiohttp import web
+
+from daemon.api.reply import answer
+from daemon.api.route import Call, NoQuery
+from daemon.api.services import Services
+from outbox.model import State
+
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds."""
+CHANNEL_STATES = ("ready", "open", "paused", "misconfigured")
+
+Sample = tuple[Mapping[str, str], float]
+
+
+class Latency:
+    """How long something took, in buckets."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+class Metrics:
+    """What /metrics of one application tells."""
+
+    def __init__(self) -> None:
+        self.accepts = Latency()
+
+    async def show(self, call: Call[NoQuery, None]) -> web.StreamResponse:
+        services = call.services
+        lines = [*await _of_the_outbox(services), *await _of_the_channels(services), *self._of_the_hook()]
+        return answer(("\n".join(lines) + "\n").encode(), content_type=TEXT_FORMAT)
+
+    def _of_the_hook(self) -> Iterator[str]:
+        name = "tether_accept_seconds"
+        yield f"# HELP {name} Time from an event's arrival at the hook to its answer."
+        yield f"# TYPE {name} histogram"
+        reached = 0
+        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.accepts.counts, strict=True):
+            reached += count
+            yield f'{name}_bucket{{le="{bound}"}} {reached}'
+        yield f"{name}_sum {self.accepts.total:.6f}"
+        yield f"{name}_count {reached}"
+
+
+async def _of_the_outbox(services: Services) -> list[str]:
+    figures = await services.box.views.figures()
+    now = services.clock.now()
+    oldest = 0.0 if figures.oldest_due_at is None else max(0.0, (now - figures.oldest_due_at) / 1000)
+    return [
+        *_family("tether_info", "gauge", "The release.", [({"version": services.version}, 1)]),
+        *_family("tether_events", "gauge", "Events on record.", [({}, figures.events)]),
+        *_family(
+            "tether_messages",
+            "gauge",
+            "Messages on record by state.",
+            [({"state": state.value}, figures.messages.get(state, 0)) for state in State],
+        ),
+        *_family(
+            "tether_attempts",
+            "gauge",
+            "Attempts on record by channel and outcome.",
+            [
+                ({"channel": channel, "outcome": outcome}, n)
+                for (channel, outcome), n in sorted(figures.attempts.items())
+            ],
+        ),
+        *_family("tether_queue_age_seconds", "gauge", "How long the oldest due message has waited.", [({}, oldest)]),
+        *_family(
+            "tether_unread_replies",
+            "gauge",
+            "Replies of customers that nobody read yet.",
+            [({}, figures.unread_replies)],
+        ),
+        *_family("tether_database_bytes", "gauge", "Size of the database.", [({}, figures.database_bytes)]),
+    ]
+
+
+async def _of_the_channels(services: Services) -> list[str]:
+    rows = await services.dispatch.board()
+    uplink = services.dispatch.uplink()
+    signal = [
+        ({"channel": row.name}, float(row.detail["signal"])) for row in rows if _is_number(row.detail.get("signal"))
+    ]
+    return [
+        *_family(
+            "tether_uplink_up", "gauge", "1 while the line to the internet is up.", [({}, float(uplink.state == "up"))]
+        ),
+        *_family(
+            "tether_uplink_since_seconds", "gauge", "Unix time of the line's last change.", [({}, uplink.since / 1000)]
+        ),
+        *_family(
+            "tether_channel_state",
+            "gauge",
+            "1 for the state that each channel is in.",
+            [
+                ({"channel": row.name, "state": state}, float(row.state == state))
+                for row in rows
+                for state in CHANNEL_STATES
+            ],
+        ),
+        *_family(
+            "tether_channel_queued",
+            "gauge",
+            "Messages that wait at each channel.",
+            [({"channel": row.name}, row.queued) for row in rows],
+        ),
+        *_family(
+            "tether_channel_sent_today",
+            "gauge",
+            "Messages that each channel sent since the store's midnight.",
+            [({"channel": row.name}, row.sent_today) for row in rows],
+        ),
+        *_family("tether_modem_signal", "gauge", "Bars, 0 to 5.", signal),
+    ]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _family(name: str, kind: str, help_text: str, samples: Iterable[Sample]) -> Iterator[str]:
+    rows = list(samples)
+    if not rows:
+        return
+    yield f"# HELP {name} {help_text}"
+    yield f"# TYPE {name} {kind}"
+    for labels, value in rows:
+        inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        number = str(int(value)) if value == int(value) else f"{value:.3f}"
+        yield f"{name}{{{inside}}} {number}" if inside else f"{name} {number}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,101 @@
+"""The header's glance, and reading the configuration anew."""
+
+from typing import Any
+
+from daemon.api import present
+from daemon.api.answers import Glance, LineChange, Reloaded, StoreOut
+from daemon.api.problem import Problem
+from daemon.api.replies import to_call
+from daemon.api.reply import moment, moment_or_none
+from daemon.api.route import Call, NoQuery, Scope, get, post
+from daemon.api.services import Services
+from daemon.api.wire import Reason
+from daemon.config import ConfigError
+from outbox.model import State
+
+DAY_MS = 86_400_000
+MOST_CHANGES = 50
+WAITING = (State.QUEUED, State.SENDING, State.HELD)
+
+
+async def glance(call: Call[NoQuery, None]) -> Glance:
+    services = call.services
+    store, now = services.settings.store, services.clock.now()
+    figures = await services.box.views.figures()
+    quiet = [services.planning.quiet_until(medium, now) for medium in ("sms", "email", "chat", "push")]
+    return Glance(
+        store=StoreOut(
+            store.name,
+            store.country,
+            store.timezone,
+            store.locale,
+            store.currency,
+            float(services.settings.counter.grace),
+        ),
+        now=moment(now),
+        version=services.version,
+        uplink=present.uplink(services.dispatch.uplink()),
+        waiting=sum(figures.messages.get(state, 0) for state in WAITING),
+        failed=await _count_lately(services, State.FAILED, now),
+        unknown=figures.messages.get(State.UNKNOWN, 0),
+        replies=figures.unread_replies,
+        calls=len(await to_call(services)),
+        modem=await _modem(services),
+        quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
+        history=await _history(services, now),
+    )
+
+
+async def _count_lately(services: Services, state: State, now: int) -> int:
+    """Those of the last day: older ones are no news at a glance."""
+    page = await services.box.views.messages(
+        states=(state,), channel=None, order_ref=None, recipient=None, since=now - DAY_MS, limit=500, cursor=None
+    )
+    return len(page.items)
+
+
+async def _modem(services: Services) -> dict[str, Any] | None:
+    for row in await services.dispatch.board():
+        if row.name == "modem":
+            return {"state": row.state, "reason": row.reason, **row.detail}
+    return None
+
+
+async def _history(services: Services, now: int) -> list[LineChange]:
+    page = await services.box.audit.list(
+        search=None,
+        kind="uplink.changed",
+        order_ref=None,
+        message_id=None,
+        actor=None,
+        since=now - DAY_MS,
+        limit=MOST_CHANGES,
+        cursor=None,
+    )
+    return [LineChange(str(row.detail.get("state", "")), moment(row.at)) for row in page.items]
+
+
+async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
+    if call.services.reload is None:
+        raise Problem(501, "this service can't read its configuration anew; restart it")
+    try:
+        await call.services.reload(call.caller.actor)
+    except ConfigError as error:
+        raise Problem(409, f"the new configuration is refused, the old one stays in force: {error}") from error
+    return Reloaded(True)
+
+
+ROUTES = (
+    get("/v1/status", glance, "Show how things stand", "Service", Glance),
+    post(
+        "/v1/reload",
+        reload,
+        "Read the configuration anew",
+        "Service",
+        Reason,
+        Reloaded,
+        Scope.ADMIN,
+        refusals=(409, 501),
+        body_required=False,
+    ),
+)
