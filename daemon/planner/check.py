@@ -131,7 +131,7 @@ class _Check:
             remedy = f"name it <event type>.<medium>.j2, the medium one of {', '.join(FILE_MEDIA)}"
             self._add("error", name, 0, f"{file!r} names no medium, so nothing uses it", remedy)
             return None
-        if locale not in locale_chain(locale, "en"):
+        if locale_chain(locale, "en")[:1] != (locale,):
             self._add(
                 "error", name, 0, f"{locale!r} is no locale, so nothing uses it", "name the folder like en or fr-CA"
             )
@@ -193,7 +193,8 @@ class _Check:
 
     def _check_gaps(self) -> None:
         language = locale_chain(self._settings.store.locale, "en")[0].partition("-")[0]
-        languages = {locale for locale in self._files.locales() if "-" not in locale} | {language}
+        languages = {locale for locale in self._files.locales() if locale_chain(locale, "en")[:1] == (locale,)}
+        languages = {locale for locale in languages if "-" not in locale} | {language}
         for locale in sorted(languages):
             missing = list(self._missing(locale))
             if not missing:

@@ -1,0 +1,92 @@
+"""The shipped routes, type by type: who hears by what, in a store that enabled a channel of every kind."""
+
+import pytest
+
+from daemon.planner.defaults import EVENT_TYPES
+from outbox.model import Customer, PlannedMessage, Priority
+from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
+
+ADA = Customer(phone="07700 900123", email="ada@example.com", addresses={"fcm": "token"})
+TEXT_FIRST = ("twilio", "modem", "fcm", "sendgrid")
+MAIL_FIRST = ("sendgrid", "fcm", "twilio", "modem")
+NO_TEXT = ("fcm", "sendgrid")
+
+CUSTOMER = {
+    "order.placed": (MAIL_FIRST, Priority.NORMAL, False, 0, 24),
+    "order.confirmed": (MAIL_FIRST, Priority.NORMAL, False, 0, 24),
+    "order.in_production": (NO_TEXT, Priority.LOW, False, 0, 12),
+    "order.ready": (TEXT_FIRST, Priority.HIGH, False, 0, 12),
+    "order.out_for_delivery": (TEXT_FIRST, Priority.HIGH, True, 0, 4),
+    "order.completed": (MAIL_FIRST, Priority.LOW, False, 0, 24),
+    "order.cancelled": (TEXT_FIRST, Priority.HIGH, False, 0, 48),
+    "order.delayed": (TEXT_FIRST, Priority.HIGH, True, 0, 12),
+    "order.customization_needed": (TEXT_FIRST, Priority.HIGH, False, 0, 24),
+    "order.out_of_stock": (TEXT_FIRST, Priority.HIGH, False, 0, 24),
+    "return.requested": (MAIL_FIRST, Priority.NORMAL, False, 0, 48),
+    "return.received": (MAIL_FIRST, Priority.NORMAL, False, 0, 48),
+    "refund.issued": (MAIL_FIRST, Priority.NORMAL, False, 0, 72),
+    "payment.confirmed": (MAIL_FIRST, Priority.NORMAL, False, 0, 48),
+    "payment.failed": (TEXT_FIRST, Priority.NORMAL, False, 10, 24),
+}
+"""By type: channels in turn, priority, whether it passes quiet hours, wait in minutes, hours until it is of no use."""
+
+TEAM = {
+    "order.placed",
+    "order.cancelled",
+    "order.delayed",
+    "order.customization_needed",
+    "order.out_of_stock",
+    "return.requested",
+    "payment.failed",
+}
+"""What staff must act on."""
+
+
+def told(event_type: str, audience: str) -> list[PlannedMessage]:
+    settings = store("twilio", "modem", "sendgrid", "fcm", "slack")
+    messages = plan(settings, posted(event_type), order(customer=ADA)).messages
+    return [message for message in messages if message.audience == audience]
+
+
+def test_the_table_is_complete() -> None:
+    assert set(CUSTOMER) == set(EVENT_TYPES)
+    assert len(EVENT_TYPES) == 15
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_customer(event_type: str) -> None:
+    via, priority, urgent, wait, hours = CUSTOMER[event_type]
+    [message] = told(event_type, "customer")
+    assert message.via == via
+    assert (message.priority, message.policy.urgent) == (priority, urgent)
+    assert message.due_at == NOW + wait * MINUTE
+    assert message.expires_at == message.due_at + hours * HOUR
+    assert message.policy.supersede
+    assert message.policy.on_unknown == "resend"
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_team(event_type: str) -> None:
+    messages = told(event_type, "team")
+    assert [message.via for message in messages] == ([("slack",)] if event_type in TEAM else [])
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_every_customer_system_that_is_enabled_learns_of_every_type(event_type: str) -> None:
+    messages = plan(store("hubspot", "klaviyo"), posted(event_type), order(customer=ADA)).messages
+    assert [message.recipient for message in messages] == ["customer.hubspot", "customer.klaviyo"]
+    assert {message.priority for message in messages} == {Priority.LOW}
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_what_belongs_into_the_mailbox_is_in_no_hurry_to_the_modem(event_type: str) -> None:
+    [message] = told(event_type, "customer")
+    if message.via[0] == "sendgrid":
+        assert message.policy.modem_after == 3600
+    elif "modem" in message.via:
+        assert message.policy.modem_after == 60
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_an_empty_configuration_sends_nothing(event_type: str) -> None:
+    assert list(plan(store(), posted(event_type), order(customer=ADA)).messages) == []

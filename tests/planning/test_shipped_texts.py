@@ -1,0 +1,196 @@
+"""The shipped texts, every one in every language: complete, naming the order, within one SMS, and fit to be looked at."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemon.config import Settings, Store, Templates
+from daemon.planner.check import STAFF_TEMPLATES, check_templates
+from daemon.planner.defaults import EVENT_TYPES
+from daemon.planner.render import FREE_TEXT, Renderer
+from daemon.planner.samples import NAME, REF, complete, minimal, sample_text
+from daemon.planner.sms_text import measure
+from daemon.planner.template_files import shipped_templates
+from outbox.model import Medium, Rendered
+
+STORES = {
+    "en": Store(
+        name="Balloon Loft", locale="en", address="12 Mill Lane, Leeds", phone="020 7946 0123", hours="10:00-18:00"
+    ),
+    "es": Store(
+        name="Globos Luna",
+        locale="es",
+        country="ES",
+        currency="EUR",
+        address="Calle Mayor 12, Madrid",
+        phone="910 123 456",
+        hours="10:00-20:00",
+    ),
+    "fr": Store(
+        name="Ballons Ciel",
+        locale="fr",
+        country="FR",
+        currency="EUR",
+        address="12 rue du Bac, Lyon",
+        phone="04 72 00 00 00",
+        hours="10h-18h",
+    ),
+    "de": Store(
+        name="Ballonhaus",
+        locale="de",
+        country="DE",
+        currency="EUR",
+        address="Ballonweg 7, Berlin",
+        phone="030 1234567",
+        hours="10-18 Uhr",
+    ),
+}
+BARE = {language: Store(name=store.name, locale=language, country=store.country) for language, store in STORES.items()}
+TEMPLATES = (*EVENT_TYPES, *STAFF_TEMPLATES)
+GREETINGS = {
+    "en": ("Hi ", "Hello,"),
+    "es": ("Hola ", "Hola,"),
+    "fr": ("Bonjour ", "Bonjour,"),
+    "de": ("Guten Tag ", "Guten Tag,"),
+}
+
+every_text = pytest.mark.parametrize(("language", "template"), [(one, two) for one in STORES for two in TEMPLATES])
+
+
+def texts(store: Store, template: str, medium: Medium, **more: Any) -> list[Rendered]:
+    """The text for an order of which all is known, and of which the reference is, to be collected and to be delivered."""
+    renderer = Renderer(Settings(store=store, templates=Templates(path=Path("/nonexistent"))))
+    made = []
+    for event, order in (complete(template, store.currency), minimal(template)):
+        for fulfilment in ("pickup", "delivery"):
+            there = msgspec.structs.replace(order, fulfilment=fulfilment)
+            made.append(
+                renderer.render(
+                    template, medium, store.locale, event=event, order=there, text=sample_text(template), **more
+                )
+            )
+    return made
+
+
+def test_the_samples_are_what_the_rule_is_about() -> None:
+    assert (len(NAME), len(REF)) == (20, 10)
+
+
+@every_text
+@pytest.mark.parametrize("stores", [STORES, BARE], ids=["full", "bare"])
+def test_a_text_takes_one_sms_and_names_the_order_and_the_shop(
+    language: str, template: str, stores: dict[str, Store]
+) -> None:
+    store = stores[language]
+    for rendered in texts(store, template, "sms"):
+        size = measure(rendered.text)
+        assert (size.encoding, size.parts) == ("GSM-7", 1), rendered.text
+        assert "\n" not in rendered.text
+        assert "  " not in rendered.text
+        assert " ." not in rendered.text
+        if template != FREE_TEXT:
+            assert REF in rendered.text
+            assert rendered.text.endswith(f" {store.name}")
+            assert rendered.text.startswith(GREETINGS[language])
+
+
+@every_text
+def test_a_mail_stands_alone(language: str, template: str) -> None:
+    for stores in (STORES, BARE):
+        store = stores[language]
+        for mail in texts(store, template, "email"):
+            assert mail.subject is not None
+            assert REF in mail.subject
+            assert len(mail.subject) <= 50, mail.subject
+            assert mail.text.count(REF) >= 2 or template == FREE_TEXT
+            assert store.name in mail.text
+            assert not re.search(r"\n{3,}|[ \t]\n|None|undefined|\{\{|\}\}|%\}", mail.text), mail.text
+            first = mail.text.splitlines()[0]
+            assert first.startswith(GREETINGS[language]) or template == FREE_TEXT
+
+
+@every_text
+def test_a_mails_html_says_the_same_as_its_text(language: str, template: str) -> None:
+    for mail in texts(STORES[language], template, "email"):
+        assert mail.html is not None
+        page = Page(mail.html)
+        words = "".join(page.text.split())
+        for line in mail.text.split("-----", 1)[0].splitlines():
+            assert "".join(line.split()) in words, line
+        assert page.unclosed == []
+        assert page.loads == [], "readable without fetching anything"
+        assert page.attributes["html"]["lang"] == language
+
+
+@pytest.mark.parametrize("language", STORES)
+@pytest.mark.parametrize("template", EVENT_TYPES)
+def test_the_teams_line_names_the_order_and_hides_the_customer(language: str, template: str) -> None:
+    for rendered in texts(STORES[language], template, "chat", audience="team"):
+        assert REF in rendered.text.splitlines()[0]
+        assert NAME not in rendered.text
+        assert not any(line.strip() == "" for line in rendered.text.splitlines())
+
+
+@pytest.mark.parametrize("template", EVENT_TYPES)
+def test_bad_news_has_no_exclamation_mark_and_nothing_an_emoji(template: str) -> None:
+    for language, store in STORES.items():
+        for medium in ("sms", "email"):
+            for rendered in texts(store, template, medium):
+                assert "!" not in (rendered.subject or "") + rendered.text, language
+                assert not re.search(r"[\U0001F000-\U0001FAFF\u2600-\u27BF]", rendered.text)
+
+
+def test_every_language_has_the_same_files() -> None:
+    folder = shipped_templates()
+    files = {language: {path.name for path in (folder / language).iterdir()} for language in STORES}
+    assert files["en"] == files["es"] == files["fr"] == files["de"]
+    assert {path.name for path in folder.iterdir()} == {*STORES, "_macros"}
+
+
+@pytest.mark.parametrize("language", STORES)
+def test_the_checker_has_nothing_to_say(language: str) -> None:
+    assert check_templates(Settings(store=STORES[language], templates=Templates(path=Path("/nonexistent")))) == []
+
+
+def test_the_times_and_amounts_are_told() -> None:
+    [first, *_] = texts(STORES["en"], "order.cancelled", "sms")
+    assert "We will refund £48.50 within 10 days." in first.text
+    [first, *_] = texts(STORES["de"], "order.delayed", "email")
+    assert "Der neue Termin ist Mittwoch, 25. November, 12:00 Uhr." in first.text
+
+
+class Page(HTMLParser):
+    """A mail's HTML as a reader takes it in."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.unclosed: list[str] = []
+        self.loads: list[str] = []
+        self.attributes: dict[str, dict[str, str | None]] = {}
+        self.feed(html)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.setdefault(tag, dict(attrs))
+        self.loads += [name for name, _ in attrs if name in ("src", "background", "srcset")]
+        self.loads += [tag] if tag in ("img", "link", "script", "iframe") else []
+        if tag not in self.VOID:
+            self.unclosed.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.unclosed and self.unclosed[-1] not in ("style", "title"):
+            self.words.append(data)
