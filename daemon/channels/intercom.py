@@ -155,7 +155,7 @@ class Intercom(HttpChannel):
         if not isinstance(answer, Response):
             return answer
         if answer.ok:
-            made = _read({"created_at": out.now // 1000, **answer.object()})
+            made = _read({**answer.object(), "created_at": out.now // 1000})
             return made or Deferred("Intercom made a contact but did not say which", "no_contact")
         existing = _CONTACT_ID.search(answer.text)
         return (

@@ -1,0 +1,104 @@
+"""Intercom: finding or making the contact before the message."""
+
+from outbox.outcome import Accepted, Deferred, Rejected, Scope
+from tests.conformance.cases.intercom import CONTACT, ROW, error
+from tests.support.at_vendor import bench
+from tests.support.channel_case import NOW, Answer, says
+
+NOBODY = says({"type": "list", "data": []})
+SEARCH, CREATE, FIND = r"POST .*/contacts/search", r"POST .*/contacts$", r"GET .*find_by_external_id"
+KNOWN = {"intercom": "cust-77", "email": "ada@example.com", "phone": "+447700900123"}
+
+
+async def test_a_contact_is_found_by_its_address() -> None:
+    async with bench("intercom") as at:
+        assert await at.channel.send(at.out()) == Accepted("19")
+        assert at.lines() == ["POST /contacts/search", "POST /messages"]
+        assert at.body(SEARCH)["query"] == {"field": "email", "operator": "=", "value": "ada@example.com"}
+        assert at.body("messages")["to"] == {"type": "user", "id": CONTACT}
+
+
+async def test_who_is_not_there_is_made_once_all_ways_to_find_them_failed() -> None:
+    async with bench("intercom", {SEARCH: NOBODY, FIND: Answer(404)}) as at:
+        await at.channel.send(at.out(addresses=KNOWN))
+        assert at.lines() == [
+            "GET /contacts/find_by_external_id/cust-77",
+            "POST /contacts/search",
+            "POST /contacts/search",
+            "POST /contacts",
+            "POST /messages",
+        ]
+        assert at.body(CREATE) == {
+            "role": "user",
+            "external_id": "cust-77",
+            "name": "Ada",
+            "email": "ada@example.com",
+            "phone": "+447700900123",
+        }
+
+
+async def test_a_contact_s_own_id_needs_no_search() -> None:
+    async with bench("intercom") as at:
+        await at.channel.send(at.out(addresses={"intercom": CONTACT}))
+        assert at.lines() == ["POST /messages"]
+
+
+async def test_a_merged_contact_is_followed() -> None:
+    merged = Answer(410, b"{}", {"Link": f'<https://api.intercom.io/contacts/{CONTACT}>; rel="contact"'})
+    async with bench("intercom", {FIND: merged}) as at:
+        assert isinstance(await at.channel.send(at.out(addresses={"intercom": "cust-77"})), Accepted)
+        assert at.body("messages")["to"]["id"] == CONTACT
+
+
+async def test_made_by_somebody_else_meanwhile() -> None:
+    conflict = says(
+        {"errors": [{"code": "conflict", "message": f"A contact matching those details exists, id={CONTACT}"}]}, 409
+    )
+    async with bench("intercom", {SEARCH: NOBODY, CREATE: conflict}) as at:
+        assert isinstance(await at.channel.send(at.out()), Accepted)
+        assert at.body("messages")["to"]["id"] == CONTACT
+    unnamed = says({"errors": [{"code": "conflict", "message": "exists"}]}, 409)
+    async with bench("intercom", {SEARCH: NOBODY, CREATE: unnamed}) as at:
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Deferred)
+    assert outcome.after == 15
+
+
+async def test_a_contact_made_a_moment_ago_may_not_be_ready_yet() -> None:
+    missing = {r"POST .*/messages": error("not_found", "User Not Found")}
+    fresh = says({"data": [{**ROW, "created_at": NOW // 1000 - 20}]})
+    async with bench("intercom", {**missing, SEARCH: fresh}) as at:
+        assert isinstance(await at.channel.send(at.out()), Deferred)
+    async with bench("intercom", {**missing, SEARCH: NOBODY}) as at:
+        assert isinstance(await at.channel.send(at.out()), Deferred)
+    async with bench("intercom", missing) as at:
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.RECIPIENT
+
+
+async def test_mail_is_not_sent_to_who_will_not_have_it() -> None:
+    for mark, opted_out in [
+        ("unsubscribed_from_emails", True),
+        ("has_hard_bounced", False),
+        ("marked_email_as_spam", False),
+    ]:
+        async with bench("intercom", {SEARCH: says({"data": [{**ROW, mark: True}]})}, kind="email") as at:
+            outcome = await at.channel.send(at.out())
+            assert at.lines() == ["POST /contacts/search"]
+        assert isinstance(outcome, Rejected)
+        assert (outcome.code, outcome.opted_out) == (mark, opted_out)
+
+
+async def test_a_text_is_no_html() -> None:
+    async with bench("intercom") as at:
+        out = at.out()
+        await at.channel.send(at.out(rendered=type(out.rendered)("<b>5 & 6</b>\nsecond")))
+        assert at.body("messages")["body"] == "&lt;b&gt;5 &amp; 6&lt;/b&gt;<br>second"
+
+
+async def test_a_user_is_preferred_to_a_lead_of_the_same_address() -> None:
+    rows = [{"id": "1" * 24, "role": "lead", "created_at": 1}, {**ROW, "id": "2" * 24}]
+    async with bench("intercom", {SEARCH: says({"data": rows})}) as at:
+        await at.channel.send(at.out())
+        assert at.body("messages")["to"] == {"type": "user", "id": "2" * 24}
