@@ -43,8 +43,19 @@ class Accept(Operation[Acceptance]):
         seq = batch.marks.event
         batch.events[key] = (seq, posted.raw)
         batch.new_events.append(
-            (seq, order.seq, posted.source, event.id, event.type, posted.actor, posted.received_at, posted.raw)
+            (
+                seq,
+                order.seq,
+                order.last_event,
+                posted.source,
+                event.id,
+                event.type,
+                posted.actor,
+                posted.received_at,
+                posted.raw,
+            )
         )
+        order.last_event = seq
         told = {"id": event.id, "source": posted.source, "type": event.type}
         batch.record("event.accepted", told, after.ref, "", posted.actor)
         plan = self._planned(before, after)
@@ -147,6 +158,7 @@ class Accept(Operation[Acceptance]):
             channel_since=max(planned.due_at, now),
             attempt_count=0,
             tries=0,
+            last_attempt=0,
             possible_duplicate=0,
             verdict="",
             supersedes=int(planned.trigger.startswith("order.") and policy.supersede and not policy.manual),
@@ -164,17 +176,16 @@ class Accept(Operation[Acceptance]):
         )
 
     def _keep_contacts(self, batch: Batch, order: OrderRow, before: Order | None, after: Order, plan: Plan) -> None:
-        """By which addresses the order's customer can be recognised: as the planner found them usable."""
+        """By which addresses a customer who writes back is recognised: as the planner found them usable."""
         if before is not None and before.customer == after.customer:
             return
         found = {
             address
             for planned in plan.messages
             if planned.audience == "customer"
-            for address in planned.addresses.values()
+            for kind, address in planned.addresses.items()
+            if kind != "email"
         }
-        if after.customer.email:
-            found.add(after.customer.email.strip().lower())
         batch.new_contacts += [(address, order.seq) for address in found]
 
 

@@ -58,6 +58,7 @@ class Begin(Operation["Attempt | Refusal"]):
         told = {"n": row.tries, "to": self._digest, "possible_duplicate": bool(row.possible_duplicate)}
         batch.move(row, State.SENDING, row.reason, detail=told)
         attempt = self._attempt(batch, row)
+        row.last_attempt = attempt.seq
         batch.add_attempt(attempt)
         return attempt.attempt()
 
@@ -70,6 +71,7 @@ class Begin(Operation["Attempt | Refusal"]):
         return AttemptRow(
             seq=batch.marks.attempt,
             message_seq=row.seq,
+            earlier=row.last_attempt,
             n=row.tries,
             channel=self._channel,
             started_at=batch.now,
@@ -168,6 +170,7 @@ class Interrupt(Operation[None]):
             return
         batch.cut_attempt(attempt)
         row.tries -= 1
+        row.last_attempt = attempt.earlier
         go(
             batch,
             row,

@@ -24,6 +24,7 @@ from outbox.rows import (
     decode_messages,
     decode_order,
     encode,
+    encode_order,
 )
 
 _SQL = Queries("batch.sql")
@@ -83,6 +84,7 @@ class OrderRow:
     """An order as the writer works on it."""
 
     seq: int
+    last_event: int
     order: Order
     is_new: bool = False
 
@@ -164,9 +166,11 @@ class Batch:
     def _load_orders(self, found: str | None) -> None:
         if found is None:
             return
-        for ref, seq, held, body in _orders_of(found):
+        for ref, seq, last_event, body in _orders_of(found):
             order = decode_order(body)
-            self.orders[ref] = OrderRow(seq, order if order.held == bool(held) else with_held(order, bool(held)))
+            self.orders[ref] = OrderRow(
+                seq, last_event, order if order.held == bool(held) else with_held(order, bool(held))
+            )
         self._load_messages(self._one("open_of_orders", orders=[row.seq for row in self.orders.values()]))
 
     def _load_messages(self, found: str | None) -> None:
@@ -246,7 +250,7 @@ class Batch:
 
     def add_order(self, order: Order) -> OrderRow:
         self.marks.order += 1
-        row = self.orders[order.ref] = OrderRow(self.marks.order, order, is_new=True)
+        row = self.orders[order.ref] = OrderRow(self.marks.order, 0, order, is_new=True)
         self._dirty_orders[row.seq] = row
         self.touched += 1
         return row
@@ -364,9 +368,9 @@ class Batch:
         for row in self._dirty_orders.values():
             order = row.order
             if row.is_new:
-                new.append((row.seq, order.ref, int(order.held), order.updated_at, encode(order)))
+                new.append((row.seq, order.ref, int(order.held), row.last_event, encode_order(order)))
             else:
-                old.append((row.seq, int(order.held), order.updated_at, encode(order)))
+                old.append((row.seq, int(order.held), row.last_event, encode_order(order)))
         _INSERT_ORDER.execute(self.db, new)
         _UPDATE_ORDER.execute(self.db, old)
 

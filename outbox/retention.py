@@ -32,21 +32,20 @@ class Removed(msgspec.Struct, frozen=True):
         return Removed(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
-class PruneSlice(Operation["tuple[Removed, tuple[int, int] | None]"]):
-    """Remove the next orders, after a place in (updated_at, seq), that are older than `before` and have nothing open."""
+class PruneSlice(Operation["tuple[Removed, int | None]"]):
+    """Of the next orders (after an event number) whose newest event is older than `before`, remove those with nothing open."""
 
-    __slots__ = ("_before", "_limit", "_place")
+    __slots__ = ("_after", "_before", "_limit")
 
     alone = True
 
-    def __init__(self, before: int, place: tuple[int, int], limit: int) -> None:
+    def __init__(self, before: int, after: int, limit: int) -> None:
         self._before = before
-        self._place = place
+        self._after = after
         self._limit = limit
 
-    def apply(self, batch: Batch) -> tuple[Removed, tuple[int, int] | None]:
-        at, seq = self._place
-        values = {"before": self._before, "at": at, "seq": seq, "limit": self._limit}
+    def apply(self, batch: Batch) -> tuple[Removed, int | None]:
+        values = {"before": self._before, "after": self._after, "limit": self._limit}
         found = batch.db.execute(_SQL["next_orders"], values).fetchall()
         if not found:
             return Removed(), None
@@ -56,7 +55,7 @@ class PruneSlice(Operation["tuple[Removed, tuple[int, int] | None]"]):
         removed = Removed(**count)
         if removed != Removed():
             batch.record("retention.pruned", {name: n for name, n in count.items() if n})
-        return removed, (found[-1][0], found[-1][1])
+        return removed, found[-1][0]
 
 
 _PRUNED = ("attempts", "messages", "events", "contacts", "replies", "orders")
@@ -96,9 +95,11 @@ class Forget(Operation[Removed]):
         self._actor = actor
 
     def apply(self, batch: Batch) -> Removed:
-        about = {"address": self._address, "digest": self._digest}
-        events, messages, attempts, replies, optouts, orders = batch.db.execute(_SQL["count_of"], about).fetchone()
-        removed = Removed(orders, events, messages, attempts, replies, optouts)
+        about: dict[str, object] = {"address": self._address, "digest": self._digest}
+        orders = [seq for (seq,) in batch.db.execute(_SQL["orders_of"], about)]
+        about["orders"] = msgspec.json.encode(orders).decode()
+        events, messages, attempts, replies, optouts = batch.db.execute(_SQL["count_of"], about).fetchone()
+        removed = Removed(len(orders), events, messages, int(attempts), replies, optouts)
         if self._dry_run:
             return removed
         open_ones = batch.db.execute(_SQL["open_of"], about).fetchone()[0]
@@ -111,12 +112,11 @@ class Forget(Operation[Removed]):
                 batch.move(row, State.CANCELLED, "the person is forgotten", actor=self._actor)
         for name in _FORGOTTEN:
             batch.db.execute(_SQL[f"forget_{name}"], about)
-        batch.record("person.forgotten", {"to": self._digest, "orders": orders}, actor=self._actor)
+        batch.record("person.forgotten", {"to": self._digest, "orders": len(orders)}, actor=self._actor)
         return removed
 
 
 _FORGOTTEN = ("attempts", "messages", "events", "replies", "consent", "orders", "contacts")
-"""Contacts last: the others are found by them."""
 
 
 class Retention:
@@ -129,9 +129,9 @@ class Retention:
         """Remove orders with nothing open that changed last before that moment (ms), with all that belongs to them; in small
         transactions between which others go on."""
         removed = await self._store.write(PruneRest(before))
-        place: tuple[int, int] | None = (-1, -1)
-        while place is not None:
-            gone, place = await self._store.write(PruneSlice(before, place, slice))
+        after: int | None = 0
+        while after is not None:
+            gone, after = await self._store.write(PruneSlice(before, after, slice))
             removed += gone
         return removed
 

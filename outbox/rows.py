@@ -7,8 +7,10 @@ import msgspec
 
 from outbox.model import (
     Attempt,
+    Customer,
     Due,
     Event,
+    Item,
     Message,
     Order,
     PlannedMessage,
@@ -36,6 +38,34 @@ class MessageBody(msgspec.Struct, array_like=True, frozen=True):
     policy: Policy
 
 
+class OrderBody(msgspec.Struct, array_like=True, frozen=True):
+    """An order as it is kept: `Order`'s fields in its order, without their names, since each event writes it anew.
+
+    SQL names two places in it: `$[3]` the status, `$[14]` the customer. New fields go to the end, with a default.
+    """
+
+    ref: str
+    source: str
+    source_id: str | None
+    status: str
+    status_at: int
+    status_source: str
+    payment: str
+    payment_at: int
+    total: str | None
+    currency: str | None
+    fulfilment: str | None
+    promised_at: int | None
+    items: tuple[Item, ...]
+    note: str | None
+    customer: Customer
+    url: str | None
+    held: bool
+    created_at: int
+    updated_at: int
+    news_at: int
+
+
 class MessageRow(msgspec.Struct, array_like=True):
     """A message as the writer works on it. The order is that of `message_row` in the SQL files."""
 
@@ -57,6 +87,7 @@ class MessageRow(msgspec.Struct, array_like=True):
     channel_since: int
     attempt_count: int
     tries: int
+    last_attempt: int
     possible_duplicate: int
     verdict: str
     supersedes: int
@@ -85,8 +116,8 @@ class MessageRow(msgspec.Struct, array_like=True):
         return (
             self.seq, self.id, self.event_seq, self.order_seq, self.recipient, self.line, int(self.state in OPEN),
             self.state.value, self.ready, self.channel, self.priority, self.due_at, self.relative, self.modem_after,
-            self.expires_at, self.hop, self.channel_since, self.attempt_count, self.tries, self.possible_duplicate,
-            self.verdict, self.supersedes, self.manual, self.kind, self.created_at, self.updated_at, self.reason, self.via,
+            self.expires_at, self.hop, self.channel_since, self.attempt_count, self.tries, self.last_attempt,
+            self.possible_duplicate, self.verdict, self.supersedes, self.manual, self.kind, self.created_at, self.updated_at, self.reason, self.via,
             self.addresses.encode(), self.body.encode(),
         )  # fmt: skip
 
@@ -94,7 +125,7 @@ class MessageRow(msgspec.Struct, array_like=True):
         """What `update_message` writes."""
         return (
             self.seq, self.state.value, self.ready, self.channel, self.due_at, self.relative, self.hop, self.channel_since,
-            self.attempt_count, self.tries, self.possible_duplicate, self.verdict, self.updated_at, self.reason, self.via,
+            self.attempt_count, self.tries, self.last_attempt, self.possible_duplicate, self.verdict, self.updated_at, self.reason, self.via,
         )  # fmt: skip
 
     def channels(self) -> tuple[str, ...]:
@@ -147,6 +178,7 @@ class AttemptRow(msgspec.Struct, array_like=True):
 
     seq: int
     message_seq: int
+    earlier: int
     n: int
     channel: str
     started_at: int
@@ -168,7 +200,7 @@ class AttemptRow(msgspec.Struct, array_like=True):
     def values(self) -> tuple[object, ...]:
         """What `insert_attempt` writes."""
         return (
-            self.seq, self.message_seq, self.n, self.channel, self.started_at, self.finished_at, self.outcome, self.scope,
+            self.seq, self.message_seq, self.earlier, self.n, self.channel, self.started_at, self.finished_at, self.outcome, self.scope,
             self.code, self.provider_id, self.receipt, self.receipt_at, self.poll_at, self.counts, self.detail,
             self.receipt_detail, self.address, None if self.sent is None else self.sent.encode(),
         )  # fmt: skip
@@ -207,17 +239,47 @@ def body_of(planned: PlannedMessage) -> bytes:
     return encode(MessageBody(planned.audience, planned.template, planned.text, planned.subject, planned.policy))
 
 
+def encode_order(order: Order) -> bytes:
+    return encode(OrderBody(*(getattr(order, name) for name in _ORDER_FIELDS)))
+
+
+def decode_order(body: bytes | str) -> Order:
+    kept = _orders.decode(body)
+    return Order(
+        ref=kept.ref,
+        source=kept.source,
+        source_id=kept.source_id,
+        status=kept.status,
+        status_at=kept.status_at,
+        status_source=kept.status_source,
+        payment=kept.payment,
+        payment_at=kept.payment_at,
+        total=kept.total,
+        currency=kept.currency,
+        fulfilment=kept.fulfilment,
+        promised_at=kept.promised_at,
+        items=kept.items,
+        note=kept.note,
+        customer=kept.customer,
+        url=kept.url,
+        held=kept.held,
+        created_at=kept.created_at,
+        updated_at=kept.updated_at,
+        news_at=kept.news_at,
+    )
+
+
+_ORDER_FIELDS = OrderBody.__struct_fields__
 _PRIORITIES = tuple(Priority)
 _encoder = msgspec.json.Encoder()
 _bodies = msgspec.json.Decoder(MessageBody)
 _addresses = msgspec.json.Decoder(dict[str, str])
 _rendered = msgspec.json.Decoder(Rendered)
 _events = msgspec.json.Decoder(Event)
-_orders = msgspec.json.Decoder(Order)
+_orders = msgspec.json.Decoder(OrderBody)
 
 encode = _encoder.encode
 decode_event = _events.decode
-decode_order = _orders.decode
 decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
 decode_dues = msgspec.json.Decoder(list[DueRow]).decode
 decode_attempts = msgspec.json.Decoder(list[AttemptRow]).decode

@@ -21,8 +21,8 @@ SELECT
 SELECT e.id, e.source, e.seq, e.raw
 FROM json_each(:keys) AS k CROSS JOIN event AS e ON e.id = k.value ->> 0 AND e.source = k.value ->> 1;
 
--- known_orders: the orders of these refs, as one JSON array of [ref, seq, held, body].
-SELECT '[' || group_concat(json_array(o.ref, o.seq, o.held, CAST(o.body AS TEXT))) || ']'
+-- known_orders: the orders of these refs, as one JSON array of [ref, seq, newest event, body].
+SELECT '[' || group_concat(json_array(o.ref, o.seq, o.last_event, CAST(o.body AS TEXT))) || ']'
 FROM json_each(:refs) AS r CROSS JOIN orders AS o ON o.ref = r.value;
 
 -- open_of_orders: the open messages of these orders, as one JSON array.
@@ -52,35 +52,36 @@ FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value
 ORDER BY c.seq;
 
 -- insert_order: an order that was never heard of.
-INSERT INTO orders (seq, ref, held, updated_at, body) VALUES (:seq, :ref, :held, :updated_at, :body);
+INSERT INTO orders (seq, ref, held, last_event, body) VALUES (:seq, :ref, :held, :last_event, :body);
 
 -- update_order: what is known of an order now.
-UPDATE orders SET held = v.column2, updated_at = v.column3, body = v.column4
-FROM (VALUES (:seq, :held, :updated_at, :body)) AS v WHERE orders.seq = v.column1;
+UPDATE orders SET held = v.column2, last_event = v.column3, body = v.column4
+FROM (VALUES (:seq, :held, :last_event, :body)) AS v WHERE orders.seq = v.column1;
 
 -- insert_contact: an order belongs to an address.
 INSERT OR IGNORE INTO contact (address, order_seq) VALUES (:address, :order_seq);
 
 -- insert_event: what happened, as it was told.
-INSERT INTO event (seq, order_seq, source, id, type, actor, received_at, raw)
-VALUES (:seq, :order_seq, :source, :id, :type, :actor, :received_at, :raw);
+INSERT INTO event (seq, order_seq, earlier, source, id, type, actor, received_at, raw)
+VALUES (:seq, :order_seq, :earlier, :source, :id, :type, :actor, :received_at, :raw);
 
 -- insert_message: a planned message.
 INSERT INTO message (
     seq, id, event_seq, order_seq, recipient, line, open, state, ready, channel, priority, due_at, relative, modem_after,
-    expires_at, hop, channel_since, attempt_count, tries, possible_duplicate, verdict, supersedes, manual, kind,
+    expires_at, hop, channel_since, attempt_count, tries, last_attempt, possible_duplicate, verdict, supersedes, manual, kind,
     created_at, updated_at, reason, via, addresses, body
 ) VALUES (
     :seq, :id, :event_seq, :order_seq, :recipient, :line, :open, :state, :ready, :channel, :priority, :due_at, :relative, :modem_after,
-    :expires_at, :hop, :channel_since, :attempt_count, :tries, :possible_duplicate, :verdict, :supersedes, :manual, :kind,
+    :expires_at, :hop, :channel_since, :attempt_count, :tries, :last_attempt, :possible_duplicate, :verdict, :supersedes, :manual, :kind,
     :created_at, :updated_at, :reason, :via, :addresses, :body
 );
 
 -- update_message: a message that moved and stays open, or stays ended.
 UPDATE message SET state = v.column2, ready = v.column3, channel = v.column4, due_at = v.column5, relative = v.column6,
     hop = v.column7, channel_since = v.column8, attempt_count = v.column9, tries = v.column10,
-    possible_duplicate = v.column11, verdict = v.column12, updated_at = v.column13, reason = v.column14, via = v.column15
-FROM (VALUES (:seq, :state, :ready, :channel, :due_at, :relative, :hop, :channel_since, :attempt_count, :tries,
+    last_attempt = v.column11, possible_duplicate = v.column12, verdict = v.column13, updated_at = v.column14,
+    reason = v.column15, via = v.column16
+FROM (VALUES (:seq, :state, :ready, :channel, :due_at, :relative, :hop, :channel_since, :attempt_count, :tries, :last_attempt,
     :possible_duplicate, :verdict, :updated_at, :reason, :via)) AS v WHERE message.seq = v.column1;
 
 -- set_open: messages that ended, or began anew.
@@ -88,10 +89,10 @@ UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE messa
 
 -- insert_attempt: an attempt that is about to leave.
 INSERT INTO attempt (
-    seq, message_seq, n, channel, started_at, finished_at, outcome, scope, code, provider_id, receipt, receipt_at, poll_at,
+    seq, message_seq, earlier, n, channel, started_at, finished_at, outcome, scope, code, provider_id, receipt, receipt_at, poll_at,
     counts, detail, receipt_detail, address, sent
 ) VALUES (
-    :seq, :message_seq, :n, :channel, :started_at, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at,
+    :seq, :message_seq, :earlier, :n, :channel, :started_at, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at,
     :counts, :detail, :receipt_detail, :address, :sent
 );
 
@@ -116,14 +117,27 @@ FROM json_each(:keys) AS k CROSS JOIN early_receipt AS r ON r.channel = k.value 
 -- delete_early_receipt: it is with its attempt now.
 DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;
 
--- attempts_at_provider: the attempts that this channel calls by one of these ids: [channel, provider id] each.
+-- attempts_at_provider: the attempts that this channel calls by one of these ids, [channel, provider id] each: the newest lot first.
+WITH RECURSIVE lot (n) AS (
+    SELECT (SELECT max(seq) FROM attempt) / 64
+    UNION ALL
+    SELECT n - 1 FROM lot WHERE n > 0
+)
 SELECT a.seq, a.message_seq, a.channel, a.provider_id
-FROM json_each(:keys) AS k CROSS JOIN attempt AS a ON a.provider_id = k.value ->> 1 AND a.channel = k.value ->> 0;
+FROM json_each(:keys) AS k CROSS JOIN attempt AS a ON a.seq = (
+    SELECT c.seq FROM lot CROSS JOIN attempt AS c ON c.seq / 64 = lot.n AND c.provider_id = k.value ->> 1 AND c.provider_id <> ''
+    WHERE c.channel = k.value ->> 0 LIMIT 1
+);
 
 -- attempts_by_reference: the attempts of these references: [message id, n] each.
-SELECT a.seq, a.message_seq, m.id, a.n
-FROM json_each(:keys) AS k CROSS JOIN message AS m ON m.id = k.value ->> 0
-CROSS JOIN attempt AS a ON a.message_seq = m.seq AND a.n = k.value ->> 1;
+WITH RECURSIVE tried (seq, message_seq, id, n, wanted, earlier) AS (
+    SELECT a.seq, m.seq, m.id, a.n, k.value ->> 1, a.earlier
+    FROM json_each(:keys) AS k CROSS JOIN message AS m ON m.id = k.value ->> 0 CROSS JOIN attempt AS a ON a.seq = m.last_attempt
+    UNION ALL
+    SELECT a.seq, t.message_seq, t.id, a.n, t.wanted, a.earlier
+    FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier WHERE t.n > t.wanted
+)
+SELECT seq, message_seq, id, n FROM tried WHERE n = wanted;
 
 -- is_forgotten: whether an event's content was taken out.
 SELECT length(raw) = 0 FROM event WHERE seq = :seq;

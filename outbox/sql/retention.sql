@@ -1,18 +1,26 @@
--- next_orders: the orders that changed longest ago, and whether something of them is open.
-SELECT o.updated_at, o.seq, EXISTS (SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.open = 1)
-FROM orders AS o WHERE o.updated_at < :before AND (o.updated_at, o.seq) > (:at, :seq)
-ORDER BY o.updated_at, o.seq LIMIT :limit;
+-- next_orders: the next orders that changed last before a moment, and whether something of them is open.
+SELECT e.seq, o.seq, EXISTS (SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.open = 1)
+FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
+WHERE e.seq > :after AND e.received_at < :before ORDER BY e.seq LIMIT :limit;
 
 -- prune_attempts: of these orders.
-DELETE FROM attempt WHERE message_seq IN (
-    SELECT m.seq FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value
-);
+WITH RECURSIVE tried (seq) AS (
+    SELECT m.last_attempt FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value WHERE m.last_attempt > 0
+    UNION ALL
+    SELECT a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.seq WHERE a.earlier > 0
+)
+DELETE FROM attempt WHERE seq IN (SELECT seq FROM tried);
 
 -- prune_messages: of these orders.
 DELETE FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders));
 
 -- prune_events: of these orders.
-DELETE FROM event WHERE order_seq IN (SELECT value FROM json_each(:orders));
+WITH RECURSIVE told (seq) AS (
+    SELECT o.last_event FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value
+    UNION ALL
+    SELECT e.earlier FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq WHERE e.earlier > 0
+)
+DELETE FROM event WHERE seq IN (SELECT seq FROM told);
 
 -- prune_contacts: of these orders.
 DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));
@@ -32,45 +40,48 @@ UPDATE consent SET address = '' WHERE address <> '' AND at < :before;
 -- prune_early_receipts: of attempts that never came to be known.
 DELETE FROM early_receipt WHERE kept_at < :early;
 
--- count_of: how much there is of a person.
-WITH o (seq) AS (SELECT order_seq FROM contact WHERE address = :address)
-SELECT
-    (SELECT count(*) FROM o CROSS JOIN event AS e ON e.order_seq = o.seq),
-    (SELECT count(*) FROM o CROSS JOIN message AS m ON m.order_seq = o.seq),
-    (SELECT count(*) FROM o CROSS JOIN message AS m ON m.order_seq = o.seq CROSS JOIN attempt AS a ON a.message_seq = m.seq),
-    (SELECT count(*) FROM reply WHERE lower(address) = :address
-        OR order_ref IN (SELECT r.ref FROM o CROSS JOIN orders AS r ON r.seq = o.seq)),
-    (SELECT count(*) FROM consent WHERE digest = :digest AND address <> ''),
-    (SELECT count(*) FROM o);
+-- orders_of: the orders of a person, by an address of theirs.
+SELECT order_seq FROM contact WHERE address = :address
+UNION
+SELECT seq FROM orders WHERE lower(body ->> '$[14].email') = :address;
 
--- open_of: what is open of a person's orders, as one JSON array.
+-- count_of: how much there is of a person's orders.
+SELECT
+    (SELECT count(*) FROM event WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT count(*) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT total(tries) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT count(*) FROM reply WHERE lower(address) = :address
+        OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value)),
+    (SELECT count(*) FROM consent WHERE digest = :digest AND address <> '');
+
+-- open_of: what is open of these orders, as one JSON array.
 SELECT '[' || group_concat(r.row) || ']'
-FROM contact AS c CROSS JOIN message AS m ON m.order_seq = c.order_seq AND m.open = 1
-CROSS JOIN message_row AS r ON r.seq = m.seq WHERE c.address = :address;
+FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value AND m.open = 1
+CROSS JOIN message_row AS r ON r.seq = m.seq;
 
 -- forget_attempts: where they went and what they said.
 UPDATE attempt SET address = '', sent = NULL, receipt_detail = '' WHERE message_seq IN (
-    SELECT m.seq FROM contact AS c CROSS JOIN message AS m ON m.order_seq = c.order_seq WHERE c.address = :address
+    SELECT m.seq FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value
 );
 
 -- forget_messages: the addresses and the words of staff.
-UPDATE message SET addresses = CAST('{}' AS BLOB), body = CAST(json_set(CAST(body AS TEXT), '$[2]', NULL, '$[3]', NULL) AS BLOB)
-WHERE order_seq IN (SELECT order_seq FROM contact WHERE address = :address);
+UPDATE message SET addresses = CAST('{}' AS BLOB),
+    body = CAST(json_set(CAST(body AS TEXT), '$[2]', NULL, '$[3]', NULL) AS BLOB)
+WHERE order_seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_events: what was told.
-UPDATE event SET raw = x'' WHERE order_seq IN (SELECT order_seq FROM contact WHERE address = :address);
+UPDATE event SET raw = x'' WHERE order_seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_replies: what they wrote.
-UPDATE reply SET address = '', text = '' WHERE lower(address) = :address OR order_ref IN (
-    SELECT o.ref FROM contact AS c CROSS JOIN orders AS o ON o.seq = c.order_seq WHERE c.address = :address
-);
+UPDATE reply SET address = '', text = '' WHERE lower(address) = :address
+    OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
 
 -- forget_consent: their address in plain; what they said holds by its digest.
 UPDATE consent SET address = '' WHERE digest = :digest;
 
 -- forget_orders: who they are.
-UPDATE orders SET body = CAST(json_remove(CAST(body AS TEXT), '$.customer', '$.note') AS BLOB)
-WHERE seq IN (SELECT order_seq FROM contact WHERE address = :address);
+UPDATE orders SET body = CAST(json_set(CAST(body AS TEXT), '$[13]', NULL, '$[14]', json('{}')) AS BLOB)
+WHERE seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_contacts: by which addresses these orders were known.
-DELETE FROM contact WHERE order_seq IN (SELECT order_seq FROM contact WHERE address = :address);
+DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));

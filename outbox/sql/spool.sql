@@ -42,7 +42,7 @@ SELECT
     (SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
      FROM d CROSS JOIN message_row AS r ON r.seq = d.seq),
     (SELECT '[' || group_concat(a.row) || ']' FROM d
-     CROSS JOIN attempt_row AS a ON a.seq = (SELECT max(t.seq) FROM attempt AS t WHERE t.message_seq = d.seq));
+     CROSS JOIN message AS m ON m.seq = d.seq CROSS JOIN attempt_row AS a ON a.seq = m.last_attempt);
 
 -- next_due: when the first of what waits at a channel is due.
 SELECT min(due_at) FROM (
@@ -57,8 +57,7 @@ SELECT min(due_at) FROM (
 SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'unknown';
 
 -- under_way: attempts without an outcome, of messages that are being sent.
-SELECT m.seq, (SELECT max(a.seq) FROM attempt AS a WHERE a.message_seq = m.seq)
-FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
+SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
 
 -- shift_slice: the end of the next slice of messages.
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);

@@ -1,12 +1,12 @@
 -- before_anything: what must be set before the first table is made; without effect on a file that has some.
-PRAGMA page_size = 2048;
+PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
 
 -- writer: the writer's connection.
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -4096;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 4096;
+PRAGMA wal_autocheckpoint = 16384;
 PRAGMA secure_delete = ON;
 
 -- reader: a connection that only reads.

@@ -15,8 +15,8 @@ FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 -- orders: the newest change first: each order at its newest event.
 SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since)
-    AND (:statuses IS NULL OR coalesce(o.body ->> '$.status', '') IN (SELECT value FROM json_each(:statuses)))
-    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '$.customer.name', '')), :search))
+    AND (:statuses IS NULL OR coalesce(o.body ->> '$[3]', '') IN (SELECT value FROM json_each(:statuses)))
+    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '$[14].name', '')), :search))
 ORDER BY e.seq DESC LIMIT :limit;
 
 -- orders_by_ref: those of these refs that are known.
@@ -26,7 +26,7 @@ SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.val
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
 CROSS JOIN message_row AS r ON r.seq = (
-    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '$.status'
+    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '$[3]'
 );
 
 -- messages: the newest first, as far as the filters let them through, as one JSON array.

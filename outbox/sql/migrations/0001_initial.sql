@@ -23,12 +23,12 @@ CREATE TABLE orders (
     seq INTEGER PRIMARY KEY,
     ref TEXT NOT NULL UNIQUE,
     held INTEGER NOT NULL CHECK (held IN (0, 1)),
-    updated_at INTEGER NOT NULL,
+    -- Its newest event: the others are found from there (`event.earlier`), and orders by their newest change through it.
+    last_event INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX order_by_change ON orders (updated_at, seq);
 
--- Which orders an address belongs to: a reply finds its order by it, and a person is forgotten by it.
+-- Which orders an address (but for mail) belongs to: a reply finds its order by it, and a person is forgotten by it.
 CREATE TABLE contact (
     address TEXT NOT NULL,
     order_seq INTEGER NOT NULL,
@@ -38,6 +38,8 @@ CREATE TABLE contact (
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     order_seq INTEGER NOT NULL,
+    -- The event of the same order before this one; 0: none.
+    earlier INTEGER NOT NULL,
     source TEXT NOT NULL,
     id TEXT NOT NULL,
     type TEXT NOT NULL,
@@ -46,7 +48,6 @@ CREATE TABLE event (
     raw BLOB NOT NULL,
     UNIQUE (id, source)
 ) STRICT;
-CREATE INDEX event_of_order ON event (order_seq);
 
 -- ---------------------------------------------------------------- what goes out
 
@@ -76,6 +77,8 @@ CREATE TABLE message (
     channel_since INTEGER NOT NULL,
     attempt_count INTEGER NOT NULL,
     tries INTEGER NOT NULL,
+    -- Its newest attempt, 0: none. The others are found from there (`attempt.earlier`).
+    last_attempt INTEGER NOT NULL,
     possible_duplicate INTEGER NOT NULL CHECK (possible_duplicate IN (0, 1)),
     -- What it becomes when it comes back unsent ('superseded', 'cancelled'), decided while it was under way.
     verdict TEXT NOT NULL CHECK (verdict IN ('', 'superseded', 'cancelled')),
@@ -100,6 +103,8 @@ CREATE INDEX message_exceptional ON message (state, seq)
 CREATE TABLE attempt (
     seq INTEGER PRIMARY KEY,
     message_seq INTEGER NOT NULL,
+    -- The attempt of the same message before this one; 0: none.
+    earlier INTEGER NOT NULL,
     n INTEGER NOT NULL,
     channel TEXT NOT NULL,
     started_at INTEGER NOT NULL,
@@ -117,8 +122,9 @@ CREATE TABLE attempt (
     address TEXT NOT NULL,
     sent BLOB
 ) STRICT;
-CREATE INDEX attempt_of_message ON attempt (message_seq);
-CREATE INDEX attempt_at_provider ON attempt (provider_id) WHERE provider_id <> '';
+-- Providers' ids are random: over all attempts their index would dirty a page for each. In lots of 64 the newest are together, and
+-- receipts are nearly always of the newest.
+CREATE INDEX attempt_at_provider ON attempt (seq / 64, provider_id) WHERE provider_id <> '';
 CREATE INDEX attempt_to_poll ON attempt (poll_at) WHERE poll_at IS NOT NULL;
 
 -- Receipts that came before the provider's own answer was on record: applied when it is.
@@ -187,7 +193,7 @@ CREATE INDEX audit_act ON audit (order_ref, seq) WHERE actor <> '';
 CREATE VIEW message_row AS
 SELECT m.seq AS seq, json_array(
     m.seq, m.id, m.event_seq, m.order_seq, m.recipient, m.line, m.state, m.ready, m.channel, m.priority, m.due_at, m.relative,
-    m.modem_after, m.expires_at, m.hop, m.channel_since, m.attempt_count, m.tries, m.possible_duplicate, m.verdict,
+    m.modem_after, m.expires_at, m.hop, m.channel_since, m.attempt_count, m.tries, m.last_attempt, m.possible_duplicate, m.verdict,
     m.supersedes, m.manual, m.kind, m.created_at, m.updated_at, m.reason, m.via, CAST(m.addresses AS TEXT),
     CAST(m.body AS TEXT), e.id, o.ref, o.held
 ) AS row, CAST(e.raw AS TEXT) AS event, CAST(o.body AS TEXT) AS order_body
@@ -195,7 +201,7 @@ FROM message AS m CROSS JOIN event AS e ON e.seq = m.event_seq CROSS JOIN orders
 
 CREATE VIEW attempt_row AS
 SELECT a.seq AS seq, a.message_seq AS message_seq, json_array(
-    a.seq, a.message_seq, a.n, a.channel, a.started_at, a.finished_at, a.outcome, a.scope, a.code, a.provider_id, a.receipt,
+    a.seq, a.message_seq, a.earlier, a.n, a.channel, a.started_at, a.finished_at, a.outcome, a.scope, a.code, a.provider_id, a.receipt,
     a.receipt_at, a.poll_at, a.counts, a.detail, a.receipt_detail, a.address, CAST(a.sent AS TEXT), m.id
 ) AS row
 FROM attempt AS a CROSS JOIN message AS m ON m.seq = a.message_seq;
