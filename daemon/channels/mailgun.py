@@ -15,6 +15,7 @@ import msgspec
 
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, until
 from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
@@ -98,7 +99,7 @@ class Mailgun(HttpChannel):
         pairs = [("from", self.settings.from_), ("to", out.to), ("subject", subject(out))]
         template = self.settings.templates.get(out.trigger)
         if template:
-            pairs += [("template", template), ("t:variables", msgspec.json.encode(out.data).decode())]
+            pairs += [("template", template), ("t:variables", msgspec.json.encode(values_of(out)).decode())]
         else:
             pairs.append(("text", out.rendered.text))
             if out.rendered.html:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient
 from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import (
@@ -106,7 +107,7 @@ class SendGrid(HttpChannel):
         template = self.settings.templates.get(out.trigger)
         if template:
             body["template_id"] = template
-            person["dynamic_template_data"] = dict(out.data)
+            person["dynamic_template_data"] = values_of(out)
         else:
             body["subject"] = subject(out)
             body["content"] = [{"type": "text/plain", "value": out.rendered.text}]

@@ -14,6 +14,7 @@ from daemon.channels import _sns
 from daemon.channels._http import HttpChannel
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._sigv4 import Keys, sign
+from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
 from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import (
@@ -116,7 +117,7 @@ class Ses(HttpChannel):
         template = self.settings.templates.get(out.trigger)
         content: dict[str, Any]
         if template:
-            data = msgspec.json.encode(out.data).decode()
+            data = msgspec.json.encode(values_of(out)).decode()
             content = {"Template": {"TemplateName": template, "TemplateData": data, "Headers": headers}}
         else:
             body = {

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from daemon.channels._http import HttpChannel, basic
+from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled
 from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
@@ -112,7 +113,7 @@ class Twilio(HttpChannel):
             pairs.append(("From", self.settings.from_))
         template = self.settings.templates.get(out.trigger)
         if template:
-            pairs += [("ContentSid", template), ("ContentVariables", msgspec.json.encode(out.data).decode())]
+            pairs += [("ContentSid", template), ("ContentVariables", msgspec.json.encode(values_of(out)).decode())]
         else:
             pairs.append(("Body", out.rendered.text))
         if out.expires_at is not None:
