@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ from daemon.sandbox.smtp import SmtpSink
 from daemon.sandbox.tokens import Tokens
 from daemon.sandbox.windows import Windows
 from outbox.clock import Clock
+from outbox.model import Medium
 
 PORTAL = b"<!doctype html><title>Free Wi-Fi</title><h1>Welcome</h1><form><button>Accept and connect</button></form>"
 GARBAGE = b'\x00\xff{"ok": tr\xfe<<<'
@@ -112,8 +114,9 @@ class Sandbox:
         return self._clock.monotonic()
 
     @property
-    def names(self) -> list[str]:
-        return [*self._providers, "smtp"]
+    def media(self) -> Mapping[str, Medium]:
+        """Each stand-in, and what it carries."""
+        return {**{name: provider.medium for name, provider in self._providers.items()}, "smtp": "email"}
 
     # ------------------------------------------------------------ the HTTP socket (a `line.Listener`)
 

@@ -75,7 +75,9 @@ def sandbox_settings(url: str, smtp_port: int, folder: Path) -> tuple[dict[str, 
     """
     host = url.removeprefix("http://").partition(":")[0]
     templates = {type: type.replace(".", "_") for type in _TYPES}
-    graph_templates = {type: {"name": name, "language": "en", "body": ["name", "order_ref"]} for type, name in templates.items()}
+    graph_templates = {
+        type: {"name": name, "language": "en", "body": ["name", "order_ref"]} for type, name in templates.items()
+    }
     own: dict[str, dict[str, Any]] = {
         "twilio": {"from": "+15005550006"},
         "vonage": {"from": "BalloonLoft", "reports": True},

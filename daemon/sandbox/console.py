@@ -96,7 +96,12 @@ class Console:
     async def _status(self, request: web.BaseRequest) -> Answer:
         box = self._box
         line = {"up": box.line.up, "mode": box.line.mode}
-        value = {"line": line, "providers": box.names, "faults": box.faults.listed(box.now), "total": box.mailbox.total}
+        value = {
+            "line": line,
+            "providers": list(box.media),
+            "faults": box.faults.listed(box.now),
+            "total": box.mailbox.total,
+        }
         return reply(200, value)
 
     async def _faults(self, request: web.BaseRequest) -> Answer:
@@ -135,8 +140,8 @@ class Console:
         return reply(200, {"total": 0})
 
     def _known(self, provider: str, *also: str) -> None:
-        if provider not in (*self._box.names, *also):
-            raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._box.names)}")
+        if provider not in (*self._box.media, *also):
+            raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._box.media)}")
 
 
 def _item(arrival: Arrival) -> dict[str, Any]:
