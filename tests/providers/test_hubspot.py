@@ -1,0 +1,212 @@
+"""HubSpot: which record gets the status, single mails and their fate, and what `tether doctor --fix` makes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daemon.channels.base import ReceiptUpdate
+from outbox.outcome import Accepted, Deferred, ReceiptState, Rejected, Scope
+from tests.conformance.cases.hubspot import RECORD, error, polled
+from tests.support.at_vendor import bench
+from tests.support.channel_case import Answer, says, sent
+from tests.support.openapi_oracle import violations
+from tests.support.shared import shared
+
+GET_ORDER, CREATE = r"GET .*/objects/orders/", r"POST .*/objects/orders$"
+GONE = error("OBJECT_NOT_FOUND", "no such record")
+STATUS = "order.ready B-1042"
+
+
+async def test_a_contact_is_found_or_made_by_e_mail_in_one_call() -> None:
+    async with bench("hubspot") as at:
+        assert await at.channel.send(at.out()) == Accepted("44001122")
+        assert at.lines() == ["POST /crm/v3/objects/contacts/batch/upsert"]
+        row = at.body("upsert")["inputs"][0]
+    assert (row["id"], row["idProperty"]) == ("ada@example.com", "email")
+    assert row["properties"]["tether_order_status"] == STATUS
+
+
+async def test_two_orders_in_the_same_state_are_two_values() -> None:
+    async with bench("hubspot") as at:
+        for ref in ("B-1042", "B-1043"):
+            await at.channel.send(at.out(order_ref=ref))
+        values = [json.loads(seen.body)["inputs"][0]["properties"]["tether_order_status"] for seen in at.vendor.seen]
+    assert values == [STATUS, "order.ready B-1043"]
+
+
+async def test_by_phone_a_contact_is_searched_for_first() -> None:
+    phone = {"to": "+447700900123", "addresses": {"phone": "+447700900123"}}
+    found = says({"total": 1, "results": [{"id": "9"}]})
+    async with bench("hubspot", {r"contacts/search": found, r"PATCH": RECORD}) as at:
+        await at.channel.send(at.out(**phone))
+        assert at.lines() == ["POST /crm/v3/objects/contacts/search", "PATCH /crm/v3/objects/contacts/9"]
+    async with bench("hubspot") as at:
+        await at.channel.send(at.out(**phone))
+        assert at.lines()[-1] == "POST /crm/v3/objects/contacts"
+
+
+async def test_a_known_order_is_written_and_a_new_one_is_made_with_its_contact() -> None:
+    async with bench("hubspot", {GET_ORDER: RECORD}, object="orders") as at:
+        await at.channel.send(at.out())
+        assert at.lines() == ["GET /crm/v3/objects/orders/B-1042", "PATCH /crm/v3/objects/orders/44001122"]
+        assert at.last(GET_ORDER).query == "idProperty=tether_order_number"
+        assert at.body("PATCH")["properties"]["tether_order_status"] == STATUS
+    async with bench("hubspot", object="orders") as at:
+        await at.channel.send(at.out())
+        body = at.body(CREATE)
+    assert body["properties"]["tether_order_number"] == "B-1042"
+    assert body["associations"] == [
+        {
+            "to": {"id": "44001122"},
+            "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 507}],
+        }
+    ]
+
+
+async def test_an_order_made_by_somebody_else_meanwhile_is_tried_again_and_found() -> None:
+    async with bench("hubspot", {CREATE: error("CONFLICT", "already exists")}, object="orders") as at:
+        outcome = await at.channel.send(at.out())
+        assert isinstance(outcome, Deferred)
+        at.vendor.steps = {GET_ORDER: RECORD, **at.vendor.steps}
+        assert await at.channel.send(at.out(attempt=2)) == Accepted("44001122")
+
+
+async def test_a_contact_that_is_refused_is_the_message_s_fate() -> None:
+    refused = says(
+        {"status": "COMPLETE", "results": [], "errors": [{"category": "VALIDATION_ERROR", "message": "no"}]}, 207
+    )
+    async with bench("hubspot", {r"contacts/batch": refused}, object="deals") as at:
+        at.vendor.steps = {r"GET .*/objects/deals/": GONE, **at.vendor.steps}
+        outcome = await at.channel.send(at.out())
+        assert "POST /crm/v3/objects/deals" not in at.lines()
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.MESSAGE
+
+
+async def test_a_record_of_hubspot_s_own_is_named_by_its_id() -> None:
+    async with bench("hubspot", object="deals", order_property="") as at:
+        await at.channel.send(at.out(order_source_id="5544"))
+        assert at.lines() == ["PATCH /crm/v3/objects/deals/5544"]
+
+
+async def test_a_single_mail_carries_the_message_s_id() -> None:
+    async with bench("hubspot", templates={"order.ready": 4126643121}) as at:
+        assert await at.channel.send(at.out()) == Accepted("cf3f0d5a")
+        body = at.body("single-email")
+        assert (body["emailId"], body["message"]["sendId"]) == (4126643121, at.out().message_id)
+        await at.channel.send(at.out(trigger="order.delayed"))
+        assert at.lines()[-1].endswith("/batch/upsert"), "other events have no mail: the property is written"
+
+
+@pytest.mark.parametrize(
+    ("answer", "updates"),
+    [
+        (polled(status="PROCESSING"), []),
+        (polled(sendResult="QUEUED"), []),
+        (polled(sendResult="SENT"), [ReceiptUpdate(state=ReceiptState.SENT, provider_id="cf3f0d5a")]),
+        (polled(sendResult="IDEMPOTENT_IGNORE"), [ReceiptUpdate(state=ReceiptState.SENT, provider_id="cf3f0d5a")]),
+        (
+            polled(sendResult="PREVIOUSLY_BOUNCED", message="bounced before"),
+            [
+                ReceiptUpdate(
+                    state=ReceiptState.UNDELIVERED,
+                    provider_id="cf3f0d5a",
+                    code="PREVIOUSLY_BOUNCED",
+                    detail="bounced before",
+                    bad_address=True,
+                )
+            ],
+        ),
+        (
+            polled(sendResult="PREVIOUSLY_UNSUBSCRIBED_PORTAL"),
+            [
+                ReceiptUpdate(
+                    state=ReceiptState.UNDELIVERED,
+                    provider_id="cf3f0d5a",
+                    code="PREVIOUSLY_UNSUBSCRIBED_PORTAL",
+                    detail="PREVIOUSLY_UNSUBSCRIBED_PORTAL",
+                    opted_out=True,
+                )
+            ],
+        ),
+        (
+            polled(status="CANCELED"),
+            [ReceiptUpdate(state=ReceiptState.UNDELIVERED, provider_id="cf3f0d5a", detail="cancelled")],
+        ),
+    ],
+)
+async def test_the_fate_of_a_single_mail(answer: Answer, updates: list[ReceiptUpdate]) -> None:
+    async with bench("hubspot", {"send-statuses": answer}, templates={"order.ready": 1}) as at:
+        assert list(await at.channel.receipts([sent(at.out(), "cf3f0d5a")])) == updates
+
+
+async def test_a_written_property_has_no_fate_to_ask_for() -> None:
+    async with bench("hubspot") as at:
+        assert at.channel.poll is None
+        assert not await at.channel.receipts([sent(at.out(), "44001122")])
+        assert not at.vendor.seen
+
+
+# ---------------------------------------------------------------- setting up
+
+FLOWS = r"GET .*/automation/v4/flows"
+PROPERTY = r"GET .*/properties/"
+
+
+async def test_a_check_names_the_properties_that_are_missing() -> None:
+    async with bench("hubspot", {rf"{PROPERTY}orders/tether_order_number": GONE}, object="orders") as at:
+        health = await at.channel.check()
+    assert not health.ok
+    assert health.missing == ["tether_order_number"]
+    assert "--fix" in health.remedy
+
+
+async def test_fix_makes_what_is_missing_and_a_workflow_that_is_off() -> None:
+    steps = {
+        PROPERTY: GONE,
+        r"POST .*/properties/": says({"name": "x"}, 201),
+        FLOWS: says({"results": []}),
+        r"POST .*/flows": says({"id": "1800000001"}, 201),
+    }
+    async with bench("hubspot", steps, object="orders", receipt_property="", reference_property="") as at:
+        said = await at.channel.fix()
+        bodies = {
+            json.loads(seen.body)["name"]: json.loads(seen.body) for seen in at.vendor.seen if seen.method == "POST"
+        }
+    assert said == [
+        "made the property tether_order_status",
+        "made the property tether_order_number",
+        "made the workflow 'Tether: tell the customer'",
+    ]
+    assert bodies["tether_order_number"]["hasUniqueValue"] is True
+    flow = bodies["Tether: tell the customer"]
+    assert (flow["isEnabled"], flow["objectTypeId"]) == (False, "0-123")
+    assert flow["enrollmentCriteria"]["shouldReEnroll"] is True
+
+
+async def test_fix_may_be_repeated() -> None:
+    async with bench("hubspot", {FLOWS: says({"results": [{"name": "Tether: tell the customer"}]})}) as at:
+        assert list(await at.channel.fix()) == []
+        assert not any(seen.method == "POST" for seen in at.vendor.seen)
+    there = {PROPERTY: GONE, r"POST .*/properties/": error("CONFLICT", "exists"), FLOWS: Answer(403, b"{}")}
+    async with bench("hubspot", there, receipt_property="", reference_property="") as at:
+        said = await at.channel.fix()
+    assert said[0] == "the property tether_order_status was there already"
+    assert said[1].startswith("could not look for the workflow")
+
+
+@pytest.mark.parametrize("kind", ["contacts", "deals", "orders"])
+async def test_what_fix_makes_is_what_hubspot_describes(kind: str) -> None:
+    steps: dict[str, Any] = {
+        PROPERTY: GONE,
+        r"POST .*/properties/": says({"name": "x"}, 201),
+        FLOWS: says({"results": []}),
+        r"POST .*/flows": says({"id": "1800000001"}, 201),
+    }
+    async with bench("hubspot", steps, object=kind) as at:
+        await at.channel.fix()
+        posted = [seen for seen in at.vendor.seen if seen.method == "POST"]
+    for seen in posted:
+        exact = "specs/hubspot-workflows.json" if "flows" in seen.path else "specs/hubspot.json"
+        assert not violations(shared(exact), seen)
