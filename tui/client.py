@@ -17,6 +17,7 @@ import msgspec
 from tui import wire
 from tui.address import Address
 from tui.clock import Clock
+from tui.i18n import text
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str]]
@@ -52,8 +53,12 @@ class Refused(ServiceError):
         self.status = status
 
 
+class Busy(ServiceError):
+    """The service says that it can't now (429, 503, 507): nothing was done."""
+
+
 class Failing(ServiceError):
-    """The service answered that it can't now (5xx, 429): whether an action was done is not known for a 5xx."""
+    """The service failed inside (5xx), or its answer can't be read: whether an action was done is not known."""
 
 
 class Client:
@@ -96,7 +101,7 @@ class Client:
         for wait in (*READ_AGAIN, None):
             try:
                 return await self._call("GET", path, kind, query=query)
-            except (Away, Lost, Failing):
+            except (Away, Lost, Busy, Failing):
                 if wait is None:
                     raise
                 await self._clock.sleep(wait * (0.5 + self._rng.random()))
@@ -172,7 +177,7 @@ class Client:
         except aiohttp.ClientConnectorError as error:
             raise Away(_why_away(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost("the connection broke") from error
+            raise Lost(text("the connection broke")) from error
 
     async def _call(
         self, method: str, path: str, kind: type[T], *, query: Query = (), body: Mapping[str, Any] | None = None
@@ -204,7 +209,7 @@ class Client:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Away(_why_away(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost("no answer came") from error
+            raise Lost(text("no answer came")) from error
         self._learn_skew(response.headers.get("Date"))
         if response.status >= 300:
             raise _refusal(response.status, data)
@@ -226,19 +231,21 @@ def _refusal(status: int, data: bytes) -> ServiceError:
     except msgspec.MsgspecError:
         problem = wire.Problem()
     fields = "; ".join(f"{each.field}: {each.detail}" for each in problem.errors)
-    text = problem.detail or fields or problem.title or f"HTTP {status}"
-    return Failing(text) if status >= 500 or status == 429 else Refused(text, status)
+    says = problem.detail or fields or problem.title or f"HTTP {status}"
+    if status in {429, 503, 507}:
+        return Busy(says)
+    return Failing(says) if status >= 500 else Refused(says, status)
 
 
 def _why_away(error: BaseException) -> str:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
     if isinstance(cause, FileNotFoundError):
-        return "its socket is not there"
+        return text("its socket is not there")
     if isinstance(cause, PermissionError):
-        return "its socket may not be opened by this user"
+        return text("its socket may not be opened by this user")
     if isinstance(cause, ConnectionRefusedError):
-        return "it is not running"
-    return "it can't be reached"
+        return text("it is not running")
+    return text("it can't be reached")
 
 
 def _segment(text: str) -> str:

@@ -20,6 +20,10 @@ class Clock(Protocol):
         """Wait at least that many seconds."""
         ...
 
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait for the event, at most that many seconds (None: without bound). True when it was set."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks: the only reader of time in the screen."""
@@ -32,3 +36,11 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0.0))
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return event.is_set()
+        return True

@@ -22,7 +22,7 @@ class Glyphs(msgspec.Struct, frozen=True):
     unread: str = "●"
     box: str = "☐"
     ticked: str = "☑"
-    bars: str = "▁▂▄▆█"
+    bars: str = "▂▄▆█"
     cut: str = "…"
 
 
@@ -40,7 +40,7 @@ PLAIN = Glyphs(
     unread="*",
     box="o",
     ticked="√",
-    bars=".:oO#",
+    bars=".oO#",
     cut="~",
 )
 BARE = msgspec.structs.replace(PLAIN, done="+", waiting=".", ticked="x")

@@ -8,6 +8,7 @@ import msgspec
 
 from tui.client import Client, ServiceError
 from tui.clock import Clock
+from tui.i18n import text
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 10.0
@@ -90,7 +91,7 @@ class Live:
         """What happens, without an end. Trouble is a `Gone`, never an exception."""
         failures = 0
         while True:
-            reason = "the service closed the stream"
+            reason = text("it closed the stream")
             try:
                 async with aclosing(self._once()) as once:
                     async for signal in once:

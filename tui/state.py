@@ -11,7 +11,7 @@ import msgspec
 
 from tui.stages import STAGES, stage_of
 from tui.view import Rank, View
-from tui.wire import Call, Channel, Glance, Message, OptOut, Order, Reply, Told, Uplink, When
+from tui.wire import Call, Channel, Glance, Message, OptOut, Order, Reply, Told, Uplink
 
 WAITING = frozenset({"queued", "sending", "held"})
 NEVER = 1 << 60
@@ -28,6 +28,7 @@ class Part(Enum):
     OPTOUTS = auto()
     GLANCE = auto()
     LINK = auto()
+    STORIES = auto()
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -89,6 +90,8 @@ class Shop:
         self.replies: dict[str, Reply] = {}
         self.calls: dict[str, Call] = {}
         self.optouts: list[OptOut] = []
+        self.touches: dict[str, int] = {}
+        """How often each order was told of since the screen runs: who shows one reads it again when this grows."""
         self.loaded: set[Part] = set()
         """The parts that were read whole at least once."""
         self.alarms: list[Message] = []
@@ -137,17 +140,17 @@ class Shop:
 
     def change_order(self, order: Order) -> set[Part]:
         self._mark_fresh(order.ref)
-        return {Part.ORDERS} if self._put_order(order) else set()
+        return self.touch(order.ref) | ({Part.ORDERS} if self._put_order(order) else set())
 
-    def change_message(self, message: Message, now: int) -> set[Part]:
-        """A message appeared or moved; its order's "told" moves with it. `now`: ms."""
+    def change_message(self, message: Message) -> set[Part]:
+        """A message appeared or moved; its order's "told" moves with it."""
         self._mark_fresh(message.id)
         old = self.messages.get(message.id)
         if old == message:
             return set()
         self._keep_message(message)
-        touched = {Part.MESSAGES}
-        if self._tell_order(message, now):
+        touched = {Part.MESSAGES} | self.touch(message.order_ref)
+        if self._tell_order(message):
             touched.add(Part.ORDERS)
         if self._is_alarming(old, message):
             self.alarms.append(message)
@@ -163,7 +166,13 @@ class Shop:
 
     def change_reply(self, reply: Reply) -> set[Part]:
         self.replies[reply.id] = reply
-        return {Part.REPLIES}
+        return {Part.REPLIES} | self.touch(reply.order_ref)
+
+    def touch(self, ref: str | None) -> set[Part]:
+        """Something happened to an order that only its story tells."""
+        if ref:
+            self.touches[ref] = self.touches.get(ref, 0) + 1
+        return {Part.STORIES} if ref else set()
 
     # ------------------------------------------------------------ what the lists select
 
@@ -224,12 +233,18 @@ class Shop:
             if newest is None or newest_message(message) <= newest_message(newest):
                 self._newest[message.order_ref] = message
 
-    def _tell_order(self, message: Message, now: int) -> bool:
+    def _tell_order(self, message: Message) -> bool:
         """Whether the customer of its order has been told is what this message, its newest, says."""
         order = self.orders.get(message.order_ref)
-        if order is None or message.template != order.status or self._newest.get(order.ref) is not message:
+        if order is None or message.trigger != order.status or self._newest.get(order.ref) is not message:
             return False
-        told = Told(state=message.state, channel=message.channel, at=When(now), reason=message.reason)
+        told = Told(
+            message_id=message.id,
+            state=message.state,
+            channel=message.channel,
+            at=message.updated_at,
+            reason=message.reason,
+        )
         return self._put_order(msgspec.structs.replace(order, told=told))
 
     def _is_alarming(self, old: Message | None, new: Message) -> bool:

@@ -75,8 +75,8 @@ class Uplink(Answer, frozen=True):
 class Modem(Answer, frozen=True):
     state: Word = Word("")
     operator: str = ""
-    signal: int | None = None
-    """Bars, 0 to 5."""
+    signal: int | None = msgspec.field(name="bars", default=None)
+    """0 to 4, as a telephone shows it."""
     sim: str = ""
     credit: str = ""
 
@@ -119,6 +119,7 @@ class Customer(Answer, frozen=True):
 class Told(Answer, frozen=True):
     """The newest customer message of the order's present status."""
 
+    message_id: str = ""
     state: Word = Word("")
     channel: Word = Word("")
     at: When | None = None
@@ -159,11 +160,15 @@ class Moment(Answer, frozen=True):
     channel: Word = Word("")
     state: Word = Word("")
     outcome: Word = Word("")
+    receipt: Word = Word("")
+    audience: Word = Word("")
+    template: str = ""
     code: str = ""
     detail: str = ""
     reason: str = ""
     text: str = ""
     to: str = ""
+    consent: Word = Word("")
     possible_duplicate: bool = False
 
 
@@ -215,15 +220,23 @@ class Message(Answer, frozen=True):
     via: tuple[Word, ...] = ()
     template: Word = Word("")
     reason: str = ""
+    trigger: Word = Word("")
     possible_duplicate: bool = False
     attempt_count: int = 0
     created_at: When = When(0)
+    updated_at: When = When(0)
     due_at: When | None = None
     expires_at: When | None = None
 
 
 class MessageStory(Message, frozen=True):
     attempts: tuple[Attempt, ...] = ()
+
+
+class Concerning(Answer, frozen=True):
+    """Of an attempt or a receipt on the stream: whose story it belongs to."""
+
+    order_ref: str = ""
 
 
 class SmsSize(Answer, frozen=True):
@@ -241,8 +254,10 @@ class Rendering(Answer, frozen=True):
 
 
 class Caution(Answer, frozen=True):
+    """Something that stands in a message's way."""
+
     code: Word = Word("")
-    medium: Word = Word("")
+    medium: Word | None = None
     until: When | None = None
     detail: str = ""
 
@@ -252,7 +267,7 @@ class Planned(Answer, frozen=True):
 
     audience: Word = Word("")
     to: str = ""
-    medium: Word = Word("")
+    medium: Word | None = None
     channel: Word = Word("")
     via: tuple[Word, ...] = ()
     subject: str | None = None

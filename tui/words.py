@@ -127,8 +127,8 @@ class Words:
     def channel(self, name: str) -> str:
         return self.t("modem") if name == "modem" else self.titles.get(name, name)
 
-    def medium(self, medium: str) -> str:
-        return self.t(MEDIA.get(medium, medium))
+    def medium(self, medium: str | None) -> str:
+        return self.t(MEDIA.get(medium, medium)) if medium else "?"
 
     def audience(self, audience: str) -> str:
         return self.t(AUDIENCES.get(audience, audience))

@@ -1,0 +1,109 @@
+"""What staff may have done, each as one call of the API. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One call that changes something."""
+
+    path: str
+    body: Mapping[str, Any] = {}
+    method: str = "POST"
+    repeatable: bool = True
+    """Whether it may be asked again when no answer came: by its id, or since doing it twice is the same."""
+    id_in_body: bool = False
+    """The service takes it once by the `id` in its body."""
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that somebody wants made now. Asked again under the same `id`, it is done once."""
+
+    call: Call
+    id: str
+    name: str
+    """In staff's words, for when it could not be done: "B-1042: ready"."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return {**self.call.body, "id": self.id} if self.call.id_in_body else self.call.body
+
+
+def set_status(ref: str, status: str, *, silent: bool = False, text: str = "") -> Call:
+    """`silent`: nobody is told. `text`: instead of the customer's usual one."""
+    body = {"status": status, "silent": silent} | ({"text": text} if text else {})
+    return Call(path=f"/v1/orders/{_part(ref)}/status", body=body, id_in_body=True)
+
+
+def undo(ref: str, event_id: str) -> Call:
+    return Call(path=f"/v1/orders/{_part(ref)}/undo", body={"event_id": event_id})
+
+
+def write(ref: str, *, text: str = "", template: str = "", via: Sequence[str] = (), to: str = "customer") -> Call:
+    """A message by hand: a named text, or staff's own. No `via`: by what reaches the customer soonest."""
+    body: dict[str, Any] = {"to": to} | ({"template": template} if template else {"text": text})
+    if via:
+        body["via"] = list(via)
+    return Call(path=f"/v1/orders/{_part(ref)}/messages", body=body, id_in_body=True)
+
+
+def hold(ref: str, reason: str) -> Call:
+    return Call(path=f"/v1/orders/{_part(ref)}/hold", body={"reason": reason})
+
+
+def release(ref: str) -> Call:
+    return Call(path=f"/v1/orders/{_part(ref)}/release", body={"reason": ""})
+
+
+def retry(message_id: str, channel: str = "") -> Call:
+    """Not repeatable: the first may have been taken, and have failed again meanwhile."""
+    body = {"channel": channel} if channel else {}
+    return Call(path=f"/v1/messages/{_part(message_id)}/retry", body=body, repeatable=False)
+
+
+def cancel(message_id: str, reason: str) -> Call:
+    return Call(path=f"/v1/messages/{_part(message_id)}/cancel", body={"reason": reason})
+
+
+def pause(channel: str, reason: str) -> Call:
+    return Call(path=f"/v1/channels/{_part(channel)}/pause", body={"reason": reason})
+
+
+def resume(channel: str) -> Call:
+    return Call(path=f"/v1/channels/{_part(channel)}/resume")
+
+
+def try_channel(channel: str, to: str = "") -> Call:
+    """Without `to` a harmless call, with it a real message. Not repeatable."""
+    body = {"to": to} if to else {}
+    return Call(path=f"/v1/channels/{_part(channel)}/test", body=body, repeatable=False)
+
+
+def mark_read(reply_id: str) -> Call:
+    return Call(path=f"/v1/replies/{_part(reply_id)}/read")
+
+
+def mark_called(message_id: str) -> Call:
+    return Call(path=f"/v1/call-list/{_part(message_id)}/done")
+
+
+def stop_writing(medium: str, address: str, reason: str) -> Call:
+    return Call(path="/v1/optouts", body={"medium": medium, "address": address, "reason": reason}, method="PUT")
+
+
+def allow_writing(medium: str, address: str, entry_id: str = "") -> Call:
+    """Take an opt-out back: by the ledger's own id where it gives one, else by its address."""
+    body = {"id": entry_id} if entry_id else {"medium": medium, "address": address}
+    return Call(path="/v1/optouts", body=body, method="DELETE")
+
+
+def take_order(event: Mapping[str, Any]) -> Call:
+    """An order taken at the counter: an event (DESIGN section 5), taken once by its id."""
+    return Call(path="/v1/events", body=event, id_in_body=True)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

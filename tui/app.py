@@ -1,0 +1,221 @@
+"""The counter's application: which page is on top, the keys that work everywhere, and the tasks that run beside the screen."""
+
+import random
+from collections.abc import Callable, Coroutine, Iterable, Set
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from tui.client import Client
+from tui.clock import Clock
+from tui.desk import Desk
+from tui.flows import Flows
+from tui.glyphs import RICH, Glyphs
+from tui.i18n import text
+from tui.scanner import GAP, Scanner
+from tui.screens.audit import AuditPage
+from tui.screens.board import BoardPage
+from tui.screens.calls import CallsPage
+from tui.screens.help import HelpBox
+from tui.screens.line import LinePage
+from tui.screens.optouts import OptOutsPage
+from tui.screens.order import OrderPage
+from tui.screens.outbox import OutboxPage
+from tui.screens.page import Page
+from tui.screens.replies import RepliesPage
+from tui.state import Part
+from tui.themes import THEMES
+from tui.widgets.glance import TABS
+from tui.wire import Order
+from tui.words import BAD, WARN
+
+FLUSH = 1 / 30
+"""Seconds that changes gather before they are drawn."""
+
+
+class CounterApp(App[int]):
+    """`client` is open for as long as the app runs."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "Tether"
+    MODES: ClassVar[dict[str, Any]] = {
+        "board": BoardPage,
+        "outbox": OutboxPage,
+        "line": LinePage,
+        "replies": RepliesPage,
+        "calls": CallsPage,
+        "optouts": OptOutsPage,
+        "audit": AuditPage,
+    }
+    DEFAULT_MODE = "board"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"go('{page}')", show=False) for number, (page, _) in enumerate(TABS, 1)),
+        Binding("u", "undo", text("undo"), show=False),
+        Binding("question_mark,f1", "help", text("help"), show=False),
+        Binding("ctrl+c", "leave", text("quit"), show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        language: str = "en",
+        theme: str = "dark",
+        glyphs: Glyphs = RICH,
+        read_only: bool = False,
+        scan_gap: float = GAP,
+    ) -> None:
+        super().__init__()
+        self.desk = Desk(
+            client,
+            clock,
+            rng,
+            language=language,
+            glyphs=glyphs,
+            read_only=read_only,
+            tell=self._tell,
+            noticed=self._noticed,
+        )
+        self.flows = Flows(self, rng)
+        self._scanner = Scanner(scan_gap)
+        self._changed: set[Part] = set()
+        self._asked_to_leave = float("-inf")
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(THEMES[0].variables)
+
+    def on_mount(self) -> None:
+        self.set_interval(1, self._tick)
+        self.run_worker(self.desk.feed.run(), name="feed")
+
+    # ------------------------------------------------------------ showing what changed
+
+    @property
+    def page(self) -> Page | None:
+        """The page on top, under whatever box is open."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
+
+    def _tell(self, parts: Set[Part]) -> None:
+        if parts and not self._changed:
+            self.set_timer(FLUSH, self._draw)
+        self._changed |= parts
+
+    def _draw(self) -> None:
+        parts, self._changed = self._changed, set()
+        if parts & {Part.GLANCE, Part.CHANNELS} and self.desk.learn_store():
+            parts |= {Part.ORDERS}
+        for message in self.desk.shop.alarms:
+            why = self.desk.words.short_reason(message.reason)
+            self.desk.say(
+                self.desk.t("{ref} is ready, but the customer was NOT told: {why}", ref=message.order_ref, why=why), BAD
+            )
+            self.bell()
+        self.desk.shop.alarms.clear()
+        if self.page is not None:
+            self.page.changed(parts)
+
+    def _noticed(self) -> None:
+        if self.page is not None:
+            self.page.noticed()
+
+    def _tick(self) -> None:
+        if self.desk.learn_store():
+            self._tell({Part.ORDERS})
+        if self.page is not None:
+            self.page.tick()
+
+    # ------------------------------------------------------------ keys and scanners
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and event.is_printable and event.character:
+            burst = self._scanner.feed(event.character, event.time)
+            if isinstance(self.focused, Input | TextArea):
+                self._scanner.reset()
+            elif burst is not None:
+                self._scanner.reset()
+                await self._take_scan(burst)
+                return
+        await super().on_event(event)
+
+    async def _take_scan(self, burst: str) -> None:
+        """A scanner types: what its first characters opened is closed again, the rest goes into the board's find box."""
+        await self.action_go("board")
+        if isinstance(self.page, BoardPage):
+            self.page.take_scan(burst)
+
+    # ------------------------------------------------------------ going about
+
+    async def action_go(self, page: str) -> None:
+        """To a page, closing what is open over the one here."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if page != self.current_mode:
+            await self.switch_mode(page)
+
+    def open_order(self, ref: str) -> None:
+        if not (isinstance(self.page, OrderPage) and self.page.ref == ref):
+            _mounting = self.push_screen(OrderPage(ref))
+
+    def action_undo(self) -> None:
+        self.act(self.desk.undo())
+
+    def action_hush(self) -> None:
+        self.desk.hush()
+
+    def action_help(self) -> None:
+        if self.page is not None:
+            _mounting = self.push_screen(HelpBox(self.page))
+
+    async def action_leave(self) -> None:
+        """Once asks, twice leaves."""
+        now = self.desk.clock.monotonic()
+        if now - self._asked_to_leave < 3:
+            self.exit(0)
+            return
+        self._asked_to_leave = now
+        self.desk.say(self.desk.t("Press ^c again to leave. Messages go out all the same."), WARN)
+
+    # ------------------------------------------------------------ acting
+
+    def act(self, doing: Coroutine[Any, Any, object]) -> None:
+        """Run it beside the screen."""
+        self.run_worker(doing, group="acts")
+
+    def about(self, order: Order | None, flow: Callable[[Order], Coroutine[Any, Any, object]]) -> None:
+        """Have something done about an order, if there is one."""
+        if order is None:
+            self.desk.say(self.desk.t("No order is chosen."), WARN)
+        else:
+            self.act(flow(order))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the command palette offers: where to go, what this page can do, how it looks."""
+        t = self.desk.t
+        for number, (page, word) in enumerate(TABS, 1):
+            yield SystemCommand(
+                t(word), t("go there ({key})", key=number), lambda page=page: self.call_later(self.action_go, page)
+            )
+        if self.page is not None:
+            for key in self.page.shown_keys():
+                yield SystemCommand(
+                    t(key.does),
+                    t("key {key}", key=key.key),
+                    lambda action=key.action: self.call_later(self.run_action, action),
+                )
+        yield SystemCommand(t("undo"), t("key {key}", key="u"), self.action_undo)
+        for theme in THEMES:
+            yield SystemCommand(
+                f"{t('colours')}: {t(theme.name)}",
+                t("how it looks"),
+                lambda name=theme.name: setattr(self, "theme", name),
+            )
+        yield SystemCommand(t("leave"), t("messages go out all the same"), lambda: self.exit(0))

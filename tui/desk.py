@@ -1,0 +1,205 @@
+"""What every screen works with: the shop as known, the words for it, and the one way to have something done."""
+
+import random
+from collections.abc import Callable, Set
+
+import msgspec
+
+from tui import actions, wire
+from tui.actions import Action, Call
+from tui.client import Client, ServiceError
+from tui.clock import Clock
+from tui.feed import Feed
+from tui.glyphs import Glyphs
+from tui.i18n import Texts
+from tui.live import Live
+from tui.perform import Performer, not_done
+from tui.state import Part, Shop
+from tui.times import Times
+from tui.words import BAD, GOOD, PLAIN, WARN, Words
+
+NOTICE_SECONDS = 8.0
+TROUBLE_SECONDS = 60.0
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A sentence for the line above the keys, until `until` (monotonic seconds)."""
+
+    text: str
+    tone: str
+    until: float
+
+
+class Undoable(msgspec.Struct, frozen=True):
+    """A step whose first message has not left yet. `until`: ms, by the service's clock."""
+
+    ref: str
+    event_id: str
+    until: int
+    done: str
+    tells: str = ""
+    """Who hears of it then; "" for nobody."""
+
+
+class Desk:
+    """`tell` hears which parts of the shop changed, `noticed` that there is something to say."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        language: str,
+        glyphs: Glyphs,
+        read_only: bool,
+        tell: Callable[[Set[Part]], None],
+        noticed: Callable[[], None],
+    ) -> None:
+        self.shop = Shop()
+        self.client = client
+        self.clock = clock
+        self.read_only = read_only
+        self.t = Texts(language)
+        self.words = Words(self.t, glyphs)
+        self.times = Times(self.t, wire.Store())
+        self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell)
+        self.undoables: list[Undoable] = []
+        self._rng = rng
+        self._performer = Performer(client, clock, rng)
+        self._noticed = noticed
+        self._notice: Notice | None = None
+
+    def now(self) -> int:
+        """ms, by the service's clock."""
+        return self.clock.now() + self.client.skew
+
+    def learn_store(self) -> bool:
+        """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
+        self.times = Times(self.t, self.shop.glance.shop)
+        self.words.learn_titles(self.shop.channels)
+        midnight = self.times.midnight(self.now())
+        if midnight == self.shop.midnight:
+            return False
+        self.shop.start_day(midnight)
+        return True
+
+    def name_of(self, ref: str) -> str:
+        """The customer's name, or what stands for it."""
+        order = self.shop.orders.get(ref)
+        return (order.customer.name if order else None) or self.t("the customer")
+
+    # ------------------------------------------------------------ saying
+
+    def say(self, text: str, tone: str = PLAIN) -> None:
+        """Put a sentence above the keys for a while; trouble stays longer."""
+        seconds = TROUBLE_SECONDS if tone == BAD else NOTICE_SECONDS
+        self._notice = Notice(text, tone, self.clock.monotonic() + seconds)
+        self._noticed()
+
+    def hush(self) -> None:
+        """The sentence was read."""
+        self._notice = None
+        self._noticed()
+
+    @property
+    def notice(self) -> Notice | None:
+        if self._notice is not None and self.clock.monotonic() >= self._notice.until:
+            self._notice = None
+        return self._notice
+
+    @property
+    def undoable(self) -> Undoable | None:
+        """The newest step that can still be taken back."""
+        now = self.now()
+        self.undoables = [each for each in self.undoables if each.until > now]
+        return self.undoables[-1] if self.undoables else None
+
+    def say_test(self, channel: str, answer: bytes) -> None:
+        """What became of a channel's test."""
+        try:
+            result = wire.decode(answer, wire.TestResult)
+        except msgspec.MsgspecError:
+            result = wire.TestResult()
+        verdict = (
+            self.t("{channel} works.", channel=channel)
+            if result.ok
+            else self.t("{channel} does NOT work.", channel=channel)
+        )
+        self.say(f"{verdict} {result.summary}".strip(), GOOD if result.ok else BAD)
+
+    # ------------------------------------------------------------ doing
+
+    def may_act(self) -> bool:
+        """False on a screen that only shows, which then says so."""
+        if self.read_only:
+            self.say(self.t("This screen only shows: nothing was done."), WARN)
+        return not self.read_only
+
+    async def do(self, call: Call, *, name: str, done: str = "") -> bytes | None:
+        """Have it done and say so. None: it was not done, or nobody knows; that was said too."""
+        if not self.may_act():
+            return None
+        action = Action(call=call, id=self._new_id(), name=name)
+        try:
+            answer = await self._performer.perform(action, self._say_unsure)
+        except ServiceError as error:
+            if not_done(error):
+                self.say(self.t("NOT DONE: {name}. The service says: {why}", name=name, why=self.t(str(error))), BAD)
+            else:
+                self.say(
+                    self.t(
+                        "NOT SURE whether done: {name}. Look before you repeat it. ({why})",
+                        name=name,
+                        why=self.t(str(error)),
+                    ),
+                    BAD,
+                )
+            return None
+        if done:
+            self.say(done, GOOD)
+        self.feed.look_again()
+        return answer
+
+    async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: str = "") -> None:
+        """Set an order's status; until the grace period is over it can be undone."""
+        word = self.words.status(status)
+        answer = await self.do(actions.set_status(ref, status, silent=silent, text=text), name=f"{ref}: {word}")
+        if answer is not None:
+            self._note_undo(ref, answer, self.t("{ref} is now: {status}.", ref=ref, status=word), tells)
+
+    async def write(self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = ()) -> None:
+        """Send the customer something by hand."""
+        name = self.t("{ref}: message", ref=ref)
+        answer = await self.do(actions.write(ref, text=text, template=template, via=via), name=name)
+        if answer is not None:
+            self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), self.name_of(ref))
+
+    async def undo(self) -> None:
+        """Take the newest step back."""
+        undoable = self.undoable
+        if undoable is None:
+            self.say(self.t("There is nothing to undo any more."), WARN)
+            return
+        name = self.t("undo of {ref}", ref=undoable.ref)
+        if await self.do(actions.undo(undoable.ref, undoable.event_id), name=name) is None:
+            return
+        self.undoables = [each for each in self.undoables if each is not undoable]
+        self.say(self.t("{ref}: taken back. Nobody was told.", ref=undoable.ref), GOOD)
+
+    def _note_undo(self, ref: str, answer: bytes, done: str, tells: str) -> None:
+        try:
+            taken = wire.decode(answer, wire.StepTaken)
+        except msgspec.MsgspecError:
+            taken = wire.StepTaken()
+        if taken.undo_until and taken.undo_until > self.now():
+            self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells))
+            self.hush()
+        else:
+            self.say(done, GOOD)
+
+    def _say_unsure(self, action: Action) -> None:
+        self.say(self.t("No answer yet: {name}. Asking again; it is not done twice.", name=action.name), WARN)
+
+    def _new_id(self) -> str:
+        return f"counter-{self._rng.getrandbits(80):020x}"

@@ -1,0 +1,168 @@
+"""Brings the shop to the screen: reads everything once, then follows the stream; what the stream does not carry is read again now and then.
+
+It runs for as long as the screen does, in one task group. Trouble is the shop's `link`, never an exception.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Set
+from contextlib import aclosing
+from typing import TypeVar
+
+import msgspec
+
+from tui import wire
+from tui.client import Client, Refused, ServiceError
+from tui.clock import Clock
+from tui.live import Connected, Gone, Live, StreamEvent
+from tui.state import Link, Part, Shop
+
+T = TypeVar("T")
+
+MOST_ORDERS = 5_000
+MOST_MESSAGES = 20_000
+SHORT_LIST = 500
+GLANCE_EVERY = 30.0
+"""Seconds between looks at what the stream does not carry, while all is quiet."""
+GLANCE_PAUSE = 1.0
+"""Seconds between such looks while much happens."""
+LOAD_AGAIN = 3.0
+"""Seconds before a reading that failed is tried again."""
+
+
+class Feed:
+    """`tell` hears which parts of the shop changed; it must be quick."""
+
+    def __init__(self, client: Client, live: Live, shop: Shop, clock: Clock, tell: Callable[[Set[Part]], None]) -> None:
+        self._client = client
+        self._live = live
+        self._shop = shop
+        self._clock = clock
+        self._tell = tell
+        self._look = asyncio.Event()
+        self._loading: asyncio.Task[None] | None = None
+        self._complete = False
+
+    def look_again(self) -> None:
+        """Have the glance and the short lists read soon."""
+        self._look.set()
+
+    async def run(self) -> None:
+        """Follow the service until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_looking())
+            async with aclosing(self._live.signals()) as signals:
+                async for signal in signals:
+                    self._take(signal, group)
+
+    def _take(self, signal: Connected | StreamEvent | Gone, group: asyncio.TaskGroup) -> None:
+        match signal:
+            case Connected(resumed):
+                self._set_link("up")
+                self.look_again()
+                if not (resumed and self._complete):
+                    self._load(group)
+            case Gone(reason):
+                self._set_link("away", reason)
+            case StreamEvent(name="reset"):
+                self._load(group)
+            case StreamEvent(name, data):
+                try:
+                    self._tell(self._apply(name, data))
+                except msgspec.MsgspecError as error:
+                    self._set_link("up", f"the service sends what this screen can't read ({name}: {error})")
+
+    def _set_link(self, state: str, reason: str = "") -> None:
+        link = self._shop.link
+        since = link.since if link.state == state else self._clock.now()
+        if link != (told := Link(state, since, reason)):
+            self._shop.link = told
+            self._tell({Part.LINK})
+
+    # ------------------------------------------------------------ the stream's events
+
+    def _apply(self, name: str, data: str) -> Set[Part]:
+        """Raises msgspec.MsgspecError."""
+        shop = self._shop
+        match name:
+            case "order":
+                return shop.change_order(wire.decode(data, wire.Order))
+            case "message":
+                self.look_again()
+                return shop.change_message(wire.decode(data, wire.Message))
+            case "channel":
+                return shop.change_channel(wire.decode(data, wire.Channel))
+            case "uplink":
+                self.look_again()
+                return shop.change_uplink(wire.decode(data, wire.Uplink))
+            case "reply":
+                self.look_again()
+                return shop.change_reply(wire.decode(data, wire.Reply))
+            case "attempt" | "receipt":
+                return shop.touch(wire.decode(data, wire.Concerning).order_ref)
+            case _:
+                return frozenset()
+
+    # ------------------------------------------------------------ reading everything
+
+    def _load(self, group: asyncio.TaskGroup) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+        self._loading = group.create_task(self._load_until_done())
+
+    async def _load_until_done(self) -> None:
+        self._complete = False
+        while not self._complete:
+            try:
+                await self._load_once()
+                self._complete = True
+            except Refused as error:
+                self._set_link("refused", str(error))
+                await self._clock.sleep(LOAD_AGAIN)
+            except ServiceError:
+                await self._clock.sleep(LOAD_AGAIN)
+
+    async def _load_once(self) -> None:
+        shop = self._shop
+        shop.begin_load()
+        await self._read_glance()
+        async for orders in self._client.pages("/v1/orders", wire.Order, most=MOST_ORDERS):
+            shop.load_orders(orders)
+            self._tell({Part.ORDERS})
+        await self._read_lists()
+        async for messages in self._client.pages("/v1/messages", wire.Message, most=MOST_MESSAGES):
+            shop.load_messages(messages)
+            self._tell({Part.MESSAGES})
+        shop.end_load()
+        self._set_link("up")
+        self._tell({Part.ORDERS, Part.MESSAGES})
+
+    # ------------------------------------------------------------ what the stream does not carry
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self._clock.wait(self._look, GLANCE_EVERY)
+            self._look.clear()
+            if self._complete and self._shop.link.state == "up":
+                try:
+                    await self._read_glance()
+                    await self._read_lists()
+                except ServiceError as error:
+                    self._set_link(self._shop.link.state, str(error))
+            await self._clock.sleep(GLANCE_PAUSE)
+
+    async def _read_glance(self) -> None:
+        glance = await self._client.glance()
+        if glance != self._shop.glance:
+            self._shop.glance = glance
+            self._tell({Part.GLANCE})
+
+    async def _read_lists(self) -> None:
+        shop = self._shop
+        shop.channels = {channel.name: channel for channel in await self._client.channels()}
+        shop.replies = {reply.id: reply async for page in self._some("/v1/replies", wire.Reply) for reply in page}
+        shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", wire.Call) for call in page}
+        shop.loaded |= {Part.CHANNELS, Part.REPLIES, Part.CALLS}
+        self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
+
+    def _some(self, path: str, kind: type[T]) -> AsyncIterator[list[T]]:
+        return self._client.pages(path, kind, most=SHORT_LIST)

@@ -1,0 +1,219 @@
+"""What happens when staff act: which boxes open, and what is done with their answers. Each runs as a task of the app."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tui import actions
+from tui.i18n import text
+from tui.screens.ask import AskBox, PickBox
+from tui.screens.new_order import NewOrderBox
+from tui.screens.next_step import NextStepBox
+from tui.screens.write import WriteBox
+from tui.stages import SETTABLE, STATUS_WORDS, next_status
+from tui.wire import Call, Channel, Message, OptOut, Order, Reply
+from tui.words import BAD, GOOD, WARN
+
+if TYPE_CHECKING:
+    from tui.app import CounterApp
+
+MEDIA = ("all", "sms", "email", "chat", "push")
+
+
+class Flows:
+    """Every method may be called by a key, a click or a command, on any page."""
+
+    def __init__(self, app: "CounterApp", rng: random.Random) -> None:
+        self._app = app
+        self._desk = app.desk
+        self._rng = rng
+        self._t = app.desk.t
+
+    # ------------------------------------------------------------ orders
+
+    async def next_step(self, order: Order) -> None:
+        status = next_status(order)
+        if status is None:
+            self._desk.say(self._t("{ref} has come to its end. s sets another status.", ref=order.ref), WARN)
+        elif self._desk.may_act():
+            await self._step(order, status)
+
+    async def other_status(self, order: Order) -> None:
+        if not self._desk.may_act():
+            return
+        options = [(kind, self._t(STATUS_WORDS[kind])) for kind in SETTABLE if kind != order.status]
+        status = await self._app.push_screen_wait(PickBox(self._t("{ref} is now", ref=order.ref), options))
+        if status:
+            await self._step(order, status)
+
+    async def _step(self, order: Order, status: str) -> None:
+        step = await self._app.push_screen_wait(NextStepBox(order, status))
+        if step is None:
+            return
+        if step.words is None:
+            await self._desk.step(order.ref, status, silent=step.silent, tells=step.tells)
+            return
+        purpose = f"{order.ref}  {self._desk.words.status(status)}"
+        draft = await self._app.push_screen_wait(WriteBox(order, step.words, status, purpose))
+        if draft is not None:
+            await self._desk.step(order.ref, status, text=draft.text, tells=self._desk.name_of(order.ref))
+
+    async def write_to(self, order: Order) -> None:
+        if not self._desk.may_act():
+            return
+        draft = await self._app.push_screen_wait(WriteBox(order))
+        if draft is not None:
+            await self._desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
+
+    async def take_in(self) -> None:
+        """Take an order at the counter."""
+        if not self._desk.may_act():
+            return
+        event = await self._app.push_screen_wait(NewOrderBox(f"C-{self._rng.randrange(10_000, 100_000)}"))
+        if event is not None:
+            ref = event["order"]["ref"]
+            name = self._t("{ref}: new order", ref=ref)
+            await self._desk.do(actions.take_order(event), name=name, done=self._t("{ref} is taken in.", ref=ref))
+
+    async def hold(self, order: Order) -> None:
+        """Hold an order's messages, or let them go again."""
+        ref = order.ref
+        if not self._desk.may_act():
+            return
+        if order.held:
+            name = self._t("{ref}: release", ref=ref)
+            await self._desk.do(actions.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref))
+            return
+        question = self._t("Nothing is sent about {ref} until it is released.", ref=ref)
+        reason = await self._ask(self._t("hold {ref}", ref=ref), question, label=self._t("why (may be empty)"))
+        if reason is not None:
+            name = self._t("{ref}: hold", ref=ref)
+            await self._desk.do(actions.hold(ref, reason), name=name, done=self._t("{ref} is on hold.", ref=ref))
+
+    # ------------------------------------------------------------ messages
+
+    async def retry(self, messages: Sequence[Message]) -> None:
+        await self._each(
+            messages, text("{n} sent again."), text("{ref}: send again"), lambda each: actions.retry(each.id)
+        )
+
+    async def other_channel(self, messages: Sequence[Message]) -> None:
+        """Send by another channel: one that this message's route names, or any that is enabled."""
+        if not messages or not self._desk.may_act():
+            return
+        names = list(dict.fromkeys([*(way for each in messages for way in each.via), *self._desk.shop.channels]))
+        options = [
+            (name, self._desk.words.channel(name)) for name in names if any(name != each.channel for each in messages)
+        ]
+        channel = await self._app.push_screen_wait(PickBox(self._t("send by"), options))
+        if channel:
+            name = text("{ref}: send another way")
+            await self._each(
+                messages, text("{n} sent another way."), name, lambda each: actions.retry(each.id, channel)
+            )
+
+    async def cancel(self, messages: Sequence[Message]) -> None:
+        if not messages or not self._desk.may_act():
+            return
+        question = self._t("They will not be sent: {n}.", n=len(messages))
+        reason = await self._ask(self._t("stop messages"), question, label=self._t("why (may be empty)"))
+        if reason is not None:
+            name = text("{ref}: stop the message")
+            await self._each(messages, text("{n} stopped."), name, lambda each: actions.cancel(each.id, reason))
+
+    async def _each(
+        self, messages: Sequence[Message], done: str, name: str, call: Callable[[Message], actions.Call]
+    ) -> None:
+        """One call a message; trouble with one is said and the others go on."""
+        count = 0
+        for message in messages:
+            if await self._desk.do(call(message), name=self._t(name, ref=message.order_ref)) is not None:
+                count += 1
+        if count and count == len(messages):
+            self._desk.say(self._t(done, n=count), GOOD)
+        elif count:
+            self._desk.say(self._t(done, n=f"{count}/{len(messages)}"), BAD)
+
+    # ------------------------------------------------------------ channels
+
+    async def pause(self, channel: Channel) -> None:
+        if not self._desk.may_act():
+            return
+        title = self._desk.words.channel(channel.name)
+        question = self._t(
+            "Nothing goes out by {channel} until it is resumed; messages take their next way.", channel=title
+        )
+        reason = await self._ask(
+            self._t("pause {channel}", channel=title), question, label=self._t("why (may be empty)")
+        )
+        if reason is not None:
+            name = self._t("pause {channel}", channel=title)
+            await self._desk.do(
+                actions.pause(channel.name, reason), name=name, done=self._t("{channel} is paused.", channel=title)
+            )
+
+    async def resume(self, channel: Channel) -> None:
+        title = self._desk.words.channel(channel.name)
+        name = self._t("resume {channel}", channel=title)
+        await self._desk.do(actions.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title))
+
+    async def try_channel(self, channel: Channel) -> None:
+        """A test: of the credentials alone, or with a real message to an address."""
+        if not self._desk.may_act():
+            return
+        title = self._desk.words.channel(channel.name)
+        question = self._t(
+            "Empty: only whether {channel} lets us in. With an address, a real message goes there.", channel=title
+        )
+        to = await self._ask(self._t("test {channel}", channel=title), question, label=self._t("to (may be empty)"))
+        if to is None:
+            return
+        answer = await self._desk.do(
+            actions.try_channel(channel.name, to), name=self._t("test {channel}", channel=title)
+        )
+        if answer is not None:
+            self._desk.say_test(title, answer)
+
+    # ------------------------------------------------------------ replies, calls, opt-outs
+
+    async def mark_read(self, reply: Reply) -> None:
+        if not reply.read:
+            await self._desk.do(actions.mark_read(reply.id), name=self._t("mark as read"))
+
+    async def called(self, call: Call) -> None:
+        name = self._t("{ref}: phoned", ref=call.order_ref)
+        done = self._t("{ref}: phoned, it stands in the order's story.", ref=call.order_ref)
+        await self._desk.do(actions.mark_called(call.message_id), name=name, done=done)
+
+    async def add_optout(self) -> None:
+        if not self._desk.may_act():
+            return
+        options = [(each, self._desk.words.medium(each) if each != "all" else self._t("everything")) for each in MEDIA]
+        medium = await self._app.push_screen_wait(PickBox(self._t("no more"), options))
+        if not medium:
+            return
+        address = await self._ask(
+            self._t("who asked"),
+            self._t("Nothing of that kind will go there."),
+            label=self._t("telephone number or address"),
+        )
+        if address:
+            call = actions.stop_writing(medium, address, self._t("asked at the counter"))
+            await self._desk.do(call, name=self._t("opt-out"), done=self._t("It is noted: no more of that."))
+
+    async def remove_optout(self, entry: OptOut) -> None:
+        if not self._desk.may_act():
+            return
+        question = self._t(
+            "{address} will be written to again. Only do so if the customer asked for it.", address=entry.address
+        )
+        if await self._ask(self._t("allow again"), question) is not None:
+            call = actions.allow_writing(entry.medium, entry.address, entry.id)
+            await self._desk.do(
+                call,
+                name=self._t("allow again"),
+                done=self._t("{address} may be written to again.", address=entry.address),
+            )
+
+    async def _ask(self, heading: str, question: str, *, label: str = "") -> str | None:
+        return await self._app.push_screen_wait(AskBox(heading, question, label=label))

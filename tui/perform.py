@@ -1,0 +1,54 @@
+"""Has actions done: none is lost silently, none is done twice.
+
+Not connected: tried again for a while, then given up, and nothing was done. No answer: asked again under the same id for as long as the
+screen runs, if that can't do it twice; else it is said that nobody knows.
+"""
+
+import random
+from collections.abc import Callable
+
+from tui.actions import Action
+from tui.client import Away, Busy, Client, Failing, Lost, ServiceError
+from tui.clock import Clock
+
+PATIENCE = 8.0
+"""Seconds to go on trying to connect for one action."""
+FIRST_WAIT = 0.3
+LONGEST_WAIT = 5.0
+
+
+class Performer:
+    """Performs actions on one service."""
+
+    def __init__(self, client: Client, clock: Clock, rng: random.Random) -> None:
+        self._client = client
+        self._clock = clock
+        self._rng = rng
+
+    async def perform(self, action: Action, unsure: Callable[[Action], None]) -> bytes:
+        """The service's answer. `unsure` is called once when an answer stays out and it is asked again.
+
+        Raises Refused (the service said no), Away or Busy (it was not done), Lost or Failing (nobody knows whether it was done).
+        """
+        give_up_at = self._clock.monotonic() + PATIENCE
+        may_be_done = False
+        tries = 0
+        while True:
+            try:
+                return await self._client.act(action.call.method, action.call.path, action.body, action.id)
+            except (Away, Busy):
+                if not may_be_done and self._clock.monotonic() >= give_up_at:
+                    raise
+            except (Lost, Failing):
+                if not action.call.repeatable:
+                    raise
+                if not may_be_done:
+                    may_be_done = True
+                    unsure(action)
+            await self._clock.sleep(min(LONGEST_WAIT, FIRST_WAIT * 2.0**tries) * (0.75 + self._rng.random() / 4))
+            tries = min(tries + 1, 16)
+
+
+def not_done(error: ServiceError) -> bool:
+    """Whether it is sure that nothing was done."""
+    return not isinstance(error, Lost | Failing)

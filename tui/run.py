@@ -1,0 +1,57 @@
+"""Opens the counter's screen on a service, and closes all of it again."""
+
+import asyncio
+import getpass
+import os
+import random
+import sys
+from pathlib import Path
+
+from tui.address import Address
+from tui.app import CounterApp
+from tui.client import Client
+from tui.clock import SystemClock
+from tui.glyphs import glyphs_for
+from tui.i18n import choose
+
+
+def run_tui(
+    where: str | Path,
+    token: str = "",
+    *,
+    read_only: bool = False,
+    language: str | None = None,
+    theme: str | None = None,
+    actor: str | None = None,
+) -> int:
+    """Show the counter until staff leave. The exit status: 0, or 1 after a failure, which was printed.
+
+    `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: the
+    terminal's. `theme`: one of `tui.themes.THEME_NAMES`. `actor`: who works here, for the record; None: the system's user.
+    Raises ValueError for an address that is none.
+    """
+    return asyncio.run(_run(Address.parse(where, token), read_only, language, theme, actor))
+
+
+async def _run(address: Address, read_only: bool, language: str | None, theme: str | None, actor: str | None) -> int:
+    clock, rng = SystemClock(), random.SystemRandom()
+    environ = os.environ
+    async with Client.open(address, clock=clock, rng=rng, actor=_user() if actor is None else actor) as client:
+        app = CounterApp(
+            client,
+            clock,
+            rng,
+            language=choose(language, environ.get("LC_ALL"), environ.get("LC_MESSAGES"), environ.get("LANG")),
+            theme=theme or "dark",
+            glyphs=glyphs_for(environ, sys.stdout.encoding or ""),
+            read_only=read_only,
+        )
+        await app.run_async()
+        return app.return_code or 0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

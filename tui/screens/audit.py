@@ -1,0 +1,153 @@
+"""The record: everything that was done, the newest first, searchable; and whether it was tampered with."""
+
+import json
+from collections.abc import Iterable, Set
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.client import ServiceError
+from tui.i18n import text
+from tui.screens.listing import ListPage
+from tui.state import Part
+from tui.widgets.paint import Cell, Line, Span, columns, wrap
+from tui.widgets.rows import Rows
+from tui.wire import AuditEntry
+from tui.words import BAD, DIM, GOOD, STRONG, WARN
+
+MOST = 5_000
+"""Entries that are read back at most, the newest."""
+
+
+class AuditPage(ListPage[AuditEntry]):
+    """Read anew whenever the page comes to the front."""
+
+    name_ = "audit"
+    wants: ClassVar[Set[Part]] = frozenset()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", text("open order"), key_display="enter"),
+        Binding("slash", "find", text("find"), key_display="/"),
+        Binding("v", "verify", text("check the chain")),
+        Binding("escape", "clear", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: list[AuditEntry] = []
+        self._shown: list[AuditEntry] = []
+        self._needle = ""
+
+    def make_rows(self) -> Rows[AuditEntry]:
+        return Rows(
+            self._shown,
+            key=lambda entry: str(entry.seq),
+            draw=self._line,
+            empty=self.t("nothing here"),
+            cursor_sign=self.signs[0],
+        )
+
+    def below(self) -> Iterable[Widget]:
+        yield Input(id="audit-find", placeholder=self.t("order, person, what happened"), classes="hidden")
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.run_worker(self._read(), exclusive=True, group="read")
+
+    async def _read(self) -> None:
+        found: list[AuditEntry] = []
+        try:
+            async for page in self.desk.client.pages("/v1/audit", AuditEntry, most=MOST):
+                found += page
+                self._all = found
+                self._refilter()
+        except ServiceError as error:
+            self.desk.say(self.t("The record can't be read: {why}", why=self.t(str(error))), WARN)
+
+    def _refilter(self) -> None:
+        words = self._needle.split()
+        self._shown[:] = [entry for entry in self._all if all(word in _searchable(entry) for word in words)]
+        self.show(frozenset())
+
+    # ------------------------------------------------------------ what it shows
+
+    def head(self, width: int) -> list[Line]:
+        return [[Span(self.t("{n} of {all} entries", n=len(self._shown), all=len(self._all)), DIM)]]
+
+    def _line(self, entry: AuditEntry, width: int) -> list[Line]:
+        cells = [
+            Cell(str(entry.seq), 6, DIM, right=True),
+            Cell(self.times.second(entry.at), 16, DIM),
+            Cell(entry.kind, 20),
+            Cell(entry.order_ref or "", 9, STRONG),
+            Cell(entry.actor, 12 if width < 100 else 20),
+            Cell(_plain(entry.detail), 0, DIM),
+        ]
+        return [columns(width, *cells)]
+
+    def detail(self, width: int) -> list[Line]:
+        entry = self.current
+        if entry is None:
+            return []
+        head = f"{entry.seq}  {self.times.second(entry.at)}  {entry.kind}  {entry.actor}  {entry.order_ref or ''}  {entry.message_id or ''}"
+        return [
+            [Span(part, STRONG if n == 0 else "")]
+            for n, part in enumerate([*wrap(head, width), *wrap(_plain(entry.detail), width)])
+        ]
+
+    # ------------------------------------------------------------ acting
+
+    @on(Rows.Opened)
+    def action_open(self) -> None:
+        if self.current is not None and self.current.order_ref:
+            self.counter.open_order(self.current.order_ref)
+
+    def action_find(self) -> None:
+        box = self.query_one("#audit-find", Input)
+        box.remove_class("hidden")
+        box.focus()
+
+    def action_clear(self) -> None:
+        box = self.query_one("#audit-find", Input)
+        box.value = ""
+        box.add_class("hidden")
+        self.rows.focus()
+
+    @on(Input.Changed, "#audit-find")
+    def _find(self, event: Input.Changed) -> None:
+        self._needle = event.value.strip().casefold()
+        self._refilter()
+
+    @on(Input.Submitted, "#audit-find")
+    def _found(self) -> None:
+        self.rows.focus()
+
+    def action_verify(self) -> None:
+        self.counter.act(self._verify())
+
+    async def _verify(self) -> None:
+        self.desk.say(self.t("checking the chain"))
+        try:
+            verdict = await self.desk.client.verify()
+        except ServiceError as error:
+            self.desk.say(self.t("The record can't be checked: {why}", why=self.t(str(error))), BAD)
+            return
+        if verdict.ok:
+            self.desk.say(self.t("The chain holds: {n} entries, none was changed.", n=verdict.entries), GOOD)
+        else:
+            self.desk.say(self.t("The chain is BROKEN at entry {n}: tell the owner.", n=verdict.first_bad), BAD)
+
+
+def _plain(detail: object) -> str:
+    """What an entry says beside who, when and what."""
+    if isinstance(detail, dict):
+        return "  ".join(f"{key}: {_plain(value)}" for key, value in detail.items() if value not in (None, "", [], {}))
+    return detail if isinstance(detail, str) else "" if detail is None else json.dumps(detail, ensure_ascii=False)
+
+
+def _searchable(entry: AuditEntry) -> str:
+    return (
+        f"{entry.seq} {entry.kind} {entry.actor} {entry.order_ref} {entry.message_id} {_plain(entry.detail)}".casefold()
+    )

@@ -1,0 +1,259 @@
+"""The start screen: the orders by stage, or as one list; and the find box that a scanner types into."""
+
+from collections.abc import Iterable, Set
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from tui.i18n import text
+from tui.screens.page import Page
+from tui.stages import STAGE_WORDS, STAGES, stage_of
+from tui.state import Part
+from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length
+from tui.widgets.rows import Rows
+from tui.wire import Order
+from tui.words import BAD, DIM, STRONG, WARN
+
+WIDE = 110
+"""Cells from which on what is done today has its own column."""
+NARROW_COLUMN = 14
+"""Cells from which on a column can show its orders."""
+
+
+class FindLine(Horizontal):
+    """Typed here, the board shows only what matches; Enter opens."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(id="find-line")
+        self._label = label
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._label)
+        yield Input(id="find", select_on_focus=False)
+
+
+class BoardPage(Page):
+    """Columns are stages; within one, what was promised first stands on top."""
+
+    name_ = "board"
+    wants: ClassVar[Set[Part]] = frozenset({Part.ORDERS})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", text("open"), key_display="enter"),
+        Binding("n", "next_step", text("next step")),
+        Binding("m", "write", text("message")),
+        Binding("a", "take_in", text("new order")),
+        Binding("slash", "find", text("find"), key_display="/"),
+        Binding("l", "list", text("list")),
+        Binding("d", "done_today", text("done today")),
+        Binding("s", "status", text("other status")),
+        Binding("left", "column(-1)", show=False),
+        Binding("right", "column(1)", show=False),
+        Binding("escape", "clear", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shows_done: bool | None = None
+        """None: as the width allows."""
+
+    def body(self) -> Iterable[Widget]:
+        shop, signs = self.desk.shop, self.signs
+        with Horizontal(id="columns"):
+            for stage in STAGES:
+                yield Rows(
+                    shop.stages[stage],
+                    key=_ref,
+                    draw=self._card,
+                    row_height=2,
+                    id=f"stage-{stage}",
+                    cursor_sign=signs[0],
+                )
+        yield Rows(shop.open_orders, key=_ref, draw=self._line, id="all", classes="hidden", cursor_sign=signs[0])
+        yield FindLine(self.t("find order or scan:"))
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self._columns()[1].focus()
+
+    # ------------------------------------------------------------ what it shows
+
+    def show(self, parts: Set[Part]) -> None:
+        self._arrange()
+        for rows in self._lists():
+            rows.refill()
+        if isinstance(self.focused, Rows) and not len(self.focused.source):
+            self._focus_somewhere()
+
+    def tick(self) -> None:
+        super().tick()
+        for rows in self._lists():
+            rows.refresh()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Which columns stand there, how wide, and under what title."""
+        as_list = self._is_list()
+        self.query_one("#columns").set_class(as_list, "hidden")
+        self.query_one("#all").set_class(not as_list, "hidden")
+        shows_done = self.size.width >= WIDE if self._shows_done is None else self._shows_done
+        for stage, rows in zip(STAGES, self._columns(), strict=True):
+            count = len(rows.source)
+            rows.border_title = f"{self.t(STAGE_WORDS[stage])} {count}"
+            rows.set_class(not count and self.size.width < WIDE, "-bare")
+            rows.set_class(stage == "done" and not shows_done, "hidden")
+
+    def _is_list(self) -> bool:
+        return not self.query_one("#all").has_class("hidden")
+
+    def _columns(self) -> list[Rows[Order]]:
+        return list(self.query("#columns Rows").results(Rows))
+
+    def _lists(self) -> list[Rows[Order]]:
+        return [self.query_one("#all", Rows)] if self._is_list() else [r for r in self._columns() if r.display]
+
+    # ------------------------------------------------------------ drawing an order
+
+    def _card(self, order: Order, width: int) -> list[Line]:
+        """Two lines: which, whose, when; and whether the customer knows."""
+        if width < NARROW_COLUMN:
+            return [[Span(fit(order.ref, width), STRONG)], []]
+        now = self.desk.now()
+        late = self._late(order, now)
+        time = self.times.brief(order.promised_at, now) + ("!" if late else " ")
+        name = order.customer.name or ""
+        left = [Span(order.ref.ljust(6), STRONG), Span(f" {name}")]
+        first = justify(width, left, [Span(time, BAD if late else DIM)])
+        told = self.words.told(order)
+        state = [Span(told.words, told.tone)]
+        if order.held:
+            state.insert(0, Span(f"{self.words.glyphs.held} {self.t('on hold')}  ", WARN))
+        tail = [Span(f"{late} ", WARN)]
+        if length(state) + length(tail) >= width:
+            tail = []
+        return [first, justify(width, state, tail)]
+
+    def _line(self, order: Order, width: int) -> list[Line]:
+        """One line of the list; more columns where there is more room."""
+        now, told = self.desk.now(), self.words.told(order)
+        late = self._late(order, now)
+        cells = [
+            Cell(order.ref, 9, STRONG),
+            Cell(order.customer.name or "", 14 if width < 100 else 22),
+            Cell(self.t(STAGE_WORDS[stage_of(order)]), 11),
+            Cell(self.times.brief(order.promised_at, now), 7),
+            Cell(late, 13, WARN),
+            Cell(f"{self.words.glyphs.held} {self.t('on hold')}" if order.held else told.words, 0, told.tone),
+        ]
+        if width >= 100:
+            cells.insert(5, Cell(self.times.money(order.total, order.currency), 11, DIM, right=True))
+        return [columns(width, *cells)]
+
+    def _late(self, order: Order, now: int) -> str:
+        """What is ready waits for its customer: that is not late."""
+        return "" if stage_of(order) in {"ready", "done"} else self.times.late(order.promised_at, now)
+
+    # ------------------------------------------------------------ moving and finding
+
+    @property
+    def order(self) -> Order | None:
+        """The one that keys act on."""
+        if isinstance(self.focused, Rows):
+            return self.focused.current
+        return self.desk.shop.look_up(self.query_one("#find", Input).value)
+
+    def action_column(self, by: int) -> None:
+        shown = self._lists()
+        here = shown.index(self.focused) if self.focused in shown else 0
+        step = 1 if by > 0 else -1
+        beyond = shown[here + 1 :] if step > 0 else shown[:here][::-1]
+        target = next((rows for rows in beyond if len(rows.source)), None)
+        if target is not None:
+            target.focus()
+
+    def _focus_somewhere(self) -> None:
+        """The first list that has something, the one being made before others."""
+        shown = self._lists()
+        by_wish = sorted(shown, key=lambda rows: (not len(rows.source), rows.id != "stage-making"))
+        if by_wish:
+            by_wish[0].focus()
+
+    def action_list(self) -> None:
+        as_list = not self._is_list()
+        self.query_one("#columns").set_class(as_list, "hidden")
+        self.query_one("#all").set_class(not as_list, "hidden")
+        self.show(self.wants)
+        self._focus_somewhere()
+
+    def action_done_today(self) -> None:
+        done = self.query_one("#stage-done")
+        self._shows_done = not done.display
+        self.show(self.wants)
+
+    def action_find(self) -> None:
+        self.query_one("#find", Input).focus()
+
+    def take_scan(self, typed: str) -> None:
+        """A scanner began to type: the rest goes into the box by itself."""
+        box = self.query_one("#find", Input)
+        box.value = typed
+        box.cursor_position = len(typed)
+        box.focus()
+
+    def action_clear(self) -> None:
+        self.query_one("#find", Input).value = ""
+        self._focus_somewhere()
+
+    def on_key(self, event: events.Key) -> None:
+        """What means nothing here was meant for the find box."""
+        if event.is_printable and event.character and not isinstance(self.focused, Input):
+            if event.key not in self.active_bindings:
+                event.stop()
+                self.take_scan(event.character)
+        elif event.key == "down" and isinstance(self.focused, Input):
+            self._focus_somewhere()
+
+    @on(Input.Changed, "#find")
+    def _find(self, event: Input.Changed) -> None:
+        self.desk.shop.find(event.value)
+        self.show(self.wants)
+
+    @on(Input.Submitted, "#find")
+    def _open_found(self, event: Input.Submitted) -> None:
+        typed = event.value.strip()
+        if not typed:
+            self._focus_somewhere()
+            return
+        found = self.desk.shop.look_up(typed)
+        event.input.value = ""
+        self._focus_somewhere()
+        self.counter.open_order(found.ref if found else typed)
+
+    # ------------------------------------------------------------ acting
+
+    @on(Rows.Opened)
+    def action_open(self) -> None:
+        if self.order is not None:
+            self.counter.open_order(self.order.ref)
+
+    def action_next_step(self) -> None:
+        self.counter.about(self.order, self.counter.flows.next_step)
+
+    def action_status(self) -> None:
+        self.counter.about(self.order, self.counter.flows.other_status)
+
+    def action_write(self) -> None:
+        self.counter.about(self.order, self.counter.flows.write_to)
+
+    def action_take_in(self) -> None:
+        self.counter.act(self.counter.flows.take_in())
+
+
+def _ref(order: Order) -> str:
+    return order.ref

@@ -1,0 +1,68 @@
+"""What all boxes share: a frame over the page, Esc closes, a last line of keys."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from tui.desk import Desk
+from tui.i18n import Texts, text
+from tui.widgets.foot import Key, KeyBar
+from tui.words import Words
+
+if TYPE_CHECKING:
+    from tui.app import CounterApp
+
+Result = TypeVar("Result")
+
+
+class Box(ModalScreen[Result]):
+    """A box that is answered or closed. Dismissed with None: nothing is to be done."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", text("back"), key_display="esc", show=False)]
+    title_: ClassVar[str] = ""
+
+    @property
+    def counter(self) -> "CounterApp":
+        return cast("CounterApp", self.app)
+
+    @property
+    def desk(self) -> Desk:
+        return self.counter.desk
+
+    @property
+    def t(self) -> Texts:
+        return self.desk.t
+
+    @property
+    def words(self) -> Words:
+        return self.desk.words
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="frame", can_focus=False) as frame:
+            frame.border_title = self.heading()
+            yield from self.body()
+            yield KeyBar(self.desk, self.shown_keys)
+
+    def heading(self) -> str:
+        return self.t(self.title_)
+
+    def body(self) -> Iterable[Widget]:
+        return ()
+
+    def shown_keys(self) -> Sequence[Key]:
+        """The box's own shown bindings, then Esc."""
+        own = [each for each in type(self).BINDINGS if isinstance(each, Binding) and each.show]
+        shown = [Key(each.key_display or each.key, each.description, f"screen.{each.action}") for each in own]
+        return [*shown, Key("esc", text("back"), "screen.close")]
+
+    def answer(self, result: Result | None) -> None:
+        """Close with this."""
+        _closing = self.dismiss(result)
+
+    def action_close(self) -> None:
+        self.answer(None)

@@ -1,0 +1,129 @@
+"""The line and the channels: what works, what doesn't and why, how much went out today; pause, resume, test."""
+
+from collections.abc import Set
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+
+from tui.i18n import text
+from tui.screens.listing import ListPage
+from tui.state import Part
+from tui.widgets.paint import Cell, Line, Span, columns, wrap
+from tui.widgets.rows import Rows
+from tui.wire import Channel
+from tui.words import BAD, DIM, GOOD, STRONG, WARN
+
+
+class LinePage(ListPage[Channel]):
+    name_ = "line"
+    wants: ClassVar[Set[Part]] = frozenset({Part.CHANNELS, Part.GLANCE, Part.LINK})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", text("pause")),
+        Binding("s", "resume", text("resume")),
+        Binding("t", "test", text("test")),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channels: list[Channel] = []
+
+    def make_rows(self) -> Rows[Channel]:
+        return Rows(
+            self._channels,
+            key=lambda channel: channel.name,
+            draw=self._line,
+            empty=self.t("no channel is enabled"),
+            cursor_sign=self.signs[0],
+        )
+
+    def show(self, parts: Set[Part]) -> None:
+        self._channels[:] = self.desk.shop.channels.values()
+        super().show(parts)
+
+    # ------------------------------------------------------------ what it shows
+
+    def head(self, width: int) -> list[Line]:
+        t, g, glance, now = self.t, self.words.glyphs, self.desk.shop.glance, self.desk.now()
+        uplink, modem = glance.uplink, glance.modem
+        word, tone = {
+            "up": (f"{g.up} {t('The line is up')}", GOOD),
+            "down": (f"{g.down} {t('The line is DOWN')}", BAD),
+        }.get(uplink.state, (f"{g.unsure} {t('The line is not known yet')}", WARN))
+        since = t("since {time}", time=self.times.at(uplink.since, now)) if uplink.since else ""
+        lines: list[Line] = [[Span(f"{word} ", tone), Span(f"{since} ", DIM)]]
+        if glance.history:
+            day = "  ".join(
+                f"{self.times.at(change.at, now)} {t('up') if change.state == 'up' else t('down')}"
+                for change in sorted(glance.history, key=lambda each: each.at or 0)[-6:]
+            )
+            lines.append([Span(f"{t('today')}: {day}", DIM)])
+        if modem is not None:
+            known = [
+                self.words.channel_state(modem.state).words if modem.state else "",
+                modem.operator,
+                t("signal {bars} of 4", bars=modem.signal) if modem.signal is not None else t("no signal known"),
+                f"SIM {modem.sim}" if modem.sim else "",
+                t("credit {credit}", credit=modem.credit) if modem.credit else "",
+            ]
+            lines.append(
+                [
+                    Span(f"{t('modem')}: "),
+                    Span(" · ".join(part for part in known if part), GOOD if modem.signal else WARN),
+                ]
+            )
+        if glance.quiet_until:
+            lines.append([Span(t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
+        titles = columns(
+            width,
+            Cell(f" {t('channel')}", 15),
+            Cell(t("carries"), 8),
+            Cell(t("state"), 14),
+            Cell(t("waiting"), 7, right=True),
+            Cell(t("sent today"), 12, right=True),
+            Cell(f" {t('last went')}", 0),
+        )
+        return [*lines, [], [Span(span.text, DIM) for span in titles]]
+
+    def _line(self, channel: Channel, width: int) -> list[Line]:
+        state, now = self.words.channel_state(channel.state), self.desk.now()
+        limit = f" / {channel.daily_limit}" if channel.daily_limit else ""
+        used = channel.daily_limit and channel.sent_today >= channel.daily_limit
+        cells = [
+            Cell(self.words.channel(channel.name), 14, STRONG),
+            Cell(self.words.medium(channel.medium), 8),
+            Cell(state.words, 14, state.tone),
+            Cell(str(channel.queued or ""), 7, WARN if channel.queued else DIM, right=True),
+            Cell(f"{channel.sent_today}{limit}", 12, WARN if used else "", right=True),
+            Cell(f" {self.times.at(channel.last_success, now)}", 0, DIM),
+        ]
+        return [columns(width, *cells)]
+
+    def detail(self, width: int) -> list[Line]:
+        channel, t, now = self.current, self.t, self.desk.now()
+        if channel is None:
+            return []
+        state = self.words.channel_state(channel.state)
+        said = f"{self.words.channel(channel.name)} {state.words}" + (f": {channel.reason}" if channel.reason else ".")
+        lines: list[Line] = [[Span(part, state.tone)] for part in wrap(said, width)]
+        if channel.last_failure:
+            trouble = t("Last trouble {time}.", time=self.times.at(channel.last_failure, now))
+            lines += [[Span(part, DIM)] for part in wrap(f"{trouble} {channel.last_trouble}", width)]
+        if channel.daily_limit:
+            lines.append([Span(t("{n} of {limit} used today.", n=channel.sent_today, limit=channel.daily_limit), DIM)])
+        return lines
+
+    # ------------------------------------------------------------ acting
+
+    def action_pause(self) -> None:
+        if self.current is not None:
+            self.counter.act(self.counter.flows.pause(self.current))
+
+    def action_resume(self) -> None:
+        if self.current is not None:
+            self.counter.act(self.counter.flows.resume(self.current))
+
+    @on(Rows.Opened)
+    def action_test(self) -> None:
+        if self.current is not None:
+            self.counter.act(self.counter.flows.try_channel(self.current))

@@ -1,0 +1,82 @@
+"""A page that is one list, with what its current row is about beside or below it."""
+
+from collections.abc import Iterable, Set
+from typing import ClassVar, Generic, TypeVar
+
+from textual import on
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui.screens.page import Page
+from tui.state import Part
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line
+from tui.widgets.rows import Rows
+
+T = TypeVar("T")
+
+BESIDE = 110
+"""Cells from which on the detail stands beside the list."""
+
+
+class ListPage(Page, Generic[T]):
+    """A subclass gives the rows, the head and the detail's lines."""
+
+    has_head: ClassVar[bool] = True
+
+    def body(self) -> Iterable[Widget]:
+        if self.has_head:
+            yield Lines(self.head, id="head", classes="page-head")
+        with Container(id="split"):
+            yield self.make_rows()
+            yield Lines(self.detail, id="detail", classes="detail")
+        yield from self.below()
+
+    def make_rows(self) -> Rows[T]:
+        raise NotImplementedError
+
+    def head(self, width: int) -> list[Line]:
+        """The lines above the list."""
+        return []
+
+    def detail(self, width: int) -> list[Line]:
+        """The lines about the current row."""
+        return []
+
+    def below(self) -> Iterable[Widget]:
+        return ()
+
+    @property
+    def rows(self) -> Rows[T]:
+        return self.query_one(Rows)
+
+    @property
+    def current(self) -> T | None:
+        return self.rows.current
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self.rows.focus()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.query_one("#split").set_class(self.size.width >= BESIDE, "beside")
+
+    def show(self, parts: Set[Part]) -> None:
+        self.rows.refill()
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write head and detail anew."""
+        for lines in self.query(Lines):
+            lines.rewrite()
+
+    def tick(self) -> None:
+        super().tick()
+        self.rows.refresh()
+
+    @on(Rows.Moved)
+    def _moved(self) -> None:
+        self.query_one("#detail", Lines).rewrite()

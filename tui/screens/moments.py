@@ -1,0 +1,99 @@
+"""How an order's story is told: one line for each thing that happened, and all of it when it is chosen."""
+
+from tui.desk import Desk
+from tui.i18n import text
+from tui.widgets.paint import Cell, Line, Span, columns, wrap
+from tui.wire import Moment
+from tui.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN, Say
+
+ACTS = {
+    "order.held": text("held"),
+    "order.released": text("released"),
+    "message.retried": text("sent again by hand"),
+    "message.cancelled": text("stopped by hand"),
+    "customer.called": text("phoned"),
+    "staff.message": text("message by hand"),
+    "status.undone": text("taken back"),
+}
+"""What staff did, by the record's names; others are shown as they are."""
+
+_OUTCOME_TONES = {"accepted": "", "delivered": GOOD, "read": GOOD, "rejected": BAD, "undelivered": BAD, "unknown": WARN}
+
+
+class Moments:
+    """Tells moments in the desk's language."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def line(self, moment: Moment, width: int) -> list[Line]:
+        said = self._say(moment)
+        at = self._desk.times.brief(moment.at, self._desk.now())
+        inner = "" if moment.kind in {"event", "override", "reply"} else "  "
+        return [columns(width, Cell(at, 7, DIM), Cell(inner + said.words, 0, said.tone))]
+
+    def detail(self, moment: Moment, width: int) -> list[Line]:
+        said, desk = self._say(moment), self._desk
+        head = f"{desk.times.second(moment.at)}  {said.words}"
+        lines: list[Line] = [[Span(part, said.tone or STRONG)] for part in wrap(head, width)]
+        if moment.to:
+            lines.append([Span(desk.t("to {to}", to=moment.to), DIM)])
+        if moment.text and moment.kind != "reply":
+            lines += [[Span(part, ACCENT)] for part in wrap(f"“{moment.text}”", width)]
+        if moment.possible_duplicate:
+            lines.append([Span(desk.t("It may have arrived twice."), WARN)])
+        return lines
+
+    def _say(self, moment: Moment) -> Say:
+        match moment.kind:
+            case "event":
+                return self._event(moment)
+            case "message":
+                return self._message(moment)
+            case "attempt" | "receipt":
+                return self._attempt(moment)
+            case "reply":
+                return self._reply(moment)
+            case _:
+                return self._act(moment)
+
+    def _event(self, moment: Moment) -> Say:
+        what = self._desk.t(ACTS[moment.type]) if moment.type in ACTS else self._desk.words.status(moment.type)
+        who = f"{moment.source} ({moment.actor})" if moment.actor and moment.actor != moment.source else moment.source
+        return Say(f"{what}   {who}", STRONG)
+
+    def _message(self, moment: Moment) -> Say:
+        words, t = self._desk.words, self._desk.t
+        about = words.status(moment.template) if moment.template else t("own words")
+        state = words.state(moment.state)
+        why = (
+            f": {words.short_reason(moment.reason)}"
+            if moment.reason and moment.state not in {"sent", "delivered"}
+            else ""
+        )
+        return Say(f"{state.words}{why}   {words.audience(moment.audience)}, “{about}”", state.tone)
+
+    def _attempt(self, moment: Moment) -> Say:
+        words, g = self._desk.words, self._desk.words.glyphs
+        outcome = moment.receipt or moment.outcome
+        code = f" ({moment.code})" if moment.code else ""
+        detail = f": {moment.detail}{code}" if moment.detail else code
+        return Say(
+            f"{g.going} {words.channel(moment.channel)} {words.outcome(outcome)}{detail}",
+            _OUTCOME_TONES.get(outcome, DIM),
+        )
+
+    def _reply(self, moment: Moment) -> Say:
+        t = self._desk.t
+        wish = {"stop": t("asked not to be written to"), "start": t("wants to be written to again")}.get(
+            moment.consent, ""
+        )
+        said = f"{moment.actor or t('the customer')}: “{moment.text}”"
+        return Say(f"{said} {wish}".rstrip(), WARN if wish else ACCENT)
+
+    def _act(self, moment: Moment) -> Say:
+        t = self._desk.t
+        what = t(ACTS.get(moment.type, moment.type))
+        why = f": {moment.reason}" if moment.reason else ""
+        by = f" {self._desk.words.channel(moment.channel)}" if moment.channel else ""
+        return Say(f"{what}{by}{why}   {moment.actor}", WARN)

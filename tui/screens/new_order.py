@@ -1,0 +1,96 @@
+"""The box in which an order is taken at the counter."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label
+
+from tui.i18n import text
+from tui.screens.box import Box
+from tui.widgets.choice import Choice
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span
+from tui.words import BAD
+
+FIELDS = (
+    ("ref", text("order number"), text("empty: one is made")),
+    ("name", text("name"), text("first name is enough")),
+    ("phone", text("telephone"), ""),
+    ("email", text("e-mail"), ""),
+    ("item", text("what"), text("Helium bouquet, 12")),
+    ("promised", text("ready by"), text("14:30, or tomorrow 10:00, or 24.12. 10:00")),
+)
+
+
+class NewOrderBox(Box[Mapping[str, Any] | None]):
+    """Answers with the event to post, but for its id."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "on", text("next field"), key_display="enter")]
+    title_ = text("new order")
+
+    def __init__(self, made_ref: str) -> None:
+        super().__init__()
+        self._made_ref = made_ref
+        self._trouble = ""
+
+    def body(self) -> Iterable[Widget]:
+        for name, label, hint in FIELDS:
+            with Horizontal(classes="field"):
+                yield Label(self.t(label))
+                yield Input(id=f"field-{name}", placeholder=self.t(hint) if hint else "")
+        yield Choice(
+            self.t("goes out by"), [("pickup", self.t("pick-up")), ("delivery", self.t("delivery"))], id="fulfilment"
+        )
+        yield Choice(
+            self.t("stands at"),
+            [
+                ("order.confirmed", self.words.status("order.confirmed")),
+                ("order.placed", self.words.status("order.placed")),
+            ],
+            id="type",
+        )
+        yield Lines(self._said, id="said")
+        yield Button(self.t("take it in"), compact=True, id="take")
+
+    def on_mount(self) -> None:
+        self.query_one("#field-ref", Input).focus()
+
+    def _said(self, width: int) -> list[Line]:
+        return [[Span(self._trouble, BAD)]]
+
+    @on(Input.Submitted)
+    def action_on(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#take")
+    def _take(self) -> None:
+        said = {name: self.query_one(f"#field-{name}", Input).value.strip() for name, _, _ in FIELDS}
+        promised = self.desk.times.promised(said["promised"], self.desk.now())
+        mute = self.t("Without telephone or e-mail nobody can be told. Press again if that is right.")
+        if said["promised"] and promised is None:
+            self._complain(self.t("When is that? Write it like 14:30, or tomorrow 10:00."), "#field-promised")
+        elif not said["phone"] and not said["email"] and self._trouble != mute:
+            self._complain(mute, "#take")
+        else:
+            self.answer(self._event(said, promised))
+
+    def _complain(self, trouble: str, field: str) -> None:
+        self._trouble = trouble
+        self.query_one("#said", Lines).rewrite()
+        self.query_one(field).focus()
+
+    def _event(self, said: Mapping[str, str], promised: str | None) -> Mapping[str, Any]:
+        order: dict[str, Any] = {
+            "ref": said["ref"] or self._made_ref,
+            "fulfilment": self.query_one("#fulfilment", Choice).value,
+        }
+        if promised:
+            order["promised_at"] = promised
+        if said["item"]:
+            order["items"] = [{"name": said["item"], "quantity": 1}]
+        customer = {name: said[name] for name in ("name", "phone", "email") if said[name]}
+        return {"type": self.query_one("#type", Choice).value, "order": order, "customer": customer}

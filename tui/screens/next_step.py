@@ -1,0 +1,96 @@
+"""The box before a step: what will go out, to whom, by which way; and what stands against it."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from tui.client import ServiceError
+from tui.i18n import text
+from tui.prospect import prospect
+from tui.screens.box import Box
+from tui.screens.planned import planned_lines
+from tui.stages import STAGE_WORDS, stage_of
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, wrap
+from tui.wire import Order, Prospect
+from tui.words import DIM, STRONG, WARN
+
+
+class Step:
+    """What was decided: do it, silently or not; or write other words first, from `words` on."""
+
+    def __init__(self, *, silent: bool = False, words: str | None = None, tells: str = "") -> None:
+        self.silent = silent
+        self.words = words
+        self.tells = tells
+
+
+class NextStepBox(Box[Step | None]):
+    """Enter does it. It can be undone until the grace period is over."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,n", "do_it", text("do it"), key_display="enter"),
+        Binding("e", "edit", text("own words")),
+        Binding("s", "silent", text("silently")),
+    ]
+
+    def __init__(self, order: Order, status: str) -> None:
+        super().__init__()
+        self._order = order
+        self._status = status
+        self._silent = False
+        self._prospect: Prospect | None = None
+        self._trouble = ""
+
+    def heading(self) -> str:
+        return f"{self._order.ref}  {self._order.customer.name or ''}".strip()
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines(self._lines)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._ask(), exclusive=True)
+
+    async def _ask(self) -> None:
+        try:
+            self._prospect = await prospect(self.desk.client, self._order, {"status": self._status})
+        except ServiceError as error:
+            self._trouble = str(error)
+        self.query_one(Lines).rewrite()
+
+    def _lines(self, width: int) -> list[Line]:
+        t, g = self.t, self.words.glyphs
+        before = t(STAGE_WORDS[stage_of(self._order)])
+        lines: list[Line] = [
+            [Span(f"{before} {g.going} ", DIM), Span(self.words.status(self._status).upper(), STRONG)],
+            [],
+        ]
+        if self._silent:
+            return [*lines, [Span(t("Silently: nobody will be told."), WARN)], []]
+        if self._prospect is None:
+            said = (
+                t("What will go out can't be shown: {why}", why=t(self._trouble))
+                if self._trouble
+                else t("asking what will go out")
+            )
+            return [*lines, *([Span(part, WARN if self._trouble else DIM)] for part in wrap(said, width)), []]
+        return [*lines, *planned_lines(self._prospect, self._order, self.desk, width), []]
+
+    @property
+    def _text(self) -> str:
+        messages = self._prospect.messages if self._prospect else ()
+        return next((each.text for each in messages if each.audience == "customer"), "")
+
+    def action_do_it(self) -> None:
+        told = any(each.audience == "customer" for each in self._prospect.messages) if self._prospect else False
+        tells = self.desk.name_of(self._order.ref) if told and not self._silent else ""
+        self.answer(Step(silent=self._silent, tells=tells))
+
+    def action_edit(self) -> None:
+        self.answer(Step(words=self._text))
+
+    def action_silent(self) -> None:
+        self._silent = not self._silent
+        self.query_one(Lines).rewrite()

@@ -1,0 +1,92 @@
+"""Who does not want to be written to, by what, since when and by what words."""
+
+from collections.abc import Set
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+
+from tui.client import ServiceError
+from tui.i18n import text
+from tui.screens.listing import ListPage
+from tui.state import Part
+from tui.widgets.paint import Cell, Line, Span, columns, wrap
+from tui.widgets.rows import Rows
+from tui.wire import OptOut
+from tui.words import DIM, STRONG, WARN
+
+
+class OptOutsPage(ListPage[OptOut]):
+    """Read from the service whenever the page comes to the front."""
+
+    name_ = "optouts"
+    has_head = False
+    wants: ClassVar[Set[Part]] = frozenset({Part.OPTOUTS})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", text("add")),
+        Binding("x", "allow", text("allow again")),
+    ]
+
+    def make_rows(self) -> Rows[OptOut]:
+        return Rows(
+            self.desk.shop.optouts,
+            key=_key,
+            draw=self._line,
+            empty=self.t("nobody has opted out"),
+            cursor_sign=self.signs[0],
+        )
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.reread()
+
+    def reread(self) -> None:
+        self.run_worker(self._read(), exclusive=True, group="read")
+
+    async def _read(self) -> None:
+        found: list[OptOut] = []
+        try:
+            async for page in self.desk.client.pages("/v1/optouts", OptOut, most=5_000):
+                found += page
+        except ServiceError as error:
+            self.desk.say(self.t("The list can't be read: {why}", why=self.t(str(error))), WARN)
+            return
+        self.desk.shop.optouts[:] = found
+        self.show(self.wants)
+
+    def _line(self, entry: OptOut, width: int) -> list[Line]:
+        medium = self.t("everything") if entry.medium == "all" else self.words.medium(entry.medium)
+        cells = [
+            Cell(entry.address or self.t("forgotten"), 24, STRONG),
+            Cell(self.t("no {medium}", medium=medium), 16),
+            Cell(self.times.brief(entry.at, self.desk.now()), 8, DIM),
+            Cell(f"“{entry.reason}”" if entry.reason else "", 0),
+        ]
+        return [columns(width, *cells)]
+
+    def detail(self, width: int) -> list[Line]:
+        entry = self.current
+        if entry is None:
+            return []
+        said = self.t(
+            "Noted {time} by {actor}.", time=self.times.at(entry.at, self.desk.now()), actor=entry.actor or "?"
+        )
+        return [[Span(part)] for part in wrap(f"{said} {entry.reason}", width)]
+
+    # ------------------------------------------------------------ acting
+
+    def action_add(self) -> None:
+        self.counter.act(self._then_reread(self.counter.flows.add_optout()))
+
+    @on(Rows.Opened)
+    def action_allow(self) -> None:
+        if self.current is not None:
+            self.counter.act(self._then_reread(self.counter.flows.remove_optout(self.current)))
+
+    async def _then_reread(self, doing) -> None:  # type: ignore[no-untyped-def]
+        await doing
+        self.reread()
+
+
+def _key(entry: OptOut) -> str:
+    return entry.id or f"{entry.medium} {entry.address} {entry.at}"

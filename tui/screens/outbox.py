@@ -1,0 +1,214 @@
+"""The outbox: what waits, goes out, failed, and why; one or many are sent again, another way, or stopped."""
+
+from collections.abc import Iterable, Sequence, Set
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.client import ServiceError
+from tui.i18n import text
+from tui.screens.listing import ListPage
+from tui.state import Part, outbox_filter
+from tui.widgets.paint import Cell, Line, Span, columns, wrap
+from tui.widgets.rows import Rows
+from tui.wire import Attempt, Message, MessageStory
+from tui.words import DIM, STRONG, WARN
+
+FILTERS = {
+    "waiting": text("waiting"),
+    "failed": text("failed"),
+    "unknown": text("not sure"),
+    "today": text("today"),
+    "all": text("all"),
+}
+REST = 0.15
+"""Seconds the cursor rests on a message before its attempts are read."""
+
+
+class OutboxPage(ListPage[Message]):
+    name_ = "outbox"
+    wants: ClassVar[Set[Part]] = frozenset({Part.MESSAGES, Part.CHANNELS})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", text("open"), key_display="enter"),
+        Binding("r", "retry", text("send again")),
+        Binding("v", "other_channel", text("another way")),
+        Binding("x", "cancel", text("stop")),
+        Binding("space", "mark", text("mark"), key_display="space"),
+        Binding("slash", "find", text("find"), key_display="/"),
+        Binding("w", "filter('waiting')", text("waiting"), show=False),
+        Binding("f", "filter('failed')", text("failed"), show=False),
+        Binding("s", "filter('unknown')", text("not sure"), show=False),
+        Binding("t", "filter('today')", text("today"), show=False),
+        Binding("a", "filter('all')", text("all"), show=False),
+        Binding("escape", "clear", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = "all"
+        self._needle = ""
+        self._story: MessageStory | None = None
+
+    def make_rows(self) -> Rows[Message]:
+        cursor, marked = self.signs
+        return Rows(
+            self.desk.shop.outbox,
+            key=lambda message: message.id,
+            draw=self._line,
+            empty=self.t("nothing here"),
+            cursor_sign=cursor,
+            marked_sign=marked,
+        )
+
+    def below(self) -> Iterable[Widget]:
+        yield Input(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
+
+    # ------------------------------------------------------------ what it shows
+
+    def head(self, width: int) -> list[Line]:
+        line: Line = []
+        for name, word in FILTERS.items():
+            chosen = name == self._filter
+            key = "s" if name == "unknown" else name[0]
+            label = f"[{key} {self.t(word)}]" if chosen else f" {key} {self.t(word)} "
+            line += [Span(label, "accent" if chosen else DIM, f"screen.filter('{name}')"), Span(" ")]
+        count = self.t("{n} shown", n=len(self.desk.shop.outbox))
+        marked = self.t("{n} marked", n=len(self.rows.marked)) if self.rows.marked else ""
+        return [[*line, Span(f" {count} ", DIM), Span(marked, WARN)]]
+
+    def _line(self, message: Message, width: int) -> list[Line]:
+        state, now = self.words.state(message.state), self.desk.now()
+        order = self.desk.shop.orders.get(message.order_ref)
+        name = (
+            order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
+        )
+        cells = [
+            Cell(message.order_ref, 8, STRONG),
+            Cell(name or message.to, 10 if width < 100 else 18),
+            Cell(
+                self.words.status(message.template) if message.template else self.t("own words"),
+                14 if width < 100 else 20,
+            ),
+            Cell(self.words.channel(message.channel), 9),
+            Cell(state.words, 12, state.tone),
+            Cell(self.times.brief(message.created_at, now), 7, DIM),
+            Cell(self._next(message, now), 0, DIM),
+        ]
+        return [columns(width, *cells)]
+
+    def _next(self, message: Message, now: int) -> str:
+        """When it is tried next; else why it stands as it does, in short."""
+        if message.state == "queued" and message.due_at and message.due_at > now:
+            return self.times.until(message.due_at, now)
+        return self.words.short_reason(message.reason)
+
+    def detail(self, width: int) -> list[Line]:
+        message = self.current
+        if message is None:
+            return []
+        lines = [[Span(part, self.words.state(message.state).tone)] for part in wrap(self._why(message), width)]
+        to = self.t("to {to}", to=message.to) if message.to else ""
+        ways = f" {self.words.glyphs.going} ".join(self.words.channel(way) for way in message.via)
+        lines.append([Span(f"{to}  {self.t('ways')}: {ways}", DIM)])
+        if message.possible_duplicate:
+            lines.append([Span(self.t("It may have arrived twice."), WARN)])
+        story = self._story if self._story and self._story.id == message.id else None
+        for attempt in story.attempts if story else ():
+            lines += self._attempt(attempt, width)
+        return lines
+
+    def _why(self, message: Message) -> str:
+        state = self.words.state(message.state).words
+        parts = [self.words.reason(message.reason)] if message.reason else []
+        now = self.desk.now()
+        if message.state == "queued" and message.due_at:
+            parts.append(self.t("Next try {when}.", when=self.times.until(message.due_at, now)))
+        if message.state == "queued" and message.expires_at:
+            parts.append(self.t("Of use until {time}.", time=self.times.at(message.expires_at, now)))
+        return f"{state}: {' '.join(parts)}" if parts else state
+
+    def _attempt(self, attempt: Attempt, width: int) -> list[Line]:
+        at = self.times.at(attempt.started_at, self.desk.now())
+        outcome = self.words.outcome(attempt.receipt or attempt.outcome)
+        code = f" ({attempt.code})" if attempt.code else ""
+        said = f"{at} {self.words.channel(attempt.channel)}: {outcome}. {attempt.detail}{code}".rstrip()
+        lines = [[Span(part)] for part in wrap(said, width)]
+        if attempt.sent:
+            lines += [[Span(f"  {part}", "accent")] for part in wrap(f"“{attempt.sent.text}”", width - 2, 8)]
+        return lines
+
+    @on(Rows.Moved)
+    def _read_story(self) -> None:
+        if self.current is not None:
+            self.run_worker(self._learn(self.current.id), exclusive=True, group="story")
+
+    async def _learn(self, message_id: str) -> None:
+        await self.desk.clock.sleep(REST)
+        try:
+            self._story = await self.desk.client.message(message_id)
+        except ServiceError:
+            self._story = None
+        self.rewrite()
+
+    # ------------------------------------------------------------ filtering
+
+    def action_filter(self, name: str) -> None:
+        self._filter = name
+        self._refilter()
+
+    def _refilter(self) -> None:
+        shop = self.desk.shop
+        keep = outbox_filter(self._filter, self._needle, shop.midnight)
+        shop.outbox.fill(shop.messages.values(), keep)
+        self.rows.marked.clear()
+        self.show(self.wants)
+
+    def action_find(self) -> None:
+        box = self.query_one("#outbox-find", Input)
+        box.remove_class("hidden")
+        box.focus()
+
+    def action_clear(self) -> None:
+        self.rows.marked.clear()
+        box = self.query_one("#outbox-find", Input)
+        box.value = ""
+        box.add_class("hidden")
+        self.rows.focus()
+        self.show(self.wants)
+
+    @on(Input.Changed, "#outbox-find")
+    def _find(self, event: Input.Changed) -> None:
+        self._needle = event.value.strip().casefold()
+        self._refilter()
+
+    @on(Input.Submitted, "#outbox-find")
+    def _found(self) -> None:
+        self.rows.focus()
+
+    # ------------------------------------------------------------ acting
+
+    @property
+    def _chosen(self) -> Sequence[Message]:
+        return self.rows.chosen
+
+    @on(Rows.Opened)
+    def action_open(self) -> None:
+        if self.current is not None:
+            self.counter.open_order(self.current.order_ref)
+
+    def action_mark(self) -> None:
+        self.rows.toggle_mark()
+        self.rows.action_step(1)
+        self.rewrite()
+
+    def action_retry(self) -> None:
+        self.counter.act(self.counter.flows.retry(self._chosen))
+
+    def action_other_channel(self) -> None:
+        self.counter.act(self.counter.flows.other_channel(self._chosen))
+
+    def action_cancel(self) -> None:
+        self.counter.act(self.counter.flows.cancel(self._chosen))

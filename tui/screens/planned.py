@@ -1,0 +1,80 @@
+"""How messages that would go out are described, wherever something is about to be sent."""
+
+from tui.desk import Desk
+from tui.widgets.paint import Line, Span, wrap
+from tui.wire import Order, Planned, Prospect
+from tui.words import BAD, DIM, WARN
+
+MOST_TEXT = 6
+"""Lines of a text that are shown at most."""
+
+
+def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list[Line]:
+    """The customer's message with its text, then in a line each who else hears of it."""
+    t, lines = desk.t, list[Line]()
+    mine = [each for each in found.messages if each.audience == "customer"]
+    for planned in mine:
+        lines += _customer(planned, desk, order, width)
+    if not mine:
+        says = (
+            t("The customer gets no message about this.")
+            if found.sure
+            else t("There is no telephone number or e-mail address.")
+        )
+        lines.append([Span(says, DIM if found.sure else BAD)])
+    for planned in found.messages:
+        if planned.audience != "customer":
+            who = desk.words.audience(planned.audience)
+            lines.append(
+                [
+                    Span(
+                        t(
+                            "{who} hears by {medium} ({channel})",
+                            who=who,
+                            medium=desk.words.medium(planned.medium),
+                            channel=desk.words.channel(planned.channel),
+                        ),
+                        DIM,
+                    )
+                ]
+            )
+            lines += _cautions(planned, desk, width)
+    if not found.sure and mine:
+        lines += [
+            [Span(part, DIM)]
+            for part in wrap(t("This service can't say which way it goes, nor who else hears of it."), width)
+        ]
+    return lines
+
+
+def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Line]:
+    t, words = desk.t, desk.words
+    name = order.customer.name or t("The customer")
+    when = desk.times.until(planned.due_at, desk.now()) if planned.due_at and planned.due_at > desk.now() else t("now")
+    told = t(
+        "{name} will be told {when} by {medium} to {to}",
+        name=name,
+        when=when,
+        medium=words.medium(planned.medium),
+        to=planned.to,
+    )
+    ways = [words.channel(way) for way in planned.via]
+    if ways:
+        told += f" ({', '.join([ways[0], *(t('then {way}', way=way) if n == 0 else way for n, way in enumerate(ways[1:]))])})"
+    lines: list[Line] = [[Span(part)] for part in wrap(told + ":", width)]
+    lines = [*_cautions(planned, desk, width), *lines]
+    if planned.subject:
+        lines.append([Span(f"  {planned.subject}", "strong")])
+    lines += [[Span(f"  {part}", "accent")] for part in wrap(f"“{planned.text}”", width - 2, MOST_TEXT)]
+    size = words.sms_size(planned.sms)
+    if size.words:
+        lines.append([Span(f"  {size.words}", size.tone)])
+    return lines
+
+
+def _cautions(planned: Planned, desk: Desk, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for caution in planned.warnings:
+        said = desk.words.caution(caution, desk.times.at(caution.until, desk.now()))
+        lines += [[Span(part, WARN)] for part in wrap(f"! {said}", width)]
+    return lines

@@ -1,0 +1,171 @@
+"""The box to write to a customer in: a text of the shop's or own words, what it will look like by each way, and what stands against it."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Select, TextArea
+
+from tui.client import ServiceError
+from tui.i18n import text
+from tui.prospect import prospect
+from tui.screens.box import Box
+from tui.screens.planned import planned_lines
+from tui.stages import STATUS_WORDS
+from tui.widgets.choice import Choice
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, wrap
+from tui.wire import Order, Prospect
+from tui.words import DIM, WARN
+
+PREVIEW_AFTER = 0.25
+"""Seconds after the last key before the service is asked what it comes to."""
+OWN_WORDS = ""
+
+
+class Draft(NamedTuple):
+    """What is to be sent."""
+
+    text: str
+    template: str
+    via: tuple[str, ...]
+
+
+class WordsArea(TextArea):
+    """Enter goes on to the button: with Tab and ^s being lost on some lines, it is the one key that always arrives."""
+
+    class Finished(Message):
+        """Enter."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Finished())
+            return
+        await super()._on_key(event)
+
+
+class WriteBox(Box[Draft | None]):
+    """Enter in the text goes to the button, Enter there sends."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", text("next field"), key_display="tab"),
+    ]
+
+    def __init__(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> None:
+        """With a `status`, the words are those that its step tells the customer; `purpose` is the heading then."""
+        super().__init__()
+        self._order = order
+        self._words = words
+        self._status = status
+        self._purpose = purpose
+        self._prospect: Prospect | None = None
+        self._trouble = ""
+
+    def heading(self) -> str:
+        name = self._order.customer.name or self.t("the customer")
+        return self._purpose or self.t("message to {name} · {ref}", name=name, ref=self._order.ref)
+
+    def body(self) -> Iterable[Widget]:
+        t = self.t
+        if not self._status:
+            yield Select(
+                [(t("own words"), OWN_WORDS), *((t(word), kind) for kind, word in STATUS_WORDS.items())],
+                value=OWN_WORDS,
+                allow_blank=False,
+                compact=True,
+            )
+        yield WordsArea(self._words, soft_wrap=True, compact=True, highlight_cursor_line=False)
+        if not self._status:
+            yield Choice(t("by"), [("", t("as usual")), *self._media()])
+        yield Lines(self._lines, id="preview")
+        yield Button(t("send"), compact=True, id="send")
+
+    def on_mount(self) -> None:
+        area = self.query_one(WordsArea)
+        area.move_cursor(area.document.end)
+        area.focus()
+        self._ask_soon()
+        self.run_worker(self._learn_templates())
+
+    def _media(self) -> list[tuple[str, str]]:
+        """The media by which something can be sent."""
+        channels = self.desk.shop.channels.values()
+        media = [medium for medium in ("sms", "email", "chat") if any(each.medium == medium for each in channels)]
+        return [(medium, self.words.medium(medium)) for medium in media]
+
+    async def _learn_templates(self) -> None:
+        try:
+            found = await self.desk.client.templates()
+        except ServiceError:
+            return
+        if found and self.query(Select):
+            words = [(self.words.status(template.name), template.name) for template in found]
+            self.query_one(Select).set_options([(self.t("own words"), OWN_WORDS), *words])
+
+    @property
+    def draft(self) -> Draft:
+        medium = self.query_one(Choice).value if self.query(Choice) else ""
+        via = tuple(each.name for each in self.desk.shop.channels.values() if medium and each.medium == medium)
+        template = str(self.query_one(Select).value) if self.query(Select) else OWN_WORDS
+        return Draft("" if template else self.query_one(WordsArea).text.strip(), template, via)
+
+    # ------------------------------------------------------------ the preview
+
+    @on(TextArea.Changed)
+    @on(Choice.Changed)
+    def _ask_soon(self) -> None:
+        self.run_worker(self._ask(), exclusive=True, group="preview")
+
+    @on(Select.Changed)
+    def _template_chosen(self) -> None:
+        self.query_one(WordsArea).display = not self.draft.template
+        self._ask_soon()
+
+    async def _ask(self) -> None:
+        await self.desk.clock.sleep(PREVIEW_AFTER)
+        draft = self.draft
+        if not draft.text and not draft.template:
+            self._prospect, self._trouble = None, ""
+        else:
+            body = {"to": "customer"} | ({"template": draft.template} if draft.template else {"text": draft.text})
+            try:
+                self._prospect = await prospect(
+                    self.desk.client, self._order, body | ({"via": draft.via} if draft.via else {})
+                )
+                self._trouble = ""
+            except ServiceError as error:
+                self._trouble = str(error)
+        self.query_one("#preview", Lines).rewrite()
+
+    def _asked(self, draft: Draft) -> dict[str, Any]:
+        if self._status:
+            return {"status": self._status, "text": draft.text}
+        asked: dict[str, Any] = {"template": draft.template} if draft.template else {"text": draft.text}
+        return {"to": "customer"} | asked | ({"via": draft.via} if draft.via else {})
+
+    def _lines(self, width: int) -> list[Line]:
+        if self._trouble:
+            return [[Span(part, WARN)] for part in wrap(self.t(self._trouble), width)]
+        if self._prospect is None:
+            return [[Span(self.t("Say who you are and which order it is about: {ref}.", ref=self._order.ref), DIM)]]
+        return planned_lines(self._prospect, self._order, self.desk, width)
+
+    # ------------------------------------------------------------ sending
+
+    @on(WordsArea.Finished)
+    def _to_button(self) -> None:
+        self.query_one("#send").focus()
+
+    @on(Button.Pressed, "#send")
+    def _send(self) -> None:
+        draft = self.draft
+        if draft.text or draft.template:
+            self.answer(draft)
+        else:
+            self._trouble = self.t("There is nothing to send yet.")
+            self.query_one("#preview", Lines).rewrite()

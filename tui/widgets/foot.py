@@ -1,0 +1,72 @@
+"""The two lines below every screen: what was just said or can be undone, and the keys."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from textual.strip import Strip
+
+from tui.widgets.paint import Line, Painted, Span, length
+from tui.words import DIM, WARN
+
+if TYPE_CHECKING:
+    from tui.desk import Desk
+
+
+class Key(NamedTuple):
+    """A key as the bar shows it: its name, what it does (English), the action that a click runs."""
+
+    key: str
+    does: str
+    action: str
+
+
+class NoticeLine(Painted):
+    """The undo and its countdown for as long as there is one, else the newest sentence."""
+
+    def __init__(self, desk: "Desk") -> None:
+        super().__init__()
+        self._desk = desk
+
+    def render_line(self, y: int) -> Strip:
+        return self.paint(self._line(), self.size.width)
+
+    def _line(self) -> Line:
+        desk, t = self._desk, self._desk.t
+        undoable, notice = desk.undoable, desk.notice
+        if notice is not None and (undoable is None or notice.tone == "bad"):
+            return [Span(f" {notice.text} ", notice.tone, "app.hush")]
+        if undoable is not None:
+            left = desk.times.until(undoable.until, desk.now())
+            told = t("{name} will be told {when}.", name=undoable.tells, when=left) if undoable.tells else ""
+            return [Span(f" {undoable.done} {told} "), Span(f" u {t('undo')} ", "accent", "app.undo")]
+        link = desk.shop.link
+        if link.state == "away":
+            return [
+                Span(
+                    f" {t('The service is away ({why}): this is what was known. It is tried again.', why=t(link.reason))}",
+                    WARN,
+                )
+            ]
+        return [Span(f" {t(link.reason)}", WARN if link.reason else DIM)]
+
+
+class KeyBar(Painted):
+    """What the keys do here; each can be clicked."""
+
+    def __init__(self, desk: "Desk", keys: Callable[[], Sequence[Key]]) -> None:
+        super().__init__()
+        self._desk = desk
+        self._keys = keys
+
+    def render_line(self, y: int) -> Strip:
+        width, line = self.size.width, [Span(" ")]
+        *keys, last = self._keys()
+        tail = self._spans(last)
+        for key in keys:
+            spans = self._spans(key)
+            if length(line) + length(spans) + length(tail) <= width:
+                line += spans
+        return self.paint([*line, *tail], width)
+
+    def _spans(self, key: Key) -> Line:
+        return [Span(key.key, "accent", key.action), Span(f" {self._desk.t(key.does)}  ", DIM, key.action)]

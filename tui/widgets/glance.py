@@ -1,0 +1,108 @@
+"""The two lines on top of every screen: whose shop, what time, whether all is well, and where one can go."""
+
+from typing import TYPE_CHECKING
+
+from textual.strip import Strip
+
+from tui.i18n import text
+from tui.widgets.paint import Line, Painted, Span, justify, length
+from tui.words import BAD, DIM, GOOD, STRONG, WARN
+
+if TYPE_CHECKING:
+    from tui.desk import Desk
+
+TABS = (
+    ("board", text("board")),
+    ("outbox", text("outbox")),
+    ("line", text("line")),
+    ("replies", text("replies")),
+    ("calls", text("calls")),
+    ("optouts", text("opt-outs")),
+    ("audit", text("record")),
+)
+"""The pages, by the digit that goes there."""
+
+
+class GlanceBar(Painted):
+    """Drawn anew each second and when the glance changes."""
+
+    def __init__(self, desk: "Desk", page: str) -> None:
+        super().__init__()
+        self._desk = desk
+        self._page = page
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        return self.paint(justify(width, self._shop(), self._line()) if y == 0 else self._tabs(width), width)
+
+    def _shop(self) -> Line:
+        desk = self._desk
+        name = desk.shop.glance.shop.name or "Tether"
+        well = [Span(f"  {desk.words.glyphs.done} {desk.t('all is well')}", GOOD)] if self._all_is_well() else []
+        return [Span(f" {name}", "strong"), Span(f"  {desk.times.clock(desk.now())}"), *well]
+
+    def _line(self) -> Line:
+        desk, t, g = self._desk, self._desk.t, self._desk.words.glyphs
+        link, uplink, modem = desk.shop.link, desk.shop.glance.uplink, desk.shop.glance.modem
+        if link.state == "starting":
+            return [Span(t("connecting") + " ", DIM)]
+        if link.state != "up":
+            word = t("NO ACCESS") if link.state == "refused" else t("SERVICE AWAY")
+            return [Span(f"{g.bad} {word} {t('since {time}', time=desk.times.at(link.since, desk.now()))} ", BAD)]
+        spans: Line = []
+        lasts = desk.times.span((desk.now() - uplink.since) / 1000) if uplink.since else ""
+        if uplink.state == "up":
+            spans.append(Span(f"{g.up} {t('line up')} {lasts}", GOOD))
+        elif uplink.state == "down":
+            spans.append(Span(f"{g.down} {t('LINE DOWN')} {lasts}", "alarm"))
+        if modem is not None:
+            known = modem.signal is not None
+            spans += [
+                Span(f"  {t('modem')} "),
+                Span(self._bars(modem.signal or 0) if known else "?", GOOD if modem.signal else WARN),
+            ]
+            spans.append(Span(f" {modem.operator}"))
+        return [*spans, Span(" ")]
+
+    def _bars(self, signal: int) -> str:
+        bars = self._desk.words.glyphs.bars
+        return bars[: max(0, min(signal, len(bars)))].ljust(len(bars), "_")
+
+    def _all_is_well(self) -> bool:
+        shop, glance = self._desk.shop, self._desk.shop.glance
+        connected = shop.link.state == "up" and glance.uplink.state == "up"
+        return connected and not (glance.failed or glance.unknown or glance.calls)
+
+    def _counts(self, page: str) -> list[Span]:
+        """What waits for somebody on a page."""
+        glance, t, g = self._desk.shop.glance, self._desk.t, self._desk.words.glyphs
+        shown = {
+            "outbox": (
+                (glance.failed, t("{n} failed!", n=glance.failed), BAD),
+                (glance.unknown, t("{n} not sure", n=glance.unknown), WARN),
+                (glance.waiting, t("{n} waiting", n=glance.waiting), "quiet-count"),
+            ),
+            "replies": ((glance.replies, f"{g.unread} {glance.replies}", STRONG),),
+            "calls": ((glance.calls, f"{g.phone} {glance.calls}", BAD),),
+        }.get(page, ())
+        return [Span(f"{words} ", tone) for count, words, tone in shown if count]
+
+    def _tabs(self, width: int) -> Line:
+        """All pages with what waits there; where there is little room, quiet ones are digits alone, then what is no trouble goes."""
+        quiet = [number for number, (page, _) in enumerate(TABS, 1) if page != self._page and not self._counts(page)]
+        line = self._line_of_tabs([])
+        for dropped in range(1, len(quiet) + 1):
+            if length(line) <= width:
+                return line
+            line = self._line_of_tabs(quiet[-dropped:])
+        return line if length(line) <= width else [span for span in line if span.tone != "quiet-count"]
+
+    def _line_of_tabs(self, bare: list[int]) -> Line:
+        return [span for number in range(1, len(TABS) + 1) for span in self._tab(number, bare)]
+
+    def _tab(self, number: int, bare: list[int]) -> Line:
+        page, word = TABS[number - 1]
+        click = f"app.go('{page}')"
+        label = f" {number} " if number in bare else f" {number} {self._desk.t(word)} "
+        spans = [Span(label, "here" if page == self._page else DIM, click)]
+        return [*spans, *(span._replace(click=click) for span in self._counts(page))]

@@ -1,0 +1,126 @@
+"""Lines of toned text: how the screen's own widgets draw. Laying out is pure; painting turns tones into the theme's colours."""
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+TONES = ("good", "bad", "warn", "dim", "accent", "strong", "alarm", "here", "quiet-count")
+
+
+class Span(NamedTuple):
+    """Some text, its tone, and the action that a click on it runs."""
+
+    text: str
+    tone: str = ""
+    click: str = ""
+
+
+class Cell(NamedTuple):
+    """A column's text in one line. `width`: cells; 0: what is left. `right`: set to the right."""
+
+    text: str
+    width: int = 0
+    tone: str = ""
+    right: bool = False
+
+
+Line = list[Span]
+
+
+def fit(text: str, width: int, cut: str = "…") -> str:
+    """Exactly so many cells: padded, or cut with a sign that says so."""
+    text = text.replace("\n", " ")
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text + " " * (width - cell_len(text))
+    return (
+        set_cell_size(text, width - 1).rstrip()
+        + cut
+        + " " * (width - 1 - cell_len(set_cell_size(text, width - 1).rstrip()))
+    )
+
+
+def columns(width: int, *cells: Cell, gap: int = 1) -> Line:
+    """A line of columns. The ones of width 0 share what the others leave."""
+    taken = sum(cell.width for cell in cells) + gap * (len(cells) - 1)
+    flexible = [index for index, cell in enumerate(cells) if not cell.width]
+    share, odd = divmod(max(0, width - taken), max(1, len(flexible)))
+    line: Line = []
+    for index, cell in enumerate(cells):
+        size = cell.width or share + (odd if index == flexible[-1] else 0)
+        shown = fit(cell.text, size)
+        if cell.right:
+            shown = shown.rstrip().rjust(size)
+        line.append(Span(shown + " " * (gap if index < len(cells) - 1 else 0), cell.tone))
+    return line
+
+
+def justify(width: int, left: Line, right: Line) -> Line:
+    """Both ends of a line; the left one is cut where they meet."""
+    room = width - length(right)
+    if length(left) > room:
+        left = [*clip(left, max(0, room - 1)), Span(" ")]
+    return [*left, Span(" " * max(0, room - length(left))), *right]
+
+
+def length(line: Iterable[Span]) -> int:
+    return sum(cell_len(span.text) for span in line)
+
+
+def clip(line: Line, width: int) -> Line:
+    """As much of it as fits."""
+    out: Line = []
+    for span in line:
+        size = cell_len(span.text)
+        if size > width:
+            if width > 0:
+                out.append(span._replace(text=fit(span.text, width)))
+            break
+        out.append(span)
+        width -= size
+    return out
+
+
+def wrap(text: str, width: int, most: int = 99) -> list[str]:
+    """Words in lines of at most so many cells; what does not fit in `most` lines is cut with a sign."""
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in paragraph.split(" "):
+            while cell_len(word) > width:
+                head = set_cell_size(word, width)
+                lines, line, word = [*lines, *([line] if line else []), head], "", word[len(head) :]
+            joined = f"{line} {word}" if line else word
+            if cell_len(joined) > width:
+                lines.append(line)
+                line = word
+            else:
+                line = joined
+        lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], fit(lines[most - 1] + " …", width).rstrip()] if most else []
+    return lines
+
+
+class Painted(Widget):
+    """A widget that draws lines of spans. Tones are component classes, so that themes decide what they look like."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
+
+    def paint(self, line: Line, width: int, ground: Style | None = None, *, toned: bool = True) -> Strip:
+        """One strip of exactly `width` cells, on `ground` (the widget's own where None)."""
+        base = self.rich_style if ground is None else ground
+        segments = [Segment(span.text, self._style(span, base, toned)) for span in clip(line, width)]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, span: Span, base: Style, toned: bool) -> Style:
+        style = base
+        if span.tone and toned:
+            style = base + self.get_component_rich_style(f"tone--{span.tone}", partial=True)
+        return style + Style.from_meta({"@click": span.click}) if span.click else style
