@@ -1,0 +1,60 @@
+"""Klaviyo: one event is one event, and a check that says whether anything hangs on it."""
+
+import json
+
+from outbox.outcome import Accepted
+from tests.support.at_vendor import bench
+from tests.support.channel_case import Answer, says
+
+EVENTS, METRICS, FLOWS = r"POST .*/api/events", r"GET .*/api/metrics$", r"GET .*/flow-triggers"
+
+
+async def test_a_repeat_carries_the_same_id() -> None:
+    async with bench("klaviyo") as at:
+        for attempt in (1, 2):
+            assert isinstance(await at.channel.send(at.out(attempt=attempt)), Accepted)
+        ids = {json.loads(seen.body)["data"]["attributes"]["unique_id"] for seen in at.vendor.seen}
+    assert ids == {at.out().message_id}
+
+
+async def test_the_event_carries_the_order() -> None:
+    async with bench("klaviyo", metrics={"order.ready": "Order ready"}) as at:
+        await at.channel.send(at.out())
+        attributes = at.body(EVENTS)["data"]["attributes"]
+        headers = at.last(EVENTS).headers
+    assert attributes["metric"]["data"]["attributes"]["name"] == "Order ready"
+    assert (attributes["value"], attributes["value_currency"]) == (48.5, "GBP")
+    assert attributes["profile"]["data"]["attributes"] == {"email": "ada@example.com", "first_name": "Ada"}
+    assert attributes["properties"]["order_ref"] == "B-1042"
+    assert attributes["properties"]["status"] == "order.ready"
+    assert headers["authorization"].startswith("Klaviyo-API-Key pk_")
+    assert headers["revision"] == "2026-07-15"
+
+
+async def test_by_phone_there_is_one_identifier_too() -> None:
+    async with bench("klaviyo") as at:
+        await at.channel.send(at.out(to="+447700900123", addresses={"phone": "+447700900123"}, name=""))
+        profile = at.body(EVENTS)["data"]["attributes"]["profile"]["data"]["attributes"]
+    assert profile == {"phone_number": "+447700900123"}
+
+
+async def test_a_total_that_is_no_number_is_left_out() -> None:
+    async with bench("klaviyo") as at:
+        assert isinstance(await at.channel.send(at.out(order={"total": None})), Accepted)
+        assert "value" not in at.body(EVENTS)["data"]["attributes"]
+
+
+async def test_a_check_tells_whether_a_flow_waits() -> None:
+    async with bench("klaviyo") as at:
+        assert (await at.channel.check()).ok
+    draft = says({"data": [{"attributes": {"status": "draft"}}]})
+    async with bench("klaviyo", {FLOWS: draft}) as at:
+        health = await at.channel.check()
+    assert not health.ok
+    assert "flow" in health.remedy
+    async with bench("klaviyo", {METRICS: says({"data": []})}) as at:
+        health = await at.channel.check()
+    assert health.ok
+    assert "test message" in health.remedy
+    async with bench("klaviyo", {FLOWS: Answer(403, b"{}")}) as at:
+        assert not (await at.channel.check()).ok

@@ -1,0 +1,61 @@
+"""WooCommerce's customer note: mailed once, on the right order, never over plain HTTP."""
+
+import pytest
+
+from daemon.channels.base import Misconfigured
+from daemon.channels.registry import build
+from outbox.outcome import Accepted, Deferred, Rejected, Scope
+from tests.conformance.cases.woocommerce import NOTE
+from tests.support.at_vendor import bench
+from tests.support.channel_case import Answer, says
+
+LIST, POST = r"GET .*/notes", r"POST .*/notes"
+SECRETS = {"WOOCOMMERCE_KEY": "ck_1", "WOOCOMMERCE_SECRET": "cs_1"}
+
+
+async def test_a_note_ends_with_our_mark_and_is_no_html() -> None:
+    async with bench("woocommerce") as at:
+        out = at.out()
+        await at.channel.send(at.out(rendered=type(out.rendered)("5 < 6 & ready")))
+        assert at.body(POST) == {"note": "5 &lt; 6 &amp; ready [n-000abc]", "customer_note": True}
+        assert at.lines() == ["POST /wp-json/wc/v3/orders/1042/notes"]
+
+
+@pytest.mark.parametrize("again", [{"attempt": 2}, {"possible_duplicate": True}])
+async def test_a_later_try_looks_for_the_earlier_one_first(again: dict[str, object]) -> None:
+    async with bench("woocommerce", {LIST: says([NOTE])}) as at:
+        assert await at.channel.send(at.out(**again)) == Accepted("281", detail="an earlier try had arrived")
+        assert at.lines() == ["GET /wp-json/wc/v3/orders/1042/notes"]
+    async with bench("woocommerce") as at:
+        assert await at.channel.send(at.out(**again)) == Accepted("281")
+        assert len(at.lines()) == 2
+
+
+async def test_a_later_try_that_can_not_look_does_not_send() -> None:
+    async with bench("woocommerce", {LIST: Answer(503, b"")}) as at:
+        assert isinstance(await at.channel.send(at.out(attempt=2)), Deferred)
+        assert len(at.lines()) == 1
+
+
+@pytest.mark.parametrize("source_id", ["B-1042", "", "１２"])
+async def test_an_order_that_is_not_the_shop_s_moves_on(source_id: str) -> None:
+    async with bench("woocommerce") as at:
+        outcome = await at.channel.send(at.out(order_source_id=source_id))
+        assert not at.vendor.seen
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [("http://shop.example.com", "https"), ("shop.example.com", "no address"), ("", "no address")]
+)
+def test_keys_never_go_over_plain_http(url: str, words: str) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        build("woocommerce", {"url": url}, SECRETS, http=None)  # type: ignore[arg-type]
+
+
+def test_a_shop_in_a_folder_and_a_shop_on_this_machine() -> None:
+    for url in ("https://example.com/shop/", "http://127.0.0.1:8080"):
+        channel = build("woocommerce", {"url": url}, SECRETS, http=None)  # type: ignore[arg-type]
+        assert channel.destination() is None, "the team has no order of its own"
+        assert channel.address_of({}) == ""
