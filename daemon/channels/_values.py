@@ -4,8 +4,9 @@ from daemon.channels.base import Outgoing
 
 
 def values_of(out: Outgoing) -> dict[str, str]:
-    """`Outgoing.data`, and what is known of the message itself: message_id, status, text, subject, phone, email ..."""
+    """`Outgoing.data`, and over it what is known of this very message: its text as it was rendered, its id, whither it goes."""
     return {
+        **out.data,
         "message_id": out.message_id,
         "status": out.trigger or "message",
         "order_ref": out.order_ref,
@@ -15,7 +16,6 @@ def values_of(out: Outgoing) -> dict[str, str]:
         "email": out.addresses.get("email", ""),
         "text": out.rendered.text,
         "subject": out.rendered.subject or "",
-        **out.data,
     }
 
 
