@@ -1,0 +1,217 @@
+"""Events are taken once, with all they lead to, and put older news aside (DESIGN rules 1 to 3 and 5)."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from outbox.errors import EventConflict, StorageFull
+from outbox.model import Acceptance, Order, Plan, Policy, Posted, State, Transition
+from outbox.outcome import Deferred
+from tests.support.outbox_box import (
+    NOW,
+    PHONE,
+    accept_one,
+    begin,
+    due_ids,
+    message_of,
+    one_each,
+    open_box,
+    planned,
+    plans,
+    posted,
+    state_of,
+)
+
+
+async def test_an_event_is_on_record_with_its_order_and_messages(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        taken = await box.spool.accept(
+            posted(customer={"name": "Ada"}, order={"total": "48.50"}), plans(planned("a"), planned("b", recipient="team"))
+        )
+        assert taken == Acceptance("e1", 1)
+    async with open_box(tmp_path) as box:
+        story = await box.views.story("B-1")
+        assert story is not None
+        assert (story.order.total, story.order.customer.name, story.order.status) == ("48.50", "Ada", "order.ready")
+        assert [message.id for message in story.messages] == ["a", "b"]
+        assert [event.id for event in story.events] == ["e1"]
+
+
+async def test_the_same_event_again_is_a_duplicate(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        first = await box.spool.accept(posted(), one_each)
+        again = await box.spool.accept(posted(), one_each)
+        assert again == Acceptance("e1", first.seq, duplicate=True)
+        assert (await box.views.figures()).events == 1
+        assert (await box.audit.verify()).entries == 2
+
+
+async def test_content_is_compared_as_json_not_as_bytes(tmp_path: Path) -> None:
+    original = posted(data={"a": 1, "b": [2.0]})
+    spaced = msgspec.structs.replace(
+        original, raw=b' {"type": "order.ready", "data": {"b": [2], "a": 1}, "order": {"ref": "B-1"}, "id": "e1"}'
+    )
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(original, one_each)
+        assert (await box.spool.accept(spaced, one_each)).duplicate
+
+
+async def test_the_same_id_with_other_content_changes_nothing(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted(), one_each)
+        with pytest.raises(EventConflict, match="e1"):
+            await box.spool.accept(posted(order={"total": "1.00"}), one_each)
+        assert (await box.audit.verify()).entries == 2
+
+
+async def test_an_id_is_known_per_source(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted(), plans())
+        assert not (await box.spool.accept(posted(source="webshop"), plans())).duplicate
+        assert [event.source for event in await box.views.events("e1")] == ["pos", "webshop"]
+        assert [event.source for event in await box.views.events("e1", source="webshop")] == ["webshop"]
+
+
+async def test_events_of_one_order_in_one_group_see_each_other(tmp_path: Path) -> None:
+    seen: list[tuple[str | None, str]] = []
+
+    def plan(event: Posted, before: Order | None, after: Order) -> Plan:
+        seen.append((before.status if before else None, after.status))
+        return one_each(event, before, after)
+
+    async with open_box(tmp_path) as box:
+        answers = await box.spool.accept_many(
+            [posted("e1", "order.placed"), posted("e2", "order.confirmed"), posted("e2", "order.confirmed")], plan
+        )
+        assert answers == [Acceptance("e1", 1), Acceptance("e2", 2), Acceptance("e2", 2, duplicate=True)]
+        assert seen == [(None, "order.placed"), ("order.placed", "order.confirmed")]
+        assert await state_of(box, "m_e1") is State.SUPERSEDED
+        assert await due_ids(box) == ["m_e2"]
+
+
+async def test_in_an_array_each_event_has_its_own_answer(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("e1"), one_each)
+        first, conflict, last = await box.spool.accept_many(
+            [posted("e0"), posted("e1", order={"total": "2.00"}), posted("e2")], one_each
+        )
+        assert isinstance(first, Acceptance)
+        assert isinstance(conflict, EventConflict)
+        assert isinstance(last, Acceptance)
+
+
+async def test_accepts_that_arrive_together_share_a_commit(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        changes = box.changes.subscribe()
+        await asyncio.gather(*(box.spool.accept(posted(f"e{n}", ref=f"B-{n}"), one_each) for n in range(50)))
+        assert [(await anext(changes)).seq for _ in range(100)] == list(range(1, 101))
+
+
+async def test_a_failing_planner_costs_no_event(tmp_path: Path) -> None:
+    def broken(event: Posted, before: Order | None, after: Order) -> Plan:
+        if event.event.id == "bad":
+            raise KeyError(PHONE)
+        return one_each(event, before, after)
+
+    async with open_box(tmp_path) as box:
+        answers = await box.spool.accept_many([posted("good"), posted("bad", ref="B-2")], broken)
+        assert all(isinstance(answer, Acceptance) for answer in answers)
+        (failed,) = (await box.views.messages(order_ref="B-2", limit=10)).items
+        assert (failed.state, failed.audience, failed.via) == (State.FAILED, "team", ())
+        assert "KeyError" in failed.reason
+        assert PHONE not in failed.reason
+
+
+async def test_a_message_that_exists_is_not_planned_again(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("e1"), plans(planned("same")))
+        answers = await box.spool.accept_many([posted("e2"), posted("e3")], plans(planned("same"), planned("other")))
+        assert all(isinstance(answer, Acceptance) for answer in answers)
+        assert [m.id for m in (await box.views.messages(limit=10)).items] == ["other", "same"]
+        assert (await box.audit.verify()).ok
+
+
+async def test_a_message_without_a_channel_is_a_visible_failure(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned(via=()))
+        assert (message.state, message.reason) == (State.FAILED, "its route names no channel")
+
+
+# ---------------------------------------------------------------- supersede and drop
+
+
+async def test_newer_news_supersedes_older_of_its_family(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("e1", "order.placed"), one_each)
+        await box.spool.accept(posted("e2", "order.ready"), one_each)
+        older = await message_of(box, "m_e1")
+        assert (older.state, older.reason) == (State.SUPERSEDED, "order.ready came meanwhile")
+        assert await due_ids(box) == ["m_e2"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ({"trigger": "payment.failed"}, {"trigger": "payment.confirmed"}),
+        ({"trigger": "return.received"}, {"trigger": "return.requested"}),
+        ({"trigger": "order.placed"}, {"trigger": "refund.issued"}),
+        ({"trigger": "order.placed", "policy": Policy(supersede=False)}, {"trigger": "order.ready"}),
+        ({"trigger": "order.placed"}, {"trigger": "order.ready", "policy": Policy(supersede=False)}),
+        ({"trigger": "order.placed", "policy": Policy(manual=True)}, {"trigger": "order.ready"}),
+        ({"trigger": "order.placed"}, {"trigger": "order.ready", "policy": Policy(manual=True)}),
+        ({"trigger": "order.placed", "recipient": "team"}, {"trigger": "order.ready"}),
+    ],
+)
+async def test_what_is_not_superseded(tmp_path: Path, older: dict[str, object], newer: dict[str, object]) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("older", **older), id="e1")
+        await accept_one(box, planned("newer", **newer), id="e2")
+        assert await state_of(box, "older") is State.QUEUED
+
+
+async def test_messages_of_one_event_do_not_supersede_each_other(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted(), plans(planned("a"), planned("b")))
+        assert await due_ids(box) == ["a"]
+        assert await state_of(box, "b") is State.QUEUED
+
+
+async def test_one_that_ends_as_planned_supersedes_nothing(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("older"), id="e1")
+        await accept_one(box, planned("late", state=State.SUPERSEDED, reason="too late"), id="e2")
+        assert await state_of(box, "older") is State.QUEUED
+
+
+async def test_one_under_way_is_superseded_when_it_comes_back_unsent(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        older = await accept_one(box, planned("older"), id="e1")
+        attempt = await begin(box, older)
+        await accept_one(box, planned("newer"), id="e2")
+        assert await state_of(box, "older") is State.SENDING
+        ended = await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, reason="busy"))
+        assert ended.state is State.SUPERSEDED
+        assert await due_ids(box) == ["newer"]
+
+
+async def test_payment_confirmed_drops_a_waiting_payment_failed(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("failed", trigger="payment.failed", due_at=NOW + 900_000), id="e1")
+        await box.spool.accept(posted("e2", "payment.confirmed"), plans(drops=("payment.failed",)))
+        dropped = await message_of(box, "failed")
+        assert (dropped.state, dropped.reason) == (State.SUPERSEDED, "payment.confirmed came meanwhile")
+
+
+# ---------------------------------------------------------------- the disk
+
+
+async def test_events_are_refused_while_space_is_short_and_sending_goes_on(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+    async with open_box(tmp_path, reserve=2**62) as box:
+        with pytest.raises(StorageFull, match="make room"):
+            await box.spool.accept(posted("e2"), one_each)
+        attempt = await begin(box, message)
+        assert attempt.n == 1
