@@ -31,6 +31,9 @@ DROPS: Mapping[str, tuple[str, ...]] = {"payment.confirmed": ("payment.failed",)
 SUPERSEDED_FAMILY = "order"
 """The family in which newer news replaces older."""
 
+ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
+"""Types that ask the customer something: no other source's question is the same one."""
+
 CAME_LATE = "came late: the order had moved on by then"
 
 
@@ -164,8 +167,15 @@ def _renamed(message: PlannedMessage, posted: Posted, nth: int) -> PlannedMessag
 
 
 def _already_told(posted: Posted, before: Order | None) -> bool:
-    """Another source has told this very status before: the shop and the till both say that it is ready."""
-    return before is not None and before.status == posted.event.type and before.status_source != posted.source
+    """Another source has told this very status before: the shop and the till both say that it is ready.
+
+    A question is its asker's own, and a promised time that the order did not have is news.
+    """
+    event = posted.event
+    if before is None or before.status != event.type or before.status_source == posted.source or event.type in ASKS:
+        return False
+    promised = event.order.promised_at
+    return promised is None or milliseconds(promised) == before.promised_at
 
 
 def _came_late(posted: Posted, before: Order | None, after: Order) -> bool:

@@ -24,11 +24,10 @@ Stamp = tuple[int, int] | None
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A text that was found: `name` as the loader knows it, in which locale's folder, and whether the store wrote it."""
+    """A text that was found: `name` as the loader knows it, and in which locale's folder."""
 
     name: str
     locale: str
-    own: bool
 
 
 def shipped_templates() -> Path:
@@ -75,9 +74,8 @@ class TemplateFiles(BaseLoader):
         for locale in locales:
             for name in names:
                 path = f"{locale}/{name}"
-                origin = self._origin(path)
-                if origin is not None:
-                    return Place(path, locale, origin is self.own)
+                if self._origin(path) is not None:
+                    return Place(path, locale)
         return None
 
     def path(self, name: str) -> Path | None:

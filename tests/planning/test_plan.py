@@ -269,6 +269,19 @@ class TestTwoSources:
         before = order(status="order.ready", status_source="shopify")
         assert plan(store("twilio"), posted(), before=before).messages == ()
 
+    def test_another_new_time_is_news(self) -> None:
+        before = order(status="order.delayed", status_source="shopify", promised_at=NOW)
+        at = {minutes: datetime.fromtimestamp(NOW / 1000 + 60 * minutes, UTC) for minutes in (0, 30)}
+        echo = posted("order.delayed", order=OrderFields(ref="B-1042", promised_at=at[0]))
+        news = posted("order.delayed", order=OrderFields(ref="B-1042", promised_at=at[30]))
+        assert plan(store("twilio"), echo, before=before).messages == ()
+        assert len(plan(store("twilio"), news, before=before).messages) == 1
+
+    @pytest.mark.parametrize("event_type", ["order.customization_needed", "order.out_of_stock"])
+    def test_another_question_is_another_question(self, event_type: str) -> None:
+        before = order(status=event_type, status_source="shopify")
+        assert len(plan(store("twilio"), posted(event_type), before=before).messages) == 1
+
     def test_the_same_source_may_say_it_again(self) -> None:
         before = order(status="order.ready", status_source="pos")
         assert len(plan(store("twilio"), posted(), before=before).messages) == 1

@@ -1,7 +1,7 @@
 """What a text costs as an SMS, and what may be replaced to make it cheaper."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.gsm_alphabet import BASIC, EXTENSION, septets
@@ -39,6 +39,7 @@ def test_counting(text: str, size: SmsSize) -> None:
     assert measure(text) == size
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(GSM), max_size=700))
 def test_septets_fit_the_parts(text: str) -> None:
     size = measure(text)
@@ -46,6 +47,7 @@ def test_septets_fit_the_parts(text: str) -> None:
     assert size.parts == 1 if size.units <= 160 else size.units / 153 <= size.parts <= size.units / 152 + 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_can_be_counted_and_simplifying_never_makes_it_dearer(text: str) -> None:
     before, simplified = measure(text), simplify(text)
@@ -57,6 +59,7 @@ def test_any_text_can_be_counted_and_simplifying_never_makes_it_dearer(text: str
     assert simplify(simplified.text).text == simplified.text
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(GSM + list(TYPOGRAPHIC)), max_size=200))
 def test_typography_alone_never_forces_ucs_2(text: str) -> None:
     assert measure(simplify(text).text).encoding == "GSM-7"
