@@ -21,7 +21,7 @@ TEMPLATE = {
 
 async def test_whatsapp_sends_the_trigger_s_template_with_our_fields_in_order() -> None:
     async with bench("whatsapp", templates={"order.ready": TEMPLATE}) as at:
-        assert isinstance(await at.channel.send(at.out(data={"name": "Ada\n  Lovelace"})), Accepted)
+        assert isinstance(await at.channel.send(at.out(name="Ada\n  Lovelace")), Accepted)
         body = at.body("messages")
     assert body["to"] == "447700900123"
     assert body["biz_opaque_callback_data"] == at.out().reference
