@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 _SHORTEST_SECRET = 4
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ -]?\d){8,14}(?![\w:.-])")
 
 
 def mask_phone(number: str) -> str:
@@ -27,6 +29,12 @@ def mask_address(address: str) -> str:
     if re.fullmatch(r"\+?\d[\d ]{5,}", address):
         return mask_phone(address)
     return f"{address[:2]}…{address[-2:]}" if len(address) > 8 else "…" if address else ""
+
+
+def mask_contacts(text: str) -> str:
+    """Words in which any mail address or phone number may stand, known or not, with each of them masked."""
+    text = _MAIL.sub(lambda found: mask_email(found[0]), text)
+    return _PHONE.sub(lambda found: mask_phone(found[0]), text)
 
 
 def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:

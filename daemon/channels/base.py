@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from daemon.config import Duration, Rate, Table
+from daemon.redact import mask_contacts
 from outbox.model import Attempt, Medium, Rendered
 from outbox.outcome import CannotTell, Lookup, Outcome, ReceiptState
 
@@ -104,6 +105,10 @@ class ReceiptUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """The provider says the recipient unsubscribed, complained or blocked us."""
     bad_address: bool = False
     """The address is dead for good (unknown mailbox, unassigned number)."""
+
+    def __post_init__(self) -> None:
+        """Bounces like to repeat the address: `detail` is kept without it, and at most 300 characters."""
+        msgspec.structs.force_setattr(self, "detail", mask_contacts(self.detail)[:300])
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,6 +135,8 @@ class Plivo(HttpChannel):
             update = _receipt(fields.get("MessageUUID"), fields["Status"], fields.get("ErrorCode"), "")
             return Inbound(receipts=[update] if update else ())
         number = fields.get("From", "").removeprefix("+")
+        if not number:
+            return Inbound()
         reply = Reply(address=f"+{number}", text=fields.get("Text", ""), id=fields.get("MessageUUID", ""))
         return Inbound(replies=[reply])
 

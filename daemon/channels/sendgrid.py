@@ -153,9 +153,9 @@ class SendGrid(HttpChannel):
         events = objects(Response(status=200, body=request.body).json())
         updates = [_receipt(event) for event in events]
         wishes = [
-            Reply(address=str(event.get("email") or ""), id=str(event.get("sg_event_id") or ""), consent="stop")
+            Reply(address=str(event["email"]), id=str(event.get("sg_event_id") or ""), consent="stop")
             for event in events
-            if event.get("event") in _SILENCE
+            if event.get("event") in _SILENCE and event.get("email")
         ]
         return Inbound(receipts=[update for update in updates if update], replies=wishes)
 

@@ -69,6 +69,7 @@ class Ses(HttpChannel):
     console = "AWS console, IAM, Users, Security credentials"
     default_rate = 1
     tells_delivery = True
+    needs_time = True
 
     CODES: ClassVar[Mapping[str, Verdict]] = {
         "TooManyRequestsException": throttled(1),
@@ -229,10 +230,8 @@ def _read(event: Mapping[str, Any]) -> Inbound:
     if kind == "COMPLAINT":
         complaint = event.get("complaint")
         told = complaint if isinstance(complaint, Mapping) else {}
-        people = objects(told.get("complainedRecipients"))
-        replies = [
-            Reply(address=str(person.get("emailAddress")), id=f"{sid}.complaint", consent="stop") for person in people
-        ]
+        people = [str(person.get("emailAddress") or "") for person in objects(told.get("complainedRecipients"))]
+        replies = [Reply(address=person, id=f"{sid}.complaint", consent="stop") for person in people if person]
     bounce = event.get("bounce")
     receipts = [_receipt(str(sid), kind, bounce)] if sid and kind in _STATES else []
     if isinstance(bounce, Mapping) and str(bounce.get("bounceType")).upper() == "TRANSIENT":

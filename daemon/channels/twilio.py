@@ -4,13 +4,12 @@ Quirks: no idempotency key and no client reference, so an unknown attempt is loo
 queue (21611) is a 400; `sent` may be a message's last state ever, where the carrier sends no receipt.
 """
 
-import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -65,7 +64,7 @@ class Twilio(HttpChannel):
     address_kinds = ("phone",)
     Settings = TwilioSettings
     secrets = ("TWILIO_ACCOUNT_SID",)
-    optional_secrets = ("TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+    optional_secrets = ("TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET", "TWILIO_SHARED_KEY")
     console = "console.twilio.com, Account Info"
     default_rate = 10
     poll = PollPlan()
@@ -167,19 +166,20 @@ class Twilio(HttpChannel):
             code = {"error_code": fields.get("ErrorCode"), "error_message": fields.get("ErrorMessage")}
             update = _receipt(sid, fields["MessageStatus"], code)
             return Inbound(receipts=[update] if update else ())
-        consent = {"STOP": "stop", "START": "start"}.get(fields.get("OptOutType", ""))
-        reply = Reply(address=fields.get("From", ""), text=fields.get("Body", ""), id=sid, consent=consent)  # type: ignore[arg-type]
-        return Inbound(replies=[reply], answer=b"<Response/>", content_type="text/xml")
+        replies = [_reply(fields["From"], fields, sid)] if fields.get("From") else []
+        return Inbound(replies=replies, answer=b"<Response/>", content_type="text/xml")
 
     def _verify(self, request: InboundRequest, form: list[tuple[str, str]]) -> None:
-        token = self.secret.get("TWILIO_AUTH_TOKEN")
-        if not token:
-            raise Refused("TWILIO_AUTH_TOKEN is needed to check Twilio's signature", status=503)
+        """https://www.twilio.com/docs/usage/webhooks/webhooks-security; with a SharedKey the hash is SHA-256."""
+        shared = "algorithm=HMAC_SHA256" in request.headers.get("x-twilio-webhooks-signature-settings", "")
+        name, kind = ("TWILIO_SHARED_KEY", "sha256") if shared else ("TWILIO_AUTH_TOKEN", "sha1")
+        key = self.secret.get(name)
+        if not key:
+            raise Refused(f"{name} is needed to check Twilio's signature: put it in .env", status=503)
         given = request.headers.get("x-twilio-signature", "").encode()
         fields = "".join(name + value for name, value in sorted(set(form)))
         due = [
-            b64encode(hmac.new(token.encode(), (url + fields).encode(), hashlib.sha1).digest())
-            for url in _spellings(request.url)
+            b64encode(hmac.new(key.encode(), (url + fields).encode(), kind).digest()) for url in _spellings(request.url)
         ]
         if not any(hmac.compare_digest(each, given) for each in due):
             raise Refused("the signature does not hold: is [hook] public_url the address that Twilio calls?")
@@ -200,6 +200,11 @@ def _spellings(url: str) -> tuple[str, str]:
     usual = "443" if scheme == "https" else "80"
     other = name if port == usual else f"{name}:{port or usual}"
     return url, f"{scheme}://{other}{slash}{path}"
+
+
+def _reply(number: str, fields: Mapping[str, str], sid: str) -> Reply:
+    words: Mapping[str, Literal["stop", "start"]] = {"STOP": "stop", "START": "start"}
+    return Reply(address=number, text=fields.get("Body", ""), id=sid, consent=words.get(fields.get("OptOutType", "")))
 
 
 def _receipt(sid: str, status: str, row: Mapping[str, Any]) -> ReceiptUpdate | None:

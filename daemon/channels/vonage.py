@@ -257,9 +257,9 @@ def _read(fields: Mapping[str, Any]) -> Inbound:
         reference = fields.get("client-ref") or fields.get("client_ref")
         update = _receipt(fields, sid, reference, fields.get("err-code") or title, detail)
         return Inbound(receipts=[update] if update else ())
-    if "text" in fields:
-        number = str(fields.get("msisdn") or fields.get("from") or "")
-        reply = Reply(address=f"+{number.removeprefix('+')}", text=str(fields["text"]), id=str(sid or ""))
+    number = str(fields.get("msisdn") or fields.get("from") or "").removeprefix("+")
+    if "text" in fields and number:
+        reply = Reply(address=f"+{number}", text=str(fields["text"]), id=str(sid or ""))
         return Inbound(replies=[reply])
     return Inbound()
 

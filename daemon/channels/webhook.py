@@ -32,6 +32,7 @@ class Webhook(HttpChannel):
     secrets = ("WEBHOOK_SECRET",)
     console = "make one with: openssl rand -base64 32, and write whsec_ before it"
     ambiguous_5xx = False
+    needs_time = True
     repeat_is_harmless = True
 
     STATUSES: ClassVar[Mapping[int, Verdict]] = {

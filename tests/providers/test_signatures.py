@@ -51,7 +51,7 @@ def test_twilio() -> None:
     [
         [("Body", "Prêt 🎈 a+b & c"), ("From", "+447700900123"), ("MessageSid", "SM1")],
         [("Body", ""), ("From", "+447700900123"), ("MessageSid", "SM1"), ("NumMedia", "0")],
-        [("Body", "two"), ("Media", "b"), ("Media", "a"), ("MessageSid", "SM1")],
+        [("Body", "two"), ("From", "+4477"), ("Media", "b"), ("Media", "a"), ("MessageSid", "SM1")],
     ],
 )
 @pytest.mark.parametrize("url", ["https://hook.example.com/v1/receipts/twilio", "https://hook.example.com/r?a=1&b=%20"])
@@ -69,6 +69,19 @@ def test_twilio_signs_for_either_spelling_of_the_port() -> None:
         signature = sign(signed, {"MessageSid": "SM1", "MessageStatus": "sent"})
         request = inbound(body, {"X-Twilio-Signature": signature}, url=called)
         assert twilio(TWILIO_AUTH_TOKEN="token-0123456789").receive(request).receipts
+
+
+def test_twilio_with_a_shared_key() -> None:
+    known = vectors("twilio")
+    head = {
+        "X-Twilio-Signature": known["sha256_sharedkey_variant"],
+        "X-Twilio-Webhooks-Signature-Settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256",
+    }
+    request = inbound(urlencode(known["params"]), head, url=known["url"])
+    own = {"TWILIO_AUTH_TOKEN": "another-0123456789"}
+    assert holds(twilio(**own, TWILIO_SHARED_KEY=known["auth_token"]), request).receipts
+    with pytest.raises(Refused, match="TWILIO_SHARED_KEY"):
+        twilio(**own).receive(request)
 
 
 def test_twilio_without_the_token_that_signs() -> None:

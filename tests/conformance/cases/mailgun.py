@@ -36,7 +36,7 @@ def event(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def bounced(reason: str, code: int = 550) -> dict[str, Any]:
-    status = {"code": code, "message": "no such user"}
+    status = {"code": code, "message": f"no such user <{EMAIL}>"}
     return event("failed", severity="permanent", reason=reason, **{"delivery-status": status})
 
 
@@ -101,11 +101,11 @@ CASE = Case(
         (listed({**event("delivered"), "message": {"headers": {"message-id": "another@mg.example.com"}}}), []),
         (
             listed(bounced("bounce")),
-            [update(ReceiptState.UNDELIVERED, code="550", detail="no such user", bad_address=True)],
+            [update(ReceiptState.UNDELIVERED, code="550", detail="no such user <a…@example.com>", bad_address=True)],
         ),
         (
             listed(bounced("suppress-unsubscribe", 606)),
-            [update(ReceiptState.UNDELIVERED, code="606", detail="no such user", opted_out=True)],
+            [update(ReceiptState.UNDELIVERED, code="606", detail="no such user <a…@example.com>", opted_out=True)],
         ),
     ],
     hooks=[
@@ -118,9 +118,15 @@ CASE = Case(
                 inbound(json.dumps({"event-data": event("delivered")}), {}),
             ],
         ),
-        Hook(request=posted(event("complained")), replies=[Reply(address=EMAIL, id="e-complained", consent="stop")]),
         Hook(
-            request=posted(event("unsubscribed")), replies=[Reply(address=EMAIL, id="e-unsubscribed", consent="stop")]
+            request=posted(event("complained")),
+            receipts=[update(ReceiptState.DELIVERED, opted_out=True)],
+            replies=[Reply(address=EMAIL, id="e-complained", consent="stop")],
+        ),
+        Hook(
+            request=posted(event("unsubscribed")),
+            receipts=[update(ReceiptState.DELIVERED, opted_out=True)],
+            replies=[Reply(address=EMAIL, id="e-unsubscribed", consent="stop")],
         ),
     ],
     spec="mailgun.json",

@@ -1,0 +1,67 @@
+"""What a provider says is kept without our secrets and without the recipient's address, in whatever form it repeats them."""
+
+import pytest
+
+from daemon.channels.base import ReceiptUpdate
+from daemon.redact import mask_address, mask_contacts, scrub
+from outbox.outcome import ReceiptState
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("+447700900123", "+44…0123"),
+        ("+1234", "…"),
+        ("ada@example.com", "a…@example.com"),
+        ("@example.com", "…@example.com"),
+        ("U0123ABCDEF", "U0…EF"),
+        ("short", "…"),
+        ("", ""),
+    ],
+)
+def test_addresses_are_masked_by_their_kind(address: str, masked: str) -> None:
+    assert mask_address(address) == masked
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "To +447700900123 is wrong",
+        "To 447700900123 is wrong",
+        "/Messages?To=%2B447700900123",
+        "token tok-0123456789 is wrong",
+        "key a/b+c=secret",
+        "url ?key=a%2Fb%2Bc%3Dsecret",
+        "ADA@Example.COM bounced",
+        "ada%40example.com bounced",
+    ],
+)
+def test_known_secrets_and_addresses_are_taken_out(said: str) -> None:
+    clean = scrub(said, ("tok-0123456789", "a/b+c=secret"), ("+447700900123", "ada@example.com"))
+    for hidden in ("447700900123", "tok-0123456789", "a/b+c", "a%2Fb", "ada@", "ADA@", "ada%40"):
+        assert hidden not in clean
+
+
+def test_a_longer_secret_is_taken_out_whole() -> None:
+    assert scrub("abcdef-more", ("abcdef", "abcdef-more"), ()) == "[secret]"
+
+
+def test_what_is_too_short_to_be_a_secret_stays() -> None:
+    assert scrub("the api said no", ("api", ""), ("",)) == "the api said no"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("550 5.1.1 <ada@example.com>: no such user", "550 5.1.1 <a…@example.com>: no such user"),
+        ("+44 7700 900123 is switched off", "+44…0123 is switched off"),
+        ("error 30005, see 21610 at 2026-11-24T10:15:00Z", "error 30005, see 21610 at 2026-11-24T10:15:00Z"),
+    ],
+)
+def test_a_receipts_words_name_nobody(said: str, kept: str) -> None:
+    assert mask_contacts(said) == kept
+    assert ReceiptUpdate(state=ReceiptState.UNDELIVERED, detail=said).detail == kept
+
+
+def test_a_receipts_words_are_cut_to_size() -> None:
+    assert len(ReceiptUpdate(state=ReceiptState.UNDELIVERED, detail="x" * 5000).detail) == 300
