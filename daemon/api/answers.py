@@ -151,7 +151,8 @@ class EventOut(msgspec.Struct, frozen=True):
     received_at: Moment
     occurred_at: Moment | None
     actor: str
-    event: msgspec.Raw
+    event: msgspec.Raw | None
+    """Its own JSON; null once its person was forgotten."""
     messages: list[MessageOut]
 
 

@@ -1,7 +1,8 @@
 """The application: every route in one table, the router and the document made from it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -17,6 +18,18 @@ from daemon.api.services import Services
 from daemon.api.stream import Stream
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "access_log": None,
+    "auto_decompress": False,
+    "handle_signals": False,
+    "keepalive_timeout": 75.0,
+    "lingering_time": 2.0,
+    "max_field_size": 8190,
+    "max_line_size": 8190,
+}
+"""For the AppRunner that serves it. Compressed bodies are refused, so nothing may inflate them first; `keepalive_timeout` also bounds
+how long a client may take over its headers; a refused body is read on for `lingering_time` at most."""
 
 
 def make_app(services: Services) -> web.Application:

@@ -19,6 +19,9 @@ MAX_DEPTH = 64
 
 _decoder = msgspec.json.Decoder()
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89abABcdefCDEF]")
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_STRING = re.compile(rb'"[^"]*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>(?:key in )?\$.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`$")
 _MATCHING = re.compile(r"^Expected `str` matching regex (?P<pattern>'.*'|\".*\")$", re.DOTALL)
@@ -67,23 +70,14 @@ def list_fields(kind: type[msgspec.Struct]) -> dict[str, bool]:
 
 def depth(raw: bytes) -> int:
     """How deep the arrays and objects of a JSON text nest; brackets inside strings don't count."""
+    bare = _STRING.sub(b"", _ESCAPE.sub(b"", raw)).translate(None, _NO_BRACKETS)
     deepest = level = 0
-    in_string = escaped = False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif byte in b"]}":
-            level -= 1
+    for byte in bare:
+        level += 1 if byte in b"[{" else -1
+        if level > deepest:
+            deepest = level
+            if deepest > MAX_DEPTH:
+                break
     return deepest
 
 

@@ -185,7 +185,7 @@ async def show(call: Call[EventQuery, None]) -> EventOut:
         raise Problem(409, f"several sources have an event of that id: add ?source= ({sources})", field="source")
     event = (own or found)[0]
     messages = await call.services.box.views.messages_of_event(event.seq)
-    return present.event(event, messages)
+    return present.event(event, messages, whole=call.caller.may(Scope.STAFF))
 
 
 async def _never(call: Call[NoQuery, Any]) -> web.StreamResponse:

@@ -8,8 +8,9 @@ from daemon.api import present
 from daemon.api.answers import AttemptChange, ReceiptChange
 from daemon.api.orders import with_told
 from daemon.api.reply import encode, moment
-from daemon.api.services import Change, Services
+from daemon.api.services import Services
 from daemon.api.sse import frame
+from outbox import Change
 from outbox.model import Attempt, Message
 
 Key = tuple[str, str]

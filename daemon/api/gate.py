@@ -66,7 +66,8 @@ class Gate:
         header = request.headers.get("Authorization", "")
         if header[:7].lower() != "bearer ":
             raise self.refused(request, "send `Authorization: Bearer TOKEN`; `tether token new` makes one")
-        token = self.services.box.tokens.find(header[7:].strip())
+        secret = header[7:].strip()
+        token = self.services.box.tokens.find(secret) if secret.isascii() else None
         if token is None:
             raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
         person = _person(request)
@@ -139,7 +140,12 @@ class Gate:
         if route.body is not None and not route.raw:
             raw = await self.json_of(request, required=route.body_required)
             body = bodies.parse(raw or b"{}", route.body)
-        answer = await route.handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
+        try:
+            answer = await route.handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
+        except ValueError as error:
+            if getattr(query, "cursor", None) is None:
+                raise
+            raise Problem(422, f"cursor: {error}", field="cursor") from error
         if isinstance(answer, web.StreamResponse):
             return answer
         if isinstance(answer, Answer):

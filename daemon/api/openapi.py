@@ -89,7 +89,11 @@ class _Schemas:
     def __init__(self, routes: Sequence[AnyRoute]) -> None:
         kinds: list[type[msgspec.Struct]] = [ProblemBody]
         for route in routes:
-            kinds += [each for each in (route.body, *route.also_takes.values(), *route.answers.values()) if isinstance(each, type)]
+            kinds += [
+                each
+                for each in (route.body, *route.also_takes.values(), *route.answers.values())
+                if isinstance(each, type)
+            ]
             kinds.append(route.query)
         unique = list(dict.fromkeys(kinds))
         refs, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")

@@ -144,7 +144,8 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
         status = back.status
         again = staff.status_event(ref, {"status": back.status}, f"undo-{event.id}"[:200])
         plan = staff.only_for(services.planning.plan, back.unheard)
-        posted = staff.posted(again, now=services.clock.now(), actor=call.caller.actor)
+        now = max(services.clock.now(), found.order.status_at + 1)
+        posted = staff.posted(again, now=now, actor=call.caller.actor)
         await services.box.spool.accept(posted, plan)
     return Undone(event.id, cancelled, status)
 

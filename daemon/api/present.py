@@ -6,9 +6,10 @@ from typing import Literal
 import msgspec
 
 from daemon.api import answers as out
-from daemon.api.reply import moment, moment_or_none
-from daemon.api.services import AuditRow, ChannelRow, OptOut, ReplyRow, StoredEvent, Token, UplinkRow
+from daemon.api.reply import encode, moment, moment_or_none
+from daemon.api.services import ChannelRow, Token, UplinkRow
 from daemon.redact import mask_address, mask_email, mask_phone
+from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.model import Attempt, Event, Message, Order, Priority
 
 PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
@@ -111,7 +112,8 @@ def attempt(row: Attempt) -> out.AttemptOut:
 # ---------------------------------------------------------------- events and orders
 
 
-def event(row: StoredEvent, messages: Sequence[Message]) -> out.EventOut:
+def event(row: StoredEvent, messages: Sequence[Message], *, whole: bool) -> out.EventOut:
+    """`whole`: the addresses in it too; else they are masked."""
     return out.EventOut(
         id=row.id,
         source=row.source,
@@ -120,14 +122,26 @@ def event(row: StoredEvent, messages: Sequence[Message]) -> out.EventOut:
         received_at=moment(row.received_at),
         occurred_at=moment_or_none(row.occurred_at),
         actor=row.actor,
-        event=msgspec.Raw(row.raw),
+        event=msgspec.Raw(row.raw if whole else _masked(row.raw)) if row.raw else None,
         messages=[message(each) for each in messages],
     )
 
 
-def decoded(row: StoredEvent) -> Event:
-    """The event as it was told, read again."""
-    return _events.decode(row.raw)
+def _masked(raw: bytes) -> bytes:
+    value = msgspec.json.decode(raw)
+    customer = value.get("customer")
+    if isinstance(customer, dict):
+        for name, mask in (("phone", mask_phone), ("email", mask_email)):
+            if isinstance(customer.get(name), str):
+                customer[name] = mask(customer[name])
+        if isinstance(customer.get("addresses"), dict):
+            customer["addresses"] = {kind: mask_address(str(each)) for kind, each in customer["addresses"].items()}
+    return encode(value)
+
+
+def decoded(row: StoredEvent) -> Event | None:
+    """The event as it was told, read again; None once forgotten."""
+    return _events.decode(row.raw) if row.raw else None
 
 
 _events = msgspec.json.Decoder(Event)

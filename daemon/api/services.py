@@ -6,25 +6,16 @@
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
+from outbox import AuditRow, Change, Figures, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Attempt, Event, Message, Order, Plan, Planner, Posted, Rendered, State
-
-T = TypeVar("T")
-
-
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list, and where the next begins (None: this was the last)."""
-
-    items: Sequence[T]
-    next: str | None = None
-
 
 # ---------------------------------------------------------------- the outbox
 
@@ -72,17 +63,6 @@ class Spool(Protocol):
     async def cancel(self, message_id: str, *, actor: str, reason: str) -> Message: ...
 
 
-class OptOut(msgspec.Struct, frozen=True):
-    """One standing opt-out of the consent ledger. `address` may be "" once forgotten; `id` names the entry."""
-
-    medium: str
-    address: str
-    reason: str
-    actor: str
-    at: int
-    id: str = ""
-
-
 class Consent(Protocol):
     async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None: ...
 
@@ -103,20 +83,6 @@ class Consent(Protocol):
         ...
 
 
-class ReplyRow(msgspec.Struct, frozen=True):
-    """What a customer wrote back."""
-
-    id: str
-    order_ref: str | None
-    channel: str
-    address: str
-    name: str
-    text: str
-    at: int
-    read: bool
-    consent: str | None = None
-
-
 class Replies(Protocol):
     async def list(self, *, unread: bool, order_ref: str | None, limit: int, cursor: str | None) -> Page[ReplyRow]: ...
 
@@ -125,23 +91,6 @@ class Replies(Protocol):
     async def mark_read(self, reply_id: str, *, actor: str) -> None:
         """Raises NotFound."""
         ...
-
-
-class AuditRow(msgspec.Struct, frozen=True):
-    seq: int
-    at: int
-    kind: str
-    actor: str
-    order_ref: str | None
-    message_id: str | None
-    detail: Mapping[str, Any]
-    hash: str
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    ok: bool
-    entries: int
-    first_bad: int | None
 
 
 class Audit(Protocol):
@@ -172,53 +121,6 @@ class Audit(Protocol):
         ...
 
     async def verify(self) -> Verdict: ...
-
-
-class StoredEvent(msgspec.Struct, frozen=True):
-    """An event as it was taken, with its own JSON."""
-
-    seq: int
-    source: str
-    id: str
-    type: str
-    order_ref: str
-    received_at: int
-    occurred_at: int | None
-    actor: str
-    raw: bytes
-
-
-class Story(msgspec.Struct, frozen=True):
-    """All that is on record of one order."""
-
-    order: Order
-    events: Sequence[StoredEvent]
-    messages: Sequence[Message]
-    attempts: Sequence[Attempt]
-    replies: Sequence[ReplyRow]
-    acts: Sequence[AuditRow]
-    """What people did: hold, release, retry, cancel, call."""
-
-
-class Figures(msgspec.Struct, frozen=True):
-    """Counts for the header's glance and for /metrics."""
-
-    events: int
-    messages: Mapping[State, int]
-    waiting_by_channel: Mapping[str, int]
-    attempts: Mapping[tuple[str, str], int]
-    """By (channel, outcome)."""
-    unread_replies: int
-    oldest_due_at: int | None
-    database_bytes: int
-
-
-class Change(msgspec.Struct, frozen=True):
-    """Something became different. `seq` is the audit's number; `key` names the thing within its kind."""
-
-    seq: int
-    kind: Literal["order", "message", "attempt", "receipt", "channel", "uplink", "reply"]
-    key: str
 
 
 class Views(Protocol):

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from daemon.api.problem import Problem
 from daemon.api.reply import API_POLICY, GUARD
-from daemon.api.services import Change, Services
+from daemon.api.services import Services
+from outbox import Change
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ import msgspec
 
 from daemon.api.cloudevents import TYPES
 from daemon.api.reply import encode
-from daemon.api.services import StoredEvent, Story
 from daemon.api.wire import ManualMessage, StatusChange
+from outbox import StoredEvent, Story
 from outbox.model import Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 
 SOURCE = "counter"

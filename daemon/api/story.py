@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from daemon.api import present
 from daemon.api.answers import Entry
 from daemon.api.reply import moment
-from daemon.api.services import Story
 from daemon.redact import mask_address
+from outbox import Story
 from outbox.model import Attempt, Message
 
 Dated = tuple[int, int, Entry]

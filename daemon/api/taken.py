@@ -27,19 +27,21 @@ class Taken(web.StreamResponse):
 
     def __init__(self, body: bytes, status: int) -> None:
         super().__init__(status=status)
-        self._body = body
+        self._json = body
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         self._keep_alive = keep_alive = request.keep_alive
         is_new = request.version >= HttpVersion11
-        closing = "" if keep_alive and is_new else "Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n"
+        closing = (
+            "" if keep_alive and is_new else "Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n"
+        )
         head = _STATUS_LINES[self.status, int(is_new)]
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
         transport.write(
-            f"{head}Date: {rfc822_formatted_time()}\r\nContent-Length: {len(self._body)}\r\n{closing}\r\n".encode()
-            + self._body
+            f"{head}Date: {rfc822_formatted_time()}\r\nContent-Length: {len(self._json)}\r\n{closing}\r\n".encode()
+            + self._json
         )
         await request.writer.drain()
         return request.writer

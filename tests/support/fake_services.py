@@ -7,24 +7,10 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.services import (
-    AuditRow,
-    Change,
-    Figures,
-    HookResult,
-    InboundHook,
-    Manual,
-    OptOut,
-    Page,
-    PreviewText,
-    ReplyRow,
-    Services,
-    StoredEvent,
-    Story,
-    Verdict,
-)
+from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
+from outbox import AuditRow, Change, Figures, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import EventConflict, IllegalMove, NotFound, OutboxError
 from outbox.model import (
@@ -175,9 +161,7 @@ class FakeBox:
     def move(self, message_id: str, state: State, reason: str = "") -> Message:
         if message_id not in self.sent:
             raise NotFound(f"no message has the id {message_id!r}")
-        moved = msgspec.structs.replace(
-            self.sent[message_id], state=state, reason=reason, updated_at=self.clock.now()
-        )
+        moved = msgspec.structs.replace(self.sent[message_id], state=state, reason=reason, updated_at=self.clock.now())
         self.sent[message_id] = moved
         self.change("message", message_id)
         return moved
@@ -192,7 +176,9 @@ class FakeBox:
         if ref not in self.known:
             raise NotFound(f"no order {ref!r} is known")
         self.known[ref] = msgspec.structs.replace(self.known[ref], held=held)
-        await self.audit.append("order.held" if held else "order.released", actor=actor, order_ref=ref, detail={"reason": reason})
+        await self.audit.append(
+            "order.held" if held else "order.released", actor=actor, order_ref=ref, detail={"reason": reason}
+        )
         self.change("order", ref)
 
     async def retry(self, message_id: str, *, actor: str, channel: str | None = None) -> Message:
@@ -313,7 +299,6 @@ class FakeBox:
         return _drain(queue)
 
 
-
 async def _drain(queue: "asyncio.Queue[Change]") -> AsyncIterator[Change]:
     while True:
         yield await queue.get()
@@ -388,7 +373,9 @@ class _Consent:
 
     async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None:
         at = self._box.clock.now()
-        self._box.optouts[(medium, address)] = OptOut(medium, address, reason, actor, at, str(len(self._box.optouts) + 1))
+        self._box.optouts[(medium, address)] = OptOut(
+            medium, address, reason, actor, at, str(len(self._box.optouts) + 1)
+        )
 
     async def allow(self, medium: str, address: str, *, reason: str, actor: str) -> bool:
         return self._box.optouts.pop((medium, address), None) is not None

@@ -1,0 +1,265 @@
+"""Who may call: tokens and scopes, the counter's own door, signatures, and how often."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
+
+from daemon.config import Hook, Rate, Settings
+from tests.support.face import Face, event, serving
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_services import FakeServices, make_services
+from tests.support.shared import shared
+
+READS = [
+    "/v1/orders",
+    "/v1/messages",
+    "/v1/channels",
+    "/v1/optouts",
+    "/v1/replies",
+    "/v1/call-list",
+    "/v1/status",
+    "/v1/templates",
+]
+ADMIN_READS = ["/v1/audit", "/v1/audit/verify", "/v1/tokens"]
+
+
+@pytest.mark.parametrize(
+    "path", [*READS, *ADMIN_READS, "/v1/orders/B-1", "/v1/messages/m1", "/v1/events/e1", "/v1/stream"]
+)
+async def test_every_read_under_v1_wants_a_token(face: Face, path: str) -> None:
+    answer = await face.get(path, as_=None)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "token new" in answer.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer nonsense",
+        "Bearer ",
+        "Basic dGlsbDpzZWNyZXQ=",
+        "tt_till-2_secret",
+        "Bearer t\xe9t",
+        "Bearer " + "x" * 5000,
+    ],
+)
+async def test_wrong_credentials(face: Face, header: str) -> None:
+    answer = await face.get("/v1/orders", as_=None, headers={"Authorization": header})
+    assert answer.status == 401
+    assert b"secret" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("who", "allowed", "refused"),
+    [
+        ("till-2", [], [*READS, *ADMIN_READS]),
+        ("screen", READS, ADMIN_READS),
+        ("desk", READS, ADMIN_READS),
+        ("owner", [*READS, *ADMIN_READS], []),
+    ],
+)
+async def test_what_scopes_may_read(face: Face, who: str, allowed: list[str], refused: list[str]) -> None:
+    for path in allowed:
+        assert (await face.get(path, as_=who)).status == 200, path
+    for path in refused:
+        answer = await face.get(path, as_=who)
+        assert answer.status == 403, path
+        assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(("who", "status"), [("till-2", 202), ("screen", 403), ("desk", 403), ("owner", 202)])
+async def test_who_may_post_events(face: Face, who: str, status: int) -> None:
+    assert (await face.post("/v1/events", event(), as_=who)).status == status
+
+
+@pytest.mark.parametrize("path", ["/v1/orders/B-1042/hold", "/v1/messages/preview", "/v1/messages/m1/cancel"])
+async def test_acts_want_staff(face: Face, path: str) -> None:
+    for who in ("till-2", "screen"):
+        assert (await face.post(path, as_=who)).status == 403
+
+
+@pytest.mark.parametrize("path", ["/v1/channels/twilio/pause", "/v1/tokens", "/v1/uplink", "/v1/reload"])
+async def test_what_concerns_the_service_wants_admin(face: Face, path: str) -> None:
+    assert (await face.post(path, as_="desk")).status == 403
+
+
+async def test_machines_need_no_token(face: Face) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+        assert (await face.get(path, as_=None)).status == 200
+
+
+async def test_token_works_the_moment_it_is_made_and_ends_when_revoked(face: Face) -> None:
+    made = await face.post("/v1/tokens", {"name": "till-9", "scopes": ["events", "events"]})
+    assert made.status == 201
+    assert made.json["scopes"] == ["events"]
+    bearer = {"Authorization": f"Bearer {made.json['token']}"}
+    assert (await face.post("/v1/events", event(), as_=None, headers=bearer)).status == 202
+    assert "till-9" in [each["name"] for each in (await face.get("/v1/tokens")).json["items"]]
+    assert (await face.call("DELETE", "/v1/tokens/till-9")).json == {"name": "till-9", "revoked": True}
+    assert (await face.post("/v1/events", event(), as_=None, headers=bearer)).status == 401
+    assert (await face.call("DELETE", "/v1/tokens/till-9")).status == 404
+
+
+async def test_token_names_are_taken_once(face: Face) -> None:
+    assert (await face.post("/v1/tokens", {"name": "till-2", "scopes": ["events"]})).status == 409
+    assert (await face.post("/v1/tokens", {"name": "a b", "scopes": ["events"]})).fields == ["name"]
+    assert (await face.post("/v1/tokens", {"name": "x", "scopes": ["root"]})).fields == ["scopes[0]"]
+
+
+# ---------------------------------------------------------------- the counter's own door
+
+
+async def test_socket_needs_no_token(services: FakeServices, tmp_path: Path) -> None:
+    async with serving(services, socket=tmp_path / "tether.sock") as face:
+        assert (await face.get("/v1/audit", as_=None)).status == 200
+        assert (await face.post("/v1/events", event(), as_=None)).status == 202
+        named = {"X-Tether-Source": "command-line", "X-Tether-Actor": "Ada"}
+        assert (await face.post("/v1/events", event("e-2"), as_=None, headers=named)).status == 202
+    first, second = services.box.stored
+    assert (first.source, first.actor) == ("counter", "")
+    assert (second.source, second.actor) == ("command-line", "Ada")
+
+
+async def test_source_can_not_be_claimed_over_tcp(face: Face) -> None:
+    await face.post("/v1/events", event(), headers={"X-Tether-Source": "shopify"})
+    assert face.services.box.stored[0].source == "owner"
+
+
+async def test_odd_names_of_sources_and_people_count_as_none(services: FakeServices, tmp_path: Path) -> None:
+    async with serving(services, socket=tmp_path / "tether.sock") as face:
+        odd = {"X-Tether-Source": "a b/c", "X-Tether-Actor": "x\u200by"}
+        await face.post("/v1/events", event(), as_=None, headers=odd)
+    assert (services.box.stored[0].source, services.box.stored[0].actor) == ("counter", "")
+
+
+# ---------------------------------------------------------------- Standard Webhooks
+
+KEY = "whsec_" + base64.b64encode(b"balloon-shop-test-secret-0001").decode()
+OTHER = "whsec_" + base64.b64encode(b"another-secret-for-the-rotation").decode()
+NOW = FakeClock().now() // 1000
+
+
+def signed(body: bytes, key: str = KEY, *, at: int = NOW, id: str = "msg_1") -> dict[str, str]:
+    secret = base64.b64decode(key.removeprefix("whsec_"))
+    mac = hmac.new(secret, f"{id}.{at}.".encode() + body, hashlib.sha256).digest()
+    return {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": "v1," + base64.b64encode(mac).decode()}
+
+
+async def post_signed(services: FakeServices, body: bytes, headers: Mapping[str, str]) -> int:
+    async with serving(services) as face:
+        return (await face.call("POST", "/v1/events", raw=body, as_=None, headers=dict(headers))).status
+
+
+def with_secret(value: str) -> FakeServices:
+    return make_services(Settings(secrets={"TETHER_WEBHOOK_SECRET": value}))
+
+
+BODY = json.dumps(event()).encode()
+
+
+async def test_signature_instead_of_a_token() -> None:
+    services = with_secret(KEY)
+    assert await post_signed(services, BODY, signed(BODY)) == 202
+    assert services.box.stored[0].source == "pos"
+
+
+async def test_signature_made_by_the_public_library() -> None:
+    clock = FakeClock()
+    from datetime import UTC, datetime
+
+    at = datetime.fromtimestamp(clock.now() / 1000, UTC)
+    signature = Webhook(KEY).sign("msg_2", at, BODY.decode())
+    headers = {"webhook-id": "msg_2", "webhook-timestamp": str(NOW), "webhook-signature": f"v1a,junk {signature} v2,xx"}
+    assert await post_signed(with_secret(KEY), BODY, headers) == 202
+
+
+@pytest.mark.parametrize("separator", [",", " ", ", ", "\n"])
+async def test_two_secrets_while_one_is_exchanged(separator: str) -> None:
+    services = with_secret(f"{KEY}{separator}{OTHER}")
+    assert await post_signed(services, BODY, signed(BODY)) == 202
+    assert await post_signed(services, BODY, signed(BODY, OTHER)) == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        signed(BODY, OTHER),
+        signed(BODY + b" "),
+        {**signed(BODY), "webhook-id": "msg_2"},
+        {**signed(BODY), "webhook-timestamp": str(NOW + 1)},
+        {**signed(BODY), "webhook-timestamp": "soon"},
+        {**signed(BODY), "webhook-signature": ""},
+        {**signed(BODY), "webhook-signature": "v1,"},
+        {**signed(BODY), "webhook-signature": "v1,\udce9"},
+        {**signed(BODY), "webhook-signature": "v2," + signed(BODY)["webhook-signature"][3:]},
+        {"webhook-id": "msg_1"},
+        signed(BODY, at=NOW - 301),
+        signed(BODY, at=NOW + 301),
+    ],
+)
+async def test_signatures_that_do_not_hold(headers: Mapping[str, str]) -> None:
+    services = with_secret(KEY)
+    assert await post_signed(services, BODY, headers) == 401
+    assert services.box.stored == []
+
+
+@pytest.mark.parametrize("off", [-299, 299])
+async def test_timestamps_within_five_minutes(off: int) -> None:
+    assert await post_signed(with_secret(KEY), BODY, signed(BODY, at=NOW + off)) == 202
+
+
+async def test_signature_alone_decides_while_the_clock_is_not_trusted() -> None:
+    services = with_secret(KEY)
+    services.clock_trusted = lambda: False
+    assert await post_signed(services, BODY, signed(BODY, at=NOW - 90_000)) == 202
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_short", "whsec_!!!"])
+async def test_missing_or_malformed_secret_lets_nobody_in(secret: str) -> None:
+    async with serving(with_secret(secret)) as face:
+        answer = await face.call("POST", "/v1/events", raw=BODY, as_=None, headers=signed(BODY))
+        assert answer.status == 401
+        assert "TETHER_WEBHOOK_SECRET" in answer.problem["detail"]
+        assert secret == "" or secret.encode() not in answer.body
+
+
+async def test_token_does_not_help_a_bad_signature() -> None:
+    headers = {**signed(BODY, OTHER), "Authorization": "Bearer tt_till-2_secret"}
+    assert await post_signed(with_secret(KEY), BODY, headers) == 401
+
+
+async def test_the_sample_of_the_store_signed_as_written() -> None:
+    body = shared("samples/standard-webhooks-order.json").read_bytes()
+    services = with_secret(KEY)
+    assert await post_signed(services, body, signed(body)) == 202
+    assert services.box.stored[0].order_ref == "B-1001"
+
+
+# ---------------------------------------------------------------- how often
+
+
+async def test_one_client_calling_too_often_is_told_to_wait() -> None:
+    services = make_services(Settings(hook=Hook(rate=Rate(1))))
+    async with serving(services) as face:
+        statuses = [(await face.get("/v1/channels", as_="screen")).status for _ in range(12)]
+        assert statuses == [200] * 10 + [429] * 2
+        answer = await face.get("/v1/channels", as_="screen")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert (await face.get("/v1/channels", as_="desk")).status == 200
+        await services.clock.advance(1)
+        assert (await face.get("/v1/channels", as_="screen")).status == 200
+        assert (await face.post("/v1/events", event(), as_="till-2")).status == 202
+
+
+async def test_guessing_is_slowed_down(face: Face) -> None:
+    bad = {"Authorization": "Bearer guess"}
+    statuses = [(await face.get("/v1/orders", as_=None, headers=bad)).status for _ in range(32)]
+    assert statuses == [401] * 30 + [429] * 2
+    assert (await face.get("/v1/orders", as_="screen")).status == 200

@@ -1,0 +1,385 @@
+"""POST /v1/events: what is taken, what is refused, and how each refusal names what is wrong."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from outbox.errors import StorageBusy, StorageFull
+from tests.support.face import Face, event
+
+
+async def post(face: Face, body: Any = None, *, as_: str | None = "till-2", **more: Any) -> Any:
+    return await face.post("/v1/events", body, as_=as_, **more)
+
+
+async def raw(face: Face, text: str | bytes, **more: Any) -> Any:
+    return await post(face, raw=text if isinstance(text, bytes) else text.encode(), **more)
+
+
+async def test_event_is_taken_once(face: Face) -> None:
+    first = await post(face, event())
+    assert (first.status, first.json) == (202, {"event_id": "e-1", "duplicate": False})
+    assert first.headers["Content-Type"] == "application/json"
+    again = await post(face, event())
+    assert (again.status, again.json) == (200, {"event_id": "e-1", "duplicate": True})
+    assert len(face.services.box.stored) == 1
+
+
+async def test_source_is_the_tokens_name_and_its_own_json_is_kept(face: Face) -> None:
+    text = json.dumps(event(extra={"colour": "gold"}), indent=2)
+    assert (await raw(face, text)).status == 202
+    stored = face.services.box.stored[0]
+    assert stored.source == "till-2"
+    assert stored.raw == text.encode()
+    assert stored.actor == ""
+
+
+async def test_person_is_kept_as_actor(face: Face) -> None:
+    await post(face, event(), headers={"X-Tether-Actor": "Ada"})
+    assert face.services.box.stored[0].actor == "Ada"
+
+
+async def test_same_id_with_other_content_is_a_conflict(face: Face) -> None:
+    await post(face, event())
+    answer = await post(face, event(type="order.completed"))
+    assert answer.status == 409
+    assert "different content" in answer.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(StorageFull("the disk is nearly full"), 507), (StorageBusy("the disk does not answer"), 503)],
+)
+async def test_storage_troubles_ask_the_till_to_come_again(face: Face, failure: Exception, status: int) -> None:
+    face.services.box.failure = failure
+    answer = await post(face, event())
+    assert answer.status == status
+    assert int(answer.headers["Retry-After"]) > 0
+    assert str(failure) == answer.problem["detail"]
+
+
+async def test_bug_is_told_without_its_words(face: Face) -> None:
+    face.services.box.failure = RuntimeError("password hunter2")
+    answer = await post(face, event())
+    assert answer.status == 500
+    assert b"hunter2" not in answer.body
+    assert answer.problem["request_id"] in answer.problem["detail"]
+
+
+# ---------------------------------------------------------------- what is not JSON
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "empty"),
+        (b"   ", "empty"),
+        (b"{", "not JSON"),
+        (b'{"id": NaN}', "not JSON"),
+        (b'{"id": Infinity}', "not JSON"),
+        (b"{'id': 'a'}", "not JSON"),
+        (b'{"id": "a"} {"id": "b"}', "not JSON"),
+        (b'{"id": "a",}', "not JSON"),
+        (b'\xef\xbb\xbf{"id": "a"}', "byte order mark"),
+        (b'{"id": "\xff\xfe"}', "UTF-8"),
+        (b'{"unknown": "\xff"}', "UTF-8"),
+        (b'{"id": "\\ud800"}', "surrogate"),
+        (b'{"id": "a\x01b"}', "not JSON"),
+        (b'{"id": "a", "id": "b"}', "'id' is given twice"),
+        (b'{"order": {"ref": "a", "ref" : "b"}}', "'ref' is given twice"),
+        (b'{"a":1,"a" :2}', "'a' is given twice"),
+        (b'{"a":1,"a"\n:2}', "'a' is given twice"),
+        (b'{"data":' * 70 + b"1" + b"}" * 70, "deeper than 64"),
+        (b"[" * 200_000, "deeper than 64"),
+    ],
+)
+async def test_what_is_not_json_is_400(face: Face, text: bytes, words: str) -> None:
+    answer = await raw(face, text)
+    assert answer.status == 400
+    assert words in answer.problem["detail"]
+
+
+async def test_brackets_inside_strings_are_not_depth(face: Face) -> None:
+    assert (await post(face, event(data={"note": "[{" * 500 + '\\"[['}))).status == 202
+
+
+async def test_depth_of_64_is_taken(face: Face) -> None:
+    nested: Any = 1
+    for _ in range(62):
+        nested = [nested]
+    assert (await post(face, event(data={"deep": nested}))).status == 202
+
+
+async def test_colons_and_quotes_in_strings_are_no_names(face: Face) -> None:
+    assert (await post(face, event(data={'a":': '"a":1', "time": "10:15", "x": 'say "hi":'}))).status == 202
+
+
+# ---------------------------------------------------------------- what is JSON but wrong
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"id": None}, "id", "expected str, got null"),
+        ({"id": 7}, "id", "expected str, got int"),
+        ({"id": ""}, "id", "expected str of length >= 1"),
+        ({"id": "x" * 201}, "id", "expected str of length <= 200"),
+        ({"id": "a\nb"}, "id", "control characters"),
+        ({"id": "ab\n"}, "id", "control characters"),
+        ({"type": "Order.Ready"}, "type", "lower-case words joined by dots"),
+        ({"type": "ready"}, "type", "lower-case words joined by dots"),
+        ({"type": "order.ready\n"}, "type", "lower-case words joined by dots"),
+        ({"type": "order..ready"}, "type", "lower-case"),
+        ({"order": []}, "order", "expected object, got array"),
+        ({"order": {}}, "order.ref", "is required"),
+        ({"order": {"ref": "x" * 101}}, "order.ref", "length <= 100"),
+        ({"order": {"ref": "B-1\t"}}, "order.ref", "control characters"),
+        ({"order": {"ref": "B-1", "total": 48.5}}, "order.total", "expected str | null, got float"),
+        ({"order": {"ref": "B-1", "total": "48,50"}}, "order.total", "decimal number as text"),
+        ({"order": {"ref": "B-1", "total": "1e3"}}, "order.total", "decimal number as text"),
+        ({"order": {"ref": "B-1", "currency": "pounds"}}, "order.currency", "three letters"),
+        ({"order": {"ref": "B-1", "promised_at": "2026-11-24T10:00:00"}}, "order.promised_at", "timezone"),
+        ({"order": {"ref": "B-1", "promised_at": "tomorrow"}}, "order.promised_at", "RFC3339"),
+        ({"order": {"ref": "B-1", "items": [{"name": "a"}, {"quantity": 1}]}}, "order.items[1].name", "is required"),
+        ({"order": {"ref": "B-1", "items": [{"name": "a", "price": "x"}]}}, "order.items[0].price", "decimal"),
+        ({"occurred_at": "2026-11-24T10:15:00"}, "occurred_at", "timezone"),
+        ({"occurred_at": 1795515300}, "occurred_at", "got int"),
+        ({"customer": {"phone": 447700900123}}, "customer.phone", "got int"),
+        ({"customer": {"consent": {"sms": "yes"}}}, "customer.consent", "expected bool"),
+        ({"data": {"note": "a\0b"}}, "data.note", "NUL"),
+        ({"data": {"list": [{"x": "\0"}]}}, "data.list[0].x", "NUL"),
+    ],
+)
+async def test_what_is_wrong_is_422_and_names_the_field(face: Face, change: Any, field: str, words: str) -> None:
+    answer = await post(face, {**event(), **change})
+    assert answer.status == 422
+    assert answer.fields == [field]
+    assert words in answer.problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("missing", ["id", "type", "order"])
+async def test_required_fields(face: Face, missing: str) -> None:
+    body = event()
+    del body[missing]
+    answer = await post(face, body)
+    assert (answer.status, answer.fields) == (422, [missing])
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+async def test_numbers_beyond_all_bounds(face: Face, number: str) -> None:
+    answer = await raw(face, '{"id":"a","type":"order.ready","order":{"ref":"B"},"data":{"n":' + number + "}}")
+    assert answer.status == 422
+    assert "out of range" in answer.problem["detail"]
+
+
+async def test_anything_but_an_object_or_array(face: Face) -> None:
+    for text in ("1", '"order.ready"', "null", "true"):
+        answer = await raw(face, text)
+        assert answer.status == 422
+        assert "expected object" in answer.problem["detail"]
+
+
+async def test_odd_phone_number_is_no_reason_to_refuse(face: Face) -> None:
+    body = event(customer={"phone": "ask at the counter", "email": "not an address"})
+    assert (await post(face, body)).status == 202
+
+
+async def test_other_types_and_unicode_are_taken(face: Face) -> None:
+    body = event(id="évènement-🎈", type="loyalty.points_added", ref="Bestellung №5/2")
+    assert (await post(face, body)).status == 202
+
+
+# ---------------------------------------------------------------- sizes, types, codings
+
+
+async def test_event_larger_than_256_kib(face: Face) -> None:
+    answer = await post(face, event(data={"note": "x" * (256 * 1024)}))
+    assert answer.status == 413
+    assert "256 KiB" in answer.problem["detail"]
+
+
+async def test_event_just_below_256_kib(face: Face) -> None:
+    body = event(data={"note": ""})
+    body["data"]["note"] = "x" * (256 * 1024 - len(msgspec.json.encode(body)))
+    assert (await post(face, body)).status == 202
+
+
+async def test_body_larger_than_2_mib(face: Face) -> None:
+    whole = b"[" + b" " * (2 * 2**20) + b"]"
+    headers = {"Authorization": "Bearer tt_till-2_secret", "Content-Type": "application/json"}
+    async with face.session.post(face.url + "/v1/events", data=io.BytesIO(whole), headers=headers) as response:
+        assert response.status == 413
+
+
+async def test_body_larger_than_2_mib_without_a_length(face: Face) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 2**16
+
+    headers = {"Authorization": "Bearer tt_till-2_secret", "Content-Type": "application/json"}
+    async with face.session.post(face.url + "/v1/events", data=body(), headers=headers) as response:
+        assert response.status == 413
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application/json; charset=utf-16",
+        "nonsense",
+    ],
+)
+async def test_other_content_types(face: Face, content_type: str) -> None:
+    answer = await post(face, event(), headers={"Content-Type": content_type})
+    assert answer.status == 415
+    assert "application/json" in answer.headers["Accept"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON", "application/json; charset=UTF-8"])
+async def test_json_content_types(face: Face, content_type: str) -> None:
+    assert (await post(face, event(), headers={"Content-Type": content_type})).status == 202
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "identity, gzip"])
+async def test_compressed_bodies_are_refused(face: Face, coding: str) -> None:
+    answer = await post(face, event(), headers={"Content-Encoding": coding})
+    assert answer.status == 415
+    assert "compressed" in answer.problem["detail"]
+
+
+# ---------------------------------------------------------------- arrays
+
+
+async def test_array_whose_events_fare_alike(face: Face) -> None:
+    answer = await post(face, [event("a"), event("b")])
+    assert answer.status == 202
+    assert answer.json["items"] == [
+        {"index": 0, "status": 202, "event_id": "a", "duplicate": False, "problem": None},
+        {"index": 1, "status": 202, "event_id": "b", "duplicate": False, "problem": None},
+    ]
+    again = await post(face, [event("a"), event("b")])
+    assert (again.status, [each["duplicate"] for each in again.json["items"]]) == (200, [True, True])
+
+
+async def test_array_whose_events_fare_differently(face: Face) -> None:
+    await post(face, event("old"))
+    bad = {**event("bad"), "order": {}}
+    answer = await post(face, [event("new"), bad, event("old"), event("old", type="order.placed"), "text"])
+    assert answer.status == 207
+    items = answer.json["items"]
+    assert [each["status"] for each in items] == [202, 422, 200, 409, 422]
+    assert items[1]["problem"]["errors"][0]["field"] == "order.ref"
+    assert items[1]["event_id"] is None
+    assert [each.id for each in face.services.box.stored] == ["old", "new"]
+
+
+async def test_array_all_wrong(face: Face) -> None:
+    answer = await post(face, [{}, {}])
+    assert (answer.status, len(answer.json["items"])) == (422, 2)
+
+
+async def test_events_in_an_array_keep_their_own_json(face: Face) -> None:
+    await raw(face, ' [ {"id":"a","type":"order.ready", "order":{"ref":"B-1"},"x":1 } ] ')
+    assert face.services.box.stored[0].raw == b'{"id":"a","type":"order.ready", "order":{"ref":"B-1"},"x":1 }'
+
+
+async def test_event_in_an_array_counts_by_its_own_bytes(face: Face) -> None:
+    large = event("large", data={"note": "x" * (256 * 1024)})
+    answer = await post(face, [event("small"), large])
+    assert [each["status"] for each in answer.json["items"]] == [202, 413]
+
+
+@pytest.mark.parametrize("count", [0, 501])
+async def test_array_of_too_few_or_many(face: Face, count: int) -> None:
+    answer = await post(face, [event(str(n)) for n in range(count)])
+    assert answer.status == 422
+    assert "1 to 500" in answer.problem["detail"]
+
+
+async def test_array_that_ends_too_soon_takes_nothing(face: Face) -> None:
+    text = "[" + json.dumps(event("a")) + ", {"
+    assert (await raw(face, text)).status == 400
+    assert face.services.box.stored == []
+
+
+# ---------------------------------------------------------------- CloudEvents
+
+CLOUD = {
+    "specversion": "1.0",
+    "id": "evt-1",
+    "source": "/erp/berlin",
+    "type": "com.example.order.ready",
+    "time": "2026-11-24T09:02:11Z",
+    "subject": "order/1001",
+    "traceparent": "00-1",
+    "data": {"order": {"ref": "1001"}, "customer": {"name": "Ada"}, "data": {"warehouse": "Berlin"}},
+}
+STRUCTURED = {"Content-Type": "application/cloudevents+json; charset=UTF-8"}
+
+
+async def test_cloudevent_becomes_our_event(face: Face) -> None:
+    assert (await post(face, CLOUD, headers=STRUCTURED)).status == 202
+    stored = face.services.box.stored[0]
+    assert (stored.source, stored.id, stored.type, stored.order_ref) == ("/erp/berlin", "evt-1", "order.ready", "1001")
+    kept = msgspec.json.decode(stored.raw)
+    assert kept["occurred_at"] == CLOUD["time"]
+    assert kept["data"] == {"warehouse": "Berlin"}
+    assert kept["cloudevent"]["type"] == "com.example.order.ready"
+    assert kept["cloudevent"]["traceparent"] == "00-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("order.ready", "order.ready"),
+        ("com.example.payment.failed", "payment.failed"),
+        ("loyalty.points_added", "loyalty.points_added"),
+        ("com.example.loyalty", "com.example.loyalty"),
+    ],
+)
+async def test_cloudevent_types(face: Face, given: str, kept: str) -> None:
+    await post(face, {**CLOUD, "type": given}, headers=STRUCTURED)
+    assert face.services.box.stored[0].type == kept
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"specversion": "0.3"}, "specversion"),
+        ({"source": ""}, "source"),
+        ({"data": {}}, "data.order"),
+        ({"data": {"order": {}}}, "data.order.ref"),
+        ({"time": "yesterday"}, "time"),
+        ({"type": "Com.Example"}, "type"),
+        ({"data_base64": "e30="}, "data_base64"),
+    ],
+)
+async def test_cloudevents_that_are_wrong(face: Face, change: Any, field: str) -> None:
+    answer = await post(face, {**CLOUD, **change}, headers=STRUCTURED)
+    assert (answer.status, answer.fields) == (422, [field])
+
+
+async def test_cloudevents_batch(face: Face) -> None:
+    batch = {"Content-Type": "application/cloudevents-batch+json"}
+    answer = await post(face, [CLOUD, {**CLOUD, "id": "evt-2"}], headers=batch)
+    assert [each["event_id"] for each in answer.json["items"]] == ["evt-1", "evt-2"]
+    assert (await post(face, CLOUD, headers=batch)).status == 422
+
+
+async def test_binary_mode_is_told_apart(face: Face) -> None:
+    answer = await post(face, {}, headers={"Content-Type": "application/avro", "ce-specversion": "1.0"})
+    assert answer.status == 415
+    assert "binary mode" in answer.problem["detail"]
+
+
+async def test_webhook_handshake(face: Face) -> None:
+    answer = await face.call("OPTIONS", "/v1/events", as_=None, headers={"WebHook-Request-Origin": "erp.example.com"})
+    assert answer.status == 204
+    assert answer.headers["WebHook-Allowed-Origin"] == "erp.example.com"
+    assert "POST" in answer.headers["Allow"]

@@ -1,0 +1,308 @@
+"""What staff see of orders and do to them: acts, the grace period, undoing, previews, the story."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from outbox.model import Attempt, Rendered, State
+from outbox.outcome import ReceiptState
+from tests.support.face import Face, event
+from tests.support.fake_services import FakeServices
+
+
+@pytest.fixture
+async def order(face: Face) -> str:
+    await face.post("/v1/events", event("e-1", "order.in_production", order={"total": "48.50", "currency": "GBP"}))
+    return "/v1/orders/B-1042"
+
+
+async def staff(face: Face, path: str, body: Any = None, **more: Any) -> Any:
+    return await face.post(
+        path, body, as_="desk", headers={"X-Tether-Actor": "Kofi", **more.pop("headers", {})}, **more
+    )
+
+
+async def test_list_and_one(face: Face, order: str) -> None:
+    listed = (await face.get("/v1/orders", as_="screen")).json
+    (row,) = listed["items"]
+    assert row["ref"] == "B-1042"
+    assert row["stage"] == "making"
+    assert row["customer"] == {"name": "Ada Lovelace", "phone": "+44…0123", "email": "a…@example.com", "locale": None}
+    assert row["told"]["state"] == "queued"
+    assert row["told"]["channel"] == "twilio"
+    assert row["updated_at"] == "2026-11-24T10:15:00.000Z"
+    one = (await face.get(order, as_="screen")).json
+    assert {key: one[key] for key in row} == row
+    assert one["optouts"] == {}
+    assert (await face.get("/v1/orders/B-9", as_="screen")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "stage"),
+    [
+        ("order.placed", "to_confirm"),
+        ("order.confirmed", "making"),
+        ("order.ready", "ready"),
+        ("order.out_for_delivery", "out"),
+        ("order.completed", "done"),
+        ("refund.issued", "done"),
+        ("order.gift_wrapped", "making"),
+    ],
+)
+async def test_stages(face: Face, status: str, stage: str) -> None:
+    await face.post("/v1/events", event(type=status))
+    assert (await face.get("/v1/orders/B-1042")).json["stage"] == stage
+
+
+async def test_filters(face: Face, order: str) -> None:
+    await face.post("/v1/events", event("e-2", "order.ready", ref="B-2"))
+    for query, refs in [
+        ({"stage": "ready"}, ["B-2"]),
+        ([("stage", "ready"), ("stage", "making")], ["B-1042", "B-2"]),
+        ({"status": "order.in_production"}, ["B-1042"]),
+        ({"search": "1042"}, ["B-1042"]),
+        ({"since": "2026-11-24T10:15:01Z"}, []),
+    ]:
+        found = (await face.get("/v1/orders", query=query)).json["items"]
+        assert sorted(each["ref"] for each in found) == refs, query
+
+
+async def test_status_by_hand_waits_out_the_grace_period(face: Face, order: str) -> None:
+    answer = await staff(face, f"{order}/status", {"status": "order.ready", "id": "k-1"})
+    assert answer.status == 200
+    assert answer.json["undo_until"] == "2026-11-24T10:15:08.000Z"
+    (message,) = answer.json["messages"]
+    assert message["due_at"] == "2026-11-24T10:15:08.000Z"
+    stored = face.services.box.stored[-1]
+    assert (stored.source, stored.id, stored.type, stored.actor) == ("counter", "k-1", "order.ready", "Kofi (desk)")
+
+
+async def test_status_posted_twice_acts_once(face: Face, order: str) -> None:
+    first = await staff(face, f"{order}/status", {"status": "order.ready", "id": "k-1"})
+    await face.services.clock.advance(3)
+    again = await staff(face, f"{order}/status", {"status": "order.ready", "id": "k-1"})
+    assert again.status == 200
+    assert again.json["duplicate"]
+    assert again.json["undo_until"] == first.json["undo_until"]
+    assert len(face.services.box.stored) == 2
+    other = await staff(face, f"{order}/status", {"status": "order.cancelled", "id": "k-1"})
+    assert other.status == 409
+
+
+async def test_idempotency_key_stands_for_an_id(face: Face, order: str) -> None:
+    for _ in range(2):
+        key = {"Idempotency-Key": "press-7"}
+        assert (await staff(face, f"{order}/status", {"status": "order.ready"}, headers=key)).status == 200
+    assert len(face.services.box.stored) == 2
+
+
+async def test_silent_status_tells_nobody_and_drops_older_news(face: Face, order: str) -> None:
+    answer = await staff(face, f"{order}/status", {"status": "order.ready", "silent": True, "grace": 0})
+    (message,) = answer.json["messages"]
+    assert (message["state"], message["reason"]) == ("suppressed", "staff chose not to tell")
+    assert answer.json["undo_until"] is None
+    older = next(iter(face.services.box.sent.values()))
+    assert older.state is State.SUPERSEDED
+
+
+async def test_own_words_replace_the_customers_text(face: Face, order: str) -> None:
+    answer = await staff(face, f"{order}/status", {"status": "order.delayed", "text": "Ten minutes more"})
+    shown = await face.get(f"/v1/messages/{answer.json['messages'][0]['id']}")
+    assert (shown.json["text"], shown.json["template"]) == ("Ten minutes more", "")
+
+
+async def test_new_time_of_a_delayed_order(face: Face, order: str) -> None:
+    await staff(face, f"{order}/status", {"status": "order.delayed", "promised_at": "2026-11-24T13:00:00+01:00"})
+    assert (await face.get(order)).json["promised_at"] == "2026-11-24T12:00:00.000Z"
+
+
+async def test_undo_within_the_grace_period(face: Face, order: str) -> None:
+    done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    await face.services.clock.advance(5)
+    answer = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
+    assert answer.json == {"event_id": done["event_id"], "cancelled": 1, "status": "order.in_production"}
+    shown = (await face.get(order)).json
+    assert shown["status"] == "order.in_production"
+    assert (await face.get(f"/v1/messages/{done['messages'][0]['id']}")).json["state"] == "cancelled"
+    again = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
+    assert again.status == 200
+    assert again.json["cancelled"] == 0
+
+
+async def test_undo_tells_again_who_had_not_heard_yet(face: Face, order: str) -> None:
+    box = face.services.box
+    older = next(iter(box.sent))
+    done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    box.move(older, State.SUPERSEDED, "order.ready came meanwhile")
+    await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
+    told = (await face.get(order)).json["told"]
+    assert told["state"] == "queued"
+    assert told["message_id"] != older
+
+
+async def test_undo_too_late(face: Face, order: str) -> None:
+    done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    await face.services.clock.advance(9)
+    assert (await staff(face, f"{order}/undo", {"event_id": done["event_id"]})).status == 409
+
+
+async def test_undo_of_what_is_on_its_way(face: Face, order: str) -> None:
+    done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    face.services.box.move(done["messages"][0]["id"], State.SENDING)
+    answer = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
+    assert answer.status == 409
+    assert "on its way" in answer.problem["detail"]
+
+
+async def test_undo_of_what_staff_did_not_do(face: Face, order: str) -> None:
+    answer = await staff(face, f"{order}/undo", {"event_id": "e-1"})
+    assert (answer.status, answer.fields) == (404, ["event_id"])
+
+
+async def test_message_by_hand(face: Face, order: str) -> None:
+    body = {"text": "Gold or silver?", "via": ["sendgrid", "twilio"], "id": "k-2", "urgent": True}
+    answer = await staff(face, f"{order}/messages", body)
+    (message,) = answer.json["messages"]
+    assert (message["via"], message["manual"], message["trigger"]) == (["sendgrid", "twilio"], True, "staff.message")
+    assert (await face.get(order)).json["status"] == "order.in_production"
+    undone = await staff(face, f"{order}/undo", {"event_id": "k-2"})
+    assert undone.json == {"event_id": "k-2", "cancelled": 1, "status": "order.in_production"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "text"),
+        ({"text": "x", "to": "nobody"}, "to"),
+        ({"text": "x", "via": ["pigeon"]}, "via"),
+        ({"text": "x", "via": []}, "via"),
+        ({"text": ""}, "text"),
+        ({"template": 7}, "template"),
+    ],
+)
+async def test_messages_by_hand_that_are_wrong(face: Face, order: str, body: Any, field: str) -> None:
+    answer = await staff(face, f"{order}/messages", body)
+    assert (answer.status, answer.fields) == (422, [field])
+
+
+@pytest.mark.parametrize("act", ["status", "messages", "hold", "release", "undo", "preview"])
+async def test_acts_on_unknown_orders(face: Face, act: str) -> None:
+    body = {"status": "order.ready", "text": "x", "event_id": "e"}
+    answer = await staff(face, f"/v1/orders/nope/{act}", body)
+    assert answer.status == 404
+    assert "nope" in answer.problem["detail"]
+
+
+async def test_hold_and_release(face: Face, order: str) -> None:
+    assert (await staff(face, f"{order}/hold", {"reason": "waiting for the colour"})).json == {
+        "ref": "B-1042",
+        "held": True,
+    }
+    assert (await face.get(order)).json["held"]
+    assert (await face.call("POST", f"{order}/release", as_="desk")).json["held"] is False
+    story = (await face.get(order)).json["timeline"]
+    acts = [each for each in story if each["kind"] == "override"]
+    assert [(each["type"], each["actor"]) for each in acts] == [
+        ("order.held", "Kofi (desk)"),
+        ("order.released", "desk"),
+    ]
+    assert acts[0]["reason"] == "waiting for the colour"
+
+
+async def test_preview_changes_nothing_and_warns(face: Face, services: FakeServices, order: str) -> None:
+    before = len(services.box.stored), len(services.box.sent)
+    await services.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
+    services.planning.quiet = services.clock.now() + 3_600_000
+    services.dispatch.line.state = "down"
+    services.dispatch.rows[0].daily_limit, services.dispatch.rows[0].sent_today = 5, 5
+    await staff(face, f"{order}/hold", {})
+    answer = await staff(face, f"{order}/preview", {"status": "order.ready"})
+    (message,) = answer.json["messages"]
+    assert (message["text"], message["sms"]["parts"], message["to"]) == ("order.ready for B-1042", 1, "+44…0123")
+    codes = [each["code"] for each in message["warnings"]]
+    assert codes == ["opted_out", "quiet_hours", "line_down", "held", "limit_used"]
+    assert message["warnings"][1]["until"] == "2026-11-24T11:15:00.000Z"
+    assert (len(services.box.stored), len(services.box.sent)) == before
+
+
+async def test_preview_of_a_message_by_hand(face: Face, order: str) -> None:
+    answer = await staff(face, f"{order}/preview", {"template": "no.such"})
+    assert [each["code"] for each in answer.json["messages"][0]["warnings"]] == ["template_broken"]
+    answer = await staff(face, f"{order}/preview", {"text": "hello", "via": ["sendgrid"]})
+    assert answer.json["messages"][0]["medium"] == "email"
+    assert (await staff(face, f"{order}/preview", {})).fields == ["status"]
+
+
+async def test_preview_without_an_address(face: Face) -> None:
+    await face.post("/v1/events", event(ref="B-2", customer={"name": "Sam"}))
+    answer = await staff(face, "/v1/orders/B-2/preview", {"status": "order.ready"})
+    assert [each["code"] for each in answer.json["messages"][0]["warnings"]] == ["no_address"]
+
+
+async def test_story_is_one_list_in_order(face: Face, services: FakeServices, order: str) -> None:
+    box = services.box
+    message = next(iter(box.sent.values()))
+    now = services.clock.now()
+    box.tries.append(
+        Attempt(
+            seq=1,
+            message_seq=1,
+            message_id=message.id,
+            n=1,
+            channel="twilio",
+            address="+447700900123",
+            started_at=now + 1000,
+            finished_at=now + 1500,
+            outcome="accepted",
+            provider_id="SM1",
+            receipt=ReceiptState.DELIVERED,
+            receipt_at=now + 9000,
+            sent=Rendered("Hi Ada"),
+        )
+    )
+    story = (await face.get(order, as_="screen")).json["timeline"]
+    assert [each["kind"] for each in story] == ["event", "message", "attempt", "receipt"]
+    assert story[2] == {
+        "at": "2026-11-24T10:15:01.000Z",
+        "kind": "attempt",
+        "message_id": message.id,
+        "channel": "twilio",
+        "n": 1,
+        "to": "+44…0123",
+        "outcome": "accepted",
+        "text": "Hi Ada",
+    }
+    assert (await face.get("/v1/stream", as_=None)).status == 401
+
+
+async def test_reference_with_a_slash_and_letters_of_all_kinds(face: Face) -> None:
+    ref = "Straße 5/№2 %"
+    await face.post("/v1/events", event(ref=ref))
+    from urllib.parse import quote
+
+    assert (await face.get(f"/v1/orders/{quote(ref, safe='')}")).json["ref"] == ref
+
+
+async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, services: FakeServices) -> None:
+    await face.post("/v1/events", event(customer={"phone": "+447700900123", "consent": {"email": False}}))
+    await services.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
+    assert (await face.get("/v1/orders/B-1042")).json["optouts"] == {
+        "email": "the customer does not want it",
+        "sms": "STOP",
+    }
+
+
+def test_answers_keep_designs_names() -> None:
+    from daemon.api.answers import ChannelOut, MessageDetail
+
+    def names(kind: type[msgspec.Struct]) -> set[str]:
+        return {field.encode_name for field in msgspec.structs.fields(kind)}
+
+    assert names(MessageDetail) >= {
+        "id", "event_id", "order_ref", "audience", "to", "state", "channel", "via", "template", "priority", "reason",
+        "possible_duplicate", "attempt_count", "created_at", "due_at", "expires_at", "attempts",
+    }  # fmt: skip
+    assert names(ChannelOut) >= {
+        "name", "medium", "state", "reason", "queued", "sent_today", "daily_limit", "last_success", "last_failure",
+    }  # fmt: skip
