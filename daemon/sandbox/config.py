@@ -52,7 +52,9 @@ CREDENTIALS: Mapping[str, str] = {
     "PUSHER_SECRET": "sandbox-pusher-secret",
     "FCM_PROJECT_ID": PROJECT,
     "FCM_CLIENT_EMAIL": _CLIENT_EMAIL,
+    "ACTIVECAMPAIGN_URL": "https://sandbox.api-us1.com",
     "ACTIVECAMPAIGN_API_KEY": "sandbox-activecampaign-key",
+    "ACTIVECAMPAIGN_EVENT_KEY": "sandbox-event-key",
     "KLAVIYO_API_KEY": "pk_sandbox",
     "HUBSPOT_ACCESS_TOKEN": "pat-eu1-sandbox",
     "SFMC_SUBDOMAIN": "mcsandbox00000000000000000000",
@@ -105,7 +107,6 @@ def sandbox_settings(url: str, smtp_port: int, folder: Path) -> tuple[dict[str, 
     tables["webhook"] = {"url": f"{url}/webhook/store"}
     tables["smtp"] = {"host": host, "port": smtp_port, "security": "none", "from": "orders@example.com"}
     secrets = {name: value for name, value in CREDENTIALS.items() if not name.startswith("FCM_")}
-    secrets["ACTIVECAMPAIGN_URL"] = f"{url}/activecampaign"
     secrets["GOOGLE_APPLICATION_CREDENTIALS"] = str(_service_account(folder))
     return tables, secrets
 

@@ -80,7 +80,7 @@ def complaints(file: Path, host: str, path: str, call: Call, said: Said) -> list
 
 
 HUBSPOT = "/crm/v3/objects/orders/batch/upsert"
-UPSERT = {"inputs": [{"id": "1", "idProperty": "no", "properties": {"status": "ready"}}]}
+UPSERT = {"inputs": [{"id": "1", "idProperty": "tether_order_number", "properties": {"tether_order_status": "ready"}}]}
 PROPERTY = {"name": "s", "label": "S", "type": "string", "fieldType": "text", "groupName": "order"}
 SEND = {"emailId": 1, "message": {"to": "ada@example.com", "sendId": "m1"}}
 EVENT = {

@@ -46,7 +46,7 @@ class TestActiveCampaign:
 
     def test_events_answer_200_and_success_decides(self, stand_ins: StandIns) -> None:
         form = {
-            "key": "k",
+            "key": C["ACTIVECAMPAIGN_EVENT_KEY"],
             "actid": "123",
             "event": "order_ready",
             "eventdata": "1001|ready|m1",
@@ -55,7 +55,7 @@ class TestActiveCampaign:
         said = stand_ins.ask("activecampaign", "POST", "/event", form=form, signed=False)
         assert (said.status, said.json["success"]) == (200, 1)
         assert (stand_ins.last.subject, stand_ins.last.reference) == ("order_ready", "m1")
-        for bad in ({"actid": "x"}, {"event": "x" * 33}, {"visit": "{"}, {"visit": '{"email":"ada"}'}):
+        for bad in ({"key": "no"}, {"actid": "x"}, {"event": "x" * 33}, {"visit": "{"}, {"visit": '{"email":"ada"}'}):
             said = stand_ins.ask("activecampaign", "POST", "/event", form={**form, **bad}, signed=False)
             assert (said.status, said.json["success"]) == (200, 0)
 
@@ -124,7 +124,11 @@ class TestHubSpot:
     upsert = "/crm/v3/objects/orders/batch/upsert"
 
     def inputs(self, status: str = "ready") -> dict[str, Any]:
-        return {"inputs": [{"id": "1001", "idProperty": "order_no", "properties": {"status": status}}]}
+        return {
+            "inputs": [
+                {"id": "1001", "idProperty": "tether_order_number", "properties": {"tether_order_status": status}}
+            ]
+        }
 
     def test_an_upsert_creates_once_and_an_unchanged_value_is_no_news(self, stand_ins: StandIns) -> None:
         said = [stand_ins.ask("hubspot", "POST", self.upsert, value=self.inputs()).json["results"][0] for _ in range(2)]
@@ -134,13 +138,15 @@ class TestHubSpot:
 
     def test_an_object_is_addressed_by_id_or_property(self, stand_ins: StandIns) -> None:
         id = stand_ins.ask("hubspot", "POST", self.upsert, value=self.inputs()).json["results"][0]["id"]
-        patch = {"properties": {"status": "collected"}}
+        patch = {"properties": {"tether_order_status": "collected"}}
         assert stand_ins.ask("hubspot", "PATCH", f"/crm/v3/objects/0-123/{id}", value=patch).status == 200
-        query = {"idProperty": "order_no"}
+        query = {"idProperty": "tether_order_number"}
         found = stand_ins.ask("hubspot", "GET", "/crm/v3/objects/orders/1001", query=query).json
-        assert found["properties"]["status"] == "collected"
+        assert found["properties"]["tether_order_status"] == "collected"
         assert stand_ins.ask("hubspot", "PATCH", "/crm/v3/objects/orders/7", value=patch).status == 404
-        body = {"filterGroups": [{"filters": [{"propertyName": "order_no", "operator": "EQ", "value": "1001"}]}]}
+        body = {
+            "filterGroups": [{"filters": [{"propertyName": "tether_order_number", "operator": "EQ", "value": "1001"}]}]
+        }
         assert stand_ins.ask("hubspot", "POST", "/crm/v3/objects/orders/search", value=body).json["total"] == 1
 
     @pytest.mark.parametrize(
@@ -151,6 +157,14 @@ class TestHubSpot:
         said = stand_ins.ask("hubspot", "POST", self.upsert, value=body)
         assert (said.status, said.json["category"]) == (400, "VALIDATION_ERROR")
         assert said.json["correlationId"]
+
+    def test_a_property_that_is_not_there_cannot_be_written(self, stand_ins: StandIns) -> None:
+        body = {"inputs": [{"id": "1001", "idProperty": "tether_order_number", "properties": {"colour": "red"}}]}
+        said = stand_ins.ask("hubspot", "POST", self.upsert, value=body)
+        assert (said.status, said.json["errors"][0]["code"]) == (400, "PROPERTY_DOESNT_EXIST")
+        made = {"name": "colour", "label": "Colour", "type": "string", "fieldType": "text", "groupName": "order"}
+        stand_ins.ask("hubspot", "POST", "/crm/v3/properties/orders", value=made)
+        assert stand_ins.ask("hubspot", "POST", self.upsert, value=body).status == 200
 
     def test_a_property_is_made_once(self, stand_ins: StandIns) -> None:
         body = {"name": "status", "label": "Status", "type": "string", "fieldType": "text", "groupName": "order"}

@@ -42,7 +42,7 @@ class ActiveCampaign(Provider):
         }
 
     def authorize(self, call: Call) -> None:
-        """Event tracking has a key of its own, in the form: the channel's only secret is the API key, which is taken for it too."""
+        """Event tracking has a key of its own, in the form."""
         if call.path != "/event" and call.headers.get("Api-Token") != self.world.secrets["ACTIVECAMPAIGN_API_KEY"]:
             raise self.refuse(403, "", "You are not authorized to access this file")
 
@@ -167,7 +167,7 @@ class ActiveCampaign(Provider):
         if call.media_type != "application/x-www-form-urlencoded":
             return _event(0, "Missing or malformed request")
         name = call.field("event")
-        if not call.field("key") or not call.field("actid").isdecimal():
+        if call.field("key") != self.world.secrets["ACTIVECAMPAIGN_EVENT_KEY"] or not call.field("actid").isdecimal():
             return _event(0, "Missing or invalid actid or key")
         if not name or len(name) > 32:
             return _event(0, "Missing or too long event name")

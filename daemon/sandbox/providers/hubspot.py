@@ -1,17 +1,27 @@
 """HubSpot: CRM objects, properties, single send, flows (https://developers.hubspot.com/docs/reference/api).
 
-Objects are kept. Writing an unchanged value is no change: it is noted as a repeat, since no workflow would run.
+Objects are kept. Writing an unchanged value is no change: it is noted as a repeat, since no workflow would run. A property must be
+there before it can be written: HubSpot's own are, `PREMADE` are, others are when they were created.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.sandbox.exchange import Answer, Call, reply
+import msgspec
+
+from daemon.sandbox.exchange import Answer, Call, Refused, reply
 from daemon.sandbox.fate import Fate, Stage
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text, whole, with_headers
 from daemon.sandbox.times import iso
 
 _TYPES = {"0-1": "contacts", "0-3": "deals", "0-123": "orders"}
+_OWN = {
+    "contacts": {"email", "firstname", "lastname", "phone", "company"},
+    "deals": {"dealname", "dealstage", "pipeline", "amount"},
+    "orders": {"hs_order_name"},
+}
+PREMADE = {"balloon_order_status", "tether_order_status", "tether_order_number"}
+"""What this portal was given when the store was set up."""
 _KEEP = 10_000
 _SEND_RESULTS = {
     Fate.UNDELIVERED: "PREVIOUSLY_BOUNCED",
@@ -71,14 +81,16 @@ class HubSpot(Provider):
     # ------------------------------------------------------------ objects
 
     def create(self, call: Call, kind: str) -> Answer:
-        kind, given = _TYPES.get(kind, kind), self._given(call.json)
+        kind = _TYPES.get(kind, kind)
+        given = self._given(kind, call.json)
         email = given.get("email")
         if kind == "contacts" and email and self._by(kind, "email", email):
             raise self.refuse(409, "CONFLICT", "Contact already exists.")
         return reply(201, self._write(call, kind, None, given))
 
     def update(self, call: Call, kind: str, id: str) -> Answer:
-        kind, given = _TYPES.get(kind, kind), self._given(call.json)
+        kind = _TYPES.get(kind, kind)
+        given = self._given(kind, call.json)
         known = self._by(kind, call.query.get("idProperty", "hs_object_id"), id)
         if known is None:
             raise self.refuse(404, "OBJECT_NOT_FOUND", "resource not found")
@@ -99,8 +111,10 @@ class HubSpot(Provider):
             id, by = as_text(entry.get("id")), as_text(entry.get("idProperty")) or "hs_object_id"
             if not id:
                 raise self.refuse(400, "VALIDATION_ERROR", "Every input needs an id")
+            if not self._has(kind, by):
+                raise self._no_property(by)
             known = self._by(kind, by, id)
-            written = self._write(call, kind, known, {**self._given(entry), by: id})
+            written = self._write(call, kind, known, {**self._given(kind, entry), by: id})
             results.append({**written, "new": known is None})
         times = {"startedAt": iso(call.now), "completedAt": iso(call.now), "requestedAt": iso(call.now)}
         return reply(200, {"status": "COMPLETE", "results": results, **times})
@@ -120,13 +134,28 @@ class HubSpot(Provider):
         ]
         return reply(200, {"total": len(found), "results": found[: int(body.get("limit") or 10)]})
 
-    def _given(self, value: Any) -> dict[str, str]:
+    def _given(self, kind: str, value: Any) -> dict[str, str]:
         properties = as_object(value).get("properties")
         if not isinstance(properties, dict):
             raise self.refuse(400, "VALIDATION_ERROR", "Invalid input JSON: properties is required")
         if not all(isinstance(v, str) for v in properties.values()):
             raise self.refuse(400, "VALIDATION_ERROR", "Property values were not valid: all are strings")
+        unknown = next((name for name in properties if not self._has(kind, name)), None)
+        if unknown is not None:
+            raise self._no_property(unknown)
         return dict(properties)
+
+    def _has(self, kind: str, name: str) -> bool:
+        """Whether objects of that kind have that property."""
+        own = name.startswith("hs_") or name in _OWN.get(kind, ())
+        return own or name in PREMADE or (kind, name) in self._properties
+
+    def _no_property(self, name: str) -> Refused:
+        value: dict[str, Any] = msgspec.json.decode(
+            self.problem(400, "VALIDATION_ERROR", "Property values were not valid").body
+        )
+        error = {"message": f'Property "{name}" does not exist', "code": "PROPERTY_DOESNT_EXIST"}
+        return Refused(reply(400, {**value, "errors": [error]}))
 
     def _by(self, kind: str, name: str, value: str) -> dict[str, Any] | None:
         if name == "hs_object_id":
@@ -168,16 +197,23 @@ class HubSpot(Provider):
         if not all(body.get(key) for key in ("name", "label", "type", "fieldType", "groupName")):
             raise self.refuse(400, "VALIDATION_ERROR", "name, label, type, fieldType and groupName are required")
         key = (_TYPES.get(kind, kind), as_text(body["name"]))
-        if key in self._properties:
+        if self._has(*key):
             raise self.refuse(409, "CONFLICT", f"A property named '{key[1]}' already exists.")
         self._properties[key] = {"description": "", "options": [], "archived": False, **body}
         return reply(201, self._properties[key])
 
     def property(self, call: Call, kind: str, name: str) -> Answer:
         key = (_TYPES.get(kind, kind), name)
-        if key not in self._properties:
+        if not self._has(*key):
             raise self.refuse(404, "OBJECT_NOT_FOUND", f"Property {name} does not exist")
-        return reply(200, self._properties[key])
+        common = {
+            "name": name,
+            "label": name,
+            "type": "string",
+            "fieldType": "text",
+            "groupName": f"{key[0]}information",
+        }
+        return reply(200, self._properties.get(key, {**common, "description": "", "options": []}))
 
     def flows(self, call: Call) -> Answer:
         found = [
