@@ -3,7 +3,11 @@
 They name every channel of a kind; of a route only the enabled ones count, and a route without any is as if it were not there.
 """
 
+from typing import Literal, TypeAlias
+
 from daemon.config import Duration, RouteTable
+
+Rank: TypeAlias = Literal["high", "normal", "low"]
 
 TEXT = ("twilio", "vonage", "plivo", "modem")
 CHAT = ("whatsapp", "messenger", "intercom")
@@ -44,21 +48,41 @@ EVENT_TYPES = (
 """The event types that Tether has texts for."""
 
 _HOUR = 3600
+_NO_WAIT = Duration(0)
+_MODEM_SOON = Duration(60)
 _RETRY_AT_CHECKOUT = Duration(10 * 60)
 _MODEM_FOR_RECORDS = Duration(_HOUR)
 """What belongs into the mailbox waits this long for the line before it is sent as a text by the modem."""
 
 
-def _customer(on: str, via: tuple[str, ...], hours: float, **more: object) -> RouteTable:
-    return RouteTable(on=on, to="customer", via=via, expires=Duration(hours * _HOUR), **more)  # type: ignore[arg-type]
+def _customer(
+    on: str,
+    via: tuple[str, ...],
+    hours: float,
+    priority: Rank = "normal",
+    *,
+    urgent: bool = False,
+    delay: Duration = _NO_WAIT,
+    modem_after: Duration = _MODEM_SOON,
+) -> RouteTable:
+    return RouteTable(
+        on=on,
+        to="customer",
+        via=via,
+        expires=Duration(hours * _HOUR),
+        priority=priority,
+        urgent=urgent,
+        delay=delay,
+        modem_after=modem_after,
+    )
 
 
-def _record(on: str, hours: float, **more: object) -> RouteTable:
-    return _customer(on, ON_RECORD, hours, modem_after=_MODEM_FOR_RECORDS, **more)
+def _record(on: str, hours: float, priority: Rank = "normal") -> RouteTable:
+    return _customer(on, ON_RECORD, hours, priority, modem_after=_MODEM_FOR_RECORDS)
 
 
-def _team(on: str, hours: float, **more: object) -> RouteTable:
-    return RouteTable(on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), **more)  # type: ignore[arg-type]
+def _team(on: str, hours: float, priority: Rank = "normal", *, delay: Duration = _NO_WAIT) -> RouteTable:
+    return RouteTable(on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), priority=priority, delay=delay)
 
 
 def _crm(on: str, channel: str) -> RouteTable:
@@ -75,24 +99,24 @@ def _crm(on: str, channel: str) -> RouteTable:
 SHIPPED: tuple[RouteTable, ...] = (
     _record("order.placed", 24),
     _record("order.confirmed", 24),
-    _customer("order.in_production", BY_THE_WAY, 12, priority="low"),
-    _customer("order.ready", AT_ONCE, 12, priority="high"),
-    _customer("order.out_for_delivery", AT_ONCE, 4, priority="high", urgent=True),
-    _record("order.completed", 24, priority="low"),
-    _customer("order.cancelled", AT_ONCE, 48, priority="high"),
-    _customer("order.delayed", AT_ONCE, 12, priority="high", urgent=True),
-    _customer("order.customization_needed", AT_ONCE, 24, priority="high"),
-    _customer("order.out_of_stock", AT_ONCE, 24, priority="high"),
+    _customer("order.in_production", BY_THE_WAY, 12, "low"),
+    _customer("order.ready", AT_ONCE, 12, "high"),
+    _customer("order.out_for_delivery", AT_ONCE, 4, "high", urgent=True),
+    _record("order.completed", 24, "low"),
+    _customer("order.cancelled", AT_ONCE, 48, "high"),
+    _customer("order.delayed", AT_ONCE, 12, "high", urgent=True),
+    _customer("order.customization_needed", AT_ONCE, 24, "high"),
+    _customer("order.out_of_stock", AT_ONCE, 24, "high"),
     _record("return.requested", 48),
     _record("return.received", 48),
     _record("refund.issued", 72),
     _record("payment.confirmed", 48),
     _customer("payment.failed", AT_ONCE, 24, delay=_RETRY_AT_CHECKOUT),
     _team("order.placed", 24),
-    _team("order.cancelled", 24, priority="high"),
+    _team("order.cancelled", 24, "high"),
     _team("order.delayed", 12),
-    _team("order.customization_needed", 24, priority="high"),
-    _team("order.out_of_stock", 24, priority="high"),
+    _team("order.customization_needed", 24, "high"),
+    _team("order.out_of_stock", 24, "high"),
     _team("return.requested", 48),
     _team("payment.failed", 24, delay=_RETRY_AT_CHECKOUT),
     *(_crm(on, channel) for on in EVENT_TYPES for channel in CRM),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemon.planner.defaults import EVENT_TYPES
+from daemon.channels import registry
+from daemon.planner.defaults import CHANNELS, CHAT, CRM, DESK, EVENT_TYPES, MAIL, PUSH, TEXT
 from outbox.model import Customer, PlannedMessage, Priority
 from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
 
@@ -90,3 +91,13 @@ def test_what_belongs_into_the_mailbox_is_in_no_hurry_to_the_modem(event_type: s
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_an_empty_configuration_sends_nothing(event_type: str) -> None:
     assert list(plan(store(), posted(event_type), order(customer=ADA)).messages) == []
+
+
+def test_every_channel_that_there_is_has_a_place_in_the_shipped_routes() -> None:
+    assert set(registry.CHANNELS) <= CHANNELS
+
+
+@pytest.mark.parametrize("name", sorted(registry.CHANNELS))
+def test_the_shipped_routes_take_a_channel_for_what_it_is(name: str) -> None:
+    groups = {"sms": TEXT, "email": MAIL, "chat": CHAT + DESK, "push": PUSH, "crm": (*CRM, "woocommerce")}
+    assert name in groups[registry.channel_class(name).medium]
