@@ -28,10 +28,11 @@ from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
 from tui.state import Part
-from tui.themes import THEMES
+from tui.themes import THEME_WORDS, THEMES
 from tui.widgets.glance import TABS
 from tui.wire import Order
 from tui.words import BAD, WARN
+from tui.work import run_newest
 
 FLUSH = 1 / 30
 """Seconds that changes gather before they are drawn."""
@@ -95,7 +96,7 @@ class CounterApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(1, self._tick)
-        self.run_worker(self.desk.feed.run(), name="feed")
+        run_newest(self, self.desk.feed.run, "feed")
 
     # ------------------------------------------------------------ showing what changed
 
@@ -214,7 +215,7 @@ class CounterApp(App[int]):
         yield SystemCommand(t("undo"), t("key {key}", key="u"), self.action_undo)
         for theme in THEMES:
             yield SystemCommand(
-                f"{t('colours')}: {t(theme.name)}",
+                f"{t('colours')}: {t(THEME_WORDS[theme.name])}",
                 t("how it looks"),
                 lambda name=theme.name: setattr(self, "theme", name),
             )

@@ -3,6 +3,8 @@
 
 from textual.theme import Theme
 
+from tui.i18n import text
+
 THEMES = (
     Theme(
         name="dark",
@@ -75,5 +77,12 @@ THEMES = (
         },
     ),
 )  # fmt: skip
+
+THEME_WORDS = {
+    "dark": text("dark"),
+    "light": text("light"),
+    "contrast": text("high contrast, dark"),
+    "contrast-light": text("high contrast, light"),
+}
 
 THEME_NAMES = tuple(theme.name for theme in THEMES)

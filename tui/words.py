@@ -80,6 +80,7 @@ REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             text("The customer does not want this kind of message."),
         ),
         (r".*opted out.*|.*\bSTOP\b.*", text("asked for silence"), text("The customer asked not to be written to.")),
+        (r"staff chose not to tell", text("nobody told"), text("It was done silently: nobody was told.")),
         (r"it had arrived", text("it arrived"), text("It was looked up: it had arrived.")),
         (r"(order )?held( by .*)?|on hold.*", text("on hold"), text("Its order is on hold.")),
     )
@@ -87,6 +88,7 @@ REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 """What the service gives as a reason, in three words and as a sentence. Others are shown as they are."""
 
 CAUTIONS = {
+    "not_sent": text("It will not be sent: {detail}"),
     "opted_out": text("The customer asked not to get this by {medium}."),
     "no_address": text("There is no address for {medium}."),
     "quiet_hours": text("Quiet hours: it will wait until {until}."),

@@ -17,6 +17,7 @@ from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wire import AuditEntry
 from tui.words import BAD, DIM, GOOD, STRONG, WARN
+from tui.work import run_newest
 
 MOST = 5_000
 """Entries that are read back at most, the newest."""
@@ -54,7 +55,7 @@ class AuditPage(ListPage[AuditEntry]):
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self.run_worker(self._read(), exclusive=True, group="read")
+        run_newest(self, self._read, "read")
 
     async def _read(self) -> None:
         found: list[AuditEntry] = []

@@ -71,7 +71,7 @@ class Moments:
             if moment.reason and moment.state not in {"sent", "delivered"}
             else ""
         )
-        return Say(f"{state.words}{why}   {words.audience(moment.audience)}, “{about}”", state.tone)
+        return Say(f"{state.words}   {words.audience(moment.audience)}: “{about}”{why}", state.tone)
 
     def _attempt(self, moment: Moment) -> Say:
         words, g = self._desk.words, self._desk.words.glyphs

@@ -16,6 +16,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.wire import Order, Prospect
 from tui.words import DIM, STRONG, WARN
+from tui.work import run_newest
 
 
 class Step:
@@ -51,7 +52,7 @@ class NextStepBox(Box[Step | None]):
         yield Lines(self._lines)
 
     def on_mount(self) -> None:
-        self.run_worker(self._ask(), exclusive=True)
+        run_newest(self, self._ask, "ask")
 
     async def _ask(self) -> None:
         try:

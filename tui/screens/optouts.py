@@ -1,6 +1,6 @@
 """Who does not want to be written to, by what, since when and by what words."""
 
-from collections.abc import Set
+from collections.abc import Awaitable, Set
 from typing import ClassVar
 
 from textual import on
@@ -14,6 +14,7 @@ from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wire import OptOut
 from tui.words import DIM, STRONG, WARN
+from tui.work import run_newest
 
 
 class OptOutsPage(ListPage[OptOut]):
@@ -41,7 +42,7 @@ class OptOutsPage(ListPage[OptOut]):
         self.reread()
 
     def reread(self) -> None:
-        self.run_worker(self._read(), exclusive=True, group="read")
+        run_newest(self, self._read, "read")
 
     async def _read(self) -> None:
         found: list[OptOut] = []
@@ -83,7 +84,7 @@ class OptOutsPage(ListPage[OptOut]):
         if self.current is not None:
             self.counter.act(self._then_reread(self.counter.flows.remove_optout(self.current)))
 
-    async def _then_reread(self, doing) -> None:  # type: ignore[no-untyped-def]
+    async def _then_reread(self, doing: Awaitable[None]) -> None:
         await doing
         self.reread()
 

@@ -16,6 +16,7 @@ from tui.widgets.paint import Line, Span, justify, wrap
 from tui.widgets.rows import Rows
 from tui.wire import Message, Moment, Order, OrderStory
 from tui.words import BAD, DIM, GOOD, STRONG, WARN
+from tui.work import run_newest
 
 RETRYABLE = frozenset({"failed", "expired", "suppressed", "cancelled", "unknown"})
 STOPPABLE = frozenset({"queued", "held"})
@@ -62,7 +63,7 @@ class OrderPage(ListPage[Moment]):
         touches = self.desk.shop.touches.get(self.ref, 0)
         if touches != self._seen or Part.LINK in parts:
             self._seen = touches
-            self.run_worker(self._read(), exclusive=True, group="read")
+            run_newest(self, self._read, "read")
         super().show(parts)
 
     async def _read(self) -> None:

@@ -1,6 +1,7 @@
 """The outbox: what waits, goes out, failed, and why; one or many are sent again, another way, or stopped."""
 
 from collections.abc import Iterable, Sequence, Set
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +17,7 @@ from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wire import Attempt, Message, MessageStory
 from tui.words import DIM, STRONG, WARN
+from tui.work import run_newest
 
 FILTERS = {
     "waiting": text("waiting"),
@@ -143,7 +145,7 @@ class OutboxPage(ListPage[Message]):
     @on(Rows.Moved)
     def _read_story(self) -> None:
         if self.current is not None:
-            self.run_worker(self._learn(self.current.id), exclusive=True, group="story")
+            run_newest(self, partial(self._learn, self.current.id), "story")
 
     async def _learn(self, message_id: str) -> None:
         await self.desk.clock.sleep(REST)

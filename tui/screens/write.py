@@ -20,6 +20,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.wire import Order, Prospect
 from tui.words import DIM, WARN
+from tui.work import run_newest
 
 PREVIEW_AFTER = 0.25
 """Seconds after the last key before the service is asked what it comes to."""
@@ -90,7 +91,7 @@ class WriteBox(Box[Draft | None]):
         area.move_cursor(area.document.end)
         area.focus()
         self._ask_soon()
-        self.run_worker(self._learn_templates())
+        run_newest(self, self._learn_templates, "templates")
 
     def _media(self) -> list[tuple[str, str]]:
         """The media by which something can be sent."""
@@ -119,7 +120,7 @@ class WriteBox(Box[Draft | None]):
     @on(TextArea.Changed)
     @on(Choice.Changed)
     def _ask_soon(self) -> None:
-        self.run_worker(self._ask(), exclusive=True, group="preview")
+        run_newest(self, self._ask, "preview")
 
     @on(Select.Changed)
     def _template_chosen(self) -> None:

@@ -9,7 +9,6 @@ from textual.strip import Strip
 
 from tui.widgets.paint import Painted, Span
 
-
 LABEL = 15
 """Cells for the label, so that choices stand below each other."""
 
