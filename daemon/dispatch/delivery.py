@@ -66,7 +66,8 @@ class Delivery:
         """Try it once on that channel, or move it where the last look says."""
         message = due.message
         now = self._clock.now()
-        prepared = self._preparer.prepare(due, channel, now)
+        first_sms = await self._is_first_sms(due, channel)
+        prepared = self._preparer.prepare(due, channel, now, first_sms=first_sms)
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -127,7 +128,18 @@ class Delivery:
                 channel.medium, attempt.address, reason=outcome.reason, actor=f"{channel.title} ({outcome.code})"
             )
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
+            await self._box.notes.set(self._first_sms_note(attempt.address), "told")
         self._on_settled(settled, awaits_receipt=poll_at is not None)
+
+    async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
+        if not self._preparer.wants_first_sms_notice(due, channel):
+            return False
+        address = self._preparer.address(due, channel)
+        return address is not None and await self._box.notes.get(self._first_sms_note(address)) is None
+
+    def _first_sms_note(self, address: str) -> str:
+        return f"first_sms.{self._box.digest(address)}"
 
     async def _judge_line(self, lane: Lane, outcome: Outcome) -> bool:
         if not lane.is_cloud:

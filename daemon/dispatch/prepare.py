@@ -35,7 +35,11 @@ class Preparer:
         self._renderer = renderer
         self._clock_trusted = clock_trusted
 
-    def prepare(self, due: Due, channel: Channel, now: int) -> Prepared:
+    def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
+        """Whether the first text to a number carries the opt-out line here, and this may be one."""
+        return self._renderer.first_sms_notice and channel.medium == "sms" and due.message.audience == "customer"
+
+    def prepare(self, due: Due, channel: Channel, now: int, *, first_sms: bool = False) -> Prepared:
         message = due.message
         if late := self.too_late(due, now):
             return late
@@ -48,7 +52,7 @@ class Preparer:
         if quiet := self._quiet(due, channel, now):
             return quiet
         try:
-            rendered = self.render(due, channel)
+            rendered = self.render(due, channel, first_sms=first_sms)
         except RenderError as error:
             return PassOver(f"the text could not be made: {error}")
         return Ready(self._outgoing(due, channel, address, rendered, now))
@@ -65,7 +69,7 @@ class Preparer:
             return channel.destination()
         return channel.address_of(due.message.addresses)
 
-    def render(self, due: Due, channel: Channel) -> Rendered:
+    def render(self, due: Due, channel: Channel, *, first_sms: bool = False) -> Rendered:
         message = due.message
         return self._renderer.render(
             message.template,
@@ -76,6 +80,7 @@ class Preparer:
             text=message.text,
             subject=message.subject,
             audience=message.audience,
+            first_sms=first_sms,
         )
 
     def _fields(self, due: Due, locale: str) -> Mapping[str, str]:

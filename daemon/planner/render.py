@@ -70,7 +70,7 @@ class Renderer:
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names
         notice = store.first_sms_notice
-        self._first_sms_notice = store.country.upper() in _NOTICE_COUNTRIES if notice is None else notice
+        self.first_sms_notice = store.country.upper() in _NOTICE_COUNTRIES if notice is None else notice
 
     def render(
         self,
@@ -96,7 +96,7 @@ class Renderer:
         if medium != "sms":
             return draft
         words = draft.text
-        if first_sms and self._first_sms_notice and audience == "customer":
+        if first_sms and self.first_sms_notice and audience == "customer":
             words = f"{words}\n{self._opt_out(locale_chain(locale, self.store.locale))}"
         return Rendered(text=simplify(words).text)
 

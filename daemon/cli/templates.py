@@ -1,0 +1,70 @@
+"""`tether templates`: whether the store's texts are right, and how one looks."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import service
+
+templates = typer.Typer(no_args_is_help=True, help="Check all texts; preview one.")
+app.add_typer(
+    templates, name="templates", epilog="Example: tether templates preview order.ready --medium sms --locale de"
+)
+
+
+@templates.command(epilog="Example: tether templates check --json")
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Find names that don't exist, missing languages, and texts over one SMS. Exits with 1 when one can't be sent."""
+    from daemon.planner.check import check_templates
+
+    findings = check_templates(settings_of(config))
+    if json:
+        as_json(findings)
+    else:
+        rows = [
+            (one.severity, f"{one.file}{f':{one.line}' if one.line else ''}", one.problem, one.remedy)
+            for one in findings
+        ]
+        table(("", "file", "what", "what to do"), rows, empty="all texts are in order")
+    broken = sum(one.severity == "error" for one in findings)
+    if broken:
+        raise Failure(f"{broken} text{'s' if broken > 1 else ''} can't be sent as they are")
+
+
+@templates.command(epilog="Example: tether templates preview order.ready --medium email --order B-1042")
+def preview(
+    template: Annotated[
+        str, typer.Argument(help="An event type or a staff text, such as order.ready or staff.question.")
+    ],
+    medium: Annotated[str, typer.Option(help="sms, email, chat, push or crm.")] = "sms",
+    locale: Annotated[
+        str | None, typer.Option(help="A language, such as de or en-GB. Default: the customer's, or the store's.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="A known order's number. Default: sample data.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Print an e-mail's HTML, to look at in a browser.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a text as it would be sent, without sending it."""
+    settings = settings_of(config)
+    wish: dict[str, Any] = {"template": template, "medium": medium}
+    wish |= {key: value for key, value in (("locale", locale), ("order_ref", order)) if value}
+
+    async def ask() -> Any:
+        async with service(settings) as client:
+            return await client.post("/v1/messages/preview", wish)
+
+    answer = settle(ask)
+    if json:
+        as_json(answer)
+        return
+    if html:
+        print(answer["html"] or "")
+        return
+    if answer["subject"]:
+        print(f"Subject: {answer['subject']}\n")
+    print(answer["text"])
+    size = answer["sms"]
+    if size:
+        print(f"\n{size['parts']} SMS, {size['units']} units ({size['encoding']})")
