@@ -4,23 +4,27 @@ FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event =
 WHERE e.seq > :after AND e.received_at < :before ORDER BY e.seq LIMIT :limit;
 
 -- prune_attempts: of these orders.
-WITH RECURSIVE tried (seq) AS (
-    SELECT m.last_attempt FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value WHERE m.last_attempt > 0
-    UNION ALL
-    SELECT a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.seq WHERE a.earlier > 0
-)
-DELETE FROM attempt WHERE seq IN (SELECT seq FROM tried);
+DELETE FROM attempt WHERE seq IN (
+    WITH RECURSIVE tried (seq) AS (
+        SELECT m.last_attempt FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value WHERE m.last_attempt > 0
+        UNION ALL
+        SELECT a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.seq WHERE a.earlier > 0
+    )
+    SELECT seq FROM tried
+);
 
 -- prune_messages: of these orders.
 DELETE FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders));
 
 -- prune_events: of these orders.
-WITH RECURSIVE told (seq) AS (
-    SELECT o.last_event FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value
-    UNION ALL
-    SELECT e.earlier FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq WHERE e.earlier > 0
-)
-DELETE FROM event WHERE seq IN (SELECT seq FROM told);
+DELETE FROM event WHERE seq IN (
+    WITH RECURSIVE told (seq) AS (
+        SELECT o.last_event FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value
+        UNION ALL
+        SELECT e.earlier FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq WHERE e.earlier > 0
+    )
+    SELECT seq FROM told
+);
 
 -- prune_contacts: of these orders.
 DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));

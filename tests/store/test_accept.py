@@ -28,7 +28,8 @@ from tests.support.outbox_box import (
 async def test_an_event_is_on_record_with_its_order_and_messages(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         taken = await box.spool.accept(
-            posted(customer={"name": "Ada"}, order={"total": "48.50"}), plans(planned("a"), planned("b", recipient="team"))
+            posted(customer={"name": "Ada"}, order={"total": "48.50"}),
+            plans(planned("a"), planned("b", recipient="team")),
         )
         assert taken == Acceptance("e1", 1)
     async with open_box(tmp_path) as box:

@@ -36,7 +36,9 @@ NOW = FakeClock().now()
 
 @asynccontextmanager
 async def open_box(path: Path, clock: Clock | None = None, *, reserve: int = 0) -> AsyncIterator[Outbox]:
-    async with Outbox.open(path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), reserve=reserve) as box:
+    async with Outbox.open(
+        path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), reserve=reserve
+    ) as box:
         yield box
 
 

@@ -1,0 +1,123 @@
+"""What may go, and in which order: by priority, in line, at its time (DESIGN rules 5 and 6)."""
+
+from pathlib import Path
+
+from outbox.model import Policy, Priority, State, Transition
+from outbox.outcome import Deferred, Rejected, Scope, Unknown
+from tests.support.outbox_box import NOW, accept_one, begin, due_ids, ids, open_box, planned, plans, posted, send
+
+
+async def test_the_more_urgent_goes_first_then_the_longer_due(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        for id, priority, due_at in (
+            ("low", Priority.LOW, NOW - 9),
+            ("late", Priority.NORMAL, NOW),
+            ("early", Priority.NORMAL, NOW - 5),
+            ("early2", Priority.NORMAL, NOW - 5),
+            ("high", Priority.HIGH, NOW),
+            ("not yet", Priority.HIGH, NOW + 1),
+        ):
+            await accept_one(box, planned(id, priority=priority, due_at=due_at), id=id, ref=id)
+        assert await due_ids(box) == ["high", "early", "early2", "late", "low"]
+        assert ids(await box.spool.due("twilio", now=NOW, limit=2)) == ["high", "early"]
+        assert await due_ids(box, exclude={1, 3}) == ["high", "early2", "late"]
+        assert await due_ids(box, "sendgrid") == []
+
+
+async def test_a_due_message_comes_with_its_event_and_order(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, data={"shelf": "4"}, order={"total": "9.99"})
+        (due,) = await box.spool.due("twilio", now=NOW, limit=1)
+        assert (due.event.data, due.order.total) == ({"shelf": "4"}, "9.99")
+
+
+async def test_one_recipient_hears_of_one_order_in_order(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
+        await accept_one(box, planned("second", trigger="refund.issued", priority=Priority.HIGH), id="e2")
+        await accept_one(box, planned("team", recipient="team", trigger="refund.issued"), id="e3")
+        await accept_one(box, planned("other order"), id="e4", ref="B-2")
+        assert await due_ids(box) == ["first", "team", "other order"]
+        attempt = await begin(box, first)
+        assert "second" not in await due_ids(box)
+        await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW + 9))
+        assert "second" not in await due_ids(box)
+        await send(box, first, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED, reason="no"))
+        assert (await due_ids(box))[0] == "second"
+
+
+async def test_an_unknown_message_keeps_no_one_waiting_until_it_is_queued_again(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
+        await accept_one(box, planned("second", trigger="refund.issued"), id="e2")
+        await send(box, first, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
+        assert await due_ids(box) == ["second"]
+        ((_, attempt),) = await box.spool.unknowns(now=NOW, limit=1)
+        await box.spool.resolve(attempt, Deferred("it had not arrived"), Transition(state=State.QUEUED))
+        assert await due_ids(box) == ["first"]
+
+
+async def test_what_is_planned_for_later_lets_the_present_pass(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        reminder = planned("reminder", due_at=NOW + 3600_000, policy=Policy(supersede=False))
+        await accept_one(box, reminder, id="e1")
+        await accept_one(box, planned("ready"), id="e2")
+        assert await due_ids(box) == ["ready"]
+        assert await box.spool.next_due("twilio") == NOW
+
+
+async def test_next_due_is_the_first_of_all(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        assert await box.spool.next_due("twilio") is None
+        await accept_one(box, planned("a", due_at=NOW + 50, priority=Priority.HIGH), id="e1", ref="1")
+        await accept_one(box, planned("b", due_at=NOW + 20, priority=Priority.LOW), id="e2", ref="2")
+        assert await box.spool.next_due("twilio") == NOW + 20
+        assert await box.spool.next_due("sendgrid") is None
+
+
+async def test_while_the_line_is_down_the_modem_takes_what_has_waited_long_enough(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        for id, policy in (
+            ("patient", Policy(modem_after=300)),
+            ("hasty", Policy(modem_after=10)),
+            ("urgent", Policy(modem_after=300, urgent=True)),
+        ):
+            await accept_one(box, planned(id, policy=policy), id=id, ref=id)
+        await accept_one(box, planned("mail", via=("sendgrid",)), id="mail", ref="mail")
+        await accept_one(box, planned("its own", via=("modem",)), id="own", ref="own")
+
+        async def after(seconds: float) -> list[str]:
+            return ids(await box.spool.due_by_modem(now=NOW, down_for=seconds, limit=9))
+
+        assert await after(0) == ["urgent"]
+        assert await after(10) == ["hasty", "urgent"]
+        assert await after(300) == ["patient", "hasty", "urgent"]
+        assert ids(await box.spool.due_by_modem(now=NOW, down_for=300, limit=9, exclude={1})) == ["hasty", "urgent"]
+
+
+async def test_a_sweep_sees_all_that_waits_at_a_channel_page_by_page(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        messages = [
+            planned("blocked"),
+            planned("later", recipient="team", due_at=NOW + 10**9),
+            planned("mail", recipient="owner", via=("sendgrid",)),
+        ]
+        await box.spool.accept(posted("e1"), plans(planned("first"), *messages))
+        page = await box.spool.waiting("twilio", after=0, limit=2)
+        assert ids(page) == ["first", "blocked"]
+        rest = await box.spool.waiting("twilio", after=page[-1].message.seq, limit=2)
+        assert ids(rest) == ["later"]
+        assert await box.spool.waiting("twilio", after=rest[-1].message.seq, limit=2) == []
+
+
+async def test_those_who_wait_are_told_which_channels_have_something(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        told: list[frozenset[str]] = []
+        box.spool.on_ready = told.append
+        first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
+        await accept_one(box, planned("blocked", trigger="refund.issued", via=("sendgrid",)), id="e2")
+        assert told == [frozenset({"twilio"})]
+        attempt = await begin(box, first)
+        assert len(told) == 1
+        await box.spool.settle(attempt, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED))
+        assert told[1:] == [frozenset({"sendgrid"})]

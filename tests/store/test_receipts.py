@@ -1,0 +1,173 @@
+"""Receipts come twice, late, out of turn and too early: each says no less than those before, and none is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.model import Message, State, Transition
+from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
+from tests.support.outbox_box import (
+    NOW,
+    SENT,
+    Update,
+    accept_one,
+    begin,
+    due_ids,
+    open_box,
+    planned,
+    send,
+    state_of,
+)
+
+DELIVERED, UNDELIVERED, READ = ReceiptState.DELIVERED, ReceiptState.UNDELIVERED, ReceiptState.READ
+
+
+def next_channel(message: Message, update: object) -> Transition:
+    return Transition(state=State.QUEUED, reason="could not be delivered", hop=message.hop + 1)
+
+
+async def test_a_receipt_finds_its_attempt_by_the_providers_id(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Accepted("P1"))
+        ended = await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1", code="0", at=NOW + 9))
+        assert ended is not None
+        assert ended.state is State.DELIVERED
+        (attempt,) = await box.views.attempts([message.id])
+        assert (attempt.receipt, attempt.receipt_at, attempt.receipt_detail) == (DELIVERED, NOW + 9, "0")
+
+
+async def test_a_receipt_finds_its_attempt_by_our_reference(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Deferred("busy"), Transition(state=State.QUEUED))
+        await send(box, message, Deferred("busy"), Transition(state=State.QUEUED))
+        await send(box, message, Accepted(""))
+        assert await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.9")) is None
+        assert await box.receipts.apply("twilio", Update(state=ReceiptState.SENT, reference="m1.1")) is not None
+        assert await state_of(box, "m1") is State.SENT
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.3", provider_id="P7"))
+        assert await state_of(box, "m1") is State.DELIVERED
+        attempts = await box.views.attempts(["m1"])
+        assert [(one.receipt, one.provider_id) for one in attempts] == [
+            (ReceiptState.SENT, ""),
+            (None, ""),
+            (DELIVERED, "P7"),
+        ]
+
+
+async def test_ids_of_another_channel_are_not_ours(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        assert await box.receipts.apply("vonage", Update(state=DELIVERED, provider_id="P1")) is None
+        assert await state_of(box, "m1") is State.SENT
+
+
+async def test_old_attempts_are_found_among_many(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        for n in range(200):
+            await send(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref=f"B-{n}"))
+        for n in (0, 63, 64, 199):
+            await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id=f"P-m{n}"))
+            assert await state_of(box, f"m{n}") is State.DELIVERED
+
+
+async def test_an_undelivered_message_goes_where_the_caller_says(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), next_channel)
+        assert moved is not None
+        assert (moved.state, moved.channel) == (State.QUEUED, "modem")
+        assert await due_ids(box, "modem") == ["m1"]
+
+
+async def test_without_a_word_of_the_caller_it_fails(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"))
+        assert await state_of(box, "m1") is State.FAILED
+
+
+async def test_a_late_failure_of_an_earlier_attempt_moves_nothing(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Accepted("P1"))
+        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), next_channel)
+        assert moved is not None
+        await send(box, moved, Accepted("P2"), channel="modem")
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1", at=NOW + 1), next_channel)
+        assert await state_of(box, "m1") is State.SENT
+
+
+async def test_receipts_only_say_more(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        for state in (ReceiptState.SENT, DELIVERED, DELIVERED, UNDELIVERED, ReceiptState.SENT, READ):
+            await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), next_channel)
+        (attempt,) = await box.views.attempts(["m1"])
+        assert attempt.receipt is READ
+        assert await state_of(box, "m1") is State.DELIVERED
+        kinds = [row.kind for row in (await box.audit.list(kind="receipt", limit=50)).items]
+        assert kinds == ["receipt.read", "receipt.ignored", "receipt.ignored", "receipt.delivered", "receipt.sent"]
+
+
+async def test_a_delivery_that_comes_late_ends_a_repeat(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        await box.spool.settle(attempt, Unknown("cut"), Transition(state=State.QUEUED, possible_duplicate=True))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
+        assert await state_of(box, "m1") is State.DELIVERED
+        assert await due_ids(box) == []
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.EXPIRED, State.SUPERSEDED, State.CANCELLED, State.HELD])
+async def test_a_late_delivery_is_the_truth_whatever_became_of_the_message(tmp_path: Path, state: State) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Unknown("cut"), Transition(state=state, reason="x"))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
+        assert await state_of(box, "m1") is State.DELIVERED
+
+
+async def test_a_receipt_that_comes_before_its_settlement_is_kept(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        assert await box.receipts.apply("twilio", Update(state=ReceiptState.SENT, provider_id="P1")) is None
+        assert await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1")) is None
+        assert await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1")) is None
+        assert (await box.spool.settle(attempt, Accepted("P1"), SENT, poll_at=NOW)).state is State.DELIVERED
+        assert await box.receipts.due(now=NOW, limit=9) == []
+
+
+async def test_by_reference_it_reaches_an_attempt_under_way(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
+        assert await state_of(box, "m1") is State.SENDING
+        assert (await box.spool.settle(attempt, Accepted("P1"), SENT)).state is State.DELIVERED
+
+
+@pytest.mark.parametrize(("via", "state"), [(("twilio", "modem"), State.QUEUED), (("twilio",), State.FAILED)])
+async def test_an_early_failure_moves_on_when_it_is_settled(tmp_path: Path, via: tuple[str, ...], state: State) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box, planned(via=via)))
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"))
+        ended = await box.spool.settle(attempt, Accepted("P1"), SENT)
+        assert (ended.state, ended.channel) == (state, via[-1])
+
+
+async def test_receipts_are_asked_for_when_they_are_due(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        for n in (1, 2):
+            attempt = await begin(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref=f"B-{n}"))
+            await box.spool.settle(attempt, Accepted(f"P{n}"), SENT, poll_at=NOW + n)
+        assert await box.receipts.next_due() == NOW + 1
+        (first,) = await box.receipts.due(now=NOW + 1, limit=9)
+        assert (first.attempt.provider_id, first.order_ref, first.trigger) == ("P1", "B-1", "order.ready")
+        await box.receipts.schedule({first.attempt.seq: NOW + 50})
+        assert [one.attempt.provider_id for one in await box.receipts.due(now=NOW + 99, limit=9)] == ["P2", "P1"]
+        await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P2"))
+        await box.receipts.schedule({first.attempt.seq: None})
+        assert await box.receipts.next_due() is None

@@ -1,0 +1,116 @@
+"""Personal data goes when it is due or when a person asks; the record holds (DESIGN rules 9 and 11)."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox import Outbox, Removed
+from outbox.errors import IllegalMove
+from outbox.model import Rendered, State
+from outbox.outcome import Accepted
+from tests.store.test_replies import Reply
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import (
+    MAIL,
+    NOW,
+    PHONE,
+    SENT,
+    accept_one,
+    due_ids,
+    one_each,
+    open_box,
+    planned,
+    posted,
+    send,
+    state_of,
+)
+
+DAY = 86_400_000
+CUSTOMER = {"name": "Ada Lovelace", "phone": "07700 900123", "email": MAIL}
+
+
+async def one_of_each(box: Outbox) -> None:
+    """An order that is over, with a reply, and one that waits."""
+    message = await accept_one(box, planned("over"), id="e1", customer=CUSTOMER, order={"note": "for Ada Lovelace"})
+    begun = await box.spool.begin(
+        message.seq, channel="twilio", hop=0, medium="sms", address=PHONE, sent=Rendered("Hi Ada Lovelace")
+    )
+    await box.spool.settle(begun, Accepted("P1"), SENT)  # type: ignore[arg-type]
+    await box.replies.add("twilio", Reply(address=PHONE, text="Ada Lovelace here"))
+    await accept_one(box, planned("waits", text="Dear Ada Lovelace"), id="e2", ref="B-2", customer=CUSTOMER)
+    await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+
+
+def everything(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.iterdir() if file.name.startswith("tether.db"))
+
+
+async def test_what_is_over_and_old_is_removed_in_slices(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        for n in range(7):
+            await send(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref=f"B-{n}"))
+        await accept_one(box, planned("open"), id="open", ref="open")
+        clock.step(200 * 86400)
+        await send(box, await accept_one(box, planned("new"), id="new", ref="new", at=clock.now()))
+        removed = await box.retention.prune(before=clock.now() - 180 * DAY, slice=3)
+        assert removed == Removed(orders=7, events=7, messages=7, attempts=7)
+        assert [message.id for message in (await box.views.messages(limit=99)).items] == ["new", "open"]
+        assert (await box.audit.verify()).ok
+        assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
+
+
+async def test_an_order_with_several_events_goes_with_all_of_them(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        for n in range(3):
+            await send(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref="B-1"))
+        assert (await box.retention.prune(before=NOW + 1)).events == 3
+        assert (await box.views.figures()).events == 0
+        assert not (await box.spool.accept(posted("e0"), one_each)).duplicate
+
+
+async def test_pruning_drops_plain_addresses_of_old_opt_outs_and_strangers_replies(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.replies.add("twilio", Reply(address="+15550001", text="who is this?", at=NOW))
+        assert await box.retention.prune(before=NOW + 1) == Removed(replies=1, optouts=1)
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+        assert [one.address for one in (await box.consent.list(limit=9)).items] == [""]
+
+
+@pytest.mark.parametrize("address", [PHONE, " ADA@example.com "])
+async def test_a_person_is_forgotten(tmp_path: Path, address: str) -> None:
+    async with open_box(tmp_path) as box:
+        await one_of_each(box)
+        would = await box.retention.forget(address, actor="owner", dry_run=True)
+        assert (would.orders, would.events, would.messages, would.attempts, would.replies) == (2, 2, 2, 1, 1)
+        assert await state_of(box, "waits") is State.QUEUED
+        assert await box.retention.forget(address, actor="owner") == would
+        assert await state_of(box, "waits") is State.CANCELLED
+        assert await due_ids(box) == []
+        assert (await box.audit.verify()).ok
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+        with pytest.raises(IllegalMove, match="forgotten"):
+            await box.spool.retry("waits", actor="Mia")
+        story = await box.views.story("B-1")
+        assert story is not None
+        assert [event.raw for event in story.events] == [b""]
+        assert (await box.spool.accept(posted("e1"), one_each)).duplicate
+        assert await box.replies.add("twilio", Reply(address=PHONE, text="again")) is None
+
+
+async def test_nothing_of_a_forgotten_person_is_left_on_the_disk(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await one_of_each(box)
+        await box.retention.forget(MAIL, actor="owner")
+        await box.retention.forget(PHONE, actor="owner")
+        left = everything(tmp_path)
+    for word in (b"Lovelace", b"447700900123", b"07700 900123", MAIL.encode()):
+        assert word not in left, word
+
+
+async def test_forgetting_a_stranger_removes_nothing(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await one_of_each(box)
+        assert await box.retention.forget("+15550000", actor="owner") == Removed()
+        assert await state_of(box, "waits") is State.QUEUED
