@@ -26,10 +26,10 @@ class _Job:
         self.work = work
         self.started = False
         self.result: Any = None
-        self.failure: ModemError | None = None
+        self.failure: Exception | None = None
         self.done = asyncio.Event()
 
-    def fail(self, failure: ModemError) -> None:
+    def fail(self, failure: Exception) -> None:
         if not self.done.is_set():
             self.failure = failure
             self.done.set()
@@ -53,7 +53,7 @@ class Desk:
             self._jobs.popleft().fail(NotStarted(reason))
 
     async def do(self, work: Work[T], *, timeout: float) -> T:
-        """Have it done and return its result. Raises NotStarted, CutOff, or the ModemError that the work raised."""
+        """Have it done and return its result. Raises NotStarted, CutOff, or whatever the work raised."""
         if self._closed is not None:
             raise NotStarted(self._closed)
         job = _Job(work)
@@ -75,13 +75,13 @@ class Desk:
         return bool(self._jobs)
 
     async def work_once(self, link: Dialogue) -> None:
-        """Do the next piece. What it raises of the modem's goes to whoever asked; being cancelled leaves it cut off."""
+        """Do the next piece. What it raises goes to whoever asked, and no further; being cancelled leaves it cut off."""
         job = self._jobs.popleft()
         job.started = True
         try:
             job.result = await job.work(link)
             job.done.set()
-        except ModemError as error:
+        except Exception as error:
             job.fail(error)
         finally:
             job.fail(CutOff("the service stopped while the modem was at it"))

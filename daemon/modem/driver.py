@@ -24,7 +24,7 @@ from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
 from daemon.modem.setup import Ready, prepare
 from daemon.modem.status import Board, Stage, Status
-from daemon.modem.ussd import UssdReply
+from daemon.modem.ussd import UssdReply, request
 from outbox.clock import Clock
 
 log = structlog.get_logger("tether.modem")
@@ -102,6 +102,7 @@ class Driver:
                 raise NotStarted("the modem is not ready")
             return await self._session.ask(link, code)
 
+        request(code, packed=False)
         return await self._desk.do(work, timeout=timeout)
 
     # ---------------------------------------------------------------- its life

@@ -50,7 +50,7 @@ class Inbox:
         self._assemblies = {memory: Assembly() for memory in memories}
         self._lists = family.lists
         self._selected = memories[0]
-        self._wanted = dict.fromkeys(memories)  # an ordered set: at the start, all of them
+        self._wanted: dict[str, None] = dict.fromkeys(memories)  # an ordered set: at the start, all of them
         self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
         self._ignored = 0
 
@@ -73,13 +73,14 @@ class Inbox:
             self._wanted |= dict.fromkeys(self._memories[:1])
         if self._wanted and self._family.arrival_pause:
             await self._clock.sleep(self._family.arrival_pause)
-        for memory in list(self._wanted):
+        wanted, self._wanted = self._wanted, {}  # what is announced from here on is for the next time
+        for memory in wanted:
             room = await self._select(link, memory)
             if room is not None:
                 tally.heard += await self._empty(link, memory, room)
                 tally.room = room if memory == self._memories[0] else tally.room
-            del self._wanted[memory]
-        await self._select(link, self._memories[0])
+        if self._selected != self._memories[0]:
+            await self._select(link, self._memories[0])
         tally.ignored = self._ignored
         return tally
 

@@ -64,7 +64,8 @@ class StreamPort:
         if device is not None and device.fd is not None:
             with contextlib.suppress(OSError):  # a device that is gone needs no unlocking
                 fcntl.ioctl(device.fd, termios.TIOCNXCL)
-        self._writer.transport.abort()
+        if not self._writer.is_closing():  # one that lost its device closes by itself
+            self._writer.transport.abort()
 
 
 async def open_port(device: str, baud: int) -> Port:

@@ -3,11 +3,13 @@
 What comes back is a value that says exactly how far it got: only what the network gave a reference for was sent.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.modem.codes import Kind
 from daemon.modem.dialogue import Dialogue, Refused, Silent, Submission, Taken
+from daemon.modem.errors import PortLost
 from daemon.modem.pdu import Submit
 from daemon.modem.setup import try_command
 from outbox.clock import Clock
@@ -40,8 +42,9 @@ async def transmit(
 ) -> Transmission:
     """Send the parts one after another. `seconds`: how long the network may take for each. Never raises for the modem's sake."""
     references: list[int] = []
-    if len(parts) > 1 and not link.lost:
-        await try_command(link, _KEEP_LINK)
+    if len(parts) > 1:
+        with contextlib.suppress(PortLost):  # the first part will tell
+            await try_command(link, _KEEP_LINK)
     for part in parts:
         submission = await _submit(link, clock, part, service_centre, seconds, patient=bool(references))
         if not isinstance(submission, Taken):

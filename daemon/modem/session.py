@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from daemon.modem import answers, ussd
 from daemon.modem.desk import Desk
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.errors import ModemError, NoAnswer
+from daemon.modem.errors import ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
 from daemon.modem.recovery import cycle_radio
@@ -132,8 +132,10 @@ class Session:
 
     async def resync(self) -> None:
         """After a submission without an answer: leave the prompt; a modem that stays silent is hung."""
-        if not self._link.lost and not await self._link.escape():
-            self._hung = True
+        try:
+            self._hung = not await self._link.escape()
+        except PortLost:
+            self._wake.set()  # `live` sees to it; what was sent has its own outcome
 
     def sweep_soon(self) -> None:
         """Make room in the memories at the next turn."""

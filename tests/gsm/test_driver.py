@@ -1,20 +1,378 @@
 """The modem's life against the simulator: set up, sending, hearing, hanging, vanishing."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
-from daemon.modem.simulator import CHARACTERS
+from daemon.modem.codes import Kind
+from daemon.modem.desk import CutOff, NotStarted
+from daemon.modem.dialogue import Refused, Silent
+from daemon.modem.pdu import submits
+from daemon.modem.simulator import CHARACTERS, Sim, SimulatedModem
+from daemon.modem.status import Stage
 from tests.support.gsm import bench
 
+both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
+ADA = "+447700900123"
 
-@pytest.mark.parametrize("kind", ["pty", "tcp"])
+
+@both_ports
 @pytest.mark.parametrize("character", CHARACTERS)
-async def test_every_family_is_set_up_and_sends(tmp_path: Path, kind: str, character: str) -> None:
+async def test_every_family_is_set_up_sends_and_hears(tmp_path: Path, kind: str, character: str) -> None:
     async with bench(tmp_path, kind=kind, character=character) as b:
         await b.ready()
         transmission = await b.send()
         assert transmission.complete
         assert transmission.references == tuple(b.modem.references)
-        assert b.modem.texts() == [("+447700900123", "Your balloons are ready")]
-        assert b.driver.status.identity.model == CHARACTERS[character].model
+        assert b.modem.texts() == [(ADA, "Your balloons are ready")]
+        await b.clock.until(lambda: b.ear.reports)
+        assert b.ear.reports[0].reference == transmission.references[0]
+        b.modem.receive("on my way!", ADA)
+        await b.clock.until(lambda: b.ear.messages, within=5)
+        assert b.ear.messages[0].text == "on my way!"
+        await b.clock.until(lambda: not any(b.modem.state.memories.values()))
+        status = b.driver.status
+        assert status.identity.model == CHARACTERS[character].model
+        assert (status.bars, status.operator, status.registration_text) == (4, "Simulated Mobile", "home")
+
+
+async def test_long_texts_go_in_parts_that_share_a_reference(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        text = "Your balloons are ready 🎈 " * 9
+        transmission = await b.send(text)
+        assert transmission.complete
+        assert len(transmission.references) > 1
+        assert b.modem.texts() == [(ADA, text)]
+
+
+# ------------------------------------------------------------ what goes wrong while sending
+
+
+async def test_a_passing_refusal_of_a_later_part_is_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.on_sent = lambda one: b.modem.faults.errors.update(
+            {"AT+CMGS": ["+CMS ERROR: 42"]} if one.part[2] == 1 else {}
+        )
+        transmission = await b.send("a" * 300)
+        assert transmission.complete
+        assert b.modem.texts() == [(ADA, "a" * 300)]
+
+
+async def test_a_lasting_refusal_of_a_later_part_leaves_it_partly_sent(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.on_sent = lambda _: b.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 42"] * 3})
+        transmission = await b.send("a" * 300)
+        assert len(transmission.references) == 1
+        assert isinstance(transmission.trouble, Refused)
+
+
+@pytest.mark.parametrize(
+    ("final", "kind"), [("+CMS ERROR: 38", Kind.RETRY), ("+CMS ERROR: 1", Kind.RECIPIENT), ("ERROR", Kind.UNSURE)]
+)
+async def test_a_refusal_after_the_pdu(tmp_path: Path, final: str, kind: Kind) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CMGS"] = [final]
+        transmission = await b.send()
+        assert isinstance(transmission.trouble, Refused)
+        assert (transmission.trouble.fault.kind, transmission.trouble.written) == (kind, True)
+        assert b.driver.status.trouble
+        assert (await b.send()).complete
+
+
+@both_ports
+async def test_no_prompt_leaves_the_modem_usable(tmp_path: Path, kind: str) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.no_prompt = True
+        transmission = await b.send()
+        assert isinstance(transmission.trouble, Silent)
+        assert not transmission.trouble.written
+        assert b.modem.sent == []
+        b.modem.faults.no_prompt = False
+        assert (await b.send()).complete
+        assert b.modem.texts() == [(ADA, "Your balloons are ready")]
+        assert b.driver.status.resets == 0
+
+
+@both_ports
+async def test_silence_after_the_pdu_is_never_called_sent(tmp_path: Path, kind: str) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.silent_after_pdu = True
+        transmission = await b.send()
+        assert transmission.references == ()
+        assert transmission.trouble == Silent("the modem did not answer AT+CMGS in time", written=True)
+        assert len(b.modem.sent) == 1
+        b.modem.faults.silent_after_pdu = False
+        assert (await b.send("again")).complete
+
+
+@both_ports
+@pytest.mark.parametrize("moment", ["unplug_in_pdu", "unplug_after_pdu"])
+async def test_unplugged_amid_a_message(tmp_path: Path, kind: str, moment: str) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        setattr(b.modem.faults, moment, True)
+        transmission = await b.send()
+        assert transmission.references == ()
+        assert isinstance(transmission.trouble, Silent)
+        if moment == "unplug_after_pdu":
+            assert transmission.trouble.written
+        await b.until_stage(Stage.ABSENT)
+        with pytest.raises(NotStarted):
+            await b.send()
+        setattr(b.modem.faults, moment, False)
+        b.plug.put()
+        await b.ready()
+        assert (await b.send()).complete
+
+
+async def test_a_slow_network_is_waited_for(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="ec25") as b:
+        await b.ready()
+        b.modem.faults.network_seconds = 110
+        assert (await b.send()).complete
+
+
+async def test_who_gives_up_waiting_is_told_whether_it_was_begun(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.network_seconds = 50
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(b.send("one"))
+            await asyncio.sleep(0)
+            with pytest.raises(NotStarted, match="busy"):
+                await b.driver.ussd("*100#", timeout=5)
+            assert (await first).complete
+        with pytest.raises(CutOff):
+            await b.driver.send(submits(ADA, "two", reference=1), timeout=5)
+        assert (await b.send("three")).complete
+        assert [text for _, text in b.modem.texts()] == ["one", "two", "three"]
+
+
+# ------------------------------------------------------------ coming and going
+
+
+@both_ports
+async def test_pulled_out_and_put_back(tmp_path: Path, kind: str) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.plug.pull()
+        await b.until_stage(Stage.ABSENT)
+        assert b.driver.status.trouble
+        assert b.driver.status.bars == 0
+        b.plug.put()
+        await b.ready()
+        assert (await b.send()).complete
+
+
+async def test_absent_from_the_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty") as b:
+        b.plug.pull()
+        await b.until_stage(Stage.ABSENT)
+        await b.clock.until(lambda: "no such device" in b.driver.status.trouble)
+        b.plug.put()
+        await b.ready()
+
+
+async def test_a_modem_that_restarts_by_itself_is_set_up_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty", character="sim800") as b:
+        await b.ready()
+        before = b.modem.commands.count("AT+CMGF=0")
+        b.modem.state.forget()
+        b.modem.say("RDY")
+        await b.clock.until(lambda: b.modem.commands.count("AT+CMGF=0") > before)
+        await b.ready()
+        assert b.driver.status.resets == 0
+        assert b.modem.state.announces == 1
+
+
+async def test_stopping_is_quick_and_turns_work_away(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+    assert b.driver.status.stage is Stage.STOPPED
+    with pytest.raises(NotStarted, match="stopping"):
+        await b.send()
+
+
+# ------------------------------------------------------------ hanging
+
+
+@both_ports
+@pytest.mark.parametrize(("hung", "resets"), [("radio", 2), ("restart", 3)])
+async def test_a_hung_modem_is_brought_back_by_the_least_step_that_helps(
+    tmp_path: Path, kind: str, hung: str, resets: int
+) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.hung = hung
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == resets
+        assert b.modem.starts == (2 if hung == "restart" else 1)
+        assert (await b.send()).complete
+
+
+async def test_reopening_may_be_enough(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="tcp") as b:
+        await b.ready()
+        b.modem.faults.hung = "reopen"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == 1
+
+
+async def test_the_owners_power_command_is_the_last_step(tmp_path: Path) -> None:
+    flag = tmp_path / "power was cut"
+    command = [sys.executable, "-c", f"open({str(flag)!r}, 'w').close()"]
+    async with bench(tmp_path, power_command=command) as b:
+        await b.ready()
+        b.modem.faults.hung = "power"
+        await b.clock.until(flag.exists)
+        b.modem.faults.hung = ""
+        await b.ready()
+        assert b.driver.status.resets == 4
+
+
+async def test_a_modem_beyond_help_is_left_alone_and_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.hung = "for good"
+        await b.until_stage(Stage.GIVEN_UP)
+        assert b.driver.status.trouble
+        given_up = b.clock.monotonic()
+        with pytest.raises(NotStarted):
+            await b.send()
+        b.modem.faults.hung = ""
+        await b.ready()
+        assert 299 < b.clock.monotonic() - given_up < 330
+
+
+async def test_each_new_trouble_begins_with_the_first_step_once_it_worked_well(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.hung = "radio"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        await b.clock.sleep(300)
+        b.modem.faults.hung = "radio"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == 4
+
+
+async def test_a_listing_that_hangs_is_not_asked_for_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.modem.faults.silent.add("AT+CMGL")
+        await b.ready()
+        b.modem.receive("on my way!", ADA)
+        await b.clock.until(lambda: b.ear.messages)
+        assert b.modem.commands.count("AT+CMGL=4") == 1
+
+
+# ------------------------------------------------------------ network
+
+
+async def test_without_a_network_nothing_goes_and_the_radio_is_cycled(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.state.registration = 2
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.until_stage(Stage.SEARCHING)
+        await b.clock.until(lambda: "AT+CFUN=4" in b.modem.commands, within=300)
+        assert "signal" in b.driver.status.remedy
+        b.modem.state.registration = 5
+        await b.ready()
+        assert b.driver.status.registration_text == "roaming"
+
+
+async def test_the_radio_is_cycled_less_and_less_often(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.modem.state.registration = 2
+        await b.until_stage(Stage.SEARCHING)
+        await b.clock.sleep(3600)
+        assert 2 <= b.modem.commands.count("AT+CFUN=4") <= 3
+
+
+async def test_lte_alone_counts(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.state.registration = 6
+
+    async with bench(tmp_path, character="ec25", prepare=prepare) as b:
+        await b.ready()
+        assert b.driver.status.registration_text == "home, SMS only"
+
+
+async def test_a_low_voltage_is_told(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="sim800") as b:
+        await b.ready()
+        b.modem.say("UNDER-VOLTAGE WARNNING")
+        await b.clock.until(lambda: "voltage" in b.driver.status.trouble)
+        assert "power supply" in b.driver.status.remedy
+
+
+# ------------------------------------------------------------ SIM
+
+
+async def test_no_sim_waits_for_a_person_and_goes_on_when_it_is_there(tmp_path: Path) -> None:
+    async with bench(tmp_path, sim=Sim(present=False)) as b:
+        await b.until_stage(Stage.NEEDS_PERSON)
+        assert (b.driver.status.sim, b.driver.status.code) == ("no SIM", "CME 10")
+        assert "SIM" in b.driver.status.remedy
+        b.modem.state.sim.present = True
+        await b.ready()
+        assert b.driver.status.sim == "ready"
+
+
+async def test_pulling_the_stick_out_while_it_waits_for_a_person_is_noticed_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty", sim=Sim(present=False)) as b:
+        await b.until_stage(Stage.NEEDS_PERSON)
+        waiting = b.clock.monotonic()
+        b.plug.pull()
+        b.modem.state.sim.present = True
+        b.plug.put()
+        await b.ready()
+        assert b.clock.monotonic() - waiting < 60
+
+
+async def test_a_busy_sim_is_waited_for(tmp_path: Path) -> None:
+    async with bench(tmp_path, sim=Sim(busy=6)) as b:
+        await b.ready()
+
+
+# ------------------------------------------------------------ USSD
+
+
+@pytest.mark.parametrize("character", ["plain", "e3372"])
+async def test_service_codes_are_answered(tmp_path: Path, character: str) -> None:
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        assert (await b.driver.ussd("*100#")).text == "Your credit is 10.00"
+        refused = await b.driver.ussd("*999#")
+        assert (refused.text, refused.refused) == ("", "not supported by this network")
+        with pytest.raises(ValueError, match="service code"):
+            await b.driver.ussd("rm -rf")
+
+
+async def test_the_credit_is_asked_for_once_a_day(tmp_path: Path) -> None:
+    async with bench(tmp_path, balance_code="*100#") as b:
+        await b.ready()
+        await b.clock.until(lambda: b.driver.status.credit)
+        assert b.driver.status.credit == "Your credit is 10.00"
+        b.modem.state.ussd["*100#"] = "Your credit is 9.50"
+        await b.clock.sleep(3600)
+        assert sum(command.startswith("AT+CUSD=1") for command in b.modem.commands) == 1
+
+
+async def test_a_network_that_never_answers_a_code(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CUSD"] = ["OK"]
+        assert (await b.driver.ussd("*100#")).refused == "the network did not answer"
+        assert (await b.send()).complete

@@ -1,39 +1,122 @@
 """A modem on the bench: the simulator on a real port, the driver or the channel at it, and time that passes when nothing happens."""
 
 import asyncio
+import heapq
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from daemon.modem.driver import Config, Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import StatusReport, submits
+from daemon.modem.port import StreamPort
 from daemon.modem.sending import Transmission
 from daemon.modem.simulator import Plug, Sim, SimulatedModem, on_pty, on_tcp
+from daemon.modem.simulator.wire import Wire
 from daemon.modem.status import Stage
 from tests.support.fake_clock import FakeClock
 
 _IDLE = 0.004
+_IN_FLIGHT = 0.25
+"""Real seconds that octets may take through a port of this machine before they count as lost."""
+
+
+class Traffic:
+    """Counts the octets that were written to a port and have not come out at its other end: while there are some, nobody is
+    waiting, however slow this machine is just now."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        read, write, feed, init = StreamPort.read, StreamPort.write, Wire.feed, Wire.__init__
+
+        async def counted_read(port: StreamPort) -> bytes:
+            data = await read(port)
+            self.in_flight -= len(data)
+            return data
+
+        async def counted_write(port: StreamPort, data: bytes) -> None:
+            self.in_flight += len(data)
+            await write(port, data)
+
+        def counted_feed(wire: Wire, data: bytes) -> None:
+            self.in_flight -= len(data)
+            feed(wire, data)
+
+        def counted_init(wire: Wire, faults: Any, clock: Any, rng: Any, out: Callable[[bytes], None], cut: Any) -> None:
+            def counted_out(data: bytes) -> None:
+                self.in_flight += len(data)
+                out(data)
+
+            init(wire, faults, clock, rng, counted_out, cut)
+
+        with (
+            patch.object(StreamPort, "read", counted_read),
+            patch.object(StreamPort, "write", counted_write),
+            patch.object(Wire, "feed", counted_feed),
+            patch.object(Wire, "__init__", counted_init),
+        ):
+            yield
+
+
+class CountingExecutor(ThreadPoolExecutor):
+    """Knows whether a thread is at work: a port is opened and closed in one."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=2)
+        self._futures: list[Future[Any]] = []
+
+    @property
+    def busy(self) -> bool:
+        self._futures = [future for future in self._futures if not future.done()]
+        return bool(self._futures)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        future = super().submit(function, *args, **named)
+        self._futures.append(future)
+        return future
 
 
 class PassingClock(FakeClock):
     """Moves on to the next sleeper whenever the program has had nothing to do for some real milliseconds."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.traffic = Traffic()
+        self.threads = CountingExecutor()
+
     async def pass_by(self) -> None:
         while True:
-            await asyncio.sleep(_IDLE)
-            while self._sleepers and self._sleepers[0][2].done():
-                self._sleepers.pop(0) if len(self._sleepers) == 1 else self._drop_first()
-            if self._sleepers:
-                await self.advance(max(self._sleepers[0][0] - self.monotonic(), 0.0))
+            await self._idle()
+            self._wake_next()
 
-    def _drop_first(self) -> None:
-        import heapq
+    def _wake_next(self) -> None:
+        """One sleeper at a time: what it starts must be able to go through a port before the next wakes."""
+        while self._sleepers:
+            due, _, future = heapq.heappop(self._sleepers)
+            if not future.done():
+                passed = max(due - self._monotonic, 0.0)
+                self._monotonic += passed
+                self._now += round(passed * 1000)
+                future.set_result(None)
+                return
 
-        heapq.heappop(self._sleepers)
+    async def _idle(self) -> None:
+        waited, quiet = 0.0, 0
+        while quiet < 2 and waited < _IN_FLIGHT:
+            await asyncio.sleep(_IDLE / 2)
+            busy = self.traffic.in_flight or self.threads.busy
+            waited += _IDLE / 2 if busy else 0.0
+            quiet = 0 if busy else quiet + 1
+        self.traffic.in_flight = 0
 
     async def until(self, holds: Callable[[], object], *, within: float = 3600.0) -> None:
         """Wait for it, at most that long on this clock."""
@@ -105,8 +188,11 @@ async def plugged(
     kind: str, modem: SimulatedModem, clock: PassingClock, rng: random.Random, folder: Path
 ) -> AsyncIterator[Plug]:
     """The simulator on a "pty" or on "tcp"."""
-    async with on_pty(modem, folder / "modem", clock, rng) if kind == "pty" else on_tcp(modem, clock, rng) as plug:
-        yield plug
+    on = on_pty(modem, folder / "modem", clock, rng) if kind == "pty" else on_tcp(modem, clock, rng)
+    asyncio.get_running_loop().set_default_executor(clock.threads)
+    with clock.traffic.watched():
+        async with on as plug:
+            yield plug
 
 
 @asynccontextmanager

@@ -103,7 +103,8 @@ class SimulatedModem:
         except* Gone:
             pass
         finally:
-            self._group = self._wire = None
+            if self._wire is wire:  # else it was put back meanwhile
+                self._group = self._wire = None
 
     def _boot(self, wire: Wire) -> None:
         self.starts += 1
