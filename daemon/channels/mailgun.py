@@ -165,7 +165,7 @@ class Mailgun(HttpChannel):
             return Inbound()
         update = _receipt(event)
         wishes = []
-        if event.get("event") in _SILENCE and event.get("recipient"):
+        if str(event.get("event")) in _SILENCE and event.get("recipient"):
             wishes.append(Reply(address=str(event["recipient"]), id=str(event.get("id") or ""), consent="stop"))
         return Inbound(receipts=[update] if update else (), replies=wishes)
 
@@ -204,7 +204,7 @@ def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:
         code=str(told.get("code") or reason) if failed else "",
         detail=str(told.get("message") or told.get("description") or reason) if failed else "",
         at=round(event["timestamp"] * 1000) if isinstance(event.get("timestamp"), int | float) else None,
-        opted_out=event.get("event") in _SILENCE or (failed and reason in _SILENCED),
+        opted_out=str(event.get("event")) in _SILENCE or (failed and reason in _SILENCED),
         bad_address=failed and reason in _DEAD,
     )
 

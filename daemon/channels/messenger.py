@@ -80,7 +80,7 @@ class Messenger(GraphChannel):
             for row in objects(entry.get("messaging")):
                 delivery, written = row.get("delivery"), row.get("message")
                 if isinstance(delivery, dict) and isinstance(delivery.get("mids"), list):
-                    receipts += [_delivered(mid, row) for mid in delivery["mids"]]
+                    receipts += [_delivered(mid, row) for mid in delivery["mids"] if mid]
                 if isinstance(written, dict) and not written.get("is_echo"):
                     replies.append(_reply(written, row))
         return Inbound(receipts=receipts, replies=[reply for reply in replies if reply.address])

@@ -171,7 +171,7 @@ def _receipt(uuid: Any, state: Any, code: Any, detail: Any) -> ReceiptUpdate | N
     known = _RECEIPTS.get(str(state))
     if known is None or not uuid:
         return None
-    code = "" if code in {None, "000", ""} else str(code)
+    code = "" if str(code or "000") == "000" else str(code)
     return ReceiptUpdate(
         state=known,
         provider_id=str(uuid),

@@ -126,7 +126,8 @@ class Pusher(HttpChannel):
         if "error" in answer:
             return Health(ok=False, summary="the server refuses the signature", remedy=_CREDENTIALS)
         channels = answer.get("channels")
-        return Health(ok=True, summary=f"the key holds; {len(channels or ())} channels have listeners now")
+        count = len(channels) if isinstance(channels, dict) else 0
+        return Health(ok=True, summary=f"the key holds; {count} channels have listeners now")
 
     def receive(self, request: InboundRequest) -> Inbound:
         due = hmac.new(self.secret["PUSHER_SECRET"].encode(), request.body, hashlib.sha256).hexdigest()

@@ -155,7 +155,7 @@ class SendGrid(HttpChannel):
         wishes = [
             Reply(address=str(event["email"]), id=str(event.get("sg_event_id") or ""), consent="stop")
             for event in events
-            if event.get("event") in _SILENCE and event.get("email")
+            if str(event.get("event")) in _SILENCE and event.get("email")
         ]
         return Inbound(receipts=[update for update in updates if update], replies=wishes)
 

@@ -166,7 +166,7 @@ class Ses(HttpChannel):
         return [
             _receipt(sid, str(event["Type"]), detail.get("Bounce") if isinstance(detail, dict) else None)
             for event, detail in zip(events, details, strict=True)
-            if event.get("Type") in _STATES
+            if str(event.get("Type")) in _STATES
         ]
 
     async def fetch_keys(self, request: InboundRequest) -> None:
@@ -211,9 +211,7 @@ class Ses(HttpChannel):
             return Health(ok=False, summary=summary, remedy="ask for production access: SES console, Account dashboard")
         quota = account.get("SendQuota")
         told = quota if isinstance(quota, dict) else {}
-        return Health(
-            ok=True, summary=f"{told.get('SentLast24Hours', 0):g} of {told.get('Max24HourSend', 0):g} sent today"
-        )
+        return Health(ok=True, summary=f"{told.get('SentLast24Hours', 0)} of {told.get('Max24HourSend', 0)} sent today")
 
 
 def _text(value: str) -> dict[str, str]:
