@@ -1,6 +1,6 @@
 """The HTTP face served on loopback for a test, and short ways to call it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,9 @@ class Answer(msgspec.Struct):
 class Face:
     """Calls as one token's owner; `as_` None: without a token."""
 
-    def __init__(self, session: ClientSession, services: Any, url: str) -> None:
+    def __init__(self, session: ClientSession, services: Any, url: str, stop: Callable[[], Awaitable[None]]) -> None:
         self.session = session
+        self.stop = stop
         self.services = services
         self.url = url
 
@@ -107,7 +108,7 @@ async def serving(services: Services, *, socket: Path | None = None, **options: 
             await web.UnixSite(runner, str(socket)).start()
             connector, url = UnixConnector(str(socket)), "http://tether"
         async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
-            yield Face(session, services, url)
+            yield Face(session, services, url, runner.cleanup)
     finally:
         await runner.cleanup()
 

@@ -10,7 +10,7 @@ import msgspec
 from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
-from outbox import AuditRow, Change, Figures, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
+from outbox import AuditRow, Change, Figures, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import EventConflict, IllegalMove, NotFound, OutboxError
 from outbox.model import (
@@ -29,6 +29,15 @@ from outbox.model import (
 )
 from outbox.orders import happened_at, project
 from tests.support.fake_clock import FakeClock
+
+
+class FakeOptOut(msgspec.Struct, frozen=True):
+    medium: str
+    address: str
+    reason: str
+    actor: str
+    at: int
+    id: str
 
 
 class FakeToken(msgspec.Struct, frozen=True):
@@ -84,7 +93,7 @@ class FakeBox:
         self.tries: list[Attempt] = []
         self.changed: list[Change] = []
         self.acts: list[AuditRow] = []
-        self.optouts: dict[tuple[str, str], OptOut] = {}
+        self.optouts: dict[tuple[str, str], FakeOptOut] = {}
         self.inbox: list[ReplyRow] = []
         self.kept: dict[str, str] = {}
         self.failure: Exception | None = None
@@ -373,20 +382,20 @@ class _Consent:
 
     async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None:
         at = self._box.clock.now()
-        self._box.optouts[(medium, address)] = OptOut(
+        self._box.optouts[(medium, address)] = FakeOptOut(
             medium, address, reason, actor, at, str(len(self._box.optouts) + 1)
         )
 
     async def allow(self, medium: str, address: str, *, reason: str, actor: str) -> bool:
         return self._box.optouts.pop((medium, address), None) is not None
 
-    async def allow_entry(self, entry_id: str, *, reason: str, actor: str) -> OptOut:
+    async def allow_entry(self, entry_id: str, *, reason: str, actor: str) -> FakeOptOut:
         for key, each in self._box.optouts.items():
             if each.id == entry_id:
                 return self._box.optouts.pop(key)
         raise NotFound("there is no such opt-out")
 
-    async def list(self, *, limit: int, cursor: str | None) -> Page[OptOut]:
+    async def list(self, *, limit: int, cursor: str | None) -> Page[FakeOptOut]:
         return _page(list(self._box.optouts.values()), limit, cursor)
 
     async def blocked(self, medium: str, address: str) -> str | None:

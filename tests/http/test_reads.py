@@ -1,0 +1,304 @@
+"""Lists and single things: filters, pages, masks, and the refusal of what can't be meant."""
+
+from typing import Any
+
+import pytest
+
+from outbox.model import Attempt, Rendered, State
+from tests.support.face import Face, event
+from tests.support.fake_services import FakeServices
+
+
+@pytest.fixture
+async def messages(face: Face) -> list[str]:
+    for n in range(5):
+        await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
+    return list(face.services.box.sent)
+
+
+async def test_pages(face: Face, messages: list[str]) -> None:
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(5):
+        query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        page = (await face.get("/v1/messages", as_="screen", query=query)).json
+        seen += [each["id"] for each in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == messages[::-1]
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/orders", "/v1/optouts", "/v1/audit", "/v1/replies"])
+async def test_parameters_of_lists(face: Face, path: str) -> None:
+    assert (await face.get(path, query={"limit": "500"})).status == 200
+    for query, field in [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "501"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"limit": "1.5"}, "limit"),
+        ({"cursor": "nonsense"}, "cursor"),
+        ({"cursor": ""}, "cursor"),
+        ({"sate": "failed"}, "sate"),
+        ([("limit", "1"), ("limit", "2")], "limit"),
+        ({"limit": "1\0"}, "limit"),
+    ]:
+        answer = await face.get(path, query=query)
+        assert (answer.status, answer.fields) == (422, [field]), query
+
+
+async def test_filters_of_messages(face: Face, messages: list[str]) -> None:
+    face.services.box.move(messages[0], State.FAILED, "no channel took it")
+    face.services.box.move(messages[1], State.DELIVERED)
+    for query, found in [
+        ([("state", "failed")], [messages[0]]),
+        ([("state", "failed"), ("state", "delivered")], [messages[1], messages[0]]),
+        ([("order", "B-3")], [messages[3]]),
+        ([("channel", "pigeon")], []),
+        ([("recipient", "customer"), ("order", "B-4")], [messages[4]]),
+        ([("since", "2026-11-24T10:15:00+00:00"), ("state", "failed")], [messages[0]]),
+    ]:
+        page = (await face.get("/v1/messages", query=query)).json
+        assert [each["id"] for each in page["items"]] == found, query
+    assert (await face.get("/v1/messages", query={"state": "lost"})).fields == ["state[0]"]
+    assert (await face.get("/v1/messages", query={"since": "2026-11-24"})).fields == ["since"]
+
+
+async def test_message_with_its_attempts(face: Face, services: FakeServices, messages: list[str]) -> None:
+    services.box.tries.append(
+        Attempt(
+            seq=1,
+            message_seq=1,
+            message_id=messages[0],
+            n=1,
+            channel="twilio",
+            address="+447700900123",
+            started_at=services.clock.now(),
+            outcome="rejected",
+            scope="recipient",
+            code="21614",
+            detail="not a mobile number",
+            sent=Rendered("Hi Ada", html="<p>"),
+        )
+    )
+    shown = (await face.get(f"/v1/messages/{messages[0]}", as_="screen")).json
+    assert shown["to"] == "+44…0123"
+    (attempt,) = shown["attempts"]
+    assert attempt["code"] == "21614"
+    assert attempt["sent"] == {"text": "Hi Ada", "subject": None, "html": "<p>"}
+    assert attempt["finished_at"] is None
+    assert "0900123" not in str(shown)
+    assert (await face.get("/v1/messages/nope")).status == 404
+
+
+async def test_retry_and_cancel(face: Face, messages: list[str]) -> None:
+    first = f"/v1/messages/{messages[0]}"
+    cancelled = await face.call("POST", f"{first}/cancel", as_="desk", body={"reason": "they phoned"})
+    assert (cancelled.json["state"], cancelled.json["reason"]) == ("cancelled", "they phoned")
+    assert (await face.call("POST", f"{first}/cancel", as_="desk")).status == 200
+    assert (await face.post(f"{first}/retry", {"channel": "sendgrid"}, as_="desk")).json["state"] == "queued"
+    assert (await face.post(f"{first}/retry", {"channel": "pigeon"}, as_="desk")).fields == ["channel"]
+    face.services.box.move(messages[0], State.DELIVERED)
+    assert (await face.post(f"{first}/retry", as_="desk")).status == 409
+    assert (await face.post(f"{first}/cancel", as_="desk")).status == 409
+    assert (await face.post("/v1/messages/nope/retry", as_="desk")).status == 404
+
+
+async def test_preview(face: Face, messages: list[str]) -> None:
+    sms = await face.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"}, as_="desk")
+    assert sms.json == {
+        "subject": None,
+        "text": "order.ready for SAMPLE",
+        "html": None,
+        "sms": {"encoding": "gsm7", "units": 22, "parts": 1},
+    }
+    mail = {"template": "order.ready", "medium": "email", "order_ref": "B-1", "locale": "de-AT"}
+    assert (await face.post("/v1/messages/preview", mail, as_="desk")).json["text"] == "order.ready for B-1"
+    for body, status in [
+        ({"medium": "sms"}, 422),
+        ({"medium": "fax", "text": "x"}, 422),
+        ({"medium": "sms", "text": "x", "locale": "../etc"}, 422),
+        ({"medium": "sms", "template": "no.such"}, 422),
+        ({"medium": "sms", "text": "x", "order_ref": "nope"}, 404),
+        ({"medium": "sms", "text": "x", "event": {"id": "e"}}, 422),
+    ]:
+        assert (await face.post("/v1/messages/preview", body, as_="desk")).status == status, body
+
+
+async def test_templates(face: Face) -> None:
+    items = (await face.get("/v1/templates", as_="screen")).json["items"]
+    assert items[1] == {"name": "staff.question", "media": ["sms", "email"]}
+
+
+# ---------------------------------------------------------------- events
+
+
+async def test_event_with_its_messages(face: Face) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    shown = (await face.get("/v1/events/e-1", as_="desk")).json
+    assert shown["source"] == "till-2"
+    assert shown["event"]["customer"]["phone"] == "+447700900123"
+    assert [each["trigger"] for each in shown["messages"]] == ["order.ready"]
+
+
+async def test_event_is_masked_for_who_may_only_read(face: Face) -> None:
+    body = event(
+        customer={
+            "name": "Ada",
+            "phone": "+447700900123",
+            "email": "ada@example.com",
+            "addresses": {"fcm": "token-123456"},
+        }
+    )
+    await face.post("/v1/events", body, as_="till-2")
+    customer = (await face.get("/v1/events/e-1", as_="screen")).json["event"]["customer"]
+    assert customer == {"name": "Ada", "phone": "+44…0123", "email": "a…@example.com", "addresses": {"fcm": "to…56"}}
+
+
+async def test_event_id_that_several_sources_have(face: Face) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    tokens = face.services.box.tokens
+    tokens.add("till-3", "events")
+    await face.post("/v1/events", event(ref="B-3"), as_="till-3")
+    answer = await face.get("/v1/events/e-1", as_="desk")
+    assert (answer.status, answer.fields) == (409, ["source"])
+    assert "till-2, till-3" in answer.problem["detail"]
+    assert (await face.get("/v1/events/e-1", as_="desk", query={"source": "till-3"})).json["order_ref"] == "B-3"
+    tokens.by_secret["tt_both_secret"] = type(tokens.by_secret["tt_desk_secret"])("till-2", frozenset({"read"}))
+    assert (await face.get("/v1/events/e-1", as_="both")).json["order_ref"] == "B-1042"
+    assert (await face.get("/v1/events/nope")).status == 404
+
+
+# ---------------------------------------------------------------- the rest
+
+
+async def test_channels_and_the_line(face: Face) -> None:
+    listed = (await face.get("/v1/channels", as_="screen")).json
+    assert [each["name"] for each in listed["items"]] == ["twilio", "modem", "sendgrid"]
+    assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:10:00.000Z"}
+    assert listed["items"][1]["detail"] == {"signal": 3, "operator": "EE"}
+    paused = await face.post("/v1/channels/twilio/pause", {"reason": "out of credit"})
+    assert (paused.json["state"], paused.json["reason"]) == ("paused", "paused by owner: out of credit")
+    assert (await face.call("POST", "/v1/channels/twilio/resume")).json["state"] == "ready"
+    assert (await face.call("POST", "/v1/channels/twilio/test")).json["ok"]
+    assert (await face.post("/v1/channels/twilio/test", {"to": "+447700900123"})).json["ok"]
+    assert face.services.dispatch.tested == [("twilio", None), ("twilio", "+447700900123")]
+    for act in ("pause", "resume", "test"):
+        assert (await face.post(f"/v1/channels/pigeon/{act}")).status == 404
+    assert (await face.post("/v1/uplink", {"state": "down"})).json["state"] == "down"
+    assert (await face.post("/v1/uplink", {"state": "auto"})).json["state"] == "up"
+    assert (await face.post("/v1/uplink", {"state": "sideways"})).fields == ["state"]
+
+
+async def test_optouts(face: Face) -> None:
+    body = {"medium": "sms", "address": "+447700900123", "reason": "asked at the counter"}
+    assert (await face.call("PUT", "/v1/optouts", body, as_="desk")).json == {
+        "medium": "sms",
+        "address": "+44…0123",
+        "opted_out": True,
+    }
+    (entry,) = (await face.get("/v1/optouts", as_="screen")).json["items"]
+    assert (entry["address"], entry["reason"], entry["actor"]) == ("+44…0123", "asked at the counter", "desk")
+    gone = await face.call("DELETE", "/v1/optouts", {"id": entry["id"]}, as_="desk")
+    assert gone.json["opted_out"] is False
+    assert (await face.call("DELETE", "/v1/optouts", {"id": entry["id"]}, as_="desk")).status == 404
+    await face.call("PUT", "/v1/optouts", body, as_="desk")
+    by_query = {"medium": "sms", "address": "+447700900123"}
+    assert (await face.call("DELETE", "/v1/optouts", as_="desk", query=by_query)).status == 200
+    assert (await face.call("DELETE", "/v1/optouts", as_="desk", query=by_query)).status == 404
+    assert (await face.call("DELETE", "/v1/optouts", as_="desk")).fields == ["id"]
+    assert (await face.call("PUT", "/v1/optouts", {"medium": "fax", "address": "x"}, as_="desk")).fields == ["medium"]
+
+
+async def test_record(face: Face) -> None:
+    await face.post("/v1/events", event())
+    await face.post("/v1/orders/B-1042/hold", {"reason": "colour"}, as_="desk")
+    await face.post("/v1/orders/B-1042/release", {}, as_="desk")
+    rows = (await face.get("/v1/audit")).json["items"]
+    assert [each["kind"] for each in rows] == ["order.released", "order.held"]
+    oldest = (await face.get("/v1/audit", query={"order_by": "oldest", "q": "colour"})).json["items"]
+    assert [(each["kind"], each["actor"], each["detail"]) for each in oldest] == [
+        ("order.held", "desk", {"reason": "colour"})
+    ]
+    assert (await face.get("/v1/audit/verify")).json == {"ok": True, "entries": 2, "first_bad": None}
+
+
+async def test_replies(face: Face, services: FakeServices) -> None:
+    from outbox import ReplyRow
+
+    services.box.inbox.append(
+        ReplyRow("r1", "B-1042", "twilio", "+447700900123", "Ada", "on my way", services.clock.now(), False)
+    )
+    (reply,) = (await face.get("/v1/replies", as_="screen", query={"unread": "true"})).json["items"]
+    assert (reply["from"], reply["text"], reply["read"]) == ("+44…0123", "on my way", False)
+    assert (await face.call("POST", "/v1/replies/r1/read", as_="desk")).json == {"id": "r1", "read": True}
+    assert (await face.get("/v1/replies", query={"unread": "true"})).json["items"] == []
+    assert (await face.call("POST", "/v1/replies/r9/read", as_="desk")).status == 404
+
+
+async def not_reached(face: Face, state: State) -> Any:
+    await face.post("/v1/events", event())
+    (message_id,) = face.services.box.sent
+    face.services.box.move(message_id, state, "every channel refused it")
+    return message_id
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.EXPIRED, State.SUPPRESSED])
+async def test_call_list(face: Face, state: State) -> None:
+    message_id = await not_reached(face, state)
+    (call,) = (await face.get("/v1/call-list", as_="desk")).json["items"]
+    assert call["phone"] == "+447700900123"
+    assert (call["order_ref"], call["say"], call["reason"]) == (
+        "B-1042",
+        "order.ready for B-1042",
+        "every channel refused it",
+    )
+    (seen,) = (await face.get("/v1/call-list", as_="screen")).json["items"]
+    assert seen["phone"] == "+44…0123"
+    assert (await face.get("/v1/status")).json["calls"] == 1
+    done = f"/v1/call-list/{message_id}/done"
+    for _ in range(2):
+        assert (await face.call("POST", done, as_="desk")).json == {"message_id": message_id, "done": True}
+    assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
+    called = [each for each in face.services.box.acts if each.kind == "customer.called"]
+    assert [(each.order_ref, each.actor) for each in called] == [("B-1042", "desk")]
+    assert (await face.call("POST", "/v1/call-list/nope/done", as_="desk")).status == 404
+
+
+async def test_call_list_leaves_out_old_news_and_what_staff_kept_silent(face: Face) -> None:
+    await not_reached(face, State.FAILED)
+    await face.post("/v1/events", event("e-2", "order.completed"))
+    assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
+    await face.post("/v1/events", event("e-3", "order.placed", ref="B-3"))
+    await face.post("/v1/orders/B-3/status", {"status": "order.ready", "silent": True}, as_="desk")
+    assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
+
+
+async def test_glance(face: Face, services: FakeServices) -> None:
+    await face.post("/v1/events", event())
+    services.planning.quiet = services.clock.now() + 60_000
+    await services.box.audit.append("uplink.changed", detail={"state": "down"})
+    glance = (await face.get("/v1/status", as_="screen")).json
+    assert glance["store"]["grace"] == 8.0
+    assert (glance["waiting"], glance["failed"], glance["unknown"], glance["replies"]) == (1, 0, 0, 0)
+    assert glance["modem"] == {"state": "ready", "reason": "", "signal": 3, "operator": "EE"}
+    assert glance["quiet_until"] == "2026-11-24T10:16:00.000Z"
+    assert glance["history"] == [{"state": "down", "at": "2026-11-24T10:15:00.000Z"}]
+
+
+async def test_reload(face: Face, services: FakeServices) -> None:
+    from daemon.config import ConfigError
+
+    assert (await face.call("POST", "/v1/reload")).status == 501
+    asked: list[str] = []
+
+    async def reload(actor: str) -> None:
+        asked.append(actor)
+        if len(asked) > 1:
+            raise ConfigError("tether.toml: store.timezone: no such zone")
+
+    services.reload = reload
+    assert (await face.call("POST", "/v1/reload")).json == {"reloaded": True}
+    refused = await face.call("POST", "/v1/reload")
+    assert refused.status == 409
+    assert "no such zone" in refused.problem["detail"]

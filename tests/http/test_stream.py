@@ -1,0 +1,276 @@
+"""The stream: live, resumable, bounded; and the pickup board that lives on it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientResponse
+
+from daemon.api import board, stream
+from daemon.config import Board, Settings
+from outbox import ReplyRow
+from outbox.model import Attempt, State
+from outbox.outcome import ReceiptState
+from tests.support.face import Face, event, serving
+from tests.support.fake_services import FakeServices, make_services
+
+
+class Event(msgspec.Struct):
+    name: str
+    id: int
+    data: Any
+
+
+class Reader:
+    """Reads one stream's events; comments are counted."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self.response = response
+        self.comments = 0
+
+    async def next(self) -> Event:
+        while True:
+            block = (await self._block()).decode()
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":"))
+            if block.startswith(":"):
+                self.comments += 1
+            if "data" in fields:
+                return Event(fields["event"], int(fields["id"]), msgspec.json.decode(fields["data"]))
+
+    async def _block(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self.response.content.readuntil(b"\n\n")
+
+    async def until_comment(self) -> None:
+        block = await self._block()
+        assert block.startswith(b":"), block
+
+    async def until_end(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self.response.content.read()
+
+
+@asynccontextmanager
+async def following(
+    face: Face, path: str = "/v1/stream", *, as_: str | None = "screen", **headers: str
+) -> AsyncIterator[Reader]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if as_:
+        sent["Authorization"] = f"Bearer {face.secret(as_)}"
+    async with face.session.get(face.url + path, headers=sent) as response:
+        assert response.status == 200, await response.read()
+        assert response.headers["Content-Type"] == "text/event-stream"
+        reader = Reader(response)
+        assert (await reader._block()) == b"retry: 2000\n\n"
+        yield reader
+
+
+async def test_changes_are_told_as_their_gets_show_them(face: Face) -> None:
+    async with following(face) as reader:
+        await face.post("/v1/events", event())
+        order, message = await reader.next(), await reader.next()
+        assert (order.name, order.data) == ("order", (await face.get("/v1/orders")).json["items"][0])
+        assert (message.name, message.data) == ("message", (await face.get("/v1/messages")).json["items"][0])
+        assert [order.id, message.id] == [1, 2]
+
+
+async def test_attempts_receipts_channels_the_line_and_replies(face: Face, services: FakeServices) -> None:
+    box = services.box
+    await face.post("/v1/events", event())
+    (message_id,) = box.sent
+    async with following(face) as reader:
+        now = services.clock.now()
+        box.tries.append(
+            Attempt(seq=1, message_seq=1, message_id=message_id, n=1, channel="twilio", address="+447700900123", started_at=now,
+                    outcome="accepted", receipt=ReceiptState.DELIVERED, receipt_at=now)
+        )  # fmt: skip
+        box.inbox.append(ReplyRow("r1", "B-1042", "twilio", "+447700900123", "Ada", "thanks", now, False))
+        for kind, key in [
+            ("attempt", message_id),
+            ("receipt", message_id),
+            ("channel", "twilio"),
+            ("uplink", ""),
+            ("reply", "r1"),
+        ]:
+            box.change(kind, key)
+        told = {each.name: each.data for each in [await reader.next() for _ in range(6)]}
+    assert told["attempt"]["message_id"] == message_id
+    assert told["attempt"]["outcome"] == "accepted"
+    assert told["receipt"]["receipt"] == "delivered"
+    assert told["message"]["id"] == message_id
+    assert told["channel"]["name"] == "twilio"
+    assert told["uplink"]["state"] == "up"
+    assert told["reply"]["text"] == "thanks"
+
+
+async def test_resumes_where_the_client_was(face: Face) -> None:
+    for n in range(3):
+        await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
+    async with following(face, Last_Event_ID="2") as reader:
+        assert [(each.name, each.id) for each in [await reader.next() for _ in range(4)]] == [
+            ("order", 3),
+            ("message", 4),
+            ("order", 5),
+            ("message", 6),
+        ]
+    async with following(face, "/v1/stream?last_event_id=5") as reader:
+        assert (await reader.next()).id == 6
+
+
+async def test_new_client_hears_only_what_comes(face: Face) -> None:
+    await face.post("/v1/events", event("e-1"))
+    async with following(face) as reader:
+        await face.post("/v1/events", event("e-2", ref="B-2"))
+        assert (await reader.next()).data["ref"] == "B-2"
+
+
+async def test_what_changed_often_is_told_once(face: Face, services: FakeServices) -> None:
+    await face.post("/v1/events", event())
+    (message_id,) = services.box.sent
+    for state in (State.SENDING, State.SENT, State.DELIVERED):
+        services.box.move(message_id, state)
+    async with following(face, Last_Event_ID="0") as reader:
+        first, second = await reader.next(), await reader.next()
+    assert (first.name, second.name, second.id, second.data["state"]) == ("order", "message", 5, "delivered")
+
+
+@pytest.mark.parametrize("last", ["99", "nonsense", "-5"])
+async def test_client_of_another_record_is_told_to_read_anew(face: Face, last: str) -> None:
+    await face.post("/v1/events", event())
+    async with following(face, Last_Event_ID=last) as reader:
+        told = await reader.next()
+    assert (told.name, told.id) == ("reset", 2)
+
+
+async def test_client_far_behind_is_told_to_read_anew(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FAR_BEHIND", 1)
+    for n in range(3):
+        await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
+    async with following(face, Last_Event_ID="1") as reader:
+        assert (await reader.next()).name == "reset"
+
+
+async def test_heartbeat_while_it_is_quiet(face: Face, services: FakeServices) -> None:
+    async with following(face) as reader:
+        for _ in range(2):
+            await waiting(services, 1)
+            await services.clock.advance(15)
+            await reader.until_comment()
+
+
+async def waiting(services: FakeServices, sleepers: int) -> None:
+    """Until that many streams sleep on the clock."""
+    async with asyncio.timeout(5):
+        while services.clock.sleepers < sleepers:
+            await asyncio.sleep(0)
+
+
+async def test_busy_hour_is_told_in_handfuls(face: Face, services: FakeServices) -> None:
+    async with following(face) as reader:
+        await face.post("/v1/events", event("e-1"))
+        await reader.next()
+        await reader.next()
+        await waiting(services, 1)
+        for _ in range(3):
+            services.box.change("order", "B-1042")
+        await services.clock.advance(0.1)
+        told = await reader.next()
+        assert (told.name, told.id) == ("order", 5)
+
+
+async def test_ends_when_the_service_stops() -> None:
+    services = make_services()
+    async with serving(services) as face, following(face) as reader:
+        ending = asyncio.ensure_future(reader.until_end())
+        await waiting(services, 1)
+        await face.stop()
+        assert await ending == b""
+
+
+async def test_so_many_streams_and_no_more(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MOST_CLIENTS", 2)
+    async with serving(make_services()) as small, following(small), following(small):
+        answer = await small.get("/v1/stream", as_="screen")
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+
+
+# ---------------------------------------------------------------- the pickup board
+
+
+@pytest.fixture
+def board_services() -> FakeServices:
+    return make_services(Settings(board=Board(enabled=True, show="name")))
+
+
+async def put(face: Face, ref: str, status: str, name: str) -> None:
+    await face.post(
+        "/v1/events", event(f"{ref}-{status}", status, ref=ref, customer={"name": name, "phone": "+447700900123"})
+    )
+
+
+async def test_board_is_off_unless_wanted(face: Face) -> None:
+    for path in ("/board", "/board/events"):
+        answer = await face.get(path, as_=None)
+        assert answer.status == 404
+        assert "[board] enabled" in answer.problem["detail"]
+
+
+async def test_board_shows_first_names_and_nothing_else(board_services: FakeServices) -> None:
+    async with serving(board_services) as face:
+        await put(face, "B-1", "order.in_production", "Ada Lovelace")
+        await put(face, "B-2", "order.ready", "Kofi Mensah")
+        await put(face, "B-3", "order.ready", "Kofi Annan")
+        await put(face, "B-4", "order.ready", "")
+        await put(face, "B-5", "order.completed", "Gone Away")
+        async with following(face, "/board/events", as_=None) as reader:
+            shown = await reader.next()
+            assert shown.name == "board"
+            assert shown.data["making"] == ["Ada"]
+            assert shown.data["ready"] == ["Kofi · B-2", "Kofi · B-3", "B-4"]
+            assert set(shown.data) == {"title", "language", "words", "making", "ready", "more"}
+            assert not re.search("Lovelace|447700", str(shown.data))
+            await board_services.clock.advance(1)
+            await put(face, "B-1", "order.ready", "Ada Lovelace")
+            await board_services.clock.advance(1)
+            assert (await reader.next()).data["ready"][0] == "Ada"
+
+
+async def test_board_is_told_again_only_when_it_changed(board_services: FakeServices) -> None:
+    async with serving(board_services) as face:
+        await put(face, "B-1", "order.ready", "Ada")
+        async with following(face, "/board/events", as_=None) as reader:
+            await reader.next()
+            await waiting(board_services, 1)
+            (message_id,) = board_services.box.sent
+            board_services.box.move(message_id, State.SENT)
+            await board_services.clock.advance(0.2)
+            await waiting(board_services, 1)
+            await board_services.clock.advance(15.2)
+            await reader.until_comment()
+
+
+async def test_board_of_numbers_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "MOST_SHOWN", 2)
+    services = make_services(Settings(board=Board(enabled=True, title="Ballons")))
+    async with serving(services) as face:
+        for n in range(5):
+            await put(face, f"B-{n}", "order.in_production", "Ada")
+        async with following(face, "/board/events", as_=None) as reader:
+            shown = await reader.next()
+    assert (shown.data["title"], shown.data["making"], shown.data["more"]) == ("Ballons", ["B-0", "B-1"], [3, 0])
+
+
+async def test_board_page_reaches_nothing_else(board_services: FakeServices) -> None:
+    async with serving(board_services) as face:
+        page = await face.get("/board", as_=None)
+    assert page.headers["Content-Type"].startswith("text/html")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(rb"https?://|//[a-z]+\.", page.body)
+    assert b'aria-live="polite"' in page.body
