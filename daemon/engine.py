@@ -144,6 +144,8 @@ class Engine:
     async def _line_changed(self, state: LineState, why: str) -> None:
         if state is LineState.UP:
             self._delivery.line_up_at = self._clock.now()
+            for lane in self.lanes.values():
+                lane.line_returned()
         log.warning("the line changed", state=state, why=why)
         await self._box.audit.append("uplink.changed", detail={"state": state, "why": why})
         self.dispatcher.wake()

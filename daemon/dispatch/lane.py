@@ -134,6 +134,12 @@ class Lane:
         self.paused_by, self.resume_at, self.hold_until = None, None, 0.0
         self.breaker = Breaker()
 
+    def line_returned(self) -> None:
+        """What went wrong while the line was going down says nothing of the provider."""
+        if self.is_cloud:
+            self.breaker = Breaker()
+            self.tries.clear()
+
     def resume_if_due(self, monotonic: float) -> None:
         if self.resume_at is not None and monotonic >= self.resume_at:
             self.resume()

@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable, Mapping
 
 import structlog
-from outbox.backoff import full_jitter
 
 from daemon.channels.base import Channel, Sent
 from daemon.config import Settings
@@ -13,6 +12,7 @@ from daemon.dispatch.fallback import Situation, after_unknown
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox
+from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.model import Attempt, Due, State, Transition
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, ReceiptState, Unknown

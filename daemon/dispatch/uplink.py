@@ -16,9 +16,10 @@ from outbox.clock import Clock
 Host = tuple[str, int]
 Connect = Callable[[str, int, float], Coroutine[Any, Any, bool]]
 
-LATELY = 10.0
-"""Seconds for which another channel's success speaks against an outage without asking."""
+LATELY = 1.0
+"""Seconds for which another channel's success, or a probe that connected, speaks against an outage without asking again."""
 PROBE_TIMEOUT = 3.0
+PROBE = "(probe)"
 
 
 class LineState(StrEnum):
@@ -85,6 +86,7 @@ class Uplink:
             if any(reached for at, reached in self._seen.values() if at >= horizon):
                 return False
             if await self._probe():
+                self._seen[PROBE] = (self._clock.monotonic(), True)
                 return False
             await self._change(LineState.DOWN, "no provider can be reached")
             return True
