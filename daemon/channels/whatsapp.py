@@ -180,4 +180,4 @@ def _number(wa_id: Any) -> str:
 
 
 def _ms(timestamp: Any) -> int | None:
-    return int(timestamp) * 1000 if str(timestamp).isdigit() else None
+    return int(timestamp) * 1000 if str(timestamp).isdecimal() else None
