@@ -21,6 +21,7 @@ Format = Literal["auto", "text", "json"]
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|_PIN$|_SID$|AUTH_ID|APPRISE_URLS|SIGNATURE|CREDENTIAL")
 _SHORTEST_SECRET = 6
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_TOKEN = re.compile(r"\b(tether_)[A-Za-z0-9_-]{16,}|(?<=[Bb]earer )[^\s'\"\\]+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ -]?\d){8,14}(?![\w:.-])")
 _PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 """sd-daemon(3): the journal reads a line's level from `<N>` before it."""
@@ -31,7 +32,9 @@ class Redactor:
     """A processor that takes secrets and addresses out of every value, nested ones and tracebacks too."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        values = {value for name, value in secrets.items() if _SECRET_NAMES.search(name) and len(value) >= _SHORTEST_SECRET}
+        values = {
+            value for name, value in secrets.items() if _SECRET_NAMES.search(name) and len(value) >= _SHORTEST_SECRET
+        }
         ordered = sorted(values, key=len, reverse=True)
         self._secret = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
@@ -57,6 +60,7 @@ class Redactor:
     def text(self, text: str) -> str:
         if self._secret is not None:
             text = self._secret.sub("[secret]", text)
+        text = _TOKEN.sub("[token]", text)
         text = _MAIL.sub(lambda found: mask_email(found[0]), text)
         return _PHONE.sub(lambda found: mask_phone(found[0]), text)
 
@@ -111,7 +115,9 @@ def _rendering(form: Format, target: TextIO) -> list[Processor]:
         return [structlog.processors.JSONRenderer(ensure_ascii=False)]
     plain = not target.isatty() or bool(os.environ.get("NO_COLOR"))
     return [
-        structlog.dev.ConsoleRenderer(colors=not plain, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0)
+        structlog.dev.ConsoleRenderer(
+            colors=not plain, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+        )
     ]
 
 

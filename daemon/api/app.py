@@ -1,10 +1,12 @@
 """The application: every route in one table, the router and the document made from it."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.api import audit, channels, events, hooks, messages, ops, optouts, orders, receipts, replies, status, tokens
 from daemon.api.board import Board
@@ -19,12 +21,26 @@ from daemon.api.stream import Stream
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 
+class _Unreadable(logging.Filter):
+    """What can't be read as HTTP is answered 400 and is no error of ours: one quiet line instead of a traceback with its bytes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            _server_log.debug("a request could not be read: %s", type(record.exc_info[1]).__name__)
+            return False
+        return True
+
+
+_server_log = logging.getLogger("daemon.api.server")
+_server_log.addFilter(_Unreadable())
+
 SERVER_OPTIONS: Mapping[str, Any] = {
     "access_log": None,
     "auto_decompress": False,
     "handle_signals": False,
     "keepalive_timeout": 75.0,
     "lingering_time": 2.0,
+    "logger": _server_log,
     "max_field_size": 8190,
     "max_line_size": 8190,
 }
