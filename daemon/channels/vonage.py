@@ -158,7 +158,7 @@ class Vonage(HttpChannel):
         for row in objects(response.object().get("records")):
             if row.get("client_ref") == sent.reference:
                 return Found(str(row.get("message_id") or ""), _RECEIPTS.get(str(row.get("status"))))
-        late = sent.now - sent.attempt.started_at > 600_000
+        late = sent.now - sent.attempt.started_at > 300_000
         return CannotTell("Vonage's reports do not list it", again=None if late else 120)
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request | None:

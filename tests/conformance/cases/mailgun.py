@@ -81,10 +81,10 @@ CASE = Case(
         (says({"id": f"<{ID}>", "message": "Something else"}), "unknown"),
         (Answer(401, "Forbidden", {"Content-Type": "text/plain"}), "rejected:channel"),
         (says({"message": "parameters valid but request failed"}, 402), "rejected:channel"),
-        (says({"message": UNTIL}, 429), "deferred:throttled"),
+        (says({"message": UNTIL}, 429), "deferred:throttled@600"),
         (
             says({"message": "account-requests-per-sec limit exceeded, try again after 120 seconds"}, 429),
-            "deferred:throttled",
+            "deferred:throttled@120",
         ),
     ],
     lookups=[

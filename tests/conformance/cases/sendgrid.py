@@ -77,6 +77,7 @@ CASE = Case(
         "to": "rejected:recipient",
     },
     rows=[
+        (Answer(429, b"", {"X-RateLimit-Reset": "1795515420", "X-RateLimit-Remaining": "0"}), "deferred:throttled@60"),
         (Answer(200, b""), "accepted"),
         (says({"errors": [{"message": "Bad template", "field": "template_id"}]}, 400), "rejected:message"),
         (says({"errors": [{"message": "authorization required"}]}, 401), "rejected:channel"),

@@ -67,6 +67,8 @@ CASE = Case(
         "RequestTimeout": "deferred",
     },
     rows=[
+        (error("TooManyRequestsException", "Maximum sending rate exceeded"), "deferred:throttled@1"),
+        (error("DailyQuota", ""), "rejected:channel@600"),
         (says({"__type": "com.amazonaws.sesv2#BadRequestException", "Message": "no"}, 400), "rejected:message"),
         (says({"message": "Missing Authentication Token"}, 403), "rejected:channel"),
     ],

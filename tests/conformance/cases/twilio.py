@@ -61,10 +61,11 @@ CASE = Case(
         "21614": "rejected:recipient",
         "21617": "rejected:message",
     },
-    rows=[(error("21999", "a code of tomorrow"), "rejected:message")],
+    rows=[(error("21999", "a code of tomorrow"), "rejected:message"), (error("21611", "queue full"), "deferred@120")],
     lookups=[
         (listed(), f"found:{SID}"),
         (listed(body="Another order is ready."), "absent"),
+        (listed(body="Sent from your Twilio trial account - Order B-1042 is ready."), f"found:{SID}"),
         (listed(date_created="Tue, 24 Nov 2026 09:00:00 +0000"), "absent"),
         (says({"messages": []}), "absent"),
         (listed(at="Tue, 24 Nov 2026 11:16:00 GMT", date_created="Tue, 24 Nov 2026 11:15:01 +0000"), f"found:{SID}"),

@@ -99,6 +99,7 @@ CASE = Case(
     },
     rows=[
         (taken("0", "0"), f"accepted:{SID}"),
+        (refused("1", "Throughput Rate Exceeded - please wait [ 250 ] and retry"), "deferred:throttled@0.25"),
         (taken("0", "5"), f"accepted:{SID}"),
         (refused("4711", "a code of tomorrow"), "rejected:message"),
         (says({"messages": []}), "unknown"),
