@@ -84,7 +84,7 @@ class CounterApp(App[int]):
             noticed=self._noticed,
         )
         self.flows = Flows(self, rng)
-        self._scanner = Scanner(scan_gap)
+        self.scanner = Scanner(scan_gap)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
         for each in THEMES:
@@ -95,7 +95,7 @@ class CounterApp(App[int]):
         return dict(THEMES[0].variables)
 
     def on_mount(self) -> None:
-        self.set_interval(1, self._tick)
+        self.set_interval(1, self.tick)
         run_newest(self, self.desk.feed.run, "feed")
 
     # ------------------------------------------------------------ showing what changed
@@ -128,7 +128,8 @@ class CounterApp(App[int]):
         if self.page is not None:
             self.page.noticed()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """A second went by."""
         if self.desk.learn_store():
             self._tell({Part.ORDERS})
         if self.page is not None:
@@ -138,11 +139,11 @@ class CounterApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded and event.is_printable and event.character:
-            burst = self._scanner.feed(event.character, event.time)
+            burst = self.scanner.feed(event.character, event.time)
             if isinstance(self.focused, Input | TextArea):
-                self._scanner.reset()
+                self.scanner.reset()
             elif burst is not None:
-                self._scanner.reset()
+                self.scanner.reset()
                 await self._take_scan(burst)
                 return
         await super().on_event(event)

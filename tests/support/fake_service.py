@@ -5,7 +5,7 @@ It is an oracle of its own: it shares no code with `daemon/`. tests/screens also
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -103,16 +103,16 @@ class FakeService:
             [
                 web.get("/v1/status", self._status),
                 web.get("/v1/stream", self._stream),
-                web.get("/v1/orders", lambda request: self._page(request, self._newest_orders())),
+                web.get("/v1/orders", self._list(lambda: self._newest_orders())),
                 web.get("/v1/orders/{ref}", self._order),
-                web.get("/v1/messages", lambda request: self._page(request, self._newest_messages())),
+                web.get("/v1/messages", self._list(lambda: self._newest_messages())),
                 web.get("/v1/messages/{id}", self._message),
-                web.get("/v1/channels", lambda request: self._page(request, list(self.shop.channels.values()))),
-                web.get("/v1/templates", lambda request: self._page(request, self.shop.templates)),
-                web.get("/v1/replies", lambda request: self._page(request, list(self.shop.replies.values()))),
-                web.get("/v1/call-list", lambda request: self._page(request, list(self.shop.calls.values()))),
-                web.get("/v1/optouts", lambda request: self._page(request, list(self.shop.optouts.values()))),
-                web.get("/v1/audit", lambda request: self._page(request, self.shop.audit[::-1])),
+                web.get("/v1/channels", self._list(lambda: list(self.shop.channels.values()))),
+                web.get("/v1/templates", self._list(lambda: self.shop.templates)),
+                web.get("/v1/replies", self._list(lambda: list(self.shop.replies.values()))),
+                web.get("/v1/call-list", self._list(lambda: list(self.shop.calls.values()))),
+                web.get("/v1/optouts", self._list(lambda: list(self.shop.optouts.values()))),
+                web.get("/v1/audit", self._list(lambda: self.shop.audit[::-1])),
                 web.get("/v1/audit/verify", self._verify),
                 web.post("/v1/orders/{ref}/preview", self._preview),
                 web.post("/v1/messages/preview", self._render),
@@ -140,7 +140,13 @@ class FakeService:
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(self.shop.glance())
 
-    async def _page(self, request: web.Request, things: list[Json]) -> web.Response:
+    def _list(self, things: Callable[[], list[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def page(request: web.Request) -> web.Response:
+            return self._page(request, things())
+
+        return page
+
+    def _page(self, request: web.Request, things: list[Json]) -> web.Response:
         start, limit = int(request.query.get("cursor", 0)), int(request.query.get("limit", 50))
         following = str(start + limit) if start + limit < len(things) else None
         return web.json_response({"items": things[start : start + limit], "next": following})

@@ -13,7 +13,7 @@ from tui.i18n import text
 from tui.screens.box import Box
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
-from tui.widgets.paint import Line, Span
+from tui.widgets.paint import Line, Span, wrap
 from tui.words import BAD
 
 FIELDS = (
@@ -57,10 +57,11 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         yield Button(self.t("take it in"), compact=True, id="take")
 
     def on_mount(self) -> None:
+        self.query_one("#take", Button).active_effect_duration = 0
         self.query_one("#field-ref", Input).focus()
 
     def _said(self, width: int) -> list[Line]:
-        return [[Span(self._trouble, BAD)]]
+        return [[Span(part, BAD)] for part in wrap(self._trouble, width)]
 
     @on(Input.Submitted)
     def action_on(self) -> None:

@@ -87,6 +87,7 @@ class WriteBox(Box[Draft | None]):
         yield Button(t("send"), compact=True, id="send")
 
     def on_mount(self) -> None:
+        self.query_one("#send", Button).active_effect_duration = 0
         area = self.query_one(WordsArea)
         area.move_cursor(area.document.end)
         area.focus()

@@ -1,0 +1,101 @@
+"""The counter's screen in a headless terminal, on a fake service: pressed, looked at, waited for."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_service import FakeService
+from tests.support.sample_shop import SampleShop
+from tui.address import Address
+from tui.app import CounterApp
+from tui.client import Client
+from tui.state import Part
+
+TURNS = 600
+"""So often a condition is looked at before a wait fails (each turn lets the screen and the service run until they wait)."""
+
+
+class Counter:
+    """`press` keys, `see` what stands there, wait `until` something holds."""
+
+    def __init__(self, app: CounterApp, pilot: Pilot[Any], service: FakeService, clock: FakeClock) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.service = service
+        self.clock = clock
+
+    @property
+    def text(self) -> str:
+        """All that the terminal shows."""
+        strips = self.app.screen._compositor.render_strips()
+        under = "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return under
+
+    def line(self, containing: str) -> str:
+        """The first line of the terminal that has this in it."""
+        return next((line for line in self.text.splitlines() if containing in line), "")
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Into the field that has the focus."""
+        await self.pilot.press(*text)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], Any], *, passing: float = 0) -> None:
+        """Wait until it holds; with `passing`, so many seconds of the clock go by at each look."""
+        for _ in range(TURNS):
+            if condition():
+                return
+            if passing:
+                await self.clock.advance(passing)
+            await self.pilot.pause(0.001)
+        raise AssertionError(f"it never came to that; the screen shows:\n{self.text}")
+
+    async def see(self, *parts: str, passing: float = 0) -> None:
+        """Wait until all of this stands on the screen."""
+        await self.until(lambda: all(part in self.text for part in parts), passing=passing)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let that much of the clock go by, and the screen notice it as it does each second."""
+        await self.clock.advance(seconds)
+        self.app.tick()
+        await self.pilot.pause()
+
+    def posted(self, ending: str) -> list[dict[str, Any]]:
+        """The bodies of what was asked of the service at paths that end so."""
+        return [body for _, path, body, _ in self.service.posts if path.endswith(ending)]
+
+
+@asynccontextmanager
+async def opened(
+    shop: SampleShop | None = None,
+    *,
+    size: tuple[int, int] = (80, 24),
+    socket: Path | None = None,
+    prepare: Callable[[FakeService], object] = lambda service: None,
+    **options: Any,
+) -> AsyncIterator[Counter]:
+    """A counter that has read everything. `options` are the app's."""
+    clock, rng = FakeClock(), random.Random(7)
+    async with FakeService.serving(shop or SampleShop.ordinary(), clock, socket) as service:
+        prepare(service)
+        address = Address.parse(service.where)
+        async with Client.open(address, clock=clock, rng=rng, actor="Kim") as client:
+            app = CounterApp(client, clock, rng, **({"scan_gap": 0} | options))
+            async with app.run_test(size=size) as pilot:
+                counter = Counter(app, pilot, service, clock)
+                await counter.until(
+                    lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "starting"
+                )
+                await counter.until(lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "up")
+                await pilot.pause(0.05)
+                yield counter
