@@ -3,7 +3,7 @@
 It speaks to the service over HTTP only, as any till would; `stage` alone knows how one is put up.
 """
 
-from daemon.demo.play import play
+from daemon.demo.performance import play
 from daemon.demo.stage import main
 from daemon.demo.verdict import Verdict
 

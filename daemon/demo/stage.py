@@ -14,7 +14,7 @@ import msgspec
 from daemon.api.app import make_app
 from daemon.app import open_service
 from daemon.config import Settings, decode
-from daemon.demo.play import play
+from daemon.demo.performance import play
 from daemon.demo.till import TillProblem
 from daemon.demo.verdict import Verdict
 from daemon.listeners import listening

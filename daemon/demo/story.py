@@ -84,12 +84,15 @@ PEOPLE: Mapping[str, Person] = {
         "Rosa", "07700 900901", "rosa@example.com", lost_at_first=True, remark="has a phone that is switched off"
     ),
 }
-BURST = tuple(f"{number}" for number in range(20, 32))
+CROWD = ("Ben", "Chloe", "Dev", "Elif", "Finn", "Gita", "Hugo", "Iris", "Jack", "Kira", "Leo", "Maya")
+BURST = tuple(f"{number}" for number in range(20, 20 + len(CROWD)))
 
 
 def _person(order: str) -> Person:
-    number = int(order)
-    return PEOPLE.get(order) or Person(f"Guest {number}", f"07700 9002{number}", f"guest{number}@example.com")
+    if order in PEOPLE:
+        return PEOPLE[order]
+    name = CROWD[BURST.index(order)]
+    return Person(name, f"07700 9002{order}", f"{name.lower()}@example.com")
 
 
 SCENES: tuple[Scene, ...] = (

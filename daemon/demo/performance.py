@@ -13,6 +13,7 @@ from daemon.demo.story import Happening, Scene, a_day
 from daemon.demo.till import Till
 from daemon.demo.verdict import Posted, Verdict, judge
 from daemon.sandbox import Sandbox
+from daemon.sandbox.fate import Fate
 from outbox.clock import Clock
 
 PAUSE = {True: (0.05, 0.2), False: (0.5, 2.5)}
@@ -157,17 +158,8 @@ class Performance:
 
     def _tried_again(self) -> bool:
         """Whether those whose text gets lost at first got it another way."""
-        return all(
-            len(
-                {
-                    a.provider
-                    for a in self._sandbox.messages
-                    if a.seq > self._begin and ref in a.body and "ready" in a.text
-                }
-            )
-            > 1
-            for ref in self._lost()
-        )
+        lost = [a for a in self._sandbox.messages if a.seq > self._begin and a.fate is Fate.UNDELIVERED]
+        return all(len({a.provider for a in lost if ref in a.body}) > 1 for ref in self._lost())
 
     def _lost(self) -> list[str]:
         lost = (order for order, person in self._day.people.items() if person.lost_at_first)
