@@ -10,7 +10,7 @@ import aiohttp
 
 from daemon.demo.narrator import Narrator
 from daemon.demo.story import Happening, Scene, a_day
-from daemon.demo.till import Till
+from daemon.demo.till import Till, TillProblem
 from daemon.demo.verdict import Posted, Verdict, judge
 from daemon.sandbox import Sandbox
 from daemon.sandbox.fate import Fate
@@ -58,7 +58,7 @@ async def _listen(till: Till, narrator: Narrator, clock: Clock) -> None:
             async for told in till.follow(last):
                 last = told.id or last
                 narrator.hear(told)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError, TillProblem):
             narrator.remark("(the stream broke; taking it up again)")
         await clock.sleep(1)
 

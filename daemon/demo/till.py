@@ -73,11 +73,12 @@ class Till:
                 if line:
                     name, _, value = line.partition(":")
                     fields[name] = value.removeprefix(" ")
-                elif "data" in fields:
+                    continue
+                if "data" in fields:
                     yield Told(
                         fields.get("id", ""), fields.get("event", "message"), msgspec.json.decode(fields["data"])
                     )
-                    fields = {}
+                fields = {}
 
     async def _call(self, method: str, path: str, **what: Any) -> tuple[int, Any]:
         try:
