@@ -2,16 +2,16 @@
 
 Quirks: free text is taken only within 24 hours of the customer's own last message, which we can't know, so the trigger's
 template is sent where there is one; without, text is tried and 131047 moves the message on. An id is not yet delivery: bad
-numbers and closed windows often show only in a later webhook.
+numbers and closed windows often show only in a later webhook. The file is longer than most for the length of Meta's table of codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
 from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Request, Response, objects
-from daemon.channels.base import Health, Inbound, Outgoing, ReceiptUpdate, Reply
+from daemon.channels._wire import Http, Request, Response, objects
+from daemon.channels.base import Health, Inbound, Outgoing, PollPlan, ReceiptUpdate, Reply, Sent
 from outbox.outcome import Accepted, ReceiptState
 
 _TEMPLATE = "compare the template's name, language and number of fields with WhatsApp Manager, Message templates"
@@ -27,6 +27,8 @@ _STATES: Mapping[str, ReceiptState] = {
 
 class WhatsAppSettings(GraphSettings, frozen=True, kw_only=True):
     phone_number_id: str
+    history: bool = False
+    """Ask Meta's message history for delivery: described by Meta, but it may be empty for an app without a webhook."""
 
 
 class WhatsApp(GraphChannel):
@@ -86,6 +88,10 @@ class WhatsApp(GraphChannel):
 
     settings: WhatsAppSettings
 
+    def __init__(self, settings: WhatsAppSettings, secrets: Mapping[str, str], http: Http) -> None:
+        super().__init__(settings, secrets, http)
+        self.poll = PollPlan() if settings.history else None
+
     def build(self, out: Outgoing) -> Request:
         template = self.settings.templates.get(out.trigger)
         content = _template(template, out) if template else _text(out)
@@ -104,6 +110,24 @@ class WhatsApp(GraphChannel):
                 state = str(row.get("message_status", "accepted"))
                 return Accepted(str(row["id"]), detail="" if state == "accepted" else state)
         return None
+
+    def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
+        if not self.settings.history:
+            return None
+        fields = "id,message_id,events{delivery_status,timestamp}"
+        query = (("message_id", sent[0].attempt.provider_id), ("fields", fields))
+        return self.request("GET", f"/{self.settings.phone_number_id}/message_history", query=query)
+
+    def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+        wamid = sent[0].attempt.provider_id
+        ours = [row for row in objects(response.object().get("data")) if row.get("message_id") == wamid]
+        events = [
+            event for row in ours if isinstance(row.get("events"), dict) for event in objects(row["events"].get("data"))
+        ]
+        told = [
+            (_STATES.get(str(event.get("delivery_status")).lower()), _ms(event.get("timestamp"))) for event in events
+        ]
+        return [ReceiptUpdate(state=state, provider_id=wamid, at=at) for state, at in told if state]
 
     def check_request(self) -> Request:
         return self.request(

@@ -2,13 +2,13 @@
 
 import pytest
 
-from daemon.channels.base import Refused
+from daemon.channels.base import ReceiptUpdate, Refused
 from daemon.channels.messenger import Messenger
 from daemon.channels.whatsapp import WhatsApp
-from outbox.outcome import Accepted, Rejected, Scope
+from outbox.outcome import Accepted, ReceiptState, Rejected, Scope
 from tests.conformance.cases import whatsapp as whatsapp_case
 from tests.support.at_vendor import bench
-from tests.support.channel_case import inbound
+from tests.support.channel_case import NOW, inbound, outgoing, says, sent
 
 TEMPLATE = {
     "name": "order_ready",
@@ -125,3 +125,19 @@ def test_the_team_has_an_address_only_when_it_is_configured(kind: type[WhatsApp]
     for to, address in [("", None), ("+447400123456", "+447400123456")]:
         channel = kind(kind.Settings(**own, to=to), secrets, http=None)  # type: ignore[arg-type, call-arg]
         assert channel.destination() == address
+
+
+async def test_whatsapp_s_history_is_asked_only_when_wanted() -> None:
+    asked = sent(outgoing(), "wamid.1")
+    async with bench("whatsapp") as at:
+        assert at.channel.poll is None
+        assert not await at.channel.receipts([asked])
+        assert not at.vendor.seen
+    events = [{"delivery_status": state, "timestamp": NOW // 1000} for state in ("SENT", "DELIVERED", "DELETED")]
+    history = says({"data": [{"message_id": "wamid.1", "events": {"data": events}}, {"message_id": "wamid.2"}]})
+    async with bench("whatsapp", {"message_history": history}, history=True) as at:
+        assert at.channel.poll is not None
+        assert list(await at.channel.receipts([asked])) == [
+            ReceiptUpdate(state=ReceiptState.SENT, provider_id="wamid.1", at=NOW),
+            ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id="wamid.1", at=NOW),
+        ]

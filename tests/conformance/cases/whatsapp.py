@@ -73,6 +73,7 @@ CASE = Case(
                 "messages": [{"id": WAMID, "message_status": "accepted"}],
             }
         ),
+        r"GET https://graph\.facebook\.com/v25\.0/\d+/message_history$": says({"data": []}),
         r"GET https://graph\.facebook\.com/v25\.0/\d+$": says(
             {"verified_name": "Balloon Loft", "quality_rating": "GREEN"}
         ),
@@ -172,5 +173,6 @@ CASE = Case(
         Variant(settings={"templates": {"order.ready": TEMPLATE}}),
         Variant(settings={"templates": {"order.ready": {**TEMPLATE, "header": ["name"], "button": "order_ref"}}}),
         Variant(settings={"templates": {"order.ready": {"name": "hello_world", "language": "en_US"}}}),
+        Variant(settings={"history": True}),
     ],
 )
