@@ -109,6 +109,7 @@ async def test_a_check_sends_nothing() -> None:
         (json.dumps({**json.loads(KEY_FILE), "private_key": "no PEM"}), "no key of a service account"),
         (json.dumps({**json.loads(KEY_FILE), "project_id": ""}), "project_id is missing"),
     ],
+    ids=["no file", "no key", "no private key", "no project"],
 )
 def test_a_key_that_can_not_be_used_is_named_at_the_start(content: str, words: str) -> None:
     with pytest.raises(Misconfigured, match=words):
