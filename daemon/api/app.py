@@ -21,6 +21,7 @@ from daemon.api.stream import Stream
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 
+
 class _Unreadable(logging.Filter):
     """What can't be read as HTTP is answered 400 and is no error of ours: one quiet line instead of a traceback with its bytes."""
 

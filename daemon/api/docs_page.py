@@ -104,7 +104,7 @@ def _scopes(operation: Json) -> str:
 
 
 def _answer(status: str, response: Json) -> str:
-    if "$ref" in response:
+    if "$ref" in response or int(status) >= 400:
         return f'<a href="#problem-{status}">{escape(TITLES[int(status)])}</a>'
     kinds = ", ".join(
         _type(each["schema"]) or f"<code>{escape(name)}</code>" for name, each in response["content"].items()

@@ -224,7 +224,7 @@ POST = Route(
     refusals=(408, 409, 413, 415, 507),
     examples={"ready": EXAMPLE},
     raw=True,
-    takes_arrays=True,
+    array_answer=BatchAnswer,
     also_takes={cloudevents.MEDIA_TYPE: CloudEvent},
 )
 

@@ -81,10 +81,9 @@ class Gate:
 
     def refused(self, request: web.Request, detail: str, *, error: str = "") -> Problem:
         """What a caller without good credentials is told: 401, or 429 when they have tried too often."""
-        wait = self.failures.take(self.remote(request))
-        log.warning("refused", path=request.path, remote=self.remote(request), why=error or "no credentials")
-        if wait:
+        if wait := self.failures.take(self.remote(request)):
             return _too_often(wait, "too many wrong credentials from this address")
+        log.warning("refused", path=request.path, remote=self.remote(request), why=error or "no credentials")
         challenge = 'Bearer realm="tether"' + (f', error="{error}"' if error else "")
         return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 

@@ -176,7 +176,7 @@ def _request(route: AnyRoute, schemas: _Schemas) -> Json:
         content[JSON]["examples"] = {name: {"value": value} for name, value in route.examples.items()}
     for media_type, kind in route.also_takes.items():
         content[media_type] = {"schema": schemas.ref(kind)}
-    if route.takes_arrays:
+    if route.array_answer is not None:
         content[JSON]["schema"] = {"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 500}]}
     return {"required": route.body_required, "content": content}
 
@@ -184,14 +184,28 @@ def _request(route: AnyRoute, schemas: _Schemas) -> Json:
 def _responses(route: AnyRoute, schemas: _Schemas) -> Json:
     responses: Json = {}
     for status, kind in sorted(route.answers.items()):
-        media, schema = (JSON, schemas.ref(kind)) if isinstance(kind, type) else (kind, {})
-        if isinstance(kind, str) and kind.startswith("text/"):
-            schema = {"type": "string"}
+        media = JSON if isinstance(kind, type) else kind
+        schema: Json = (
+            schemas.ref(kind) if isinstance(kind, type) else {"type": "string"} if kind.startswith("text/") else {}
+        )
+        if route.array_answer not in (None, kind):
+            schema = {"oneOf": [schema, schemas.ref(route.array_answer)]}
         responses[str(status)] = {"description": _WORDS.get(status, "Done."), "content": {media: {"schema": schema}}}
     for status in sorted(set(refusals(route)) - set(route.answers)):
-        responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        responses[str(status)] = _refusal(route, status, schemas)
     return responses
 
+
+def _refusal(route: AnyRoute, status: int, schemas: _Schemas) -> Json:
+    if route.array_answer is None or status not in OF_ITEMS:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    response = _problem(status)
+    response["content"][JSON] = {"schema": schemas.ref(route.array_answer)}
+    return response
+
+
+OF_ITEMS = {400, 409, 413, 422, 503, 507}
+"""Refusals that all items of an array may share."""
 
 _WORDS = {200: "Done.", 201: "Made.", 202: "On the disk.", 207: "The events fared differently."}
 

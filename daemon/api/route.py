@@ -102,7 +102,8 @@ class Route(Generic[Q, B]):
     """Bodies by name, for the document."""
     raw: bool = False
     """The handler reads the body itself."""
-    takes_arrays: bool = False
+    array_answer: type[msgspec.Struct] | None = None
+    """The body may be an array too: then this is answered, with the status its items share, or 207."""
     also_takes: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     """Other media types of the body."""
     free_query: bool = False

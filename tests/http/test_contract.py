@@ -1,0 +1,171 @@
+"""/openapi.json says what is served: it is valid, complete, and what it documents is what is seen."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from daemon.api.app import make_app
+from tests.support.face import Face
+from tests.support.fake_services import make_services
+
+
+@pytest.fixture
+async def document(face: Face) -> Any:
+    return (await face.get("/openapi.json", as_=None)).json
+
+
+def test_document_is_valid(document: Any) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_document_has_every_route_that_is_served(document: Any) -> None:
+    served = {
+        (route.method, route.resource.canonical)
+        for route in make_app(make_services()).router.routes()
+        if route.resource is not None and route.method not in ("HEAD", "OPTIONS", "*")
+    }
+    documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert served == documented
+
+
+DESIGN = """
+POST /v1/events
+POST /v1/hooks/{source}
+GET /v1/events/{id}
+GET /v1/orders
+GET /v1/orders/{ref}
+POST /v1/orders/{ref}/status
+POST /v1/orders/{ref}/messages
+POST /v1/orders/{ref}/hold
+POST /v1/orders/{ref}/release
+GET /v1/messages
+GET /v1/messages/{id}
+POST /v1/messages/{id}/retry
+POST /v1/messages/{id}/cancel
+POST /v1/messages/preview
+GET /v1/channels
+POST /v1/channels/{name}/pause
+POST /v1/channels/{name}/resume
+POST /v1/channels/{name}/test
+GET /v1/optouts
+PUT /v1/optouts
+DELETE /v1/optouts
+GET /v1/audit
+GET /v1/audit/verify
+POST /v1/receipts/{channel}
+GET /v1/stream
+GET /healthz
+GET /readyz
+GET /metrics
+GET /openapi.json
+GET /docs
+"""
+
+
+@pytest.mark.parametrize("line", DESIGN.strip().splitlines())
+def test_document_has_every_call_of_the_design(document: Any, line: str) -> None:
+    method, path = line.split()
+    assert method.lower() in document["paths"][path]
+
+
+def test_statuses_of_the_hook(document: Any) -> None:
+    statuses = set(document["paths"]["/v1/events"]["post"]["responses"])
+    assert statuses >= {"200", "202", "207", "400", "401", "403", "409", "413", "415", "422", "429", "507"}
+
+
+def test_operations_have_names_summaries_and_security(document: Any) -> None:
+    seen: list[str] = []
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            seen.append(operation["operationId"])
+            assert operation["summary"]
+            assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}
+            open_door = not path.startswith("/v1") or path.startswith(("/v1/hooks", "/v1/receipts"))
+            assert bool(operation["security"]) is not open_door, path
+    assert len(seen) == len(set(seen))
+
+
+def test_examples_fit_their_schemas(document: Any) -> None:
+    from openapi_schema_validator import OAS31Validator
+
+    for item in document["paths"].values():
+        for operation in item.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                for example in content.get("examples", {}).values():
+                    schema = {**content["schema"], "components": document["components"]}
+                    assert list(OAS31Validator(schema).iter_errors(example["value"])) == []
+
+
+async def test_docs_page_is_whole_and_alone(face: Face, document: Any) -> None:
+    page = await face.get("/docs", as_=None)
+    text = page.body.decode()
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script" not in page.headers["Content-Security-Policy"]
+    assert "<script" not in text
+    fetched = re.findall(r'(?:src|href)="([^"]+)"', text)
+    assert all(each.startswith(("#", "/", "data:")) for each in fetched)
+    anchors = set(re.findall(r'id="([^"]+)"', text))
+    assert {each[1:] for each in fetched if each.startswith("#")} <= anchors
+    for path in document["paths"]:
+        assert path in text
+    assert "problem-422" in anchors
+
+
+async def test_machines_calls(face: Face) -> None:
+    assert (await face.get("/healthz", as_=None)).json == {"status": "alive", "version": "1.2.3"}
+    assert (await face.get("/readyz", as_=None)).json["status"] == "ready"
+    face.services.ready = lambda: "the disk is full: free some space"
+    unready = await face.get("/readyz", as_=None)
+    assert (unready.status, unready.problem["detail"]) == (503, "the disk is full: free some space")
+    assert (await face.get("/healthz", as_=None)).status == 200
+
+
+async def test_ready_whatever_the_line(face: Face) -> None:
+    face.services.dispatch.line.state = "down"
+    assert (await face.get("/readyz", as_=None)).status == 200
+
+
+LINE = re.compile(r"# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+=\"[^\"]*\"(,[a-z]+=\"[^\"]*\")*\})? [0-9.+Inf-]+")
+
+
+async def test_metrics(face: Face) -> None:
+    from tests.support.face import event
+
+    await face.post("/v1/events", event())
+    face.services.dispatch.rows[0].reason = 'a "quoted"\nreason'
+    text = (await face.get("/metrics", as_=None)).body.decode()
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        assert LINE.fullmatch(line), line
+    for line in [
+        "tether_events 1",
+        'tether_messages{state="queued"} 1',
+        'tether_channel_state{channel="twilio",state="ready"} 1',
+        "tether_uplink_up 1",
+        'tether_modem_signal{channel="modem"} 3',
+        'tether_accept_seconds_bucket{le="+Inf"} 1',
+        "tether_accept_seconds_count 1",
+        "tether_database_bytes 4096",
+    ]:
+        assert line in text.splitlines(), line
+    families = re.findall(r"# TYPE (\S+)", text)
+    assert len(families) == len(set(families))
+
+
+def test_problem_advice_covers_all_titles() -> None:
+    from daemon.api.docs_page import ADVICE
+    from daemon.api.problem import TITLES
+
+    assert set(ADVICE) <= set(TITLES)
+
+
+def test_schema_of_the_event_says_what_is_checked(document: Any) -> None:
+    event = document["components"]["schemas"]["Event"]
+    assert set(event["required"]) == {"id", "type", "order"}
+    assert event["properties"]["id"]["maxLength"] == 200
+    assert event["properties"]["type"]["pattern"]
+    assert msgspec.json.encode(document)
