@@ -2,7 +2,7 @@
 
 Quirks: there is no call that mails a contact, so an automation of the store's does, started by a field that changes, by direct
 enrolment (`automations`), or by an event (trackcmp.net, which answers 200 to failures too). Writing a field is harmless to
-repeat, the other two are not. Five calls a second for the whole account.
+repeat, the other two are not. Five calls a second for the whole account. The file is longer than most since it is all three ways.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 Quirks: Google gives a token for an RS256 assertion of the service account's key file, which carries the time; our message id
 is the collapse key, so a repeat replaces the first on the screen; an app that was removed shows only as UNREGISTERED. A 404
-without Google's own detail is a wrong project, not a dead device.
+without Google's own detail is a wrong project, not a dead device. The file is longer than most for the assertion and its key.
 """
 
 from base64 import urlsafe_b64encode

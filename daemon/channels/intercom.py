@@ -2,7 +2,7 @@
 
 Quirks: a message goes to a contact's id, so the contact is found (or made) first; a contact just made may be unknown to
 /messages for a while. `inapp` shows only once the customer opens the shop's Messenger. No idempotency key, nothing to look
-a message up by. A region that is not the workspace's answers 401.
+a message up by. A region that is not the workspace's answers 401. The file is longer than most for the four ways to find a contact.
 """
 
 import hashlib

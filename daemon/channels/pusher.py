@@ -2,7 +2,7 @@
 
 Quirks: every call is signed with the time, which Pusher believes within 600 seconds; the answer names no id and nothing is kept
 for who is not connected, so a channel that nobody listens to is passed over. A page that gets an event may confirm it with a
-client event `client-received` carrying its `reference`, which Pusher's webhook then brings here.
+client event `client-received` carrying its `reference`, which Pusher's webhook then brings here. The file is longer than most for the signature, which goes both ways.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 Two ways: a journey's entry event (not idempotent, its fate can't be asked), or a transactional send definition under a message key
 of ours (a repeat is refused, its fate can be asked), which is used for the event types that `templates` names. A token is good for
-minutes and tells the host to call; without `account_id` it acts in the parent business unit.
+minutes and tells the host to call; without `account_id` it acts in the parent business unit. The file is longer than most since it is both ways.
 """
 
 from collections.abc import Mapping, Sequence
