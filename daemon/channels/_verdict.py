@@ -162,7 +162,7 @@ def judge(
     """An answer that accepted nothing, as an outcome. Their code decides, then the status: the channel's word before ours."""
     status = response.status
     code = problem.code or str(status)
-    text = problem.text or f"HTTP {status}"
+    text = f"HTTP {status} with a web page" if response.is_page else problem.text or f"HTTP {status}"
     verdict = codes.get(problem.code)
     if verdict is None and response.is_page and (response.ok or 300 <= status < 400):
         verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"

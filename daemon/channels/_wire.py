@@ -21,6 +21,9 @@ MAX_ANSWER = 2**20
 """Bytes of an answer that are read; what lies beyond is left unread and the connection is closed."""
 CONNECT_SECONDS = 5.0
 """At most this much of a channel's timeout may go into DNS, TCP and TLS."""
+KEEP_SECONDS = 4.0
+"""How long an idle connection is kept: less than servers do (many close after five), since a request that crosses with their
+closing can't be told from one that arrived."""
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
 
@@ -185,7 +188,7 @@ async def open_http(clock: Clock) -> AsyncIterator[Http]:
     """The one session of the process: no cookies, no redirects, no environment; concurrency is the dispatcher's business."""
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_headers_sent)
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS, ttl_dns_cache=60)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -117,6 +117,8 @@ class Slack(HttpChannel):
         if _is_person(where):
             opened = await self.call(self._post("conversations.open", {"users": where}), until=until)
             where = _opened(opened) if isinstance(opened, Response) else ""
+        if not where:
+            return CannotTell("the conversation could not be opened", again=60)
         since = f"{(sent.attempt.started_at - 60_000) / 1000:.6f}"
         query = [("channel", where), ("oldest", since), ("include_all_metadata", "true"), ("limit", "200")]
         request = Request(method="GET", path="/api/conversations.history", query=query, headers=self.headers)

@@ -9,6 +9,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import aiosmtplib
@@ -82,14 +83,18 @@ class Smtp(Channel):
         return ((self.settings.host, self.port),)
 
     async def send(self, out: Outgoing) -> Outcome:
-        progress = _Progress()
+        progress, client = _Progress(), self._client()
         try:
             async with asyncio.timeout(self.settings.timeout):
-                return await self._deliver(out, progress)
+                outcome = await self._deliver(out, client, progress)
+            await _leave(client)
+            return outcome
         except _Refused as refused:
             return self._clean(refused.outcome, (out.to, *out.addresses.values()))
         except (aiosmtplib.SMTPException, OSError) as error:
             return self._clean(_fault(error, progress), (out.to, *out.addresses.values()))
+        finally:
+            client.close()
 
     async def check(self) -> Health:
         progress, client = _Progress(), self._client()
@@ -104,22 +109,19 @@ class Smtp(Channel):
             client.close()
         return Health(ok=True, summary=f"{self.settings.host} {'knows us' if self.username else 'answers'}")
 
-    async def _deliver(self, out: Outgoing, progress: _Progress) -> Outcome:
-        mail, client = compose(out, self.sender), self._client()
-        try:
-            await self._open(client, progress)
-            encoding, options = "ascii", []
-            if not is_plain(out, self.sender):
-                encoding, options = "utf-8", ["SMTPUTF8"]
-                await _step(client.ehlo(), Scope.CHANNEL, _ACCOUNT)
-                if not client.supports_extension("smtputf8"):
-                    return Rejected(Scope.RECIPIENT, "smtputf8", "the server takes no addresses outside ASCII")
-            await _step(client.mail(self.sender.address, options=options, encoding=encoding), Scope.CHANNEL, _SENDER)
-            await _step(client.rcpt(out.to, encoding=encoding), Scope.RECIPIENT, "")
-            progress.writing = True
-            await _step(client.data(mail.as_bytes()), Scope.MESSAGE, "the server refused the content of this mail")
-        finally:
-            client.close()
+    async def _deliver(self, out: Outgoing, client: aiosmtplib.SMTP, progress: _Progress) -> Outcome:
+        mail = compose(out, self.sender)
+        await self._open(client, progress)
+        encoding, options = "ascii", []
+        if not is_plain(out, self.sender):
+            encoding, options = "utf-8", ["SMTPUTF8"]
+            await _step(client.ehlo(), Scope.CHANNEL, _ACCOUNT)
+            if not client.supports_extension("smtputf8"):
+                return Rejected(Scope.RECIPIENT, "smtputf8", "the server takes no addresses outside ASCII")
+        await _step(client.mail(self.sender.address, options=options, encoding=encoding), Scope.CHANNEL, _SENDER)
+        await _step(client.rcpt(out.to, encoding=encoding), Scope.RECIPIENT, "")
+        progress.writing = True
+        await _step(client.data(mail.as_bytes()), Scope.MESSAGE, "the server refused the content of this mail")
         return Accepted(str(mail["Message-ID"]).strip("<>"))
 
     async def _open(self, client: aiosmtplib.SMTP, progress: _Progress) -> None:
@@ -154,6 +156,12 @@ async def _step(command: Awaitable[object], scope: Scope, remedy: str) -> None:
         await command
     except aiosmtplib.SMTPResponseException as error:
         raise _Refused(_refusal(error.code, error.message, scope, remedy)) from error
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye: the mail is taken by now, whatever becomes of it."""
+    with suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit(timeout=1)
 
 
 def _fault(error: Exception, progress: _Progress) -> Failure:

@@ -66,6 +66,9 @@ class Mailroom:
             self.recipients += envelope.rcpt_tos
         return said
 
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return await self._say("QUIT", server, "221 Bye")
+
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         good = isinstance(data, LoginPassword) and data.password == b"correct horse"
         return AuthResult(success=good, handled=good)
@@ -155,6 +158,12 @@ async def test_a_mail_arrives_whole(room: Mailroom, port: int) -> None:
     assert html.get_content().strip() == "<p>Prêt 🎈</p>"
     assert max(len(line) for line in room.mails[0].split(b"\r\n")) <= 998
     assert room.mails[0].isascii()
+
+
+async def test_a_server_that_does_not_say_goodbye_has_the_mail_all_the_same(room: Mailroom, port: int) -> None:
+    room.cut_at = "QUIT"
+    assert isinstance(await smtp(port).send(mail()), Accepted)
+    assert len(room.mails) == 1
 
 
 async def test_plain_text_alone_is_no_multipart(room: Mailroom, port: int) -> None:
