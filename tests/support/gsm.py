@@ -20,7 +20,7 @@ from daemon.modem.sending import Transmission
 from daemon.modem.simulator import Plug, Sim, SimulatedModem, on_pty, on_tcp
 from daemon.modem.simulator.wire import Wire
 from daemon.modem.status import Stage
-from tests.support.fake_clock import FakeClock
+from tests.support.fake_clock import FakeClock, settle
 
 _IDLE = 0.004
 _IN_FLIGHT = 0.25
@@ -33,6 +33,11 @@ class Traffic:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.moved = 0
+
+    def _count(self, octets: int) -> None:
+        self.in_flight += octets
+        self.moved += 1
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -40,20 +45,20 @@ class Traffic:
 
         async def counted_read(port: StreamPort) -> bytes:
             data = await read(port)
-            self.in_flight -= len(data)
+            self._count(-len(data))
             return data
 
         async def counted_write(port: StreamPort, data: bytes) -> None:
-            self.in_flight += len(data)
+            self._count(len(data))
             await write(port, data)
 
         def counted_feed(wire: Wire, data: bytes) -> None:
-            self.in_flight -= len(data)
+            self._count(-len(data))
             feed(wire, data)
 
         def counted_init(wire: Wire, faults: Any, clock: Any, rng: Any, out: Callable[[bytes], None], cut: Any) -> None:
             def counted_out(data: bytes) -> None:
-                self.in_flight += len(data)
+                self._count(len(data))
                 out(data)
 
             init(wire, faults, clock, rng, counted_out, cut)
@@ -72,6 +77,7 @@ class CountingExecutor(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         super().__init__(max_workers=2)
+        self.started = 0
         self._futures: list[Future[Any]] = []
 
     @property
@@ -80,6 +86,7 @@ class CountingExecutor(ThreadPoolExecutor):
         return bool(self._futures)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        self.started += 1
         future = super().submit(function, *args, **named)
         self._futures.append(future)
         return future
@@ -110,12 +117,16 @@ class PassingClock(FakeClock):
                 return
 
     async def _idle(self) -> None:
-        waited, quiet = 0.0, 0
+        """Until nothing has happened between three looks in turn, and no octet or thread is under way."""
+        waited, quiet, seen = 0.0, 0, -1
         while quiet < 2 and waited < _IN_FLIGHT:
             await asyncio.sleep(_IDLE / 2)
+            await settle()  # what a test has just done shows only now
+            happened = self.traffic.moved + self.threads.started
             busy = self.traffic.in_flight or self.threads.busy
             waited += _IDLE / 2 if busy else 0.0
-            quiet = 0 if busy else quiet + 1
+            quiet = quiet + 1 if happened == seen and not busy else 0
+            seen = happened
         self.traffic.in_flight = 0
 
     async def until(self, holds: Callable[[], object], *, within: float = 3600.0) -> None:
