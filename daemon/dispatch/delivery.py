@@ -62,8 +62,8 @@ class Delivery:
         self.line_up_at = 0
         """ms: when the line last came back. Patience does not run through an outage."""
 
-    async def deliver(self, lane: Lane, channel: Channel, due: Due) -> None:
-        """Try it once on that channel, or move it where the last look says."""
+    async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
+        """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
         message = due.message
         now = self._clock.now()
         first_sms = await self._is_first_sms(due, channel)
@@ -71,23 +71,23 @@ class Delivery:
         match prepared:
             case Transition():
                 lane.nothing_left(now)
-                await self.move(message, prepared)
+                return await self.move(message, prepared)
             case PassOver():
                 lane.nothing_left(now)
-                await self._pass_over(lane, message, prepared)
+                return await self._pass_over(lane, message, prepared)
             case Ready():
-                await self._attempt(lane, channel, due, prepared)
+                return await self._attempt(lane, channel, due, prepared)
 
-    async def move(self, message: Message, to: Transition) -> None:
-        """Without an attempt. A message that is elsewhere by now stays where it is."""
-        await self._recorded(lambda: self._box.spool.move(message.seq, to))
+    async def move(self, message: Message, to: Transition) -> Message | None:
+        """Without an attempt. A message that is elsewhere by now stays where it is: None."""
+        return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
-    async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> None:
+    async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
         hop = self._hop(lane, message)
         to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=hop)
-        await self.move(message, to)
+        return await self.move(message, to)
 
-    async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> None:
+    async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> Message | None:
         message, out = due.message, ready.outgoing
         begun = await self._recorded(
             lambda: self._box.spool.begin(
@@ -101,11 +101,13 @@ class Delivery:
         )
         if isinstance(begun, Refusal):
             lane.nothing_left(self._clock.now())
-            if begun.opted_out:
+            return (
                 await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
-            return
+                if begun.opted_out
+                else None
+            )
         out = msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now())
-        await self._settle(lane, channel, due, begun, await self._send(channel, out))
+        return await self._settle(lane, channel, due, begun, await self._send(channel, out))
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
@@ -114,7 +116,7 @@ class Delivery:
             log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
             return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")
 
-    async def _settle(self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome) -> None:
+    async def _settle(self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome) -> Message:
         line_down = await self._judge_line(lane, outcome)
         await self._learn(lane, outcome, line_down=line_down)
         message = due.message
@@ -131,6 +133,7 @@ class Delivery:
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             await self._box.notes.set(self._first_sms_note(attempt.address), "told")
         self._on_settled(settled, awaits_receipt=poll_at is not None)
+        return settled
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
         if not self._preparer.wants_first_sms_notice(due, channel):

@@ -6,6 +6,7 @@ The pump finds what is due and has room; `delivery` tries one message; `fallback
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import Delivery
@@ -16,6 +17,8 @@ from daemon.dispatch.uplink import Uplink
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.model import Due, Message, State, Transition
+
+Sending: TypeAlias = "asyncio.Task[Message | None]"
 
 DRAIN_SECONDS = 15.0
 """How long a stopping service waits for attempts under way; what is cut then is looked up at the next start."""
@@ -48,7 +51,7 @@ class Dispatcher:
         self._clock = clock
         self._busy: set[int] = set()
         """Messages (seq) that are on their way: prefetched, or being sent."""
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends: set[Sending] = set()
         self._ended = asyncio.Event()
 
     def usable(self, name: str) -> bool:
@@ -129,11 +132,15 @@ class Dispatcher:
         self._sends.add(task)
         task.add_done_callback(lambda done: self._end(lane, due.message.seq, done))
 
-    def _end(self, lane: Lane, seq: int, task: asyncio.Task[None]) -> None:
+    def _end(self, lane: Lane, seq: int, task: Sending) -> None:
+        """It is free to be taken up again: by this lane, or by the one it went on to, which passed it over while it was busy."""
         self._busy.discard(seq)
         self._sends.discard(task)
         self._ended.set()
         lane.ends()
+        message = None if task.cancelled() or task.exception() else task.result()
+        if message is not None and message.state is State.QUEUED and message.channel in self.lanes:
+            self.lanes[message.channel].wake.set()
 
     def _drop(self, ready: deque[Due]) -> None:
         self._busy.difference_update(due.message.seq for due in ready)
