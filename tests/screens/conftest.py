@@ -1,14 +1,11 @@
 """What all tests of the screen share: a cursor that does not blink, so that two looks at the same thing are the same."""
 
-from collections.abc import Iterator
-
 import pytest
 from textual.widgets import Input, TextArea
 
 
 @pytest.fixture(autouse=True)
-def still_cursor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
-    monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda self: None, raising=False)
-    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    yield
+    monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda self: None)
+    monkeypatch.delenv("NO_COLOR", raising=False)

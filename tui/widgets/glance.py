@@ -88,14 +88,14 @@ class GlanceBar(Painted):
         return [Span(f"{words} ", tone) for count, words, tone in shown if count]
 
     def _tabs(self, width: int) -> Line:
-        """All pages with what waits there; where there is little room, quiet ones are digits alone, then what is no trouble goes."""
-        quiet = [number for number, (page, _) in enumerate(TABS, 1) if page != self._page and not self._counts(page)]
-        line = self._line_of_tabs([])
-        for dropped in range(1, len(quiet) + 1):
-            if length(line) <= width:
-                return line
-            line = self._line_of_tabs(quiet[-dropped:])
-        return line if length(line) <= width else [span for span in line if span.tone != "quiet-count"]
+        """All pages with what waits there. Where there is little room, quiet pages become digits, the last ones first; then what is no
+        trouble goes, then all other pages become digits."""
+        others = [number for number, (page, _) in enumerate(TABS, 1) if page != self._page]
+        quiet = [number for number in others if not self._counts(TABS[number - 1][0])]
+        digits = [quiet[len(quiet) - n :] for n in range(len(quiet) + 1)]
+        full = [self._line_of_tabs(bare) for bare in [*digits, quiet, others]]
+        tries = [*full[:-2], *(_without_quiet(line) for line in full[-2:])]
+        return next((line for line in tries if length(line) <= width), tries[-1])
 
     def _line_of_tabs(self, bare: list[int]) -> Line:
         return [span for number in range(1, len(TABS) + 1) for span in self._tab(number, bare)]
@@ -106,3 +106,7 @@ class GlanceBar(Painted):
         label = f" {number} " if number in bare else f" {number} {self._desk.t(word)} "
         spans = [Span(label, "here" if page == self._page else DIM, click)]
         return [*spans, *(span._replace(click=click) for span in self._counts(page))]
+
+
+def _without_quiet(line: Line) -> Line:
+    return [span for span in line if span.tone != "quiet-count"]

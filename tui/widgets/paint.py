@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -39,11 +39,8 @@ def fit(text: str, width: int, cut: str = "…") -> str:
         return ""
     if cell_len(text) <= width:
         return text + " " * (width - cell_len(text))
-    return (
-        set_cell_size(text, width - 1).rstrip()
-        + cut
-        + " " * (width - 1 - cell_len(set_cell_size(text, width - 1).rstrip()))
-    )
+    head = _head(text, width - 1).rstrip() if width > 1 else ""
+    return head + cut + " " * (width - 1 - cell_len(head))
 
 
 def columns(width: int, *cells: Cell, gap: int = 1) -> Line:
@@ -94,7 +91,7 @@ def wrap(text: str, width: int, most: int = 99) -> list[str]:
         line = ""
         for word in paragraph.split(" "):
             while cell_len(word) > width:
-                head = set_cell_size(word, width)
+                head = _head(word, max(2, width))
                 lines, line, word = [*lines, *([line] if line else []), head], "", word[len(head) :]
             joined = f"{line} {word}" if line else word
             if cell_len(joined) > width:
@@ -106,6 +103,17 @@ def wrap(text: str, width: int, most: int = 99) -> list[str]:
     if len(lines) > most:
         lines = [*lines[: most - 1], fit(lines[most - 1] + " …", width).rstrip()] if most else []
     return lines
+
+
+def _head(text: str, width: int) -> str:
+    """As many of its first characters as fit into so many cells."""
+    end = taken = 0
+    for character in text:
+        taken += cell_len(character)
+        if taken > width:
+            break
+        end += 1
+    return text[:end]
 
 
 class Painted(Widget):
