@@ -1,0 +1,21 @@
+"""The demo as people start it: a real service, the sandbox, a day with a cut line, and a verdict."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_a_day_ends_with_everything_arrived_once_and_in_order() -> None:
+    command = [sys.executable, "-W", "error", "-m", "daemon", "demo", "--once", "--port", "0"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    assert "Everything that should have arrived did, once and in order." in ended.stdout
+    assert "the line is down" in ended.stdout
+    assert "the line is up" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
