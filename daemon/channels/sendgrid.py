@@ -9,11 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from daemon.channels import _signed
 from daemon.channels._http import HttpChannel
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._values import values_of
@@ -165,13 +162,10 @@ class SendGrid(HttpChannel):
                 "SENDGRID_WEBHOOK_PUBLIC_KEY is needed to check SendGrid's signature: put it in .env", status=503
             )
         stamp = request.headers.get("x-twilio-email-event-webhook-timestamp", "")
-        try:
-            signature = b64decode(request.headers.get("x-twilio-email-event-webhook-signature", ""), validate=True)
-            self._public_key.verify(signature, stamp.encode() + request.body, ECDSA(SHA256()))
-        except (InvalidSignature, ValueError) as error:
-            raise Refused(
-                "the signature does not hold: is SENDGRID_WEBHOOK_PUBLIC_KEY the one of this webhook?"
-            ) from error
+        given = request.headers.get("x-twilio-email-event-webhook-signature", "")
+        text = stamp.encode() + request.body
+        if not _signed.by_elliptic_key(self._public_key, _decode(given), text):
+            raise Refused("the signature does not hold: is SENDGRID_WEBHOOK_PUBLIC_KEY the one of this webhook?")
 
     def check_request(self) -> Request:
         return Request(method="GET", path="/v3/scopes", headers=self.headers)
@@ -188,20 +182,21 @@ def _named(name: str) -> dict[str, str]:
     return {"name": name} if name else {}
 
 
-def _key(text: str) -> EllipticCurvePublicKey | None:
+def _key(text: str) -> Any:
     if not text:
         return None
     try:
-        key = load_der_public_key(b64decode(text, validate=True))
-    except ValueError as error:
-        raise Misconfigured(
-            "SENDGRID_WEBHOOK_PUBLIC_KEY is no public key: copy it whole from Mail Settings, Event Webhook"
-        ) from error
-    if not isinstance(key, EllipticCurvePublicKey):
-        raise Misconfigured(
-            "SENDGRID_WEBHOOK_PUBLIC_KEY is no elliptic curve key: copy it whole from Mail Settings, Event Webhook"
-        )
-    return key
+        return _signed.elliptic_key(_decode(text))
+    except _signed.KeyUnreadable as error:
+        where = "copy it whole from Mail Settings, Event Webhook"
+        raise Misconfigured(f"SENDGRID_WEBHOOK_PUBLIC_KEY is no public key ({error}): {where}") from error
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _id(sg_message_id: Any) -> str:

@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
 
-from daemon.channels.base import Channel, Inbound, InboundRequest, Refused
+from daemon.channels.base import Channel, Inbound, InboundRequest, Misconfigured, Refused
 from daemon.channels.registry import build
 from tests.support.channel_case import inbound, outgoing
 from tests.support.shared import shared
@@ -183,3 +183,10 @@ def test_the_webhook_verifies_with_the_standards_own_library() -> None:
         Webhook(secret).verify(request.body + b" ", dict(request.headers))
     again = webhook.build(outgoing(to="", attempt=2, now=now))
     assert again.headers["webhook-id"] == request.headers["webhook-id"], "a receiver knows a repeat by its id"
+
+
+@pytest.mark.parametrize("key", ["not base64!", "AAAA", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="])
+def test_a_public_key_that_is_none_is_told_at_the_start(key: str) -> None:
+    """The last one is a real key of another kind (Ed25519)."""
+    with pytest.raises(Misconfigured, match="SENDGRID_WEBHOOK_PUBLIC_KEY"):
+        channel("sendgrid", {"from": "a@example.com"}, {"SENDGRID_API_KEY": "SG.x", "SENDGRID_WEBHOOK_PUBLIC_KEY": key})
