@@ -25,3 +25,9 @@ def status_of(out: Outgoing) -> str:
     It carries the order's number because writing an unchanged value fires nothing, and staff's own text its id for the same reason.
     """
     return f"{out.trigger} {out.order_ref}" if out.trigger else f"message {out.order_ref} {out.message_id}"
+
+
+def names_of(out: Outgoing) -> tuple[str, str]:
+    """The recipient's first and last name, as well as one line of a name can be parted; ("Ada", "") for one word."""
+    first, _, last = out.name.strip().rpartition(" ")
+    return (first, last) if first else (last, "")

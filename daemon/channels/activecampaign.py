@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._values import status_of
+from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message
 from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Misconfigured, Outgoing
@@ -42,7 +42,7 @@ class ActiveCampaign(HttpChannel):
     secrets = ("ACTIVECAMPAIGN_URL", "ACTIVECAMPAIGN_API_KEY")
     optional_secrets = ("ACTIVECAMPAIGN_EVENT_KEY",)
     console = "ActiveCampaign, Settings, Developer"
-    default_rate = 2
+    default_rate = 1
     default_concurrency = 2
 
     CODES: ClassVar[Mapping[str, Verdict]] = {
@@ -73,15 +73,16 @@ class ActiveCampaign(HttpChannel):
         fields = await self._fields(out, until)
         if not isinstance(fields, list):
             return fields
-        contact: dict[str, Any] = {"email": out.to}
-        known = {"firstName": out.name, "phone": out.addresses.get("phone", ""), "fieldValues": fields}
-        contact |= {name: value for name, value in known.items() if value}
-        sync = json_request("POST", "/api/3/contact/sync", {"contact": contact}, headers=self.headers)
         automation = self.settings.automations.get(out.trigger)
-        if automation is None and not self.event_key:
-            if fields:
-                return sync
+        if automation is None and not self.event_key and not fields:
             return Rejected(Scope.MESSAGE, "no_automation", "no automation is configured for this event")
+        named = await self._named(out, until)
+        if not isinstance(named, dict):
+            return named
+        contact = {"email": out.to, **named, **({"fieldValues": fields} if fields else {})}
+        sync = json_request("POST", "/api/3/contact/sync", {"contact": contact}, headers=self.headers)
+        if automation is None and not self.event_key:
+            return sync
         answer = await self.ask(sync, out, until=until)
         if not isinstance(answer, Response):
             return answer
@@ -89,6 +90,19 @@ class ActiveCampaign(HttpChannel):
         if not number:
             return self.untold(answer, out)
         return self._event(out) if automation is None else self._enrolment(number, automation)
+
+    async def _named(self, out: Outgoing, until: float) -> dict[str, str] | Failure:
+        """What a new contact is called: one that is known keeps the name it has."""
+        first, last = names_of(out)
+        named = {"firstName": first, "lastName": last, "phone": out.addresses.get("phone", "")}
+        named = {name: value for name, value in named.items() if value}
+        if not named:
+            return {}
+        asked = Request(method="GET", path="/api/3/contacts", query=(("email", out.to),), headers=self.headers)
+        answer = await self.ask(asked, out, until=until)
+        if not isinstance(answer, Response):
+            return answer
+        return {} if objects(answer.object().get("contacts")) else named
 
     def _enrolment(self, contact: str, automation: int) -> Request:
         body = {"contactAutomation": {"contact": contact, "automation": automation}}

@@ -1,9 +1,9 @@
 """HubSpot: a property that the store's workflow waits for, or a transactional mail of its own: https://developers.hubspot.com (2026-11).
 
 Quirks: writing an unchanged value fires nothing, so the status carries the order's number; nothing tells whether a workflow ran. A
-contact is written by its e-mail in one call; a deal or an order is looked for by its number and made with its contact when it is
-not there. `sendId` makes a repeat of a single send harmless, as writing a property is by itself. The file is longer than most since it
-holds three kinds of records and their set-up.
+contact is looked for by e-mail or phone, a deal or an order by its number, and made (with its contact) when it is not there.
+`sendId` makes a repeat of a single send harmless, as writing a property is by itself. The file is longer than most since it holds
+three kinds of records.
 """
 
 import hmac
@@ -17,7 +17,7 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._hubspot_mail import SEND_RESULTS, read_status
 from daemon.channels._hubspot_setup import TO_CONTACT, HubSpotSettings, Setup
-from daemon.channels._values import status_of, values_of
+from daemon.channels._values import names_of, status_of, values_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, Inbound, InboundRequest, Outgoing, PollPlan, ReceiptUpdate, Refused, Sent
@@ -82,17 +82,12 @@ class HubSpot(HttpChannel):
         if out.trigger in self.settings.templates and out.addresses.get("email"):
             return self._mail(self.settings.templates[out.trigger], out)
         if self.settings.object == "contacts":
-            return await self._contact_request(out, self._status(out), until)
+            return await self._contact_request(out, until)
         return await self._record_request(out, until)
 
     def _mail(self, email_id: int, out: Outgoing) -> Request:
-        body: dict[str, Any] = {
-            "emailId": email_id,
-            "message": {"to": out.addresses["email"], "sendId": out.message_id},
-            "customProperties": values_of(out),
-        }
-        if out.name:
-            body["contactProperties"] = {"firstname": out.name}
+        message = {"to": out.addresses["email"], "sendId": out.message_id}
+        body = {"emailId": email_id, "message": message, "customProperties": values_of(out)}
         return self._json("POST", "/marketing/v3/transactional/single-email/send", body)
 
     def _status(self, out: Outgoing) -> dict[str, str]:
@@ -103,23 +98,40 @@ class HubSpot(HttpChannel):
         }
         return {name: value for name, value in written.items() if name}
 
-    async def _contact_request(self, out: Outgoing, status: Mapping[str, str], until: float) -> Request | Failure:
-        """The write that finds or makes the contact: by e-mail in one call, else by a search for the phone number."""
-        email, phone = out.addresses.get("email"), out.addresses.get("phone") or out.to
-        properties = {"firstname": out.name, "phone": out.addresses.get("phone", ""), **status}
-        properties = {name: value for name, value in properties.items() if value}
+    async def _contact_request(self, out: Outgoing, until: float) -> Request | Failure:
+        """The write of a contact that is known, which leaves its name alone, or of a new one."""
+        found = await self._find_contact(out, until)
+        if not isinstance(found, str):
+            return found
+        if not found:
+            return self._new_contact(out, self._status(out))
+        return self._json("PATCH", f"/crm/v3/objects/contacts/{_part(found)}", {"properties": self._status(out)})
+
+    async def _find_contact(self, out: Outgoing, until: float) -> str | Failure:
+        """The contact's id: by e-mail address, which is unique, else by a search for the phone number. "" where there is none."""
+        email = out.addresses.get("email")
         if email:
-            row = {"id": email, "idProperty": "email", "properties": {"email": email, **properties}}
-            return self._json("POST", "/crm/v3/objects/contacts/batch/upsert", {"inputs": [row]})
-        wanted = {"filters": [{"propertyName": "phone", "operator": "EQ", "value": phone}]}
-        search = {"filterGroups": [wanted], "sorts": [], "properties": ["phone"], "limit": 1, "after": "0"}
+            asked = self._get(f"/crm/v3/objects/contacts/{_part(email)}", ("idProperty", "email"))
+            answer = await self.ask(asked, out, until=until, also=(404,))
+            if not isinstance(answer, Response) or answer.status == 404:
+                return "" if isinstance(answer, Response) else answer
+            return _id(answer) or self.untold(answer, out)
+        wanted = {"propertyName": "phone", "operator": "EQ", "value": out.addresses.get("phone") or out.to}
+        groups = [{"filters": [wanted]}]
+        search = {"filterGroups": groups, "sorts": [], "properties": ["phone"], "limit": 1, "after": "0"}
         answer = await self.ask(self._json("POST", "/crm/v3/objects/contacts/search", search), out, until=until)
         if not isinstance(answer, Response):
             return answer
-        found = next((row.get("id") for row in objects(answer.object().get("results")) if row.get("id")), None)
-        if found:
-            path = f"/crm/v3/objects/contacts/{quote(str(found), safe='')}"
-            return self._json("PATCH", path, {"properties": properties})
+        return str(next((row["id"] for row in objects(answer.object().get("results")) if row.get("id")), ""))
+
+    def _new_contact(self, out: Outgoing, status: Mapping[str, str]) -> Request:
+        first, last = names_of(out)
+        known = {
+            "firstname": first,
+            "lastname": last,
+            **{kind: out.addresses.get(kind, "") for kind in ("email", "phone")},
+        }
+        properties = {**{name: value for name, value in known.items() if value}, **status}
         return self._json("POST", "/crm/v3/objects/contacts", {"properties": properties})
 
     async def _record_request(self, out: Outgoing, until: float) -> Request | Failure:
@@ -146,10 +158,11 @@ class HubSpot(HttpChannel):
         return self._json("POST", f"/crm/v3/objects/{kind}", {"properties": properties, "associations": associations})
 
     async def _contact(self, out: Outgoing, until: float) -> str | Failure:
-        request = await self._contact_request(out, {}, until)
-        if not isinstance(request, Request):
-            return request
-        answer = await self.ask(request, out, until=until, also=(409,))
+        """The id of the customer's contact, found or made."""
+        found = await self._find_contact(out, until)
+        if found:
+            return found
+        answer = await self.ask(self._new_contact(out, {}), out, until=until)
         if not isinstance(answer, Response):
             return answer
         return _id(answer) or self.untold(answer, out)

@@ -120,10 +120,9 @@ class Klaviyo(HttpChannel):
 
 
 def _profile(out: Outgoing) -> dict[str, str]:
-    """As few identifiers as do: several may belong to different profiles."""
-    kind = "email" if out.addresses.get("email") else "phone"
-    named = {"email" if kind == "email" else "phone_number": out.addresses.get(kind, out.to)}
-    return {**named, "first_name": out.name} if out.name else named
+    """As few identifiers as do, since several may belong to different profiles; and no name, which would replace the profile's own."""
+    email = out.addresses.get("email")
+    return {"email": email} if email else {"phone_number": out.addresses.get("phone", out.to)}
 
 
 def _number(total: Any) -> float | None:

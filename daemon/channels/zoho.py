@@ -6,6 +6,7 @@ the status carries the order's number. An upsert by a unique field is harmless t
 the contact is found or made first, and because it can set the module's fields up.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from msgspec.structs import replace
 
 from daemon.channels._oauth import OAuthChannel, Token
-from daemon.channels._values import status_of, values_of
+from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, OAuthSettings, Outgoing
@@ -115,57 +116,70 @@ class Zoho(OAuthChannel):
         status = {self.settings.field: status_of(out)}
         if self.settings.text_field:
             status[self.settings.text_field] = out.rendered.text
-        if self.settings.module == "Contacts":
+        module = self.settings.module
+        if module == "Contacts":
             return await self._contact_request(out, status, ["workflow"], until)
+        criteria = f"({self.settings.order_field}:equals:{_escaped(out.order_ref)})"
+        found = await self._find(module, ("criteria", criteria), out, until)
+        if not isinstance(found, str):
+            return found
+        if found:
+            return self._update(module, found, status, ["workflow"])
         record: dict[str, Any] = {self.settings.order_field: out.order_ref, **self.settings.values, **status}
-        if self.settings.module == "Deals":
+        if module == "Deals":
             record.setdefault("Deal_Name", f"Order {out.order_ref}")
         if self.settings.contact_field:
             contact = await self._contact(out, until)
             if not isinstance(contact, str):
                 return contact
             record[self.settings.contact_field] = {"id": contact}
-        return self._upsert(self.settings.module, record, [self.settings.order_field], ["workflow"])
+        return self._upsert(module, record, [self.settings.order_field], ["workflow"])
 
     def _upsert(self, module: str, record: Mapping[str, Any], unique: list[str], trigger: list[str]) -> Request:
         body = {"data": [record], "duplicate_check_fields": unique, "trigger": trigger}
         return json_request("POST", f"/crm/v8/{quote(module, safe='')}/upsert", body)
 
-    async def _contact(self, out: Outgoing, until: float) -> str | Failure:
-        """The id of the customer's contact, found or made, without firing anything."""
-        request = await self._contact_request(out, {}, [], until)
-        if not isinstance(request, Request):
-            return request
-        answer = await self.ask(request, out, until=until)
+    def _update(self, module: str, record: str, changes: Mapping[str, str], trigger: list[str]) -> Request:
+        path = f"/crm/v8/{quote(module, safe='')}/{quote(record, safe='')}"
+        return json_request("PUT", path, {"data": [changes], "trigger": trigger})
+
+    async def _find(self, module: str, wanted: tuple[str, str], out: Outgoing, until: float) -> str | Failure:
+        """The id of the record, "" where there is none (yet: Zoho's search lags, and the upsert that follows looks again)."""
+        path = f"/crm/v8/{quote(module, safe='')}/search"
+        answer = await self.ask(Request(method="GET", path=path, query=(wanted,)), out, until=until)
         if not isinstance(answer, Response):
             return answer
-        good = self.accepted(answer, out)
-        if good is not None:
-            return good.provider_id
-        return self.untold(answer, out)
+        return str(next((row["id"] for row in objects(answer.object().get("data")) if row.get("id")), ""))
+
+    async def _contact(self, out: Outgoing, until: float) -> str | Failure:
+        """The id of the customer's contact, found or made, without firing anything."""
+        found = await self._find("Contacts", _who(out), out, until)
+        if found:
+            return found
+        answer = await self.ask(self._new_contact(out, {}, []), out, until=until)
+        if not isinstance(answer, Response):
+            return answer
+        made = self.accepted(answer, out)
+        return made.provider_id if made else self.untold(answer, out)
 
     async def _contact_request(
         self, out: Outgoing, status: Mapping[str, str], trigger: list[str], until: float
     ) -> Request | Failure:
-        """The write that finds or makes the contact: by e-mail, which Zoho keeps unique, else by a search for the phone."""
-        known = values_of(out)
-        record = {
-            "Last_Name": out.name or known["email"] or known["phone"],
-            "Email": known["email"],
-            "Phone": known["phone"],
-        }
-        record = {name: value for name, value in record.items() if value} | dict(status)
-        if known["email"]:
+        """The write of a contact that is known, which leaves its name alone, or of a new one."""
+        found = await self._find("Contacts", _who(out), out, until)
+        if not isinstance(found, str):
+            return found
+        return self._update("Contacts", found, status, trigger) if found else self._new_contact(out, status, trigger)
+
+    def _new_contact(self, out: Outgoing, status: Mapping[str, str], trigger: list[str]) -> Request:
+        email, phone = out.addresses.get("email", ""), out.addresses.get("phone", "")
+        first, last = names_of(out)
+        named = {"First_Name": first, "Last_Name": last} if last else {"Last_Name": first or email or phone or out.to}
+        record = {**named, "Email": email, "Phone": phone, **status}
+        record = {name: value for name, value in record.items() if value}
+        if email:
             return self._upsert("Contacts", record, ["Email"], trigger)
-        query = (("phone", known["phone"] or out.to),)
-        answer = await self.ask(Request(method="GET", path="/crm/v8/Contacts/search", query=query), out, until=until)
-        if not isinstance(answer, Response):
-            return answer
-        found = next((row.get("id") for row in objects(answer.object().get("data")) if row.get("id")), None)
-        body = {"data": [record], "trigger": trigger}
-        if found:
-            return json_request("PUT", f"/crm/v8/Contacts/{quote(str(found), safe='')}", body)
-        return json_request("POST", "/crm/v8/Contacts", body)
+        return json_request("POST", "/crm/v8/Contacts", {"data": [record], "trigger": trigger})
 
     # answers
 
@@ -226,3 +240,14 @@ class Zoho(OAuthChannel):
             else:
                 said.append(f"could not make {name}: {self.unwell(answer).summary or row.get('message')}")
         return said
+
+
+def _who(out: Outgoing) -> tuple[str, str]:
+    """What a contact is searched by."""
+    email = out.addresses.get("email")
+    return ("email", email) if email else ("phone", out.addresses.get("phone") or out.to)
+
+
+def _escaped(value: str) -> str:
+    """A value inside a search's criteria."""
+    return re.sub(r"([\\(),])", r"\\\1", value)

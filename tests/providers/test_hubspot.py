@@ -18,20 +18,43 @@ GONE = error("OBJECT_NOT_FOUND", "no such record")
 STATUS = "order.ready B-1042"
 
 
-async def test_a_contact_is_found_or_made_by_e_mail_in_one_call() -> None:
+async def test_a_known_contact_gets_the_status_and_keeps_its_name() -> None:
     async with bench("hubspot") as at:
         assert await at.channel.send(at.out()) == Accepted("44001122")
-        assert at.lines() == ["POST /crm/v3/objects/contacts/batch/upsert"]
-        row = at.body("upsert")["inputs"][0]
-    assert (row["id"], row["idProperty"]) == ("ada@example.com", "email")
-    assert row["properties"]["tether_order_status"] == STATUS
+        assert at.lines() == [
+            "GET /crm/v3/objects/contacts/ada%40example.com",
+            "PATCH /crm/v3/objects/contacts/44001122",
+        ]
+        assert at.body("PATCH") == {
+            "properties": {"tether_order_status": STATUS, "tether_reference": at.out().reference}
+        }
+
+
+async def test_a_new_contact_gets_all_that_is_known() -> None:
+    async with bench("hubspot", {r"GET .*/objects/contacts/": GONE}) as at:
+        assert await at.channel.send(at.out(name="Ada Lovelace")) == Accepted("44001122")
+        assert at.body(r"POST .*/contacts$")["properties"] == {
+            "firstname": "Ada",
+            "lastname": "Lovelace",
+            "email": "ada@example.com",
+            "phone": "+447700900123",
+            "tether_order_status": STATUS,
+            "tether_reference": at.out().reference,
+        }
+
+
+async def test_a_contact_made_by_somebody_else_meanwhile_is_tried_again() -> None:
+    steps = {r"GET .*/objects/contacts/": GONE, r"POST .*/contacts$": error("CONFLICT", "Contact already exists")}
+    async with bench("hubspot", steps) as at:
+        assert isinstance(await at.channel.send(at.out()), Deferred)
 
 
 async def test_two_orders_in_the_same_state_are_two_values() -> None:
     async with bench("hubspot") as at:
+        values = []
         for ref in ("B-1042", "B-1043"):
             await at.channel.send(at.out(order_ref=ref))
-        values = [json.loads(seen.body)["inputs"][0]["properties"]["tether_order_status"] for seen in at.vendor.seen]
+            values.append(at.body("PATCH")["properties"]["tether_order_status"])
     assert values == [STATUS, "order.ready B-1043"]
 
 
@@ -73,11 +96,8 @@ async def test_an_order_made_by_somebody_else_meanwhile_is_tried_again_and_found
 
 
 async def test_a_contact_that_is_refused_is_the_message_s_fate() -> None:
-    refused = says(
-        {"status": "COMPLETE", "results": [], "errors": [{"category": "VALIDATION_ERROR", "message": "no"}]}, 207
-    )
-    async with bench("hubspot", {r"contacts/batch": refused}, object="deals") as at:
-        at.vendor.steps = {r"GET .*/objects/deals/": GONE, **at.vendor.steps}
+    gone = {r"GET .*/objects/(deals|contacts)/": GONE}
+    async with bench("hubspot", {**gone, r"POST .*/contacts$": error("VALIDATION_ERROR", "no")}, object="deals") as at:
         outcome = await at.channel.send(at.out())
         assert "POST /crm/v3/objects/deals" not in at.lines()
     assert isinstance(outcome, Rejected)
@@ -96,7 +116,7 @@ async def test_a_single_mail_carries_the_message_s_id() -> None:
         body = at.body("single-email")
         assert (body["emailId"], body["message"]["sendId"]) == (4126643121, at.out().message_id)
         await at.channel.send(at.out(trigger="order.delayed"))
-        assert at.lines()[-1].endswith("/batch/upsert"), "other events have no mail: the property is written"
+        assert at.lines()[-1].startswith("PATCH"), "other events have no mail: the property is written"
 
 
 @pytest.mark.parametrize(

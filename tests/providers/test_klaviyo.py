@@ -24,7 +24,7 @@ async def test_the_event_carries_the_order() -> None:
         headers = at.last(EVENTS).headers
     assert attributes["metric"]["data"]["attributes"]["name"] == "Order ready"
     assert (attributes["value"], attributes["value_currency"]) == (48.5, "GBP")
-    assert attributes["profile"]["data"]["attributes"] == {"email": "ada@example.com", "first_name": "Ada"}
+    assert attributes["profile"]["data"]["attributes"] == {"email": "ada@example.com"}
     assert attributes["properties"]["order_ref"] == "B-1042"
     assert attributes["properties"]["status"] == "order.ready"
     assert headers["authorization"].startswith("Klaviyo-API-Key pk_")
@@ -33,7 +33,7 @@ async def test_the_event_carries_the_order() -> None:
 
 async def test_by_phone_there_is_one_identifier_too() -> None:
     async with bench("klaviyo") as at:
-        await at.channel.send(at.out(to="+447700900123", addresses={"phone": "+447700900123"}, name=""))
+        await at.channel.send(at.out(to="+447700900123", addresses={"phone": "+447700900123"}))
         profile = at.body(EVENTS)["data"]["attributes"]["profile"]["data"]["attributes"]
     assert profile == {"phone_number": "+447700900123"}
 

@@ -1,6 +1,8 @@
 """The values that providers' templates and records take by name."""
 
-from daemon.channels._values import status_of, values_of
+import pytest
+
+from daemon.channels._values import names_of, status_of, values_of
 from tests.support.channel_case import outgoing
 
 
@@ -22,3 +24,16 @@ def test_a_status_differs_between_orders_and_between_texts_of_staff() -> None:
 
 def test_a_repeat_writes_the_same_status() -> None:
     assert status_of(outgoing()) == status_of(outgoing(attempt=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Ada", ("Ada", "")),
+        ("Ada Lovelace", ("Ada", "Lovelace")),
+        ("Ada King Lovelace", ("Ada King", "Lovelace")),
+        ("", ("", "")),
+    ],
+)
+def test_one_line_of_a_name_is_parted_at_its_last_space(name: str, parts: tuple[str, str]) -> None:
+    assert names_of(outgoing(name=name)) == parts

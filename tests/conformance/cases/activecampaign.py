@@ -23,6 +23,7 @@ CASE = Case(
         rf"GET {HOST}/fields$": says(
             {"fields": [{"id": "6", "perstag": "ORDER_STATUS"}, {"id": "7", "perstag": "TEXT"}]}
         ),
+        rf"GET {HOST}/contacts$": says({"contacts": [{"id": "10", "email": EMAIL}]}),
         rf"POST {HOST}/contact/sync$": says({"fieldValues": [], "contact": {"email": EMAIL, "id": "10"}}),
         rf"POST {HOST}/contactAutomations$": says({"contactAutomation": {"id": "77", "contact": "10"}}, 201),
         r"POST https://trackcmp\.net/event$": says({"success": 1, "message": "Event spawned"}),
@@ -41,5 +42,6 @@ CASE = Case(
         Variant(settings={"automations": {"order.ready": 42}}),
         Variant(settings={"account_id": "1003", "text_field": "TEXT"}),
         Variant(settings={"field": "6"}),
+        Variant(out={"name": "", "addresses": {"email": EMAIL}}),
     ],
 )

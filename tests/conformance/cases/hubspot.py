@@ -46,7 +46,6 @@ TOLD = {
     "propertyValue": REFERENCE,
     "occurredAt": NOW,
 }
-UPSERTED = says({"status": "COMPLETE", "results": [{"id": "44001122", "new": False}]})
 RECORD = says({"id": "44001122", "properties": {}, "archived": False})
 SILENT = "rejected:recipient:opted_out"
 
@@ -56,19 +55,19 @@ CASE = Case(
     receipt_secrets={"HUBSPOT_CLIENT_SECRET": CLIENT_SECRET},
     out={"to": EMAIL},
     steps={
-        r"POST https://api\.hubapi\.com/crm/v3/objects/contacts/batch/upsert$": UPSERTED,
+        r"GET https://api\.hubapi\.com/crm/v3/objects/contacts/ada%40example\.com$": RECORD,
         r"POST https://api\.hubapi\.com/crm/v3/objects/contacts/search$": says({"total": 0, "results": []}),
         r"POST https://api\.hubapi\.com/crm/v3/objects/(contacts|orders|deals)$": says({"id": "44001122"}, 201),
         r"GET https://api\.hubapi\.com/crm/v3/objects/orders/B-1042$": error("OBJECT_NOT_FOUND", "no such order"),
         r"GET https://api\.hubapi\.com/crm/v3/objects/deals/B-1042$": RECORD,
-        r"PATCH https://api\.hubapi\.com/crm/v3/objects/(orders|deals)/\d+$": RECORD,
+        r"PATCH https://api\.hubapi\.com/crm/v3/objects/(contacts|orders|deals)/\d+$": RECORD,
         r"POST https://api\.hubapi\.com/marketing/v3/transactional/single-email/send$": says(
             {"requestedAt": "2026-11-24T10:15:00.000Z", "statusId": "cf3f0d5a", "status": "PENDING"}
         ),
         r"GET https://api\.hubapi\.com/marketing/v3/email/send-statuses/\w+$": polled(sendResult="SENT"),
         r"GET https://api\.hubapi\.com/crm/v3/properties/\w+/\w+$": says({"name": "x"}),
     },
-    write=r"POST .*/batch/upsert",
+    write=r"PATCH .*/objects/contacts/",
     provider_id="44001122",
     error=error,
     codes={

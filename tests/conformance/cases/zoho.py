@@ -46,7 +46,9 @@ CASE = Case(
         r"POST https://www\.zohoapis\.eu/crm/v8/Contacts/upsert$": done(CONTACT, "insert"),
         r"POST https://www\.zohoapis\.eu/crm/v8/Contacts$": done(CONTACT, "insert"),
         r"PUT https://www\.zohoapis\.eu/crm/v8/Contacts/\d+$": done(CONTACT),
-        r"GET https://www\.zohoapis\.eu/crm/v8/Contacts/search$": says({"data": [{"id": CONTACT}]}),
+        r"GET https://www\.zohoapis\.eu/crm/v8/Contacts/search$": Answer(204),
+        r"GET https://www\.zohoapis\.eu/crm/v8/Deals/search$": Answer(204),
+        r"PUT https://www\.zohoapis\.eu/crm/v8/Deals/\d+$": done(DEAL),
         r"POST https://www\.zohoapis\.eu/crm/v8/Deals/upsert$": done(DEAL),
         r"GET https://www\.zohoapis\.eu/crm/v8/settings/fields$": says(
             {"fields": [{"api_name": "Order_Status"}, {"api_name": "Order_No"}, {"api_name": "Order_Text"}]}
