@@ -43,7 +43,8 @@ async def test_what_fails_before_the_last_call_is_never_unknown(name: str) -> No
                 else:
                     vendor.faults[call] = fault
                 detour = Detour(http._session, http.clock, vendor.port)
-                channel = build(name, {**case.settings, "timeout": "200ms"}, case.secrets, detour)
+                patience = "200ms" if fault == "hang" else "10s"
+                channel = build(name, {**case.settings, "timeout": patience}, case.secrets, detour)
                 outcome = await channel.send(case.outgoing())
                 assert not isinstance(outcome, Unknown), (call, fault)
                 told = any(re.search(case.write, seen.line) for seen in vendor.seen)

@@ -40,7 +40,9 @@ CASE = Case(
         r"POST https://api\.intercom\.io/contacts/search": says({"type": "list", "data": [ROW]}),
         r"POST https://api\.intercom\.io/contacts$": says(ROW),
         r"GET https://api\.intercom\.io/contacts/find_by_external_id/": says(ROW),
-        r"GET https://api\.(eu\.)?intercom\.io/me": says({"type": "admin", "app": {"id_code": "abc", "name": "Balloon Loft"}}),
+        r"GET https://api\.(eu\.)?intercom\.io/me": says(
+            {"type": "admin", "app": {"id_code": "abc", "name": "Balloon Loft"}}
+        ),
         r"POST https://api\.eu\.intercom\.io/messages": says({"type": "admin_message", "id": "20"}),
     },
     write=r"POST .*/messages",
