@@ -48,6 +48,8 @@ _SLACK = 5000
 class PlivoSettings(HttpSettings, frozen=True, kw_only=True):
     from_: str = msgspec.field(name="from", default="")
     powerpack_uuid: str = ""
+    receipts_url: str = ""
+    """`[hook] public_url` and /v1/receipts/plivo, where the outside reaches it: receipts are then posted as well as asked for."""
 
 
 class Plivo(HttpChannel):
@@ -87,6 +89,8 @@ class Plivo(HttpChannel):
             {"src": self.settings.from_} if self.settings.from_ else {"powerpack_uuid": self.settings.powerpack_uuid}
         )
         body: dict[str, Any] = {**sender, "dst": out.to.removeprefix("+"), "text": out.rendered.text}
+        if self.settings.receipts_url:
+            body |= {"url": self.settings.receipts_url, "method": "POST"}
         if out.expires_at is not None:
             body["message_expiry"] = min(max((out.expires_at - out.now) // 1000, 5), 10_800)
         return json_request("POST", f"/v1/Account/{self.account}/Message/", body, headers=self.headers)

@@ -53,6 +53,8 @@ class TwilioSettings(HttpSettings, frozen=True, kw_only=True):
     messaging_service_sid: str = ""
     origin: str = "https://api.twilio.com"
     """The API's host in a region of its own: `https://api.dublin.ie1.twilio.com`."""
+    receipts_url: str = ""
+    """`[hook] public_url` and /v1/receipts/twilio, where the outside reaches it: receipts are then posted as well as asked for."""
     templates: Mapping[str, str] = {}
     """Event type -> ContentSid (`HX...`) of a template kept at Twilio."""
 
@@ -115,6 +117,8 @@ class Twilio(HttpChannel):
             pairs += [("ContentSid", template), ("ContentVariables", msgspec.json.encode(values_of(out)).decode())]
         else:
             pairs.append(("Body", out.rendered.text))
+        if self.settings.receipts_url:
+            pairs.append(("StatusCallback", self.settings.receipts_url))
         if out.expires_at is not None:
             left = (out.expires_at - out.now) // 1000
             pairs.append(("ValidityPeriod", str(min(max(left, 6), 36000))))

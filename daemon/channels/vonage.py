@@ -56,6 +56,8 @@ _HASHES = {64: "sha256", 128: "sha512", 40: "sha1", 32: "md5"}
 class VonageSettings(HttpSettings, frozen=True, kw_only=True):
     from_: str = msgspec.field(name="from")
     """A number without plus sign, or up to eleven letters where the country allows it."""
+    receipts_url: str = ""
+    """`[hook] public_url` and /v1/receipts/vonage, where the outside reaches it: receipts are then posted too."""
     reports: bool = False
     """The account has bought the Reports API: receipts are polled and unknown attempts looked up."""
 
@@ -121,6 +123,8 @@ class Vonage(HttpChannel):
             ("type", "text" if septets(out.rendered.text) is not None else "unicode"),
             ("client-ref", out.reference),
         ]
+        if self.settings.receipts_url:
+            pairs.append(("callback", self.settings.receipts_url))
         if out.expires_at is not None:
             pairs.append(("ttl", str(min(max(out.expires_at - out.now, 20_000), 604_800_000))))
         return form_request("POST", "/sms/json", pairs)

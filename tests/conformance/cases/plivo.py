@@ -117,6 +117,6 @@ CASE = Case(
     beyond_spec=[r"GET .*/v1/Account/MA\w+/$"],
     variants=[
         Variant(settings={"from": "", "powerpack_uuid": "86bbb125-97bb-4d72-89fd-81d5c515b015"}),
-        Variant(out={"expires_at": None}),
+        Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/plivo"}, out={"expires_at": None}),
     ],
 )

@@ -109,6 +109,6 @@ CASE = Case(
     variants=[
         Variant(settings={"from": "", "messaging_service_sid": "MG" + "0" * 32}),
         Variant(settings={"templates": {"order.ready": "HX" + "0" * 32}}),
-        Variant(out={"expires_at": None}),
+        Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/twilio"}, out={"expires_at": None}),
     ],
 )

@@ -164,5 +164,8 @@ CASE = Case(
     spec="vonage.json",
     beyond_spec=[r"/account/get-balance"],
     excused=[r"is not a 'date'"],  # its prose and examples want the time of day too
-    variants=[Variant(out={"expires_at": None}), Variant(settings={"from": "Balloons", "reports": False})],
+    variants=[
+        Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/vonage"}, out={"expires_at": None}),
+        Variant(settings={"from": "Balloons", "reports": False}),
+    ],
 )
