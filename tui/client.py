@@ -200,7 +200,7 @@ class Client:
         sent = {**self._headers, **(headers or {})}
         payload = None
         if body is not None:
-            payload, sent["Content-Type"] = msgspec.json.encode(body), "application/json"
+            payload, sent["Content-Type"] = msgspec.json.encode(body, enc_hook=str), "application/json"
         try:
             async with self._session.request(
                 method, self.address.base + path, params=list(query), data=payload, headers=sent, allow_redirects=False

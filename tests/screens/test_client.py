@@ -25,9 +25,10 @@ async def connected(
     token: str = "", socket: Path | None = None
 ) -> AsyncIterator[tuple[FakeService, Client, FakeClock]]:
     clock = FakeClock()
-    async with FakeService.serving(SampleShop.ordinary(), clock, socket) as service, Client.open(
-        Address.parse(service.where, token), clock=clock, rng=random.Random(1), actor="Kim\n"
-    ) as client:
+    async with (
+        FakeService.serving(SampleShop.ordinary(), clock, socket) as service,
+        Client.open(Address.parse(service.where, token), clock=clock, rng=random.Random(1), actor="Kim\n") as client,
+    ):
         yield service, client, clock
 
 

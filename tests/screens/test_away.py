@@ -1,0 +1,106 @@
+"""The service away, restarted, slow or closed to us: the screen says so, keeps what it has, and comes back by itself."""
+
+from pathlib import Path
+
+from tests.support.counter import opened
+from tests.support.fake_service import FakeService
+from tests.support.sample_shop import NOW, SampleShop
+
+
+async def test_the_service_is_killed_and_restarted_under_the_screen() -> None:
+    async with opened() as counter:
+        await counter.service.stop()
+        await counter.see("✗ SERVICE AWAY since 10:15")
+        await counter.see("The service is away (it is not running): this is what was known.", passing=1)
+        assert "B-1042" in counter.text, "what was known stays"
+        await counter.press("right", "enter")
+        await counter.see("It can't be read now: it is not running", passing=1)
+        await counter.press("escape")
+        order = counter.service.shop.add_order("B-3000", "order.confirmed", "making", now=NOW, name="Missed")
+        counter.service.tell("order", order)
+        await counter.service.start()
+        await counter.see("line up", "B-3000", passing=1)
+
+
+async def test_over_the_socket_too(tmp_path: Path) -> None:
+    async with opened(socket=tmp_path / "tether.sock") as counter:
+        await counter.service.stop()
+        await counter.see("its socket is not there", passing=1)
+        await counter.service.start()
+        await counter.see("line up", passing=1)
+
+
+async def test_a_stream_that_can_not_be_resumed_is_read_anew() -> None:
+    async with opened() as counter:
+        counter.service.change_uplink("up")
+        await counter.until(lambda: counter.service.streams == 1)
+        await counter.service.stop()
+        await counter.see("SERVICE AWAY")
+        del counter.service.shop.orders["B-1043"]
+        counter.service.shop.add_order("B-4000", "order.confirmed", "making", now=NOW, name="Restored")
+        counter.service.first_kept = 1000
+        await counter.service.start()
+        await counter.see("B-4000", passing=1)
+        await counter.until(lambda: "B-1043" not in counter.text)
+
+
+async def test_a_step_while_the_service_is_away_is_not_done_and_that_is_said() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.service.stop()
+        await counter.press("enter")
+        await counter.see("NOT DONE: B-1040: ready. The service says: it is not running", passing=1)
+        assert not counter.service.posts
+
+
+async def test_a_step_whose_answer_is_lost_is_done_once_and_that_is_said() -> None:
+    async with opened() as counter:
+        counter.service.lose = 1
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.press("enter")
+        await counter.see("No answer yet: B-1040: ready. Asking again; it is not done twice.")
+        await counter.see("B-1040 is now: ready.", passing=0.2)
+        assert len(counter.posted("/status")) == 2
+        assert len([1 for _, name, _ in counter.service.log if name == "message"]) == 1
+
+
+async def test_what_may_not_be_repeated_is_said_to_be_open() -> None:
+    async with opened() as counter:
+        await counter.press("2", "f")
+        await counter.see("1 shown")
+        counter.service.lose = 1
+        await counter.press("r")
+        await counter.see("NOT SURE whether done: B-1039: send again. Look before you repeat it.")
+
+
+async def test_the_screen_opens_without_a_service_and_fills_when_it_comes() -> None:
+    async with opened(prepare=lambda service: service.refuse.update({"/v1/stream": (503, "starting")})) as counter:
+        await counter.see("SERVICE AWAY", "The service is away (starting)")
+        counter.service.refuse.clear()
+        await counter.see("making 3", passing=1)
+
+
+async def test_a_token_that_is_not_good_is_said() -> None:
+    def closed(service: FakeService) -> None:
+        service.token = "another"
+
+    async with opened(prepare=closed) as counter:
+        await counter.see("no token, or an unknown one", passing=1)
+
+
+async def test_what_this_screen_can_not_read_is_said_and_the_rest_goes_on() -> None:
+    async with opened(SampleShop.ordinary()) as counter:
+        counter.service.tell("order", {"ref": 7})
+        await counter.see("the service sends what this screen can't read")
+        counter.service.change_order("B-1043", status="order.ready", stage="ready")
+        await counter.see("ready 3")
+
+
+async def test_events_of_a_newer_service_do_no_harm() -> None:
+    async with opened() as counter:
+        counter.service.tell("weather", {"rain": True})
+        counter.service.tell("attempt", {"message_id": "m00001", "order_ref": "B-1042", "n": 2})
+        counter.service.change_order("B-1043", status="order.ready", stage="ready")
+        await counter.see("ready 3")

@@ -1,0 +1,183 @@
+"""One order: its story, and everything that can be done about it."""
+
+from tests.support.counter import opened
+from tests.support.sample_shop import SampleShop
+
+
+async def test_it_tells_whose_what_when_and_the_whole_story() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("B-1042  Ada  READY", "told ✓", "pick-up 12:00 · £48.50 · paid · ready")
+        await counter.see("SMS ✓ +44…0123", "e-mail ✓ a…@example.com", "Helium bouquet, 12")
+        await counter.see(
+            "placed   webshop",
+            "✓ told   customer: “ready”",
+            "Twilio taken: queued",
+            "Twilio delivered",
+            "Ada: “on my way!”",
+        )
+
+
+async def test_the_chosen_moment_is_shown_in_full() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("Ada: “on my way!”")
+        await counter.press("home", "down", "down")
+        await counter.see("24 Nov 09:55:00", "“Hi Ada, your balloons (order B-1042) are ready to collect.")
+
+
+async def test_it_changes_while_one_looks() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("B-1043  Lin  CONFIRMED")
+        counter.service.reply("B-1043", "please in pink")
+        await counter.see("Lin: “please in pink”")
+        counter.service.set_status("B-1043", "order.ready")
+        await counter.see("B-1043  Lin  READY", "· waiting   customer: “ready”")
+
+
+async def test_an_order_that_does_not_exist_says_so() -> None:
+    async with opened() as counter:
+        counter.app.open_order("NONE")
+        await counter.see("There is no order NONE.")
+        await counter.press("n")
+        await counter.see("No order is chosen.")
+
+
+async def test_hold_and_release() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("CONFIRMED")
+        await counter.press("h")
+        await counter.see("Nothing is sent about B-1043 until it is released.")
+        await counter.type("colour?")
+        await counter.press("enter")
+        await counter.see("B-1043 is on hold.", "‖ on hold")
+        assert counter.posted("/hold") == [{"reason": "colour?"}]
+        await counter.press("h")
+        await counter.see("B-1043: messages go out again.")
+        assert counter.posted("/release") == [{"reason": ""}]
+
+
+async def test_a_failed_message_is_sent_again() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1039")
+        await counter.see("NOT TOLD: no phone")
+        await counter.press("r")
+        await counter.see("1 sent again.")
+        assert len(counter.posted("/messages/m00003/retry")) == 1
+        await counter.press("r")
+        await counter.see("Nothing here failed. m writes a message.")
+
+
+async def test_what_waits_is_stopped() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1047")
+        await counter.see("B-1047  Zoë  PLACED")
+        await counter.press("x")
+        await counter.see("They will not be sent: 1.")
+        await counter.press("enter")
+        await counter.see("1 stopped.")
+        assert counter.posted("/messages/m00004/cancel") == [{"reason": ""}]
+        await counter.press("x")
+        await counter.see("Nothing waits here.")
+
+
+async def test_a_message_in_own_words_shows_what_it_comes_to_before_it_is_sent() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.see("message to Ada · B-1042", "Say who you are and which order it is about: B-1042.")
+        await counter.type("x" * 170)
+        await counter.see("2 SMS, paid 2 times: 170 characters", "Ada will be told now by SMS", passing=0.1)
+        assert not counter.posted("/messages")
+        await counter.press("enter", "enter")
+        await counter.see("B-1042: your message is taken.", "u undo")
+        [body] = counter.posted("/orders/B-1042/messages")
+        assert body["text"] == "x" * 170
+        assert body["to"] == "customer"
+        assert "via" not in body
+
+
+async def test_a_message_by_a_chosen_medium() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.see("[as usual]")
+        await counter.type("hello")
+        await counter.press("tab", "right")
+        await counter.see("[SMS]")
+        await counter.press("tab", "enter")
+        await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
+        assert counter.posted("/orders/B-1042/messages")[0]["via"] == ["twilio", "modem"]
+
+
+async def test_a_text_of_the_shops_is_chosen_from_what_the_service_has() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.see("own words")
+        await counter.press("shift+tab", "enter", "down", "enter")
+        await counter.see("are ready to collect", passing=0.1)
+        await counter.press("tab", "tab", "enter")
+        await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
+        assert counter.posted("/orders/B-1042/messages")[0]["template"] == "order.ready"
+
+
+async def test_an_empty_message_is_not_sent() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m", "enter", "enter")
+        await counter.see("There is nothing to send yet.")
+        assert not counter.service.posts
+
+
+async def test_a_refusal_is_told_and_nothing_is_lost_from_sight() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/B-1042/hold"] = (409, "it is held already")
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("h", "enter")
+        await counter.see("NOT DONE: B-1042: hold. The service says: it is held already")
+
+
+async def test_an_older_service_shows_less_and_says_so() -> None:
+    def older(service) -> None:  # type: ignore[no-untyped-def]
+        service.without = {"templates"}
+        service.refuse["/v1/orders/B-1043/preview"] = (404, "no such call")
+
+    async with opened(prepare=older) as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("CONFIRMED")
+        await counter.press("n")
+        await counter.see("Lin will be told now by SMS", "This service can't say which way it goes")
+
+
+async def test_an_order_at_its_end_has_no_next_step() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1031")
+        await counter.see("COMPLETED")
+        await counter.press("n")
+        await counter.see("B-1031 has come to its end. s sets another status.")
+
+
+async def test_no_customers_address_is_whole_anywhere_but_on_the_call_list() -> None:
+    async with opened() as counter:
+        for ref in counter.service.shop.orders:
+            counter.app.open_order(ref)
+            await counter.see(ref)
+            assert "+447700900456" not in counter.text
+            await counter.press("escape")
+        await counter.press("5")
+        await counter.see("+447700900456")
+
+
+async def test_a_tall_screen_shows_the_detail_beside_the_story() -> None:
+    async with opened(SampleShop.ordinary(), size=(120, 40)) as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("Ada: “on my way!”")
+        assert "│" in counter.line("placed   webshop")

@@ -1,0 +1,112 @@
+"""The outbox: what is in it, why, and what one can do about it."""
+
+from tests.support.counter import opened
+
+
+async def test_each_message_says_where_it_stands_and_why() -> None:
+    async with opened() as counter:
+        await counter.press("2")
+        await counter.see("6 shown", "· waiting", "? not sure", "✗ failed", "✓ told")
+        assert "no phone" in counter.line("✗ failed")
+        await counter.press("down", "down")
+        await counter.see("✗ failed: There is no telephone number that can be used.", "ways: Twilio → modem → SendGrid")
+
+
+async def test_what_was_tried_is_read_for_the_message_one_rests_on() -> None:
+    async with opened() as counter:
+        await counter.press("2")
+        await counter.see("6 shown")
+        await counter.press("end", "up")
+        await counter.clock.advance(1)
+        await counter.see("09:55 Twilio: delivered.", "“Hi Ada, your balloons (order B-1042) are ready")
+
+
+async def test_filters_by_key_and_by_click() -> None:
+    async with opened() as counter:
+        await counter.press("2")
+        for key, count in (("f", 1), ("s", 1), ("w", 2), ("t", 6), ("a", 6)):
+            await counter.press(key)
+            await counter.see(f"{count} shown")
+        head = counter.text.splitlines()[2]
+        await counter.pilot.click(offset=(head.index("failed") + 1, 2))
+        await counter.see("[f failed]", "1 shown")
+
+
+async def test_finding() -> None:
+    async with opened() as counter:
+        await counter.press("2", "slash")
+        await counter.type("b-1042")
+        await counter.see("2 shown")
+        await counter.press("enter", "escape")
+        await counter.see("6 shown")
+
+
+async def test_one_is_sent_again() -> None:
+    async with opened() as counter:
+        await counter.press("2", "f")
+        await counter.see("1 shown")
+        await counter.press("r")
+        await counter.see("1 sent again.")
+        assert [path for _, path, _, _ in counter.service.posts] == ["/v1/messages/m00003/retry"]
+
+
+async def test_many_are_marked_and_stopped() -> None:
+    async with opened() as counter:
+        await counter.press("2", "w")
+        await counter.see("2 shown")
+        await counter.press("space", "space")
+        await counter.see("2 marked", "◆")
+        await counter.press("x")
+        await counter.see("They will not be sent: 2.")
+        await counter.type("wrong day")
+        await counter.press("enter")
+        await counter.see("2 stopped.", "0 shown")
+        assert counter.posted("/cancel") == [{"reason": "wrong day"}] * 2
+
+
+async def test_another_way_is_picked() -> None:
+    async with opened() as counter:
+        await counter.press("2", "f", "v")
+        await counter.see("send by")
+        await counter.press("down", "enter")
+        await counter.see("1 sent another way.")
+        assert counter.posted("/messages/m00003/retry") == [{"channel": "modem"}]
+
+
+async def test_trouble_with_one_of_many_is_said_and_the_others_go_on() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/messages/m00004/cancel"] = (409, "it has left")
+        await counter.press("2", "w")
+        await counter.see("2 shown")
+        await counter.press("space", "space", "x", "enter")
+        await counter.see("1/2 stopped.")
+
+
+async def test_a_message_that_moves_out_of_the_filter_goes_and_a_new_one_comes() -> None:
+    async with opened() as counter:
+        await counter.press("2", "w")
+        await counter.see("2 shown")
+        counter.service.change_message("m00004", state="delivered")
+        await counter.see("1 shown")
+        counter.service.set_status("B-1044", "order.ready")
+        await counter.see("2 shown")
+
+
+async def test_enter_opens_its_order() -> None:
+    async with opened() as counter:
+        await counter.press("2", "f", "enter")
+        await counter.see("B-1039  Kofi  READY")
+
+
+async def test_it_may_have_arrived_twice() -> None:
+    async with opened() as counter:
+        counter.service.change_message("m00004", possible_duplicate=True)
+        await counter.press("2", "w")
+        await counter.see("It may have arrived twice.")
+
+
+async def test_marks_of_what_is_gone_are_forgotten() -> None:
+    async with opened() as counter:
+        await counter.press("2", "w", "space", "a")
+        await counter.see("6 shown")
+        assert "marked" not in counter.text

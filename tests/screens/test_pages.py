@@ -1,0 +1,256 @@
+"""The other pages: line, replies, calls, opt-outs, record, help and commands."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.counter import opened
+from tests.support.sample_shop import NOW, SampleShop, moment
+from tui.printing import print_out
+from tui.screens.calls import call_sheet
+from tui.wire import Call
+
+# ---------------------------------------------------------------- the line
+
+
+async def test_the_line_page_says_what_works_and_what_does_not_and_why() -> None:
+    async with opened() as counter:
+        await counter.press("3")
+        await counter.see("● The line is up since 21 Nov 06:15", "EE · signal 3 of 4 · SIM ready · credit £8.40")
+        assert "12 / 500" in counter.line("▌Twilio")
+        await counter.press("end")
+        await counter.see("Slack ‖ paused: paused by Kim: counter is being painted")
+
+
+async def test_the_line_going_down_is_told_at_once_on_every_page() -> None:
+    async with opened() as counter:
+        counter.service.change_uplink("down")
+        await counter.see("○ LINE DOWN")
+        await counter.press("3")
+        await counter.see("○ The line is DOWN since 10:15")
+
+
+async def test_pause_resume_and_test() -> None:
+    async with opened() as counter:
+        await counter.press("3", "p")
+        await counter.see("Nothing goes out by Twilio until it is resumed")
+        await counter.type("invoice")
+        await counter.press("enter")
+        await counter.see("Twilio is paused.", "‖ paused")
+        await counter.press("s")
+        await counter.see("Twilio goes on.")
+        await counter.press("t")
+        await counter.see("Empty: only whether Twilio lets us in.")
+        await counter.press("enter")
+        await counter.see("Twilio works. Twilio lets us in")
+        assert counter.posted("/pause") == [{"reason": "invoice"}]
+        assert counter.posted("/test") == [{}]
+
+
+async def test_a_test_with_an_address_sends_a_message_there() -> None:
+    async with opened() as counter:
+        await counter.press("3", "t")
+        await counter.see("to (may be empty)")
+        await counter.type("+447700900000")
+        await counter.press("enter")
+        await counter.until(lambda: counter.posted("/test"))
+        assert counter.posted("/test") == [{"to": "+447700900000"}]
+
+
+# ---------------------------------------------------------------- replies
+
+
+async def test_replies_stand_by_order_the_unread_first() -> None:
+    shop = SampleShop.ordinary()
+    shop.add_reply("B-1043", "blue please", now=NOW - 60_000)["read"] = True
+    shop.add_reply("B-1042", "is it far?", now=NOW - 1000)
+    async with opened(shop) as counter:
+        await counter.press("4")
+        await counter.see("● 2  B-1042    Ada", "is it far?", "Ada (Twilio): “on my way!”")
+        lines = [line for line in counter.text.splitlines() if "B-104" in line]
+        assert "B-1042" in lines[0]
+        assert "B-1043" in lines[1]
+
+
+async def test_answering_opens_the_message_box() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        await counter.see("on my way!")
+        await counter.press("m")
+        await counter.see("message to Ada · B-1042")
+
+
+async def test_opening_marks_as_read_and_a_wall_screen_does_not() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        await counter.see("on my way!")
+        await counter.press("enter")
+        await counter.see("B-1042  Ada  READY")
+        await counter.until(lambda: counter.posted("/replies/r1/read"))
+    async with opened(read_only=True) as counter:
+        await counter.press("4")
+        await counter.see("on my way!")
+        await counter.press("enter")
+        await counter.see("B-1042  Ada  READY")
+        assert not counter.service.posts
+
+
+async def test_a_reply_that_comes_in_shows_and_stop_is_said_plainly() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        counter.service.reply("B-1036", "STOP", consent="stop")
+        await counter.see("asked not to be written to")
+
+
+# ---------------------------------------------------------------- the call list
+
+
+async def test_whom_to_phone_and_what_to_say() -> None:
+    async with opened() as counter:
+        await counter.press("5")
+        await counter.see(
+            "☐  B-1039    Kofi", "+447700900456", "“Hi Kofi, your balloons (order B-1039) are ready to collect."
+        )
+        await counter.press("space")
+        await counter.see("B-1039: phoned, it stands in the order's story.")
+        await counter.see("☑  B-1039", passing=1)
+        await counter.press("space")
+        assert len(counter.posted("/call-list/m00003/done")) == 1, "what is ticked stays ticked"
+
+
+async def test_the_list_goes_into_a_file_where_there_is_no_printer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with opened() as counter:
+        await counter.press("5")
+        await counter.see("+447700900456")
+        await counter.press("p")
+        await counter.see("There is no printer: the list is in")
+    sheet = tmp_path / "call-list.txt"
+    assert sheet.stat().st_mode & 0o077 == 0, "it holds names and numbers"
+    assert "[ ] B-1039  Kofi  +447700900456" in sheet.read_text()
+
+
+async def test_a_printer_gets_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printer = tmp_path / "lp"
+    printer.write_text(f"#!/bin/sh\n/bin/cat > {tmp_path}/paper\n")
+    printer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await print_out("hello", "x.txt", tmp_path) is None
+    assert (tmp_path / "paper").read_text() == "hello"
+    printer.write_text("#!/bin/sh\nexit 1\n")
+    assert await print_out("hello", "x.txt", tmp_path) == tmp_path / "x.txt"
+
+
+def test_the_sheet() -> None:
+    sheet = call_sheet("Loft", [Call(message_id="m1", order_ref="B-1", name=None, phone=None, say="Hi")])
+    assert sheet == "Loft\n====\n\n[ ] B-1    -\n    Hi\n"
+
+
+# ---------------------------------------------------------------- opt-outs
+
+
+async def test_opt_outs_are_shown_added_and_taken_back() -> None:
+    async with opened() as counter:
+        await counter.press("6")
+        await counter.see("+44…0777", "no SMS", "“STOP”", "Noted 15 Nov 10:15 by Twilio.")
+        await counter.press("a")
+        await counter.see("no more", "everything")
+        await counter.press("down", "enter")
+        await counter.see("telephone number or address")
+        await counter.type("+447700900123")
+        await counter.press("enter")
+        await counter.see("It is noted: no more of that.", "+44…0123")
+        await counter.press("home", "x")
+        await counter.see("Only do so if the customer asked for")
+        await counter.press("enter")
+        await counter.until(lambda: "+44…0777" not in counter.text.split("may be written")[0])
+        assert [(method, body) for method, _, body, _ in counter.service.posts] == [
+            ("PUT", {"medium": "sms", "address": "+447700900123", "reason": "asked at the counter"}),
+            ("DELETE", {"id": "o1"}),
+        ]
+
+
+# ---------------------------------------------------------------- the record
+
+
+async def test_the_record_is_shown_searched_and_checked() -> None:
+    async with opened() as counter:
+        await counter.press("7")
+        await counter.see("4 of 4 entries", "order.held", "Kim")
+        await counter.press("slash")
+        await counter.type("kim slack")
+        await counter.see("1 of 4 entries")
+        await counter.press("escape")
+        await counter.see("4 of 4 entries")
+        await counter.press("v")
+        await counter.see("The chain holds: 4 entries, none was changed.")
+
+
+async def test_a_record_one_may_not_read_says_so() -> None:
+    def staff_only(service) -> None:  # type: ignore[no-untyped-def]
+        service.refuse["/v1/audit"] = (403, "this needs the scope admin")
+
+    async with opened(prepare=staff_only) as counter:
+        await counter.press("7")
+        await counter.see("The record can't be read: this needs the scope admin")
+
+
+# ---------------------------------------------------------------- help, commands, looks, leaving
+
+
+async def test_help_tells_the_keys_of_the_page_and_what_words_mean() -> None:
+    async with opened(size=(100, 50)) as counter:
+        await counter.press("2", "question_mark")
+        await counter.see(
+            "another way", "all commands, by name", "? not sure", "It may have gone out: it is being looked up."
+        )
+        await counter.press("escape")
+        await counter.until(lambda: "what the words mean" not in counter.text)
+
+
+async def test_every_action_is_a_command_too() -> None:
+    async with opened(size=(100, 30)) as counter:
+        await counter.press("ctrl+p")
+        await counter.type("new order")
+        await counter.see("key a")
+        await counter.press("enter")
+        await counter.see("take it in")
+
+
+async def test_looks_are_changed_by_command() -> None:
+    async with opened(size=(100, 30)) as counter:
+        await counter.press("ctrl+p")
+        await counter.type("high contrast, light")
+        await counter.see("how it looks")
+        await counter.press("enter")
+        await counter.until(lambda: counter.app.theme == "contrast-light")
+
+
+async def test_leaving_is_asked_once_and_done_twice() -> None:
+    async with opened() as counter:
+        await counter.press("ctrl+c")
+        await counter.see("Press ^c again to leave.")
+        await counter.pass_time(5)
+        await counter.press("ctrl+c")
+        assert counter.app.return_code is None
+        await counter.press("ctrl+c")
+        await counter.until(lambda: counter.app.return_code == 0)
+
+
+async def test_without_colour_all_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened() as counter:
+        assert counter.app.no_color
+        for part in ("▌B-1040", "NOT TOLD", "told ✓", "09:50!", "1 failed!"):
+            assert part in counter.text
+
+
+async def test_quiet_hours_are_told() -> None:
+    shop = SampleShop.ordinary()
+    shop.quiet_until = moment(NOW + 3_600_000)
+    async with opened(shop) as counter:
+        await counter.press("3")
+        await counter.see("Quiet hours until 11:15.")
