@@ -17,12 +17,12 @@ import structlog
 
 from daemon.api.app import make_app
 from daemon.api.services import Services
-from daemon.channels._wire import open_http
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
 from daemon.engine import Engine
 from daemon.faces import NoSources, PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
+from daemon.http import open_http
 from daemon.listeners import listening, listening_privately
 from daemon.logs import configure_logs
 from daemon.notify import Notifier

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from daemon.channels import registry
-from daemon.channels._wire import Http
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import Board
@@ -22,6 +21,7 @@ from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.uplink import LineState, Uplink
+from daemon.http import Http
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.render import Renderer

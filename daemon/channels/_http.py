@@ -2,7 +2,7 @@
 
 It states `origin`, `build` and `accepted`, how the provider words a refusal (`problem`) and what its codes mean (`CODES`);
 lookups, receipts and checks are pairs of a request and a reading. Sessions, bounds, faults, waits and the taking out of
-secrets happen here and in `_wire`.
+secrets happen here and in `daemon.http`.
 """
 
 from abc import abstractmethod
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from daemon.channels._verdict import Failure, Problem, Verdict, judge, wait_of
-from daemon.channels._wire import Http, Request, Response
 from daemon.channels.base import Channel, Health, HttpSettings, Misconfigured, Outgoing, ReceiptUpdate, Sent
+from daemon.http import Http, Request, Response
 from daemon.redact import scrub
 from outbox.outcome import Accepted, CannotTell, Deferred, Lookup, Outcome, Rejected, Unknown
 

@@ -6,8 +6,8 @@ https://developers.hubspot.com/docs/api-reference/marketing-single-send-v4 and t
 from collections.abc import Mapping
 
 from daemon.channels._verdict import Refusal, Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Response
 from daemon.channels.base import ReceiptUpdate
+from daemon.http import Response
 from outbox.outcome import ReceiptState
 
 _DEAD = recipient("HubSpot does not mail this address any more: it bounced")

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._wire import Request, Response, json_request, objects
 from daemon.channels.base import Health, HttpSettings
+from daemon.http import Request, Response, json_request, objects
 
 OBJECT_TYPES = {"contacts": "0-1", "deals": "0-3", "orders": "0-123"}
 TO_CONTACT = {"deals": 3, "orders": 507}

@@ -15,9 +15,9 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
-from daemon.channels._wire import Http, Request, Response
 from daemon.channels.base import HttpSettings, Inbound, InboundRequest, Outgoing, Refused
 from daemon.config import Table
+from daemon.http import Http, Request, Response
 
 _TOKEN = "make a new token of a system user in Meta's Business settings and put it in .env"  # noqa: S105 - a remedy, not a secret
 RIGHT = "give the token the permission to send: Meta's Business settings, System users, Assign assets"

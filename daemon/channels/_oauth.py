@@ -12,8 +12,8 @@ import msgspec
 
 from daemon.channels._http import HttpChannel, Reading
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, judge, later
-from daemon.channels._wire import Http, Request, Response
 from daemon.channels.base import OAuthSettings
+from daemon.http import Http, Request, Response
 from outbox.outcome import Deferred, Unknown
 
 EARLY = 300.0

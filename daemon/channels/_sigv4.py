@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from daemon.channels._wire import Request
+from daemon.http import Request
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 

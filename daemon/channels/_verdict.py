@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from daemon.channels._wire import Response
+from daemon.http import Response
 from outbox.outcome import Deferred, Rejected, Scope, Unknown
 
 Failure: TypeAlias = Deferred | Rejected | Unknown

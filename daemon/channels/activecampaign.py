@@ -14,8 +14,8 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message
-from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Misconfigured, Outgoing
+from daemon.http import Http, Request, Response, form_request, json_request, objects
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope
 
 _TRACKING = "https://trackcmp.net"

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.channels._wire import Http
 from daemon.channels.base import Channel, CommonSettings, Health, Misconfigured, Outgoing
+from daemon.http import Http
 from outbox.outcome import Accepted, Deferred, Outcome, Unknown
 
 

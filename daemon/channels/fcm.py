@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, Misconfigured, OAuthSettings, Outgoing
+from daemon.http import Http, Request, Response, form_request, json_request, objects
 from outbox.outcome import Accepted
 
 _AUDIENCE = "https://oauth2.googleapis.com/token"

@@ -19,8 +19,8 @@ from daemon.channels._hubspot_mail import SEND_RESULTS, read_status
 from daemon.channels._hubspot_setup import TO_CONTACT, HubSpotSettings, Setup
 from daemon.channels._values import names_of, status_of, values_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, Inbound, InboundRequest, Outgoing, PollPlan, ReceiptUpdate, Refused, Sent
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, Outcome, ReceiptState
 
 _SCOPES = (

@@ -17,8 +17,8 @@ import msgspec
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope
 
 _SETTLES = 60

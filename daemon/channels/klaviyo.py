@@ -11,8 +11,8 @@ from urllib.parse import quote
 from daemon.channels._http import HttpChannel
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, throttled
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Outgoing
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted
 
 _SCOPES = (

@@ -17,7 +17,6 @@ from daemon.channels._http import HttpChannel, basic
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, until
-from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -30,6 +29,7 @@ from daemon.channels.base import (
     Reply,
     Sent,
 )
+from daemon.http import Http, Request, Response, form_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
 
 _HOSTS = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from daemon.channels._meta import GRAPH_CODES, GraphChannel, GraphSettings, GraphTemplate
 from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled, unsure
-from daemon.channels._wire import Request, Response, objects
 from daemon.channels.base import Health, Inbound, Outgoing, ReceiptUpdate, Reply
+from daemon.http import Request, Response, objects
 from outbox.outcome import Accepted, ReceiptState
 
 _WINDOW = "the 24 hours since their last message are over: set up a utility template for this event"

@@ -12,8 +12,8 @@ from uuid import NAMESPACE_URL, uuid5
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, throttled, unsure
-from daemon.channels._wire import Http, Request, Response, form_request, json_request, objects
 from daemon.channels.base import Health, OAuthSettings, Outgoing, Sent
+from daemon.http import Http, Request, Response, form_request, json_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Rejected
 
 _PROPERTY = "String {5b0e54f6-6f0c-4a0f-9b53-0f1d5e2f7a10} Name TetherReference"

@@ -16,7 +16,6 @@ import msgspec
 
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, ahead, recipient
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -30,6 +29,7 @@ from daemon.channels.base import (
     Reply,
     Sent,
 )
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
 
 _RECEIPTS: Mapping[str, ReceiptState] = {

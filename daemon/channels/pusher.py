@@ -16,8 +16,8 @@ import msgspec
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
-from daemon.channels._wire import Http, Request, Response, objects
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, ReceiptUpdate, Refused
+from daemon.http import Http, Request, Response, objects
 from outbox.outcome import Accepted, Outcome, ReceiptState, Rejected, Scope
 
 _NAME = re.compile(r"[-a-zA-Z0-9_=@,.;]{1,200}")

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import msgspec
 
-from daemon.channels._wire import Http
 from daemon.channels.base import Channel, Misconfigured
 from daemon.config import ConfigError, decode
+from daemon.http import Http
 
 CHANNELS: Mapping[str, str] = {
     "twilio": "Twilio",

@@ -15,7 +15,6 @@ from daemon.channels._http import HttpChannel
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -29,6 +28,7 @@ from daemon.channels.base import (
     Reply,
     Sent,
 )
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, ReceiptState
 
 _HOSTS = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}

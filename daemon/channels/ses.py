@@ -16,7 +16,6 @@ from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._sigv4 import Keys, sign
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -29,6 +28,7 @@ from daemon.channels.base import (
     Reply,
     Sent,
 )
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, ReceiptState
 
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in .env, and that the user may do ses:SendEmail"

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled, unsure
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply, Sent
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome
 
 _TOKEN = "check SLACK_BOT_TOKEN in .env: api.slack.com/apps, OAuth & Permissions"  # noqa: S105 - advice

@@ -17,8 +17,8 @@ import msgspec
 
 from daemon.channels._mail import compose, is_plain, sender
 from daemon.channels._verdict import Failure
-from daemon.channels._wire import Http
 from daemon.channels.base import Channel, CommonSettings, Health, Misconfigured, Outgoing
+from daemon.http import Http
 from daemon.redact import scrub
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 

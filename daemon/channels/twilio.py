@@ -17,7 +17,6 @@ import msgspec
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -31,6 +30,7 @@ from daemon.channels.base import (
     Reply,
     Sent,
 )
+from daemon.http import Http, Request, Response, form_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
 
 _SENDER = "put a number of this account, or messaging_service_sid, into [channels.twilio]"

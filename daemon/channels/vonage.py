@@ -18,7 +18,6 @@ import msgspec
 
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, form_request, objects
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -32,6 +31,7 @@ from daemon.channels.base import (
     Sent,
 )
 from daemon.gsm_alphabet import septets
+from daemon.http import Http, Request, Response, form_request, objects
 from outbox.outcome import Accepted, CannotTell, Found, Lookup, ReceiptState
 
 _API = "https://api.nexmo.com"

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later
-from daemon.channels._wire import Http, Request, Response, json_request
 from daemon.channels.base import HttpSettings, Misconfigured, Outgoing
+from daemon.http import Http, Request, Response, json_request
 from outbox.outcome import Accepted
 
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
 from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
-from daemon.channels._wire import Http, Request, Response, objects
 from daemon.channels.base import Health, Inbound, Outgoing, PollPlan, ReceiptUpdate, Reply, Sent
+from daemon.http import Http, Request, Response, objects
 from outbox.outcome import Accepted, ReceiptState
 
 _TEMPLATE = "compare the template's name, language and number of fields with WhatsApp Manager, Message templates"

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, channel, later, message
-from daemon.channels._wire import Http, Request, Response, json_request, objects
 from daemon.channels.base import Health, HttpSettings, Misconfigured, Outgoing
+from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, Outcome, Rejected, Scope
 
 _KEYS = "make keys that may read and write: WooCommerce, Settings, Advanced, REST API"

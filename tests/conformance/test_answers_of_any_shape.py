@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._wire import Answer as Reading
-from daemon.channels._wire import Http, Request, Response
 from daemon.channels.registry import build
+from daemon.http import Answer as Reading
+from daemon.http import Http, Request, Response
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
 from tests.support.channel_case import Answer, Case, sent
 from tests.support.fake_clock import FakeClock

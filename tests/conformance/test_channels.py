@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._wire import open_http
 from daemon.channels.base import Channel, InboundRequest, Misconfigured, Refused
 from daemon.channels.registry import CHANNELS, build, channel_class
 from daemon.config import ConfigError
+from daemon.http import open_http
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
 from tests.support.channel_case import Answer, Case, outgoing, says, sent, told

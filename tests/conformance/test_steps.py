@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.channels._wire import open_http
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.outcome import Accepted, Unknown
 from tests.support.channel_case import Answer, Case
 from tests.support.fake_clock import FakeClock

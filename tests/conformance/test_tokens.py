@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from daemon.channels._wire import open_http
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.outcome import Accepted, Deferred, Rejected
 from tests.conformance.cases.outlook import CASE
 from tests.support.channel_case import Answer, says, told

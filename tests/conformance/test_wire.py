@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from daemon.channels._wire import (
+from daemon.channels.base import Misconfigured
+from daemon.channels.registry import build, channel_class
+from daemon.config import ConfigError
+from daemon.http import (
     MAX_ANSWER,
     Http,
     Request,
@@ -19,9 +22,6 @@ from daemon.channels._wire import (
     objects,
     open_http,
 )
-from daemon.channels.base import Misconfigured
-from daemon.channels.registry import build, channel_class
-from daemon.config import ConfigError
 from outbox.outcome import Accepted, Deferred, Unknown
 from tests.support.certificate import server_context
 from tests.support.channel_case import outgoing, says

@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from daemon.channels._wire import open_http
 from daemon.channels.base import Misconfigured
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.outcome import Accepted, Deferred, Rejected, Scope
 from tests.conformance.cases.fcm import KEY_FILE, PRIVATE_KEY
 from tests.support.at_vendor import Bench, bench

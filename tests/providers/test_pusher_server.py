@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from daemon.channels._wire import open_http
 from daemon.channels.pusher import Pusher
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted, Rejected, Scope
 from tests.support.channel_case import outgoing

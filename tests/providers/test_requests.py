@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from daemon.channels._wire import open_http
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.model import Rendered
 from tests.support.channel_case import Case, Variant, sent
 from tests.support.fake_clock import FakeClock

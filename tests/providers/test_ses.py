@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from daemon.channels._sigv4 import Keys, sign
-from daemon.channels._wire import Request, open_http
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Refused, Reply
 from daemon.channels.registry import build
+from daemon.http import Request, open_http
 from outbox.outcome import ReceiptState
 from tests.conformance.cases.ses import CASE, ID
 from tests.support.channel_case import EMAIL, NOW, Answer, inbound, sent

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from daemon.channels._sigv4 import Keys, sign
-from daemon.channels._wire import Response, json_request, open_http
 from daemon.channels.registry import build
+from daemon.http import Response, json_request, open_http
 from outbox.clock import SystemClock
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Rejected
@@ -44,7 +44,12 @@ async def test_a_mail_reaches_the_stand_in(endpoint: str) -> None:
         assert isinstance(refused, Rejected), "an identity that is not verified may not send"
         assert refused.scope == "channel"
         keys = Keys(*SECRETS.values(), "", "eu-west-1", "ses")
-        make = sign(json_request("POST", "/v2/email/identities", {"EmailIdentity": "orders@example.com"}), endpoint, keys, clock.now())
+        make = sign(
+            json_request("POST", "/v2/email/identities", {"EmailIdentity": "orders@example.com"}),
+            endpoint,
+            keys,
+            clock.now(),
+        )
         made = await http.exchange(endpoint, make, 10)
         assert isinstance(made, Response), made
         assert made.ok, made.body

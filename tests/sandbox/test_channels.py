@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemon.channels._wire import Http, open_http
 from daemon.channels.registry import CHANNELS, build
+from daemon.http import Http, open_http
 from daemon.sandbox import Sandbox, config_text, sandbox_settings
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted

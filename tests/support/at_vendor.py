@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._wire import open_http
 from daemon.channels.base import Outgoing
 from daemon.channels.registry import build
+from daemon.http import open_http
 from tests.support.channel_case import Answer, Case
 from tests.support.fake_clock import FakeClock
 from tests.support.vendor import Detour, Seen, Vendor, serving

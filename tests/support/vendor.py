@@ -13,8 +13,8 @@ from typing import Literal
 import aiohttp
 from aiohttp import web
 
-from daemon.channels._wire import Answer as WireAnswer
-from daemon.channels._wire import Http, Request
+from daemon.http import Answer as WireAnswer
+from daemon.http import Http, Request
 from outbox.clock import Clock
 
 DATE = "Tue, 24 Nov 2026 10:16:00 GMT"
