@@ -50,6 +50,7 @@ _REPORT_AGAIN_SECONDS = 30.0
 _CHASE_SECONDS = 5.0
 _UNMATCHED_SECONDS = 600.0
 _MOST_UNMATCHED = 128
+_LONGEST_SHORT_CODE = 6
 
 _RECEIPTS = {
     Delivery.DELIVERED: ReceiptState.DELIVERED,
@@ -270,7 +271,7 @@ class ModemChannel(Channel):
 
     def _address(self, sender: Address) -> tuple[str, bool]:
         """The sender's number in E.164, and whether it is one: a name or a short code can't be texted or opted out."""
-        if sender.kind is NumberType.ALPHANUMERIC:
+        if sender.kind is NumberType.ALPHANUMERIC or len(sender.value) <= _LONGEST_SHORT_CODE:
             return sender.value, False
         try:
             number = phonenumbers.parse(sender.value, self._country)

@@ -1,0 +1,170 @@
+"""What comes in is on record before it leaves the modem, and the modem's memory never stays full."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.modem.simulator import Sim, SimulatedModem, oracle
+from tests.support.gsm import Bench, bench
+
+ADA = "+447700900123"
+characters = pytest.mark.parametrize("character", ["plain", "e3372", "sim7600"])
+
+
+def _empty(b: Bench) -> bool:
+    return not any(b.modem.state.memories.values())
+
+
+async def _texts(b: Bench, count: int) -> list[str]:
+    await b.clock.until(lambda: len(b.ear.messages) >= count)
+    await b.clock.until(lambda: _empty(b))
+    return [message.text for message in b.ear.messages]
+
+
+@characters
+@pytest.mark.parametrize("text", ["STOP", "çok teşekkürler", "👍 thanks", "{5€} [ok]", "a" * 160])
+async def test_any_alphabet(tmp_path: Path, character: str, text: str) -> None:
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        b.modem.receive(text, ADA)
+        assert await _texts(b, 1) == [text]
+        assert b.ear.messages[0].sender.value == ADA
+
+
+@characters
+async def test_a_long_text_in_any_order(tmp_path: Path, character: str) -> None:
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        text = "Could you please put my balloons aside until tomorrow evening? " * 4
+        for pdu in reversed(b.modem.delivers(text, ADA, parts=3)):
+            b.modem.receive_pdu(pdu)
+            await b.clock.sleep(20)
+        assert await _texts(b, 1) == [text]
+        assert b.ear.messages[0].complete
+
+
+async def test_a_part_that_never_comes(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.receive_pdu(b.modem.delivers("Tuesday at five, please", ADA, parts=2)[0])
+        began = b.clock.monotonic()
+        assert await _texts(b, 1) == ["Tuesday at f[…]"]
+        assert 600 <= b.clock.monotonic() - began <= 700
+        assert not b.ear.messages[0].complete
+
+
+async def test_what_waited_while_the_service_was_down(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.receive("first", ADA)
+        modem.state.put("ME", oracle.deliver("in the other memory", ADA, 1_795_515_300_000))
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.ready()
+        assert sorted(await _texts(b, 2)) == ["first", "in the other memory"]
+
+
+async def test_what_was_never_announced_is_found_by_the_sweep(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.state.announces = 0
+        b.modem.receive("psst", ADA)
+        assert await _texts(b, 1) == ["psst"]
+
+
+async def test_nothing_is_deleted_before_it_is_on_record(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.ear.refuses = True
+        b.modem.receive("STOP", ADA)
+        await b.clock.sleep(300)
+        assert not _empty(b)
+        assert not any(command.startswith("AT+CMGD") for command in b.modem.commands)
+        b.ear.refuses = False
+        assert await _texts(b, 1) == ["STOP"]
+
+
+async def test_a_message_handed_over_twice_has_one_id(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CMGD"] = ["+CMS ERROR: 314"]
+        b.modem.receive("STOP", ADA)
+        assert await _texts(b, 2) == ["STOP", "STOP"]
+        assert len({message.id for message in b.ear.messages}) == 1
+
+
+async def test_two_equal_texts_of_different_moments_have_two_ids(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.receive("yes", ADA)
+        await _texts(b, 1)
+        await b.clock.sleep(5)
+        b.modem.receive("yes", ADA)
+        await _texts(b, 2)
+        assert len({message.id for message in b.ear.messages}) == 2
+
+
+async def test_parts_do_not_fill_the_memory_for_good(tmp_path: Path) -> None:
+    async with bench(tmp_path, sim=Sim(capacity=5)) as b:
+        await b.ready()
+        for _ in range(4):
+            b.modem.receive_pdu(b.modem.delivers("Tuesday at five, please", ADA, parts=2)[0])
+        await b.clock.sleep(200)
+        assert _empty(b)
+        assert len(b.ear.messages) == 4
+
+
+async def test_what_is_not_for_people_is_thrown_away_and_counted(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        for pdu in (
+            "00440B915155210300F00004621142112213400A0605040B8423F0010203",  # to a port
+            "00040B915155210300F000C86211421122134002E834",  # voice mail
+            "00040B915155210300F040006211421122134002E834",  # silent
+            "0011223344",  # no SMS
+        ):
+            b.modem.receive_pdu(pdu)
+        b.modem.receive("hello", ADA)
+        assert await _texts(b, 1) == ["hello"]
+        assert b.driver.status.ignored == 4
+
+
+async def test_drafts_that_somebody_left_are_left(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.state.put("SM", "0001000B915155214365F700000731D98C56B3DD00", status=2)
+        b.modem.receive("hello", ADA)
+        await b.clock.until(lambda: b.ear.messages)
+        await b.clock.sleep(130)
+        assert len(b.modem.state.memories["SM"]) == 1
+        assert len(b.ear.messages) == 1
+
+
+@pytest.mark.parametrize("character", ["plain", "sim7600"])
+async def test_reports_inline_and_stored(tmp_path: Path, character: str) -> None:
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        b.modem.faults.report_status = 0x46
+        reference = (await b.send()).references[0]
+        await b.clock.until(lambda: b.ear.reports)
+        assert [(report.reference, report.status) for report in b.ear.reports] == [(reference, 0x46)]
+        assert b.modem.state.reports == (2 if character == "sim7600" else 1)
+        await b.clock.until(lambda: _empty(b))
+
+
+async def test_an_inline_report_that_can_not_be_recorded_is_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.ear.refuses = True
+        await b.send()
+        await b.clock.sleep(120)
+        b.ear.refuses = False
+        await b.clock.until(lambda: b.ear.reports)
+        assert len(b.ear.reports) == 1
+
+
+async def test_the_memorys_room_is_told(tmp_path: Path) -> None:
+    async with bench(tmp_path, sim=Sim(capacity=12)) as b:
+        await b.ready()
+        await b.clock.until(lambda: b.driver.status.storage)
+        assert b.driver.status.storage is not None
+        assert b.driver.status.storage.total == 12

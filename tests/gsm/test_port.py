@@ -1,0 +1,146 @@
+"""Ports: opened, locked, lost, and found among the others."""
+
+import asyncio
+import os
+import random
+import tty
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from daemon.modem import probe
+from daemon.modem.driver import AUTO, Config, Driver
+from daemon.modem.errors import NoAnswer, PortLost
+from daemon.modem.port import open_port
+from daemon.modem.simulator import SimulatedModem, on_pty, on_tcp
+from daemon.modem.status import Stage
+from tests.support.gsm import Ear, MemoryNotes, PassingClock, plugged
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        ("/dev/no-such-modem", "no such device"),
+        ("socket://127.0.0.1:1", "can't be opened"),
+        ("socket://127.0.0.1:x", "can't be opened"),
+    ],
+)
+async def test_what_can_not_be_opened_says_why(device: str, why: str) -> None:
+    with pytest.raises(PortLost, match=why):
+        await open_port(device, 115200)
+
+
+async def test_what_is_no_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(PortLost):
+        await open_port(str(file), 115200)
+
+
+async def test_a_port_is_ours_alone_and_free_again_when_closed(tmp_path: Path) -> None:
+    clock, rng = PassingClock(), random.Random(1)
+    async with on_pty(SimulatedModem(clock, rng), tmp_path / "modem", clock, rng) as plug:
+        port = await open_port(plug.device, 115200)
+        with pytest.raises(PortLost, match="another program holds it"):
+            await open_port(plug.device, 115200)
+        port.close()
+        for _ in range(200):  # closing takes a thread
+            try:
+                again = await open_port(plug.device, 115200)
+            except PortLost:
+                await asyncio.sleep(0.01)
+            else:
+                again.close()
+                break
+        else:
+            pytest.fail("it stayed locked")
+
+
+async def _forever(action: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await action()
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("kind", ["pty", "tcp"])
+async def test_pulling_it_out_ends_reading_and_writing(tmp_path: Path, kind: str) -> None:
+    clock, rng = PassingClock(), random.Random(1)
+    on = (
+        on_pty(SimulatedModem(clock, rng), tmp_path / "m", clock, rng)
+        if kind == "pty"
+        else on_tcp(SimulatedModem(clock, rng), clock, rng)
+    )
+    async with on as plug:
+        port = await open_port(plug.device, 115200)
+        await port.write(b"AT\r")
+        assert await port.read()
+        plug.pull()
+        with pytest.raises(PortLost):
+            await _forever(port.read)
+        with pytest.raises(PortLost):
+            await _forever(lambda: port.write(b"AT\r"))
+        port.close()
+        port.close()
+
+
+async def test_the_modem_is_found_among_other_ports(tmp_path: Path) -> None:
+    clock, rng = PassingClock(), random.Random(1)
+    modem = SimulatedModem(clock, rng)
+    ours, theirs = os.openpty()  # a port where nobody answers
+    tty.setraw(theirs)
+    (tmp_path / "a-scale").symlink_to(os.ttyname(theirs))
+    async with plugged("pty", modem, clock, rng, tmp_path), asyncio.TaskGroup() as group:
+        passing = group.create_task(clock.pass_by())
+        devices = await probe.candidates([str(tmp_path / "*")])
+        assert devices == [str(tmp_path / "a-scale"), str(tmp_path / "modem")]
+        assert await probe.find(devices, 115200, clock) == str(tmp_path / "modem")
+        with pytest.raises(NoAnswer, match="a-scale"):
+            await probe.find(devices[:1], 115200, clock)
+        with pytest.raises(PortLost, match="no modem is plugged in"):
+            await probe.find([], 115200, clock)
+        passing.cancel()
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_only_ports_of_makers_of_modems_are_tried_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [
+        SimpleNamespace(device="/dev/ttyUSB9", vid=0x0403, location="1-1:1.0"),  # a receipt printer
+        SimpleNamespace(device="/dev/ttyS0", vid=None, location=None),
+        SimpleNamespace(device="/dev/ttyUSB0", vid=0x2C7C, location="1-2:1.0"),
+        SimpleNamespace(device="/dev/ttyUSB1", vid=0x2C7C, location="1-2:1.1"),
+        SimpleNamespace(device="/dev/ttyUSB2", vid=0x2C7C, location="1-2:1.2"),
+        SimpleNamespace(device="/dev/ttyUSB5", vid=0x12D1, location="1-3:1.0"),
+    ]
+    monkeypatch.setattr(probe.list_ports, "comports", lambda: ports)
+    assert probe._candidates(()) == ["/dev/ttyUSB2", "/dev/ttyUSB5", "/dev/ttyUSB0", "/dev/ttyUSB1"]
+
+
+def test_a_device_of_two_names_is_tried_once(tmp_path: Path) -> None:
+    (tmp_path / "z").touch()
+    (tmp_path / "a").symlink_to(tmp_path / "z")
+    assert probe._candidates([str(tmp_path / "*")])[:1] == [str(tmp_path / "a")]
+    assert str(tmp_path / "z") not in probe._candidates([str(tmp_path / "*")])
+
+
+async def test_auto_finds_it_and_finds_it_again_elsewhere(tmp_path: Path) -> None:
+    clock, rng, stop = PassingClock(), random.Random(1), asyncio.Event()
+    modem = SimulatedModem(clock, rng)
+    driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), Ear(), MemoryNotes(), clock)
+    with clock.traffic.watched():
+        asyncio.get_running_loop().set_default_executor(clock.threads)
+        async with asyncio.TaskGroup() as group:
+            passing = group.create_task(clock.pass_by())
+            running = group.create_task(driver.run(stop))
+            await clock.until(lambda: driver.status.stage is Stage.ABSENT)
+            assert "no modem is plugged in" in driver.status.trouble
+            for name in ("ttyUSB2", "ttyUSB7"):
+                async with on_pty(modem, tmp_path / name, clock, rng):
+                    await clock.until(lambda: driver.status.stage is Stage.READY)
+                    assert driver.status.device == str(tmp_path / name)
+                await clock.until(lambda: driver.status.stage is Stage.ABSENT)
+            stop.set()
+            await running
+            passing.cancel()
