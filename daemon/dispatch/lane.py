@@ -100,7 +100,9 @@ class Lane:
         return max(0, min(bound for bound in bounds if bound is not None))
 
     def seconds_until_room(self, monotonic: float, now: int) -> float | None:
-        """When `room` may grow without an attempt ending; None: only then."""
+        """When `room` may grow without an attempt ending; None: only then. 0.0: it has grown since it was last asked."""
+        if self.room(monotonic, now):
+            return 0.0
         if monotonic < self.hold_until:
             return self.hold_until - monotonic
         if self.day.left(now) == 0:
@@ -109,7 +111,7 @@ class Lane:
             return self.breaker.seconds_until_probe(monotonic) or None
         if self.sending >= self.concurrency:
             return None
-        return self.bucket.seconds_until_one(monotonic) or None
+        return self.bucket.seconds_until_one(monotonic)
 
     @property
     def is_fast(self) -> bool:
