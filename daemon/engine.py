@@ -6,6 +6,7 @@ The composition root makes one, runs it, and on a reload makes the next one befo
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -21,7 +22,7 @@ from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.uplink import LineState, Uplink
-from daemon.http import Http
+from daemon.http import Http, Request, Response
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.render import Renderer
@@ -32,6 +33,9 @@ from outbox.clock import Clock
 from outbox.model import Message, State
 
 log = structlog.get_logger(__name__)
+
+
+CONFIRM_SECONDS = 10.0
 
 
 class Engine:
@@ -49,6 +53,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._box = box
+        self._http = http
         self._clock = clock
         self.lanes = {name: self._lane(name, table, http) for name, table in settings.channels.items()}
         self.routes = compile_routes(settings, self.lanes)
@@ -94,6 +99,16 @@ class Engine:
             for lane in self.lanes.values():
                 if lane.channel is not None:
                     await lane.channel.close()
+
+    async def confirm(self, url: str) -> None:
+        """Fetch a URL that a provider wants fetched once to begin; its host was checked by the channel."""
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        answer = await self._http.exchange(
+            f"{parts.scheme}://{parts.netloc}", Request(method="GET", path=path), CONFIRM_SECONDS
+        )
+        if not isinstance(answer, Response) or not answer.ok:
+            log.warning("a provider's confirmation did not go through; it asks again", host=parts.hostname)
 
     def _lane(self, name: str, table: Mapping[str, object], http: Http) -> Lane:
         kind = registry.channel_class(name)

@@ -98,11 +98,15 @@ class ReceiptsFace:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def receive(self, channel: str, request: InboundRequest) -> Inbound:
-        return self._channel(channel).receive(request)
+    async def receive(self, channel: str, request: InboundRequest) -> Inbound:
+        asked = self._channel(channel)
+        await asked.fetch_keys(request)
+        return asked.receive(request)
 
     async def apply_inbound(self, channel: str, inbound: Inbound) -> None:
         await self._engine.desk.apply_inbound(self._channel(channel), inbound)
+        if inbound.confirm_url:
+            await self._engine.confirm(inbound.confirm_url)
 
     def _channel(self, name: str) -> Channel:
         lane = self._engine.lanes.get(name)

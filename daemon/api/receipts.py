@@ -35,7 +35,7 @@ class ReceiptDoor:
             now=services.clock.now(),
         )
         try:
-            inbound = services.receipts.receive(channel, inbound_request)
+            inbound = await services.receipts.receive(channel, inbound_request)
         except Refused as refusal:
             raise self._refused(request, refusal) from refusal
         await services.receipts.apply_inbound(channel, inbound)

@@ -347,8 +347,8 @@ class Dispatch(Protocol):
 
 
 class Receipts(Protocol):
-    def receive(self, channel: str, request: InboundRequest) -> Inbound:
-        """Verify and read. Raises `channels.base.Refused`, NotFound when no such channel is enabled."""
+    async def receive(self, channel: str, request: InboundRequest) -> Inbound:
+        """Verify and read (fetching the provider's public keys where they are its own). Raises `channels.base.Refused`, NotFound when no such channel is enabled."""
         ...
 
     async def apply_inbound(self, channel: str, inbound: Inbound) -> None:

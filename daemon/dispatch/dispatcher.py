@@ -27,6 +27,9 @@ SWEEP_EVERY = 60.0
 """Seconds between looks at what waits on a channel that can't be used: some of it gets too late, or loses patience."""
 SWEEP_PAGE = 200
 
+CLOCK_LOOK_EVERY = 10.0
+"""Seconds between looks at the clock by channels whose requests are signed with the time, while it is not set."""
+
 MODEM_LOOK_EVERY = 5.0
 """Seconds between the modem's looks, while the line is down, at what waits on other channels."""
 
@@ -104,6 +107,10 @@ class Dispatcher:
         if lane.is_cloud and self._uplink.is_down:
             self._drop(ready)
             return SWEEP_EVERY if await self._sweep(lane, move_on=False) else None
+        if lane.channel.needs_time and not self._preparer.clock_trusted():
+            self._drop(ready)
+            await self._sweep(lane, move_on=False)
+            return CLOCK_LOOK_EVERY
         while room := lane.room(self._clock.monotonic(), self._clock.now()):
             if not ready and not await self._fetch(lane, ready, room):
                 break

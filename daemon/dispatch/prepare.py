@@ -33,7 +33,7 @@ class Preparer:
     def __init__(self, settings: Settings, renderer: Renderer, clock_trusted: Callable[[], bool]) -> None:
         self._settings = settings
         self._renderer = renderer
-        self._clock_trusted = clock_trusted
+        self.clock_trusted = clock_trusted
 
     def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
         """Whether the first text to a number carries the opt-out line here, and this may be one."""
@@ -60,7 +60,7 @@ class Preparer:
     def too_late(self, due: Due, now: int) -> Transition | None:
         """Past its time, if the clock can be believed."""
         expires_at = due.message.expires_at
-        if expires_at is not None and now >= expires_at and self._clock_trusted():
+        if expires_at is not None and now >= expires_at and self.clock_trusted():
             return Transition(state=State.EXPIRED, reason="too late to be of use", counts=False)
         return None
 
@@ -89,7 +89,7 @@ class Preparer:
 
     def _quiet(self, due: Due, channel: Channel, now: int) -> Transition | None:
         message = due.message
-        if message.policy.urgent or not self._clock_trusted():
+        if message.policy.urgent or not self.clock_trusted():
             return None
         until = quiet_until(self._settings, channel.medium, now)
         if until is None:
