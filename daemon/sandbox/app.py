@@ -144,9 +144,11 @@ class Sandbox:
         if not self.line.up:
             await self.line.quiet()
             return _hang_up(request)
-        provider = self._providers.get(name)
+        provider, body = self._providers.get(name), await _body(request)
         if provider is None:
             answer: Answer | None = plain(404, f"No stand-in {name!r} here. There are: {', '.join(self._providers)}.\n")
+        elif body is None:
+            answer = provider.problem(413, "", "The request is too large")
         else:
             call = Call(
                 method=request.method,
@@ -154,7 +156,7 @@ class Sandbox:
                 wire_query=wire_query,
                 path=f"/{rest}",
                 headers=request.headers,
-                body=await request.read(),
+                body=body,
                 now=self._clock.now(),
             )
             fault = self.faults.pick(name, self._clock.monotonic())
@@ -183,6 +185,14 @@ class Sandbox:
                 return None
             case "drop_before" | "drop_after":
                 return None
+
+
+async def _body(request: web.BaseRequest) -> bytes | None:
+    """None: it is larger than is taken here (1 MiB)."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return None
 
 
 def _hang_up(request: web.BaseRequest) -> web.Response:

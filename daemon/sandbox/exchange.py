@@ -78,6 +78,13 @@ class Call:
     def query_pairs(self) -> Sequence[tuple[str, str]]:
         return parse_qsl(self.wire_query, keep_blank_values=True)
 
+    def number(self, name: str, default: int) -> int:
+        """A whole number of the query, from 0 on. Raises Malformed for what is none."""
+        given = self.query.get(name, str(default))
+        if not (given.isascii() and given.isdecimal()) or len(given) > 15:
+            raise Malformed(f"{name} is not a number")
+        return int(given)
+
     @cached_property
     def form(self) -> dict[str, list[str]]:
         """The fields of an urlencoded or multipart body; a name may come more than once. Raises Malformed."""

@@ -14,6 +14,13 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from daemon.sandbox.exchange import Call
 from tests.support.good_requests import (
+    FCM,
+    HUBSPOT,
+    HUBSPOT_MAIL,
+    HUBSPOT_ORDERS,
+    HUBSPOT_SEND,
+    INTERCOM_MESSAGE,
+    KLAVIYO_EVENT,
     MAILGUN,
     MAILGUN_MAIL,
     OUTLOOK,
@@ -23,6 +30,10 @@ from tests.support.good_requests import (
     SENDGRID_MAIL,
     SES,
     SES_MAIL,
+    SFMC,
+    SFMC_EVENT,
+    SFMC_MAIL,
+    SFMC_SEND,
     SLACK,
     SLACK_MESSAGE,
     TWILIO,
@@ -32,6 +43,7 @@ from tests.support.good_requests import (
     WHATSAPP,
     WHATSAPP_TEMPLATE,
     WHATSAPP_TEXT,
+    WOOCOMMERCE,
 )
 from tests.support.shared import shared
 from tests.support.stand_in import C, Said, StandIns
@@ -79,32 +91,10 @@ def complaints(file: Path, host: str, path: str, call: Call, said: Said) -> list
     return found
 
 
-HUBSPOT = "/crm/v3/objects/orders/batch/upsert"
-UPSERT = {"inputs": [{"id": "1", "idProperty": "tether_order_number", "properties": {"tether_order_status": "ready"}}]}
 PROPERTY = {"name": "s", "label": "S", "type": "string", "fieldType": "text", "groupName": "order"}
-SEND = {"emailId": 1, "message": {"to": "ada@example.com", "sendId": "m1"}}
-EVENT = {
-    "data": {
-        "type": "event",
-        "attributes": {
-            "properties": {"status": "ready"},
-            "metric": {"data": {"type": "metric", "attributes": {"name": "Ready"}}},
-            "profile": {"data": {"type": "profile", "attributes": {"email": "ada@example.com"}}},
-        },
-    }
-}
-INTERCOM = {
-    "message_type": "inapp",
-    "body": "x",
-    "from": {"type": "admin", "id": "1"},
-    "to": {"type": "user", "id": "contact-1"},
-}
-ENTRY = {"ContactKey": "C-77", "EventDefinitionKey": "APIEvent-order", "Data": {}}
-MESSAGE = {"definitionKey": "d", "recipient": {"contactKey": "C-77", "to": "ada@example.com"}}
 MAILGUN_DOMAIN = "/v3/mg.example.com"
 PHONE = "/v23.0/106540352242922"
 REPORT = {"account_id": C["VONAGE_API_KEY"], "product": "SMS", "id": "x"}
-NOTES = "/wp-json/wc/v3/orders/727/notes"
 JSON_API = {"Content-Type": "application/vnd.api+json"}
 SIGNED_OUT = {"signed": False}
 
@@ -134,23 +124,23 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], int]] = [
     ("whatsapp", "https://graph.facebook.com", "POST", WHATSAPP, {"value": WHATSAPP_TEMPLATE}, 200),
     ("whatsapp", "https://graph.facebook.com", "POST", WHATSAPP, {"value": WHATSAPP_TEXT}, 400),
     ("whatsapp", "https://graph.facebook.com", "GET", f"{PHONE}/message_history", {}, 200),
-    ("intercom", "https://api.intercom.io", "POST", "/messages", {"value": INTERCOM}, 200),
-    ("intercom", "https://api.intercom.io", "POST", "/messages", {"value": {**INTERCOM, "body": ""}}, 400),
+    ("intercom", "https://api.intercom.io", "POST", "/messages", {"value": INTERCOM_MESSAGE}, 200),
+    ("intercom", "https://api.intercom.io", "POST", "/messages", {"value": {**INTERCOM_MESSAGE, "body": ""}}, 400),
     ("intercom", "https://api.intercom.io", "GET", "/me", {}, 200),
-    ("klaviyo", "https://a.klaviyo.com", "POST", "/api/events", {"value": EVENT, "headers": JSON_API}, 202),
+    ("klaviyo", "https://a.klaviyo.com", "POST", "/api/events", {"value": KLAVIYO_EVENT, "headers": JSON_API}, 202),
     ("klaviyo", "https://a.klaviyo.com", "GET", "/api/metrics", {}, 200),
     ("klaviyo", "https://a.klaviyo.com", "GET", "/api/events", {}, 200),
-    ("hubspot", "https://api.hubapi.com", "POST", HUBSPOT, {"value": UPSERT}, 200),
+    ("hubspot", "https://api.hubapi.com", "POST", HUBSPOT, {"value": HUBSPOT_ORDERS}, 200),
     ("hubspot", "https://api.hubapi.com", "POST", HUBSPOT, {"value": {"inputs": []}}, 400),
     ("hubspot", "https://api.hubapi.com", "POST", "/crm/v3/properties/orders", {"value": PROPERTY}, 201),
-    ("hubspot", "https://api.hubapi.com", "POST", "/marketing/v3/transactional/single-email/send", {"value": SEND}, 200),
-    ("sfmc", "https://x.rest.marketingcloudapis.com", "POST", "/interaction/v1/events", {"value": ENTRY}, 201),
-    ("sfmc", "https://x.rest.marketingcloudapis.com", "POST", "/messaging/v1/email/messages/k", {"value": MESSAGE}, 202),
+    ("hubspot", "https://api.hubapi.com", "POST", HUBSPOT_SEND, {"value": HUBSPOT_MAIL}, 200),
+    ("sfmc", "https://x.rest.marketingcloudapis.com", "POST", SFMC, {"value": SFMC_EVENT}, 201),
+    ("sfmc", "https://x.rest.marketingcloudapis.com", "POST", SFMC_SEND, {"value": SFMC_MAIL}, 202),
     ("sfmc", "https://x.rest.marketingcloudapis.com", "GET", "/messaging/v1/email/messages/no", {}, 404),
-    ("woocommerce", "https://shop.example.com", "POST", NOTES, {"value": {"note": "Ready", "customer_note": True}}, 201),
-    ("woocommerce", "https://shop.example.com", "GET", NOTES, {}, 200),
-    ("fcm", "https://fcm.googleapis.com", "POST", "/v1/projects/sandbox-project/messages:send", {"value": {"message": {"token": "abc"}}}, 200),
-    ("fcm", "https://fcm.googleapis.com", "POST", "/v1/projects/sandbox-project/messages:send", {"value": {"message": {"token": "x-undelivered"}}}, 404),
+    ("woocommerce", "https://shop.example.com", "POST", WOOCOMMERCE, {"value": {"note": "Ready", "customer_note": True}}, 201),
+    ("woocommerce", "https://shop.example.com", "GET", WOOCOMMERCE, {}, 200),
+    ("fcm", "https://fcm.googleapis.com", "POST", FCM, {"value": {"message": {"token": "abc"}}}, 200),
+    ("fcm", "https://fcm.googleapis.com", "POST", FCM, {"value": {"message": {"token": "x-undelivered"}}}, 404),
 ]  # fmt: skip
 
 

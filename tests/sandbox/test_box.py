@@ -1,6 +1,7 @@
 """The sandbox as a whole, over real HTTP: faults, the line, the console, counting."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator
 from random import Random
@@ -258,6 +259,12 @@ async def test_the_page_fetches_nothing_from_outside(http: aiohttp.ClientSession
     assert page.encode() == PAGE
     assert not re.search(r"""(https?:)?//[a-z]|\bsrc=|\bhref=|@import|url\(""", page)
     assert ".innerHTML" not in page
+
+
+async def test_what_is_too_large_is_refused_in_the_vendors_shape(http: aiohttp.ClientSession) -> None:
+    async with http.post("/sendgrid/v3/mail/send", data=io.BytesIO(b"x" * (2**20 + 1))) as response:
+        assert response.status == 413
+        assert (await response.json())["errors"]
 
 
 async def test_an_unknown_prefix_names_those_there_are(http: aiohttp.ClientSession) -> None:

@@ -79,3 +79,105 @@ WHATSAPP_TEXT: dict[str, Any] = {
     "type": "text",
     "text": {"body": "Ready"},
 }
+
+MESSENGER = "/v25.0/1909458034523498/messages"
+MESSENGER_TEMPLATE: dict[str, Any] = {
+    "recipient": {"id": "25381719828140932"},
+    "messaging_type": "UTILITY",
+    "message": {
+        "template": {
+            "name": "order_ready",
+            "language": {"code": "en"},
+            "components": [{"type": "body", "parameters": [{"type": "text", "text": "1042"}]}],
+        }
+    },
+}
+
+INTERCOM_MESSAGE: dict[str, Any] = {
+    "message_type": "inapp",
+    "body": "x",
+    "from": {"type": "admin", "id": "991267766"},
+    "to": {"type": "user", "id": "contact-1"},
+}
+
+PUSHER = f"/apps/{CREDENTIALS['PUSHER_APP_ID']}/events"
+PUSHER_EVENT: dict[str, Any] = {
+    "name": "order",
+    "channels": ["private-ada"],
+    "data": '{"id":"m1.1","text":"Ready"}',
+}
+
+FCM = "/v1/projects/sandbox-project/messages:send"
+FCM_MESSAGE: dict[str, Any] = {
+    "message": {
+        "token": "abc",
+        "notification": {"title": "B-1042", "body": "Ready"},
+        "data": {"id": "m1.1"},
+        "android": {"priority": "HIGH", "ttl": "3600s"},
+    }
+}
+
+ACTIVECAMPAIGN = "/api/3/contact/sync"
+ACTIVECAMPAIGN_CONTACT: dict[str, Any] = {
+    "contact": {"email": "ada@example.com", "firstName": "Ada", "fieldValues": [{"field": "6", "value": "ready"}]}
+}
+
+KLAVIYO_EVENT: dict[str, Any] = {
+    "data": {
+        "type": "event",
+        "attributes": {
+            "properties": {"status": "ready"},
+            "unique_id": "m1",
+            "metric": {"data": {"type": "metric", "attributes": {"name": "Ready"}}},
+            "profile": {"data": {"type": "profile", "attributes": {"email": "ada@example.com"}}},
+        },
+    }
+}
+
+HUBSPOT = "/crm/v3/objects/orders/batch/upsert"
+HUBSPOT_ORDERS: dict[str, Any] = {
+    "inputs": [{"id": "1", "idProperty": "tether_order_number", "properties": {"tether_order_status": "ready"}}]
+}
+HUBSPOT_SEND = "/marketing/v3/transactional/single-email/send"
+HUBSPOT_MAIL: dict[str, Any] = {"emailId": 1, "message": {"to": "ada@example.com", "sendId": "m1"}}
+
+SFMC = "/interaction/v1/events"
+SFMC_EVENT: dict[str, Any] = {"ContactKey": "C-77", "EventDefinitionKey": "APIEvent-order", "Data": {"EventId": "m1"}}
+SFMC_SEND = "/messaging/v1/email/messages/k"
+SFMC_MAIL: dict[str, Any] = {"definitionKey": "d", "recipient": {"contactKey": "C-77", "to": "ada@example.com"}}
+
+ZOHO = "/crm/v8/Deals/upsert"
+ZOHO_DEALS: dict[str, Any] = {
+    "data": [{"Order_No": "1001", "Order_Status": "Ready"}],
+    "duplicate_check_fields": ["Order_No"],
+    "trigger": ["workflow"],
+}
+
+WOOCOMMERCE = "/wp-json/wc/v3/orders/727/notes"
+WOOCOMMERCE_NOTE = {"note": "Ready to collect", "customer_note": True}
+
+JSON_REQUESTS: list[tuple[str, str, Any]] = [
+    ("vonage", "/v1/messages", VONAGE_MESSAGE),
+    ("plivo", PLIVO, PLIVO_SMS),
+    ("sendgrid", "/v3/mail/send", SENDGRID_MAIL),
+    ("ses", SES, SES_MAIL),
+    ("ses", SES, {**SES_MAIL, "Content": {"Raw": {"Data": "U3ViamVjdDogUmVhZHkNCg0KUmVhZHkNCg=="}}}),
+    ("ses", SES, {**SES_MAIL, "Content": {"Template": {"TemplateName": "t", "TemplateData": "{}"}}}),
+    ("outlook", OUTLOOK, OUTLOOK_MAIL),
+    ("slack", SLACK, SLACK_MESSAGE),
+    ("whatsapp", WHATSAPP, WHATSAPP_TEMPLATE),
+    ("messenger", MESSENGER, MESSENGER_TEMPLATE),
+    ("intercom", "/messages", INTERCOM_MESSAGE),
+    ("pusher", PUSHER, PUSHER_EVENT),
+    ("fcm", FCM, FCM_MESSAGE),
+    ("activecampaign", ACTIVECAMPAIGN, ACTIVECAMPAIGN_CONTACT),
+    ("klaviyo", "/api/events", KLAVIYO_EVENT),
+    ("hubspot", HUBSPOT, HUBSPOT_ORDERS),
+    ("hubspot", HUBSPOT_SEND, HUBSPOT_MAIL),
+    ("sfmc", SFMC, SFMC_EVENT),
+    ("sfmc", SFMC_SEND, SFMC_MAIL),
+    ("zoho", ZOHO, ZOHO_DEALS),
+    ("woocommerce", WOOCOMMERCE, WOOCOMMERCE_NOTE),
+    ("webhook", "/store", {"type": "order.ready", "data": {"text": "Ready", "message": {"text": "Ready"}}}),
+]
+"""Posted as JSON: provider, path, body."""

@@ -18,7 +18,7 @@ class Graph(Provider):
 
     def problem(self, status: int, code: str = "", text: str = "") -> Answer:
         fallback = {404: "803", 429: "4"}.get(status, "100" if status < 500 else "2")
-        number, _, subcode = (code or fallback).partition("/")
+        number, _, subcode = (code if code.replace("/", "").isdecimal() else fallback).partition("/")
         error: dict[str, Any] = {
             "message": f"(#{number}) {text or 'Error'}",
             "type": "OAuthException",

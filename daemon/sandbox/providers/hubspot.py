@@ -132,7 +132,8 @@ class HubSpot(Provider):
             for (of, _), value in self._objects.items()
             if of == kind and all(value["properties"].get(name) == text for name, text in wanted.items())
         ]
-        return reply(200, {"total": len(found), "results": found[: int(body.get("limit") or 10)]})
+        limit = body["limit"] if isinstance(body.get("limit"), int) else 10
+        return reply(200, {"total": len(found), "results": found[:limit]})
 
     def _given(self, kind: str, value: Any) -> dict[str, str]:
         properties = as_object(value).get("properties")

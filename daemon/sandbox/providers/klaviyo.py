@@ -134,7 +134,7 @@ class Klaviyo(Provider):
         """`filter`'s metric_id is honoured; the rest is left to the caller to match."""
         match = re.search(r'equals\(metric_id,"([^"]+)"\)', call.query.get("filter", ""))
         names = [name for name, id in self._metrics.items() if match is None or id == match[1]]
-        size = int(call.query.get("page[size]", "20"))
+        size = call.number("page[size]", 20)
         found = [a for a in self.mine() if a.subject in names and not a.repeat][:size]
         links = {"self": f"https://a.klaviyo.com{call.path}"}
         return reply(200, {"data": [self._event(a) for a in found], "links": links}, content_type=MEDIA)

@@ -121,7 +121,7 @@ class Mailgun(Provider):
     def events(self, call: Call, domain: str) -> Answer:
         """Without brackets round the id, as events store it; with them the filter is not understood."""
         query = call.query
-        limit = int(query.get("limit", "100"))
+        limit = call.number("limit", 100)
         if not 1 <= limit <= 300:
             raise self.refuse(400, "", "limit must be between 1 and 300")
         wanted = query.get("message-id", "")

@@ -81,7 +81,7 @@ class Plivo(Provider):
 
     def listed(self, call: Call, auth_id: str) -> Answer:
         query = call.query
-        limit, offset = int(query.get("limit", "20")), int(query.get("offset", "0"))
+        limit, offset = call.number("limit", 20), call.number("offset", 0)
         if not 1 <= limit <= 20:
             raise self.refuse(400, "", "limit must be from 1 to 20")
         to = e164(query["to_number"]) if "to_number" in query else ""

@@ -133,8 +133,8 @@ class SendGrid(Provider):
 
     def activity(self, call: Call) -> Answer:
         """`query` in its two simplest forms: msg_id LIKE '<prefix>%' and to_email="..."."""
-        limit, query = call.query.get("limit", "10"), call.query.get("query", "")
-        if not (limit.isdecimal() and 1 <= int(limit) <= 1000):
+        limit, query = call.number("limit", 10), call.query.get("query", "")
+        if not 1 <= limit <= 1000:
             raise self.refuse(400, "limit", "limit must be between 1 and 1000")
         found = self.mine()
         if "msg_id" in query:
@@ -145,7 +145,7 @@ class SendGrid(Provider):
         elif "to_email" in query:
             wanted = query.partition("=")[2].strip("\"' ")
             found = [a for a in found if a.to == wanted]
-        return reply(200, {"messages": [self._summary(a, call.now) for a in found[: int(limit)]]})
+        return reply(200, {"messages": [self._summary(a, call.now) for a in found[:limit]]})
 
     def message(self, call: Call, id: str) -> Answer:
         arrival = self.world.mailbox.find(self.name, id)

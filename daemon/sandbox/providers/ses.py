@@ -108,13 +108,15 @@ class Ses(Provider):
         if len(content) != 1 or not content.keys() <= {"Simple", "Raw", "Template"}:
             raise self.refuse(400, "", "Content must have exactly one of Simple, Raw and Template.")
         if template := as_object(content.get("Template")):
-            try:
-                msgspec.json.decode(template.get("TemplateData") or "{}", type=dict[str, Any])
-            except msgspec.MsgspecError as error:
-                raise self.refuse(400, "", "Template data must be a JSON object.") from error
+            if not _is_object(template.get("TemplateData", "{}")):
+                raise self.refuse(400, "", "Template data must be a JSON object in a string.")
             return {"data": {"template": template.get("TemplateName"), "variables": template.get("TemplateData")}}
         if raw := as_object(content.get("Raw")):
-            mail = message_from_bytes(msgspec.convert(raw.get("Data"), bytes), policy=mail_policy)
+            try:
+                source = msgspec.convert(raw.get("Data"), bytes)
+            except msgspec.ValidationError as error:
+                raise self.refuse(400, "", "Raw.Data must be base64.") from error
+            mail = message_from_bytes(source, policy=mail_policy)
             text = mail.get_body(("plain",))
             return {"subject": str(mail["Subject"] or ""), "text": text.get_content() if text else ""}
         simple = as_object(content.get("Simple"))
@@ -124,7 +126,7 @@ class Ses(Provider):
         if "Data" not in subject or not any("Data" in part for part in parts.values()):
             raise self.refuse(400, "", "Simple needs Subject.Data and a Body with Text or Html.")
         for part in (subject, *parts.values()):
-            if not as_text(part.get("Data")).isascii() and part.get("Charset", "").upper() != "UTF-8":
+            if not as_text(part.get("Data")).isascii() and as_text(part.get("Charset")).upper() != "UTF-8":
                 raise self.refuse(400, "", "Characters outside 7-bit ASCII need a Charset.")
         return {
             "subject": as_text(subject["Data"]),
@@ -182,3 +184,11 @@ class Ses(Provider):
             "SendQuota": quota,
         }
         return reply(200, value)
+
+
+def _is_object(text: Any) -> bool:
+    try:
+        msgspec.json.decode(as_text(text), type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return False
+    return True

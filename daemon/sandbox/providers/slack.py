@@ -90,7 +90,10 @@ class Slack(Provider):
 
     def history(self, call: Call) -> Answer:
         fields = call.query if call.method == "GET" else self._fields(call)
-        oldest, limit = float(fields.get("oldest") or 0), int(fields.get("limit") or 100)
+        try:
+            oldest, limit = float(fields.get("oldest") or 0), int(fields.get("limit") or 100)
+        except (TypeError, ValueError) as error:
+            raise self.refuse(200, "invalid_arguments") from error
         held = [a for a in self.mine(as_text(fields.get("channel"))) if float(a.id) >= oldest]
         messages = [
             {

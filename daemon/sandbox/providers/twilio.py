@@ -71,9 +71,8 @@ class Twilio(Provider):
             raise self.refuse(401, "20003", "Authenticate")
 
     def problem(self, status: int, code: str = "", text: str = "") -> Answer:
-        number = int(
-            code or {401: 20003, 404: 20404, 405: 20004, 429: 20429}.get(status, 20001 if status < 500 else 20500)
-        )
+        usual = {401: 20003, 404: 20404, 405: 20004, 429: 20429}.get(status, 20001 if status < 500 else 20500)
+        number = int(code) if code.isdecimal() else usual
         info = f"https://www.twilio.com/docs/errors/{number}"
         return reply(status, {"code": number, "message": text or "Error", "more_info": info, "status": status})
 
@@ -110,7 +109,7 @@ class Twilio(Provider):
         return reply(200, self._resource(arrival, call.now))
 
     def listed(self, call: Call, account: str) -> Answer:
-        size = min(int(call.query.get("PageSize", "50")), 1000)
+        size = min(call.number("PageSize", 50), 1000)
         found = [a for a in self.mine(call.query.get("To", "")) if _matches(a, call.query)][:size]
         uri = f"{call.path}?{urlencode(call.query)}"
         return reply(

@@ -115,7 +115,7 @@ class WhatsApp(Graph):
         if wanted and not self.world.mailbox.find(self.name, wanted):
             raise self.refuse(422, "100", "The requested message_id was not found in the message history")
         held = [arrival for arrival in self.mine() if wanted in ("", arrival.id)]
-        data = [self._history(arrival, call.now) for arrival in held[: int(call.query.get("limit", "25"))]]
+        data = [self._history(arrival, call.now) for arrival in held[: call.number("limit", 25)]]
         return reply(200, {"data": data, "paging": {"cursors": {"before": "", "after": ""}}})
 
     def _history(self, arrival: Arrival, now: int) -> dict[str, Any]:

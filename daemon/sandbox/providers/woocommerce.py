@@ -66,8 +66,7 @@ class WooCommerce(Provider):
         return reply(200, {"id": int(id) if id.isdecimal() else 0, "number": id, "status": "processing", "refunds": []})
 
     def orders(self, call: Call) -> Answer:
-        size = call.query.get("per_page", "10")
-        if not (size.isdecimal() and 1 <= int(size) <= 100):
+        if not 1 <= call.number("per_page", 10) <= 100:
             raise self.refuse(400, "rest_invalid_param", "Invalid parameter(s): per_page")
         return reply(200, [], {"X-WP-Total": "0", "X-WP-TotalPages": "0"})
 
