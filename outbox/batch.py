@@ -108,7 +108,8 @@ class Batch:
         self.used_receipts: list[tuple[str, str]] = []
         self.at_provider: dict[tuple[str, str], int] = {}
         self.by_reference: dict[tuple[str, int], int] = {}
-        self.ready: set[str] = set()
+        self.ready: dict[str, int] = {}
+        """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
         """Channels that have something new to take up."""
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
@@ -151,7 +152,7 @@ class Batch:
             for row in decode_attempts(self._one("attempts", attempts=wants.attempts) or "[]"):
                 self._attempts[row.seq] = row
         if wants.digests:
-            for digest, medium, stopped, _, reason in self._all("stopped", digests=wants.digests):
+            for _, digest, medium, stopped, reason in sorted(self._all("stopped", digests=wants.digests)):
                 self.stops[digest].append((medium, bool(stopped), reason))
 
         if wants.receipts:
@@ -378,9 +379,9 @@ class Batch:
         _UPDATE_MESSAGE.execute(self.db, [row.changes() for row in dirty])
         turned = [(row.seq, int(row.is_open)) for row in dirty if row.is_open != self._was_open[row.seq]]
         _SET_OPEN.execute(self.db, turned)
-        self.ready.update(
-            row.channel for row in (*self._new_messages, *dirty) if row.ready and row.state is State.QUEUED
-        )
+        for row in (*self._new_messages, *dirty):
+            if row.ready and row.state is State.QUEUED:
+                self.ready[row.channel] = min(row.due_at, self.ready.get(row.channel, row.due_at))
 
     def _flush_audit(self) -> list[Change]:
         marks, at, rows, changes = self.marks, self.now, [], []

@@ -27,7 +27,6 @@ class Shift(Operation["int | None"]):
             return None
         moved = batch.db.execute(_SQL["shift"], {"after": self._after, "upto": upto, "delta": self._delta})
         if moved.rowcount:
-            batch.ready.update(
-                channel for (channel,) in batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})
-            )
+            shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})
+            batch.ready.update((channel, batch.now) for (channel,) in shifted)
         return upto

@@ -1,7 +1,7 @@
 """`box.spool`: events in, messages out. What changes anything goes to the writer; what the dispatcher looks for is read here."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import MODEM, Accept
 from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle
@@ -22,17 +22,18 @@ SHIFT_SLICE = 5000
 
 
 class Spool:
-    """The outbox proper. `on_ready` is called in the loop's thread after each commit that gave some channels something to take up."""
+    """The outbox proper. `on_ready` is called in the loop's thread after each commit that gave some channels something to take up,
+    with the earliest moment (ms) at which each has."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @property
-    def on_ready(self) -> Callable[[frozenset[str]], None]:
+    def on_ready(self) -> Callable[[Mapping[str, int]], None]:
         return self._store.on_ready
 
     @on_ready.setter
-    def on_ready(self, call: Callable[[frozenset[str]], None]) -> None:
+    def on_ready(self, call: Callable[[Mapping[str, int]], None]) -> None:
         self._store.on_ready = call
 
     # ------------------------------------------------------------ events

@@ -9,7 +9,7 @@ import os
 import random
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,7 +48,7 @@ class Store:
         self.path = path
         self.clock = clock
         self.changes = Changes()
-        self.on_ready: Callable[[frozenset[str]], None] = lambda channels: None
+        self.on_ready: Callable[[Mapping[str, int]], None] = lambda channels: None
         self.digester: Digester
         self._rng = rng
         self._reserve = reserve
@@ -99,7 +99,7 @@ class Store:
                 f"less than {self._reserve // 2**20} MiB is free where {self.path.name} lies: make room; what waits is still sent"
             )
 
-    def _committed(self, changes: Any, ready: frozenset[str]) -> None:
+    def _committed(self, changes: Any, ready: Mapping[str, int]) -> None:
         self.changes.publish(changes)
         if ready:
             self.on_ready(ready)

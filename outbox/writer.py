@@ -9,7 +9,7 @@ import queue
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from outbox.batch import Batch, Marks, Wants
@@ -47,12 +47,12 @@ class Operation(ABC, Generic[T]):
         """Do it. An OutboxError is this operation's own failure."""
 
 
-Committed = Callable[[Sequence[Change], frozenset[str]], None]
+Committed = Callable[[Sequence[Change], Mapping[str, int]], None]
 Job = tuple[Operation[Any], "asyncio.Future[Any]"]
 
 
 class Writer:
-    """Runs operations. `on_commit(changes, channels made ready)` is called in the loop's thread after each commit."""
+    """Runs operations. `on_commit(changes, channels made ready and from when)` is called in the loop's thread after each commit."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], clock: Clock, on_commit: Committed) -> None:
         self._connect = connect
@@ -102,8 +102,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._db = self._connect()
-            self._marks = Marks.read(self._db)
+            self._db, self._marks = self._open()
         except BaseException as error:
             self._tell(self._opened.set_exception, in_our_words(error))
             return
@@ -117,6 +116,14 @@ class Writer:
                 self._busy_since = None
         self._db.close()
         self._tell(self._closed.set_result, None)
+
+    def _open(self) -> tuple[sqlite3.Connection, Marks]:
+        db = self._connect()
+        try:
+            return db, Marks.read(db)
+        except BaseException:
+            db.close()
+            raise
 
     def _tell(self, call: Callable[..., object], *args: object) -> None:
         self._loop.call_soon_threadsafe(call, *args)
@@ -162,13 +169,13 @@ class Writer:
                     self._commit([job], careful=True)
                 return
             failure = in_our_words(error)
-            results, changes, ready = [failure] * len(jobs), [], frozenset()
+            results, changes, ready = [failure] * len(jobs), [], {}
         else:
             if jobs[0][0].truncates_wal:
                 results = [self._truncate_wal(results[0])]
         self._tell(self._deliver, jobs, results, changes, ready)
 
-    def _transact(self, jobs: list[Job], *, careful: bool) -> tuple[list[Any], list[Change], frozenset[str]]:
+    def _transact(self, jobs: list[Job], *, careful: bool) -> tuple[list[Any], list[Change], Mapping[str, int]]:
         self._db.execute(_SQL["begin"])
         batch = Batch(self._db, self._marks, self._clock.now(), careful=careful)
         wants = Wants()
@@ -187,7 +194,7 @@ class Writer:
         changes = batch.flush()
         self._db.execute(_SQL["commit"])
         self._marks = batch.marks
-        return results, changes, frozenset(batch.ready)
+        return results, changes, batch.ready
 
     def _truncate_wal(self, result: Any) -> Any:
         try:
@@ -202,7 +209,7 @@ class Writer:
 
     # ------------------------------------------------------------ in the loop's thread
 
-    def _deliver(self, jobs: list[Job], results: list[Any], changes: list[Change], ready: frozenset[str]) -> None:
+    def _deliver(self, jobs: list[Job], results: list[Any], changes: list[Change], ready: Mapping[str, int]) -> None:
         for (_, future), result in zip(jobs, results, strict=True):
             if future.done():
                 continue

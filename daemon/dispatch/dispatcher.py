@@ -62,15 +62,24 @@ class Dispatcher:
         lane = self.lanes.get(name)
         return lane is not None and lane.usable(self._clock.now())
 
-    def wake(self, channels: frozenset[str] | None = None) -> None:
-        """Something became ready for these channels (None: for all)."""
-        modem_too = self._uplink.is_down
+    def wake(self) -> None:
+        """Something changed that may matter to every channel."""
         for lane in self.lanes.values():
-            if channels is None or lane.name in channels or (modem_too and not lane.is_cloud):
-                lane.wake.set()
+            lane.wake.set()
+
+    def ready(self, channels: Mapping[str, int]) -> None:
+        """Messages of these channels became ready, the earliest of each due at that moment (ms)."""
+        now = self._clock.now()
+        for name, due_at in channels.items():
+            if name in self.lanes and self.lanes[name].would_miss(due_at, now):
+                self.lanes[name].wake.set()
+        if self._uplink.is_down:
+            for lane in self.lanes.values():
+                if not lane.is_cloud:
+                    lane.wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        self._box.spool.on_ready = self.wake
+        self._box.spool.on_ready = self.ready
         async with asyncio.TaskGroup() as sends:
             async with asyncio.TaskGroup() as pumps:
                 for lane in self.lanes.values():
@@ -94,6 +103,7 @@ class Dispatcher:
             lane.wake.clear()
             wait = await self._turn(lane, ready, sends)
             if not stop.is_set():
+                lane.sleeps_until = None if wait is None else self._clock.now() + wait * 1000
                 await self._clock.wait(lane.wake, wait)
         self._drop(ready)
 
@@ -118,6 +128,8 @@ class Dispatcher:
                 self._start(lane, lane.channel, ready.popleft(), sends)
         if lane.breaker.is_open and await self._sweep(lane, move_on=False):
             return min(SWEEP_EVERY, lane.seconds_until_room(self._clock.monotonic(), self._clock.now()) or SWEEP_EVERY)
+        if ready:
+            return lane.seconds_until_room(self._clock.monotonic(), self._clock.now())
         return await self._until_next(lane)
 
     async def _fetch(self, lane: Lane, ready: deque[Due], room: int) -> bool:

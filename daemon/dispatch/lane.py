@@ -53,6 +53,8 @@ class Lane:
         self.hold_until = 0.0
         """Monotonic: the provider asked for a rest until then (Retry-After)."""
         self.wake = asyncio.Event()
+        self.sleeps_until: float | None = None
+        """ms: when its pump looks again by itself; None: when it is woken."""
         self.sending = 0
         self.swept_to = 0
         self.swept_at = 0
@@ -112,6 +114,10 @@ class Lane:
         if self.sending >= self.concurrency:
             return None
         return self.bucket.seconds_until_one(monotonic)
+
+    def would_miss(self, due_at: int, now: int) -> bool:
+        """Whether a message due at that moment would be late if nothing woke the pump."""
+        return due_at <= now or self.sleeps_until is None or due_at < self.sleeps_until
 
     @property
     def is_fast(self) -> bool:

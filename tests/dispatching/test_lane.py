@@ -28,7 +28,7 @@ def lane(*, rate: float | None = None, concurrency: int = 4, daily_limit: int | 
 @given(
     rate=st.none() | st.floats(0.1, 100),
     concurrency=st.integers(1, 8),
-    daily_limit=st.none() | st.integers(0, 20),
+    daily_limit=st.none() | st.integers(1, 20),
     steps=st.lists(st.tuples(st.sampled_from(["start", "end", "fail", "hold"]), st.floats(0, 2)), max_size=60),
 )
 def test_a_lane_without_room_says_when_or_waits_for_an_attempt_to_end(
