@@ -131,16 +131,20 @@ class Dialogue:
         return self._submission(pending)
 
     async def escape(self) -> bool:
-        """Leave a prompt or a half-typed line, and see whether the modem answers. Raises PortLost."""
+        """Leave a prompt or a half-typed line, and see whether the modem answers, be it with an error. Raises PortLost."""
+        answers = False
         for _ in range(_ESCAPES):
             await self._send(_ESCAPE + b"\r", _Pending(""))
             await self._clock.sleep(_SETTLE_SECONDS)  # what it still says to what went before is not the answer to AT
             try:
                 await self.command("AT", timeout=_ESCAPE_SECONDS)
-            except (NoAnswer, CommandFailed):
+            except NoAnswer:
+                continue
+            except CommandFailed:
+                answers = True
                 continue
             return True
-        return False
+        return answers
 
     async def _send(self, data: bytes, pending: _Pending) -> _Pending:
         if self.lost:

@@ -174,7 +174,7 @@ class Driver:
         elif step is Step.RESTART:
             await restart(link)
             raise Restarting("the modem was told to restart")
-        if step is None:
+        if step is None and self.status.stage is not Stage.NEEDS_PERSON:
             self._stage(Stage.STARTING)
         try:
             ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)

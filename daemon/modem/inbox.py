@@ -106,12 +106,12 @@ class Inbox:
                 self._ignored += 1
 
     async def _select(self, link: Dialogue, memory: str) -> Room | None:
-        """Make it the memory that is read. None where this modem doesn't let us."""
+        """Make it the memory that is read, and see how full it is. None where this modem doesn't let us."""
         command = f'AT+CPMS="{memory}"' if memory != self._selected else "AT+CPMS?"
         try:
             lines = await link.command(command)
         except CommandFailed:
-            return None
+            return Room(0, 0) if memory == self._selected else None
         self._selected = memory
         return answers.room(lines) or Room(0, 0)
 

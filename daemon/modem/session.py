@@ -4,13 +4,14 @@ One task does all of it in turn, so nothing is ever said to the modem amid somet
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from daemon.modem import answers, ussd
 from daemon.modem.desk import Desk
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.errors import ModemError, NoAnswer, PortLost
+from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
 from daemon.modem.recovery import cycle_radio
@@ -144,7 +145,8 @@ class Session:
     # ---------------------------------------------------------------- polls
 
     async def _ping(self) -> None:
-        await self._link.command("AT")
+        with contextlib.suppress(CommandFailed):  # an error is an answer
+            await self._link.command("AT")
 
     async def _health(self) -> None:
         registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")

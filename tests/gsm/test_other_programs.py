@@ -1,15 +1,23 @@
-"""The simulator driven by programs made elsewhere: that it behaves as a modem is not our word alone."""
+"""Both ends of the wire against programs made elsewhere: the simulator driven by gammu, the driver at oFono's phonesim."""
 
 import asyncio
+import os
 import random
 import shutil
+import socket
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from daemon.modem.driver import Config, Driver
+from daemon.modem.pdu import submits
 from daemon.modem.simulator import SimulatedModem, on_pty
+from daemon.modem.status import Stage
 from outbox.clock import SystemClock
+from tests.support.gsm import Ear, MemoryNotes
 
 
 async def _gammu(folder: Path, device: str, *arguments: str) -> str:
@@ -53,3 +61,51 @@ async def test_gammu_reads_from_it(tmp_path: Path, modem: SimulatedModem) -> Non
         modem.receive("On my way! 🎈", "+447700900123")
         out = await _gammu(tmp_path, plug.device, "getallsms")
         assert "On my way!" in out
+
+
+@asynccontextmanager
+async def _phonesim() -> AsyncIterator[str]:
+    """oFono's phone simulator: a modem that we did not write. Its rules are beside the program, or in its package's place."""
+    program = os.environ.get("PHONESIM") or shutil.which("ofono-phonesim") or shutil.which("phonesim")
+    if not program:
+        pytest.skip("oFono's phonesim is not installed (PHONESIM may name it)")
+    places = (
+        Path(program).parent / "default.xml",
+        Path("/usr/share/phonesim/default.xml"),
+        Path("/usr/local/share/phonesim/default.xml"),
+    )
+    rules = next((place for place in places if place.exists()), None)
+    if rules is None:
+        pytest.skip("phonesim's default.xml is not there")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "-p",
+        str(port),
+        str(rules),
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+    )
+    try:
+        yield f"socket://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_the_driver_works_with_phonesim() -> None:
+    async with _phonesim() as device:
+        clock, stop = SystemClock(), asyncio.Event()
+        driver = Driver(Config(device=device), Ear(), MemoryNotes(), clock)
+        async with asyncio.timeout(45), asyncio.TaskGroup() as group:
+            group.create_task(driver.run(stop))
+            while driver.status.stage is not Stage.READY:
+                await asyncio.sleep(0.1)
+            transmission = await driver.send(submits("+447700900123", "Ready 🎈 {5€}", reference=7), timeout=30)
+            status = driver.status
+            stop.set()
+        assert transmission.references == (0,)
+        assert (status.identity.manufacturer, status.registration_text) == ("MeeGo", "home")
+        assert status.signal_dbm is not None
