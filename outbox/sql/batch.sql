@@ -14,8 +14,8 @@ SELECT
     coalesce((SELECT max(seq) FROM message), 0),
     coalesce((SELECT max(seq) FROM attempt), 0),
     coalesce((SELECT max(seq) FROM audit), 0),
-    (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1),
-    (SELECT id FROM epoch ORDER BY first_seq DESC LIMIT 1);
+    (SELECT hash FROM audit WHERE seq = (SELECT max(seq) FROM audit)),
+    (SELECT id FROM epoch WHERE first_seq = (SELECT max(first_seq) FROM epoch));
 
 -- known_events: which of these (id, source) were taken before, with their content.
 SELECT e.id, e.source, e.seq, e.raw
@@ -46,10 +46,9 @@ SELECT m.seq, m.id FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w
 -- attempts: these attempts, as one JSON array.
 SELECT '[' || group_concat(a.row) || ']' FROM json_each(:attempts) AS w CROSS JOIN attempt_row AS a ON a.seq = w.value;
 
--- stopped: which of these addresses are opted out by the newest word on that medium or on all.
-SELECT w.value, c.medium, c.stopped, c.seq, c.reason
-FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value
-ORDER BY c.seq;
+-- stopped: every word on consent of these addresses.
+SELECT c.seq, w.value, c.medium, c.stopped, c.reason
+FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value;
 
 -- insert_order: an order that was never heard of.
 INSERT INTO orders (seq, ref, held, last_event, body) VALUES (:seq, :ref, :held, :last_event, :body);

@@ -36,7 +36,7 @@ CROSS JOIN message_row AS r ON r.seq = d.seq;
 
 -- unknowns: messages to be looked up and their newest attempts, each as one JSON array.
 WITH d (seq) AS (
-    SELECT seq FROM message WHERE ready = 1 AND state = 'unknown' AND due_at <= :now ORDER BY due_at, seq LIMIT :limit
+    SELECT seq FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown' AND due_at <= :now ORDER BY due_at, seq LIMIT :limit
 )
 SELECT
     (SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
@@ -54,7 +54,7 @@ SELECT min(due_at) FROM (
 );
 
 -- next_unknown: when the first of what is unknown is to be looked up.
-SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'unknown';
+SELECT min(due_at) FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown';
 
 -- under_way: attempts without an outcome, of messages that are being sent.
 SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;

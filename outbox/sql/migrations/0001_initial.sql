@@ -150,7 +150,7 @@ CREATE TABLE consent (
     reason TEXT NOT NULL,
     address TEXT NOT NULL
 ) STRICT;
-CREATE INDEX consent_of_address ON consent (digest, medium, seq);
+CREATE INDEX consent_of_address ON consent (digest, seq);
 
 CREATE TABLE reply (
     seq INTEGER PRIMARY KEY,

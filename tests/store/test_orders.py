@@ -1,0 +1,166 @@
+"""The projection of an order may be fed late, twice and out of turn: what is newest by the time it happened holds."""
+
+import itertools
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outbox.model import Customer, Event, Order, Posted
+from outbox.orders import happened_at, merge, project, rank
+from tests.support.outbox_box import NOW, posted
+
+STATUSES = [
+    "order.placed",
+    "order.confirmed",
+    "order.in_production",
+    "order.customization_needed",
+    "order.out_of_stock",
+    "order.delayed",
+    "order.ready",
+    "order.out_for_delivery",
+    "order.completed",
+    "order.cancelled",
+    "return.requested",
+    "return.received",
+    "refund.issued",
+]
+PAYMENTS = ["payment.confirmed", "payment.failed"]
+
+
+def at(minute: int, type: str = "order.placed", **fields: object) -> Posted:
+    return posted(f"e{minute}", type, occurred_at=f"2026-11-24T10:{minute:02}:00Z", **fields)  # type: ignore[arg-type]
+
+
+def fed(*events: Posted) -> Order:
+    order: Order | None = None
+    for event in events:
+        order = project(order, event)
+    assert order is not None
+    return order
+
+
+EVENTS = st.lists(
+    st.builds(
+        at,
+        st.integers(0, 5),
+        st.sampled_from(STATUSES + PAYMENTS + ["note.added"]),
+        order=st.fixed_dictionaries(
+            {}, optional={"total": st.sampled_from(["1.00", "2.00"]), "note": st.text(max_size=3)}
+        ),
+        customer=st.none() | st.fixed_dictionaries({}, optional={"name": st.sampled_from(["Ada", "Kofi"])}),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(EVENTS)
+def test_the_status_is_the_newest_by_time_whatever_the_order_of_arrival(events: list[Posted]) -> None:
+    order = fed(*events)
+    about = [event for event in events if event.event.type in STATUSES]
+    if not about:
+        assert (order.status, order.status_at) == ("", 0)
+        return
+    newest = max(about, key=lambda event: (happened_at(event), rank(event.event.type)))
+    assert order.status_at == happened_at(newest)
+    assert rank(order.status) == rank(newest.event.type)
+
+
+@given(EVENTS, st.randoms())
+def test_time_rank_and_payment_do_not_depend_on_the_order_of_arrival(events: list[Posted], random: object) -> None:
+    shuffled = list(events)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = fed(*events), fed(*shuffled)
+    assert (one.status_at, rank(one.status), one.payment_at, one.payment) == (
+        other.status_at,
+        rank(other.status),
+        other.payment_at,
+        other.payment,
+    )
+
+
+@given(EVENTS)
+def test_feeding_the_same_events_again_changes_nothing_but_ties(events: list[Posted]) -> None:
+    once, twice = fed(*events), fed(*events, *events)
+    assert (twice.status_at, rank(twice.status), twice.payment) == (once.status_at, rank(once.status), once.payment)
+
+
+@given(EVENTS)
+def test_it_is_total_and_keeps_what_was_ever_said(events: list[Posted]) -> None:
+    order = fed(*events)
+    for name in ("total",):
+        said = any(getattr(event.event.order, name) is not None for event in events)
+        assert (getattr(order, name) is not None) == said
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    list(
+        itertools.pairwise(
+            [
+                "order.placed",
+                "order.confirmed",
+                "order.in_production",
+                "order.delayed",
+                "order.ready",
+                "order.out_for_delivery",
+                "order.completed",
+                "order.cancelled",
+                "refund.issued",
+            ]
+        )
+    ),
+)
+def test_at_the_same_time_the_further_one_wins(earlier: str, later: str) -> None:
+    assert fed(at(1, earlier), at(1, later)).status == later
+    assert fed(at(1, later), at(1, earlier)).status == later
+
+
+def test_older_news_fills_in_but_never_overwrites() -> None:
+    order = fed(
+        at(5, order={"total": "2.00"}, customer={"name": "Ada"}),
+        at(1, order={"total": "1.00", "note": "ribbon"}, customer={"name": "A.", "phone": "07700 900123"}),
+    )
+    assert (order.total, order.note) == ("2.00", "ribbon")
+    assert (order.customer.name, order.customer.phone) == ("Ada", "07700 900123")
+
+
+def test_newer_news_overwrites_what_it_says_and_leaves_the_rest() -> None:
+    order = fed(
+        at(1, order={"total": "1.00", "note": "ribbon", "promised_at": "2026-11-24T12:00:00+01:00"}),
+        at(5, order={"total": "2.00"}),
+    )
+    assert (order.total, order.note, order.promised_at) == ("2.00", "ribbon", NOW + 45 * 60_000)
+
+
+def test_payment_is_apart_from_status() -> None:
+    order = fed(at(1, "order.ready"), at(2, "payment.failed"), at(2, "payment.confirmed"), at(1, "payment.failed"))
+    assert (order.status, order.payment) == ("order.ready", "payment.confirmed")
+
+
+def test_without_a_time_of_its_own_an_event_happened_when_it_came() -> None:
+    assert fed(posted(at=NOW + 7)).status_at == NOW + 7
+
+
+def test_times_without_a_zone_are_utc() -> None:
+    event = msgspec.structs.replace(
+        posted(),
+        event=msgspec.json.decode(
+            b'{"id":"1","type":"a.b","order":{"ref":"1"},"occurred_at":"2026-11-24T10:15:00"}', type=Event
+        ),
+    )
+    assert happened_at(event) == NOW
+
+
+def test_customers_merge_field_by_field() -> None:
+    known = Customer(name="Ada", consent={"sms": True, "email": True}, addresses={"fcm": "old", "slack": "U1"})
+    said = Customer(phone="07700 900123", consent={"sms": False}, addresses={"fcm": "new"})
+    assert merge(known, said, newer=True) == Customer(
+        name="Ada",
+        phone="07700 900123",
+        consent={"sms": False, "email": True},
+        addresses={"fcm": "new", "slack": "U1"},
+    )
+    assert merge(known, said, newer=False).addresses == {"fcm": "old", "slack": "U1"}
