@@ -182,6 +182,33 @@ class Board(Table, frozen=True):
     """What stands for an order: its number, or the customer's first name (the number where none is known)."""
 
 
+class Backup(Table, frozen=True):
+    to: str = ""
+    """A folder (a USB stick's mount point, or relative to this file), or "s3://bucket/prefix"; empty: no backups."""
+    keep: int = 14
+    """How many are kept; the oldest go first."""
+    endpoint: str = ""
+    """Of a bucket that is not Amazon's: "https://s3.eu-central-003.backblazeb2.com"."""
+    region: str = "us-east-1"
+
+
+class Trouble(Table, frozen=True):
+    """Who is told, and how, when something needs a person: the addresses of an audience, or a channel's own destination."""
+
+    via: tuple[str, ...] = ()
+    """Channels in turn, the first that takes it; empty: nobody is told (the journal and the screen say it anyway)."""
+    audience: str = "team"
+    after: Duration = Duration(120)
+    """How long something must have been wrong: what mends itself is no news."""
+
+
+class Heartbeat(Table, frozen=True):
+    """A call out every so often, so that somebody elsewhere notices a box that went dark (healthchecks.io and its like)."""
+
+    url: str = ""
+    every: Duration = Duration(300)
+
+
 class Log(Table, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = "auto"
@@ -221,6 +248,9 @@ class Settings(Table, frozen=True):
     planning: Planning = Planning()
     counter: Counter = Counter()
     board: Board = Board()
+    backup: Backup = Backup()
+    trouble: Trouble = Trouble()
+    heartbeat: Heartbeat = Heartbeat()
     log: Log = Log()
     channels: dict[str, dict[str, Any]] = {}
     route: tuple[RouteTable, ...] = ()
