@@ -107,6 +107,7 @@ class Audit:
     async def list(
         self,
         *,
+        search: str | None = None,
         kind: str | None = None,
         order_ref: str | None = None,
         message_id: str | None = None,
@@ -114,12 +115,15 @@ class Audit:
         since: int | None = None,
         limit: int,
         cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page[AuditRow]:
-        """The newest first. `kind` may be the first part only (`message`); `since`: ms."""
-        (below,) = place_of(cursor, (2**62,))
+        """The newest first, unless asked for otherwise. `kind` may be the first part only (`message`); `since`: ms; `search`: a
+        word in any field."""
+        (place,) = place_of(cursor, (0 if oldest_first else 2**62,))
         found = await self._store.rows(
-            _SQL["list"],
-            below=below,
+            _SQL["list_oldest" if oldest_first else "list"],
+            place=place,
+            search=None if search is None else search.lower(),
             kind=kind,
             family=None if kind is None else f"{kind}.",
             order_ref=order_ref,

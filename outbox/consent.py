@@ -7,6 +7,7 @@ an opt-out outlives the person's being forgotten.
 import msgspec
 
 from outbox.batch import Batch, Wants
+from outbox.errors import NotFound
 from outbox.masks import mask
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
@@ -19,13 +20,14 @@ ALL = "all"
 
 
 class OptOut(msgspec.Struct, frozen=True):
-    """One standing opt-out. `address` is masked, or "" once forgotten."""
+    """One standing opt-out. `address` is masked, or "" once forgotten; `id` is its number as text."""
 
     medium: str
     address: str
     reason: str
     actor: str
     at: int
+    id: str
 
 
 class Say(Operation[bool]):
@@ -71,6 +73,37 @@ class Say(Operation[bool]):
         )
 
 
+class TakeBack(Operation[OptOut]):
+    """The opt-out of that number does not hold any more, whosever it is."""
+
+    __slots__ = ("_actor", "_id", "_reason")
+
+    def __init__(self, id: str, reason: str, actor: str) -> None:
+        self._id = id
+        self._reason = reason
+        self._actor = actor
+
+    def apply(self, batch: Batch) -> OptOut:
+        seq = int(self._id) if self._id.isascii() and self._id.isdecimal() and len(self._id) < 19 else -1
+        found = batch.db.execute(_SQL["one_standing"], {"seq": seq}).fetchone()
+        if found is None:
+            raise NotFound(f"no opt-out of the number {self._id!r} stands")
+        medium, address, reason, actor, at, digest = found
+        values = {
+            "at": batch.now,
+            "medium": medium,
+            "digest": digest,
+            "stopped": 0,
+            "actor": self._actor,
+            "reason": self._reason,
+            "address": address,
+        }
+        batch.db.execute(_SQL["say"], values)
+        batch.stops[digest].append((medium, False, self._reason))
+        batch.record("consent.allowed", {"medium": medium, "to": digest}, actor=self._actor)
+        return OptOut(medium, mask(address), reason, actor, at, self._id)
+
+
 class Consent:
     """`box.consent`."""
 
@@ -89,6 +122,10 @@ class Consent:
         digest = self._store.digester(address)
         return await self._store.write(Say(medium, address, digest, stopped=stopped, reason=reason, actor=actor))
 
+    async def allow_entry(self, entry_id: str, *, reason: str, actor: str) -> OptOut:
+        """Take back the opt-out of that id, whose address need not be known. Returns what it was. Raises NotFound."""
+        return await self._store.write(TakeBack(entry_id, reason, actor))
+
     async def blocked(self, medium: str, address: str) -> str | None:
         """Why nothing of that medium may go there; None: it may."""
         found = await self._store.row(_SQL["newest"], digest=self._store.digester(address), medium=medium)
@@ -99,6 +136,7 @@ class Consent:
         (below,) = place_of(cursor, (2**62,))
         found = await self._store.rows(_SQL["standing"], below=below, limit=limit + 1)
         items = [
-            OptOut(medium, mask(address), reason, actor, at) for _, medium, address, reason, actor, at in found[:limit]
+            OptOut(medium, mask(address), reason, actor, at, str(seq))
+            for seq, medium, address, reason, actor, at in found[:limit]
         ]
         return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)

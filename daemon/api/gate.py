@@ -106,8 +106,13 @@ class Gate:
             )
         if (request.content_length or 0) > limit:
             raise _too_large(limit)
-        async with asyncio.timeout(BODY_WAIT_S):
-            raw = await request.read()
+        try:
+            async with asyncio.timeout(BODY_WAIT_S):
+                raw = await request.read()
+        except TimeoutError as error:
+            raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"}) from error
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise Problem(400, "the body ended before its end", headers={"Connection": "close"}) from error
         if len(raw) > limit:
             raise _too_large(limit)
         return raw

@@ -1,6 +1,7 @@
 """Consent: who asked to be left alone, in which medium, and taking that back."""
 
 from daemon.api import present
+from daemon.api.addresses import consent_address
 from daemon.api.answers import OptOuts, OptOutSet
 from daemon.api.problem import Problem
 from daemon.api.route import Call, NoQuery, Route, Scope, get, post
@@ -16,8 +17,9 @@ async def index(call: Call[ListQuery, None]) -> OptOuts:
 async def stop(call: Call[NoQuery, OptOutWish]) -> OptOutSet:
     wish = call.body
     reason = wish.reason or "entered by staff"
-    await call.services.box.consent.stop(wish.medium, wish.address, reason=reason, actor=call.caller.actor)
-    return OptOutSet(wish.medium, mask_address(wish.address), opted_out=True)
+    address = consent_address(wish.medium, wish.address, call.services.settings.store)
+    await call.services.box.consent.stop(wish.medium, address, reason=reason, actor=call.caller.actor)
+    return OptOutSet(wish.medium, mask_address(address), opted_out=True)
 
 
 async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
@@ -28,9 +30,10 @@ async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
     consent = call.services.box.consent
     if entry_id is not None:
         entry = await consent.allow_entry(entry_id, reason=reason, actor=call.caller.actor)
-        return OptOutSet(entry.medium, mask_address(entry.address), opted_out=False)
+        return OptOutSet(entry.medium, entry.address, opted_out=False)
     if medium is None or address is None:
         raise Problem(422, "say which: its id, or its medium and address", field="id")
+    address = consent_address(medium, address, call.services.settings.store)
     if not await consent.allow(medium, address, reason=reason, actor=call.caller.actor):
         raise Problem(404, "there is no such opt-out")
     return OptOutSet(medium, mask_address(address), opted_out=False)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from daemon.api import present, staff, story
+from daemon.api.addresses import sent_to
 from daemon.api.answers import HeldOut, OrderDetail, OrderOut, Orders, Prospect, StatusSet, Undone
 from daemon.api.problem import Problem
 from daemon.api.prospect import prospect
@@ -60,7 +61,8 @@ async def _optouts(services: Services, order: Order) -> dict[str, str]:
         medium: "the customer does not want it" for medium, wanted in (customer.consent or {}).items() if not wanted
     }
     for medium, address in addresses.items():
-        if address and (reason := await services.box.consent.blocked(medium, address)):
+        usable = sent_to(medium, address, services.settings.store) if address else None
+        if usable and (reason := await services.box.consent.blocked(medium, usable)):
             standing[medium] = reason
     return standing
 

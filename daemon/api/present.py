@@ -206,7 +206,7 @@ def uplink(row: UplinkRow) -> out.UplinkOut:
 
 
 def optout(row: OptOut) -> out.OptOutOut:
-    return out.OptOutOut(row.id, row.medium, mask_address(row.address), row.reason, row.actor, moment(row.at))
+    return out.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at))
 
 
 def reply(row: ReplyRow) -> out.ReplyOut:

@@ -108,7 +108,5 @@ def of(error: Exception) -> Problem | None:
             return Problem(413, "the body is larger than this call takes")
         case web.HTTPException():
             return Problem(error.status, error.reason)
-        case TimeoutError():
-            return Problem(408, "the request's body did not arrive in time", headers={"Connection": "close"})
         case _:
             return None

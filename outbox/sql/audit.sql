@@ -4,10 +4,20 @@ INSERT INTO epoch (first_seq, id, at, reason) VALUES (:first_seq, :id, :at, :rea
 -- list: entries, the newest first, as far as the filters let them through.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash
 FROM audit
-WHERE seq < :below AND (:kind IS NULL OR kind = :kind OR substr(kind, 1, length(:family)) = :family)
+WHERE seq < :place AND (:kind IS NULL OR kind = :kind OR substr(kind, 1, length(:family)) = :family)
     AND (:order_ref IS NULL OR order_ref = :order_ref) AND (:message_id IS NULL OR message_id = :message_id)
     AND (:actor IS NULL OR actor = :actor) AND (:since IS NULL OR at >= :since)
+    AND (:search IS NULL OR instr(lower(kind || ' ' || actor || ' ' || order_ref || ' ' || message_id || ' ' || detail), :search))
 ORDER BY seq DESC LIMIT :limit;
+
+-- list_oldest: the same, the oldest first.
+SELECT seq, at, kind, actor, order_ref, message_id, detail, hash
+FROM audit
+WHERE seq > :place AND (:kind IS NULL OR kind = :kind OR substr(kind, 1, length(:family)) = :family)
+    AND (:order_ref IS NULL OR order_ref = :order_ref) AND (:message_id IS NULL OR message_id = :message_id)
+    AND (:actor IS NULL OR actor = :actor) AND (:since IS NULL OR at >= :since)
+    AND (:search IS NULL OR instr(lower(kind || ' ' || actor || ' ' || order_ref || ' ' || message_id || ' ' || detail), :search))
+ORDER BY seq LIMIT :limit;
 
 -- entries: the record in its order, each entry with its epoch.
 SELECT (SELECT id FROM epoch WHERE first_seq <= a.seq ORDER BY first_seq DESC LIMIT 1),
@@ -28,4 +38,4 @@ SELECT seq, kind, order_ref, message_id, detail FROM audit WHERE seq > :since OR
 SELECT coalesce(max(seq), 0) FROM audit;
 
 -- newest_at: when the newest entry was made.
-SELECT at FROM audit ORDER BY seq DESC LIMIT 1;
+SELECT at FROM audit WHERE seq = (SELECT max(seq) FROM audit);

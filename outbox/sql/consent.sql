@@ -11,3 +11,9 @@ FROM consent AS c
 WHERE c.seq < :below AND c.stopped = 1
     AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'))
 ORDER BY c.seq DESC LIMIT :limit;
+
+-- one_standing: one opt-out, if no later word took it back.
+SELECT c.medium, c.address, c.reason, c.actor, c.at, c.digest
+FROM consent AS c
+WHERE c.seq = :seq AND c.stopped = 1
+    AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'));

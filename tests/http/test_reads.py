@@ -207,6 +207,14 @@ async def test_optouts(face: Face) -> None:
     assert (await face.call("DELETE", "/v1/optouts", as_="desk", query=by_query)).status == 200
     assert (await face.call("DELETE", "/v1/optouts", as_="desk", query=by_query)).status == 404
     assert (await face.call("DELETE", "/v1/optouts", as_="desk")).fields == ["id"]
+    local = {"medium": "sms", "address": "07700 900123"}
+    await face.call("PUT", "/v1/optouts", local, as_="desk")
+    assert list(face.services.box.optouts) == [("sms", "+447700900123")]
+    for wrong in ({"medium": "sms", "address": "ask"}, {"medium": "email", "address": "ada"}):
+        assert (await face.call("PUT", "/v1/optouts", wrong, as_="desk")).fields == ["address"]
+    everything = {"medium": "all", "address": "ADA@Example.com"}
+    assert (await face.call("PUT", "/v1/optouts", everything, as_="desk")).status == 200
+    assert ("all", "ada@example.com") in face.services.box.optouts
     assert (await face.call("PUT", "/v1/optouts", {"medium": "fax", "address": "x"}, as_="desk")).fields == ["medium"]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
+from daemon.redact import mask_address
 from outbox import AuditRow, Change, Figures, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import EventConflict, IllegalMove, NotFound, OutboxError
@@ -383,7 +384,7 @@ class _Consent:
     async def stop(self, medium: str, address: str, *, reason: str, actor: str) -> None:
         at = self._box.clock.now()
         self._box.optouts[(medium, address)] = FakeOptOut(
-            medium, address, reason, actor, at, str(len(self._box.optouts) + 1)
+            medium, mask_address(address), reason, actor, at, str(len(self._box.optouts) + 1)
         )
 
     async def allow(self, medium: str, address: str, *, reason: str, actor: str) -> bool:

@@ -1,0 +1,202 @@
+"""The HTTP face on the real outbox: what one shows is what the other has on record."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from daemon.api.services import Box
+from outbox import Outbox
+from outbox.model import Attempt, Rendered, State, Transition
+from outbox.outcome import Accepted, Rejected, Scope
+from tests.support.face import Face, event, serving
+from tests.support.fake_services import FakeServices, make_services
+
+
+@pytest.fixture
+async def box(tmp_path: Path, services: FakeServices) -> AsyncIterator[Outbox]:
+    async with Outbox.open(tmp_path / "tether.db", clock=services.clock, rng=random.Random(1), reserve=0) as box:
+        yield box
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    return make_services()
+
+
+@pytest.fixture
+async def face(services: FakeServices, box: Outbox) -> AsyncIterator[Face]:
+    real: Box = box
+    services.box = real  # type: ignore[assignment]
+    secrets = {
+        scope: await box.tokens.create(scope, [scope], actor="test") for scope in ("events", "read", "staff", "admin")
+    }
+    async with serving(services) as face:
+        face.secret = {
+            "owner": secrets["admin"],
+            "desk": secrets["staff"],
+            "screen": secrets["read"],
+            "till-2": secrets["events"],
+        }.__getitem__  # type: ignore[method-assign]
+        yield face
+
+
+async def attempt(box: Outbox, message_id: str) -> Attempt:
+    (message,) = await box.views.messages_by_id([message_id])
+    begun = await box.spool.begin(
+        message.seq, channel=message.channel, hop=0, medium="sms", address="+447700900123", sent=Rendered("Hi Ada")
+    )
+    assert isinstance(begun, Attempt)
+    return begun
+
+
+async def only_message(face: Face) -> str:
+    ((message),) = (await face.get("/v1/messages")).json["items"]
+    return str(message["id"])
+
+
+async def test_event_to_story(face: Face, box: Outbox) -> None:
+    assert (await face.post("/v1/events", event(), as_="till-2")).status == 202
+    assert (await face.post("/v1/events", event(), as_="till-2")).json == {"event_id": "e-1", "duplicate": True}
+    assert (await face.post("/v1/events", event(type="order.placed"), as_="till-2")).status == 409
+    message_id = await only_message(face)
+    await box.spool.settle(await attempt(box, message_id), Accepted("SM1"), Transition(state=State.SENT))
+    shown = (await face.get(f"/v1/messages/{message_id}")).json
+    assert (shown["state"], shown["attempts"][0]["provider_id"]) == ("sent", "SM1")
+    assert shown["attempts"][0]["sent"]["text"] == "Hi Ada"
+    order = (await face.get("/v1/orders/B-1042")).json
+    assert [each["kind"] for each in order["timeline"]] == ["event", "message", "attempt"]
+    assert order["told"]["state"] == "sent"
+    assert (await face.get("/v1/events/e-1")).json["source"] == "events"
+    assert "+447700900123" not in str(order)
+
+
+async def test_array_keeps_each_events_own_fate(face: Face) -> None:
+    await face.post("/v1/events", event("old"), as_="till-2")
+    answer = await face.post(
+        "/v1/events", [event("a"), event("old", "order.placed"), event("b"), event("a")], as_="till-2"
+    )
+    assert [each["status"] for each in answer.json["items"]] == [202, 409, 202, 200]
+
+
+async def test_many_at_once_each_get_their_own_answer(face: Face) -> None:
+    async def post(n: int) -> tuple[int, str]:
+        answer = await face.post("/v1/events", event(f"e-{n % 50}", ref=f"B-{n % 50}"), as_="till-2")
+        return answer.status, answer.json["event_id"]
+
+    answers = await asyncio.gather(*(post(n) for n in range(100)))
+    assert [id for _, id in answers] == [f"e-{n % 50}" for n in range(100)]
+    assert sorted(status for status, _ in answers) == [200] * 50 + [202] * 50
+
+
+async def test_status_by_hand_and_undo(face: Face, services: FakeServices) -> None:
+    await face.post("/v1/events", event(type="order.in_production"), as_="till-2")
+    await services.clock.advance(1)
+    done = await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "id": "k-1"}, as_="desk")
+    assert done.status == 200
+    (message,) = done.json["messages"]
+    states = {each["trigger"]: each["state"] for each in (await face.get("/v1/messages")).json["items"]}
+    assert states == {"order.ready": "queued", "order.in_production": "superseded"}
+    await services.clock.advance(2)
+    undone = await face.post("/v1/orders/B-1042/undo", {"event_id": "k-1"}, as_="desk")
+    assert undone.json == {"event_id": "k-1", "cancelled": 1, "status": "order.in_production"}
+    order = (await face.get("/v1/orders/B-1042")).json
+    assert (order["status"], order["told"]["state"]) == ("order.in_production", "queued")
+    assert (await face.get(f"/v1/messages/{message['id']}")).json["state"] == "cancelled"
+
+
+async def test_silent_status(face: Face, services: FakeServices) -> None:
+    await face.post("/v1/events", event(type="order.in_production"), as_="till-2")
+    await services.clock.advance(1)
+    await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "silent": True}, as_="desk")
+    states = {each["trigger"]: each["state"] for each in (await face.get("/v1/messages")).json["items"]}
+    assert states == {"order.ready": "suppressed", "order.in_production": "superseded"}
+
+
+async def test_hold_release_retry_cancel(face: Face) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    message_id = await only_message(face)
+    await face.post("/v1/orders/B-1042/hold", {"reason": "colour"}, as_="desk")
+    assert (await face.get(f"/v1/messages/{message_id}")).json["state"] == "held"
+    await face.post("/v1/orders/B-1042/release", {}, as_="desk")
+    cancelled = await face.post(f"/v1/messages/{message_id}/cancel", {"reason": "phoned"}, as_="desk")
+    assert cancelled.json["state"] == "cancelled"
+    retried = await face.post(f"/v1/messages/{message_id}/retry", {"channel": "sendgrid"}, as_="desk")
+    assert (retried.json["state"], retried.json["channel"]) == ("queued", "sendgrid")
+    kinds = [
+        each["type"] for each in (await face.get("/v1/orders/B-1042")).json["timeline"] if each["kind"] == "override"
+    ]
+    assert {"order.held", "order.released"} <= set(kinds)
+    assert (await face.post("/v1/orders/nope/hold", {}, as_="desk")).status == 404
+
+
+async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    message_id = await only_message(face)
+    refusal = Rejected(Scope.RECIPIENT, "21614", "not a mobile number")
+    await box.spool.settle(
+        await attempt(box, message_id), refusal, Transition(state=State.FAILED, reason="no channel took it")
+    )
+    glance = (await face.get("/v1/status")).json
+    assert (glance["failed"], glance["calls"], glance["waiting"]) == (1, 1, 0)
+    (call,) = (await face.get("/v1/call-list", as_="desk")).json["items"]
+    assert (call["phone"], call["reason"]) == ("+447700900123", "no channel took it")
+    await face.post(f"/v1/call-list/{message_id}/done", {}, as_="desk")
+    assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
+    assert (await face.get("/v1/audit", query={"kind": "customer.called"})).json["items"][0]["message_id"] == message_id
+
+
+async def test_opt_outs(face: Face) -> None:
+    body = {"medium": "sms", "address": "+447700900123", "reason": "asked"}
+    await face.post("/v1/events", event(), as_="till-2")
+    assert (await face.call("PUT", "/v1/optouts", body, as_="desk")).status == 200
+    (entry,) = (await face.get("/v1/optouts")).json["items"]
+    assert "0900" not in entry["address"]
+    assert (await face.get("/v1/orders/B-1042")).json["optouts"] == {"sms": "asked"}
+    assert (await face.call("DELETE", "/v1/optouts", {"id": entry["id"]}, as_="desk")).status == 200
+    assert (await face.get("/v1/optouts")).json["items"] == []
+
+
+async def test_record(face: Face) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    verdict = (await face.get("/v1/audit/verify")).json
+    assert verdict["ok"]
+    newest = (await face.get("/v1/audit", query={"limit": "1"})).json
+    assert newest["next"]
+    assert len((await face.get("/v1/audit", query={"cursor": newest["next"]})).json["items"]) == verdict["entries"] - 1
+    oldest = (await face.get("/v1/audit", query={"order_by": "oldest", "limit": "1"})).json["items"]
+    assert oldest[0]["seq"] == 1
+    assert (await face.get("/v1/audit", query={"q": "till-no-such-word"})).json["items"] == []
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/orders", "/v1/optouts", "/v1/audit", "/v1/replies"])
+async def test_foreign_cursors(face: Face, path: str) -> None:
+    answer = await face.get(path, query={"cursor": "bm9wZQ"})
+    assert (answer.status, answer.fields) == (422, ["cursor"])
+
+
+async def test_figures(face: Face) -> None:
+    await face.post("/v1/events", event(), as_="till-2")
+    text = (await face.get("/metrics", as_=None)).body.decode()
+    assert 'tether_messages{state="queued"} 1' in text
+    assert "tether_events 1" in text
+
+
+async def test_stream_tells_what_the_outbox_committed(face: Face, box: Outbox) -> None:
+    headers = {"Authorization": f"Bearer {face.secret('screen')}"}
+    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(5):
+        await response.content.readuntil(b"\n\n")
+        await face.post("/v1/events", event(), as_="till-2")
+        first = await response.content.readuntil(b"\n\n")
+        assert b"event: order\n" in first
+        seen = int(first.split(b"\n")[0].removeprefix(b"id: "))
+    await box.spool.settle(await attempt(box, await only_message(face)), Accepted("SM1"), Transition(state=State.SENT))
+    headers["Last-Event-ID"] = str(seen)
+    names: list[bytes] = []
+    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(5):
+        await response.content.readuntil(b"\n\n")
+        while b'"state":"sent"' not in (block := await response.content.readuntil(b"\n\n")):
+            names.append(block.split(b"\n")[1])
+    assert b"event: attempt" in names
