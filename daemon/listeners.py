@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from daemon.api.app import SERVER_OPTIONS
 from daemon.config import ConfigError, Hook
 
 log = structlog.get_logger(__name__)
@@ -45,15 +46,7 @@ async def listening_privately(app: web.Application, socket: Path) -> AsyncIterat
 
 
 def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        keepalive_timeout=75,
-        max_line_size=8190,
-        max_field_size=8190,
-    )
+    return web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS, **SERVER_OPTIONS)
 
 
 async def _tcp(runner: web.AppRunner, hook: Hook, folder: Path) -> str:
