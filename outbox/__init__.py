@@ -7,6 +7,7 @@ from outbox.box import Outbox
 from outbox.chain import Change
 from outbox.consent import OptOut
 from outbox.pages import Page
+from outbox.quarantine import Kept
 from outbox.receipts import Awaited
 from outbox.replies import ReplyRow
 from outbox.retention import Removed
@@ -18,6 +19,7 @@ __all__ = [
     "Awaited",
     "Change",
     "Figures",
+    "Kept",
     "OptOut",
     "Outbox",
     "Page",

@@ -58,11 +58,11 @@ class Accept(Operation[Acceptance]):
         order.last_event = seq
         told = {"id": event.id, "source": posted.source, "type": event.type}
         batch.record("event.accepted", told, after.ref, "", posted.actor)
-        plan = self._planned(before, after)
+        plan = self.planned(before, after)
         batch.look_for_ids([planned.id for planned in plan.messages])
         self._drop(batch, order, plan)
         for planned in plan.messages:
-            self._add(batch, order, seq, planned)
+            self.add(batch, order, seq, planned)
         self._keep_contacts(batch, order, before, after, plan)
         return Acceptance(event.id, seq)
 
@@ -81,7 +81,7 @@ class Accept(Operation[Acceptance]):
         batch.change_order(known, after)
         return known
 
-    def _planned(self, before: Order | None, after: Order) -> Plan:
+    def planned(self, before: Order | None, after: Order) -> Plan:
         """The planner is total; if it fails all the same, the event is taken and one failed message says so."""
         try:
             return self._plan(self._posted, before, after)
@@ -116,7 +116,8 @@ class Accept(Operation[Acceptance]):
             row.verdict = "superseded"
             batch.touch(row)
 
-    def _add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> None:
+    def add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> None:
+        """One planned message, unless it exists."""
         if planned.id in batch.ids:
             return
         row = self._row(batch, order, event_seq, planned)

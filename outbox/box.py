@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from outbox.aliases import Aliases
 from outbox.audit import Audit
 from outbox.changes import Changes
 from outbox.clock import Clock
 from outbox.consent import Consent
 from outbox.notes import Notes
+from outbox.quarantine import Quarantine
 from outbox.receipts import Receipts
+from outbox.replan import Replay
 from outbox.replies import Replies
 from outbox.retention import Retention
 from outbox.spool import Spool
@@ -33,6 +36,9 @@ class Outbox:
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)
+        self.quarantine = Quarantine(store)
+        self.aliases = Aliases(store)
+        self.replay = Replay(store)
 
     @classmethod
     @asynccontextmanager

@@ -76,7 +76,8 @@ class PruneRest(Operation[Removed]):
         values = {"before": self._before, "early": batch.now - EARLY_RECEIPTS_KEPT_MS}
         replies = batch.db.execute(_SQL["prune_stray_replies"], values).rowcount
         optouts = batch.db.execute(_SQL["blank_old_consent"], values).rowcount
-        batch.db.execute(_SQL["prune_early_receipts"], values)
+        for name in ("prune_early_receipts", "prune_quarantine", "prune_aliases"):
+            batch.db.execute(_SQL[name], values)
         return Removed(replies=replies, optouts=optouts)
 
 
@@ -116,7 +117,7 @@ class Forget(Operation[Removed]):
         return removed
 
 
-_FORGOTTEN = ("attempts", "messages", "events", "replies", "consent", "orders", "contacts")
+_FORGOTTEN = ("attempts", "messages", "events", "replies", "consent", "orders", "contacts", "quarantine")
 
 
 class Retention:

@@ -71,7 +71,7 @@ class Views:
 
     async def events(self, event_id: str, *, source: str | None = None) -> Sequence[StoredEvent]:
         """The events of that id, of one source or of all."""
-        return [_event(row) for row in await self._store.rows(_SQL["events"], id=event_id, source=source)]
+        return [stored_event(row) for row in await self._store.rows(_SQL["events"], id=event_id, source=source)]
 
     async def orders(
         self,
@@ -116,7 +116,7 @@ class Views:
         messages = await self._messages("messages_of_order", ref=ref)
         return Story(
             order=orders[0],
-            events=[_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)],
+            events=[stored_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)],
             messages=messages,
             attempts=await self.attempts([message.id for message in messages]),
             replies=(await self._replies.list(order_ref=ref, limit=_STORY_REPLIES)).items,
@@ -211,7 +211,7 @@ _EXCEPTIONAL = frozenset({State.FAILED, State.EXPIRED, State.SUPPRESSED, State.C
 """States for whose messages there is an index of their own (`message_exceptional`)."""
 
 
-def _event(row: tuple[int, str, str, str, str, int, str, bytes]) -> StoredEvent:
+def stored_event(row: tuple[int, str, str, str, str, int, str, bytes]) -> StoredEvent:
     seq, source, id, type_, order_ref, received_at, actor, raw = row
     moment = decode_event(raw).occurred_at if raw else None
     return StoredEvent(

@@ -44,6 +44,12 @@ UPDATE consent SET address = '' WHERE address <> '' AND at < :before;
 -- prune_early_receipts: of attempts that never came to be known.
 DELETE FROM early_receipt WHERE kept_at < :early;
 
+-- prune_quarantine: what sources told and nobody came to understand.
+DELETE FROM quarantine WHERE at < :before;
+
+-- prune_aliases: of orders that are gone.
+DELETE FROM alias WHERE at < :before AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ref = alias.ref);
+
 -- orders_of: the orders of a person, by an address of theirs.
 SELECT order_seq FROM contact WHERE address = :address
 UNION
@@ -89,3 +95,6 @@ WHERE seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_contacts: by which addresses these orders were known.
 DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));
+
+-- forget_quarantine: bodies in which the address stands.
+DELETE FROM quarantine WHERE instr(lower(CAST(body AS TEXT)), :address) > 0;

@@ -1,0 +1,70 @@
+"""Planning an event again that was taken before, under the routes of today: what they would send and nobody was sent is added.
+
+A message's id says what it is, so what exists is left alone, whatever became of it. The event is planned as if it came now: news that
+the order has left behind is superseded at once.
+"""
+
+from collections.abc import Sequence
+
+from outbox.accept import Accept
+from outbox.batch import Batch, Wants
+from outbox.errors import NotFound
+from outbox.model import PlannedMessage, Planner, Posted
+from outbox.queries import Queries
+from outbox.rows import decode_event, encode
+from outbox.store import Store
+from outbox.views import StoredEvent, stored_event
+from outbox.writer import Operation
+
+_SQL = Queries("replan.sql")
+
+
+class Replan(Operation["Sequence[PlannedMessage]"]):
+    """Plan one stored event again. `dry_run`: nothing is added."""
+
+    __slots__ = ("_accept", "_dry_run", "_posted")
+
+    def __init__(self, posted: Posted, plan: Planner, *, dry_run: bool) -> None:
+        self._posted = posted
+        self._dry_run = dry_run
+        self._accept = Accept(posted, plan)
+
+    def wants(self, wants: Wants) -> None:
+        self._accept.wants(wants)
+
+    def apply(self, batch: Batch) -> Sequence[PlannedMessage]:
+        event, source = self._posted.event, self._posted.source
+        found = batch.events.get((event.id, source))
+        known = batch.orders.get(event.order.ref)
+        if found is None or known is None:
+            raise NotFound(f"event {event.id!r} of {source!r} is not on record any more")
+        planned = self._accept.planned(known.order, known.order).messages
+        ids = encode([one.id for one in planned]).decode()
+        batch.ids |= dict(batch.db.execute(_SQL["known"], {"ids": ids}).fetchall())
+        new = [one for one in planned if one.id not in batch.ids]
+        if not self._dry_run:
+            for one in new:
+                self._accept.add(batch, known, found[0], one)
+        return new
+
+
+class Replay:
+    """`box.replay`: stored events, and planning them again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def since(self, moment: int, *, after: int = 0, limit: int) -> Sequence[StoredEvent]:
+        """Events received at or after a moment (ms), with a number above `after`, in order."""
+        rows = await self._store.rows(_SQL["since"], since=moment, after=after, limit=limit)
+        return [stored_event(row) for row in rows]
+
+    async def told(self, source: str, order_id: str) -> Sequence[StoredEvent]:
+        """What a source told of one of its own orders, in order: the events whose ids begin with `ORDER_ID:`."""
+        rows = await self._store.rows(_SQL["told"], source=source, begin=f"{order_id}:", end=f"{order_id};")
+        return [stored_event(row) for row in rows]
+
+    async def replan(self, event: StoredEvent, plan: Planner, *, dry_run: bool) -> Sequence[PlannedMessage]:
+        """The messages that were (with `dry_run`: would be) added. Raises NotFound."""
+        posted = Posted(event.source, decode_event(event.raw), event.raw, event.received_at, event.actor)
+        return await self._store.write(Replan(posted, plan, dry_run=dry_run))
