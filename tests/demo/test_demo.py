@@ -1,5 +1,6 @@
 """The demo as people start it: a real service, the sandbox, a day with a cut line, and a verdict."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,3 +20,13 @@ def test_a_day_ends_with_everything_arrived_once_and_in_order() -> None:
     assert "the line is up" in ended.stdout
     assert "\x1b" not in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_ctrl_c_ends_it_at_once_and_well() -> None:
+    command = [sys.executable, "-m", "daemon", "demo", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert any("order.placed" in line for line in demo.stdout)
+        demo.send_signal(signal.SIGINT)
+        _, complaints = demo.communicate(timeout=20)
+    assert (demo.returncode, complaints) == (0, "")
