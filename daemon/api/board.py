@@ -84,7 +84,8 @@ class Board:
 
     async def _shown(self) -> Shown:
         settings = self._services.settings
-        language = settings.store.locale.replace("_", "-").split("-")[0].lower()
+        locale = settings.store.locale.replace("_", "-")
+        language = locale.split("-")[0].lower()
         making = sorted(
             await self._orders("making", MAKING_FOR_MS), key=lambda each: (each.promised_at or 2**62, each.ref)
         )
@@ -92,7 +93,7 @@ class Board:
         labels = _labels([*making, *ready], names=settings.board.show == "name")
         return Shown(
             title=settings.board.title or settings.store.name,
-            language=language if language in WORDS else "en",
+            language=locale if "-" in locale else f"{locale}-{settings.store.country.upper()}",
             words=WORDS.get(language, WORDS["en"]),
             making=[labels[each.ref] for each in making[:MOST_SHOWN]],
             ready=[labels[each.ref] for each in ready[:MOST_SHOWN]],
@@ -144,7 +145,7 @@ def _page() -> tuple[bytes, str]:
     page = Path(__file__).with_name("board.html").read_text(encoding="utf-8")
     script, style = (_hash_of(page, tag) for tag in ("script", "style"))
     policy = (
-        f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; "
+        f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
     return page.encode(), policy

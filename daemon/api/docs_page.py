@@ -140,7 +140,8 @@ def _curl(path: str, method: str, operation: Json) -> str:
         examples = content.get("examples", {})
         example = next(iter(examples.values()))["value"] if examples else {}
         lines.append(f"-H 'Content-Type: {media}'")
-        lines.append(f"-d '{msgspec.json.encode(example).decode()}'")
+        body = msgspec.json.format(msgspec.json.encode(example), indent=2).decode()
+        lines.append(f"-d '{body}'")
     return " \\\n  ".join(lines)
 
 

@@ -80,6 +80,8 @@ async def _trouble(
             [] if message.state is not State.QUEUED else [Warned("no_channel", detail="no channel is enabled for it")]
         )
     found: list[Warned] = []
+    if channel.state in ("misconfigured", "paused"):
+        found.append(Warned("no_channel", channel.medium, detail=f"{channel.title}: {channel.reason}"))
     medium, address = channel.medium, _address(message, channel)
     if address and (reason := await services.box.consent.blocked(medium, address)):
         found.append(Warned("opted_out", medium, detail=reason))

@@ -94,13 +94,15 @@ class Face:
 
 
 @asynccontextmanager
-async def serving(services: Services, *, socket: Path | None = None, **options: Any) -> AsyncIterator[Face]:
+async def serving(
+    services: Services, *, socket: Path | None = None, port: int = 0, **options: Any
+) -> AsyncIterator[Face]:
     """Serve it as the service does, on loopback or on that unix socket."""
     runner = web.AppRunner(make_app(services), shutdown_timeout=5, **{**SERVER_OPTIONS, **options})
     await runner.setup()
     try:
         if socket is None:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", port)
             await site.start()
             connector: BaseConnector = TCPConnector()
             url = f"http://127.0.0.1:{site.port}"

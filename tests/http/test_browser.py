@@ -1,0 +1,116 @@
+"""The pages in a real Chromium: the board is live and comes back by itself, and nothing leaves the machine."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from daemon.config import Board, Settings
+from outbox.clock import SystemClock
+from tests.support.chromium import Page, chromium
+from tests.support.face import Face, event, serving
+from tests.support.fake_services import FakeServices, make_services
+
+READY = "[...document.querySelectorAll('#ready li')].map(li => li.textContent).join()"
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    services = make_services(Settings(board=Board(enabled=True)))
+    services.clock = services.box.clock = SystemClock()  # type: ignore[assignment]
+    return services
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with chromium() as page:
+        yield page
+
+
+def stayed_here(page: Page, face: Face) -> bool:
+    return all(url.startswith((face.url, "data:", "about:")) for url in page.requests)
+
+
+async def put(face: Face, ref: str, status: str) -> None:
+    await face.post("/v1/events", event(f"{ref}-{status}", status, ref=ref))
+
+
+async def test_board_is_live(page: Page, services: FakeServices) -> None:
+    async with serving(services) as face:
+        await put(face, "B-1", "order.in_production")
+        await page.open(face.url + "/board")
+        await page.until("document.querySelectorAll('#making li').length === 1")
+        await put(face, "B-1", "order.ready")
+        assert await page.until(f"{READY} === 'B-1'", within=1.0) < 1.0
+        assert await page.run("document.querySelectorAll('#making li').length") == 0
+        assert await page.run("document.querySelector('#ready li').classList.contains('new')")
+        assert await page.run("parseFloat(getComputedStyle(document.querySelector('#ready li')).fontSize)") >= 32
+        assert page.complaints == []
+        assert stayed_here(page, face)
+
+
+async def test_board_comes_back_after_a_restart(page: Page, services: FakeServices) -> None:
+    async with serving(services) as face:
+        await put(face, "B-1", "order.ready")
+        await page.open(face.url + "/board")
+        await page.until(f"{READY} === 'B-1'")
+    async with serving(services, port=face.port) as again:
+        await put(again, "B-2", "order.ready")
+        await page.until(f"{READY}.includes('B-2')", within=15.0)
+        await page.until("document.querySelector('#away').textContent === ''")
+
+
+async def test_many_orders_fit(page: Page, services: FakeServices) -> None:
+    async with serving(services) as face:
+        for n in range(40):
+            await put(face, f"B-{1000 + n}", "order.ready" if n % 2 else "order.in_production")
+        await page.open(face.url + "/board", width=1920, height=1080)
+        await page.until("document.querySelectorAll('#ready li').length === 20")
+        await page.until("document.fonts.status === 'loaded'")
+        overflow = "[...document.querySelectorAll('section')].some(s => s.scrollHeight > s.clientHeight + 1)"
+        assert await page.run(overflow) is False
+        assert await page.run("document.querySelector('#ready-more').hidden")
+
+
+async def test_what_has_no_room_is_counted(page: Page, services: FakeServices) -> None:
+    async with serving(services) as face:
+        for n in range(40):
+            await put(face, f"Order of balloons {n}", "order.ready")
+        await page.open(face.url + "/board", width=800, height=480)
+        await page.until("!document.querySelector('#ready-more').hidden")
+        shown = await page.run("document.querySelectorAll('#ready li').length")
+        assert await page.run("document.querySelector('#ready-more').textContent") == f"+ {40 - shown}"
+        assert (
+            await page.run("parseFloat(getComputedStyle(document.querySelector('#ready li')).fontSize) / innerHeight")
+            >= 0.039
+        )
+
+
+async def test_docs_page_is_quiet(page: Page, services: FakeServices) -> None:
+    async with serving(services) as face:
+        await page.open(face.url + "/docs")
+        await page.until("document.readyState === 'complete' && document.querySelectorAll('article').length > 40")
+        assert await page.run("document.documentElement.scrollWidth <= innerWidth")
+        assert page.complaints == []
+        assert stayed_here(page, face)
+        assert not re.search("undefined", await page.run("document.body.innerText"))
+
+
+@pytest.mark.parametrize("path", ["/board", "/docs"])
+async def test_accessibility(page: Page, services: FakeServices, path: str) -> None:
+    axe = Path(os.environ.get("TETHER_AXE", "node_modules/axe-core/axe.min.js"))
+    if not axe.exists():
+        pytest.skip("axe-core is not there: npm install axe-core, or set TETHER_AXE to its axe.min.js")
+    async with serving(services) as face:
+        await put(face, "B-1", "order.ready")
+        await put(face, "B-2", "order.in_production")
+        await page.open(face.url + path)
+        await page.until("document.readyState === 'complete'")
+        await page.until("location.pathname !== '/board' || document.querySelectorAll('li').length === 2")
+        await page.run(axe.read_text() + "; 0")
+        found = await page.run(
+            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
+        )
+        assert found == []

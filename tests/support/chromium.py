@@ -1,0 +1,138 @@
+"""A real headless Chromium, spoken to by the DevTools protocol (https://chromedevtools.github.io/devtools-protocol/)."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--remote-debugging-port=0",
+)
+START_S = 20.0
+
+
+class Page:
+    """One tab. `requests` are the URLs it asked for, `complaints` what its console and its policy said."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = count(1)
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._session = ""
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+
+    async def listen(self) -> None:
+        async for message in self._socket:
+            data = message.json()
+            if "id" in data:
+                future = self._answers.pop(data["id"])
+                if "error" in data:
+                    future.set_exception(RuntimeError(str(data["error"])))
+                else:
+                    future.set_result(data["result"])
+            else:
+                self._heard(data["method"], data["params"])
+
+    def _heard(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
+        elif method == "Runtime.exceptionThrown":
+            self.complaints.append(str(params["exceptionDetails"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
+            self.complaints.append(str(params["entry"]))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
+            self.complaints.append(str(params["args"]))
+
+    async def ask(self, method: str, **params: Any) -> Any:
+        number = next(self._numbers)
+        future = self._answers[number] = asyncio.get_running_loop().create_future()
+        message: dict[str, Any] = {"id": number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        await self._socket.send_json(message)
+        async with asyncio.timeout(15):
+            return await future
+
+    async def open(self, url: str, *, width: int = 1280, height: int = 720) -> None:
+        target = await self.ask("Target.createTarget", url="about:blank")
+        attached = await self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Network", "Runtime", "Log", "Page"):
+            await self.ask(f"{domain}.enable")
+        await self.ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        await self.ask("Page.navigate", url=url)
+
+    async def run(self, script: str) -> Any:
+        """The value of an expression (a promise is awaited)."""
+        answer = await self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    async def until(self, script: str, *, within: float = 10.0) -> float:
+        """Wait until an expression is true; how many seconds that took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(within):
+            while not await self.run(script):
+                await asyncio.sleep(0.02)
+        return loop.time() - began
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Page]:
+    """Skips the test where there is no Chromium."""
+    binary = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if binary is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    with tempfile.TemporaryDirectory(prefix="tether-chromium-") as profile:
+        process = await asyncio.create_subprocess_exec(
+            binary,
+            *_FLAGS,
+            f"--user-data-dir={profile}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(await _door(Path(profile)), max_msg_size=0) as socket,
+            ):
+                page = Page(socket)
+                async with asyncio.TaskGroup() as group:
+                    listening = group.create_task(page.listen())
+                    try:
+                        yield page
+                    finally:
+                        listening.cancel()
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def _door(profile: Path) -> str:
+    file = profile / "DevToolsActivePort"
+    async with asyncio.timeout(START_S):
+        while not file.exists() or len(lines := file.read_text().splitlines()) < 2:
+            await asyncio.sleep(0.05)
+    return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
