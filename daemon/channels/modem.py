@@ -8,15 +8,16 @@ import asyncio
 import hashlib
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Literal, TypeVar
 
 import phonenumbers
 
 from daemon.channels._modem_outcome import NOT_READY_SECONDS, not_now, outcome
 from daemon.channels.base import Channel, CommonSettings, Health, Outgoing, ReceiptUpdate, Reply, Sent, Sink
 from daemon.config import Duration
-from daemon.modem import replies, reports
+from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
 from daemon.modem.desk import CutOff, NotStarted
 from daemon.modem.driver import AUTO, Config, Driver
@@ -24,13 +25,13 @@ from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import Delivery, StatusReport, submits
 from daemon.modem.pin import Notes
-from daemon.modem.reports import Awaited, Handle, Reports
+from daemon.modem.reports import Handle, Ledger, same_number
+from daemon.modem.sending import Transmission
 from daemon.modem.split import split
 from daemon.modem.status import Stage, Status
 from daemon.modem.ussd import UssdReply
 from outbox.clock import Clock
 from outbox.errors import OutboxError
-from outbox.model import Attempt
 from outbox.outcome import (
     CannotTell,
     Deferred,
@@ -47,8 +48,8 @@ T = TypeVar("T")
 
 _REPORT_PATIENCE_SECONDS = 90.0
 _REPORT_AGAIN_SECONDS = 30.0
-_CHASE_SECONDS = 5.0
-_UNMATCHED_SECONDS = 600.0
+_SAME_ATTEMPT_MS = 30_000
+"""A text is handed to the modem within this of its attempt's beginning."""
 _MOST_UNMATCHED = 128
 _LONGEST_SHORT_CODE = 6
 
@@ -79,10 +80,6 @@ class ModemSettings(CommonSettings, frozen=True, kw_only=True):
     """Seconds for one whole text; the network alone may take two minutes for each part."""
 
 
-Awaiting: TypeAlias = Callable[[], Awaitable[Sequence[Attempt]]]
-"""This channel's accepted attempts of the last seven days that have no final receipt, as the outbox has them."""
-
-
 class ModemChannel(Channel):
     name: ClassVar[str] = "modem"
     medium: ClassVar[Literal["sms"]] = "sms"
@@ -105,17 +102,15 @@ class ModemChannel(Channel):
         clock: Clock,
         rng: random.Random,
         notes: Notes,
-        awaiting: Awaiting,
         country: str = "GB",
     ) -> None:
         """`country`: how numbers without their country are read ([store] country)."""
         self.settings = settings
         self._clock, self._rng, self._country = clock, rng, country
-        self._awaiting = awaiting
-        self._reports = Reports(notes)
+        committed = _Notes(notes)
+        self._ledger = Ledger(committed, clock)
         self._sink: Sink | None = None
         self._unmatched: deque[tuple[StatusReport, int]] = deque(maxlen=_MOST_UNMATCHED)
-        self._chase_wanted = asyncio.Event()
         config = Config(
             device=settings.device,
             baud=settings.baud,
@@ -125,17 +120,14 @@ class ModemChannel(Channel):
             power_command=settings.power_command,
             pin=secrets.get("MODEM_PIN", ""),
         )
-        self._driver = Driver(config, self, notes, clock)
+        self._driver = Driver(config, self, committed, clock)
 
     # ---------------------------------------------------------------- its life
 
     async def run(self, stop: asyncio.Event, sink: Sink) -> None:
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
-        async with asyncio.TaskGroup() as group:
-            chasing = group.create_task(self._chase())
-            await self._driver.run(stop)
-            chasing.cancel()
+        await self._driver.run(stop)
 
     def status(self) -> Status:
         """How the modem stands, for `tether modem info`."""
@@ -174,27 +166,38 @@ class ModemChannel(Channel):
                 Scope.MESSAGE, "too_long", reason, "shorten the template or raise [channels.modem] max_parts"
             )
         parts = submits(to, text, reference=self._rng.randrange(256), validity=validity)
-        stamp = self._clock.now()
         try:
             parts[0].tpdu()
         except ValueError as error:
             return Rejected(Scope.RECIPIENT, "bad_number", str(error))
+        stamp = self._clock.now()
+
+        def handle(transmission: Transmission) -> Handle:
+            return Handle(self._device_mark, stamp, transmission.references)
+
+        async def record(transmission: Transmission) -> None:
+            if transmission.complete:
+                await self._ledger.add(handle(transmission), to)
+
         try:
-            transmission = await self._driver.send(parts, timeout=self.settings.timeout)
+            transmission = await self._driver.send(parts, timeout=self.settings.timeout, record=record)
         except NotStarted as error:
             return Deferred(str(error), code="not_started", after=NOT_READY_SECONDS)
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
-        return outcome(transmission, Handle(self._device_mark, stamp, transmission.references))
+        return outcome(transmission, handle(transmission))
 
     async def lookup(self, sent: Sent) -> Lookup:
-        """A message that ended without the network's reference may still tell of itself by a status report."""
+        """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash,
+        and a status report may tell of a text for which the modem gave no reference."""
         attempt = sent.attempt
-        if attempt.sent is None or len(split(attempt.sent.text)) > 1:
-            return CannotTell("a text of several parts can't be looked up")
-        for entry in list(self._unmatched):
+        until = attempt.started_at + _SAME_ATTEMPT_MS
+        if taken := await self._ledger.find(attempt.address, since=attempt.started_at, until=until):
+            return Found(str(taken))
+        whole = attempt.sent is None or len(split(attempt.sent.text)) == 1
+        for entry in list(self._unmatched) if whole else ():
             report, came_at = entry
-            if came_at >= attempt.started_at and reports.same_number(attempt.address, report.recipient.value):
+            if came_at >= attempt.started_at and same_number(attempt.address, report.recipient.value):
                 self._unmatched.remove(entry)
                 handle = Handle(self._device_mark, attempt.started_at, (report.reference,))
                 return Found(str(handle), _RECEIPTS.get(report.delivery))
@@ -217,57 +220,26 @@ class ModemChannel(Channel):
         consent: Literal["stop", "start"] | None = None
         if reading and reading.wish is not replies.Wish.HELP:
             consent = "stop" if reading.wish is replies.Wish.STOP else "start"
-        at = round(message.sent_at.timestamp() * 1000) if message.sent_at else None
-        reply = Reply(address=address, text=message.text, id=message.id, at=at, consent=consent)
+        reply = Reply(address=address, text=message.text, id=message.id, at=_ms(message.sent_at), consent=consent)
         assert self._sink is not None
         await _committed(self._sink.on_reply(reply))
 
     async def report(self, report: StatusReport) -> None:
-        """A status report came in. One that nothing waits for yet (the attempt is being written) is kept for a while."""
-        if not await self._settle(report):
+        """A status report came in. One that no text waits for is kept for `lookup`."""
+        matched = await self._ledger.judge(report, device=self._device_mark)
+        if matched is None:
             self._unmatched.append((report, self._clock.now()))
-            self._chase_wanted.set()
-
-    async def _settle(self, report: StatusReport) -> bool:
-        awaited = [
-            Awaited(handle, attempt.address)
-            for attempt in await _committed(self._awaiting())
-            if (handle := Handle.parse(attempt.provider_id))
-        ]
-        text = reports.match(report, awaited, device=self._device_mark, now=self._clock.now())
-        if text is None:
-            return False
-        verdict = await self._reports.judge(report, text)
-        if verdict:
+        elif verdict := matched.verdict:
             update = ReceiptUpdate(
                 state=_RECEIPTS[verdict.delivery],
                 provider_id=str(verdict.handle),
                 code=verdict.code,
                 detail=verdict.detail,
-                at=round(report.done_at.timestamp() * 1000) if report.done_at else None,
+                at=_ms(report.done_at),
             )
             assert self._sink is not None
             await _committed(self._sink.on_receipt(update))
-        return True
-
-    async def _chase(self) -> None:
-        """Try the unmatched reports again for a while: a report may come before its attempt is written."""
-        while True:
-            await self._chase_wanted.wait()
-            self._chase_wanted.clear()
-            await self._clock.sleep(_CHASE_SECONDS)
-            for entry in list(self._unmatched):
-                report, came_at = entry
-                if self._clock.now() - came_at > _UNMATCHED_SECONDS * 1000:
-                    continue  # kept for `lookup` as long as there is room
-                try:
-                    settled = await self._settle(report)
-                except NotCommitted:
-                    settled = False
-                if settled:
-                    self._unmatched.remove(entry)
-                else:
-                    self._chase_wanted.set()
+            await self._ledger.close(verdict.handle)
 
     def _address(self, sender: Address) -> tuple[str, bool]:
         """The sender's number in E.164, and whether it is one: a name or a short code can't be texted or opted out."""
@@ -280,6 +252,23 @@ class ModemChannel(Channel):
         if not phonenumbers.is_possible_number(number):
             return sender.value, False
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), True
+
+
+class _Notes:
+    """The outbox's notes, with its failures as the modem's layers know them."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+
+    async def get(self, key: str) -> str | None:
+        return await _committed(self._notes.get(key))
+
+    async def set(self, key: str, value: str) -> None:
+        await _committed(self._notes.set(key, value))
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return round(moment.timestamp() * 1000) if moment else None
 
 
 async def _committed(work: Awaitable[T]) -> T:

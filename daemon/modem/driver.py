@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -76,8 +76,17 @@ class Driver:
 
     # ---------------------------------------------------------------- for others
 
-    async def send(self, parts: Sequence[Submit], *, timeout: float) -> Transmission:
-        """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known)."""
+    async def send(
+        self,
+        parts: Sequence[Submit],
+        *,
+        timeout: float,
+        record: Callable[[Transmission], Awaitable[None]] | None = None,
+    ) -> Transmission:
+        """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known).
+
+        `record` is awaited before anything else is read from the modem, so that a report finds its text noted.
+        """
 
         async def work(link: Dialogue) -> Transmission:
             assert self._ready is not None
@@ -89,6 +98,8 @@ class Driver:
                 seconds=self._ready.family.submit_seconds,
                 on_taken=lambda: self._board.set(sent=self.status.sent + 1),
             )
+            if record:
+                await record(transmission)
             await self._learn(transmission)
             return transmission
 

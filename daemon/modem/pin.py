@@ -32,8 +32,8 @@ class Notes(Protocol):
 
     async def get(self, key: str) -> str | None: ...
 
-    async def set(self, key: str, value: str | None) -> None:
-        """None takes the note back."""
+    async def set(self, key: str, value: str) -> None:
+        """ "" takes the note back."""
         ...
 
 
@@ -43,7 +43,7 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Non
     noted = await notes.get(_KEY) or ""
     if state == "READY":
         if noted.startswith(_TRIED):  # cut off before it was seen to succeed
-            await notes.set(_KEY, None)
+            await notes.set(_KEY, "")
         return
     if "PUK" in state:
         raise NeedsPerson(_PUK)
@@ -78,7 +78,7 @@ async def _enter(link: Dialogue, clock: Clock, pin: str, notes: Notes, mark: str
         await clock.sleep(_READY_PAUSE)
         state = await _state(link, clock)
     if state == "READY":
-        await notes.set(_KEY, None)
+        await notes.set(_KEY, "")
         return
     await notes.set(_KEY, _WRONG + mark)
     raise NeedsPerson(_PUK if "PUK" in state else _WRONG_PIN)

@@ -1,28 +1,33 @@
 """Which message a status report is about.
 
-The report names one octet that wraps, and a number that may have lost its "+". So what a message was called by the network
-(`Handle`) is kept with its attempt as the provider's id, and a report is looked for among the messages still waiting for one:
-the same modem, reference and number, the newest first, within a window. That holds across restarts.
+The report names one octet that wraps, and a number that may have lost its "+". So what the network called each text (`Handle`,
+which is also its provider id) is noted on the disk before its sender hears of it, and a report is looked for among the texts
+that still wait for one: the same modem, reference and number, the newest first, within a window. That holds across restarts,
+and it tells of a text that went out just before a crash.
 """
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
 from daemon.modem.pin import Notes
+from outbox.clock import Clock
 
 WINDOW_MS = 7 * 86_400_000
-"""A report later than this belongs to a newer message of the same reference."""
+"""A report later than this belongs to a newer text of the same reference."""
+MOST_TEXTS = 128
 _SAME_DIGITS = 8
-_KEY = "modem.parts"
-_MOST_TEXTS = 64
+_KEY = "modem.sent"
 
 
 @dataclass(frozen=True)
 class Handle:
-    """What the network calls a text of ours: a reference for each part. `device` tells modems apart, `stamp` (ms) makes it
-    unique, since references wrap."""
+    """What the network calls a text of ours: a reference for each part. `device` tells modems apart, `stamp` (ms, when it was
+    sent) makes it unique, since references wrap."""
 
     device: str
     stamp: int
@@ -43,14 +48,6 @@ class Handle:
 
 
 @dataclass(frozen=True)
-class Awaited:
-    """A text that the network took and has not told the end of."""
-
-    handle: Handle
-    number: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What became of a whole text."""
 
@@ -60,63 +57,102 @@ class Verdict:
     detail: str
 
 
-def match(report: StatusReport, awaited: Sequence[Awaited], *, device: str, now: int) -> Awaited | None:
-    """The text that the report is about; None where none waits for it (yet)."""
-    fitting = (
-        one
-        for one in awaited
-        if one.handle.device == device
-        and report.reference in one.handle.references
-        and now - one.handle.stamp <= WINDOW_MS
-        and same_number(one.number, report.recipient.value)
-    )
-    return max(fitting, key=lambda one: one.handle.stamp, default=None)
+@dataclass(frozen=True)
+class Matched:
+    """The report is about a text of ours. `verdict`: None while other parts of it are open, or the network still tries."""
+
+    verdict: Verdict | None
+
+
+@dataclass
+class _Text:
+    handle: Handle
+    mark: str
+    told: dict[str, str] = field(default_factory=dict)
+    """Part (from 1) -> what became of it."""
+    over: bool = False
+
+
+class Ledger:
+    """The texts that the network took, until their end is known. No number stands in it, only a mark of sixteen bits."""
+
+    def __init__(self, notes: Notes, clock: Clock) -> None:
+        self._notes, self._clock = notes, clock
+        self._texts: list[_Text] | None = None
+
+    async def add(self, handle: Handle, number: str) -> None:
+        """Note a text. What can't be written now is kept in memory and written with the next: it was sent all the same."""
+        with contextlib.suppress(NotCommitted):
+            (await self._load()).append(_Text(handle, _mark(number)))
+            await self._save()
+
+    async def judge(self, report: StatusReport, *, device: str) -> Matched | None:
+        """Whom a report is about and what follows; None where no text waits for it. Raises NotCommitted.
+
+        One part that failed fails its text; to be delivered, all must be. Judging the same report again says the same.
+        """
+        text = self._match(report, device, await self._load())
+        if text is None:
+            return None
+        if report.delivery in (Delivery.TRYING, Delivery.RESERVED):
+            return Matched(None)
+        count = len(text.handle.references)
+        part = text.handle.references.index(report.reference) + 1
+        text.told[str(part)] = report.delivery
+        if count > 1:
+            await self._save()
+        code, detail = f"ST {report.status:#04x}", report.meaning
+        if report.delivery is Delivery.FAILED:
+            where = f"part {part} of {count}: " if count > 1 else ""
+            return Matched(Verdict(text.handle, Delivery.FAILED, code, where + detail))
+        if len(text.told) < len(set(text.handle.references)):
+            return Matched(None)
+        sure = set(text.told.values()) == {Delivery.DELIVERED}
+        delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED
+        return Matched(Verdict(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
+
+    async def close(self, handle: Handle) -> None:
+        """Its end is on record: no further report is about it."""
+        for text in await self._load():
+            text.over = text.over or text.handle == handle
+
+    async def find(self, number: str, *, since: int, until: int) -> Handle | None:
+        """The text to this number that went out between these moments (ms), where its sender never heard of it."""
+        mark = _mark(number)
+        fitting = (text.handle for text in await self._load() if text.mark == mark)
+        return next((handle for handle in fitting if since <= handle.stamp <= until), None)
+
+    def _match(self, report: StatusReport, device: str, texts: Iterable[_Text]) -> _Text | None:
+        mark, now = _mark(report.recipient.value), self._clock.now()
+        fitting = (
+            text
+            for text in texts
+            if (text.handle.device, text.mark, text.over) == (device, mark, False)
+            and report.reference in text.handle.references
+            and now - text.handle.stamp <= WINDOW_MS
+        )
+        return max(fitting, key=lambda text: text.handle.stamp, default=None)
+
+    async def _load(self) -> list[_Text]:
+        if self._texts is None:
+            noted = json.loads(await self._notes.get(_KEY) or "[]")
+            read = [(Handle.parse(handle), mark, told) for handle, mark, told in noted]
+            self._texts = [_Text(handle, mark, told) for handle, mark, told in read if handle]
+        return self._texts
+
+    async def _save(self) -> None:
+        oldest = self._clock.now() - WINDOW_MS
+        recent = [text for text in self._texts or () if text.handle.stamp > oldest][-MOST_TEXTS:]
+        self._texts = recent
+        rows = [[str(text.handle), text.mark, text.told] for text in recent]
+        await self._notes.set(_KEY, json.dumps(rows, separators=(",", ":")))
 
 
 def same_number(one: str, other: str) -> bool:
-    """The same line, whether written with its country or without: the last eight digits decide, or all of a shorter one."""
-    mine, theirs = (number.lstrip("+").lstrip("0") for number in (one, other))
-    short = min(len(mine), len(theirs), _SAME_DIGITS)
-    return short > 0 and (mine == theirs if short < _SAME_DIGITS else mine[-short:] == theirs[-short:])
+    """The same line, whether written with its country or without."""
+    return _mark(one) == _mark(other)
 
 
-class Reports:
-    """Judges texts by their parts' reports. What is known of half-reported texts is on the disk."""
-
-    def __init__(self, notes: Notes) -> None:
-        self._notes = notes
-
-    async def judge(self, report: StatusReport, text: Awaited) -> Verdict | None:
-        """The text's fate; None while parts of it are open. One part that failed fails it; all must arrive."""
-        handle, delivery = text.handle, report.delivery
-        if delivery in (Delivery.TRYING, Delivery.RESERVED):
-            return None
-        code = f"ST {report.status:#04x}"
-        part = handle.references.index(report.reference) + 1
-        many = len(handle.references) > 1
-        detail = f"part {part} of {len(handle.references)}: {report.meaning}" if many else report.meaning
-        if not many:
-            return Verdict(handle, delivery, code, detail)
-        known = await self._known()
-        parts = known.pop(str(handle), {})
-        parts[str(part)] = delivery
-        done = len(set(parts)) == len(handle.references)
-        if delivery is not Delivery.FAILED and not done:
-            known[str(handle)] = parts
-        await self._notes.set(_KEY, json.dumps(dict(list(known.items())[-_MOST_TEXTS:])) if known else None)
-        if delivery is Delivery.FAILED:
-            return Verdict(handle, delivery, code, detail)
-        if not done:
-            return None
-        sure = set(parts.values()) == {Delivery.DELIVERED}
-        return Verdict(
-            handle,
-            Delivery.DELIVERED if sure else Delivery.FORWARDED,
-            code,
-            f"all {len(parts)} parts: {report.meaning}",
-        )
-
-    async def _known(self) -> dict[str, dict[str, str]]:
-        noted = await self._notes.get(_KEY)
-        known: dict[str, dict[str, str]] = json.loads(noted) if noted else {}
-        return known
+def _mark(number: str) -> str:
+    """The last eight digits decide, or all of a shorter number. Too short to be turned back into one."""
+    return hashlib.sha256(number.lstrip("+")[-_SAME_DIGITS:].encode()).hexdigest()[:4]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +40,6 @@ class Record:
     async def on_receipt(self, update: ReceiptUpdate) -> None:
         self._look()
         self.receipts.append(update)
-
-    async def awaiting(self) -> Sequence[Attempt]:
-        self._look()
-        final = {update.provider_id for update in self.receipts if update.state is not ReceiptState.SENT}
-        return [attempt for attempt in self.attempts if attempt.provider_id and attempt.provider_id not in final]
 
     def _look(self) -> None:
         if self.busy:
@@ -122,7 +117,6 @@ async def open_shop(
             clock=clock,
             rng=rng,
             notes=notes or MemoryNotes(),
-            awaiting=record.awaiting,
             country="GB",
         )
         async with asyncio.TaskGroup() as group:
@@ -278,10 +272,9 @@ async def test_the_pin_comes_from_the_secrets_and_shows_nowhere(tmp_path: Path) 
 # ------------------------------------------------------------ receipts
 
 
-async def _settled(shop: Shop, text: str = TEXT) -> Accepted:
+async def _taken(shop: Shop, text: str = TEXT) -> Accepted:
     outcome = await shop.send(text)
     assert isinstance(outcome, Accepted)
-    shop.record.keep(outcome, text=text)
     return outcome
 
 
@@ -293,7 +286,7 @@ async def test_a_report_becomes_a_receipt(tmp_path: Path, status: int, state: Re
     async with open_shop(tmp_path) as shop:
         await shop.ready()
         shop.modem.faults.report_status = status
-        outcome = await _settled(shop)
+        outcome = await _taken(shop)
         await shop.clock.until(lambda: shop.record.receipts)
         (update,) = shop.record.receipts
         assert (update.state, update.provider_id) == (state, outcome.provider_id)
@@ -301,14 +294,13 @@ async def test_a_report_becomes_a_receipt(tmp_path: Path, status: int, state: Re
         assert update.code == f"ST {status:#04x}"
 
 
-async def test_a_report_that_comes_before_its_attempt_is_written(tmp_path: Path) -> None:
+async def test_a_report_that_comes_before_the_networks_answer(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
-        outcome = await shop.send()
-        await shop.clock.sleep(30)
-        assert shop.record.receipts == []
-        shop.record.keep(outcome)
-        await shop.clock.until(lambda: shop.record.receipts, within=30)
+        shop.modem.faults.report_first = True
+        outcome = await _taken(shop)
+        await shop.clock.until(lambda: shop.record.receipts, within=5)
+        assert shop.record.receipts[0].provider_id == outcome.provider_id
 
 
 async def test_a_long_text_is_delivered_when_all_its_parts_are_across_a_restart(tmp_path: Path) -> None:
@@ -316,12 +308,12 @@ async def test_a_long_text_is_delivered_when_all_its_parts_are_across_a_restart(
     async with open_shop(tmp_path, notes=notes) as shop:
         await shop.ready()
         shop.modem.faults.report_status = None
-        outcome = await _settled(shop, "a" * 400)
+        outcome = await _taken(shop, "a" * 400)
         references = shop.modem.references
         record = shop.record
         for reference in references[:2]:
             shop.modem.report(reference, ADA, 0)
-        await shop.clock.until(lambda: notes.writes == 2)
+        await shop.clock.until(lambda: notes.kept["modem.sent"].count("delivered") == 2)
         assert record.receipts == []
     async with open_shop(tmp_path, notes=notes, record=record) as shop:
         await shop.ready()
@@ -336,10 +328,10 @@ async def test_a_wrapped_reference_means_the_newest(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
         shop.modem.faults.report_status = None
-        first = await _settled(shop)
+        first = await _taken(shop)
         shop.modem._reference -= 1
         await shop.clock.sleep(1000)
-        second = await _settled(shop)
+        second = await _taken(shop)
         assert shop.modem.references[0] == shop.modem.references[1]
         assert first.provider_id != second.provider_id
         shop.modem.report(shop.modem.references[0], ADA, 0)
@@ -351,11 +343,18 @@ async def test_a_busy_database_loses_no_report(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
         shop.record.busy = True
-        outcome = await shop.send()
+        await _taken(shop)
         await shop.clock.sleep(130)
         shop.record.busy = False
-        shop.record.keep(outcome)
         await shop.clock.until(lambda: shop.record.receipts)
+
+
+async def test_a_report_of_somebody_elses_is_no_receipt(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.report(7, ADA, 0)
+        await shop.clock.sleep(130)
+        assert shop.record.receipts == []
 
 
 # ------------------------------------------------------------ looking up what is unknown
@@ -378,6 +377,18 @@ async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -
         assert found.receipt is ReceiptState.DELIVERED
         assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
         assert isinstance(await shop.channel.lookup(sent), CannotTell)  # one report answers for one message
+
+
+async def test_what_was_taken_just_before_a_crash_is_found(tmp_path: Path) -> None:
+    """The network gave its reference, and the service died before the outcome was on record."""
+    notes = MemoryNotes()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        attempt = shop.record.keep(Unknown("the service stopped"))
+        outcome = await _taken(shop)
+    async with open_shop(tmp_path, notes=notes) as shop:
+        sent = Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        assert await shop.channel.lookup(sent) == Found(outcome.provider_id)
 
 
 async def test_looking_up_waits_for_a_report_and_then_leaves_it(tmp_path: Path) -> None:

@@ -148,12 +148,12 @@ class MemoryNotes:
     async def get(self, key: str) -> str | None:
         return self.kept.get(key)
 
-    async def set(self, key: str, value: str | None) -> None:
+    async def set(self, key: str, value: str) -> None:
         self.writes += 1
-        if value is None:
-            self.kept.pop(key, None)
-        else:
+        if value:
             self.kept[key] = value
+        else:
+            self.kept.pop(key, None)
 
 
 @dataclass

@@ -114,3 +114,5 @@ class Faults:
     report_status: int | None = 0x00
     """TP-ST of the reports it sends; None: the network sends none."""
     report_seconds: float = 0.0
+    report_first: bool = False
+    """Reports come before the answer to AT+CMGS."""

@@ -215,6 +215,9 @@ class SimulatedModem:
         self.references.append(self._reference)
         self.on_sent(submitted)
         if submitted.wants_report and self.faults.report_status is not None and self._group:
+            if self.faults.report_first:
+                self.report(self._reference, submitted.number, self.faults.report_status)
+                return Answer((f"+CMGS: {self._reference}",))
             self._group.create_task(self._report_later(self._reference, submitted.number, self.faults.report_status))
         return Answer((f"+CMGS: {self._reference}",))
 

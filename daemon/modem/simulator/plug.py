@@ -84,6 +84,8 @@ class _Pty(_Base):
         os.set_blocking(ours, False)
         self._ends = ours, theirs
         self._wire = Wire(self._modem.faults, self._clock, self._rng, self._write, self._cut)
+        if self._link.is_symlink():  # of one that was not taken out properly
+            self._link.unlink()
         self._link.symlink_to(os.ttyname(theirs))
         asyncio.get_running_loop().add_reader(ours, self._read)
         self._start(self._modem.work(self._wire, cold=True))
@@ -155,7 +157,7 @@ async def _feed(reader: asyncio.StreamReader, wire: Wire) -> None:
 
 @asynccontextmanager
 async def on_pty(modem: SimulatedModem, link: Path, clock: Clock, rng: random.Random) -> AsyncIterator[Plug]:
-    """The modem at a device path, which is `link` and must not exist yet."""
+    """The modem at a device path, which is `link`: a symbolic link that is made, or renewed, here."""
     async with asyncio.TaskGroup() as group:
         plug = _Pty(link, modem, clock, rng, group)
         plug.put()
