@@ -110,7 +110,6 @@ class Batch:
         self.by_reference: dict[tuple[str, int], int] = {}
         self.ready: dict[str, int] = {}
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
-        """Channels that have something new to take up."""
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
         self._rows: dict[int, MessageRow] = {}

@@ -112,12 +112,12 @@ async def test_a_sweep_sees_all_that_waits_at_a_channel_page_by_page(tmp_path: P
 
 async def test_those_who_wait_are_told_which_channels_have_something(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
-        told: list[frozenset[str]] = []
-        box.spool.on_ready = told.append
+        told: list[dict[str, int]] = []
+        box.spool.on_ready = lambda ready: told.append(dict(ready))
         first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
         await accept_one(box, planned("blocked", trigger="refund.issued", via=("sendgrid",)), id="e2")
-        assert told == [frozenset({"twilio"})]
+        assert told == [{"twilio": NOW}]
         attempt = await begin(box, first)
         assert len(told) == 1
         await box.spool.settle(attempt, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED))
-        assert told[1:] == [frozenset({"sendgrid"})]
+        assert told[1:] == [{"sendgrid": NOW}]
