@@ -59,7 +59,7 @@ async def test_board_comes_back_after_a_restart(page: Page, services: FakeServic
     async with serving(services, port=face.port) as again:
         await put(again, "B-2", "order.ready")
         await page.until(f"{READY}.includes('B-2')", within=15.0)
-        await page.until("document.querySelector('#away').textContent === ''")
+        await page.until("document.querySelector('#away')?.textContent === ''")
 
 
 async def test_many_orders_fit(page: Page, services: FakeServices) -> None:
@@ -79,7 +79,7 @@ async def test_what_has_no_room_is_counted(page: Page, services: FakeServices) -
         for n in range(40):
             await put(face, f"Order of balloons {n}", "order.ready")
         await page.open(face.url + "/board", width=800, height=480)
-        await page.until("!document.querySelector('#ready-more').hidden")
+        await page.until("document.querySelector('#ready-more')?.hidden === false")
         shown = await page.run("document.querySelectorAll('#ready li').length")
         assert await page.run("document.querySelector('#ready-more').textContent") == f"+ {40 - shown}"
         assert (
