@@ -1,7 +1,9 @@
 """A real headless Chromium, spoken to by the DevTools protocol (https://chromedevtools.github.io/devtools-protocol/)."""
 
 import asyncio
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -104,7 +106,7 @@ async def chromium() -> AsyncIterator[Page]:
     binary = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if binary is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
-    with tempfile.TemporaryDirectory(prefix="tether-chromium-") as profile:
+    with tempfile.TemporaryDirectory(prefix="tether-chromium-", ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             binary,
             *_FLAGS,
@@ -112,6 +114,7 @@ async def chromium() -> AsyncIterator[Page]:
             "about:blank",
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             async with (
@@ -126,7 +129,7 @@ async def chromium() -> AsyncIterator[Page]:
                     finally:
                         listening.cancel()
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
