@@ -26,8 +26,9 @@ class Keys(msgspec.Struct, frozen=True):
         return f"Keys({self.region}/{self.service})"
 
 
-def sign(request: Request, base: str, keys: Keys, now: int) -> Request:
-    """The request with the headers that prove it, good for some minutes around `now` (ms). `base`: where it will be sent."""
+def sign(request: Request, base: str, keys: Keys, now: int, *, digest: str | None = None) -> Request:
+    """The request with the headers that prove it, good for some minutes around `now` (ms). `base`: where it will be sent; `digest`:
+    the SHA-256 (hex) of a body that is streamed and not in the request."""
     stamp = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     own = {"X-Amz-Date": stamp, **({"X-Amz-Security-Token": keys.session} if keys.session else {})}
     request = request.with_headers(own)
@@ -45,7 +46,7 @@ def sign(request: Request, base: str, keys: Keys, now: int) -> Request:
             *(f"{name}:{signed[name]}" for name in sorted(signed)),
             "",
             names,
-            hashlib.sha256(request.body).hexdigest(),
+            digest or hashlib.sha256(request.body).hexdigest(),
         ]
     )
     scope = f"{stamp[:8]}/{keys.region}/{keys.service}/aws4_request"

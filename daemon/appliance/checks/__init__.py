@@ -1,0 +1,1 @@
+"""What `tether doctor` looks at, one file a subject. A check changes nothing unless it was asked to mend."""

@@ -1,0 +1,48 @@
+"""Whether there is a backup that a dead card would not take with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.appliance.backup import last_backup
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, advice, ok, problem
+
+OLD_HOURS = 50
+"""The timer makes one a day: after two were missed somebody should look."""
+
+
+async def check_backups(case: Examination) -> Sequence[Finding]:
+    settings = case.settings
+    if not settings.backup.to:
+        return [
+            advice(
+                "backup",
+                "none is made: a dead card takes everything with it",
+                'set [backup] to = "/media/usb" or "s3://..." (docs/operations.md)',
+            )
+        ]
+    last = last_backup(settings)
+    if last is None:
+        return [
+            problem("backup", "none was made yet", "`tether backup`, and `systemctl enable --now tether-backup.timer`")
+        ]
+    if last.error:
+        return [problem("backup", f"the last try failed: {last.error}", "`tether backup` tries again")]
+    hours = (case.clock.now() - last.at) / 3_600_000
+    if hours > OLD_HOURS:
+        return [problem("backup", f"the newest is {hours / 24:.0f} days old", "`systemctl status tether-backup.timer`")]
+    found = [ok("backup", f"{last.name}, {hours:.0f} hours old")]
+    if _on_one_disk(settings.backup.to, settings.folder, settings.database.parent):
+        found.append(
+            advice(
+                "backup",
+                "backups lie on the same disk as the database: it takes both with it",
+                "let [backup] to name a stick or a bucket",
+            )
+        )
+    return found
+
+
+def _on_one_disk(to: str, folder: Path, data: Path) -> bool:
+    place = folder / to
+    return not to.startswith("s3://") and place.exists() and data.exists() and place.stat().st_dev == data.stat().st_dev

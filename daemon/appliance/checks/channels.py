@@ -1,0 +1,85 @@
+"""Whether each enabled channel has its secrets, and whether its provider takes them: one harmless call each."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, ok, problem
+from daemon.channels import registry
+from daemon.channels.base import Channel, Health, Misconfigured
+from daemon.config import ConfigError
+
+CALL_SECONDS = 30.0
+FIX_SECONDS = 120.0
+
+
+async def check_channels(case: Examination) -> Sequence[Finding]:
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(_look(case, name, table)) for name, table in case.settings.channels.items()]
+    return [finding for look in looks for finding in look.result()]
+
+
+async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Sequence[Finding]:
+    check = f"channel {name}"
+    try:
+        channel = registry.build(name, table, case.settings.secrets, case.http)
+    except Misconfigured as error:
+        return [
+            problem(
+                check, str(error), f"put it into {case.settings.folder / '.env'} or its table, then `tether reload`"
+            )
+        ]
+    except ConfigError as error:
+        return [problem(check, str(error), "correct tether.toml, then `tether reload`")]
+    try:
+        if not channel.is_cloud:
+            return [await _local(case, channel)]
+        if case.offline:
+            return [ok(check, "configured (not asked: offline)")]
+        return await _ask(case, channel)
+    finally:
+        await channel.close()
+
+
+async def _ask(case: Examination, channel: Channel) -> Sequence[Finding]:
+    check = f"channel {channel.name}"
+    health = await _health(channel)
+    mended: list[str] = []
+    if case.fix and health.missing:
+        try:
+            async with asyncio.timeout(FIX_SECONDS):
+                mended = list(await channel.fix())
+        except TimeoutError:
+            mended = [f"{channel.title} took longer than {FIX_SECONDS:.0f} s over mending it"]
+        health = await _health(channel)
+    words = ". ".join([health.summary.rstrip("."), *(each.rstrip(".") for each in mended)])
+    if health.ok and not health.missing:
+        return [ok(check, words)]
+    lacking = f" (missing there: {', '.join(health.missing)}; `tether doctor --fix` makes it)" if health.missing else ""
+    return [problem(check, f"{words}{lacking}", health.remedy or f"docs/providers/{channel.name}.md")]
+
+
+async def _health(channel: Channel) -> Health:
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            return await channel.check()
+    except TimeoutError:
+        return Health(
+            ok=False, summary=f"{channel.title} did not answer in {CALL_SECONDS:.0f} s", remedy="is the line up?"
+        )
+
+
+async def _local(case: Examination, channel: Channel) -> Finding:
+    """The modem's port belongs to the running service: it is asked how the modem is."""
+    check = f"channel {channel.name}"
+    if not case.running:
+        return ok(check, "configured (the service does not run: `tether modem info` asks the modem itself)")
+    answer: Any = await case.ask_service("/v1/channels")
+    row: Mapping[str, Any] = next((row for row in answer["items"] if row["name"] == channel.name), {})
+    detail: Mapping[str, Any] = row.get("detail") or {}
+    if row.get("state") == "ready" and not detail.get("trouble"):
+        known = (str(detail[key]) for key in ("operator", "registration") if detail.get(key))
+        return ok(check, ", ".join(known) or "ready")
+    why = detail.get("trouble") or row.get("reason") or "it is not ready"
+    return problem(check, str(why), str(detail.get("remedy") or "`tether modem info` says more"))

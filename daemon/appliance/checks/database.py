@@ -1,0 +1,64 @@
+"""Whether the database holds together: its pages, and the chain of its audit."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, advice, ok, problem
+from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.migrate import migrations
+from outbox.proof import prove, trouble_with
+
+PATIENCE = 60.0
+"""Seconds that reading all pages may take."""
+REMEDY = "restart the service: it sets a damaged file aside and saves what can be read; or `tether restore latest`"
+
+
+async def check_database(case: Examination) -> Sequence[Finding]:
+    path = case.settings.database
+    if not path.exists():
+        return [ok("database", f"{path} will be made at the first start")]
+    try:
+        return await asyncio.to_thread(_examine, path, case.clock)
+    except OutboxError as error:
+        return [problem("database", str(error), REMEDY)]
+    except sqlite3.Error as error:
+        return [problem("database", f"{path}: {error}", REMEDY)]
+
+
+def _examine(path: Path, clock: Clock) -> Sequence[Finding]:
+    end = clock.monotonic() + PATIENCE
+    trouble = trouble_with(path, whole=True, go_on=lambda: clock.monotonic() < end)
+    if trouble is None:
+        return [
+            advice(
+                "database", f"it could not all be read within {PATIENCE:.0f} s", "is something else busy with the disk?"
+            )
+        ]
+    if trouble:
+        return [problem("database", f"{path} is damaged: {trouble}", REMEDY)]
+    proof = prove(path)
+    newest = migrations()[-1][0]
+    found = [ok("database", f"sound, {path.stat().st_size / 2**20:.1f} MiB, schema {proof.schema}")]
+    if proof.schema > newest:
+        found = [
+            problem(
+                "database",
+                f"written by a newer Tether (schema {proof.schema}, this one knows {newest})",
+                "install that one",
+            )
+        ]
+    if proof.first_bad is not None:
+        words = f"the chain breaks at entry {proof.first_bad} of {proof.entries}"
+        return [
+            *found,
+            problem(
+                "audit",
+                words,
+                "`tether audit export` shows what stands around it; a backup made before can tell what was changed",
+            ),
+        ]
+    return [*found, ok("audit", f"{proof.entries} entries hang together")]

@@ -1,0 +1,105 @@
+"""Whether events can reach the service, and the service its providers' names."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.channels import registry
+from daemon.channels.base import Misconfigured
+from daemon.config import ConfigError, Settings
+
+LOOK_UP_SECONDS = 5.0
+
+
+async def check_port(case: Examination) -> Sequence[Finding]:
+    hook = case.settings.hook
+    where = f"{hook.host}:{hook.port}"
+    found = (
+        []
+        if _is_loopback(hook.host) or hook.tls_cert
+        else [
+            advice(
+                "port",
+                f"tills reach the hook at {where} in the clear: tokens and customers' numbers can be read on the shop's network",
+                "set [hook] tls_cert and tls_key (docs/security.md)",
+            )
+        ]
+    )
+    if case.running:
+        return [*found, ok("port", f"the service takes events at {where}")]
+    try:
+        await asyncio.to_thread(_try_to_listen, hook.host, hook.port)
+    except OSError as error:
+        return [
+            *found,
+            problem(
+                "port",
+                f"can't listen on {where}: {error.strerror}",
+                f"`ss -tlnp 'sport = :{hook.port}'` says who does; or set another [hook] port",
+            ),
+        ]
+    return [*found, ok("port", f"{where} is free (the service does not run)")]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+
+
+async def check_dns(case: Examination) -> Sequence[Finding]:
+    hosts = _hosts(case.settings, case)
+    if case.offline or not hosts:
+        return []
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(_look_up(host, port)) for host, port in hosts]
+    failed = [host for (host, _), look in zip(hosts, looks, strict=True) if not look.result()]
+    if not failed:
+        return [ok("dns", f"all {len(hosts)} providers' names can be looked up")]
+    if len(failed) == len(hosts):
+        return [
+            problem(
+                "dns",
+                "no name can be looked up: the line is down, or the name server does not answer",
+                "`resolvectl status`; is the router on?",
+            )
+        ]
+    return [
+        problem(
+            "dns",
+            f"{', '.join(failed)} can't be looked up",
+            "is the name spelt right in tether.toml? does a filter in the router block it?",
+        )
+    ]
+
+
+async def _look_up(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError):
+        return False
+    return True
+
+
+def _hosts(settings: Settings, case: Examination) -> list[tuple[str, int]]:
+    found: dict[tuple[str, int], None] = {}
+    for name, table in settings.channels.items():
+        try:
+            channel = registry.build(name, table, settings.secrets, case.http)
+        except (Misconfigured, ConfigError):
+            continue
+        if channel.is_cloud:
+            found |= dict.fromkeys(channel.hosts())
+    return list(found)

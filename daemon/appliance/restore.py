@@ -1,0 +1,203 @@
+"""Puts a backup in the database's place: proved first, what it replaces kept aside, nothing sent that may have been sent since.
+
+The order is: fetch, unpack beside the database, prove (every byte, every page, the chain, the counts), let it begin a new epoch and
+decide on what waited in it, and only then swap the files. Until the swap nothing has changed.
+"""
+
+import asyncio
+import os
+import random
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from daemon.appliance.archive import Manifest, unpack
+from daemon.appliance.errors import BackupError
+from daemon.config import Settings
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.lock import Lock
+from outbox.migrate import migrations
+from outbox.model import Message, State
+from outbox.proof import Proof, prove, trouble_with
+
+ACTOR = "restore"
+OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
+PAGE = 500
+SIDE_FILES = ("-wal", "-shm", "-journal")
+
+
+class Proved(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that holds what its manifest says."""
+
+    manifest: Manifest
+    doubtful: int
+    """Messages that were due, under way or of unknown outcome when it was made: they may have been sent since."""
+    later: int
+    """Messages that are not due yet: they stay as they are."""
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    proof: Proof
+    epoch: str
+    aside: Path | None
+    """Where the database that was there is now."""
+    cancelled: int
+
+
+class Candidate:
+    """A backup that is unpacked beside the database and proved, and has replaced nothing."""
+
+    def __init__(
+        self, settings: Settings, path: Path, name: str, proved: Proved, clock: Clock, rng: random.Random
+    ) -> None:
+        self.proved = proved
+        self._settings = settings
+        self._path = path
+        self._name = name
+        self._clock = clock
+        self._rng = rng
+
+    async def put_in_place(self, *, send_waiting: bool) -> Restored:
+        """`send_waiting`: what waited is sent, though it may have been sent since. Else it is cancelled, and staff may send it
+        again by hand."""
+        made = datetime.fromtimestamp(self.proved.manifest.made_at / 1000, UTC)
+        async with Outbox.open(self._path, clock=self._clock, rng=self._rng) as box:
+            cancelled = 0 if send_waiting else await self._cancel(box, made)
+            epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
+            detail = {
+                "backup": self._name,
+                "made_at": made.isoformat(),
+                "cancelled": cancelled,
+                "send_waiting": send_waiting,
+            }
+            await box.audit.append("backup.restored", actor=ACTOR, detail=detail)
+        proof = await asyncio.to_thread(prove, self._path)
+        if proof.first_bad is not None:
+            raise BackupError(
+                f"the chain does not hold after the new epoch began (entry {proof.first_bad}): nothing was replaced"
+            )
+        aside = await asyncio.to_thread(_swap, self._path, self._settings.database, self._clock.now())
+        return Restored(proof=proof, epoch=epoch, aside=aside, cancelled=cancelled)
+
+    async def _cancel(self, box: Outbox, made: datetime) -> int:
+        await box.spool.rescue()
+        reason = f"it waited in the backup of {made:%d %B %H:%M} UTC and may have been sent since"
+        doubtful = [message async for message in _open_messages(box) if _is_doubtful(message, self._clock.now())]
+        for message in doubtful:
+            await box.spool.cancel(message.id, actor=ACTOR, reason=reason)
+        return len(doubtful)
+
+
+@asynccontextmanager
+async def candidate(
+    settings: Settings,
+    name: str,
+    fetch: Callable[[Path], Awaitable[None]],
+    *,
+    clock: Clock,
+    rng: random.Random,
+) -> AsyncIterator[Candidate]:
+    """Own the database (AlreadyRunning while the service runs), unpack what `fetch` brings, and prove it. Raises BackupError."""
+    database = settings.database
+    database.parent.mkdir(parents=True, exist_ok=True)
+    lock = Lock(database)
+    lock.take()
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=database.parent) as folder:
+            archive, path = Path(folder) / "backup.tar.gz", Path(folder) / "restored.db"
+            await fetch(archive)
+            manifest = await asyncio.to_thread(unpack, archive, path)
+            archive.unlink()
+            await asyncio.to_thread(_hold_to, manifest, path)
+            async with Outbox.open(path, clock=clock, rng=rng) as box:
+                waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
+            proved = Proved(manifest=manifest, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
+            yield Candidate(settings, path, name, proved, clock, rng)
+    finally:
+        lock.release()
+
+
+def _hold_to(manifest: Manifest, path: Path) -> None:
+    """The file is what its manifest says, page by page and entry by entry."""
+    newest = migrations()[-1][0]
+    if manifest.proof.schema > newest:
+        raise BackupError(
+            f"the backup was made by Tether {manifest.release} (schema {manifest.proof.schema}; this is {version('tether-box')}, "
+            f"which knows {newest}): install that one first"
+        )
+    trouble = trouble_with(path, whole=True)
+    if trouble:
+        raise BackupError(f"the backup's database is damaged: {trouble}. Try an older one")
+    proof = prove(path)
+    if proof.first_bad is not None and manifest.proof.first_bad is None:
+        raise BackupError(f"the backup's audit does not hold from entry {proof.first_bad} on. Try an older one")
+    if proof != manifest.proof:
+        raise BackupError("the backup does not hold what its manifest says (counts or audit differ). Try an older one")
+
+
+async def _open_messages(box: Outbox) -> AsyncIterator[Message]:
+    cursor: str | None = None
+    while True:
+        page = await box.views.messages(
+            states=OPEN, channel=None, order_ref=None, recipient=None, since=None, limit=PAGE, cursor=cursor
+        )
+        for message in page.items:
+            yield message
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def _is_doubtful(message: Message, now: int) -> bool:
+    return message.state in (State.SENDING, State.UNKNOWN) or message.due_at <= now
+
+
+def _swap(restored: Path, database: Path, now: int) -> Path | None:
+    """One rename puts it in force: whenever the power fails, there is a whole database at that name."""
+    aside = None
+    if database.exists():
+        aside = set_aside(database, "before-restore", now)
+    for suffix in SIDE_FILES:
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    restored.chmod(0o600)
+    restored.replace(database)
+    sync_folder(database.parent)
+    return aside
+
+
+def set_aside(database: Path, why: str, now: int) -> Path:
+    """Give the database a second name, with its log if that could not be written back; it stays where it is until it is replaced."""
+    stamp = f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    aside = database.with_name(f"{database.name}.{why}-{stamp}")
+    _fold_log(database)
+    for suffix in ("", *SIDE_FILES):
+        source = database.with_name(database.name + suffix)
+        if source.exists():
+            os.link(source, aside.with_name(aside.name + suffix))
+    sync_folder(database.parent)
+    return aside
+
+
+def _fold_log(database: Path) -> None:
+    """A sound database takes its log in when it is closed; a damaged one keeps it, and it is kept with it."""
+    try:
+        with closing(sqlite3.connect(database, timeout=1.0)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        return
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in it durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,83 @@
+"""`tether doctor`: what is wrong, and what to do."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from daemon.appliance.doctor import examine
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, Level, problem
+from daemon.appliance.machine import Machine
+from daemon.cli.frame import EX_CONFIG, ConfigOption, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.service import is_running, running_service
+from daemon.config import ConfigError, Settings
+from daemon.http import open_http
+from outbox.clock import SystemClock
+
+MARKS = {Level.OK: "ok", Level.ADVICE: "hint", Level.PROBLEM: "WRONG"}
+
+
+@app.command(epilog="Example: tether doctor --fix")
+def doctor(
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what can be mended without you, at the providers too.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing outside this machine.")] = False,
+) -> None:
+    """Look at everything that must be right, and say of each thing what to do. Exits with 1 when something is wrong."""
+    code = 0
+    try:
+        found = look(settings_of(config), fix=fix, offline=offline)
+    except ConfigError as error:
+        found, code = [problem("config", str(error), "correct it; nothing else can be looked at before")], EX_CONFIG
+    if json:
+        as_json(found)
+    else:
+        tell(found)
+    raise typer.Exit(code or verdict(found))
+
+
+def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Sequence[Finding]:
+    """Examine this machine."""
+
+    async def work() -> Sequence[Finding]:
+        clock = SystemClock()
+        running = await is_running(settings)
+
+        async def ask(path: str) -> object:
+            async with running_service(settings, "its modem can be asked only then") as client:
+                return await client.get(path)
+
+        async with open_http(clock) as http:
+            case = Examination(
+                settings=settings,
+                clock=clock,
+                http=http,
+                machine=Machine(),
+                running=running,
+                offline=offline,
+                fix=fix,
+                ask_service=ask,
+            )
+            return await examine(case)
+
+    return settle(work)
+
+
+def verdict(found: Sequence[Finding]) -> int:
+    """The exit code."""
+    return int(any(finding.level is Level.PROBLEM for finding in found))
+
+
+def tell(found: Sequence[Finding]) -> None:
+    """Print findings for a person."""
+    width = max((len(finding.check) for finding in found), default=0)
+    for finding in found:
+        print(f"{MARKS[finding.level]:6} {finding.check:{width}}  {finding.summary}")
+        if finding.remedy:
+            print(f"{'':6} {'':{width}}  -> {finding.remedy}")
+    wrong = sum(finding.level is Level.PROBLEM for finding in found)
+    print(f"\n{'all is well' if not wrong else f'{wrong} to mend'}")

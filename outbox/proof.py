@@ -1,0 +1,108 @@
+"""What a database file that nobody has opened proves of itself: its pages, its audit's chain, and how much is in it.
+
+For backups, for what is restored from them, and for `tether doctor`. It only reads, in the calling thread: call it in one of its own.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from outbox.chain import START, link
+from outbox.faults import in_our_words
+from outbox.queries import Queries
+
+_SQL = Queries("proof.sql")
+
+STEPS_BETWEEN_LOOKS = 20_000
+"""Steps of SQLite's machine between two looks at the clock."""
+BUSY_SECONDS = 5.0
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """`entries` up to `head` hang together when `first_bad` is None."""
+
+    schema: int
+    entries: int
+    head: str
+    """The newest entry's hash: who has it can tell that nothing before it was changed."""
+    newest_at: int
+    """When (ms) the newest entry was made; 0 without any."""
+    first_bad: int | None
+    counts: Mapping[str, int]
+    """Rows by table."""
+
+
+def trouble_with(path: Path, *, whole: bool = False, go_on: Callable[[], bool] = lambda: True) -> str | None:
+    """What SQLite finds wrong with the file; "" for nothing, None when `go_on` ended the search before its end.
+
+    `whole` also compares indexes with tables, which takes several times as long.
+    """
+    stopped = False
+
+    def look() -> int:
+        nonlocal stopped
+        stopped = stopped or not go_on()
+        return int(stopped)
+
+    try:
+        with closing(_open(path)) as db:
+            db.set_progress_handler(look, STEPS_BETWEEN_LOOKS)
+            found = [str(row[0]) for row in db.execute(_SQL["whole" if whole else "quick"])]
+    except sqlite3.DatabaseError as error:
+        return None if stopped else str(error)
+    return "" if found == ["ok"] else "; ".join(found)[:500]
+
+
+def prove(path: Path) -> Proof:
+    """Compute the audit's chain anew and count. Raises StorageDamaged, StorageBusy; OutboxError's text says which file."""
+    try:
+        with closing(_open(path)) as db:
+            before, entries, newest_at, first_bad = START, 0, 0, None
+            for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in db.execute(_SQL["entries"]):
+                before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
+                entries, newest_at = entries + 1, at
+                if first_bad is None and (seq != entries or digest != before):
+                    first_bad = min(seq, entries)
+                before = digest
+            tables = [name for (name,) in db.execute(_SQL["tables"])]
+            counts = {name: int(db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables}  # noqa: S608
+            schema = int(db.execute(_SQL["schema"]).fetchone()[0])
+    except sqlite3.Error as error:
+        raise in_our_words(error) from error
+    return Proof(
+        schema=schema,
+        entries=entries,
+        head=before.hex(),
+        newest_at=newest_at,
+        first_bad=first_bad,
+        counts=counts,
+    )
+
+
+def copy_of(path: Path, copy: Path) -> None:
+    """A consistent copy of a database that others may be writing to. Raises StorageFull, StorageDamaged, StorageBusy.
+
+    In one step: in WAL mode that is one reader's snapshot, which disturbs no writer, while a copy in slices begins anew with every
+    commit between them.
+    """
+    try:
+        with closing(_open(path)) as db, closing(sqlite3.connect(copy)) as target:
+            db.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise in_our_words(error) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    db.execute(_SQL["reader"])
+    return db

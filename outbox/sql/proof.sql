@@ -1,0 +1,19 @@
+-- reader: a connection that changes nothing, however the file is found.
+PRAGMA query_only = ON;
+
+-- quick: the structure of all pages, but not whether indexes and tables agree.
+PRAGMA quick_check(5);
+
+-- whole: the same, and whether indexes and tables agree.
+PRAGMA integrity_check(5);
+
+-- schema: by which release's tables it is.
+PRAGMA user_version;
+
+-- tables: what is counted.
+SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name;
+
+-- entries: the record in its order, each entry with its epoch.
+SELECT (SELECT id FROM epoch WHERE first_seq <= a.seq ORDER BY first_seq DESC LIMIT 1),
+    a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
+FROM audit AS a ORDER BY a.seq;
