@@ -39,7 +39,7 @@ FLUSH = 1 / 30
 
 
 class CounterApp(App[int]):
-    """`client` is open for as long as the app runs."""
+    """`client` is open for as long as the app runs. `settled` is called whenever the whole shop has been read."""
 
     CSS_PATH = "app.tcss"
     TITLE = "Tether"
@@ -71,6 +71,7 @@ class CounterApp(App[int]):
         glyphs: Glyphs = RICH,
         read_only: bool = False,
         scan_gap: float = GAP,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self.desk = Desk(
@@ -82,6 +83,7 @@ class CounterApp(App[int]):
             read_only=read_only,
             tell=self._tell,
             noticed=self._noticed,
+            settled=settled,
         )
         self.flows = Flows(self, rng)
         self.scanner = Scanner(scan_gap)

@@ -42,7 +42,8 @@ class Undoable(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """`tell` hears which parts of the shop changed, `noticed` that there is something to say."""
+    """`tell` hears which parts of the shop changed, `noticed` that there is something to say, `settled` that
+    the whole shop was read."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Desk:
         read_only: bool,
         tell: Callable[[Set[Part]], None],
         noticed: Callable[[], None],
+        settled: Callable[[], None],
     ) -> None:
         self.shop = Shop()
         self.client = client
@@ -63,7 +65,7 @@ class Desk:
         self.t = Texts(language)
         self.words = Words(self.t, glyphs)
         self.times = Times(self.t, wire.Store())
-        self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell)
+        self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []
         self._rng = rng
         self._performer = Performer(client, clock, rng)

@@ -30,14 +30,23 @@ LOAD_AGAIN = 3.0
 
 
 class Feed:
-    """`tell` hears which parts of the shop changed; it must be quick."""
+    """`tell` hears which parts of the shop changed, `settled` that everything was read; both must be quick."""
 
-    def __init__(self, client: Client, live: Live, shop: Shop, clock: Clock, tell: Callable[[Set[Part]], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        live: Live,
+        shop: Shop,
+        clock: Clock,
+        tell: Callable[[Set[Part]], None],
+        settled: Callable[[], None],
+    ) -> None:
         self._client = client
         self._live = live
         self._shop = shop
         self._clock = clock
         self._tell = tell
+        self._settled = settled
         self._look = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._complete = False
@@ -115,6 +124,7 @@ class Feed:
             try:
                 await self._load_once()
                 self._complete = True
+                self._settled()
             except Refused as error:
                 self._set_link("refused", str(error))
                 await self._clock.sleep(LOAD_AGAIN)

@@ -1,6 +1,7 @@
 """Opens the counter's screen on a service, and closes all of it again."""
 
 import asyncio
+import gc
 import getpass
 import os
 import random
@@ -45,9 +46,16 @@ async def _run(address: Address, read_only: bool, language: str | None, theme: s
             theme=theme or "dark",
             glyphs=glyphs_for(environ, sys.stdout.encoding or ""),
             read_only=read_only,
+            settled=stop_counting,
         )
         await app.run_async()
         return app.return_code or 0
+
+
+def stop_counting() -> None:
+    """Take what is there now out of the garbage collector's rounds: with a busy shop in memory each would hold a key up by 50 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _user() -> str:

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui.desk import Desk
 from tui.i18n import Texts, text
+from tui.tidy import forget_drawing
 from tui.widgets.foot import Key, KeyBar
 from tui.words import Words
 
@@ -63,6 +64,9 @@ class Box(ModalScreen[Result]):
     def answer(self, result: Result | None) -> None:
         """Close with this."""
         _closing = self.dismiss(result)
+
+    def on_screen_suspend(self) -> None:
+        forget_drawing(self)
 
     def action_close(self) -> None:
         self.answer(None)

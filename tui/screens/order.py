@@ -12,6 +12,7 @@ from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.stages import STAGE_WORDS, stage_of
 from tui.state import Part
+from tui.tidy import forget_drawing
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.widgets.rows import Rows
 from tui.wire import Message, Moment, Order, OrderStory
@@ -160,6 +161,9 @@ class OrderPage(ListPage[Moment]):
     @on(Rows.Opened)
     def _shown_below(self) -> None:
         self.query_one("#detail").scroll_visible()
+
+    def on_screen_suspend(self) -> None:
+        forget_drawing(self)
 
     def action_back(self) -> None:
         _closing = self.dismiss()
