@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a failure that is explained, 2 wrong use, 78 a configurati
 Modules are imported when their verb runs, so that the service starts quickly.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -47,6 +48,7 @@ VERBS: dict[str, str] = {
 def main(arguments: list[str] | None = None) -> None:
     """Run the verb named in `arguments` (default: the process's own) and exit the process with its code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.umask(0o077)  # what is made here holds customers' data: others get at it only where a mode is set on purpose
     from daemon.cli.frame import app, explain
 
     verb = next((word for word in arguments if word in VERBS), None)

@@ -14,6 +14,7 @@ import typer
 from daemon.appliance.archive import config_of
 from daemon.appliance.backup import Made, back_up
 from daemon.appliance.errors import BackupError
+from daemon.appliance.ownership import as_owner_of
 from daemon.appliance.restore import Proved, Restored, candidate
 from daemon.appliance.shelf import keeping
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
@@ -41,7 +42,8 @@ def backup(
         else:
             table(("backup",), [(name,) for name in names], empty=f"none in {settings.backup.to} yet")
         return
-    made = settle(lambda: _explained(_make(settings)))
+    with as_owner_of(settings.database):
+        made = settle(lambda: _explained(_make(settings)))
     if json:
         as_json(made)
         return
@@ -85,7 +87,8 @@ def restore(
                 return found.proved, None
             return found.proved, await found.put_in_place(send_waiting=send_waiting)
 
-    proved, restored = settle(lambda: _explained(work()))
+    with as_owner_of(settings.database):
+        proved, restored = settle(lambda: _explained(work()))
     if json:
         as_json({"manifest": proved.manifest, "doubtful": proved.doubtful, "later": proved.later, "restored": restored})
     elif restored is None:

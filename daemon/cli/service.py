@@ -9,6 +9,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import Failure
 from daemon.config import Settings
 
@@ -73,8 +74,9 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
         return
     from daemon.app import open_offline
 
-    async with open_offline(settings) as socket, _session(socket) as client:
-        yield client
+    with as_owner_of(settings.database):
+        async with open_offline(settings) as socket, _session(socket) as client:
+            yield client
 
 
 @asynccontextmanager

@@ -1,0 +1,186 @@
+"""What `tether init` writes: tether.toml and .env, tried out before they are put in place, whole or not at all."""
+
+import grp
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from babel.core import get_global
+from babel.languages import get_official_languages
+from babel.numbers import get_territory_currencies
+from dotenv import dotenv_values
+
+from daemon.appliance.restore import sync_folder
+from daemon.channels import registry
+from daemon.channels.base import CommonSettings
+from daemon.config import ConfigError, Settings, load
+from daemon.planner.routes import compile_routes
+
+LANGUAGES = ("en", "de", "es", "fr")
+"""Those in which texts ship."""
+SYSTEM_FOLDER = Path("/etc/tether")
+SYSTEM_DATABASE = "/var/lib/tether/tether.db"
+SYSTEM_GROUP = "tether"
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner knows. `tables`: top-level tables of tether.toml by name."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+    channels: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, str]
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One thing to ask for a channel: a key of its table, or a secret."""
+
+    name: str
+    is_secret: bool
+
+
+_MORE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "twilio": (("from",), ("TWILIO_AUTH_TOKEN",)),
+    "slack": (("channel",), ()),
+    "smtp": ((), ("SMTP_USERNAME", "SMTP_PASSWORD")),
+}
+"""Keys and secrets that a channel can do without by the letter, and hardly in a shop."""
+
+
+def questions_for(channel: str) -> Sequence[Question]:
+    """What has to be asked. Raises ConfigError for a channel that there isn't."""
+    kind = registry.channel_class(channel)
+    common = {field.encode_name for field in msgspec.structs.fields(CommonSettings)}
+    required = [
+        field.encode_name
+        for field in msgspec.structs.fields(kind.Settings)
+        if field.required and field.encode_name not in common
+    ]
+    keys, secrets = _MORE.get(channel, ((), ()))
+    return [
+        *(Question(name, False) for name in dict.fromkeys((*required, *keys))),
+        *(Question(name, True) for name in dict.fromkeys((*kind.secrets, *secrets))),
+    ]
+
+
+# ---------------------------------------------------------------- guesses
+
+
+def guess_timezone(root: Path = Path("/")) -> str:
+    """This machine's own."""
+    named = root / "etc/timezone"
+    if named.is_file() and (text := named.read_text(encoding="utf-8").strip()):
+        return text
+    link = root / "etc/localtime"
+    _, found, zone = str(link.readlink()).partition("zoneinfo/") if link.is_symlink() else ("", "", "")
+    return zone if found and zone else "Europe/London"
+
+
+def guess_country(timezone: str) -> str:
+    country = get_global("zone_territories").get(timezone, "")
+    return country if len(country) == 2 and country.isalpha() and country != "ZZ" else "GB"
+
+
+def guess_currency(country: str) -> str:
+    return next(iter(get_territory_currencies(country)), "EUR")
+
+
+def guess_locale(country: str) -> str:
+    return next((language for language in get_official_languages(country) if language in LANGUAGES), "en")
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write(answers: Answers, file: Path) -> Settings:
+    """Write `file` and the .env beside it; what was there is kept as `.bak`. Raises ConfigError, and then nothing was written."""
+    folder = file.absolute().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    secrets = {**_present(folder / ".env"), **answers.secrets}
+    with tempfile.TemporaryDirectory(prefix=".tether-init-", dir=folder) as trial:
+        toml, env = Path(trial) / "tether.toml", Path(trial) / ".env"
+        _write(toml, toml_of(answers), 0o640)
+        _write(env, env_of(secrets), 0o600)
+        _try_out(toml)
+        if file.is_relative_to(SYSTEM_FOLDER):
+            _give_to_service(toml)
+        for fresh, place in ((env, folder / ".env"), (toml, file)):
+            if place.exists():
+                place.replace(place.with_name(place.name + ".bak"))
+            fresh.replace(place)
+    sync_folder(folder)
+    return load(file)
+
+
+def _try_out(toml: Path) -> None:
+    try:
+        settings = load(toml, environ={})
+        compile_routes(settings, tuple(settings.channels))
+        for name in settings.channels:
+            registry.channel_class(name)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(f"{toml}: ", "")) from error
+
+
+def _present(env: Path) -> Mapping[str, str]:
+    return {name: value for name, value in dotenv_values(env).items() if value} if env.is_file() else {}
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, mode)
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+
+
+def _give_to_service(toml: Path) -> None:
+    """The service's group reads the configuration; the secrets it is handed by systemd."""
+    try:
+        group = grp.getgrnam(SYSTEM_GROUP).gr_gid
+    except KeyError:
+        return
+    if os.geteuid() == 0:
+        os.chown(toml, 0, group)
+
+
+def toml_of(answers: Answers) -> str:
+    """tether.toml's text."""
+    tables = {**answers.tables, **{f"channels.{name}": table for name, table in answers.channels.items()}}
+    parts = [
+        "\n".join([f"[{name}]", *(f"{_key(key)} = {toml_value(value)}" for key, value in table.items())])
+        for name, table in tables.items()
+        if table or name.startswith("channels.")
+    ]
+    head = "# Written by `tether init`. docs/configuration.md lists every key; `tether doctor` checks it; `tether reload` applies it."
+    return "\n\n".join([head, *parts]) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it: JSON's strings are TOML's basic strings."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return str(value)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else toml_value(name)
+
+
+def env_of(secrets: Mapping[str, str]) -> str:
+    """.env's text, as python-dotenv reads it: single quotes, in which only the quote and the backslash are escaped."""
+    lines = [f"{name}='{_escaped(value)}'" for name, value in sorted(secrets.items())]
+    return "\n".join(["# The secrets of tether.toml. Keep this file to yourself (mode 600).", *lines]) + "\n"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")

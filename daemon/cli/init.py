@@ -1,0 +1,195 @@
+"""`tether init`: asks what the owner knows, writes the configuration, makes the till's token, and lets the doctor have a look."""
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from dotenv import dotenv_values
+
+from daemon.appliance import setup
+from daemon.channels.registry import CHANNELS, channel_class
+from daemon.cli.doctor import look, tell, verdict
+from daemon.cli.frame import ConfigOption, Failure, app, settle
+from daemon.cli.service import service
+from daemon.config import SEARCH, Settings
+
+STORE = ("name", "country", "timezone", "locale", "currency")
+TILL = "till-1"
+
+
+@app.command(
+    epilog="Example: tether init --yes --name 'Balloon Loft' --country GB --channel twilio "
+    "--set channels.twilio.from=+447400123456 --secrets twilio.env"
+)
+def init(
+    config: ConfigOption = None,
+    name: Annotated[str | None, typer.Option(help="The shop's name.")] = None,
+    country: Annotated[str | None, typer.Option(help="Two letters: how local phone numbers are read.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Such as Europe/London.")] = None,
+    locale: Annotated[str | None, typer.Option(help="The texts' language: en, de, es, fr.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Such as GBP.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="A channel to enable; may be given more than once.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any key of tether.toml, as table.key=value; may be given more than once."),
+    ] = None,
+    secrets: Annotated[
+        Path | None,
+        typer.Option(help="A file with NAME=value lines for .env. What is in the environment is taken too."),
+    ] = None,
+    token: Annotated[bool, typer.Option(help="Make the till's token.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: what is not given is guessed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a tether.toml that is there (kept as .bak).")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Let the doctor ask nothing outside this machine.")
+    ] = False,
+) -> None:
+    """Set up a store: write tether.toml and .env (mode 600), make the till's token, and check it all."""
+    file = _place(config)
+    _may_write(file, ask=not yes, force=force)
+    given = {key: value for key, value in zip(STORE, (name, country, timezone, locale, currency), strict=True) if value}
+    store = _store(given, ask=not yes)
+    chosen = list(channel or ()) or ([] if yes else _choose_channels())
+    tables, channels = _keys(set_ or ())
+    known = {**os.environ, **_secrets_in(secrets)}
+    answers = _interview(chosen, channels, known, ask=not yes)
+    tables = {**tables, "store": {**store, **tables.get("store", {})}}
+    if file.absolute().is_relative_to(setup.SYSTEM_FOLDER):
+        tables["data"] = {"path": setup.SYSTEM_DATABASE, **tables.get("data", {})}
+    settings = setup.write(setup.Answers(tables=tables, channels=answers[0], secrets=answers[1]), file)
+    print(f"\nwrote {file} and {file.parent / '.env'} (mode 600)")
+    if token:
+        _make_token(settings)
+    print("\nNow the doctor:\n")
+    found = look(settings, offline=offline)
+    tell(found)
+    print(
+        "\nThen: `tether run` (or `sudo tether install`), `tether tui` for the counter, http://127.0.0.1:8787/docs for the till."
+    )
+    raise typer.Exit(verdict(found))
+
+
+def _place(config: Path | None) -> Path:
+    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
+    if named:
+        return named
+    own, system = SEARCH
+    return system if not own.exists() and os.geteuid() == 0 and system.parent.is_dir() else own
+
+
+def _may_write(file: Path, *, ask: bool, force: bool) -> None:
+    if not file.exists() or force:
+        return
+    if not ask or not typer.confirm(f"{file} is there already. Write over it (it is kept as {file.name}.bak)?"):
+        raise Failure(f"{file} is there already and was left as it is; --force writes over it (and keeps it as .bak)")
+
+
+def _store(given: Mapping[str, str], *, ask: bool) -> dict[str, Any]:
+    zone = given.get("timezone") or _ask("Time zone", setup.guess_timezone(), ask=ask)
+    country = (given.get("country") or _ask("Country (two letters)", setup.guess_country(zone), ask=ask)).upper()
+    return {
+        "name": given.get("name") or _ask("The shop's name", "Our shop", ask=ask),
+        "country": country,
+        "timezone": zone,
+        "locale": given.get("locale") or _ask("Language (en, de, es, fr)", setup.guess_locale(country), ask=ask),
+        "currency": given.get("currency") or _ask("Currency", setup.guess_currency(country), ask=ask),
+    }
+
+
+def _ask(words: str, guess: str, *, ask: bool) -> str:
+    return str(typer.prompt(words, default=guess)).strip() if ask else guess
+
+
+def _choose_channels() -> list[str]:
+    print("\nBy which channels may customers and the team be told?")
+    for medium in ("sms", "email", "chat", "push", "crm"):
+        print(f"  {medium:6} {', '.join(name for name in CHANNELS if channel_class(name).medium == medium)}")
+    while True:
+        words = (
+            str(typer.prompt("Channels, separated by spaces", default="", show_default=False)).replace(",", " ").split()
+        )
+        unknown = [word for word in words if word not in CHANNELS]
+        if not unknown:
+            return words
+        print(f"there is no {', '.join(unknown)}")
+
+
+def _interview(
+    chosen: Sequence[str], given: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], *, ask: bool
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Each channel's keys and secrets: as they were given, or asked for; one that is not known is left to the doctor to name."""
+    channels: dict[str, dict[str, Any]] = {}
+    secrets: dict[str, str] = {}
+    for name in dict.fromkeys((*chosen, *given)):
+        table = dict(given.get(name, {}))
+        questions = setup.questions_for(name)
+        if ask:
+            print(f"\n{channel_class(name).title} (docs/providers/{name}.md)")
+        for question in questions:
+            if question.is_secret:
+                value = known.get(question.name) or (_ask_secret(question.name) if ask else "")
+                secrets |= {question.name: value} if value else {}
+            elif question.name not in table and ask:
+                value = str(typer.prompt(f"  {question.name}", default="", show_default=False)).strip()
+                table |= {question.name: value} if value else {}
+        channels[name] = table
+    return channels, secrets
+
+
+def _ask_secret(name: str) -> str:
+    return str(
+        typer.prompt(f"  {name} (not shown)", default="", show_default=False, hide_input=sys.stdin.isatty())
+    ).strip()
+
+
+def _keys(assignments: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """`--set table.key=value`: the tables, and those of channels apart."""
+    tables: dict[str, dict[str, Any]] = {}
+    channels: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        table, dot, key = path.strip().rpartition(".")
+        if not equals or not dot:
+            raise Failure(f"--set {assignment!r}: write it like channels.twilio.from=+447400123456", 2)
+        where = channels if table.startswith("channels.") else tables
+        where.setdefault(table.removeprefix("channels."), {})[key] = _value(value.strip())
+    return tables, channels
+
+
+def _value(text: str) -> Any:
+    """As TOML reads it (587, true, ["a"], "587"); what is no TOML, and a number with a plus or a leading zero, is a string."""
+    if text.startswith(("+", "-", "0")):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _secrets_in(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    if not file.is_file():
+        raise Failure(f"{file}: no such file", 2)
+    return {name: value for name, value in dotenv_values(file).items() if value}
+
+
+def _make_token(settings: Settings) -> None:
+    async def post() -> str:
+        async with service(settings) as client:
+            taken = {row["name"] for row in (await client.get("/v1/tokens"))["items"]}
+            if TILL in taken:
+                return ""
+            return str((await client.post("/v1/tokens", {"name": TILL, "scopes": ["events"]}))["token"])
+
+    secret = settle(post)
+    if not secret:
+        print(f"the till has its token already ({TILL}); `tether token revoke {TILL}` takes it away")
+        return
+    print(f"\nThe till's token ({TILL}), shown once; it goes into its Authorization header:\n\n    {secret}\n")
