@@ -23,6 +23,7 @@ from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.uplink import LineState, Uplink
 from daemon.http import Http, Request, Response
+from daemon.intake.intake import Intake
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.render import Renderer
@@ -78,6 +79,7 @@ class Engine:
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
         self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable)
+        self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
         self.board = Board(box, self.lanes, self.uplink, clock, settings.store.name)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,6 +91,7 @@ class Engine:
                 group.create_task(self.resolver.run(stop), name="resolver")
                 group.create_task(self.desk.run(stop), name="receipts")
                 group.create_task(self.uplink.run(stop), name="uplink")
+                group.create_task(self.intake.run(stop), name="sources")
                 for lane in self.lanes.values():
                     if lane.channel is not None:
                         group.create_task(self._live(lane.channel, stop), name=f"life of {lane.name}")
@@ -124,7 +127,7 @@ class Engine:
             kind.medium,
             channel,
             problem=problem,
-            rate=kind.default_rate if own.rate is None else own.rate,
+            rate=kind.default_rate if own.rate is None else float(own.rate),
             concurrency=kind.default_concurrency if own.concurrency is None else own.concurrency,
             daily_limit=own.daily_limit,
             zone=self.settings.store.zone,

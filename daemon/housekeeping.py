@@ -13,15 +13,14 @@ log = structlog.get_logger(__name__)
 
 FIRST_AFTER = 300.0
 EVERY = 24 * 3600.0
-SLICE = 500
-PAUSE = 0.2
-"""Seconds between slices, in which others write."""
 
 
 class Housekeeping:
     """Runs the round once a day, and only by a clock that can be believed: a wrong one would throw away what is new."""
 
-    def __init__(self, box: Outbox, settings: Callable[[], Settings], clock: Clock, trusted: Callable[[], bool]) -> None:
+    def __init__(
+        self, box: Outbox, settings: Callable[[], Settings], clock: Clock, trusted: Callable[[], bool]
+    ) -> None:
         self._box = box
         self._settings = settings
         self._clock = clock
@@ -31,16 +30,13 @@ class Housekeeping:
         wait = FIRST_AFTER
         while not await self._clock.wait(stop, wait):
             if self._trusted():
-                await self.round(stop)
+                await self.round()
             wait = EVERY
 
-    async def round(self, stop: asyncio.Event) -> int:
+    async def round(self) -> int:
         """Remove what is older than `[data] retention`; returns how many orders went."""
         before = self._clock.now() - round(self._settings().data.retention * 1000)
-        gone = 0
-        while not stop.is_set() and (removed := await self._box.retention.prune(before=before, limit=SLICE)):
-            gone += removed
-            await self._clock.sleep(PAUSE)
-        if gone:
-            log.info("orders past their time were removed", orders=gone)
-        return gone
+        removed = await self._box.retention.prune(before=before)
+        if removed.orders:
+            log.info("orders past their time were removed", orders=removed.orders)
+        return removed.orders

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +18,16 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Where the providers answer.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Their port; 0: any free one.")] = 9100,
     smtp_port: Annotated[int, typer.Option(min=0, max=65535, help="The mail server's port; 0: any free one.")] = 9125,
-    folder: Annotated[Path, typer.Option(help="Where the made-up Google key file is put.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the made-up Google key file is put. Default: a temporary folder.")
+    ] = None,
     modem: Annotated[bool, typer.Option("--modem", help="Be a GSM modem as well; prints its device path.")] = False,
 ) -> None:
     """Stand in for all providers until Ctrl-C; prints the configuration that turns a store to them."""
+    place = folder or Path(tempfile.gettempdir()) / "tether-sandbox"
     try:
-        settle(lambda: _serve(host, port, smtp_port, folder, modem=modem))
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settle(lambda: _serve(host, port, smtp_port, place, modem=modem))
     except OSError as error:
         raise Failure(f"can't listen on {host}, ports {port} and {smtp_port}: {error.strerror or error}") from error
 

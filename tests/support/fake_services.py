@@ -11,7 +11,7 @@ from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Se
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from daemon.redact import mask_address
-from outbox import AuditRow, Change, Figures, Page, ReplyRow, StoredEvent, Story, Verdict
+from outbox import AuditRow, Change, Figures, Kept, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import EventConflict, IllegalMove, NotFound, OutboxError
 from outbox.model import (
@@ -106,6 +106,9 @@ class FakeBox:
         self.audit = _Audit(self)
         self.consent = _Consent(self)
         self.replies = _Replies(self)
+        self.quarantine = _Quarantine(self)
+        self.replay = _Replay(self)
+        self.unread: list[Kept] = []
         self._watchers: list[asyncio.Queue[Change]] = []
 
     # ------------------------------------------------------------ spool
@@ -423,6 +426,47 @@ class _Replies:
         raise NotFound(f"no reply has the id {reply_id!r}")
 
 
+class _Quarantine:
+    def __init__(self, box: FakeBox) -> None:
+        self._box = box
+
+    async def list(self, *, source: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Kept]:
+        rows = [
+            each
+            for each in reversed(self._box.unread)
+            if source in (None, each.source) and state in (None, each.state)
+        ]
+        return _page(rows, limit, cursor)
+
+    async def get(self, seq: int) -> Kept:
+        for each in self._box.unread:
+            if each.seq == seq:
+                return each
+        raise NotFound(f"nothing is kept under the number {seq}")
+
+    async def close(self, seq: int, state: Any, *, actor: str) -> None:
+        kept = await self.get(seq)
+        if kept.state != "waiting":
+            raise IllegalMove(f"number {seq} is {kept.state} already")
+        self._box.unread[self._box.unread.index(kept)] = msgspec.structs.replace(kept, state=state)
+
+
+class _Replay:
+    def __init__(self, box: FakeBox) -> None:
+        self._box = box
+
+    async def since(self, moment: int, *, after: int, limit: int) -> Sequence[StoredEvent]:
+        return [each for each in self._box.stored if each.seq > after and each.received_at >= moment][:limit]
+
+    async def replan(self, event: StoredEvent, plan: Planner, *, dry_run: bool) -> Sequence[PlannedMessage]:
+        order = self._box.known[event.order_ref]
+        posted = Posted(event.source, msgspec.json.decode(event.raw, type=Event), event.raw, event.received_at)
+        new = [each for each in plan(posted, order, order).messages if each.id not in self._box.sent]
+        for each in () if dry_run else new:
+            self._box.put(each, event)
+        return new
+
+
 class FakeChannel(msgspec.Struct):
     name: str
     medium: str
@@ -563,7 +607,7 @@ class FakeReceipts:
         self.applied: list[tuple[str, Inbound]] = []
         self.asked: list[InboundRequest] = []
 
-    def receive(self, channel: str, request: InboundRequest) -> Inbound:
+    async def receive(self, channel: str, request: InboundRequest) -> Inbound:
         if channel != "twilio":
             raise NotFound(f"no channel {channel!r} is in use here")
         self.asked.append(request)
@@ -575,6 +619,25 @@ class FakeReceipts:
 
     async def apply_inbound(self, channel: str, inbound: Inbound) -> None:
         self.applied.append((channel, inbound))
+
+
+class FakeSource(msgspec.Struct):
+    name: str = "webshop"
+    kind: str = "woocommerce"
+    title: str = "WooCommerce"
+    missing: list[str] = []
+    poll: float | None = 60.0
+    last_success: int | None = 1_795_515_300_000
+    problem: str = ""
+    cursor: int | None = None
+
+
+class FakeTried(msgspec.Struct):
+    events: list[Posted] = []
+    known: list[str] = []
+    unread: list[str] = []
+    fetch: list[str] = []
+    note: str = ""
 
 
 class FakeIntake:
@@ -596,6 +659,21 @@ class FakeIntake:
 
     async def quarantine(self, hook: InboundHook, reason: str) -> None:
         self.kept.append((hook, reason))
+
+    def sources(self) -> Sequence[FakeSource]:
+        return [FakeSource()]
+
+    async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> FakeTried:
+        if source != "webshop":
+            raise NotFound(f"no source {source!r} is configured")
+        try:
+            event = msgspec.json.decode(body, type=Event)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ValueError(str(error)) from error
+        return FakeTried(events=[Posted("webshop", event, body, 1_795_515_300_000)])
+
+    async def reread(self, kept: Kept, *, actor: str) -> str:
+        return "order.ref is missing"
 
 
 class FakeServices(Services):
