@@ -20,9 +20,10 @@ from daemon.api.services import Services
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
 from daemon.engine import Engine
-from daemon.faces import NoSources, PlanningFace, PreviewFace, ReceiptsFace
+from daemon.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
 from daemon.http import open_http
+from daemon.intake_face import IntakeFace
 from daemon.listeners import listening, listening_privately
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
@@ -76,7 +77,7 @@ class Service:
             preview=PreviewFace(engine),
             dispatch=engine.board,
             receipts=ReceiptsFace(engine),
-            intake=NoSources(),
+            intake=IntakeFace(engine),
             clock=self.clock,
             rng=self.rng,
             clock_trusted=self.watch.trusted,

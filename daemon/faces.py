@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from daemon.api.services import HookResult, InboundHook, Manual, PreviewText
+from daemon.api.services import Manual, PreviewText
 from daemon.channels.base import Channel, Inbound, InboundRequest
 from daemon.engine import Engine
 from daemon.planner.manual import Wish, manual_planner
@@ -113,13 +113,3 @@ class ReceiptsFace:
         if lane is None or lane.channel is None:
             raise NotFound(f"no channel {name!r} is in use here")
         return lane.channel
-
-
-class NoSources:
-    """The intake of a store without `[sources]`."""
-
-    async def receive(self, hook: InboundHook) -> HookResult:
-        raise NotFound(f"no source {hook.source!r}: add a [sources.{hook.source}] table to tether.toml")
-
-    async def quarantine(self, hook: InboundHook, reason: str) -> None:
-        raise NotFound(f"no source {hook.source!r}")

@@ -24,6 +24,7 @@ MOST_OF_A_SOURCE = 1000
 LONGEST_REASON = 1000
 
 Closed = Literal["done", "dropped"]
+Standing = Literal["waiting", "done", "dropped"]
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class Kept(msgspec.Struct, frozen=True):
     seq: int
     at: int
     source: str
-    state: str
+    state: Standing
     reason: str
     retry: bool
     times: int
@@ -149,6 +150,6 @@ class Quarantine:
         return [_kept(row) for row in await self._store.rows(_SQL["retries"], limit=limit)]
 
 
-def _kept(row: tuple[int, int, str, str, str, int, int, int, int, str, bytes]) -> Kept:
+def _kept(row: tuple[int, int, str, Standing, str, int, int, int, int, str, bytes]) -> Kept:
     seq, at, source, state, reason, retry, times, cut, size, headers, body = row
     return Kept(seq, at, source, state, reason, bool(retry), times, bool(cut), size, msgspec.json.decode(headers), body)

@@ -103,6 +103,11 @@ class Views:
             decode_order(body) for (body,) in await self._store.rows(_SQL["orders_by_ref"], refs=encode(refs).decode())
         ]
 
+    async def ref_of(self, source_id: str) -> str | None:
+        """The ref of the newest order that anybody has named by that id, among the newest few thousand."""
+        found: str | None = await self._store.value(_SQL["ref_of"], source_id=source_id)
+        return found
+
     async def told(self, refs: Sequence[str]) -> Mapping[str, Message]:
         """By order: the newest message to the customer whose trigger is the order's status."""
         found = await self._messages("told", refs=encode(refs).decode())

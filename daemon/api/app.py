@@ -8,7 +8,22 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from daemon.api import audit, channels, events, hooks, messages, ops, optouts, orders, receipts, replies, status, tokens
+from daemon.api import (
+    audit,
+    channels,
+    events,
+    hooks,
+    messages,
+    ops,
+    optouts,
+    orders,
+    receipts,
+    replay,
+    replies,
+    sources,
+    status,
+    tokens,
+)
 from daemon.api.board import Board
 from daemon.api.gate import BODY_LIMIT, Gate
 from daemon.api.metrics import Metrics
@@ -73,6 +88,8 @@ def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: 
     routes: list[AnyRoute] = [
         *events.ROUTES,
         *hooks.routes(gate),
+        *sources.routes(gate),
+        *replay.ROUTES,
         *orders.ROUTES,
         *messages.ROUTES,
         *replies.ROUTES,

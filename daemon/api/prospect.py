@@ -12,7 +12,7 @@ from outbox.orders import project
 MEDIUM_ADDRESS = {"sms": "phone", "email": "email"}
 
 
-async def prospect(services: Services, order: Order, posted: Posted, plan: Planner) -> list[Prospective]:
+async def prospect(services: Services, order: Order | None, posted: Posted, plan: Planner) -> list[Prospective]:
     """The messages that this event would lead to, each rendered for the channel it would take first."""
     after = project(order, posted)
     channels = {row.name: row for row in await services.dispatch.board()}

@@ -12,10 +12,22 @@ import msgspec
 
 from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
-from outbox import AuditRow, Change, Figures, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
+from outbox import AuditRow, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import OutboxError
-from outbox.model import Acceptance, Attempt, Event, Message, Order, Plan, Planner, Posted, Rendered, State
+from outbox.model import (
+    Acceptance,
+    Attempt,
+    Event,
+    Message,
+    Order,
+    Plan,
+    PlannedMessage,
+    Planner,
+    Posted,
+    Rendered,
+    State,
+)
 
 # ---------------------------------------------------------------- the outbox
 
@@ -189,6 +201,30 @@ class Notes(Protocol):
     async def set(self, key: str, value: str) -> None: ...
 
 
+class Quarantine(Protocol):
+    async def list(self, *, source: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Kept]:
+        """The newest first, without their bodies."""
+        ...
+
+    async def get(self, seq: int) -> Kept:
+        """Raises NotFound."""
+        ...
+
+    async def close(self, seq: int, state: Literal["done", "dropped"], *, actor: str) -> None:
+        """Raises NotFound, IllegalMove."""
+        ...
+
+
+class Replay(Protocol):
+    async def since(self, moment: int, *, after: int, limit: int) -> Sequence[StoredEvent]:
+        """Events received at or after a moment (ms), with a number above `after`, in order."""
+        ...
+
+    async def replan(self, event: StoredEvent, plan: Planner, *, dry_run: bool) -> Sequence[PlannedMessage]:
+        """The messages that were (with `dry_run`: would be) added. Raises NotFound."""
+        ...
+
+
 class Box(Protocol):
     """`outbox.Outbox`, as far as the HTTP face goes."""
 
@@ -208,6 +244,10 @@ class Box(Protocol):
     def changes(self) -> Changes: ...
     @property
     def notes(self) -> Notes: ...
+    @property
+    def quarantine(self) -> Quarantine: ...
+    @property
+    def replay(self) -> Replay: ...
 
 
 # ---------------------------------------------------------------- planning and rendering
@@ -381,6 +421,51 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     """Why it could not be understood: it is kept for a replay after the mapping is mended; "" for nothing to keep."""
 
 
+class SourceRow(Protocol):
+    """A source and how it goes with it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def missing(self) -> Sequence[str]:
+        """Secrets that it needs and that are not set, by name."""
+        ...
+
+    @property
+    def poll(self) -> float | None: ...
+    @property
+    def last_success(self) -> int | None: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def cursor(self) -> int | None: ...
+
+
+class TriedBody(Protocol):
+    """What a body would become."""
+
+    @property
+    def events(self) -> Sequence[Posted]: ...
+    @property
+    def known(self) -> Sequence[str]:
+        """Ids of those that were taken before."""
+        ...
+
+    @property
+    def unread(self) -> Sequence[str]: ...
+    @property
+    def fetch(self) -> Sequence[str]:
+        """Records that it names and that would be fetched."""
+        ...
+
+    @property
+    def note(self) -> str: ...
+
+
 class Intake(Protocol):
     async def receive(self, hook: InboundHook) -> HookResult:
         """Verify and read. Raises `channels.base.Refused` for a bad signature, NotFound for an unknown source."""
@@ -388,6 +473,18 @@ class Intake(Protocol):
 
     async def quarantine(self, hook: InboundHook, reason: str) -> None:
         """Keep what could not be understood."""
+        ...
+
+    def sources(self) -> Sequence[SourceRow]:
+        """All that are configured, and how it goes with each."""
+        ...
+
+    async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> TriedBody:
+        """What a body would become, without a signature and without doing it. Raises NotFound, ValueError with the reason."""
+        ...
+
+    async def reread(self, kept: Kept, *, actor: str) -> str:
+        """Read what was kept once more; "" when all of it was understood, else why not. Raises NotFound, IllegalMove."""
         ...
 
 

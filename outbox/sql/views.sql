@@ -22,6 +22,10 @@ ORDER BY e.seq DESC LIMIT :limit;
 -- orders_by_ref: those of these refs that are known.
 SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value;
 
+-- ref_of: the newest order with that `source_id` (the third of its fields), among the newest 5000.
+SELECT ref FROM orders
+WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '$[2]' = :source_id ORDER BY seq DESC LIMIT 1;
+
 -- told: by order, the newest message to the customer about its status, as one JSON array.
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value

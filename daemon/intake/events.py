@@ -1,0 +1,82 @@
+"""What may leave intake: an event within the bounds that the HTTP face sets for its own callers, and its JSON as it is kept. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from daemon.intake.base import Heard, Unreadable, is_type
+from daemon.intake.diff import News, form_of
+from outbox.model import Customer, Event, Posted
+
+LARGEST = 256 * 1024
+_MONEY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}")
+
+encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+def posted_heard(source: str, heard: Heard, *, now: int) -> Posted:
+    """Raises Unreadable for what can't be an event."""
+    event, odd = checked(heard.event)
+    form = msgspec.to_builtins(event)
+    odd = (*heard.odd, *odd)
+    return _posted(source, event, form | ({"unread": list(odd)} if odd else {}), now)
+
+
+def posted_news(source: str, news: News, *, now: int) -> Posted:
+    """Raises Unreadable for what can't be an event."""
+    event, odd = checked(news.event)
+    news = msgspec.structs.replace(news, event=event, odd=(*news.odd, *odd))
+    return _posted(source, event, form_of(news), now)
+
+
+def _posted(source: str, event: Event, form: dict[str, Any], now: int) -> Posted:
+    raw = encode(form)
+    if len(raw) > LARGEST:
+        raise Unreadable(f"the event is larger than {LARGEST // 1024} KiB: map less of it")
+    return Posted(source, event, raw, now)
+
+
+def checked(event: Event) -> tuple[Event, Sequence[str]]:
+    """The event, less optional fields that can't be, and what those were. Raises Unreadable for id, type or ref."""
+    _needed("id", event.id, 200)
+    _needed("order.ref", event.order.ref, 100)
+    if not is_type(event.type):
+        raise Unreadable(f"type: {event.type!r:.60} is no event type")
+    odd: list[str] = []
+    order = event.order
+    changes: dict[str, Any] = {}
+    for name, form in (("total", _MONEY), ("currency", _CURRENCY)):
+        value = getattr(order, name)
+        if value is not None and not form.fullmatch(value):
+            odd.append(f"order.{name}: {value!r:.40} can't be one")
+            changes[name] = None
+    if order.source_id is not None and not _fits(order.source_id, 200):
+        odd.append("order.source_id: too long, or not printable")
+        changes["source_id"] = None
+    customer = event.customer
+    if customer is not None:
+        customer = _customer(customer, odd)
+    order = msgspec.structs.replace(order, **changes) if changes else order
+    return msgspec.structs.replace(event, order=order, customer=customer), odd
+
+
+def _customer(customer: Customer, odd: list[str]) -> Customer:
+    if customer.locale is not None and not _LOCALE.fullmatch(customer.locale):
+        odd.append(f"customer.locale: {customer.locale!r:.40} is no language")
+        return msgspec.structs.replace(customer, locale=None)
+    return customer
+
+
+def _needed(name: str, value: str, longest: int) -> None:
+    if not value:
+        raise Unreadable(f"{name} is missing")
+    if not _fits(value, longest):
+        raise Unreadable(f"{name}: {value!r:.60} is too long, or not printable")
+
+
+def _fits(value: str, longest: int) -> bool:
+    return len(value) <= longest and value.isprintable()

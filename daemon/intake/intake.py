@@ -1,0 +1,281 @@
+"""Where events come from, as one: webhooks are verified and read, sources are asked, what is not understood is kept.
+
+A webhook that only names records (a CRM's) is kept first and answered; the records are fetched after, again and again until they are.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from daemon.config import Settings
+from daemon.http import Http
+from daemon.intake import registry
+from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
+from daemon.intake.calls import Caller
+from daemon.intake.diff import diff
+from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.polled import Fault, Polled, fault_of
+from daemon.intake.poller import Poller, PollStatus
+from daemon.intake.teller import Teller
+from outbox import Kept, Outbox
+from outbox.clock import Clock
+from outbox.errors import IllegalMove, NotFound
+from outbox.model import Planner, Posted
+
+log = structlog.get_logger(__name__)
+
+RETRY_EVERY = 120.0
+RETRIES = 50
+_KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", "x-wc-webhook-topic", "x-github-event")
+"""Headers that say what a body is; none that vouch for it."""
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook meant: events that are yet to be taken, and the answer. `quarantine`: why the body is to be kept."""
+
+    events: Sequence[Posted] = ()
+    answer: bytes = b""
+    content_type: str = "application/json"
+    quarantine: str = ""
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body would become. `fetch`: records that it names and that would be fetched."""
+
+    events: Sequence[Posted] = ()
+    known: Sequence[str] = ()
+    """Ids of those that were taken before."""
+    unread: Sequence[str] = ()
+    fetch: Sequence[str] = ()
+    note: str = ""
+
+
+class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A source and how it goes."""
+
+    name: str
+    kind: str
+    title: str
+    missing: Sequence[str]
+    poll: float | None
+    last_success: int | None = None
+    problem: str = ""
+    cursor: int | None = None
+
+
+class Intake:
+    """Built from settings without IO; raises ConfigError for what can't be meant. `run` asks until `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        http: Http,
+        plan: Planner,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        clock_trusted: Callable[[], bool],
+    ) -> None:
+        self._sources = registry.build_all(settings.sources, settings.secrets, settings.store)
+        self._box = box
+        self._clock = clock
+        self._trusted = clock_trusted
+        self._teller = Teller(box, plan, clock)
+        self._callers = {
+            name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
+        }
+        self.pollers = {
+            name: self._poller(source, rng) for name, source in self._sources.items() if source.settings.poll
+        }
+        self._fetch = asyncio.Event()
+
+    def _poller(self, source: Source, rng: random.Random) -> Poller:
+        assert isinstance(source, Polled)
+        assert source.settings.poll
+
+        async def tell(reading: Reading) -> None:
+            for reason in await self._teller.tell(source, reading, hooked=False):
+                await self._box.quarantine.keep(source.name, reason.encode(), headers={}, reason=f"polled: {reason}")
+
+        async def born() -> int:
+            return await self._teller.born(source.name)
+
+        return Poller(
+            source.name,
+            source,
+            self._callers[source.name],
+            self._box.notes,
+            tell,
+            born,
+            self._clock,
+            rng,
+            every=source.settings.poll,
+            history=source.looks_back,
+            clock_trusted=self._trusted,
+        )
+
+    # ------------------------------------------------------------ webhooks
+
+    async def receive(self, hook: Hook) -> Received:
+        """Verify, read, and take what needs to be held against what is known. Raises Refused, NotFound, OutboxError."""
+        source = self._source(hook.source)
+        greeting = source.greet(hook)
+        if greeting is not None:
+            return Received(answer=greeting.answer, content_type=greeting.content_type)
+        source.verify(hook)
+        body = Body(hook.body, hook.headers.get("content-type", ""))
+        try:
+            reading = self._read(source, body, hook.now)
+        except Unreadable as error:
+            return Received(quarantine=str(error))
+        unread: list[str] = []
+        if reading.snapshots:
+            whole = msgspec.structs.replace(reading, events=(), unread=())
+            unread += self._left(source, await self._teller.tell(source, whole, hooked=True))
+        if reading.fetch:
+            await self._keep_to_fetch(hook)
+        posted, more = await self._teller.heard(source, reading.events)
+        reasons = "; ".join((*reading.unread, *unread, *more))
+        return Received(events=posted, answer=reading.answer, content_type=reading.content_type, quarantine=reasons)
+
+    def _read(self, source: Source, body: Body, now: int) -> Reading:
+        """Raises Unreadable, also for what a reader did not expect: the body is kept, and the log says where it failed."""
+        try:
+            return source.read(body, now=now)
+        except Unreadable:
+            raise
+        except Exception as error:
+            log.exception("reading a source failed inside", source=source.name)
+            raise Unreadable(f"reading it failed inside: {type(error).__name__}") from error
+
+    def _left(self, source: Source, unread: Sequence[str]) -> Sequence[str]:
+        """A part of an order that came before the order itself: where the shop is asked too, that brings both."""
+        if not unread or source.name not in self.pollers:
+            return unread
+        self.pollers[source.name].wake.set()
+        return ()
+
+    async def _keep_to_fetch(self, hook: Hook) -> None:
+        await self._box.quarantine.keep(
+            hook.source, hook.body, headers=_kept(hook.headers), reason="what it names is being fetched", retry=True
+        )
+        self._fetch.set()
+
+    async def quarantine(self, hook: Hook, reason: str) -> None:
+        """Keep what could not be understood."""
+        await self._box.quarantine.keep(hook.source, hook.body, headers=_kept(hook.headers), reason=reason)
+
+    # ------------------------------------------------------------ reading again
+
+    async def reread(self, kept: Kept, *, actor: str = "") -> str:
+        """Read what was kept once more; "" when all of it was understood (then it is closed), else why not.
+        Raises NotFound, IllegalMove, OutboxError."""
+        if kept.cut or kept.state != "waiting":
+            raise IllegalMove(
+                f"number {kept.seq} {'was too large to be kept whole' if kept.cut else f'is {kept.state}'}"
+            )
+        source = self._source(kept.source)
+        retry = False
+        try:
+            reading = self._read(source, Body(kept.body, kept.headers.get("content-type", "")), self._clock.now())
+            unread = list(await self._teller.tell(source, reading, hooked=True))
+            for record in reading.fetch:
+                unread += await self._fetched(source, record)
+        except Unreadable as error:
+            unread = [str(error)]
+        except Fault as fault:
+            unread, retry = [f"not fetched: {fault}"], not fault.lasting
+        if unread:
+            await self._box.quarantine.explain(kept.seq, "; ".join(unread), retry=retry)
+        else:
+            await self._box.quarantine.close(kept.seq, "done", actor=actor)
+        return "; ".join(unread)
+
+    async def _fetched(self, source: Source, record: Record) -> tuple[str, ...]:
+        assert isinstance(source, Polled)
+        response = await self._callers[source.name].call(lambda token: source.record_request(record, token))
+        if not response.ok or response.is_page:
+            raise fault_of(response, source.words(response))
+        reading = source.read_record(response, record, now=self._clock.now())
+        return await self._teller.tell(source, reading, hooked=True)
+
+    async def try_out(self, name: str, body: Body) -> Tried:
+        """What a body would become, as if nothing had been told before; changes nothing. Raises NotFound, Unreadable."""
+        source, now = self._source(name), self._clock.now()
+        reading = source.read(body, now=now)
+        unread = list(reading.unread)
+        posted: list[Posted] = []
+        for snapshot in reading.snapshots:
+            try:
+                named = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
+                if not named.order.ref:
+                    named = await self._teller.named(source, named)
+                posted += [posted_news(name, one, now=now) for one in diff(named, (), horizon=0, moved=True)]
+            except Unreadable as error:
+                unread.append(f"order {snapshot.id}: {error}")
+        for heard in reading.events:
+            try:
+                event = msgspec.structs.replace(heard.event, order=source.named_here(heard.event.order))
+                posted.append(posted_heard(name, msgspec.structs.replace(heard, event=event), now=now))
+            except Unreadable as error:
+                unread.append(f"event {heard.event.id}: {error}")
+        known = [one.event.id for one in posted if await self._box.views.events(one.event.id, source=name)]
+        fetch = [f"{record.kind} {record.id}" for record in reading.fetch]
+        return Tried(events=posted, known=known, unread=unread, fetch=fetch, note=reading.note)
+
+    # ------------------------------------------------------------ asking
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask all that are to be asked, and fetch what was named, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(poller.run(stop), name=f"poller of {name}") for name, poller in self.pollers.items()
+            ]
+            tasks.append(group.create_task(self._fetching(stop), name="fetching records"))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _fetching(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._fetch.clear()
+            for kept in await self._box.quarantine.retries(limit=RETRIES):
+                try:
+                    reason = await self.reread(kept)
+                except (NotFound, IllegalMove) as error:
+                    reason = str(error)
+                    await self._box.quarantine.explain(kept.seq, reason)
+                if reason:
+                    log.warning("a record that a webhook named is not there yet", source=kept.source, why=reason)
+            await self._clock.wait(self._fetch, RETRY_EVERY)
+
+    def rows(self) -> list[SourceRow]:
+        """All sources, and how it goes with each."""
+        return [self._row(source) for source in self._sources.values()]
+
+    def _row(self, source: Source) -> SourceRow:
+        poller = self.pollers.get(source.name)
+        status = poller.status if poller else PollStatus()
+        return SourceRow(
+            name=source.name,
+            kind=source.kind,
+            title=source.title,
+            missing=source.missing(),
+            poll=source.settings.poll,
+            last_success=status.last_success,
+            problem=status.problem,
+            cursor=status.cursor,
+        )
+
+    def _source(self, name: str) -> Source:
+        if name not in self._sources:
+            raise NotFound(f"no source {name!r}: add a [sources.{name}] table to tether.toml")
+        return self._sources[name]
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name][:200] for name in _KEPT_HEADERS if name in headers}

@@ -1,0 +1,30 @@
+"""Amounts as senders write them (cents, decimal text, JSON numbers) into decimal strings. Pure."""
+
+from decimal import Decimal
+from typing import Literal
+
+from daemon.intake.values import decimal_of
+
+MoneyForm = Literal["decimal", "minor", "number"]
+
+_NONE = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+_THREE = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+
+
+def exponent(currency: str) -> int:
+    """How many decimals its minor unit has (Stripe's list)."""
+    code = currency.upper()
+    return 0 if code in _NONE else 3 if code in _THREE else 2
+
+
+def amount_of(text: str, form: MoneyForm, currency: str) -> str | None:
+    """A decimal string; None: it is no amount. Text and numbers are rounded to the currency's decimals."""
+    amount = decimal_of(text)
+    if amount is None:
+        return None
+    places = exponent(currency)
+    if form == "minor":
+        amount = amount.scaleb(-places)
+    return f"{amount.quantize(Decimal(1).scaleb(-places)):f}"

@@ -1,0 +1,124 @@
+"""What a source says of how it is asked: a request for one page, and how to read the answer. No IO here."""
+
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from daemon.http import Request, Response
+from daemon.intake.base import Reading, Record
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Which page to ask for: what changed since a moment (ms), from `token` on ("": the first page)."""
+
+    since: int
+    token: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What one page held. `newest`: when the last of it changed; `next_token` "": it was the last page."""
+
+    reading: Reading
+    newest: datetime | None = None
+    next_token: str = ""
+    ordered: bool = True
+    """Whether all that comes after this page changed no earlier than the last of it."""
+    wait: float = 0.0
+    """Seconds to leave before the next page, where the sender counts what questions cost."""
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An access token, good for so many seconds."""
+
+    value: str
+    seconds: float
+
+
+class Fault(Exception):
+    """A question that brought no answer. `after`: their own wait in seconds; `lasting`: it won't mend by itself."""
+
+    def __init__(self, reason: str, *, after: float | None = None, lasting: bool = False, status: int = 0) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.lasting = lasting
+        self.status = status
+
+
+class Polled(ABC):
+    """A source that can be asked. `token_request` None: its requests carry what they need."""
+
+    @abstractmethod
+    def request(self, turn: Turn, token: str) -> Request:
+        """How to ask for a page."""
+
+    @abstractmethod
+    def base(self, request: Request) -> str:
+        """Scheme and host that it goes to."""
+
+    @abstractmethod
+    def page(self, response: Response, turn: Turn) -> Page:
+        """The answer. Raises Fault."""
+
+    def words(self, response: Response) -> str:
+        """The sender's own words in an answer that is none."""
+        answer = response.object()
+        return f"{answer.get('code') or ''} {answer.get('message') or answer.get('error') or ''}".strip()
+
+    def token_request(self) -> Request | None:
+        """How to get an access token."""
+        return None
+
+    def read_token(self, response: Response) -> Token | None:
+        """The token in a 2xx answer."""
+        answer = response.object()
+        value, seconds = answer.get("access_token"), answer.get("expires_in")
+        if not isinstance(value, str) or not value:
+            return None
+        return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
+
+    def record_request(self, record: Record, token: str) -> Request:
+        """How to fetch one record that a thin notification named."""
+        raise NotImplementedError
+
+    def read_record(self, response: Response, record: Record, *, now: int) -> Reading:
+        """What the record says. Raises Fault, Unreadable."""
+        raise NotImplementedError
+
+
+LASTING = frozenset({400, 401, 402, 403, 404, 405, 410, 422, 423})
+
+
+def fault_of(response: Response, words: str = "") -> Fault:
+    """An answer that brought nothing, as a Fault: by its status, and its Retry-After."""
+    if response.is_page:
+        return Fault(f"a web page answered with {response.status} instead of the API (a firewall, or maintenance?)")
+    said = f": {words[:200]}" if words else ""
+    if 200 <= response.status < 300:
+        return Fault(f"the answer could not be read{said}", status=response.status)
+    return Fault(
+        f"it answered {response.status}{said}",
+        after=retry_after(response),
+        lasting=response.status in LASTING,
+        status=response.status,
+    )
+
+
+def retry_after(response: Response) -> float | None:
+    """Retry-After in seconds (RFC 9110 section 10.2.3), a date being read against the answer's own Date."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.replace(".", "", 1).isdecimal():
+        return min(float(value), 3600.0)
+    try:
+        then = parsedate_to_datetime(value)
+        sent = parsedate_to_datetime(response.headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return min(max((_aware(then) - _aware(sent)).total_seconds(), 0.0), 3600.0)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

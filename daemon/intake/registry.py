@@ -1,0 +1,36 @@
+"""All the kinds of sources there are, by the `kind` in a table of `[sources]`. A new kind is one line here."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from daemon.config import ConfigError, Store, decode
+from daemon.intake.base import Source
+from daemon.intake.presets import merged
+
+KINDS: Mapping[str, str] = {
+    "pos": "Pos",
+    "shopify": "Shopify",
+    "woocommerce": "WooCommerce",
+    "hubspot": "HubSpot",
+    "zoho": "Zoho",
+    "mapped": "Mapped",
+}
+"""Kind -> class, in the module of that name beside this one."""
+
+
+def build(name: str, table: Mapping[str, Any], secrets: Mapping[str, str], store: Store) -> Source:
+    """Make the source of `[sources.NAME]`. Raises ConfigError for a table that can't be meant."""
+    where = f"sources.{name}"
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        said = "is missing" if kind is None else f": there is no {kind!r}"
+        raise ConfigError(f"{where}: kind {said}; there are {', '.join(KINDS)}".replace("kind :", "kind:"))
+    cls = cast("type[Source]", getattr(import_module(f"daemon.intake.{kind}"), KINDS[kind]))
+    whole = merged(table, where) if kind == "mapped" else dict(table)
+    return cls(name, decode(whole, cls.Settings, where=where), secrets, store)
+
+
+def build_all(tables: Mapping[str, Mapping[str, Any]], secrets: Mapping[str, str], store: Store) -> dict[str, Source]:
+    """All of `[sources]`. Raises ConfigError."""
+    return {name: build(name, table, secrets, store) for name, table in tables.items()}

@@ -1,0 +1,240 @@
+"""Shopify's Admin GraphQL API: asking for orders in the order of their change, and what its order nodes say.
+
+Costs are counted in points: the answer says how many are left and how fast they come back. Permanent tokens (`ACCESS_TOKEN`) and those
+of the client-credentials grant, good for 24 h, are both taken.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.config import ConfigError, Store
+from daemon.http import Request, Response, form_request, json_request, objects
+from daemon.intake.base import Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.shopify_marks import payments, state_of
+from daemon.intake.values import Place
+from outbox.model import Customer, Item, OrderFields
+
+PAGE = 50
+QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!) {
+  orders(first: $first, after: $after, sortKey: UPDATED_AT, query: $q) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      id legacyResourceId name createdAt updatedAt cancelledAt cancelReason test
+      displayFinancialStatus displayFulfillmentStatus
+      email phone note tags customerLocale statusPageUrl
+      customAttributes { key value }
+      currentTotalPriceSet { shopMoney { amount currencyCode } }
+      totalPriceSet { shopMoney { amount currencyCode } }
+      customer { firstName lastName }
+      shippingAddress { phone }
+      lineItems(first: 20) { nodes { name currentQuantity quantity sku originalUnitPriceSet { shopMoney { amount } } } }
+      refunds(first: 5) { legacyResourceId createdAt note totalRefundedSet { shopMoney { amount currencyCode } } }
+      fulfillments(first: 5) { displayStatus updatedAt trackingInfo(first: 1) { url } }
+      fulfillmentOrders(first: 3) { nodes { status deliveryMethod { methodType } } }
+    }
+  }
+}"""
+"""The sample's query, and what the REST webhooks say beyond it, so that both tell the same."""
+
+_RETRIED = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"})
+
+
+class ShopifySettings(SourceSettings, frozen=True, kw_only=True):
+    shop: str = ""
+    """`balloon-loft.myshopify.com`, or just its first word."""
+    url: str = ""
+    """Stands for scheme and host of the shop's API, if it is not https://SHOP."""
+    version: str = "2026-10"
+    promised: str = ""
+    """The key of the note attribute that holds the promised time."""
+
+
+class ShopifyApi(Source, Polled):
+    """The asking half of `Shopify`."""
+
+    settings: ShopifySettings
+
+    def __init__(self, name: str, settings: ShopifySettings, secrets: Mapping[str, str], store: Store) -> None:
+        super().__init__(name, settings, secrets, store)
+        shop = settings.shop
+        self.host = shop if "." in shop or not shop else f"{shop}.myshopify.com"
+        if settings.poll and not (self.host or settings.url):
+            raise ConfigError(f'sources.{name}: shop: write the shop\'s own address, like "balloon-loft.myshopify.com"')
+
+    def request(self, turn: Turn, token: str) -> Request:
+        since = datetime.fromtimestamp(turn.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        variables = {"q": f"updated_at:>='{since}'", "after": turn.token or None, "first": PAGE}
+        path = f"/admin/api/{self.settings.version}/graphql.json"
+        key = self.secret("ACCESS_TOKEN") or token
+        return json_request(
+            "POST", path, {"query": QUERY, "variables": variables}, headers={"X-Shopify-Access-Token": key}
+        )
+
+    def token_request(self) -> Request | None:
+        if self.secret("ACCESS_TOKEN"):
+            return None
+        form = [("grant_type", "client_credentials"), ("client_id", self.secret("CLIENT_ID"))]
+        return form_request(
+            "POST", "/admin/oauth/access_token", [*form, ("client_secret", self.secret("CLIENT_SECRET"))]
+        )
+
+    def base(self, request: Request) -> str:
+        return self.settings.url or f"https://{self.host}"
+
+    def page(self, response: Response, turn: Turn) -> Page:
+        answer = response.object()
+        cost = answer.get("extensions", {}).get("cost", {}) if isinstance(answer.get("extensions"), dict) else {}
+        if answer.get("errors"):
+            raise _fault(response, answer, cost)
+        orders = Place(answer)["data"]["orders"]
+        if not isinstance(orders.value, dict):
+            raise fault_of(response)
+        nodes = list(orders["nodes"])
+        newest = max((at for node in nodes if (at := node["updatedAt"].moment())), default=None)
+        info = orders["pageInfo"]
+        more = info["hasNextPage"].value is True and bool(nodes)
+        return Page(
+            self.read_nodes(orders.value),
+            newest=newest,
+            next_token=info["endCursor"].text() or "" if more else "",
+            wait=_wait(cost) if more else 0.0,
+        )
+
+    # ------------------------------------------------------------ reading
+
+    def read_nodes(self, orders: Any) -> Reading:
+        """The orders of an answer's `orders`."""
+        snapshots, unread = [], []
+        for node in Place(orders, "data.orders")["nodes"]:
+            try:
+                snapshot = self.node(node)
+            except Unreadable as error:
+                unread.append(str(error))
+                continue
+            if self.settings.test_orders or not snapshot.is_test:
+                snapshots.append(snapshot)
+        return Reading(snapshots=tuple(snapshots), unread=tuple(unread))
+
+    def node(self, node: Place) -> Snapshot:
+        """One order. Raises Unreadable."""
+        paid = node["totalPriceSet" if node["cancelledAt"] else "currentTotalPriceSet"]["shopMoney"]
+        price = paid if paid else node["currentTotalPriceSet"]["shopMoney"]
+        names = [node["customer"]["firstName"].line(), node["customer"]["lastName"].line()]
+        email = node["email"].line()
+        return Snapshot(
+            id=node["legacyResourceId"].text() or node["id"].need().rpartition("/")[2],
+            updated=node["updatedAt"].need_moment(),
+            created=node["createdAt"].moment(),
+            facts=tuple(self._node_facts(node, price)),
+            order=OrderFields(
+                ref=node["name"].need(),
+                total=_money(price),
+                currency=price["currencyCode"].text(),
+                fulfilment=_fulfilment(node),
+                promised_at=self.promised((a["key"], a["value"]) for a in node["customAttributes"]),
+                items=tuple(_items(node)) or None,
+                note=node["note"].text(),
+                url=node["statusPageUrl"].text(),
+            ),
+            customer=Customer(
+                name=" ".join(name for name in names if name) or None,
+                phone=node["phone"].line() or node["shippingAddress"]["phone"].line(),
+                email=email.lower() if email else None,
+                locale=node["customerLocale"].text(),
+            ),
+            is_test=node["test"].value is True,
+            odd=tuple(node.odd),
+        )
+
+    def _node_facts(self, node: Place, price: Place) -> Iterator[Fact]:
+        financial = folded(node["displayFinancialStatus"].text() or "")
+        currency = price["currencyCode"].text()
+        is_cancelled = bool(node["cancelledAt"])
+        yield from payments(node["createdAt"].moment(), financial, _money(price), currency, is_cancelled=is_cancelled)
+        state = state_of(
+            self,
+            financial=financial,
+            fulfilment=folded(node["displayFulfillmentStatus"].text() or ""),
+            parcels=[folded(parcel["displayStatus"].text() or "") for parcel in node["fulfillments"]],
+            tags=[tag.text() or "" for tag in node["tags"]],
+            attributes=[(a["key"].text() or "", a["value"].text() or "") for a in node["customAttributes"]],
+            is_cancelled=is_cancelled,
+        )
+        if state == "order.cancelled":
+            reason = node["cancelReason"].text()
+            yield Fact(
+                state, at=node["cancelledAt"].moment(), data={"reason": reason.lower()} if reason else {}, state=True
+            )
+        elif state:
+            urls = [info["url"].text() for parcel in node["fulfillments"] for info in parcel["trackingInfo"]]
+            yield Fact(state, data={"tracking_url": urls[-1]} if urls and urls[-1] else {}, state=True)
+        refunds = list(node["refunds"])
+        for refund in refunds:
+            money = refund["totalRefundedSet"]["shopMoney"]
+            note = refund["note"].text()
+            data = _amount(_money(money), money["currencyCode"].text()) | ({"reason": note} if note else {})
+            yield Fact(
+                "refund.issued", key=refund["legacyResourceId"].need(), at=refund["createdAt"].moment(), data=data
+            )
+        if financial == "refunded" and not refunds:
+            yield Fact("refund.issued", data=_amount(_money(price), currency))
+
+    def promised(self, attributes: Iterable[tuple[Place, Place]]) -> datetime | None:
+        """The promised time, where the store's settings name the attribute that holds it."""
+        wanted = folded(self.settings.promised)
+        found = (value for key, value in attributes if wanted and folded(key.text() or "") == wanted)
+        return next((at for value in found if (at := value.moment(self.store.zone))), None)
+
+
+def _fault(response: Response, answer: dict[str, Any], cost: Any) -> Fault:
+    errors = objects(answer["errors"])
+    codes = [
+        str(code)
+        for one in errors
+        if isinstance(one.get("extensions"), dict) and (code := one["extensions"].get("code"))
+    ]
+    words = "; ".join(str(one.get("message", ""))[:100] for one in errors) or str(answer["errors"])[:200]
+    if any(code in _RETRIED for code in codes):
+        return Fault(f"{codes[0]}: {words}", after=max(_wait(cost), 1.0))
+    return Fault(f"it refused the question: {' '.join(codes)} {words}", lasting=True)
+
+
+def _wait(cost: Any) -> float:
+    """Seconds until there are points enough for one more such question."""
+    throttle = Place(cost)["throttleStatus"]
+    asked, left, rate = (
+        value.number()
+        for value in (Place(cost)["requestedQueryCost"], throttle["currentlyAvailable"], throttle["restoreRate"])
+    )
+    if asked is None or left is None or not rate:
+        return 0.0
+    return max(0.0, (asked - left) / rate)
+
+
+def _money(price: Place) -> str | None:
+    """GraphQL drops the zeros that REST keeps."""
+    amount = price["amount"].number()
+    return None if amount is None else f"{amount:.2f}"
+
+
+def _amount(amount: str | None, currency: str | None) -> dict[str, str]:
+    return {name: value for name, value in (("amount", amount), ("currency", currency)) if value}
+
+
+def _items(node: Place) -> Iterator[Item]:
+    for line in node["lineItems"]["nodes"]:
+        quantity = line["currentQuantity"].number()
+        quantity = line["quantity"].number() if quantity in (None, 0) and node["cancelledAt"] else quantity
+        name = line["name"].line()
+        if name and quantity != 0:
+            price = line["originalUnitPriceSet"]["shopMoney"]
+            yield Item(name=name, quantity=quantity or 1, sku=line["sku"].line(), price=_money(price))
+
+
+def _fulfilment(node: Place) -> str | None:
+    methods = {order["deliveryMethod"]["methodType"].text() for order in node["fulfillmentOrders"]["nodes"]}
+    if "PICK_UP" in methods:
+        return "pickup"
+    return "delivery" if methods & {"LOCAL", "SHIPPING", "PICKUP_POINT"} else None

@@ -1,0 +1,71 @@
+"""What the several statuses of a Shopify order mean, in the words of its REST webhooks and of GraphQL alike. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from daemon.intake.base import Fact, folded
+
+SHIPMENT: Mapping[str, str] = {
+    "ready_for_pickup": "order.ready",
+    "out_for_delivery": "order.out_for_delivery",
+    "delivered": "order.completed",
+    "picked_up": "order.completed",
+}
+"""A parcel's `shipment_status`, or its `displayStatus` in lower case. What is not here (in_transit, label_printed) tells nobody."""
+
+_FULFILMENT: Mapping[str, str] = {"in_progress": "order.in_production", "fulfilled": "order.completed"}
+_ON_ITS_WAY = frozenset(
+    [
+        "label_printed",
+        "label_purchased",
+        "confirmed",
+        "in_transit",
+        "carrier_picked_up",
+        "out_for_delivery",
+        "attempted_delivery",
+        "ready_for_pickup",
+        "delayed",
+    ]
+)
+"""A parcel in one of these has been handed over, not received: the order counts as fulfilled, and is not completed."""
+
+
+class Meaning(Protocol):
+    """A source's `furthest`."""
+
+    def furthest(self, marks: Sequence[tuple[str, str]]) -> str: ...
+
+
+def state_of(
+    source: Meaning,
+    *,
+    financial: str,
+    fulfilment: str,
+    parcels: Sequence[str],
+    tags: Sequence[str],
+    attributes: Sequence[tuple[str, str]],
+    is_cancelled: bool,
+) -> str:
+    """Where the order stands, as our event type; "" for nowhere that is told."""
+    marks = [(financial, "order.confirmed" if financial == "authorized" else "")]
+    handed_over = any(parcel in _ON_ITS_WAY for parcel in parcels)
+    marks.append((fulfilment, "" if fulfilment == "fulfilled" and handed_over else _FULFILMENT.get(fulfilment, "")))
+    marks += [(parcel, SHIPMENT.get(parcel, "")) for parcel in parcels]
+    marks += [mark for tag in tags for mark in ((f"tag:{tag}", ""), (tag, ""))]
+    marks += [(f"attribute:{name}={value}", "") for name, value in attributes]
+    if is_cancelled:
+        marks.append(("cancelled", "order.cancelled"))
+    return source.furthest([(mark, usual) for mark, usual in marks if folded(mark)])
+
+
+def payments(
+    created: datetime | None, financial: str, total: str | None, currency: str | None, *, is_cancelled: bool
+) -> Iterator[Fact]:
+    """That it was placed, and what its `financial_status` says. One that was cancelled before it was paid has not failed."""
+    yield Fact("order.placed", at=created)
+    data = {name: value for name, value in (("amount", total), ("currency", currency)) if value}
+    if financial == "paid":
+        yield Fact("payment.confirmed", data=data)
+    elif financial in ("voided", "expired") and not is_cancelled:
+        yield Fact("payment.failed", data=data)
