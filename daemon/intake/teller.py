@@ -62,7 +62,7 @@ class Teller:
         await self.accept([posted for posted, history in told if history], silently)
         await self.accept([posted for posted, history in told if not history])
 
-    async def accept(self, posted: Sequence[Posted], plan: Planner | None = None) -> None:
+    async def accept(self, posted: Sequence[Posted], plan: "Planner | None" = None) -> None:
         """Take events. One that came before with other content stays as it was, and the audit says so."""
         if not posted:
             return
