@@ -16,10 +16,9 @@ def not_now(status: Status) -> Outcome | None:
     """Why nothing can go at this stage."""
     if status.stage is Stage.READY:
         return None
-    reason = status.trouble or "the modem is not ready"
     if status.stage is Stage.NEEDS_PERSON:
-        return Rejected(Scope.CHANNEL, status.code, reason, status.remedy, after=_LOOK_AGAIN_SECONDS)
-    return Deferred(reason, code=status.stage, after=NOT_READY_SECONDS)
+        return Rejected(Scope.CHANNEL, status.code, status.reason, status.remedy, after=_LOOK_AGAIN_SECONDS)
+    return Deferred(status.reason, code=status.stage, after=NOT_READY_SECONDS)
 
 
 def outcome(transmission: Transmission, handle: Handle) -> Outcome:

@@ -117,6 +117,12 @@ def arrival(text: str) -> tuple[str, int] | None:
     return None if parts is None or place is None else (parts[0], place)
 
 
+def reference(lines: Iterable[str]) -> int | None:
+    """What the network calls a message it took: +CMGS: 0 to 255. None where no line says so."""
+    parts = fields(lines, "+CMGS:")
+    return int(parts[0]) & 0xFF if parts and parts[0].isdecimal() else None
+
+
 def _number(parts: Sequence[str] | None, index: int) -> int | None:
     text = parts[index] if parts and len(parts) > index else ""
     return int(text) if re.fullmatch(r"-?\d+", text) else None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from daemon.modem import answers
 from daemon.modem.codes import Fault, fault
 from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
 from daemon.modem.framing import Final, Frame, Framer, Line, Prompt, Unsolicited
@@ -18,6 +19,8 @@ PROMPT_SECONDS = 10.0
 _ESCAPE, _END = b"\x1b", b"\x1a"
 _ESCAPES, _ESCAPE_SECONDS = 4, 1.5
 _SETTLE_SECONDS = 0.5
+_SYNC_COMMAND, _SYNC_LINE = "AT+CMEE?", "+CMEE:"
+_SYNCS, _SYNC_SECONDS = 2, 2.0
 _AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
 """Answers when they were asked for, else words of the modem's own."""
 
@@ -53,6 +56,8 @@ class _Pending:
     """The command in flight."""
 
     command: str
+    needs: str = ""
+    """A line that begins so must have come before an OK counts: one that comes before belongs to an earlier command."""
     submits: bool = False
     written: bool = False
     """The PDU is complete: from here on an answer may be the one to it."""
@@ -75,6 +80,8 @@ class Dialogue:
         self._on_unsolicited = on_unsolicited
         self._framer = Framer()
         self._pending: _Pending | None = None
+        self._stale = True
+        """The answer to an earlier command may still come: the next one must not take it for its own."""
         self.lost: PortLost | None = None
         self.ended = asyncio.Event()
         """Set when the port was lost."""
@@ -91,28 +98,19 @@ class Dialogue:
             if self._pending:
                 self._pending.end(None)
 
-    async def command(self, text: str, *, timeout: float = 5.0, enough: str = "") -> list[str]:
-        """Send it and return the lines of its answer. `enough`: a line that begins so will do where no final result comes.
+    async def command(self, text: str, *, timeout: float = 5.0, enough: str = "", needs: str = "") -> list[str]:
+        """Send it and return the lines of its answer.
 
+        `enough`: a line that begins so will do where no final result comes. `needs`: an answer must have such a line.
         Raises CommandFailed, NoAnswer or PortLost.
         """
-        pending = await self._send(text.encode("ascii") + b"\r", _Pending(text))
-        finished = await self._clock.wait(pending.done, timeout)
-        self._pending = None
-        if self.lost:
-            raise self.lost
-        if not finished:
-            if enough and any(line.startswith(enough) for line in pending.lines):
-                return pending.lines
-            raise NoAnswer(_name(text), pending.lines)
-        assert pending.final is not None
-        if not pending.final.ok:
-            raise CommandFailed(_name(text), fault(pending.final.text))
-        return pending.lines
+        await self._sync()
+        return await self._ask(_Pending(text, needs), timeout, enough)
 
     async def submit(self, length: int, pdu: str, *, timeout: float) -> Submission:
         """AT+CMGS: `length` octets announced, the PDU after the prompt. Only the modem's own reference makes it `Taken`."""
         try:
+            await self._sync()
             pending = await self._send(b"AT+CMGS=%d\r" % length, _Pending(f"AT+CMGS={length}", submits=True))
         except PortLost as error:
             return Silent(str(error), written=False)
@@ -128,23 +126,52 @@ class Dialogue:
             self.lost = self.lost or error
         finally:
             self._pending = None
+        self._stale = pending.final is None
         return self._submission(pending)
 
     async def escape(self) -> bool:
         """Leave a prompt or a half-typed line, and see whether the modem answers, be it with an error. Raises PortLost."""
-        answers = False
+        alive = False
         for _ in range(_ESCAPES):
             await self._send(_ESCAPE + b"\r", _Pending(""))
             await self._clock.sleep(_SETTLE_SECONDS)  # what it still says to what went before is not the answer to AT
             try:
-                await self.command("AT", timeout=_ESCAPE_SECONDS)
+                await self._ask(_Pending("AT"), _ESCAPE_SECONDS)
             except NoAnswer:
                 continue
             except CommandFailed:
-                answers = True
+                alive = True
                 continue
             return True
-        return answers
+        return alive
+
+    async def _sync(self) -> None:
+        """Let late answers pass: ask for something that answers with a line of its own, and wait for that line."""
+        if not self._stale:
+            return
+        for _ in range(_SYNCS):
+            try:
+                await self._ask(_Pending(_SYNC_COMMAND, _SYNC_LINE), _SYNC_SECONDS)
+            except (CommandFailed, NoAnswer):
+                continue
+            break
+        self._stale = False
+
+    async def _ask(self, pending: _Pending, timeout: float, enough: str = "") -> list[str]:
+        await self._send(pending.command.encode("ascii") + b"\r", pending)
+        finished = await self._clock.wait(pending.done, timeout)
+        self._pending = None
+        if self.lost:
+            raise self.lost
+        if not finished:
+            if enough and any(line.startswith(enough) for line in pending.lines):
+                return pending.lines
+            self._stale = True
+            raise NoAnswer(_name(pending.command), pending.lines)
+        assert pending.final is not None
+        if not pending.final.ok:
+            raise CommandFailed(_name(pending.command), fault(pending.final.text))
+        return pending.lines
 
     async def _send(self, data: bytes, pending: _Pending) -> _Pending:
         if self.lost:
@@ -165,7 +192,7 @@ class Dialogue:
             return Silent(reason, pending.written)
         if not pending.final.ok:
             return Refused(fault(pending.final.text), pending.written)
-        reference = _reference(pending.lines)
+        reference = answers.reference(pending.lines)
         assert reference is not None  # `_take` ends a submission with OK only after one
         return Taken(reference)
 
@@ -182,7 +209,7 @@ class Dialogue:
             return  # the late end of an answer that was given up
         elif isinstance(frame, Prompt):
             pending.prompted.set()
-        elif not (frame.ok and pending.submits and _reference(pending.lines) is None):
+        elif not frame.ok or _is_answered(pending):
             pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
 
 
@@ -194,9 +221,11 @@ def _is_own_word(line: str, pending: _Pending | None) -> bool:
     return prefix is not None and not (pending and prefix[1:-1] in pending.command)
 
 
-def _reference(lines: list[str]) -> int | None:
-    numbers = (line[6:].split(",")[0].strip() for line in lines if line.startswith("+CMGS:"))
-    return next((int(number) & 0xFF for number in numbers if number.isdecimal()), None)
+def _is_answered(pending: _Pending) -> bool:
+    """Whether an OK may be the end of this command's answer."""
+    if pending.submits:
+        return answers.reference(pending.lines) is not None
+    return not pending.needs or any(line.startswith(pending.needs) for line in pending.lines)
 
 
 def _name(command: str) -> str:

@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import structlog
 
@@ -35,6 +36,9 @@ _PERSON_SECONDS = 300.0
 _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
+
+
+Record: TypeAlias = Callable[[Transmission], Awaitable[None]]
 
 
 class Restarting(ModemError):
@@ -69,6 +73,8 @@ class Driver:
         self._ready: Ready | None = None
         self._inbox: Inbox | None = None
         self._found = ""
+        self._unanswered: Record | None = None
+        """Who would like to know the reference of the last submission, should it still come."""
 
     @property
     def status(self) -> Status:
@@ -85,11 +91,13 @@ class Driver:
     ) -> Transmission:
         """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known).
 
-        `record` is awaited before anything else is read from the modem, so that a report finds its text noted.
+        `record` is awaited before anything else is read from the modem, so that a report finds its text noted; and once more
+        when the reference of a text of one part comes after all.
         """
 
         async def work(link: Dialogue) -> Transmission:
             assert self._ready is not None
+            self._unanswered = None
             transmission = await transmit(
                 link,
                 self._clock,
@@ -100,6 +108,9 @@ class Driver:
             )
             if record:
                 await record(transmission)
+                trouble = transmission.trouble
+                if transmission.parts == 1 and isinstance(trouble, Silent) and trouble.written:
+                    self._unanswered = record
             await self._learn(transmission)
             return transmission
 
@@ -206,6 +217,7 @@ class Driver:
         if self._inbox is None or self._ready != ready:
             self._inbox = Inbox(self._hear, self._clock, ready.family, ready.memories)
         self._ready = ready
+        self._inbox.begin()
         return Session(
             link,
             ready,
@@ -214,8 +226,14 @@ class Driver:
             desk=self._desk,
             clock=self._clock,
             wake=self._wake,
+            on_late=self._on_late,
             balance_code=self._config.balance_code,
         )
+
+    async def _on_late(self, reference: int) -> None:
+        if record := self._unanswered:
+            self._unanswered = None
+            await record(Transmission(1, (reference,)))
 
     def _on_unsolicited(self, word: Unsolicited) -> None:
         if self._session:

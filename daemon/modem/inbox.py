@@ -13,7 +13,7 @@ from daemon.modem import answers, pdu
 from daemon.modem.answers import Room, Stored
 from daemon.modem.codes import Kind
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.errors import CommandFailed, NoAnswer, NotCommitted
+from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitted
 from daemon.modem.framing import Unsolicited
 from daemon.modem.multipart import Arrived, Assembly, Incoming
 from daemon.modem.pdu import Deliver, StatusReport
@@ -50,9 +50,18 @@ class Inbox:
         self._assemblies = {memory: Assembly() for memory in memories}
         self._lists = family.lists
         self._selected = memories[0]
-        self._wanted: dict[str, None] = dict.fromkeys(memories)  # an ordered set: at the start, all of them
+        self._wanted: dict[str, None] = {}  # an ordered set
         self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
         self._ignored = 0
+
+    def begin(self) -> None:
+        """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
+        self._selected = self._memories[0]
+        self.look_everywhere()
+
+    def look_everywhere(self) -> None:
+        """The next `collect` looks into all memories."""
+        self._wanted = dict.fromkeys(self._memories)
 
     def notice(self, word: Unsolicited) -> bool:
         """Remember what an unsolicited word announces. True when there is something to collect."""
@@ -65,20 +74,26 @@ class Inbox:
         self._wanted[place[0] if place[0] in self._assemblies else self._memories[0]] = None
         return True
 
-    async def collect(self, link: Dialogue, *, everything: bool = False) -> Tally:
-        """Hand over what was announced, or (`everything`) whatever lies in the memories. Raises NoAnswer, PortLost."""
+    async def collect(self, link: Dialogue, *, sweep: bool = False) -> Tally:
+        """Hand over what was announced, or (`sweep`) whatever lies in the memory for new messages.
+
+        Raises NoAnswer and PortLost: what was not looked at is looked at the next time.
+        """
         self._ignored = 0
         tally = Tally(heard=await self._collect_inline())
-        if everything:
+        if sweep:
             self._wanted |= dict.fromkeys(self._memories[:1])
         if self._wanted and self._family.arrival_pause:
             await self._clock.sleep(self._family.arrival_pause)
-        wanted, self._wanted = self._wanted, {}  # what is announced from here on is for the next time
-        for memory in wanted:
-            room = await self._select(link, memory)
-            if room is not None:
-                tally.heard += await self._empty(link, memory, room)
-                tally.room = room if memory == self._memories[0] else tally.room
+        for memory in list(self._wanted):
+            del self._wanted[memory]  # what is announced from here on is for the next time
+            try:
+                room = await self._select(link, memory)
+                tally.heard += await self._empty(link, memory, room) if room else 0
+            except ModemError:
+                self._wanted[memory] = None
+                raise
+            tally.room = room if memory == self._memories[0] else tally.room
         if self._selected != self._memories[0]:
             await self._select(link, self._memories[0])
         tally.ignored = self._ignored

@@ -20,9 +20,12 @@ from daemon.modem.status import Board, Stage
 from daemon.modem.ussd import UssdReply
 from outbox.clock import Clock
 
-PING_SECONDS, HEALTH_SECONDS, SWEEP_SECONDS, CREDIT_SECONDS = 25.0, 60.0, 60.0, 86400.0
+PING_SECONDS, HEALTH_SECONDS, CREDIT_SECONDS = 25.0, 60.0, 86400.0
+SWEEP_SECONDS, SEARCH_SECONDS = 60.0, 600.0
+"""How often the memory for new messages is looked into, announced or not; and all the others."""
 _FIRST_CREDIT_SECONDS = 120.0
 _USSD_COMMAND_SECONDS = 15.0
+_RESYNCS = 4
 _LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
 """Without a network this long, the radio is switched off and on: then again after the next, and each last one."""
 _WEAK_DBM = -107
@@ -54,11 +57,15 @@ class Session:
         desk: Desk,
         clock: Clock,
         wake: asyncio.Event,
+        on_late: Callable[[int], Awaitable[None]],
         balance_code: str = "",
     ) -> None:
+        """`on_late`: takes a reference that came after its submission was given up."""
         self._link, self._ready, self._inbox = link, ready, inbox
         self._board, self._desk, self._clock, self._wake = board, desk, clock, wake
         self._balance_code = balance_code
+        self._on_late = on_late
+        self._late: list[int] = []
         self._announced = False
         self._restarted = False
         self._hung = False
@@ -69,7 +76,8 @@ class Session:
         now = clock.monotonic()
         self._polls = [
             _Poll(HEALTH_SECONDS, now, self._health),
-            _Poll(SWEEP_SECONDS, now, self._sweep),
+            _Poll(SEARCH_SECONDS, now, self._search),
+            _Poll(SWEEP_SECONDS, now + SWEEP_SECONDS, self._sweep),
             _Poll(PING_SECONDS, now + PING_SECONDS, self._ping),
         ]
         if balance_code:
@@ -79,6 +87,8 @@ class Session:
         """An unsolicited word, from the reading task."""
         if self._inbox.notice(word):
             self._announced = True
+        elif (reference := answers.reference([word.text])) is not None:
+            self._late.append(reference)
         elif answer := ussd.reply(word.text, packed=self._ready.family.packed_ussd):
             self._ussd = answer
             self._ussd_came.set()
@@ -108,7 +118,9 @@ class Session:
         """One piece of work, the most urgent first. False when there was none."""
         now = self._clock.monotonic()
         due = min((poll for poll in self._polls if poll.due <= now), key=lambda poll: poll.due, default=None)
-        if self._desk.has_work and not (due and due.due < now - due.every):
+        if self._late:
+            await self._on_late(self._late.pop(0))
+        elif self._desk.has_work and not (due and due.due < now - due.every):
             await self._desk.work_once(self._link)
         elif self._announced:
             self._announced = False
@@ -132,15 +144,20 @@ class Session:
                 raise
 
     async def resync(self) -> None:
-        """After a submission without an answer: leave the prompt; a modem that stays silent is hung."""
+        """After a submission without an answer: leave the prompt, with patience, since the network may still be at it and some
+        modems are deaf until it is done. One that stays silent is hung."""
         try:
-            self._hung = not await self._link.escape()
+            for _ in range(_RESYNCS):
+                self._hung = not await self._link.escape()
+                if not self._hung:
+                    return
         except PortLost:
             self._wake.set()  # `live` sees to it; what was sent has its own outcome
 
     def sweep_soon(self) -> None:
         """Make room in the memories at the next turn."""
-        self._polls[1].due = self._clock.monotonic()
+        self._inbox.look_everywhere()
+        self._announced = True
 
     # ---------------------------------------------------------------- polls
 
@@ -185,10 +202,14 @@ class Session:
             await cycle_radio(self._link)
 
     async def _sweep(self) -> None:
-        await self._collect(everything=True)
+        await self._collect(sweep=True)
 
-    async def _collect(self, *, everything: bool = False) -> None:
-        tally = await self._inbox.collect(self._link, everything=everything)
+    async def _search(self) -> None:
+        self._inbox.look_everywhere()
+        await self._collect()
+
+    async def _collect(self, *, sweep: bool = False) -> None:
+        tally = await self._inbox.collect(self._link, sweep=sweep)
         status = self._board.status
         self._board.set(
             heard=status.heard + tally.heard,

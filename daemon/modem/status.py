@@ -49,7 +49,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Status:
-    """A snapshot. Times are monotonic-free: ms of the wall clock, for people to read."""
+    """A snapshot. Times are ms of the wall clock, for people to read."""
 
     stage: Stage = Stage.STOPPED
     since: int = 0
@@ -90,9 +90,20 @@ class Status:
     def registration_text(self) -> str:
         return "" if self.registration is None else _REGISTRATION.get(self.registration, str(self.registration))
 
+    @property
+    def reason(self) -> str:
+        """Why nothing goes, as a sentence; "" while it does."""
+        if self.stage is Stage.READY:
+            return ""
+        if self.stage is Stage.SEARCHING:
+            return f"no network ({self.registration_text or 'not asked yet'})"
+        if self.stage in (Stage.STOPPED, Stage.STARTING):
+            return f"the modem is {'not running' if self.stage is Stage.STOPPED else 'starting'}"
+        return self.trouble
+
     def as_json(self) -> dict[str, Any]:
         """For the API and `--json`: plain values, the IMEI cut to its end."""
-        plain = asdict(self) | {"bars": self.bars, "registration": self.registration_text}
+        plain = asdict(self) | {"bars": self.bars, "registration": self.registration_text, "reason": self.reason}
         plain["identity"]["imei"] = f"…{self.identity.imei[-4:]}" if self.identity.imei else ""
         return plain
 

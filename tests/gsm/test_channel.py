@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.channels.base import Outgoing, ReceiptUpdate, Reply, Sent
+from daemon.channels.base import Outgoing, ReceiptUpdate, Reply, Sent, Surroundings
 from daemon.channels.modem import ModemChannel, ModemSettings
 from daemon.config import ConfigError, decode
 from daemon.modem.simulator import Plug, Sim, SimulatedModem
@@ -114,10 +114,7 @@ async def open_shop(
         channel = ModemChannel(
             decode({"device": plug.device, **(settings or {})}, ModemSettings, where="test"),
             secrets or {},
-            clock=clock,
-            rng=rng,
-            notes=notes or MemoryNotes(),
-            country="GB",
+            Surroundings(clock=clock, rng=rng, notes=notes or MemoryNotes(), country="GB"),
         )
         async with asyncio.TaskGroup() as group:
             passing = group.create_task(clock.pass_by())
@@ -377,6 +374,23 @@ async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -
         assert found.receipt is ReceiptState.DELIVERED
         assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
         assert isinstance(await shop.channel.lookup(sent), CannotTell)  # one report answers for one message
+
+
+async def test_a_reference_that_comes_late_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.network_seconds = 75
+        shop.modem.faults.report_status = None
+        attempt = shop.record.keep(Unknown("x"))
+        assert isinstance(await shop.send(), Unknown)
+        shop.modem.faults.network_seconds = 0
+        await shop.clock.until(lambda: shop.modem.references)
+        await shop.clock.sleep(5)
+        found = await shop.channel.lookup(
+            Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        )
+        assert isinstance(found, Found)
+        assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
 
 
 async def test_what_was_taken_just_before_a_crash_is_found(tmp_path: Path) -> None:

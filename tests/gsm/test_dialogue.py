@@ -21,6 +21,8 @@ class Line:
     def __init__(self) -> None:
         self.written = bytearray()
         self.fails_after: int | None = None
+        self.syncs = True
+        """Answers the question that a dialogue asks before its first command and after a silence."""
         self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
 
     def say(self, data: bytes) -> None:
@@ -36,6 +38,9 @@ class Line:
         return data
 
     async def write(self, data: bytes) -> None:
+        if data == b"AT+CMEE?\r" and self.syncs:
+            self.say(b"+CMEE: 1\r\n\r\nOK\r\n")
+            return
         if self.fails_after is not None and len(self.written) >= self.fails_after:
             raise PortLost("pulled out")
         self.written += data
@@ -242,3 +247,50 @@ async def test_escape_gives_up_on_a_modem_that_says_nothing() -> None:
         await t.clock.advance(30)
         assert not await escaping
         assert t.line.written.count(b"\x1b") == 4
+
+
+async def test_a_late_answer_is_not_the_next_commands() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+
+        async def ask() -> None:
+            with pytest.raises(NoAnswer):
+                await t.link.command("AT+COPS?", timeout=5)
+
+        asking = group.create_task(ask())
+        await t.clock.advance(5)
+        await asking
+        t.line.syncs = False
+        answer = group.create_task(t.link.command("AT+CSQ"))
+        await settle()
+        assert t.line.written.endswith(b"AT+CMEE?\r")
+        t.line.say(b'+COPS: 0,0,"EE",7\r\n\r\nOK\r\n')  # at last
+        await settle()
+        assert not t.line.written.endswith(b"AT+CSQ\r")
+        t.line.say(b"+CMEE: 1\r\n\r\nOK\r\n")
+        await settle()
+        assert t.line.written.endswith(b"AT+CSQ\r")
+        t.line.say(b"+CSQ: 20,99\r\n\r\nOK\r\n")
+        assert await answer == ["+CSQ: 20,99"]
+
+
+async def test_a_modem_that_can_not_be_asked_for_a_line_of_its_own_is_used_all_the_same() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+        t.line.syncs = False
+        answer = group.create_task(t.link.command("AT+CSQ"))
+        for _ in range(2):
+            await settle()
+            t.line.say(b"ERROR\r\n")
+        await settle()
+        t.line.say(b"+CSQ: 20,99\r\n\r\nOK\r\n")
+        assert await answer == ["+CSQ: 20,99"]
+
+
+async def test_an_answer_may_need_a_line() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+        answer = group.create_task(t.link.command("AT+CPMS?", needs="+CPMS:"))
+        await settle()
+        t.line.say(b"OK\r\n")
+        await settle()
+        assert not answer.done()
+        t.line.say(b'+CPMS: "SM",1,20\r\nOK\r\n')
+        assert await answer == ['+CPMS: "SM",1,20']

@@ -97,6 +97,8 @@ class Faults:
     """The next final results of a command ("AT+CMGS": ["+CMS ERROR: 38"]); for AT+CMGS they come after the PDU."""
     early_errors: list[str] = field(default_factory=list)
     """The next final results of AT+CMGS instead of its prompt."""
+    late: dict[str, float] = field(default_factory=dict)
+    """Seconds that the next answer to a command takes."""
     silent: set[str] = field(default_factory=set)
     """Commands (beginnings) that get no answer."""
     no_prompt: bool = False

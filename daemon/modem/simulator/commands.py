@@ -157,6 +157,7 @@ _EXACT: dict[str, Callable[[State, str], Answer]] = {
     "AT": _fixed(),
     "ATE0": _echo(False),
     "ATE1": _echo(True),
+    "AT+CMEE?": _fixed("+CMEE: 1"),
     "AT+CPIN?": _ask_pin,
     "AT+CFUN?": lambda state, _: Answer((f"+CFUN: {state.radio}",)),
     "AT+CREG?": _registration,

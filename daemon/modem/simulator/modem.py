@@ -134,7 +134,7 @@ class SimulatedModem:
             self.faults.hung = ""
         if self.faults.hung or any(command.startswith(word) for word in self.faults.silent):
             return
-        await self._clock.sleep(self.faults.slow)
+        await self._clock.sleep(self.faults.slow + self.faults.late.pop(command, 0.0))
         if command.startswith("AT+CMGS="):
             await self._submit(wire, int(command.partition("=")[2]))
         elif command == "AT+CFUN=1,1":
