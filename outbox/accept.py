@@ -5,11 +5,12 @@ import math
 
 import msgspec
 
-from outbox.batch import Batch, OrderRow, Wants
+from outbox.batch import Batch
 from outbox.errors import EventConflict
 from outbox.model import Acceptance, Order, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import project
 from outbox.rows import MessageRow, body_of, encode
+from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
 MODEM = "modem"

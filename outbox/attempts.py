@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from outbox.batch import Batch, Wants
+from outbox.batch import Batch
 from outbox.model import Attempt, Message, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
 from outbox.rows import AttemptRow, MessageRow, encode
+from outbox.snapshot import Wants
 from outbox.writer import Operation
 
 Digest = Callable[[str], str]
@@ -233,6 +234,7 @@ class Rescue(Operation[int]):
 def go(batch: Batch, row: MessageRow, to: Transition) -> None:
     """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
     its order."""
+    batch.touched += 1
     state, reason = _after_all(row, to)
     if to.hop is not None and to.hop != row.hop:
         row.hop, row.channel, row.channel_since = to.hop, row.channels()[to.hop], batch.now

@@ -3,29 +3,25 @@ is written in a few statements again: the cost of a statement is shared by all o
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from outbox.chain import START, Change, change, link
-from outbox.errors import IllegalMove, NotFound
+from outbox.errors import IllegalMove
 from outbox.model import MOVES, Order, State
-from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import (
     IN_LINE,
     OPEN,
     AttemptRow,
     MessageRow,
-    decode_attempts,
-    decode_messages,
-    decode_order,
     encode,
     encode_order,
 )
+from outbox.snapshot import OrderRow, Snapshot
 
 _SQL = Queries("batch.sql")
 _INSERT_ORDER = _SQL.rows("insert_order")
@@ -38,8 +34,6 @@ _SET_OPEN = _SQL.rows("set_open")
 _INSERT_ATTEMPT = _SQL.rows("insert_attempt")
 _UPDATE_ATTEMPT = _SQL.rows("update_attempt")
 _INSERT_AUDIT = _SQL.rows("insert_audit")
-
-_orders_of = msgspec.json.Decoder(list[tuple[str, int, int, str]]).decode
 
 
 @dataclass(slots=True)
@@ -60,62 +54,20 @@ class Marks:
         return cls(order, event, message, attempt, audit, end or START, epoch or "")
 
 
-@dataclass(slots=True)
-class Wants:
-    """What the operations of a batch need to see."""
-
-    events: list[tuple[str, str]] = field(default_factory=list)
-    """(id, source)"""
-    refs: list[str] = field(default_factory=list)
-    messages: list[int] = field(default_factory=list)
-    message_ids: list[str] = field(default_factory=list)
-    attempts: list[int] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    receipts: list[tuple[str, str]] = field(default_factory=list)
-    """Of attempts that are about to be settled: (channel, provider id)"""
-    provider_ids: list[tuple[str, str]] = field(default_factory=list)
-    """(channel, provider id) that a receipt names"""
-    references: list[tuple[str, int]] = field(default_factory=list)
-    """(message id, n) that a receipt names"""
-
-
-@dataclass(slots=True)
-class OrderRow:
-    """An order as the writer works on it."""
-
-    seq: int
-    last_event: int
-    order: Order
-    is_new: bool = False
-
-
-class Batch:
-    """The state of one transaction. Operations read and change it through these methods; `flush` writes what changed."""
+class Batch(Snapshot):
+    """The work of one transaction. Operations look at the snapshot and change it by these methods; `flush` writes what changed."""
 
     def __init__(self, db: sqlite3.Connection, marks: Marks, now: int, *, careful: bool = False) -> None:
-        self.db = db
-        self._careful = careful
+        super().__init__(db, careful=careful)
         self.marks = replace(marks)
         self.now = now
-        self.events: dict[tuple[str, str], tuple[int, bytes]] = {}
-        self.orders: dict[str, OrderRow] = {}
-        self.ids: dict[str, int] = {}
         self.new_events: list[tuple[Any, ...]] = []
         self.new_contacts: list[tuple[str, int]] = []
-        self.stops: dict[str, list[tuple[str, bool, str]]] = defaultdict(list)
-        """By digest: (medium, stopped, reason), the newest last."""
-        self.early_receipts: dict[tuple[str, str], tuple[ReceiptState, int, str]] = {}
         self.used_receipts: list[tuple[str, str]] = []
-        self.at_provider: dict[tuple[str, str], int] = {}
-        self.by_reference: dict[tuple[str, int], int] = {}
         self.ready: dict[str, int] = {}
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
-        self._rows: dict[int, MessageRow] = {}
-        self._by_order: dict[int, list[MessageRow]] = defaultdict(list)
-        self._was_open: dict[int, bool] = {}
-        self._attempts: dict[int, AttemptRow] = {}
         self._new_messages: list[MessageRow] = []
         self._dirty_messages: dict[int, MessageRow] = {}
         self._new_attempts: dict[int, AttemptRow] = {}
@@ -123,125 +75,6 @@ class Batch:
         self._cut_attempts: list[int] = []
         self._dirty_orders: dict[int, OrderRow] = {}
         self._entries: list[tuple[str, str, str, str, str]] = []
-
-    # ------------------------------------------------------------ reading
-
-    def load(self, wants: Wants) -> None:
-        """Read what is wanted, each kind in one statement."""
-        if wants.events:
-            for id, source, seq, raw in self._all("known_events", keys=wants.events):
-                self.events[id, source] = (seq, raw)
-        if wants.refs:
-            self._load_orders(self._one("known_orders", refs=wants.refs))
-        if wants.message_ids:
-            for seq, id in self._all("messages_by_id", ids=wants.message_ids):
-                self.ids[id] = seq
-                wants.messages.append(seq)
-        if wants.provider_ids:
-            for seq, message, channel, id in self._all("attempts_at_provider", keys=wants.provider_ids):
-                self.at_provider[channel, id] = seq
-                self._also(wants, seq, message)
-        if wants.references:
-            for seq, message, id, n in self._all("attempts_by_reference", keys=wants.references):
-                self.by_reference[id, n] = seq
-                self._also(wants, seq, message)
-        if wants.messages:
-            self._load_messages(self._one("messages_with_line", messages=wants.messages))
-        if wants.attempts:
-            for row in decode_attempts(self._one("attempts", attempts=wants.attempts) or "[]"):
-                self._attempts[row.seq] = row
-        if wants.digests:
-            for _, digest, medium, stopped, reason in sorted(self._all("stopped", digests=wants.digests)):
-                self.stops[digest].append((medium, bool(stopped), reason))
-
-        if wants.receipts:
-            for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
-                self.early_receipts[channel, id] = (ReceiptState(state), at, detail)
-
-    @staticmethod
-    def _also(wants: Wants, attempt: int, message: int) -> None:
-        wants.attempts.append(attempt)
-        wants.messages.append(message)
-
-    def _load_orders(self, found: str | None) -> None:
-        if found is None:
-            return
-        for ref, seq, last_event, body in _orders_of(found):
-            self.orders[ref] = OrderRow(seq, last_event, decode_order(body))
-        self._load_messages(self._one("open_of_orders", orders=[row.seq for row in self.orders.values()]))
-
-    def _load_messages(self, found: str | None) -> None:
-        self.adopt(decode_messages(found or "[]"))
-
-    def adopt(self, rows: Sequence[MessageRow]) -> None:
-        """Take rows that were just read into the batch's view."""
-        for row in rows:
-            if row.seq not in self._rows:
-                self._rows[row.seq] = row
-                self._by_order[row.order_seq].append(row)
-                self._was_open[row.seq] = row.state in OPEN
-
-    def _all(self, name: str, **values: object) -> list[Any]:
-        return self.db.execute(_SQL[name], _json(values)).fetchall()
-
-    def _one(self, name: str, **values: object) -> str | None:
-        found: str | None = self.db.execute(_SQL[name], _json(values)).fetchone()[0]
-        return found
-
-    def look_for_ids(self, ids: Sequence[str]) -> None:
-        """See whether messages of these ids exist. That they don't is what is expected, so it is looked up only when a batch is
-        done again because they did."""
-        if self._careful:
-            self.ids |= {id: seq for seq, id in self._all("messages_by_id", ids=ids)}
-
-    # ------------------------------------------------------------ what operations work on
-
-    def message(self, seq: int) -> MessageRow:
-        """Raises NotFound."""
-        row = self._rows.get(seq)
-        if row is None:
-            raise NotFound(f"there is no message number {seq}")
-        return row
-
-    def message_by_id(self, id: str) -> MessageRow:
-        """Raises NotFound."""
-        if id not in self.ids:
-            raise NotFound(f"there is no message {id!r}")
-        return self.message(self.ids[id])
-
-    def attempt(self, seq: int) -> AttemptRow:
-        """Raises NotFound."""
-        row = self._attempts.get(seq)
-        if row is None:
-            raise NotFound(f"there is no attempt number {seq}")
-        return row
-
-    def order(self, ref: str) -> OrderRow:
-        """Raises NotFound."""
-        row = self.orders.get(ref)
-        if row is None:
-            raise NotFound(f"no order {ref!r} is known")
-        return row
-
-    def is_forgotten(self, row: MessageRow) -> bool:
-        """Whether the event it tells of was taken out: there is nothing to say any more."""
-        forgotten: int = self.db.execute(_SQL["is_forgotten"], {"seq": row.event_seq}).fetchone()[0]
-        return bool(forgotten)
-
-    def adopted(self) -> Sequence[MessageRow]:
-        """All messages in the batch's view."""
-        return tuple(self._rows.values())
-
-    def open_of(self, order_seq: int) -> list[MessageRow]:
-        """The order's messages that something still works on."""
-        return [row for row in self._by_order[order_seq] if row.state in OPEN]
-
-    def stop_of(self, digest: str, medium: str) -> str | None:
-        """Why nothing of that medium may go to that address: the newest word on the medium or on all counts."""
-        for about, stopped, reason in reversed(self.stops.get(digest, ())):
-            if about in (medium, "all"):
-                return reason if stopped else None
-        return None
 
     # ------------------------------------------------------------ changing
 
@@ -315,11 +148,12 @@ class Batch:
 
     def reline(self, changed: MessageRow) -> None:
         """Only the first of a line can be taken up, and only while none of it is being sent."""
-        line = [
-            row
-            for row in self._by_order[changed.order_seq]
-            if row.recipient == changed.recipient and row.state in IN_LINE
-        ]
+        of_order = self._by_order[changed.order_seq]
+        if len(of_order) == 1:
+            if changed.state in IN_LINE:
+                changed.ready = 1
+            return
+        line = [row for row in of_order if row.recipient == changed.recipient and row.state in IN_LINE]
         busy = any(row.state is State.SENDING for row in line)
         first = min(line, key=lambda row: (row.line, row.seq), default=None)
         for row in line:
@@ -397,7 +231,3 @@ class Batch:
 
 def with_held(order: Order, held: bool) -> Order:
     return msgspec.structs.replace(order, held=held)
-
-
-def _json(values: Mapping[str, object]) -> dict[str, str]:
-    return {name: encode(value).decode() for name, value in values.items()}

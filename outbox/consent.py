@@ -6,11 +6,12 @@ an opt-out outlives the person's being forgotten.
 
 import msgspec
 
-from outbox.batch import Batch, Wants
+from outbox.batch import Batch
 from outbox.errors import NotFound
 from outbox.masks import mask
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
+from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from outbox.model import Customer, Event, Order, OrderFields, Posted
+from outbox.model import Customer, Order, OrderFields, Posted
 
 V = TypeVar("V")
 
@@ -42,19 +42,46 @@ def project(order: Order | None, posted: Posted) -> Order:
     Status and payment follow the newest event by the time it happened; at the same time the further one wins. Fields that newer
     news gave are kept when older news comes late; what no one said yet is filled in from any news.
     """
-    event, at = posted.event, happened_at(posted)
+    at = happened_at(posted)
     if order is None:
-        order = Order(
-            ref=event.order.ref, source=posted.source, created_at=posted.received_at, updated_at=0, news_at=at
-        )
-    newer = at >= order.news_at
+        return _first(posted, at)
+    event, newer = posted.event, at >= order.news_at
     changes = _fields(order, event.order, newer=newer)
     if event.customer is not None:
         changes["customer"] = merge(order.customer, event.customer, newer=newer)
-    _advance(order, event, at, posted.source, changes)
+    if moves_status(event.type) and (at, rank(event.type)) >= (order.status_at, rank(order.status)):
+        changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
+    elif event.type.startswith("payment.") and _pays(event.type, at, order):
+        changes |= {"payment": event.type, "payment_at": at}
     changes["updated_at"] = posted.received_at
     changes["news_at"] = max(order.news_at, at)
     return msgspec.structs.replace(order, **changes)
+
+
+def _first(posted: Posted, at: int) -> Order:
+    event, said = posted.event, posted.event.order
+    has_status, pays = moves_status(event.type), event.type.startswith("payment.")
+    return Order(
+        ref=said.ref,
+        source=posted.source,
+        source_id=said.source_id,
+        status=event.type if has_status else "",
+        status_at=at if has_status else 0,
+        status_source=posted.source if has_status else "",
+        payment=event.type if pays else "",
+        payment_at=at if pays else 0,
+        total=said.total,
+        currency=said.currency,
+        fulfilment=said.fulfilment,
+        promised_at=None if said.promised_at is None else to_ms(said.promised_at),
+        items=said.items or (),
+        note=said.note,
+        url=said.url,
+        customer=event.customer or _NOBODY,
+        created_at=posted.received_at,
+        updated_at=posted.received_at,
+        news_at=at,
+    )
 
 
 def _fields(order: Order, said: OrderFields, *, newer: bool) -> dict[str, object]:
@@ -68,16 +95,14 @@ def _fields(order: Order, said: OrderFields, *, newer: bool) -> dict[str, object
     return changes
 
 
-def _advance(order: Order, event: Event, at: int, source: str, changes: dict[str, object]) -> None:
-    family = event.type.split(".", 1)[0]
-    if family in ("order", "return", "refund"):
-        if (at, rank(event.type)) >= (order.status_at, rank(order.status)):
-            changes |= {"status": event.type, "status_at": at, "status_source": source}
-    elif family == "payment" and (at, event.type == "payment.confirmed") >= (
-        order.payment_at,
-        order.payment == "payment.confirmed",
-    ):
-        changes |= {"payment": event.type, "payment_at": at}
+def moves_status(type: str) -> bool:
+    """Whether an event of that type says where its order stands."""
+    return type.startswith(("order.", "return.", "refund."))
+
+
+def _pays(type: str, at: int, order: Order) -> bool:
+    confirmed = "payment.confirmed"
+    return (at, type == confirmed) >= (order.payment_at, order.payment == confirmed)
 
 
 def rank(status: str) -> int:

@@ -6,6 +6,7 @@ A block is `-- name: a sentence` and the statement under it. A name that is miss
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ FOLDER = Path(__file__).parent / "sql"
 
 _BLOCK = re.compile(r"^-- ([a-z][a-z0-9_]*): .+\n((?:(?!^-- [a-z][a-z0-9_]*: ).*\n?)+)", re.MULTILINE)
 _ROW = re.compile(r"VALUES \(((?:\s*:\w+,?)+)\s*\)")
-_CHUNKS = (64, 16, 4, 1)
+_MOST = 64
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Queries(Mapping[str, str]):
@@ -42,8 +44,9 @@ class Queries(Mapping[str, str]):
 class RowStatement:
     """A statement over many rows at once: its one `VALUES (:a, :b)` is repeated as often as there are rows.
 
-    One step of SQLite for many rows keeps the interpreter free meanwhile: `executemany` comes back to it for each row.
-    Rows are sequences in the order in which the statement names its values (`columns`).
+    One step of SQLite for many rows keeps the interpreter free meanwhile: `executemany` comes back to it for each row. So that few
+    forms of the statement are ever compiled, rows are filled up to the next power of two with rows of NULL, which the statement must
+    leave out. Rows are sequences in the order in which the statement names its values (`columns`); the first is never NULL.
     """
 
     def __init__(self, sql: str) -> None:
@@ -51,17 +54,18 @@ class RowStatement:
         if match is None:
             raise LookupError(f"no VALUES (:a, :b) in: {sql}")
         self.columns = tuple(re.findall(r":(\w+)", match[1]))
+        self._nothing = (None,) * len(self.columns)
         row = "(" + ", ".join("?" * len(self.columns)) + ")"
         head, tail = sql[: match.start()] + "VALUES ", sql[match.end() :]
-        self._sql = {size: head + ", ".join([row] * size) + tail for size in _CHUNKS}
+        self._sql = {size: head + ", ".join([row] * size) + tail for size in _SIZES}
 
     def execute(self, db: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
-        start = 0
-        for size in _CHUNKS:
-            while len(rows) - start >= size:
-                values = [value for row in rows[start : start + size] for value in row]
-                db.execute(self._sql[size], values)
-                start += size
+        for start in range(0, len(rows), _MOST):
+            some = rows[start : start + _MOST]
+            size = 1 << (len(some) - 1).bit_length()
+            values = list(chain.from_iterable(some))
+            values.extend(self._nothing * (size - len(some)))
+            db.execute(self._sql[size], values)
 
     def explain(self) -> str:
         """The statement for a few rows, for tests of its plan."""

@@ -7,11 +7,12 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from outbox.attempts import go
-from outbox.batch import Batch, Wants
+from outbox.batch import Batch
 from outbox.model import Attempt, Message, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import AttemptRow, MessageRow
+from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
 

@@ -7,11 +7,12 @@ the order has left behind is superseded at once.
 from collections.abc import Sequence
 
 from outbox.accept import Accept
-from outbox.batch import Batch, Wants
+from outbox.batch import Batch
 from outbox.errors import NotFound
 from outbox.model import PlannedMessage, Planner, Posted
 from outbox.queries import Queries
 from outbox.rows import decode_event, encode
+from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.views import StoredEvent, stored_event
 from outbox.writer import Operation

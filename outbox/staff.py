@@ -1,9 +1,10 @@
 """What people do to messages: hold and release an order, retry and cancel a message. Each act is on record with its actor."""
 
-from outbox.batch import Batch, Wants, with_held
+from outbox.batch import Batch, with_held
 from outbox.errors import IllegalMove
 from outbox.model import Message, State
 from outbox.rows import MessageRow
+from outbox.snapshot import Wants
 from outbox.writer import Operation
 
 

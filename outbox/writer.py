@@ -12,12 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from outbox.batch import Batch, Marks, Wants
+from outbox.batch import Batch, Marks
 from outbox.chain import Change
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
 from outbox.queries import Queries
+from outbox.snapshot import Wants
 
 T = TypeVar("T")
 

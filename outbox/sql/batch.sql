@@ -51,29 +51,32 @@ SELECT c.seq, w.value, c.medium, c.stopped, c.reason
 FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value;
 
 -- insert_order: an order that was never heard of.
-INSERT INTO orders (seq, ref, held, last_event, body) VALUES (:seq, :ref, :held, :last_event, :body);
+INSERT INTO orders (seq, ref, held, last_event, body)
+SELECT * FROM (VALUES (:seq, :ref, :held, :last_event, :body)) WHERE column1 IS NOT NULL;
 
 -- update_order: what is known of an order now.
 UPDATE orders SET held = v.column2, last_event = v.column3, body = v.column4
 FROM (VALUES (:seq, :held, :last_event, :body)) AS v WHERE orders.seq = v.column1;
 
 -- insert_contact: an order belongs to an address.
-INSERT OR IGNORE INTO contact (address, order_seq) VALUES (:address, :order_seq);
+INSERT OR IGNORE INTO contact (address, order_seq)
+SELECT * FROM (VALUES (:address, :order_seq)) WHERE column1 IS NOT NULL;
 
 -- insert_event: what happened, as it was told.
 INSERT INTO event (seq, order_seq, earlier, source, id, type, actor, received_at, raw)
-VALUES (:seq, :order_seq, :earlier, :source, :id, :type, :actor, :received_at, :raw);
+SELECT * FROM (VALUES (:seq, :order_seq, :earlier, :source, :id, :type, :actor, :received_at, :raw)) WHERE column1 IS NOT NULL;
 
 -- insert_message: a planned message.
 INSERT INTO message (
     seq, id, event_seq, order_seq, recipient, line, open, state, ready, channel, priority, due_at, relative, modem_after,
     expires_at, hop, channel_since, attempt_count, tries, last_attempt, possible_duplicate, verdict, supersedes, manual, kind,
     created_at, updated_at, reason, via, addresses, body
-) VALUES (
+)
+SELECT * FROM (VALUES (
     :seq, :id, :event_seq, :order_seq, :recipient, :line, :open, :state, :ready, :channel, :priority, :due_at, :relative, :modem_after,
     :expires_at, :hop, :channel_since, :attempt_count, :tries, :last_attempt, :possible_duplicate, :verdict, :supersedes, :manual, :kind,
     :created_at, :updated_at, :reason, :via, :addresses, :body
-);
+)) WHERE column1 IS NOT NULL;
 
 -- update_message: a message that moved and stays open, or stays ended.
 UPDATE message SET state = v.column2, ready = v.column3, channel = v.column4, due_at = v.column5, relative = v.column6,
@@ -90,10 +93,11 @@ UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE messa
 INSERT INTO attempt (
     seq, message_seq, earlier, n, channel, started_at, finished_at, outcome, scope, code, provider_id, receipt, receipt_at, poll_at,
     counts, detail, receipt_detail, address, sent
-) VALUES (
+)
+SELECT * FROM (VALUES (
     :seq, :message_seq, :earlier, :n, :channel, :started_at, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at,
     :counts, :detail, :receipt_detail, :address, :sent
-);
+)) WHERE column1 IS NOT NULL;
 
 -- update_attempt: what became of an attempt.
 UPDATE attempt SET finished_at = v.column2, outcome = v.column3, scope = v.column4, code = v.column5, provider_id = v.column6,
@@ -107,7 +111,7 @@ DELETE FROM attempt WHERE seq = :seq;
 
 -- insert_audit: an entry of the record.
 INSERT INTO audit (seq, at, kind, actor, order_ref, message_id, detail, hash)
-VALUES (:seq, :at, :kind, :actor, :order_ref, :message_id, :detail, :hash);
+SELECT * FROM (VALUES (:seq, :at, :kind, :actor, :order_ref, :message_id, :detail, :hash)) WHERE column1 IS NOT NULL;
 
 -- early_receipts: receipts that came before these provider ids were on record.
 SELECT r.channel, r.provider_id, r.state, r.at, r.detail

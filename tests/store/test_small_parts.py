@@ -75,8 +75,8 @@ def _is_cursor(text: str) -> bool:
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 16, 63, 64, 65, 150])
 def test_rows_are_written_whatever_their_number(count: int) -> None:
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
-    statement = RowStatement("INSERT INTO t (a, b) VALUES (:a, :b)")
+    db.execute("CREATE TABLE t (a INTEGER NOT NULL, b TEXT)")
+    statement = RowStatement("INSERT INTO t (a, b) SELECT * FROM (VALUES (:a, :b)) WHERE column1 IS NOT NULL")
     assert statement.columns == ("a", "b")
     rows = [(n, str(n)) for n in range(count)]
     statement.execute(db, rows)

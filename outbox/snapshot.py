@@ -1,0 +1,189 @@
+"""What the operations of one transaction see: read in a few statements for all of them, then kept as plain objects."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from outbox.errors import NotFound
+from outbox.model import Order
+from outbox.outcome import ReceiptState
+from outbox.queries import Queries
+from outbox.rows import OPEN, AttemptRow, MessageRow, decode_attempts, decode_messages, decode_order, encode
+
+_SQL = Queries("batch.sql")
+
+_orders_of = msgspec.json.Decoder(list[tuple[str, int, int, str]]).decode
+
+
+@dataclass(slots=True)
+class Wants:
+    """What the operations of a batch need to see."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+    """(id, source)"""
+    refs: list[str] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    receipts: list[tuple[str, str]] = field(default_factory=list)
+    """Of attempts that are about to be settled: (channel, provider id)"""
+    provider_ids: list[tuple[str, str]] = field(default_factory=list)
+    """(channel, provider id) that a receipt names"""
+    references: list[tuple[str, int]] = field(default_factory=list)
+    """(message id, n) that a receipt names"""
+
+
+@dataclass(slots=True)
+class OrderRow:
+    """An order as the writer works on it."""
+
+    seq: int
+    last_event: int
+    order: Order
+    is_new: bool = False
+
+
+class Snapshot:
+    """The rows that operations asked for by their `Wants`."""
+
+    def __init__(self, db: sqlite3.Connection, *, careful: bool = False) -> None:
+        self.db = db
+        self._careful = careful
+        self.events: dict[tuple[str, str], tuple[int, bytes]] = {}
+        """By (id, source): seq and content of events that were taken before."""
+        self.orders: dict[str, OrderRow] = {}
+        self.ids: dict[str, int] = {}
+        self.stops: dict[str, list[tuple[str, bool, str]]] = defaultdict(list)
+        """By digest: (medium, stopped, reason), the newest last."""
+        self.early_receipts: dict[tuple[str, str], tuple[ReceiptState, int, str]] = {}
+        self.at_provider: dict[tuple[str, str], int] = {}
+        self.by_reference: dict[tuple[str, int], int] = {}
+        self._rows: dict[int, MessageRow] = {}
+        self._by_order: dict[int, list[MessageRow]] = defaultdict(list)
+        self._was_open: dict[int, bool] = {}
+        self._attempts: dict[int, AttemptRow] = {}
+
+    def load(self, wants: Wants) -> None:
+        """Read what is wanted, each kind in one statement."""
+        if wants.events:
+            for id, source, seq, raw in self._all("known_events", keys=wants.events):
+                self.events[id, source] = (seq, raw)
+        if wants.refs:
+            self._load_orders(self._one("known_orders", refs=wants.refs))
+        if wants.message_ids:
+            for seq, id in self._all("messages_by_id", ids=wants.message_ids):
+                self.ids[id] = seq
+                wants.messages.append(seq)
+        if wants.provider_ids:
+            for seq, message, channel, id in self._all("attempts_at_provider", keys=wants.provider_ids):
+                self.at_provider[channel, id] = seq
+                self._also(wants, seq, message)
+        if wants.references:
+            for seq, message, id, n in self._all("attempts_by_reference", keys=wants.references):
+                self.by_reference[id, n] = seq
+                self._also(wants, seq, message)
+        if wants.messages:
+            self._load_messages(self._one("messages_with_line", messages=wants.messages))
+        if wants.attempts:
+            for row in decode_attempts(self._one("attempts", attempts=wants.attempts) or "[]"):
+                self._attempts[row.seq] = row
+        if wants.digests:
+            for _, digest, medium, stopped, reason in sorted(self._all("stopped", digests=wants.digests)):
+                self.stops[digest].append((medium, bool(stopped), reason))
+        if wants.receipts:
+            for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
+                self.early_receipts[channel, id] = (ReceiptState(state), at, detail)
+
+    @staticmethod
+    def _also(wants: Wants, attempt: int, message: int) -> None:
+        wants.attempts.append(attempt)
+        wants.messages.append(message)
+
+    def _load_orders(self, found: str | None) -> None:
+        if found is None:
+            return
+        for ref, seq, last_event, body in _orders_of(found):
+            self.orders[ref] = OrderRow(seq, last_event, decode_order(body))
+        self._load_messages(self._one("open_of_orders", orders=[row.seq for row in self.orders.values()]))
+
+    def _load_messages(self, found: str | None) -> None:
+        self.adopt(decode_messages(found or "[]"))
+
+    def adopt(self, rows: Sequence[MessageRow]) -> None:
+        """Take rows that were just read into the batch's view."""
+        for row in rows:
+            if row.seq not in self._rows:
+                self._rows[row.seq] = row
+                self._by_order[row.order_seq].append(row)
+                self._was_open[row.seq] = row.state in OPEN
+
+    def _all(self, name: str, **values: object) -> list[Any]:
+        return self.db.execute(_SQL[name], _json(values)).fetchall()
+
+    def _one(self, name: str, **values: object) -> str | None:
+        found: str | None = self.db.execute(_SQL[name], _json(values)).fetchone()[0]
+        return found
+
+    def look_for_ids(self, ids: Sequence[str]) -> None:
+        """See whether messages of these ids exist. That they don't is what is expected, so it is looked up only when a batch is
+        done again because they did."""
+        if self._careful:
+            self.ids |= {id: seq for seq, id in self._all("messages_by_id", ids=ids)}
+
+    # ------------------------------------------------------------ what operations work on
+
+    def message(self, seq: int) -> MessageRow:
+        """Raises NotFound."""
+        row = self._rows.get(seq)
+        if row is None:
+            raise NotFound(f"there is no message number {seq}")
+        return row
+
+    def message_by_id(self, id: str) -> MessageRow:
+        """Raises NotFound."""
+        if id not in self.ids:
+            raise NotFound(f"there is no message {id!r}")
+        return self.message(self.ids[id])
+
+    def attempt(self, seq: int) -> AttemptRow:
+        """Raises NotFound."""
+        row = self._attempts.get(seq)
+        if row is None:
+            raise NotFound(f"there is no attempt number {seq}")
+        return row
+
+    def order(self, ref: str) -> OrderRow:
+        """Raises NotFound."""
+        row = self.orders.get(ref)
+        if row is None:
+            raise NotFound(f"no order {ref!r} is known")
+        return row
+
+    def is_forgotten(self, row: MessageRow) -> bool:
+        """Whether the event it tells of was taken out: there is nothing to say any more."""
+        forgotten: int = self.db.execute(_SQL["is_forgotten"], {"seq": row.event_seq}).fetchone()[0]
+        return bool(forgotten)
+
+    def adopted(self) -> Sequence[MessageRow]:
+        """All messages in the batch's view."""
+        return tuple(self._rows.values())
+
+    def open_of(self, order_seq: int) -> list[MessageRow]:
+        """The order's messages that something still works on."""
+        return [row for row in self._by_order[order_seq] if row.state in OPEN]
+
+    def stop_of(self, digest: str, medium: str) -> str | None:
+        """Why nothing of that medium may go to that address: the newest word on the medium or on all counts."""
+        for about, stopped, reason in reversed(self.stops.get(digest, ())):
+            if about in (medium, "all"):
+                return reason if stopped else None
+        return None
+
+
+def _json(values: Mapping[str, object]) -> dict[str, str]:
+    return {name: encode(value).decode() for name, value in values.items()}
