@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from daemon.channels import registry
-from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply
+from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import Board
 from daemon.dispatch.delivery import Delivery
@@ -56,7 +56,8 @@ class Engine:
         self._box = box
         self._http = http
         self._clock = clock
-        self.lanes = {name: self._lane(name, table, http) for name, table in settings.channels.items()}
+        surroundings = Surroundings(clock=clock, rng=rng, notes=box.notes, country=settings.store.country)
+        self.lanes = {name: self._lane(name, table, surroundings) for name, table in settings.channels.items()}
         self.routes = compile_routes(settings, self.lanes)
         self.reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
         self.planner = make_planner(self.routes, settings, self.reach)
@@ -113,11 +114,11 @@ class Engine:
         if not isinstance(answer, Response) or not answer.ok:
             log.warning("a provider's confirmation did not go through; it asks again", host=parts.hostname)
 
-    def _lane(self, name: str, table: Mapping[str, object], http: Http) -> Lane:
+    def _lane(self, name: str, table: Mapping[str, object], surroundings: Surroundings) -> Lane:
         kind = registry.channel_class(name)
         channel, problem = None, ""
         try:
-            channel = registry.build(name, table, self.settings.secrets, http)
+            channel = registry.build(name, table, self.settings.secrets, self._http, surroundings)
         except Misconfigured as error:
             problem = str(error)
             log.warning("a channel is misconfigured; its messages go to their next one", channel=name, problem=problem)

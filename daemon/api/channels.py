@@ -6,7 +6,7 @@ from daemon.api import present
 from daemon.api.answers import ChannelOut, Channels, TestOut, UplinkOut
 from daemon.api.problem import Problem
 from daemon.api.route import B, Call, NoQuery, Q, Scope, get, post
-from daemon.api.wire import Reason, TestWish, UplinkWish
+from daemon.api.wire import Reason, TestWish, UplinkWish, UssdWish
 from outbox.errors import NotFound
 
 FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "auto": None}
@@ -51,6 +51,14 @@ async def force(call: Call[NoQuery, UplinkWish]) -> UplinkOut:
     return present.uplink(dispatch.uplink())
 
 
+async def ussd(call: Call[NoQuery, UssdWish]) -> TestOut:
+    try:
+        result = await call.services.dispatch.ussd(call.path("name"), call.body.code)
+    except ValueError as error:
+        raise Problem(422, str(error), field="code") from error
+    return TestOut(result.ok, result.summary)
+
+
 ROUTES = (
     get("/v1/channels", index, "List the channels and the line", "Channels", Channels),
     post(
@@ -86,6 +94,17 @@ ROUTES = (
         refusals=(404,),
         body_required=False,
         description="Without `to` a harmless call proves the credentials; with it a real message is sent there.",
+    ),
+    post(
+        "/v1/channels/{name}/ussd",
+        ussd,
+        "Ask the mobile network by a service code",
+        "Channels",
+        UssdWish,
+        TestOut,
+        Scope.ADMIN,
+        refusals=(404,),
+        description="For the modem: `*100#` or what the operator has for the credit.",
     ),
     post("/v1/uplink", force, "Say whether the line is up", "Channels", UplinkWish, UplinkOut, Scope.ADMIN),
 )

@@ -385,6 +385,10 @@ class Dispatch(Protocol):
         """Without `to`: a harmless call that proves the credentials; with it: a real message. Raises NotFound."""
         ...
 
+    async def ussd(self, name: str, code: str) -> TestResult:
+        """Ask the mobile network by a service code. Raises NotFound, ValueError for what is no code."""
+        ...
+
 
 class Receipts(Protocol):
     async def receive(self, channel: str, request: InboundRequest) -> Inbound:

@@ -186,6 +186,12 @@ class UplinkWish(msgspec.Struct, frozen=True):
     """`auto`: evidence decides again."""
 
 
+class UssdWish(msgspec.Struct, frozen=True):
+    """A service code of the mobile network."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=40, pattern=described(r"^[*#0-9]+$(?!\n)", 'a service code, like "*100#"'))]
+
+
 class OptOutWish(msgspec.Struct, frozen=True):
     """Who is to be left alone, and in which medium (`all`: every one)."""
 

@@ -8,12 +8,14 @@ An HTTP channel states an endpoint, auth and payload (`build`), how to read the 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
 from daemon.config import Duration, Rate, Table
 from daemon.redact import mask_contacts
+from outbox.clock import Clock
 from outbox.model import Attempt, Medium, Rendered
 from outbox.outcome import CannotTell, Lookup, Outcome, ReceiptState
 
@@ -180,6 +182,24 @@ class Sink(Protocol):
     async def on_receipt(self, update: ReceiptUpdate) -> None: ...
 
     async def on_reply(self, reply: Reply) -> None: ...
+
+
+class Notes(Protocol):
+    """Small durable facts by key; `set` returns when it is on the disk."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def set(self, key: str, value: str) -> None: ...
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel with a life of its own is given beside its settings (`Channel.in_surroundings`)."""
+
+    clock: Clock
+    rng: Random
+    notes: Notes
+    country: str
+    """How numbers without their country are read ([store] country)."""
 
 
 class Channel(ABC):

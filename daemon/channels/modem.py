@@ -6,7 +6,6 @@ it lives: `run` must be running for anything to go, and hands what comes in to a
 
 import asyncio
 import hashlib
-import random
 from collections import deque
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
@@ -15,7 +14,17 @@ from typing import Any, ClassVar, Literal, TypeVar
 import phonenumbers
 
 from daemon.channels._modem_outcome import NOT_READY_SECONDS, not_now, outcome
-from daemon.channels.base import Channel, CommonSettings, Health, Outgoing, ReceiptUpdate, Reply, Sent, Sink
+from daemon.channels.base import (
+    Channel,
+    CommonSettings,
+    Health,
+    Outgoing,
+    ReceiptUpdate,
+    Reply,
+    Sent,
+    Sink,
+    Surroundings,
+)
 from daemon.config import Duration
 from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
@@ -30,7 +39,6 @@ from daemon.modem.sending import Transmission
 from daemon.modem.split import split
 from daemon.modem.status import Stage, Status
 from daemon.modem.ussd import UssdReply
-from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.outcome import (
     CannotTell,
@@ -98,17 +106,12 @@ class ModemChannel(Channel):
         self,
         settings: ModemSettings,
         secrets: Mapping[str, str],
-        *,
-        clock: Clock,
-        rng: random.Random,
-        notes: Notes,
-        country: str = "GB",
+        surroundings: Surroundings,
     ) -> None:
-        """`country`: how numbers without their country are read ([store] country)."""
         self.settings = settings
-        self._clock, self._rng, self._country = clock, rng, country
-        committed = _Notes(notes)
-        self._ledger = Ledger(committed, clock)
+        self._clock, self._rng, self._country = surroundings.clock, surroundings.rng, surroundings.country
+        committed = _Notes(surroundings.notes)
+        self._ledger = Ledger(committed, self._clock)
         self._sink: Sink | None = None
         self._unmatched: deque[tuple[StatusReport, int]] = deque(maxlen=_MOST_UNMATCHED)
         config = Config(
@@ -120,7 +123,7 @@ class ModemChannel(Channel):
             power_command=settings.power_command,
             pin=secrets.get("MODEM_PIN", ""),
         )
-        self._driver = Driver(config, self, committed, clock)
+        self._driver = Driver(config, self, committed, self._clock)
 
     # ---------------------------------------------------------------- its life
 
@@ -145,7 +148,7 @@ class ModemChannel(Channel):
         if status.stage is Stage.READY:
             signal = f"{status.signal_dbm} dBm" if status.signal_dbm is not None else "signal unknown"
             return Health(ok=True, summary=f"{status.operator or 'network'}, {signal}, {status.registration_text}")
-        return Health(ok=False, summary=f"{status.stage}: {status.trouble}".removesuffix(": "), remedy=status.remedy)
+        return Health(ok=False, summary=status.reason, remedy=status.remedy)
 
     # ---------------------------------------------------------------- out
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from daemon.channels.base import Channel, Misconfigured
+from daemon.channels.base import Channel, Misconfigured, Surroundings
 from daemon.config import ConfigError, decode
 from daemon.http import Http
 
@@ -33,6 +33,7 @@ CHANNELS: Mapping[str, str] = {
     "hubspot": "HubSpot",
     "activecampaign": "ActiveCampaign",
     "apprise": "Apprise",
+    "modem": "ModemChannel",
 }
 """Table name -> class, in the module of that name beside this one. A new channel is one line here."""
 
@@ -45,8 +46,14 @@ def channel_class(name: str) -> type[Channel]:
     return cast("type[Channel]", getattr(module, CHANNELS[name]))
 
 
-def build(name: str, table: Mapping[str, Any], secrets: Mapping[str, str], http: Http) -> Channel:
-    """Make the channel of `[channels.NAME]`.
+def build(
+    name: str,
+    table: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    http: Http,
+    surroundings: Surroundings | None = None,
+) -> Channel:
+    """Make the channel of `[channels.NAME]`. `surroundings` are for those that live without HTTP (`Channel.is_cloud` False).
 
     Raises ConfigError for a table that can't be meant (unknown key, wrong kind of value), which stops the service, and
     Misconfigured for a key or secret that is missing, which leaves only this channel out."""
@@ -64,4 +71,8 @@ def build(name: str, table: Mapping[str, Any], secrets: Mapping[str, str], http:
         )
     settings = decode(table, kind.Settings, where=f"channels.{name}")
     make = cast("Any", kind)
-    return cast("Channel", make(settings, secrets, http))
+    if kind.is_cloud:
+        return cast("Channel", make(settings, secrets, http))
+    if surroundings is None:
+        raise Misconfigured(f"{name} works inside the running service only")
+    return cast("Channel", make(settings, secrets, surroundings))

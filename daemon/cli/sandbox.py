@@ -42,8 +42,8 @@ async def _serve(host: str, port: int, smtp_port: int, folder: Path, *, modem: b
     clock, rng = SystemClock(), random.SystemRandom()
     async with AsyncExitStack() as stack:
         if modem:
-            from daemon.modem.simulator import Simulator
+            from daemon.modem.simulator import SimulatedModem, on_pty
 
-            device = await stack.enter_async_context(Simulator.on_a_pty(clock=clock))
-            print(f'# A GSM modem:\n[channels.modem]\ndevice = "{device}"\n')
+            plug = await stack.enter_async_context(on_pty(SimulatedModem(clock, rng), folder / "modem", clock, rng))
+            print(f'# A GSM modem:\n[channels.modem]\ndevice = "{plug.device}"\n')
         await run(host, port, stop, smtp_port=smtp_port, folder=folder, clock=clock, rng=rng, say=print)

@@ -36,10 +36,11 @@ class Client:
         query: Mapping[str, str | int | None] | None = None,
         body: Any = None,
         source: str | None = None,
+        content_type: str = "application/json",
     ) -> Any:
         headers = {"X-Tether-Source": source} if source else {}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         params = {key: str(value) for key, value in (query or {}).items() if value is not None}
         data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
         try:

@@ -1,6 +1,5 @@
 """`tether tui`: the counter's screen."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -15,8 +14,8 @@ def tui(
         str | None, typer.Option(help="A service elsewhere. Default: this machine's, by its socket.")
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
-    ] = None,
+        str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
+    ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="For a wall screen: no key changes anything.")] = False,
     language: Annotated[str | None, typer.Option(help="en, es, fr or de. Default: the store's.")] = None,
     theme: Annotated[str | None, typer.Option(help="A theme's name, such as tether-contrast.")] = None,
@@ -24,10 +23,11 @@ def tui(
     config: ConfigOption = None,
 ) -> None:
     """Open the counter's screen."""
-    from tui.app import run_tui
+    from tui.run import run_tui
 
-    socket = None if url else settings_of(config).socket
-    person = name or os.environ.get("USER")
-    sys.exit(
-        run_tui(url=url, socket=socket, token=token, read_only=read_only, language=language, theme=theme, name=person)
-    )
+    where = url or settings_of(config).socket
+    try:
+        code = run_tui(where, token, read_only=read_only, language=language, theme=theme, actor=name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from error
+    sys.exit(code)

@@ -1,7 +1,7 @@
 """The channels as people see them: state, trouble in words, how much waits; and what people may do to them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -44,6 +44,22 @@ class TestResult(msgspec.Struct, frozen=True):
 
     ok: bool
     summary: str
+
+
+class UssdAnswer(Protocol):
+    """The network's answer to a service code."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def refused(self) -> str: ...
+
+
+@runtime_checkable
+class SpeaksUssd(Protocol):
+    """A channel on a mobile network."""
+
+    async def ussd(self, code: str) -> UssdAnswer: ...
 
 
 class Board:
@@ -106,6 +122,14 @@ class Board:
                 return TestResult(False, f"{title} did not take it now: {outcome.reason}.")
             case Unknown():
                 return TestResult(False, f"It is not known whether {title} took it: {outcome.reason}.")
+
+    async def ussd(self, name: str, code: str) -> TestResult:
+        """Ask the mobile network by a service code ("*100#" for the credit). Raises ValueError for what is no code."""
+        channel: object = self._lane(name).channel
+        if not isinstance(channel, SpeaksUssd):
+            return TestResult(False, f"{name} is no modem: it has no service codes")
+        answer = await channel.ussd(code)
+        return TestResult(not answer.refused, answer.text or answer.refused)
 
     def _trial(self, channel: Channel, to: str) -> Outgoing:
         now = self._clock.now()

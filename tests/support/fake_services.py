@@ -518,6 +518,11 @@ class FakeDispatch:
     async def resume(self, name: str, *, actor: str) -> None:
         self._row(name).state, self._row(name).reason = "ready", ""
 
+    async def ussd(self, name: str, code: str) -> FakeTest:
+        if name != "modem":
+            raise NotFound(f"no channel is called {name!r}")
+        return FakeTest(True, f"Your credit is 5.00 ({code})")
+
     async def test(self, name: str, to: str | None) -> FakeTest:
         self._row(name)
         self.tested.append((name, to))

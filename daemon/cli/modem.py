@@ -1,0 +1,69 @@
+"""`tether modem`: the modem at the counter: how it is, a test, a service code."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.service import running_service
+
+WHY = "only the running service may speak to the modem: start it with `systemctl start tether` or `tether run`"
+
+modem = typer.Typer(no_args_is_help=True, help="The GSM modem: how it is, a test text, a service code.")
+app.add_typer(modem, name="modem", epilog="Example: tether modem info")
+
+
+@modem.command(epilog="Example: tether modem info --json | jq .signal_dbm")
+def info(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Device, operator, signal, SIM, credit, and the last trouble. Exits with 1 when it can't send."""
+    settings = settings_of(config)
+
+    async def read() -> Any:
+        async with running_service(settings, WHY) as client:
+            return (await client.get("/v1/channels"))["items"]
+
+    row = next((row for row in settle(read) if row["name"] == "modem"), None)
+    if row is None:
+        raise Failure(
+            "no modem is enabled: add a [channels.modem] table to tether.toml; docs/modem.md tells which sticks work"
+        )
+    detail = row.get("detail") or {}
+    if json:
+        as_json({"state": row["state"], "reason": row["reason"], "queued": row["queued"], **detail})
+    else:
+        for name, value in {"state": row["state"], "why": row["reason"], "queued": row["queued"], **detail}.items():
+            if value not in (None, "", [], {}):
+                print(f"{name.replace('_', ' '):14} {value}")
+    if row["state"] not in ("ready", "open") or detail.get("stage", "ready") != "ready":
+        raise Failure(row["reason"] or detail.get("reason") or "the modem is not ready")
+
+
+@modem.command(epilog="Example: tether modem test --to '+447700900123'")
+def test(
+    to: Annotated[str, typer.Option(help="A phone number that gets a real text.")],
+    config: ConfigOption = None,
+) -> None:
+    """Send a real text by the modem and say what became of it."""
+    print(_ask(config, "/v1/channels/modem/test", {"to": to}))
+
+
+@modem.command(epilog="Example: tether modem ussd '*100#'")
+def ussd(
+    code: Annotated[str, typer.Argument(help="A service code, such as the one for the credit.")],
+    config: ConfigOption = None,
+) -> None:
+    """Ask the mobile network by a service code."""
+    print(_ask(config, "/v1/channels/modem/ussd", {"code": code}))
+
+
+def _ask(config: Any, path: str, body: dict[str, str]) -> str:
+    settings = settings_of(config)
+
+    async def post() -> Any:
+        async with running_service(settings, WHY) as client:
+            return await client.post(path, body)
+
+    answer = settle(post)
+    if not answer["ok"]:
+        raise Failure(answer["summary"])
+    return str(answer["summary"])

@@ -1,0 +1,213 @@
+"""`tether sources` and `tether replay`: where events come from, what a body would become, and planning events again."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.service import segment, service
+from daemon.config import Duration
+from outbox.clock import SystemClock
+
+group = typer.Typer(no_args_is_help=True, help="Where events come from: shops, CRMs, tills, payment providers.")
+app.add_typer(group, name="sources")
+
+NameArgument = Annotated[str, typer.Argument(help="The source's name, as its table [sources.NAME] has it.")]
+
+
+@group.command("list", epilog="Example: tether sources list")
+def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """All sources: where their webhooks go, how often they are asked, and how that goes."""
+    answer = _call(config, "GET", "/v1/sources")
+    if json:
+        as_json(answer)
+        return
+    rows = [
+        (row["name"], row["title"], row["hook"], _every(row["poll"]), row["last_success"], _trouble(row))
+        for row in answer["items"]
+    ]
+    headings = ("source", "kind", "webhooks to", "asked", "last answer", "trouble")
+    table(headings, rows, empty="no sources: give tether.toml a [sources.NAME] table (docs/sources.md)")
+
+
+def _every(seconds: float | None) -> str:
+    return "" if seconds is None else f"every {seconds:g} s"
+
+
+def _trouble(row: dict[str, Any]) -> str:
+    missing = f"{', '.join(row['missing'])} missing in .env" if row["missing"] else ""
+    return "; ".join(part for part in (missing, row["problem"]) if part)
+
+
+@group.command("try", epilog="Example: tether sources try webshop order.json")
+def try_(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="A body as the source posts it.")],
+    content_type: Annotated[str, typer.Option(help="What its sender calls it.")] = "application/json",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a body would become and what it would send. Nothing is taken, nothing sent, and no signature is asked for."""
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
+    answer = _call(config, "POST", f"/v1/sources/{segment(name)}/try", body, content_type=content_type)
+    if json:
+        as_json(answer)
+    else:
+        _show_tried(answer)
+    if answer["unread"]:
+        raise Failure("; ".join(answer["unread"]))
+
+
+def _show_tried(answer: dict[str, Any]) -> None:
+    for record in answer["fetch"]:
+        print(f"it names the record {record}, which would be fetched")
+    if not answer["events"]:
+        print(f"nothing would come of it: {answer['note'] or 'it holds nothing new'}")
+    for tried in answer["events"]:
+        event = tried["event"]
+        print(
+            f"{event['type']}  order {event['order']['ref']}  {'(was taken before) ' if tried['known'] else ''}{event['id']}"
+        )
+        for odd in event.get("unread", ()):
+            print(f"  left out: {odd}")
+        if not tried["messages"]:
+            print("  nobody would be told")
+        for message in tried["messages"]:
+            warnings = "; ".join(warned["detail"] or warned["code"] for warned in message["warnings"])
+            print(
+                f"  to {message['audience']} {message['to']} by {message['channel'] or '-'}{f'  ({warnings})' if warnings else ''}"
+            )
+            for line in (message["subject"] or "", *message["text"].splitlines()):
+                if line:
+                    print(f"    {line}")
+
+
+@group.command(epilog="Example: tether sources quarantine --replay 12")
+def quarantine(
+    id: Annotated[str | None, typer.Argument(help="One of them, with its body.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only this source's.")] = None,
+    all: Annotated[bool, typer.Option("--all", help="Those that were read again or dropped, too.")] = False,
+    replay: Annotated[str | None, typer.Option(help="Read this one again; `all`: all that wait.")] = None,
+    drop: Annotated[str | None, typer.Option(help="Say that this one means nothing.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What sources told and could not be understood: kept, to be read again once the mapping is mended."""
+    if drop is not None:
+        _call(config, "POST", f"/v1/quarantine/{segment(drop)}/drop")
+        print(f"{drop} is dropped")
+    elif replay is not None:
+        _read_again(config, replay, source)
+    elif id is not None:
+        _show_kept(_call(config, "GET", f"/v1/quarantine/{segment(id)}"), json=json)
+    else:
+        _list_kept(config, source, all=all, json=json)
+
+
+def _read_again(config: Path | None, which: str, source: str | None) -> None:
+    ids = [row["id"] for row in reversed(_waiting(config, source))] if which == "all" else [which]
+    left = 0
+    for id in ids:
+        answer = _call(config, "POST", f"/v1/quarantine/{segment(id)}/replay")
+        left += not answer["closed"]
+        print(f"{id}: {'understood' if answer['closed'] else answer['reason']}")
+    if left:
+        raise Failure(f"{left} could still not be understood")
+
+
+def _waiting(config: Path | None, source: str | None) -> list[Any]:
+    return _pages(config, "/v1/quarantine", source=source, state="waiting")
+
+
+def _list_kept(config: Path | None, source: str | None, *, all: bool, json: bool) -> None:
+    rows = _pages(config, "/v1/quarantine", source=source, state=None if all else "waiting")
+    if json:
+        as_json(rows)
+        return
+    cells = [
+        (row["id"], row["source"], row["at"], row["state"], row["times"], row["size"], row["reason"]) for row in rows
+    ]
+    table(("id", "source", "at", "state", "times", "bytes", "why"), cells, empty="nothing is kept: all was understood")
+
+
+def _show_kept(kept: dict[str, Any], *, json: bool) -> None:
+    if json:
+        as_json(kept)
+        return
+    print(
+        f"{kept['id']}  {kept['source']}  {kept['at']}  {kept['state']}  came {kept['times']} time(s)\n{kept['reason']}\n"
+    )
+    for name, value in kept["headers"].items():
+        print(f"{name}: {value}")
+    print(f"\n{kept['body']}")
+
+
+@app.command(epilog="Example: tether replay --since 2h --dry-run")
+def replay(
+    since: Annotated[str, typer.Option(help='How far back ("2h", "3d"), or from when on ("2026-11-24T09:00:00Z").')],
+    source: Annotated[str | None, typer.Option(help="Only what this source told.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only this order.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Plan events again under today's routes. What was planned before is left alone: nothing is sent twice."""
+    wish = {"since": moment_of(since), "dry_run": dry_run, "source": source, "order": order}
+    answer = _call(config, "POST", "/v1/replay", {key: value for key, value in wish.items() if value is not None})
+    if json:
+        as_json(answer)
+        return
+    rows = [
+        (
+            event["order_ref"],
+            event["type"],
+            message["audience"],
+            message["to"],
+            ", ".join(message["via"]),
+            message["state"],
+        )
+        for event in answer["items"]
+        for message in event["messages"]
+    ]
+    table(("order", "event", "who", "to", "via", "state"), rows, empty="nothing new would be sent")
+    what = "would be sent" if dry_run else "are planned"
+    print(f"{answer['looked_at']} events looked at; {len(rows)} messages {what}")
+
+
+def moment_of(since: str) -> str:
+    """A duration back from now, or a moment, as RFC 3339. Raises Failure."""
+    if re.match(r"\d{4}-\d\d-\d\d", since):
+        return since if "T" in since else f"{since}T00:00:00Z"
+    try:
+        seconds = Duration.parse(since)
+    except ValueError as error:
+        raise Failure(f"--since: {error}") from error
+    return datetime.fromtimestamp(SystemClock().now() / 1000 - seconds, UTC).isoformat()
+
+
+def _call(
+    config: Path | None, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+) -> Any:
+    settings = settings_of(config)
+
+    async def call() -> Any:
+        async with service(settings) as client:
+            return await client.call(method, path, body=body, content_type=content_type)
+
+    return settle(call)
+
+
+def _pages(config: Path | None, path: str, **query: str | None) -> list[Any]:
+    settings = settings_of(config)
+
+    async def read() -> list[Any]:
+        async with service(settings) as client:
+            return await client.pages(path, most=1000, **query)
+
+    return settle(read)
