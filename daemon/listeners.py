@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from daemon.api.app import SERVER_OPTIONS
+from daemon.api.app import set_up
 from daemon.config import ConfigError, Hook
 
 log = structlog.get_logger(__name__)
@@ -22,8 +22,7 @@ SOCKET_MODE = 0o660
 @asynccontextmanager
 async def listening(app: web.Application, hook: Hook, socket: Path, *, folder: Path) -> AsyncIterator[str]:
     """Serve the application on both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened."""
-    runner = _runner(app)
-    await runner.setup()
+    runner = await set_up(app, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         url = await _tcp(runner, hook, folder)
         await _unix(runner, socket)
@@ -36,17 +35,12 @@ async def listening(app: web.Application, hook: Hook, socket: Path, *, folder: P
 @asynccontextmanager
 async def listening_privately(app: web.Application, socket: Path) -> AsyncIterator[None]:
     """Serve the application on a socket of this process's own only."""
-    runner = _runner(app)
-    await runner.setup()
+    runner = await set_up(app, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await _unix(runner, socket)
         yield
     finally:
         await runner.cleanup()
-
-
-def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS, **SERVER_OPTIONS)
 
 
 async def _tcp(runner: web.AppRunner, hook: Hook, folder: Path) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import BaseConnector, ClientSession, DummyCookieJar, TCPConnector, UnixConnector, web
 from yarl import URL
 
-from daemon.api.app import SERVER_OPTIONS, make_app
+from daemon.api.app import make_app, set_up
 from daemon.api.services import Services
 
 JSON = "application/json"
@@ -98,8 +98,7 @@ async def serving(
     services: Services, *, socket: Path | None = None, port: int = 0, **options: Any
 ) -> AsyncIterator[Face]:
     """Serve it as the service does, on loopback or on that unix socket."""
-    runner = web.AppRunner(make_app(services), shutdown_timeout=5, **{**SERVER_OPTIONS, **options})
-    await runner.setup()
+    runner = await set_up(make_app(services), shutdown_timeout=5, **options)
     try:
         if socket is None:
             site = web.TCPSite(runner, "127.0.0.1", port)
