@@ -23,7 +23,7 @@ from daemon.modem.status import Stage
 from tests.support.fake_clock import FakeClock, settle
 
 _IDLE = 0.004
-_IN_FLIGHT = 0.25
+_IN_FLIGHT = 0.1
 """Real seconds that octets may take through a port of this machine before they count as lost."""
 
 
