@@ -138,7 +138,7 @@ def _body(route: AnyRoute) -> Any:
     return {
         "id": "e-1",
         "type": "order.ready",
-        "order": {"ref": "x"},
+        "order": {"ref": "x"} if route.raw else "x",
         "status": "order.ready",
         "event_id": "x",
         "text": "x",
