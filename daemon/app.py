@@ -7,7 +7,7 @@ import asyncio
 import random
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +17,15 @@ import structlog
 
 from daemon.api.app import make_app
 from daemon.api.services import Services
+from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
+from daemon.appliance.recover import make_sound, mark_damaged, record
+from daemon.appliance.trouble import TroubleWatch, check_trouble
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
 from daemon.engine import Engine
 from daemon.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
-from daemon.http import open_http
+from daemon.http import Http, open_http
 from daemon.intake_face import IntakeFace
 from daemon.listeners import listening, listening_privately
 from daemon.logs import configure_logs
@@ -30,6 +33,7 @@ from daemon.notify import Notifier
 from daemon.supervise import first_of
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
+from outbox.errors import StorageDamaged
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +47,7 @@ class Service:
         self,
         settings: Settings,
         box: Outbox,
+        http: Http,
         make_engine: Callable[[Settings, "Service"], Engine],
         clock: Clock,
         rng: random.Random,
@@ -52,6 +57,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self.box = box
+        self.http = http
         self.clock = clock
         self.rng = rng
         self.stop = asyncio.Event()
@@ -63,6 +69,9 @@ class Service:
         )
         self._make_engine = make_engine
         self._reread = reread
+        self.damage: StorageDamaged | None = None
+        """What was found wrong with the database while it was in use: the service stops for it, and the next start repairs it."""
+        box.when_damaged(self._found_damage)
         self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = make_engine(settings, self)
@@ -102,13 +111,17 @@ class Service:
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
 
-    async def run(self, notifier: Notifier, *, ready: Callable[[], None]) -> None:
-        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended."""
+    async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
+        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
         housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.trusted)
+        trouble = self._trouble_watch(news)
+        heartbeat = Heartbeat(self.http, self.clock, lambda: self.settings, lambda: trouble.standing)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._engines(), name="engines")
             group.create_task(self.watch.run(self.stop), name="clock")
             group.create_task(housekeeping.run(self.stop), name="housekeeping")
+            group.create_task(trouble.run(self.stop), name="trouble")
+            group.create_task(heartbeat.run(self.stop), name="heartbeat")
             if notifier.watchdog_seconds:
                 group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
             ready()
@@ -127,7 +140,25 @@ class Service:
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
                 self._take_over()
+                configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
+
+    def _trouble_watch(self, news: Sequence[str]) -> TroubleWatch:
+        return TroubleWatch(
+            self.box,
+            self.clock,
+            lambda: self.settings,
+            lambda: self.engine.board.board(),
+            lambda name: lane.channel if (lane := self.engine.lanes.get(name)) else None,
+            self.watch.trusted,
+            news=news,
+        )
+
+    def _found_damage(self, error: StorageDamaged) -> None:
+        log.error("the database is damaged; stopping, so that the next start repairs it", error=str(error))
+        mark_damaged(self.box.path)
+        self.damage = error
+        self.stop.set()
 
     async def _clock_stepped(self, seconds: float) -> None:
         log.warning("the wall clock was stepped", seconds=round(seconds, 3), trusted=self.watch.trusted())
@@ -153,10 +184,12 @@ async def open_service(
     ):
 
         def make_engine(new: Settings, service: Service) -> Engine:
+            check_trouble(new)
+            check_heartbeat(new)
             return Engine(new, box, http, clock, rng, clock_trusted=lambda: service.watch.trusted())
 
         newest = await box.newest_record()
-        yield Service(settings, box, make_engine, clock, rng, reread, newest_record=newest)
+        yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)
 
 
 @asynccontextmanager
@@ -181,21 +214,28 @@ async def serve(
 ) -> None:
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
     notifier = Notifier(clock)
+    recovered = await make_sound(settings.database, clock)
     async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
+        if recovered is not None:
+            await record(service.box, recovered)
         unknown = await service.box.spool.rescue()
         if unknown:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
         await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
-        async with listening(make_app(service.services), settings.hook, settings.socket, folder=settings.folder) as url:
-            async with asyncio.TaskGroup() as group:
-                _heed_signals(service, notifier, group)
+        async with (
+            listening(make_app(service.services), settings.hook, settings.socket, folder=settings.folder) as url,
+            asyncio.TaskGroup() as group,
+        ):
+            _heed_signals(service, notifier, group)
 
-                def announce() -> None:
-                    log.info("taking events", url=url, database=str(settings.database))
-                    notifier.ready(f"taking events at {url}")
-                    ready(url)
+            def announce() -> None:
+                log.info("taking events", url=url, database=str(settings.database))
+                notifier.ready(f"taking events at {url}")
+                ready(url)
 
-                await service.run(notifier, ready=announce)
+            await service.run(notifier, ready=announce, news=[] if recovered is None else [recovered.words])
+        if service.damage is not None:
+            raise service.damage
         await service.box.audit.append("service.stopped")
 
 
@@ -237,5 +277,10 @@ def main(
         ready=lambda url: None,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+        try:
+            runner.run(work)
+        except BaseExceptionGroup as group:
+            if (damaged := group.subgroup(StorageDamaged)) is None:
+                raise
+            raise StorageDamaged("the database is damaged: the next start repairs it") from damaged
     return 0

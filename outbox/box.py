@@ -1,7 +1,7 @@
 """The outbox as the rest of Tether sees it: one database, opened by one process."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from outbox.audit import Audit
 from outbox.changes import Changes
 from outbox.clock import Clock
 from outbox.consent import Consent
+from outbox.errors import StorageDamaged
 from outbox.notes import Notes
 from outbox.quarantine import Quarantine
 from outbox.receipts import Receipts
@@ -62,6 +63,10 @@ class Outbox:
     def changes(self) -> Changes:
         """`subscribe()` to what each commit changed."""
         return self._store.changes
+
+    def when_damaged(self, tell: Callable[[StorageDamaged], None]) -> None:
+        """Have `tell` called (in the loop's thread) whenever reading or writing meets a damaged page."""
+        self._store.on_damage = tell
 
     def stalled_for(self) -> float:
         """Seconds that the present transaction has been under way: what a watchdog looks at."""

@@ -19,7 +19,7 @@ import aiosqlite
 from outbox.changes import Changes
 from outbox.clock import Clock
 from outbox.digest import Digester
-from outbox.errors import StorageFull
+from outbox.errors import StorageDamaged, StorageFull
 from outbox.faults import in_our_words
 from outbox.lock import Lock
 from outbox.migrate import migrate
@@ -49,6 +49,8 @@ class Store:
         self.clock = clock
         self.changes = Changes()
         self.on_ready: Callable[[Mapping[str, int]], None] = lambda channels: None
+        self.on_damage: Callable[[StorageDamaged], None] = lambda error: None
+        """Called in the loop's thread when reading or writing met a damaged page: the file wants to be repaired."""
         self.digester: Digester
         self._rng = rng
         self._reserve = reserve
@@ -80,7 +82,13 @@ class Store:
 
     def write(self, operation: Operation[T]) -> "asyncio.Future[T]":
         """Have it done; done after its commit."""
-        return self._writer.submit(operation)
+        done = self._writer.submit(operation)
+        done.add_done_callback(self._look_for_damage)
+        return done
+
+    def _look_for_damage(self, done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and isinstance(error := done.exception(), StorageDamaged):
+            self.on_damage(error)
 
     def stalled_for(self) -> float:
         """Seconds that the present transaction has been under way."""
@@ -166,6 +174,9 @@ class Store:
         try:
             return await query(db)
         except sqlite3.Error as error:
-            raise in_our_words(error) from error
+            ours = in_our_words(error)
+            if isinstance(ours, StorageDamaged):
+                self.on_damage(ours)
+            raise ours from error
         finally:
             self._readers.put_nowait(db)

@@ -5,12 +5,10 @@ decide on what waited in it, and only then swap the files. Until the swap nothin
 """
 
 import asyncio
-import os
 import random
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +17,7 @@ import msgspec
 
 from daemon.appliance.archive import Manifest, unpack
 from daemon.appliance.errors import BackupError
+from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
 from outbox import Outbox
 from outbox.clock import Clock
@@ -30,7 +29,6 @@ from outbox.proof import Proof, prove, trouble_with
 ACTOR = "restore"
 OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
 PAGE = 500
-SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 class Proved(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +81,7 @@ class Candidate:
             raise BackupError(
                 f"the chain does not hold after the new epoch began (entry {proof.first_bad}): nothing was replaced"
             )
-        aside = await asyncio.to_thread(_swap, self._path, self._settings.database, self._clock.now())
+        aside = await asyncio.to_thread(_replace, self._path, self._settings.database, self._clock.now())
         return Restored(proof=proof, epoch=epoch, aside=aside, cancelled=cancelled)
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:
@@ -159,45 +157,7 @@ def _is_doubtful(message: Message, now: int) -> bool:
     return message.state in (State.SENDING, State.UNKNOWN) or message.due_at <= now
 
 
-def _swap(restored: Path, database: Path, now: int) -> Path | None:
-    """One rename puts it in force: whenever the power fails, there is a whole database at that name."""
-    aside = None
-    if database.exists():
-        aside = set_aside(database, "before-restore", now)
-    for suffix in SIDE_FILES:
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
-    restored.chmod(0o600)
-    restored.replace(database)
-    sync_folder(database.parent)
+def _replace(fresh: Path, database: Path, now: int) -> Path | None:
+    aside = set_aside(database, "before-restore", now) if database.exists() else None
+    put_in_place(fresh, database)
     return aside
-
-
-def set_aside(database: Path, why: str, now: int) -> Path:
-    """Give the database a second name, with its log if that could not be written back; it stays where it is until it is replaced."""
-    stamp = f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
-    aside = database.with_name(f"{database.name}.{why}-{stamp}")
-    _fold_log(database)
-    for suffix in ("", *SIDE_FILES):
-        source = database.with_name(database.name + suffix)
-        if source.exists():
-            os.link(source, aside.with_name(aside.name + suffix))
-    sync_folder(database.parent)
-    return aside
-
-
-def _fold_log(database: Path) -> None:
-    """A sound database takes its log in when it is closed; a damaged one keeps it, and it is kept with it."""
-    try:
-        with closing(sqlite3.connect(database, timeout=1.0)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        return
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in it durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

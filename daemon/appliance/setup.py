@@ -13,7 +13,7 @@ from babel.languages import get_official_languages
 from babel.numbers import get_territory_currencies
 from dotenv import dotenv_values
 
-from daemon.appliance.restore import sync_folder
+from daemon.appliance.swap import sync_folder
 from daemon.channels import registry
 from daemon.channels.base import CommonSettings
 from daemon.config import ConfigError, Settings, load

@@ -70,7 +70,7 @@ def init(
     found = look(settings, offline=offline)
     tell(found)
     print(
-        "\nThen: `tether run` (or `sudo tether install`), `tether tui` for the counter, http://127.0.0.1:8787/docs for the till."
+        f"\nThen: `tether run` (or `sudo tether install`), `tether tui` for the counter, http://127.0.0.1:{settings.hook.port}/docs for the till."
     )
     raise typer.Exit(verdict(found))
 

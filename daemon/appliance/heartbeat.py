@@ -1,0 +1,80 @@
+"""A call out every so often: whoever is called notices when this box goes dark (a power cut, a dead card, a cut line).
+
+As healthchecks.io has it (https://healthchecks.io/docs/http_api/) and others understand: URL/start once, URL while all is well, URL/fail
+with the reasons in the body while something needs a person. An address with a query is called as it is, and only while all is well.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import structlog
+
+from daemon.config import ConfigError, Settings
+from daemon.http import Http, Request, Response
+from daemon.redact import mask_contacts
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+CALL_SECONDS = 15.0
+LONGEST_BODY = 2000
+
+
+class Heartbeat:
+    """`standing` says what needs a person, by key; empty: all is well."""
+
+    def __init__(
+        self, http: Http, clock: Clock, settings: Callable[[], Settings], standing: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._settings = settings
+        self._standing = standing
+        self._answered: bool | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._call("/start", "")
+        while not await self._clock.wait(stop, self._settings().heartbeat.every):
+            await self.beat()
+
+    async def beat(self) -> None:
+        """One call, as things are."""
+        reasons = mask_contacts("\n".join(self._standing().values()))[:LONGEST_BODY]
+        await self._call("/fail" if reasons else "", reasons)
+
+    async def _call(self, ending: str, body: str) -> None:
+        url = urlsplit(self._settings().heartbeat.url)
+        if not url.hostname or (url.query and ending):
+            return
+        path = (url.path.rstrip("/") + ending) or "/"
+        target = f"{path}?{url.query}" if url.query else path
+        request = Request(method="POST", path=target, headers={"Content-Type": "text/plain"}, body=body.encode())
+        answer = await self._http.exchange(f"{url.scheme}://{url.netloc}", request, CALL_SECONDS)
+        self._note(isinstance(answer, Response) and answer.ok, answer)
+
+    def _note(self, answered: bool, answer: object) -> None:
+        """Once when it stops being heard, once when it is heard again; never with the address, which is a secret of a kind."""
+        if answered is self._answered:
+            return
+        if not answered:
+            why = (
+                f"it answered {answer.status}"
+                if isinstance(answer, Response)
+                else str(getattr(answer, "reason", answer))
+            )
+            log.warning("the heartbeat is not heard", why=why)
+        elif self._answered is False:
+            log.info("the heartbeat is heard again")
+        self._answered = answered
+
+
+def check_heartbeat(settings: Settings) -> None:
+    """Raises ConfigError for a `[heartbeat]` that can't be meant."""
+    beat = settings.heartbeat
+    url = urlsplit(beat.url)
+    where = settings.file or "tether.toml"
+    if beat.url and (url.scheme not in ("http", "https") or not url.hostname or url.username):
+        raise ConfigError(f"{where}: heartbeat.url is no web address; write it like https://hc-ping.com/...")
+    if beat.every < 10:
+        raise ConfigError(f"{where}: heartbeat.every: at least 10s")

@@ -1,0 +1,58 @@
+"""Puts one database file in another's place: whenever the power fails, there is a whole database at its name, and the old one aside."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+
+
+def put_in_place(fresh: Path, database: Path) -> None:
+    """Let `fresh` (closed, without a log) be the database. Who calls owns the database (outbox.lock), and has set the old one aside."""
+    for suffix in SIDE_FILES:
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    fresh.chmod(0o600)
+    fresh.replace(database)
+    sync_folder(database.parent)
+
+
+def set_aside(database: Path, why: str, now: int) -> Path:
+    """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well."""
+    stamp = f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    aside = database.with_name(f"{database.name}.{why}-{stamp}")
+    _fold_log(database)
+    for suffix in ("", *SIDE_FILES):
+        source, name = database.with_name(database.name + suffix), aside.with_name(aside.name + suffix)
+        if source.exists():
+            name.unlink(missing_ok=True)
+            _second_name(source, name)
+    sync_folder(database.parent)
+    return aside
+
+
+def _second_name(source: Path, name: Path) -> None:
+    try:
+        os.link(source, name)
+    except OSError:  # a file system without hard links (FAT)
+        shutil.copyfile(source, name)
+
+
+def _fold_log(database: Path) -> None:
+    """A sound database takes its log in; a damaged one keeps it, and it is set aside with it."""
+    try:
+        with closing(sqlite3.connect(database, timeout=1.0)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        return
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in it durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,174 @@
+"""Saves what can be read of a damaged database into a new one, and makes the rest hang together again.
+
+Tables are read row by row along their primary key from both ends, and between them by probing, so that a ruined page costs only its own
+rows. What depends on lost rows goes; chains from row to row are made anew; the audit's own chain is left as it is, so that `verify` names
+the place of the loss. Runs in the calling thread, on files that nobody has open.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from outbox.digest import Digester
+from outbox.migrate import migrate, migrations
+from outbox.queries import Queries
+
+_SQL = Queries("salvage.sql")
+_STORE = Queries("store.sql")
+
+MOST_PROBES = 4000
+"""Places tried in a table between what can be read from its ends."""
+
+_MEND = (
+    "drop_messages",
+    "drop_events",
+    "drop_attempts",
+    "drop_orders",
+    "drop_contacts",
+    "chain_events",
+    "chain_orders",
+    "chain_attempts",
+    "chain_messages",
+    "stop_senders",
+    "line_up",
+)
+
+
+class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
+    rows: Mapping[str, int]
+    """What is in the new database, by table."""
+    dropped: int
+    """Rows that could be read but hung on lost ones, or could not be right."""
+    optouts_lost: int
+    """Opt-outs that nobody can be found for any more (the key of their digests was lost, and they named no address)."""
+
+
+def salvage(source: Path, target: Path) -> Salvaged:
+    """Make `target` from what can be read of `source`, which is only read. Raises sqlite3.Error when `target` can't be written."""
+    with closing(_open(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
+        new.executescript(_STORE["before_anything"])
+        migrate(new, target, _steps(old))
+        new.execute("PRAGMA synchronous = OFF")
+        new.execute("BEGIN")
+        dropped = sum(_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall())
+        optouts_lost = _find_key(new)
+        dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in _MEND if name.startswith("drop_"))
+        for name in _MEND:
+            if not name.startswith("drop_"):
+                new.execute(_SQL[name])
+        new.execute("COMMIT")
+        new.execute("PRAGMA synchronous = FULL")
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rows = {
+            name: int(new.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608 - names of our own schema
+            for (name,) in new.execute(_SQL["tables"]).fetchall()
+        }
+    return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost)
+
+
+def _open(source: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(source, isolation_level=None)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA cell_size_check = ON")
+    db.text_factory = lambda value: value.decode("utf-8", "replace")
+    return db
+
+
+def _steps(old: sqlite3.Connection) -> Sequence[tuple[int, str]]:
+    """The schema that the damaged file had, when it still says so: opening it brings it up to date as ever."""
+    steps = migrations()
+    try:
+        version = int(old.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error:
+        return steps
+    return steps[:version] if 0 < version < len(steps) else steps
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+    """Returns how many rows could be read and not kept."""
+    wanted = new.execute(_SQL["columns"], {"name": table}).fetchall()
+    try:
+        present = {name for name, _ in old.execute(_SQL["columns"], {"name": table})}
+    except sqlite3.Error:
+        return 0
+    columns = [name for name, _ in wanted if name in present]
+    key = [name for name, place in sorted(wanted, key=lambda column: column[1]) if place]
+    if not set(key) <= set(columns):
+        return 0
+    names = ", ".join(f'"{name}"' for name in columns)
+    insert = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608
+    dropped = 0
+    for row in _Reader(old, table, columns, key).rows():
+        try:
+            dropped += not new.execute(insert, row).rowcount
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError):
+            dropped += 1
+    return dropped
+
+
+class _Reader:
+    """The rows of one table that can still be read. Some may come twice."""
+
+    def __init__(self, db: sqlite3.Connection, table: str, columns: Sequence[str], key: Sequence[str]) -> None:
+        self._db = db
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._keys = ", ".join(f'"{name}"' for name in key)
+        self._places = [columns.index(name) for name in key]
+        self._select = f'SELECT {names} FROM "{table}" NOT INDEXED'  # noqa: S608 - names of our own schema
+        self._failed = False
+
+    def rows(self) -> Iterator[Sequence[Any]]:
+        ends: list[Any] = []
+        for direction in ("ASC", "DESC"):
+            last: Any = None
+            order = ", ".join(f"{name} {direction}" for name in self._keys.split(", "))
+            for row in self._until_it_fails(f"{self._select} ORDER BY {order}"):
+                last = row[self._places[0]]
+                yield row
+            if not self._failed:
+                return
+            ends.append(last)
+        low, high = ends
+        if len(self._places) == 1 and isinstance(low, int) and isinstance(high, int):
+            yield from self._between(low, high)
+        elif len(self._places) == 1 and low is None and high is None:
+            yield from self._between(0, 2**20)
+
+    def _between(self, low: int, high: int) -> Iterator[Sequence[Any]]:
+        """Numbered rows between what the ends gave: from places in between, each as far as it goes."""
+        gaps, probes = [(low, high)], 0
+        while gaps and probes < MOST_PROBES:
+            start, end = gaps.pop(0)
+            if end - start < 2:
+                continue
+            probes += 1
+            middle, last = (start + end) // 2, None
+            sql = f"{self._select} WHERE {self._keys} >= {middle} AND {self._keys} < {end} ORDER BY {self._keys}"
+            for row in self._until_it_fails(sql):
+                last = row[self._places[0]]
+                yield row
+            gaps += [(start, middle), (middle if last is None else last, end)]
+
+    def _until_it_fails(self, sql: str) -> Iterator[Sequence[Any]]:
+        self._failed = False
+        try:
+            yield from self._db.execute(sql)
+        except (sqlite3.Error, ValueError):
+            self._failed = True
+
+
+def _find_key(new: sqlite3.Connection) -> int:
+    """Without its key no digest can be found again: opt-outs get theirs anew from the addresses that are still there."""
+    if new.execute(_SQL["key"]).fetchone() is not None:
+        return 0
+    key = secrets.token_bytes(32)
+    new.execute(_SQL["keep_key"], {"key": key})
+    digest: Callable[[str], str] = Digester(key)
+    for seq, address in new.execute(_SQL["consents"]).fetchall():
+        new.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
+    return new.execute(_SQL["drop_mute_consents"]).rowcount

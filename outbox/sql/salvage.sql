@@ -1,0 +1,63 @@
+-- tables: what there is to save, in this release's own schema.
+SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name;
+
+-- columns: of a table, with their places in the primary key (0: not in it).
+SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid;
+
+-- drop_messages: whose event or order is lost.
+DELETE FROM message WHERE event_seq NOT IN (SELECT seq FROM event) OR order_seq NOT IN (SELECT seq FROM orders);
+
+-- drop_events: whose order is lost.
+DELETE FROM event WHERE order_seq NOT IN (SELECT seq FROM orders);
+
+-- drop_attempts: whose message is lost.
+DELETE FROM attempt WHERE message_seq NOT IN (SELECT seq FROM message);
+
+-- drop_orders: of which no event is left.
+DELETE FROM orders WHERE seq NOT IN (SELECT order_seq FROM event);
+
+-- drop_contacts: whose order is lost.
+DELETE FROM contact WHERE order_seq NOT IN (SELECT seq FROM orders);
+
+-- chain_events: each to the one before of the same order.
+UPDATE event SET earlier = c.earlier
+FROM (SELECT seq, lag(seq, 1, 0) OVER (PARTITION BY order_seq ORDER BY seq) AS earlier FROM event) AS c
+WHERE c.seq = event.seq AND event.earlier <> c.earlier;
+
+-- chain_orders: each to its newest event.
+UPDATE orders SET last_event = (SELECT max(seq) FROM event WHERE order_seq = orders.seq);
+
+-- chain_attempts: each to the one before of the same message.
+UPDATE attempt SET earlier = c.earlier
+FROM (SELECT seq, lag(seq, 1, 0) OVER (PARTITION BY message_seq ORDER BY seq) AS earlier FROM attempt) AS c
+WHERE c.seq = attempt.seq AND attempt.earlier <> c.earlier;
+
+-- chain_messages: each to its newest attempt.
+UPDATE message SET last_attempt = coalesce((SELECT max(seq) FROM attempt WHERE message_seq = message.seq), 0);
+
+-- stop_senders: what was under way and has lost its attempt may have left: staff decide.
+UPDATE message SET state = 'unknown', ready = 0, reason = 'the record of its attempt was damaged' WHERE state = 'sending' AND last_attempt = 0;
+
+-- line_up: the first of each line can be taken up, unless one of it is being sent.
+UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)
+FROM (
+    SELECT seq, row_number() OVER (PARTITION BY order_seq, recipient ORDER BY line, seq) AS place,
+        max(state = 'sending') OVER (PARTITION BY order_seq, recipient) AS busy
+    FROM message WHERE open = 1 AND state IN ('queued', 'sending')
+) AS l
+WHERE l.seq = message.seq AND message.state = 'queued';
+
+-- key: what the digests were made with.
+SELECT value FROM secret WHERE name = 'digest';
+
+-- keep_key: a new one, the old one being lost.
+INSERT INTO secret (name, value) VALUES ('digest', :key);
+
+-- consents: those that still name their address.
+SELECT seq, address FROM consent WHERE address <> '';
+
+-- digest_again: under the new key.
+UPDATE consent SET digest = :digest WHERE seq = :seq;
+
+-- drop_mute_consents: nobody can tell any more whose they were.
+DELETE FROM consent WHERE address = '';
