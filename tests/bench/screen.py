@@ -54,11 +54,15 @@ class Answers:
     def __init__(self, app: Any) -> None:
         self.times: list[float] = []
         self.written = asyncio.Event()
+        self.with_orders = 0.0
+        """When the first orders stood there."""
         display = app._display
 
         def noted(*args: Any, **kwargs: Any) -> None:
             display(*args, **kwargs)
             self.times.append(time.perf_counter())
+            if app.desk.shop.orders and app.page and not app.page._stale:
+                self.with_orders = self.with_orders or self.times[-1]
             self.written.set()
 
         app._display = noted
@@ -75,8 +79,7 @@ class Answers:
         return (answered - start) * 1000, (worked - work) * 1000
 
 
-async def measure_keys(app: Any, pilot: Any) -> None:
-    answers = Answers(app)
+async def measure_keys(app: Any, pilot: Any, answers: Answers) -> None:
     for name, keys in KEYS.items():
         if name.startswith("outbox"):
             await app.action_go("outbox")
@@ -110,16 +113,14 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     clock, rng = SystemClock(), random.Random(1)
     async with Client.open(Address.parse(socket), clock=clock, rng=rng) as client:
         app = CounterApp(client, clock, rng, scan_gap=0, settled=stop_counting)
+        shop, answers = app.desk.shop, Answers(app)
         async with app.run_test(size=(120, 40)) as pilot:
-            shop = app.desk.shop
-            while not shop.orders:
+            while not answers.with_orders:
                 await pilot.pause(0.001)
-            await pilot.pause()
-            seen = time.perf_counter()
             say(
                 bench="open",
                 import_s=round(imported - start, 2),
-                orders_on_screen_s=round(seen - start, 2),
+                orders_on_screen_s=round(answers.with_orders - start, 2),
                 limit_s=1.0,
             )
             while Part.MESSAGES not in shop.loaded:
@@ -132,7 +133,7 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
             )
             assert (len(shop.orders), len(shop.messages)) == (orders, messages)
             say(bench="memory", what="all read", rss_mb=round(psutil.Process().memory_info().rss / 1e6, 1))
-            await measure_keys(app, pilot)
+            await measure_keys(app, pilot, answers)
             rss = psutil.Process().memory_info().rss / 1e6
             say(bench="memory", rss_mb=round(rss, 1), limit_mb=120)
 

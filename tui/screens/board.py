@@ -73,10 +73,11 @@ class BoardPage(Page):
                     id=f"stage-{stage}",
                     cursor_sign=signs[0],
                 )
-        yield Rows(shop.open_orders, key=_ref, draw=self._line, id="all", classes="hidden", cursor_sign=signs[0])
+        yield Rows(shop.open_orders, key=_ref, draw=self._line, id="all", cursor_sign=signs[0])
         yield FindLine(self.t("find order or scan:"))
 
     def on_mount(self) -> None:
+        self.query_one("#all").display = False
         self._arrange()
         self._columns()[1].focus()
 
@@ -99,18 +100,15 @@ class BoardPage(Page):
 
     def _arrange(self) -> None:
         """Which columns stand there, how wide, and under what title."""
-        as_list = self._is_list()
-        self.query_one("#columns").set_class(as_list, "hidden")
-        self.query_one("#all").set_class(not as_list, "hidden")
         shows_done = self.size.width >= WIDE if self._shows_done is None else self._shows_done
         for stage, rows in zip(STAGES, self._columns(), strict=True):
             count = len(rows.source)
             rows.border_title = f"{self.t(STAGE_WORDS[stage])} {count}"
             rows.set_class(not count and self.size.width < WIDE, "-bare")
-            rows.set_class(stage == "done" and not shows_done, "hidden")
+            rows.display = stage != "done" or shows_done
 
     def _is_list(self) -> bool:
-        return not self.query_one("#all").has_class("hidden")
+        return self.query_one("#all").display
 
     def _columns(self) -> list[Rows[Order]]:
         return list(self.query("#columns Rows").results(Rows))
@@ -186,8 +184,8 @@ class BoardPage(Page):
 
     def action_list(self) -> None:
         as_list = not self._is_list()
-        self.query_one("#columns").set_class(as_list, "hidden")
-        self.query_one("#all").set_class(not as_list, "hidden")
+        self.query_one("#columns").display = not as_list
+        self.query_one("#all").display = as_list
         self.show(self.wants)
         self._focus_somewhere()
 

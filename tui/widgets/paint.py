@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -121,9 +122,15 @@ class Painted(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
 
+    _ground = Style.null()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def paint(self, line: Line, width: int, ground: Style | None = None, *, toned: bool = True) -> Strip:
         """One strip of exactly `width` cells, on `ground` (the widget's own where None)."""
-        base = self.rich_style if ground is None else ground
+        base = self._ground if ground is None else ground
         segments = [Segment(span.text, self._style(span, base, toned)) for span in clip(line, width)]
         return Strip(segments).adjust_cell_length(width, base)
 

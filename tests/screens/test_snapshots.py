@@ -1,0 +1,64 @@
+"""How every screen looks, at 80x24 and 120x40, dark and light.
+
+After a change that is meant: `pytest tests/screens/test_snapshots.py --snapshot-update`, and look at what changed in the SVGs.
+"""
+
+import pytest
+from pytest_textual_snapshot import SVGImageExtension
+from syrupy.assertion import SnapshotAssertion
+
+from tests.support.counter import Counter, opened
+
+SCREENS = {
+    "board": ((), "B-1036"),
+    "list": (("l",), "B-1036"),
+    "order": (("right", "down", "enter"), "on my way!"),
+    "next_step": (("n",), "team hears by"),
+    "message": (("m",), "Say who you are"),
+    "new_order": (("a",), "take it in"),
+    "outbox": (("2", "down", "down"), "ways: Twilio"),
+    "line": (("3",), "12 of 500 used today"),
+    "replies": (("4",), "Ada (Twilio)"),
+    "calls": (("5",), "“Hi Kofi"),
+    "optouts": (("6",), "Noted 15 Nov"),
+    "record": (("7",), "4 of 4 entries"),
+    "help": (("question_mark",), "everywhere"),
+}
+"""Screen -> the keys that lead there, and what stands there when it is."""
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
+
+
+async def look(counter: Counter) -> str:
+    """The terminal as an SVG, once nothing moves any more."""
+    await counter.clock.advance(0.5)
+    await counter.pilot.pause(0.15)
+    return counter.app.export_screenshot()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_it_looks_as_it_did(screen: str, size: str, theme: str, snapshot: SnapshotAssertion) -> None:
+    keys, sign = SCREENS[screen]
+    async with opened(size=SIZES[size], theme=theme) as counter:
+        await counter.press(*keys)
+        await counter.see(sign)
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name=f"{screen}-{size}-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["contrast", "contrast-light"])
+async def test_high_contrast(theme: str, snapshot: SnapshotAssertion) -> None:
+    async with opened(theme=theme) as counter:
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name=f"board-{theme}")
+
+
+async def test_the_line_down_and_the_service_away(snapshot: SnapshotAssertion) -> None:
+    async with opened() as counter:
+        counter.service.change_uplink("down")
+        await counter.see("LINE DOWN")
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name="line-down")
+        await counter.service.stop()
+        await counter.see("SERVICE AWAY")
+        await counter.see("it is not running", passing=1)
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name="service-away")
