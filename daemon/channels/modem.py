@@ -28,8 +28,9 @@ from daemon.channels.base import (
 from daemon.config import Duration
 from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
+from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import CutOff, NotStarted
-from daemon.modem.driver import AUTO, Config, Driver
+from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import Delivery, StatusReport, submits

@@ -12,7 +12,8 @@ class Kind(StrEnum):
 
     RECIPIENT = "recipient"  # this number, for good
     MESSAGE = "message"  # this text or its coding, for good
-    SIM = "sim"  # nothing goes this way until a person acts
+    SIM = "sim"  # the operator lets nothing go this way until a person acts
+    CARD = "card"  # the SIM itself: gone, locked, broken. Setting up again finds out what it wants
     RETRY = "retry"  # it may pass
     STORAGE = "storage"  # make room first
     UNSURE = "unsure"  # it may have been sent all the same
@@ -78,15 +79,15 @@ _CMS: Mapping[int, _Entry] = {
     303: (Kind.UNSUPPORTED, "not supported"),
     304: (Kind.MESSAGE, "invalid PDU"),
     305: (Kind.MESSAGE, "invalid text parameter"),
-    310: (Kind.SIM, "no SIM", _INSERT),
-    311: (Kind.SIM, "SIM wants its PIN", _PIN),
-    312: (Kind.SIM, "the modem is locked to another SIM", _BARRED),
-    313: (Kind.SIM, "SIM failure", _REPLACE),
+    310: (Kind.CARD, "no SIM", _INSERT),
+    311: (Kind.CARD, "SIM wants its PIN", _PIN),
+    312: (Kind.CARD, "the modem is locked to another SIM", _BARRED),
+    313: (Kind.CARD, "SIM failure", _REPLACE),
     314: (Kind.RETRY, "SIM busy"),
-    315: (Kind.SIM, "wrong SIM", _REPLACE),
-    316: (Kind.SIM, "SIM wants its PUK", _PUK),
-    317: (Kind.SIM, "SIM wants its PIN2", _PIN2),
-    318: (Kind.SIM, "SIM wants its PUK2", _PIN2),
+    315: (Kind.CARD, "wrong SIM", _REPLACE),
+    316: (Kind.CARD, "SIM wants its PUK", _PUK),
+    317: (Kind.CARD, "SIM wants its PIN2", _PIN2),
+    318: (Kind.CARD, "SIM wants its PUK2", _PIN2),
     320: (Kind.STORAGE, "memory failure"),
     321: (Kind.STORAGE, "no such place in memory"),
     322: (Kind.STORAGE, "memory full"),
@@ -104,16 +105,16 @@ _CMS: Mapping[int, _Entry] = {
 _CME: Mapping[int, _Entry] = {
     3: (Kind.UNSUPPORTED, "not allowed"),
     4: (Kind.UNSUPPORTED, "not supported"),
-    5: (Kind.SIM, "the modem is locked to another SIM", _BARRED),
-    10: (Kind.SIM, "no SIM", _INSERT),
-    11: (Kind.SIM, "SIM wants its PIN", _PIN),
-    12: (Kind.SIM, "SIM wants its PUK", _PUK),
-    13: (Kind.SIM, "SIM failure", _REPLACE),
+    5: (Kind.CARD, "the modem is locked to another SIM", _BARRED),
+    10: (Kind.CARD, "no SIM", _INSERT),
+    11: (Kind.CARD, "SIM wants its PIN", _PIN),
+    12: (Kind.CARD, "SIM wants its PUK", _PUK),
+    13: (Kind.CARD, "SIM failure", _REPLACE),
     14: (Kind.RETRY, "SIM busy"),
-    15: (Kind.SIM, "wrong SIM", _REPLACE),
-    16: (Kind.SIM, "wrong PIN", "correct MODEM_PIN in .env: this PIN is not tried again"),
-    17: (Kind.SIM, "SIM wants its PIN2", _PIN2),
-    18: (Kind.SIM, "SIM wants its PUK2", _PIN2),
+    15: (Kind.CARD, "wrong SIM", _REPLACE),
+    16: (Kind.CARD, "wrong PIN", "correct MODEM_PIN in .env: this PIN is not tried again"),
+    17: (Kind.CARD, "SIM wants its PIN2", _PIN2),
+    18: (Kind.CARD, "SIM wants its PUK2", _PIN2),
     20: (Kind.STORAGE, "memory full"),
     30: (Kind.RETRY, "no network"),
     31: (Kind.RETRY, "network timeout"),

@@ -5,13 +5,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import structlog
 
 from daemon.modem import probe
 from daemon.modem.codes import Kind
+from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import Desk, NotStarted
 from daemon.modem.dialogue import Dialogue, Refused, Silent
 from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, PortLost
@@ -30,7 +30,6 @@ from outbox.clock import Clock
 
 log = structlog.get_logger("tether.modem")
 
-AUTO = "auto"
 _ABSENT_SECONDS = 5.0
 _PERSON_SECONDS = 300.0
 _REST_SECONDS = 300.0
@@ -43,20 +42,6 @@ Record: TypeAlias = Callable[[Transmission], Awaitable[None]]
 
 class Restarting(ModemError):
     """We told it to start anew."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """What the owner says of the modem."""
-
-    device: str = AUTO
-    """A path, `socket://host:port`, or "auto": found among the ports of makers of modems and those that match `probe`."""
-    baud: int = 115200
-    probe: tuple[str, ...] = ()
-    service_centre: str = ""
-    balance_code: str = ""
-    power_command: tuple[str, ...] = ()
-    pin: str = field(default="", repr=False)
 
 
 class Driver:
@@ -254,7 +239,9 @@ class Driver:
             fault = trouble.fault
             self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
             if fault.kind is Kind.STORAGE and self._session:
-                self._session.sweep_soon()
+                self._session.search_soon()
+            elif fault.kind is Kind.CARD and self._session:
+                self._session.end()
 
     def _absent(self, error: PortLost) -> None:
         self._board.trouble(str(error), self._clock.now())

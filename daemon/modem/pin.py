@@ -18,13 +18,16 @@ _KEY = "modem.pin"
 _SECONDS = 30.0
 _READY_TRIES, _READY_PAUSE = 15, 2.0
 _ALL_TRIES = 3
+_NOT_ALLOWED = "CME 3"
 _COUNTERS = (("AT+CPINR", "+CPINR:"), ("AT+QPINC", "+QPINC:"), ("AT+SPIC", "+SPIC:"), ("AT^CPIN?", "^CPIN:"))
 _TRIED, _WRONG = "tried:", "wrong:"
 _WRONG_PIN = fault("+CME ERROR: 16")
 _PIN_WANTED = fault("+CME ERROR: 11")
 _PUK = fault("+CME ERROR: 12")
 _NO_SIM = fault("+CME ERROR: 10")
-_LAST_TRY = Fault("SIM PIN", Kind.SIM, "only one try of the PIN is left", "enter it in a phone, or switch it off there")
+_LAST_TRY = Fault(
+    "SIM PIN", Kind.CARD, "only one try of the PIN is left", "enter it in a phone, or switch it off there"
+)
 
 
 class Notes(Protocol):
@@ -49,7 +52,7 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Non
         raise NeedsPerson(_PUK)
     if state != "SIM PIN":
         raise NeedsPerson(
-            Fault(state, Kind.SIM, "the SIM asks for something else", "put it in a phone and see what it wants")
+            Fault(state, Kind.CARD, "the SIM asks for something else", "put it in a phone and see what it wants")
         )
     if not pin:
         raise NeedsPerson(_PIN_WANTED)
@@ -69,8 +72,9 @@ async def _enter(link: Dialogue, clock: Clock, pin: str, notes: Notes, mark: str
     except CommandFailed as error:
         if error.fault.kind is Kind.RETRY:
             raise
-        await notes.set(_KEY, _WRONG + mark)
-        raise NeedsPerson(_WRONG_PIN) from error
+        if error.fault.code != _NOT_ALLOWED:  # which it says when the PIN is no longer wanted
+            await notes.set(_KEY, _WRONG + mark)
+            raise NeedsPerson(_WRONG_PIN) from error
     state = await _state(link, clock)
     for _ in range(_READY_TRIES):
         if state == "READY" or "PUK" in state:
@@ -90,7 +94,7 @@ async def _state(link: Dialogue, clock: Clock) -> str:
         try:
             lines = await link.command("AT+CPIN?", enough="+CPIN:")
         except CommandFailed as error:
-            if error.fault.kind is Kind.SIM:
+            if error.fault.kind is Kind.CARD:
                 raise NeedsPerson(error.fault) from error
             if error.fault.kind is not Kind.RETRY:
                 raise

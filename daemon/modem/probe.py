@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from daemon.modem.dialogue import Dialogue
 from daemon.modem.errors import ModemError, NoAnswer, PortLost
@@ -33,13 +34,14 @@ def _candidates(patterns: Sequence[str]) -> list[str]:
 
 def _by_maker() -> list[str]:
     ports = [port for port in list_ports.comports() if port.vid in MODEM_VENDORS]
+    return [port.device for port in sorted(ports, key=lambda port: (_is_other_interface(port), port.device))]
 
-    def likelihood(port: object) -> tuple[bool, str]:
-        match = _INTERFACE.search(getattr(port, "location", None) or "")
-        known = MODEM_VENDORS[port.vid]  # type: ignore[attr-defined]
-        return (known is not None and match is not None and int(match[1]) != known, port.device)  # type: ignore[attr-defined]
 
-    return [port.device for port in sorted(ports, key=likelihood)]
+def _is_other_interface(port: ListPortInfo) -> bool:
+    """Its maker takes commands at another interface than this one."""
+    interface = _INTERFACE.search(port.location or "")
+    known = MODEM_VENDORS[port.vid]
+    return known is not None and interface is not None and int(interface[1]) != known
 
 
 def _distinct(paths: Iterable[str]) -> list[str]:

@@ -51,7 +51,7 @@ MODEM_VENDORS: dict[int, int | None] = {
     0x2C7C: 2,  # Quectel
     0x1E0E: 2,  # SIMCom
     0x19D2: None,  # ZTE
-    0x1199: 3,  # Sierra Wireless
+    0x1199: None,  # Sierra Wireless
     0x1BC7: None,  # Telit
     0x1546: None,  # u-blox
     0x05C6: None,  # Qualcomm

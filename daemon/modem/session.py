@@ -29,12 +29,12 @@ _RESYNCS = 4
 _LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
 """Without a network this long, the radio is switched off and on: then again after the next, and each last one."""
 _WEAK_DBM = -107
-_RESTARTED = ("RDY", "+CPIN: SIM PIN", "NORMAL POWER DOWN", "POWERED DOWN")
+_RESTARTED = ("RDY", "+CPIN: SIM PIN", "+CPIN: SIM PUK", "+CPIN: NOT INSERTED", "NORMAL POWER DOWN", "POWERED DOWN")
 _POWER_TROUBLE = "UNDER-VOLTAGE"
 
 
 class Restarted(ModemError):
-    """The modem started anew by itself: everything has to be set up again."""
+    """The modem started anew by itself, or its SIM changed: everything has to be set up again."""
 
 
 @dataclass
@@ -154,7 +154,11 @@ class Session:
         except PortLost:
             self._wake.set()  # `live` sees to it; what was sent has its own outcome
 
-    def sweep_soon(self) -> None:
+    def end(self) -> None:
+        """The SIM is not what it was: have everything set up again."""
+        self._restarted = True
+
+    def search_soon(self) -> None:
         """Make room in the memories at the next turn."""
         self._inbox.look_everywhere()
         self._announced = True

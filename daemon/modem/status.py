@@ -74,7 +74,7 @@ class Status:
     sent: int = 0
     """SMS (parts) that the network took since the service began."""
     heard: int = 0
-    """Messages that came in since the service began."""
+    """Messages and reports that came in since the service began."""
     ignored: int = 0
     """What came in and was no message for people: binary, silent, unreadable."""
 

@@ -260,6 +260,27 @@ async def test_a_sim_that_needs_a_person_stops_the_channel(tmp_path: Path) -> No
         assert health.remedy == outcome.remedy
 
 
+async def test_a_modem_that_restarted_unnoticed_is_set_up_again(tmp_path: Path) -> None:
+    """A brown-out amid the day: the SIM asks for its PIN again, and only the next message shows it."""
+    async with open_shop(tmp_path, sim=Sim(pin="4711"), secrets={"MODEM_PIN": "4711"}) as shop:
+        await shop.ready()
+        shop.modem.state.forget()
+        outcome = await shop.send()
+        assert isinstance(outcome, Deferred)
+        await shop.clock.until(lambda: shop.modem.state.sim.unlocked)
+        await shop.ready()
+        assert isinstance(await shop.send(), Accepted)
+
+
+async def test_a_sim_that_is_taken_out_is_noticed(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.state.sim.present = False
+        shop.modem.say("+CPIN: NOT INSERTED")
+        await shop.clock.until(lambda: shop.channel.status().stage == "needs_person", within=60)
+        assert isinstance(await shop.send(), Rejected)
+
+
 async def test_the_pin_comes_from_the_secrets_and_shows_nowhere(tmp_path: Path) -> None:
     async with open_shop(tmp_path, sim=Sim(pin="4711"), secrets={"MODEM_PIN": "4711"}) as shop:
         await shop.ready()

@@ -13,7 +13,7 @@ from daemon.modem.codes import _CME, _CMS, Kind, fault
         ("+CMS ERROR: 195", Kind.RECIPIENT),
         ("+CMS ERROR: 8", Kind.SIM),
         ("+CMS ERROR: 21", Kind.SIM),
-        ("+CMS ERROR: 316", Kind.SIM),
+        ("+CMS ERROR: 316", Kind.CARD),
         ("+CMS ERROR: 330", Kind.SIM),
         ("+CMS ERROR: 38", Kind.RETRY),
         ("+CMS ERROR: 42", Kind.RETRY),
@@ -25,12 +25,12 @@ from daemon.modem.codes import _CME, _CMS, Kind, fault
         ("+CMS ERROR: 500", Kind.UNSURE),
         ("+CMS ERROR: 300", Kind.UNSURE),
         ("+CMS ERROR: 777", Kind.UNSURE),
-        ("+CME ERROR: 10", Kind.SIM),
-        ("+CME ERROR: 16", Kind.SIM),
+        ("+CME ERROR: 10", Kind.CARD),
+        ("+CME ERROR: 16", Kind.CARD),
         ("+CME ERROR: 14", Kind.RETRY),
         ("+CME ERROR: 515", Kind.RETRY),
         ("+CME ERROR: SIM busy", Kind.RETRY),
-        ("+CME ERROR: SIM not inserted", Kind.SIM),
+        ("+CME ERROR: SIM not inserted", Kind.CARD),
         ("+CME ERROR: no idea", Kind.UNSURE),
         ("COMMAND NOT SUPPORT", Kind.UNSUPPORTED),
         ("TOO MANY PARAMETERS", Kind.UNSUPPORTED),
@@ -47,4 +47,4 @@ def test_whatever_needs_a_person_says_what_to_do(final: str) -> None:
     found = fault(final)
     assert found.meaning
     assert found.code == final.replace("+", "").replace(" ERROR:", "")
-    assert bool(found.remedy) == (found.kind is Kind.SIM)
+    assert bool(found.remedy) == (found.kind in (Kind.SIM, Kind.CARD))

@@ -98,7 +98,7 @@ async def test_an_error_says_what_it_means_and_no_argument() -> None:
         async def enter() -> None:
             with pytest.raises(CommandFailed, match="AT\\+CPIN with CME 16") as caught:
                 await t.link.command('AT+CPIN="4711"')
-            assert caught.value.fault.kind is Kind.SIM
+            assert caught.value.fault.kind is Kind.CARD
             assert "4711" not in str(caught.value)
 
         entering = group.create_task(enter())

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.modem.driver import Config, Driver
+from daemon.modem.config import Config
+from daemon.modem.driver import Driver
 from daemon.modem.pdu import submits
 from daemon.modem.simulator import SimulatedModem, on_pty
 from daemon.modem.status import Stage

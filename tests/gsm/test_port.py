@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from daemon.modem import probe
-from daemon.modem.driver import AUTO, Config, Driver
+from daemon.modem.config import AUTO, Config
+from daemon.modem.driver import Driver
 from daemon.modem.errors import NoAnswer, PortLost
 from daemon.modem.port import open_port
 from daemon.modem.simulator import SimulatedModem, on_pty, on_tcp

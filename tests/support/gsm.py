@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from daemon.modem.driver import Config, Driver
+from daemon.modem.config import Config
+from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import StatusReport, submits
