@@ -9,7 +9,7 @@ from aiohttp import web
 
 from daemon.api.reply import answer
 from daemon.api.route import Call, NoQuery
-from daemon.api.services import Services
+from daemon.api.services import ChannelRow, Services
 from outbox.model import State
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -91,9 +91,6 @@ async def _of_the_outbox(services: Services) -> list[str]:
 async def _of_the_channels(services: Services) -> list[str]:
     rows = await services.dispatch.board()
     uplink = services.dispatch.uplink()
-    signal = [
-        ({"channel": row.name}, float(row.detail["signal"])) for row in rows if _is_number(row.detail.get("signal"))
-    ]
     return [
         *_family(
             "tether_uplink_up", "gauge", "1 while the line to the internet is up.", [({}, float(uplink.state == "up"))]
@@ -123,12 +120,17 @@ async def _of_the_channels(services: Services) -> list[str]:
             "Messages that each channel sent since the store's midnight.",
             [({"channel": row.name}, row.sent_today) for row in rows],
         ),
-        *_family("tether_modem_signal", "gauge", "Bars, 0 to 5.", signal),
+        *_family("tether_modem_bars", "gauge", "Signal as a telephone shows it, 0 to 4.", _detail(rows, "bars")),
+        *_family("tether_modem_signal_dbm", "gauge", "Signal as the modem measures it.", _detail(rows, "signal_dbm")),
     ]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _detail(rows: Iterable[ChannelRow], name: str) -> Iterator[Sample]:
+    """What some channels measure and others don't have."""
+    for row in rows:
+        value = row.detail.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield {"channel": row.name}, float(value)
 
 
 def _family(name: str, kind: str, help_text: str, samples: Iterable[Sample]) -> Iterator[str]:

@@ -57,7 +57,7 @@ async def _count_lately(services: Services, state: State, now: int) -> int:
 async def _modem(services: Services) -> dict[str, Any] | None:
     for row in await services.dispatch.board():
         if row.name == "modem":
-            return {"state": row.state, "reason": row.reason, **row.detail}
+            return {**row.detail, "state": row.state, "reason": row.reason or row.detail.get("reason", "")}
     return None
 
 

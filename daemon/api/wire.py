@@ -189,7 +189,9 @@ class UplinkWish(msgspec.Struct, frozen=True):
 class UssdWish(msgspec.Struct, frozen=True):
     """A service code of the mobile network."""
 
-    code: Annotated[str, Meta(min_length=1, max_length=40, pattern=described(r"^[*#0-9]+$(?!\n)", 'a service code, like "*100#"'))]
+    code: Annotated[
+        str, Meta(min_length=1, max_length=40, pattern=described(r"^[*#0-9]+$(?!\n)", 'a service code, like "*100#"'))
+    ]
 
 
 class OptOutWish(msgspec.Struct, frozen=True):

@@ -146,7 +146,7 @@ async def test_metrics(face: Face) -> None:
         'tether_messages{state="queued"} 1',
         'tether_channel_state{channel="twilio",state="ready"} 1',
         "tether_uplink_up 1",
-        'tether_modem_signal{channel="modem"} 3',
+        'tether_modem_bars{channel="modem"} 3',
         'tether_accept_seconds_bucket{le="+Inf"} 1',
         "tether_accept_seconds_count 1",
         "tether_database_bytes 4096",

@@ -176,7 +176,7 @@ async def test_channels_and_the_line(face: Face) -> None:
     listed = (await face.get("/v1/channels", as_="screen")).json
     assert [each["name"] for each in listed["items"]] == ["twilio", "modem", "sendgrid"]
     assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:10:00.000Z"}
-    assert listed["items"][1]["detail"] == {"signal": 3, "operator": "EE"}
+    assert listed["items"][1]["detail"] == {"bars": 3, "signal_dbm": -81, "operator": "EE"}
     paused = await face.post("/v1/channels/twilio/pause", {"reason": "out of credit"})
     assert (paused.json["state"], paused.json["reason"]) == ("paused", "paused by owner: out of credit")
     assert (await face.call("POST", "/v1/channels/twilio/resume")).json["state"] == "ready"
@@ -289,7 +289,7 @@ async def test_glance(face: Face, services: FakeServices) -> None:
     glance = (await face.get("/v1/status", as_="screen")).json
     assert glance["store"]["grace"] == 8.0
     assert (glance["waiting"], glance["failed"], glance["unknown"], glance["replies"]) == (1, 0, 0, 0)
-    assert glance["modem"] == {"state": "ready", "reason": "", "signal": 3, "operator": "EE"}
+    assert glance["modem"] == {"bars": 3, "signal_dbm": -81, "operator": "EE", "state": "ready", "reason": ""}
     assert glance["quiet_until"] == "2026-11-24T10:16:00.000Z"
     assert glance["history"] == [{"state": "down", "at": "2026-11-24T10:15:00.000Z"}]
 

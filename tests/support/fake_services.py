@@ -432,9 +432,7 @@ class _Quarantine:
 
     async def list(self, *, source: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Kept]:
         rows = [
-            each
-            for each in reversed(self._box.unread)
-            if source in (None, each.source) and state in (None, each.state)
+            each for each in reversed(self._box.unread) if source in (None, each.source) and state in (None, each.state)
         ]
         return _page(rows, limit, cursor)
 
@@ -497,7 +495,7 @@ class FakeDispatch:
     def __init__(self) -> None:
         self.rows = [
             FakeChannel("twilio", "sms", "Twilio"),
-            FakeChannel("modem", "sms", "Modem", detail={"signal": 3, "operator": "EE"}),
+            FakeChannel("modem", "sms", "Modem", detail={"bars": 3, "signal_dbm": -81, "operator": "EE"}),
             FakeChannel("sendgrid", "email", "SendGrid"),
         ]
         self.line = FakeUplink()
