@@ -39,7 +39,8 @@ class News(msgspec.Struct, frozen=True):
 def diff(now: Snapshot, known: Sequence[Known], *, horizon: int, moved: bool) -> list[News]:
     """What is new, in the order in which it is to be told. `known`: oldest first; `horizon` (ms): what happened before is history.
 
-    `moved`: the shop says that the order changed just now, so where it stands is news even if it was never seen before.
+    `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if
+    it was never seen before.
     """
     ref = known[-1].ref if known else now.order.ref
     ids = {one.id for one in known}
@@ -79,6 +80,8 @@ def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], horizon: int,
         return False
     if fact.at is not None:
         return to_ms(fact.at) < horizon
+    if moved and fact.type == REFUND:
+        return False
     return not known and to_ms(now.created or now.updated) < horizon
 
 

@@ -1,0 +1,242 @@
+"""Shopify: the samples by webhook and by poller, in any order, become the same events once."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemon.http import Request, Response
+from daemon.intake.base import Refused
+from tests.support.shared import shared
+from tests.support.sources import NOW, FakeHttp, Shopfront, json_response, open_front, shopify_hook, source_of
+
+SECRETS = {"WEBSHOP_WEBHOOK_SECRET": "shpss_secret", "WEBSHOP_ACCESS_TOKEN": "shpat_permanent"}
+ORDER = "5678901234567"
+
+
+def sample(name: str) -> bytes:
+    return shared(f"samples/shopify-{name}.json").read_bytes()
+
+
+def nodes(*changes: dict[str, Any]) -> dict[str, Any]:
+    """The sample's answer, with its one order changed in each of these ways."""
+    answer = msgspec.json.decode(sample("graphql-orders-response"))
+    (node,) = answer["data"]["orders"]["nodes"]
+    answer["data"]["orders"]["nodes"] = [{**node, **change} for change in changes]
+    return answer  # type: ignore[no-any-return]
+
+
+async def both(front: Shopfront, answer: dict[str, Any]) -> None:
+    front.http.answer = lambda request: json_response(answer)
+    await front.poll()
+
+
+@pytest.mark.parametrize("webhook_first", [True, False])
+async def test_webhook_and_poller_tell_the_same_once(tmp_path: Path, webhook_first: bool) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
+        paid = shopify_hook(sample("orders-paid"))
+        if webhook_first:
+            await front.take(paid)
+        await both(front, nodes({}))
+        await front.take(paid)
+        await front.take(paid)
+        await both(front, nodes({"updatedAt": "2026-11-24T10:16:00Z"}))
+        assert await front.events() == [(f"{ORDER}:order.placed", "#1001"), (f"{ORDER}:payment.confirmed", "#1001")]
+        (order,) = await front.box.views.orders_by_ref(["#1001"])
+        assert (order.total, order.currency, order.customer.email) == ("34.90", "EUR", "ada@example.com")
+        assert (order.status, order.payment) == ("order.placed", "payment.confirmed")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+async def test_webhooks_in_any_order_end_in_the_same_order(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """Updated, paid, out for delivery, refunded in part: however they come, and twice each."""
+    hooks = [
+        shopify_hook(sample(name))
+        for name in ("orders-updated", "orders-paid", "fulfillments-update", "refunds-create")
+    ]
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        for index in order:
+            await front.take(hooks[index])
+            await front.take(hooks[index])
+        for kept in reversed((await front.box.quarantine.list(state="waiting", limit=10)).items):
+            assert await front.intake.reread(await front.box.quarantine.get(kept.seq)) == ""
+        assert {id for id, _ in await front.events()} == {
+            f"{ORDER}:order.placed",
+            f"{ORDER}:payment.confirmed",
+            f"{ORDER}:order.out_for_delivery",
+            f"{ORDER}:refund.issued:930000000001",
+        }
+        (now,) = await front.box.views.orders_by_ref(["#1001"])
+        assert (now.status, now.payment) == ("refund.issued", "payment.confirmed")
+        assert await front.waiting() == []
+
+
+async def test_a_refund_of_an_order_nobody_named_is_kept_until_it_is(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(sample("refunds-create")))
+        assert await front.events() == []
+        assert "no order is known by that id" in (await front.waiting())[0]
+
+
+async def test_where_the_shop_is_asked_too_that_refund_only_makes_it_sooner(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
+        await front.take(shopify_hook(sample("refunds-create")))
+        assert await front.waiting() == []
+        assert front.intake.pollers["webshop"].wake.is_set()
+
+
+async def test_a_failed_payment_says_so_with_its_amount(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(sample("order-transactions-create-failed")))
+        (event,) = await front.box.views.events(f"{ORDER}:payment.failed:6400000000001")
+        assert event.order_ref == "#1001"
+        assert msgspec.json.decode(event.raw)["data"] == {"amount": "34.90", "currency": "EUR"}
+
+
+async def test_cancelled_and_refunded_tells_both(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(sample("orders-cancelled")))
+        assert await front.told() == ["order.placed", "order.cancelled", "refund.issued"]
+
+
+async def test_an_older_snapshot_that_comes_late_changes_nothing(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(sample("orders-cancelled")))
+        before = await front.events()
+        late = msgspec.json.decode(sample("orders-updated"))
+        late |= {"tags": "in production"}
+        await front.take(shopify_hook(msgspec.json.encode(late)))
+        assert await front.events() == before
+
+
+async def test_tags_attributes_and_statuses_mean_what_the_table_says(tmp_path: Path) -> None:
+    statuses = {"tag: In Production": "order.in_production", "attribute:stage=ready": "order.ready", "authorized": ""}
+    source = source_of("shopify", statuses={key.replace(": ", ":"): value for key, value in statuses.items()})
+    order = msgspec.json.decode(sample("orders-updated")) | {"financial_status": "authorized"}
+
+    def state(**changes: Any) -> list[str]:
+        from daemon.intake.base import Body
+
+        body = Body(msgspec.json.encode(order | changes))
+        return [fact.type for fact in source.read(body, now=NOW).snapshots[0].facts if fact.state]
+
+    assert state() == []
+    assert state(tags="vip, in production") == ["order.in_production"]
+    assert state(tags="in production", note_attributes=[{"name": "Stage", "value": "Ready"}]) == ["order.ready"]
+    assert state(tags="in production", fulfillment_status="fulfilled") == ["order.completed"]
+
+
+@pytest.mark.parametrize(
+    ("parcel", "expected"),
+    [
+        ("ready_for_pickup", ["order.ready"]),
+        ("out_for_delivery", ["order.out_for_delivery"]),
+        ("delivered", ["order.completed"]),
+        ("in_transit", []),
+        ("never heard of", ["order.completed"]),
+        (None, ["order.completed"]),
+    ],
+)
+async def test_what_a_parcel_says(tmp_path: Path, parcel: str | None, expected: list[str]) -> None:
+    order = msgspec.json.decode(sample("orders-paid"))
+    order |= {"fulfillment_status": "fulfilled", "fulfillments": [{"id": 1, "shipment_status": parcel}]}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(msgspec.json.encode(order)))
+        assert (await front.told())[2:] == expected
+
+
+async def test_ready_again_after_it_was_not_is_told_again(tmp_path: Path) -> None:
+    order = msgspec.json.decode(sample("orders-paid"))
+    async with open_front(
+        tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "statuses": {"making": "order.in_production"}}
+    ) as front:
+        for minute, changes in enumerate(({"tags": "making"}, READY, {"tags": "making"}, READY, READY), start=10):
+            state = order | {"fulfillments": []} | changes | {"updated_at": f"2026-11-24T11:{minute}:00+01:00"}
+            await front.take(shopify_hook(msgspec.json.encode(state)))
+        assert [id.removeprefix(f"{ORDER}:") for id, _ in await front.events()][2:] == [
+            "order.in_production",
+            "order.ready",
+            "order.in_production:2",
+            "order.ready:2",
+        ]
+
+
+READY = {"fulfillments": [{"id": 1, "shipment_status": "ready_for_pickup"}]}
+
+
+async def test_history_is_known_and_told_to_nobody(tmp_path: Path) -> None:
+    """The first question looks back; later changes of what it found are news."""
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
+        await both(front, nodes({}))
+        assert len(await front.events()) == 2
+        assert await front.told() == []
+        ready = {"fulfillments": [{"displayStatus": "READY_FOR_PICKUP"}], "updatedAt": "2026-11-24T10:20:00Z"}
+        await both(front, nodes(ready))
+        assert await front.told() == ["order.ready"]
+        assert b"updated_at:>='2026-11-10T10:15:00Z'" in front.http.asked[0].body
+
+
+async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:
+    body = msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | {"test": True})
+    for wanted, told in ((False, 0), (True, 2)):
+        async with open_front(
+            tmp_path / str(wanted), secrets=SECRETS, webshop={"kind": "shopify", "test_orders": wanted}
+        ) as front:
+            await front.take(shopify_hook(body))
+            assert len(await front.events()) == told
+
+
+async def test_forged_or_unsigned_bodies_get_nowhere(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        hook = shopify_hook(sample("orders-paid"))
+        for bad in (shopify_hook(hook.body, "other"), msgspec.structs.replace(hook, headers={})):
+            with pytest.raises(Refused):
+                await front.take(bad)
+        assert await front.events() == []
+
+
+async def test_client_credentials_are_exchanged_kept_and_renewed(tmp_path: Path) -> None:
+    tokens = itertools.count(1)
+    good: list[str] = []
+
+    def answer(request: Request) -> Response:
+        if request.path == "/admin/oauth/access_token":
+            assert request.body == b"grant_type=client_credentials&client_id=id&client_secret=shpss"
+            good[:] = [f"shpat_{next(tokens)}"]
+            return json_response({"access_token": good[0], "scope": "read_orders", "expires_in": 86399})
+        if request.headers["X-Shopify-Access-Token"] not in good:
+            return json_response({"errors": "[API] Invalid API key or access token"}, 401)
+        return json_response(nodes())
+
+    secrets = {"WEBSHOP_CLIENT_ID": "id", "WEBSHOP_CLIENT_SECRET": "shpss"}
+    http = FakeHttp(answer)
+    async with open_front(
+        tmp_path, secrets=secrets, http=http, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}
+    ) as front:
+        assert await front.poll() == 60
+        assert await front.poll() == 60
+        assert len(http.asked) == 3
+        good.clear()
+        assert await front.poll() == 60
+        await front.clock.advance(80_000)
+        assert await front.poll() == 60
+        assert next(tokens) == 4
+
+
+async def test_it_waits_as_long_as_points_take_to_come_back(tmp_path: Path) -> None:
+    throttled = {
+        "errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}],
+        "extensions": {
+            "cost": {"requestedQueryCost": 900, "throttleStatus": {"currentlyAvailable": 100, "restoreRate": 100.0}}
+        },
+    }
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "5s"}) as front:
+        front.http.answer = lambda request: json_response(throttled)
+        assert await front.poll() == 8
+        assert "THROTTLED" in front.intake.rows()[0].problem
+        front.http.answer = lambda request: json_response(
+            {"errors": [{"message": "no", "extensions": {"code": "ACCESS_DENIED"}}]}
+        )
+        assert await front.poll() == 300

@@ -1,0 +1,198 @@
+"""WooCommerce: the samples by webhook and by poller, statuses of its own and of plug-ins, and the pings."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import pytest
+
+from daemon.intake.base import Body
+from tests.support.shared import shared
+from tests.support.sources import NOW, AHook, Shopfront, json_response, open_front, source_of, woo_hook
+
+SECRETS = {"WEBSHOP_WEBHOOK_SECRET": "wc_secret", "WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
+WEBHOOKS = {"kind": "woocommerce"}
+BOTH = {"kind": "woocommerce", "url": "https://shop.example.com", "poll": "60s"}
+
+
+def sample(name: str) -> bytes:
+    return shared(f"samples/woocommerce-order-{name}.json").read_bytes()
+
+
+def order(name: str = "updated", **changes: Any) -> dict[str, Any]:
+    return msgspec.json.decode(sample(name)) | changes  # type: ignore[no-any-return]
+
+
+async def poll(front: Shopfront, *orders: dict[str, Any]) -> None:
+    front.http.answer = lambda request: json_response(list(orders), **{"x-wp-totalpages": "1"})
+    await front.poll()
+
+
+@pytest.mark.parametrize("webhook_first", [True, False])
+async def test_webhook_and_poller_tell_the_same_once(tmp_path: Path, webhook_first: bool) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
+        for name in ("created-pending", "updated", "completed", "refunded"):
+            if webhook_first:
+                await front.take(woo_hook(sample(name)))
+            await poll(front, order(name))
+            await front.take(woo_hook(sample(name)))
+        assert await front.events() == [
+            ("727:order.placed", "727"),
+            ("727:payment.confirmed", "727"),
+            ("727:order.completed", "727"),
+            ("727:refund.issued:740", "727"),
+        ]
+
+
+async def test_a_failed_payment_and_the_one_that_follows(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        for name in ("created-pending", "failed", "updated"):
+            await front.take(woo_hook(sample(name)))
+        assert await front.told() == ["order.placed", "payment.failed", "payment.confirmed"]
+        (failed,) = await front.box.views.events("727:payment.failed")
+        assert msgspec.json.decode(failed.raw)["data"]["pay_url"].startswith(
+            "https://shop.example.com/checkout/order-pay/727/"
+        )
+
+
+async def test_what_comes_late_changes_nothing(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        for name in ("completed", "updated", "created-pending", "failed", "cancelled"):
+            await front.take(woo_hook(sample(name)))
+        assert [id for id, _ in await front.events()] == [
+            "727:order.placed",
+            "727:payment.confirmed",
+            "727:order.completed",
+        ]
+
+
+async def test_the_unsigned_ping_is_answered_and_means_nothing(tmp_path: Path) -> None:
+    body = shared("samples/woocommerce-webhook-ping.txt").read_bytes()
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        received = await front.take(AHook(body=body, headers={"content-type": "application/x-www-form-urlencoded"}))
+        assert (received.events, received.quarantine) == ((), "")
+        assert await front.waiting() == []
+
+
+async def test_a_deleted_order_tells_nobody(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        received = await front.take(woo_hook(sample("deleted")))
+        assert (await front.events(), received.quarantine) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("status", "table", "expected"),
+    [
+        ("ready-for-pickup", {}, "order.ready"),
+        ("wc-ready-for-pickup", {}, "order.ready"),
+        ("in-production", {"In-Production": "order.in_production"}, "order.in_production"),
+        ("out-for-delivery", {"out-for-delivery": "order.out_for_delivery"}, "order.out_for_delivery"),
+        ("completed", {"completed": ""}, ""),
+        ("completed", {"completed": "order.ready"}, "order.ready"),
+        ("never-heard-of", {}, ""),
+        ("on-hold", {}, ""),
+        ("processing", {"meta:stage=balloons tied": "order.ready"}, "order.ready"),
+        ("completed", {"meta:stage=balloons tied": "order.ready"}, "order.completed"),
+    ],
+)
+def test_statuses(status: str, table: dict[str, str], expected: str) -> None:
+    body = order(status=status, meta_data=[{"id": 1, "key": "stage", "value": "Balloons tied"}])
+    (snapshot,) = source_of("woocommerce", statuses=table).read(Body(msgspec.json.encode(body)), now=NOW).snapshots
+    assert [fact.type for fact in snapshot.facts if fact.state] == ([expected] if expected else [])
+
+
+def test_cash_on_delivery_is_confirmed_not_paid() -> None:
+    body = order(status="processing", date_paid_gmt=None)
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(body)), now=NOW).snapshots
+    assert [fact.type for fact in snapshot.facts] == ["order.placed", "order.confirmed"]
+
+
+async def test_part_refunds_are_told_one_by_one(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        refunds = [{"id": 740, "reason": "burst", "total": "-5.00"}, {"id": 741, "reason": "", "total": "-2.50"}]
+        for count in (1, 2, 2):
+            await front.take(woo_hook(msgspec.json.encode(order("completed", refunds=refunds[:count]))))
+        assert await front.told() == ["order.completed", "refund.issued", "refund.issued"]
+        (event,) = await front.box.views.events("727:refund.issued:740")
+        assert msgspec.json.decode(event.raw)["data"] == {"amount": "5.00", "currency": "EUR", "reason": "burst"}
+
+
+def test_the_order_as_it_is_shown() -> None:
+    (snapshot,) = source_of("woocommerce", promised="pickup_date").read(Body(sample("updated")), now=NOW).snapshots
+    assert snapshot.order.items is not None
+    (item,) = snapshot.order.items
+    assert (item.name, item.quantity, item.sku, item.price) == (
+        "Helium balloon gold - 28 cm",
+        12,
+        "BAL-GOLD-28",
+        "2.50",
+    )
+    assert snapshot.order.fulfilment == "pickup"
+    assert snapshot.order.promised_at is not None
+    assert snapshot.order.promised_at.isoformat() == "2026-11-25T00:00:00+00:00"
+
+
+async def test_it_asks_in_utc_without_a_zone_and_by_either_kind_of_key(tmp_path: Path) -> None:
+    for table in ({}, {"key_in_query": True}, {"plain_permalinks": True}):
+        folder = tmp_path / "-".join(table or {"plain": 1})
+        async with open_front(folder, secrets=SECRETS, webshop={**BOTH, **table}) as front:
+            await poll(front)
+            (request,) = front.http.asked
+            path, _, query = request.path.partition("?")
+            asked = {key: value[0] for key, value in parse_qs(query).items()}
+            assert asked["modified_after"] == "2026-11-10T10:15:00"
+            assert (asked["dates_are_gmt"], asked["orderby"], asked["order"]) == ("true", "modified", "asc")
+            assert ("consumer_key" in asked) is ("key_in_query" in table)
+            assert ("Authorization" in request.headers) is ("key_in_query" not in table)
+            assert path == ("/" if "plain_permalinks" in table else "/wp-json/wc/v3/orders")
+
+
+async def test_one_bad_order_does_not_cost_the_others(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
+        await poll(front, order(id=None), order(id=728, number="728", status=["odd"]), order(id=729, number="W-729"))
+        assert {ref for _, ref in await front.events()} == {"W-729"}
+        assert sorted(await front.waiting()) == ["polled: id is missing", "polled: status: expected text, not a list"]
+
+
+async def test_what_is_of_a_wrong_kind_is_left_out_and_named(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        body = order(customer_note={"a": 1}, billing={"email": ["x"], "phone": "0151", "first_name": "Ada"})
+        await front.take(woo_hook(msgspec.json.encode(body)))
+        (event, *_) = await front.box.views.events("727:order.placed")
+        unread = msgspec.json.decode(event.raw)["unread"]
+        assert "customer_note: expected text, not an object" in unread
+        assert "billing.email: expected text, not a list" in unread
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b'"x"',
+        b"{",
+        b"\xff\xfe{",
+        b"[" * 10_000,
+        b'{"id": 1}garbage',
+        b'{"id": {}, "status": 1}',
+    ],
+)
+async def test_what_is_signed_and_nonsense_is_kept_and_answered(tmp_path: Path, body: bytes) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
+        received = await front.take(woo_hook(body))
+        assert received.quarantine
+        await front.take(woo_hook(body))
+        (kept,) = (await front.box.quarantine.list(limit=5)).items
+        assert kept.times == 2
+
+
+async def test_odd_encodings_are_read(tmp_path: Path) -> None:
+    text = sample("updated").decode().replace('"Ada"', '"Zoë"')
+    for number, body in enumerate((b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16"), text.encode("cp1252"))):
+        async with open_front(tmp_path / str(number), secrets=SECRETS, webshop=WEBHOOKS) as front:
+            await front.take(woo_hook(body))
+            (known,) = await front.box.views.orders_by_ref(["727"])
+            assert known.customer.name == "Zoë Lind"
