@@ -20,7 +20,7 @@ from daemon.api.services import Services
 from daemon.api.sse import MEDIA_TYPE, Streams, frame
 from outbox.model import Order
 
-MOST_CLIENTS = 16
+MOST_CLIENTS = 32
 MOST_SHOWN = 60
 DAY_MS = 86_400_000
 READY_FOR_MS = 2 * DAY_MS

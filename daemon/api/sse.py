@@ -51,6 +51,8 @@ class Streams:
         self, request: web.Request, source: Source, since: int, *, start: bytes = START
     ) -> web.StreamResponse:
         """Answer with `start`, then with what the source has after `since`, until the client goes or the service stops."""
+        if request.method == "HEAD":
+            return web.Response(headers=HEADERS)
         if len(self._wakes) >= self._most:
             raise Problem(503, f"{self._most} streams are open already", headers={"Retry-After": "10"})
         response, wake = web.StreamResponse(headers=HEADERS), asyncio.Event()

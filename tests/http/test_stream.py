@@ -191,6 +191,11 @@ async def test_ends_when_the_service_stops() -> None:
         assert await ending == b""
 
 
+async def test_head_has_no_stream(face: Face) -> None:
+    answer = await face.call("HEAD", "/v1/stream", as_="screen")
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"", "text/event-stream")
+
+
 async def test_so_many_streams_and_no_more(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MOST_CLIENTS", 2)
     async with serving(make_services()) as small, following(small), following(small):
