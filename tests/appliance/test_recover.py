@@ -1,0 +1,184 @@
+"""Damage to the database file: noticed, set aside, and saved as far as it can be read; the service comes up taking events."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.appliance import recover
+from daemon.appliance.recover import make_sound, mark_damaged, mark_path, record
+from outbox.outcome import Accepted
+from outbox.proof import trouble_with
+from outbox.salvage import salvage
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import NOW, SENT, accept_one, due_ids, message_of, open_box, planned, send
+
+ORDERS = 400
+PAGE = 1024
+
+
+async def a_week(folder: Path) -> Path:
+    """Many orders, half of them told, some that wait, an opt-out."""
+    async with open_box(folder) as box:
+        for number in range(ORDERS):
+            message = await accept_one(box, planned(f"m{number}"), id=f"e{number}", ref=f"B-{number}")
+            if number % 2:
+                await send(box, message, Accepted(f"P{number}"), SENT)
+        await box.consent.stop("sms", "+447700900999", reason="STOP", actor="customer")
+    return folder / "tether.db"
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return asyncio.run(a_week(tmp_path_factory.mktemp("week")))
+
+
+@pytest.fixture
+def database(week: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "tether.db"
+    shutil.copyfile(week, copy)
+    return copy
+
+
+def spoil(database: Path, first: int, count: int, seed: int = 5) -> None:
+    """Overwrite pages with noise, as a dying card does."""
+    with database.open("r+b") as file:
+        file.seek(first * PAGE)
+        file.write(random.Random(seed).randbytes(count * PAGE))
+
+
+async def test_a_sound_database_is_left_alone(database: Path) -> None:
+    before = database.read_bytes()
+    assert await make_sound(database, FakeClock()) is None
+    assert database.read_bytes() == before
+    assert await make_sound(database.with_name("none.db"), FakeClock()) is None
+
+
+@pytest.mark.parametrize("with_program", [True, False], ids=["sqlite3", "rows only"])
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
+async def test_a_few_lost_pages_cost_a_few_rows(
+    database: Path, place: float, with_program: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if with_program and shutil.which("sqlite3") is None:
+        pytest.skip("no sqlite3 program here")
+    if not with_program:
+        monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+    pages = database.stat().st_size // PAGE
+    spoil(database, int(pages * place), 3)
+    recovered = await make_sound(database, FakeClock())
+    if recovered is None:
+        assert trouble_with(database, whole=True) == "", "noise in a page that nothing uses"
+        return
+    assert trouble_with(database, whole=True) == ""
+    rows = recovered.salvaged.rows
+    assert rows["orders"] > ORDERS * 0.8
+    assert rows["message"] > ORDERS * 0.8
+    assert recovered.aside.exists()
+    async with open_box(database.parent) as box:
+        await record(box, recovered)
+        message = await accept_one(box, planned("new"), id="new", ref="B-new")
+        assert "new" in [due.message.id for due in await box.spool.due("twilio", now=NOW, limit=ORDERS)]
+        await send(box, message, Accepted("P-new"), SENT)
+
+
+async def test_every_page_in_turn_may_be_lost(week: Path, tmp_path: Path) -> None:
+    """Whatever page it is: something is saved where it can be, the file is sound, and an event is taken."""
+    pages = week.stat().st_size // PAGE
+    for page in range(1, pages, max(1, pages // 24)):
+        folder = tmp_path / str(page)
+        folder.mkdir()
+        database = folder / "tether.db"
+        shutil.copyfile(week, database)
+        spoil(database, page, 1, seed=page)
+        await make_sound(database, FakeClock())
+        assert trouble_with(database, whole=True) == "", f"page {page}"
+        async with open_box(folder) as box:
+            await accept_one(box, planned("new"), id="new", ref="B-new")
+            assert (await message_of(box, "new")).id == "new", f"page {page}"
+
+
+async def test_a_file_of_noise_costs_what_was_in_it_and_not_the_service(database: Path) -> None:
+    spoil(database, 0, database.stat().st_size // PAGE)
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    assert recovered.salvaged.rows["orders"] == 0
+    async with open_box(database.parent) as box:
+        await accept_one(box, planned("new"), id="new", ref="B-new")
+
+
+async def test_the_owner_is_told_and_the_audit_says_where_it_broke(database: Path) -> None:
+    pages = database.stat().st_size // PAGE
+    spoil(database, pages // 2, 4)
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    assert "tether restore latest" in recovered.words
+    async with open_box(database.parent) as box:
+        await record(box, recovered)
+        page = await box.audit.list(kind="database.recovered", limit=5)
+        assert page.items[0].detail["aside"] == recovered.aside.name
+    with closing(sqlite3.connect(database)) as db:
+        assert db.execute("SELECT reason FROM epoch ORDER BY first_seq DESC LIMIT 1").fetchone() == (
+            "recovered from damage",
+        )
+
+
+async def test_what_met_damage_while_it_worked_is_looked_at_whole(database: Path) -> None:
+    """An index that does not agree with its table passes the quick look; the note from the last run asks for the whole one."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, '(order_seq, open)', '(order_seq, state)') WHERE name = 'message_of_order'"
+        )
+    assert await make_sound(database, FakeClock()) is None
+    mark_damaged(database)
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    assert recovered.salvaged.rows["message"] == ORDERS
+    assert not mark_path(database).exists()
+
+
+async def test_a_line_whose_first_message_is_lost_goes_on(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("first"), id="e1", ref="B-1")
+        await accept_one(box, planned("second", policy=planned().policy), id="e2", ref="B-1", type="payment.confirmed")
+        assert await due_ids(box) in (["first"], ["second"])
+    database = tmp_path / "tether.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        (first,) = db.execute("SELECT min(seq) FROM message WHERE state = 'queued'").fetchone()
+        db.execute("DELETE FROM message WHERE seq = ?", (first,))
+        left = db.execute("SELECT count(*) FROM message WHERE state = 'queued'").fetchone()[0]
+    saved = tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    salvage(database, saved)
+    async with open_box(saved.parent) as box:
+        assert len(await due_ids(box)) == left
+
+
+async def test_opt_outs_outlive_the_key_of_their_digests(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", "+447700900999", reason="STOP", actor="customer")
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM secret")
+    saved = tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    assert salvage(tmp_path / "tether.db", saved).optouts_lost == 0
+    async with open_box(saved.parent) as box:
+        assert await box.consent.blocked("sms", "+447700900999")
+
+
+async def test_what_was_under_way_without_a_trace_is_for_staff(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned("away"), id="e1", ref="B-1")
+        await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address="+447700900123")
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM attempt")
+    saved = tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    salvage(tmp_path / "tether.db", saved)
+    async with open_box(saved.parent) as box:
+        assert (await message_of(box, "away")).state == "unknown"
+        assert await box.spool.unknowns(now=NOW + 10**9, limit=10) == []
