@@ -1,10 +1,12 @@
-"""The service against its own description: schemathesis makes requests from /openapi.json, good and bad, always the same ones."""
+"""The service on a real outbox against its own description: schemathesis makes requests from /openapi.json, good and bad, always the same ones."""
 
 import asyncio
 import json
+import random
 import threading
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from daemon.config import Board, Hook, Rate, Settings
+from outbox import Outbox
 from tests.support.face import Face, event, serving
 from tests.support.fake_services import make_services
 
@@ -29,8 +32,9 @@ ENDLESS = ["/v1/stream", "/board/events"]
 class Served:
     """The face on a loop of its own, since schemathesis calls it from this thread."""
 
-    def __init__(self) -> None:
-        self.url = ""
+    def __init__(self, folder: Path) -> None:
+        self.url = self.secret = ""
+        self._folder = folder
         self._up = threading.Event()
         self._down: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
@@ -44,11 +48,16 @@ class Served:
             return None
 
         services.reload = reload
-        async with serving(services) as face:
-            await _furnish(face)
-            self.url = face.url
-            self._up.set()
-            await self._down.wait()
+        path = self._folder / "tether.db"
+        async with Outbox.open(path, clock=services.clock, rng=random.Random(1), reserve=0) as box:
+            services.box = box  # type: ignore[assignment]
+            self.secret = await box.tokens.create("owner", ["admin"], actor="test")
+            async with serving(services) as face:
+                await _furnish(face, self.secret)
+                self.url = face.url
+                self._up.set()
+                await self._down.wait()
+            assert (await box.audit.verify()).ok
 
     def __enter__(self) -> "Served":
         self._thread.start()
@@ -60,14 +69,15 @@ class Served:
         self._thread.join(10)
 
 
-async def _furnish(face: Face) -> None:
+async def _furnish(face: Face, secret: str) -> None:
     for n in range(3):
-        await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert (await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"), as_=None, headers=headers)).status == 202
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with Served() as served:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(tmp_path_factory.mktemp("fuzz")) as served:
         yield served
 
 
@@ -96,8 +106,8 @@ schema = schemathesis.pytest.from_fixture("description")
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_as_described(case: Any) -> None:
-    case.call_and_validate(headers={"Authorization": "Bearer tt_owner_secret"}, checks=CHECKS)
+def test_every_answer_is_as_described(case: Any, served: Served) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {served.secret}"}, checks=CHECKS)
 
 
 schema_without_token = schemathesis.pytest.from_fixture("description")
