@@ -40,6 +40,10 @@ log = structlog.get_logger(__name__)
 VERSION = version("tether-box")
 
 
+END_SECONDS = 30.0
+"""How long an engine may take to end: less than systemd's TimeoutStopSec."""
+
+
 class Service:
     """A Tether with its outbox open. `run` works until `stop`; `reload` puts a new configuration in force."""
 
@@ -133,9 +137,12 @@ class Service:
             self._change.clear()
             ended = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.engine.run(ended), name="engine")
+                running = group.create_task(self.engine.run(ended), name="engine")
                 await first_of(self.stop, self._change)
                 ended.set()
+                if not (await asyncio.wait({running}, timeout=END_SECONDS))[0]:
+                    log.error("the engine did not end in time; what it had under way is looked up at the next start")
+                    running.cancel()
             if self._next is not None and not self.stop.is_set():
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings

@@ -79,7 +79,7 @@ class Engine:
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
-        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable)
+        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store)
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
         self.board = Board(box, self.lanes, self.uplink, clock, settings.store.name)
 

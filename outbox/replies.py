@@ -6,9 +6,11 @@ from typing import Protocol
 import msgspec
 
 from outbox.batch import Batch
+from outbox.consent import Say
 from outbox.errors import NotFound
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
+from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
 
@@ -45,11 +47,12 @@ class ReplyRow(msgspec.Struct, frozen=True):
 
 
 class Add(Operation["str | None"]):
-    __slots__ = ("_channel", "_reply")
+    __slots__ = ("_channel", "_reply", "is_new")
 
     def __init__(self, channel: str, reply: Reply) -> None:
         self._channel = channel
         self._reply = reply
+        self.is_new = False
 
     def apply(self, batch: Batch) -> str | None:
         reply = self._reply
@@ -57,6 +60,7 @@ class Add(Operation["str | None"]):
         if known:
             ref: str | None = known[0]
             return ref
+        self.is_new = True
         found = batch.db.execute(_SQL["order_of"], {"address": reply.address.strip()}).fetchone()
         ref = found[0] if found else None
         added = batch.db.execute(
@@ -74,6 +78,26 @@ class Add(Operation["str | None"]):
         batch.touched += 1
         batch.record("reply.received", {"reply": str(added.lastrowid), "channel": self._channel}, ref or "")
         return ref
+
+
+class Take(Operation[bool]):
+    """Keep a reply, and what it says about consent with it: a reply that was known before says nothing again."""
+
+    __slots__ = ("_add", "_say")
+
+    def __init__(self, add: Add, say: Say | None) -> None:
+        self._add = add
+        self._say = say
+
+    def wants(self, wants: Wants) -> None:
+        if self._say:
+            self._say.wants(wants)
+
+    def apply(self, batch: Batch) -> bool:
+        self._add.apply(batch)
+        if self._say and self._add.is_new:
+            self._say.apply(batch)
+        return self._add.is_new
 
 
 class MarkRead(Operation[None]):
@@ -103,6 +127,20 @@ class Replies:
     async def add(self, channel: str, reply: Reply) -> str | None:
         """Keep a reply; the order it was put to, if the address has one. The same provider id again changes nothing."""
         return await self._store.write(Add(channel, reply))
+
+    async def take(self, channel: str, reply: Reply, *, medium: str, actor: str) -> bool:
+        """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed."""
+        say = None
+        if reply.consent is not None:
+            say = Say(
+                medium,
+                reply.address,
+                self._store.digester(reply.address),
+                stopped=reply.consent == "stop",
+                reason=reply.text,
+                actor=actor,
+            )
+        return await self._store.write(Take(Add(channel, reply), say))
 
     async def mark_read(self, reply_id: str, *, actor: str) -> None:
         """Raises NotFound."""

@@ -1,18 +1,21 @@
 """What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One desk takes it all."""
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 
+import msgspec
 import structlog
 
-from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
+from daemon.channels.base import Channel, Inbound, Outgoing, ReceiptUpdate, Reply, Sent
+from daemon.config import Store
 from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
+from daemon.modem import replies
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.model import Message, State, Transition
+from outbox.model import Message, Rendered, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.receipts import Decide
 from outbox.receipts import ReceiptUpdate as Receipt
@@ -21,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 LINE_WAIT = 15.0
+ANSWER_AGAIN_MS = 60_000
+"""Two machines must not answer each other for ever: one answer a minute to a number."""
 
 
 class ReceiptDesk:
@@ -33,12 +38,15 @@ class ReceiptDesk:
         uplink: Uplink,
         clock: Clock,
         usable: Callable[[str], bool],
+        store: Store,
     ) -> None:
         self._box = box
         self._lanes = lanes
         self._uplink = uplink
         self._clock = clock
         self._usable = usable
+        self._store = store
+        self._to_confirm: deque[tuple[Channel, str, replies.Reading]] = deque()
         self.wake = asyncio.Event()
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
@@ -58,16 +66,28 @@ class ReceiptDesk:
             await self.reply(channel, reply)
 
     async def reply(self, channel: Channel, reply: Reply) -> None:
-        """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to."""
-        if reply.consent == "stop":
-            await self._box.consent.stop(
-                channel.medium, reply.address, reason=reply.text or "STOP", actor=channel.title
-            )
-        elif reply.consent == "start":
-            await self._box.consent.allow(
-                channel.medium, reply.address, reason=reply.text or "START", actor=channel.title
-            )
-        await self._box.replies.add(channel.name, reply)
+        """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to.
+
+        Where no provider answers STOP, START and HELP for us (the modem), we confirm them, once."""
+        reading = replies.read(reply.text)
+        if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP:
+            reply = msgspec.structs.replace(reply, consent=reading.wish.value)
+        is_new = await self._box.replies.take(channel.name, reply, medium=channel.medium, actor=channel.title)
+        if is_new and reading is not None and not channel.is_cloud:
+            # Later, by our own task: it is the modem's that is waiting here, and it must be free to send.
+            self._to_confirm.append((channel, reply.address, reading))
+            self.wake.set()
+
+    async def _confirm(self, channel: Channel, address: str, reading: replies.Reading) -> None:
+        note = f"answered.{self._box.digest(address)}"
+        last = await self._box.notes.get(note)
+        now = self._clock.now()
+        if last is not None and now - int(last) < ANSWER_AGAIN_MS:
+            return
+        await self._box.notes.set(note, str(now))
+        text = replies.answer(reading.wish, reading.language, store=self._store.name, phone=self._store.phone)
+        outcome = await channel.send(_answer(address, text, now))
+        log.info("answered a customer's wish", wish=reading.wish, outcome=type(outcome).__name__)
 
     def _after(self, channel: Channel) -> Decide:
         def decide(message: Message, update: Receipt) -> Transition | None:
@@ -91,7 +111,9 @@ class ReceiptDesk:
                 await self._clock.wait(self.wake, wait)
 
     async def turn(self) -> float | None:
-        """Ask for what is due; seconds until the next look (None: nothing is awaited)."""
+        """Confirm wishes and ask for what is due; seconds until the next look (None: nothing is awaited)."""
+        while self._to_confirm:
+            await self._confirm(*self._to_confirm.popleft())
         if self._uplink.is_down:
             return LINE_WAIT
         now = self._clock.now()
@@ -135,3 +157,23 @@ class ReceiptDesk:
             if at > sent.now:
                 return at
         return None
+
+
+def _answer(address: str, text: str, now: int) -> Outgoing:
+    return Outgoing(
+        message_id=f"manswer{now:x}",
+        attempt=1,
+        to=address,
+        addresses={"phone": address},
+        trigger="",
+        template="",
+        order_ref="",
+        order_source_id="",
+        name="",
+        locale="en",
+        rendered=Rendered(text=text),
+        data={},
+        order={},
+        now=now,
+        expires_at=now + 3_600_000,
+    )
