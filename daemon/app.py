@@ -18,8 +18,10 @@ import structlog
 from daemon.api.app import make_app
 from daemon.api.services import Services
 from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
+from daemon.appliance.messenger import Messenger
 from daemon.appliance.recover import make_sound, mark_damaged, record
 from daemon.appliance.trouble import TroubleWatch, check_trouble
+from daemon.channels.base import Channel
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
 from daemon.engine import Engine
@@ -156,10 +158,14 @@ class Service:
             self.clock,
             lambda: self.settings,
             lambda: self.engine.board.board(),
-            lambda name: lane.channel if (lane := self.engine.lanes.get(name)) else None,
+            Messenger(lambda: self.settings, self._channel, self.clock).tell,
             self.watch.trusted,
             news=news,
         )
+
+    def _channel(self, name: str) -> Channel | None:
+        lane = self.engine.lanes.get(name)
+        return None if lane is None else lane.channel
 
     def _found_damage(self, error: StorageDamaged) -> None:
         log.error("the database is damaged; stopping, so that the next start repairs it", error=str(error))

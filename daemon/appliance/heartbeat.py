@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from daemon.config import ConfigError, Settings
-from daemon.http import Http, Request, Response
+from daemon.http import Answer, Http, Request, Response
 from daemon.redact import mask_contacts
 from outbox.clock import Clock
 
@@ -44,16 +44,11 @@ class Heartbeat:
         await self._call("/fail" if reasons else "", reasons)
 
     async def _call(self, ending: str, body: str) -> None:
-        url = urlsplit(self._settings().heartbeat.url)
-        if not url.hostname or (url.query and ending):
-            return
-        path = (url.path.rstrip("/") + ending) or "/"
-        target = f"{path}?{url.query}" if url.query else path
-        request = Request(method="POST", path=target, headers={"Content-Type": "text/plain"}, body=body.encode())
-        answer = await self._http.exchange(f"{url.scheme}://{url.netloc}", request, CALL_SECONDS)
-        self._note(isinstance(answer, Response) and answer.ok, answer)
+        answer = await call(self._http, self._settings().heartbeat.url, ending, body)
+        if answer is not None:
+            self._note(isinstance(answer, Response) and answer.ok, answer)
 
-    def _note(self, answered: bool, answer: object) -> None:
+    def _note(self, answered: bool, answer: Answer) -> None:
         """Once when it stops being heard, once when it is heard again; never with the address, which is a secret of a kind."""
         if answered is self._answered:
             return
@@ -67,6 +62,17 @@ class Heartbeat:
         elif self._answered is False:
             log.info("the heartbeat is heard again")
         self._answered = answered
+
+
+async def call(http: Http, address: str, ending: str, body: str) -> Answer | None:
+    """One call. None: there is no address, or it can't be told this (an address with a query knows no endings)."""
+    url = urlsplit(address)
+    if not url.hostname or (url.query and ending):
+        return None
+    path = (url.path.rstrip("/") + ending) or "/"
+    target = f"{path}?{url.query}" if url.query else path
+    request = Request(method="POST", path=target, headers={"Content-Type": "text/plain"}, body=body.encode())
+    return await http.exchange(f"{url.scheme}://{url.netloc}", request, CALL_SECONDS)
 
 
 def check_heartbeat(settings: Settings) -> None:

@@ -1,8 +1,7 @@
 """Tells the team when something needs a person: once when it has lasted, and once when it is over.
 
 What is wrong is looked at every so often and kept by a key ("channel twilio", "disk"). What was told is on record (`box.notes`), so
-that a restart doesn't tell it again. It goes out by the channels of `[trouble] via`, the first that takes it, past the outbox: it is
-about the box itself, belongs to no order, and would be stale by the time a queue lets it go.
+that a restart doesn't tell it again; `daemon.appliance.messenger` brings it to them.
 """
 
 import asyncio
@@ -12,14 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from daemon.appliance.backup import last_backup
-from daemon.channels.base import Channel, Outgoing
+from daemon.appliance.messenger import TEAM
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
-from daemon.planner.recipients import audience_recipients
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.model import Rendered
-from outbox.outcome import Accepted, Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +24,6 @@ NOTE = "trouble."
 BACKUP_OLD_MS = 50 * 3_600_000
 BY_A_PERSON = "paused by "
 """How the reason of a pause begins that somebody made on purpose: no news to them."""
-TEAM = "team"
 
 
 class TroubleWatch:
@@ -40,7 +35,7 @@ class TroubleWatch:
         clock: Clock,
         settings: Callable[[], Settings],
         board: Callable[[], Awaitable[Sequence[ChannelStatus]]],
-        channel: Callable[[str], Channel | None],
+        tell: Callable[[str], Awaitable[bool]],
         trusted: Callable[[], bool],
         *,
         news: Sequence[str] = (),
@@ -49,7 +44,7 @@ class TroubleWatch:
         self._clock = clock
         self._settings = settings
         self._board = board
-        self._channel = channel
+        self._tell = tell
         self._trusted = trusted
         self._news = list(news)
         """What happened once and is told once: it is not over by itself."""
@@ -76,13 +71,13 @@ class TroubleWatch:
         self._calm = {key: self._calm.get(key, now) for key in self._told.keys() - wrong.keys()}
         self.standing = wrong
         for key, words in wrong.items():
-            if key not in self._told and now - self._since[key] >= patience and await self._send(words):
+            if key not in self._told and now - self._since[key] >= patience and await self._tell(words):
                 await self._record(key, words)
         for key, since in self._calm.items():
-            if now - since >= patience and await self._send(f"over: {self._told[key]}"):
+            if now - since >= patience and await self._tell(f"over: {self._told[key]}"):
                 await self._record(key, "")
         for words in list(self._news):
-            if await self._send(words):
+            if await self._tell(words):
                 self._news.remove(words)
 
     async def _record(self, key: str, words: str) -> None:
@@ -116,55 +111,6 @@ class TroubleWatch:
             elif self._clock.now() - last.at > BACKUP_OLD_MS:
                 wrong["backup"] = "no backup was made for two days"
         return wrong
-
-    # ------------------------------------------------------------ telling
-
-    async def _send(self, words: str) -> bool:
-        """True once some channel took it, or when nobody wants to be told."""
-        settings = self._settings()
-        words = f"{settings.store.name}: {words}"
-        for name in settings.trouble.via:
-            channel = self._channel(name)
-            if channel is None:
-                continue
-            outcomes = [await self._try(channel, to, words) for to in self._addresses(channel)]
-            if any(outcomes):
-                return True
-        return not settings.trouble.via
-
-    async def _try(self, channel: Channel, to: str, words: str) -> bool:
-        outcome = await channel.send(self._outgoing(channel, to, words))
-        return isinstance(outcome, Accepted | Unknown)
-
-    def _addresses(self, channel: Channel) -> Sequence[str]:
-        settings = self._settings()
-        audience = settings.trouble.audience
-        if audience == TEAM:
-            own = channel.destination()
-            return [] if own is None else [own]
-        recipients = audience_recipients(audience, settings.audiences.get(audience, {}), settings)
-        found = (channel.address_of(recipient.addresses) for recipient in recipients)
-        return [address for address in found if address is not None]
-
-    def _outgoing(self, channel: Channel, to: str, words: str) -> Outgoing:
-        now = self._clock.now()
-        store = self._settings().store.name
-        return Outgoing(
-            message_id=f"mtrouble{now:x}",
-            attempt=1,
-            to=to,
-            addresses=dict.fromkeys(channel.address_kinds, to),
-            trigger="",
-            template="",
-            order_ref="TETHER",
-            order_source_id="TETHER",
-            name="",
-            locale=self._settings().store.locale,
-            rendered=Rendered(text=words, subject=f"{store}: Tether needs a look", html=None),
-            data={"order_ref": "TETHER", "store_name": store},
-            order={"ref": "TETHER"},
-            now=now,
-        )
 
 
 def check_trouble(settings: Settings) -> None:

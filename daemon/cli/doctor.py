@@ -1,5 +1,6 @@
 """`tether doctor`: what is wrong, and what to do."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -8,14 +9,20 @@ import typer
 from daemon.appliance.doctor import examine
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, Level, problem
+from daemon.appliance.heartbeat import call
 from daemon.appliance.machine import Machine
+from daemon.appliance.messenger import Messenger
+from daemon.channels import registry
+from daemon.channels.base import Channel, Misconfigured
 from daemon.cli.frame import EX_CONFIG, ConfigOption, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import is_running, running_service
 from daemon.config import ConfigError, Settings
 from daemon.http import open_http
+from daemon.redact import mask_contacts
 from outbox.clock import SystemClock
 
 MARKS = {Level.OK: "ok", Level.ADVICE: "hint", Level.PROBLEM: "WRONG"}
+MOST_WORDS = 600
 
 
 @app.command(epilog="Example: tether doctor --fix")
@@ -26,11 +33,18 @@ def doctor(
         bool, typer.Option("--fix", help="Mend what can be mended without you, at the providers too.")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing outside this machine.")] = False,
+    news: Annotated[
+        str | None,
+        typer.Option("--tell", help="Tell the team ([trouble]) and the heartbeat's address this, and what is wrong."),
+    ] = None,
 ) -> None:
     """Look at everything that must be right, and say of each thing what to do. Exits with 1 when something is wrong."""
     code = 0
     try:
-        found = look(settings_of(config), fix=fix, offline=offline)
+        settings = settings_of(config)
+        found = look(settings, fix=fix, offline=offline)
+        if news is not None:
+            settle(lambda: report(settings, news, found))
     except ConfigError as error:
         found, code = [problem("config", str(error), "correct it; nothing else can be looked at before")], EX_CONFIG
     if json:
@@ -65,6 +79,25 @@ def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Seq
             return await examine(case)
 
     return settle(work)
+
+
+async def report(settings: Settings, news: str, found: Sequence[Finding]) -> None:
+    """Bring it to people without the service, which may be the one that failed: what systemd calls when a unit has."""
+    wrong = [f"{finding.check}: {finding.summary}" for finding in found if finding.level is Level.PROBLEM]
+    words = mask_contacts("; ".join([news, *wrong]))[:MOST_WORDS]
+    clock = SystemClock()
+    async with open_http(clock) as http:
+
+        def channel(name: str) -> Channel | None:
+            try:
+                made = registry.build(name, settings.channels[name], settings.secrets, http)
+            except (Misconfigured, ConfigError, KeyError):
+                return None
+            return made if made.is_cloud else None
+
+        await call(http, settings.heartbeat.url, "/fail", words)
+        if not await Messenger(lambda: settings, channel, clock).tell(words):
+            print(f"nobody could be told by {', '.join(settings.trouble.via)}", file=sys.stderr)
 
 
 def verdict(found: Sequence[Finding]) -> int:

@@ -1,0 +1,148 @@
+"""`tether install` and `uninstall`: the service on a machine with systemd, and the machine as it was before."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from daemon.appliance.errors import InstallError
+from daemon.appliance.machine import Machine
+from daemon.appliance.packaged import EXECUTABLE, PLACES, system_files
+from daemon.appliance.release import HOME, Releases
+from daemon.appliance.unit import TIMER, UNIT, Unit
+from daemon.config import Settings
+from outbox.clock import Clock
+
+CONFIG = "/etc/tether"
+DATA = "/var/lib/tether"
+USER = "tether"
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - where the unit can't see anything (ProtectHome, PrivateTmp)
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """What was done, a sentence each."""
+
+    steps: Sequence[str]
+
+
+class Installer:
+    def __init__(self, machine: Machine, clock: Clock) -> None:
+        self._machine = machine
+        self._unit = Unit(machine, clock)
+        self._releases = Releases(machine)
+        self._steps: list[str] = []
+
+    async def install(
+        self, settings: Settings, *, executable: Path | None, wheel: Path | None, links: Path | None, start: bool
+    ) -> Installed:
+        """Put everything in its place, start the service and see that it runs. May be repeated. Raises InstallError."""
+        self._look(settings)
+        command = await self._command(executable, wheel, links)
+        for place, text in system_files(command).items():
+            self._write(place, text)
+        await self._must("systemd-sysusers", "/etc/sysusers.d/tether.conf")
+        env = self._machine.path(f"{CONFIG}/.env")
+        if not env.exists():
+            env.touch(mode=0o600)
+        await self._must("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/tether.conf")
+        self._give_data()
+        await self._machine.run("udevadm", "control", "--reload")
+        await self._unit.systemctl("daemon-reload")
+        self._did(f"user {USER}, {DATA}, units, the udev rule for modems")
+        if start:
+            await self._start(settings)
+        return Installed(self._steps)
+
+    async def uninstall(self, *, purge: bool) -> Installed:
+        """Take the service away. The configuration and the data stay, unless `purge`."""
+        if not await self._unit.is_there():
+            raise InstallError(
+                "the service is not installed here (or came with the Debian package: `apt remove tether`)"
+            )
+        if self._machine.path("/usr/lib/systemd/system/tether.service").exists():
+            raise InstallError("the service came with the Debian package: `apt remove tether` (or `apt purge tether`)")
+        for unit in (TIMER, UNIT):
+            await self._machine.run("systemctl", "disable", "--now", unit, seconds=120)
+        for place in PLACES.values():
+            self._machine.path(f"/{place}").unlink(missing_ok=True)
+        await self._unit.systemctl("daemon-reload")
+        await self._machine.run("udevadm", "control", "--reload")
+        self._releases.remove()
+        self._did("the service, its units, its user's memberships and its programs are gone")
+        if purge:
+            for folder in (CONFIG, DATA):
+                shutil.rmtree(self._machine.path(folder), ignore_errors=True)
+            await self._machine.run("userdel", USER)
+            self._did(f"{CONFIG}, {DATA} and the user {USER} are gone")
+        else:
+            self._did(f"{CONFIG} and {DATA} are kept; --purge removes them too")
+        return Installed(self._steps)
+
+    # ------------------------------------------------------------ steps
+
+    def _look(self, settings: Settings) -> None:
+        if os.geteuid() != 0:
+            raise InstallError("this takes root: sudo tether install")
+        if not self._machine.path("/run/systemd/system").is_dir():
+            raise InstallError("systemd does not run here; run `tether run` under a supervisor of your own")
+        if not self._machine.path(f"{CONFIG}/tether.toml").is_file():
+            raise InstallError(
+                f"{CONFIG}/tether.toml is not there yet: `sudo tether init --config {CONFIG}/tether.toml` writes it"
+            )
+        if not settings.database.is_relative_to(DATA):
+            raise InstallError(
+                f'the service may write under {DATA} only: set [data] path = "{DATA}/tether.db" in {CONFIG}/tether.toml '
+                f"(it is {settings.database}; move the file along)"
+            )
+
+    async def _command(self, executable: Path | None, wheel: Path | None, links: Path | None) -> str:
+        if wheel is not None:
+            release = await self._releases.build(wheel, links=links)
+            self._releases.put_in_force(release)
+            self._did(f"{wheel.name} is installed in {release}")
+            return EXECUTABLE
+        if executable is None:
+            raise InstallError(
+                "say what is to run: --wheel tether_box-….whl (a new environment under /opt/tether), or --executable PATH"
+            )
+        command = executable.absolute()
+        if not os.access(command, os.X_OK):
+            raise InstallError(f"{command} is no program")
+        if any(str(command.resolve()).startswith(f"{place}/") for place in HIDDEN):
+            raise InstallError(
+                f"the service can't see {command} (it is shut out of {', '.join(HIDDEN)}): install it elsewhere, such as {HOME}"
+            )
+        return str(command)
+
+    def _write(self, place: str, text: str) -> None:
+        path = self._machine.path(f"/{place}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+
+    def _give_data(self) -> None:
+        """What a command of root's made there before belongs to the service from now on."""
+        folder = self._machine.path(DATA)
+        if folder.is_dir():
+            owner = folder.stat()
+            for entry in folder.iterdir():
+                os.chown(entry, owner.st_uid, owner.st_gid)
+
+    async def _start(self, settings: Settings) -> None:
+        await self._unit.systemctl("enable", UNIT, TIMER)
+        await self._unit.systemctl("reset-failed", UNIT)
+        await self._unit.systemctl("restart", UNIT)
+        await self._unit.systemctl("start", TIMER)
+        if trouble := await self._unit.becomes_healthy(settings):
+            raise InstallError(f"it is installed and does not run: {trouble}")
+        self._did("the service runs and takes events; a backup is made every night")
+
+    async def _must(self, *command: str) -> None:
+        ran = await self._machine.run(*command)
+        if ran is None or ran.code != 0:
+            raise InstallError(f"`{' '.join(command)}` failed: {ran.said if ran else 'it is not there'}")
+
+    def _did(self, step: str) -> None:
+        self._steps.append(step)

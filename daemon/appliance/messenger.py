@@ -1,0 +1,68 @@
+"""Brings a word about the box itself to the team: by the channels of `[trouble] via`, the first that takes it.
+
+Past the outbox: it belongs to no order, and would be stale by the time a queue lets it go.
+"""
+
+from collections.abc import Callable, Sequence
+
+from daemon.channels.base import Channel, Outgoing
+from daemon.config import Settings
+from daemon.planner.recipients import audience_recipients
+from outbox.clock import Clock
+from outbox.model import Rendered
+from outbox.outcome import Accepted, Unknown
+
+TEAM = "team"
+
+
+class Messenger:
+    """`channel` gives an enabled channel by its name, None for one that can't be used."""
+
+    def __init__(
+        self, settings: Callable[[], Settings], channel: Callable[[str], Channel | None], clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._clock = clock
+
+    async def tell(self, words: str) -> bool:
+        """True once some channel took it (or may have), and when nobody wants to be told."""
+        settings = self._settings()
+        words = f"{settings.store.name}: {words}"
+        for name in settings.trouble.via:
+            channel = self._channel(name)
+            if channel is None:
+                continue
+            outcomes = [await channel.send(self._outgoing(channel, to, words)) for to in self._addresses(channel)]
+            if any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes):
+                return True
+        return not settings.trouble.via
+
+    def _addresses(self, channel: Channel) -> Sequence[str]:
+        settings = self._settings()
+        audience = settings.trouble.audience
+        if audience == TEAM:
+            own = channel.destination()
+            return [] if own is None else [own]
+        recipients = audience_recipients(audience, settings.audiences.get(audience, {}), settings)
+        found = (channel.address_of(recipient.addresses) for recipient in recipients)
+        return [address for address in found if address is not None]
+
+    def _outgoing(self, channel: Channel, to: str, words: str) -> Outgoing:
+        now, store = self._clock.now(), self._settings().store
+        return Outgoing(
+            message_id=f"mtrouble{now:x}",
+            attempt=1,
+            to=to,
+            addresses=dict.fromkeys(channel.address_kinds, to),
+            trigger="",
+            template="",
+            order_ref="TETHER",
+            order_source_id="TETHER",
+            name="",
+            locale=store.locale,
+            rendered=Rendered(text=words, subject=f"{store.name}: Tether needs a look", html=None),
+            data={"order_ref": "TETHER", "store_name": store.name},
+            order={"ref": "TETHER"},
+            now=now,
+        )

@@ -1,0 +1,91 @@
+"""Releases side by side under /opt/tether: each in a virtual environment of its own, and one link that says which is in force."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.appliance.errors import InstallError
+from daemon.appliance.machine import Machine
+
+HOME = "/opt/tether"
+LINK = "venv"
+INSTALL_SECONDS = 1800.0
+"""On the smallest Pi."""
+_WHEEL = re.compile(r"tether_box-([^-]+)-.+\.whl")
+
+
+class Releases:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._home = machine.path(HOME)
+
+    @property
+    def link(self) -> Path:
+        return self._home / LINK
+
+    def current(self) -> Path | None:
+        """The release in force; None: there is none."""
+        return self.link.resolve() if self.link.is_symlink() else None
+
+    async def build(self, wheel: Path, *, links: Path | None = None) -> Path:
+        """Install a wheel into an environment of its own, beside the others. `links`: a folder of wheels, instead of an index.
+        Raises InstallError; then nothing is left of it."""
+        match = _WHEEL.fullmatch(wheel.name)
+        if match is None or not wheel.is_file():
+            raise InstallError(f"{wheel} is no wheel of Tether (tether_box-VERSION-py3-none-any.whl)")
+        release = self._free_name(match[1])
+        release.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            await self._must(
+                [sys.executable, "-m", "venv", release], "python3-venv is needed: apt install python3-venv"
+            )
+            source = ["--no-index", f"--find-links={links}"] if links else []
+            pip: list[str | Path] = [
+                release / "bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ]
+            await self._must(
+                [*pip, *source, wheel.absolute()], "is the line up? --links installs from a folder of wheels"
+            )
+            await self._must([release / "bin/tether", "--help"], "the wheel does not run here")
+        except InstallError:
+            shutil.rmtree(release, ignore_errors=True)
+            raise
+        return release
+
+    def put_in_force(self, release: Path) -> None:
+        """One rename: there is always a release behind the link."""
+        fresh = self._home / f"{LINK}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.path.relpath(release, self._home))
+        fresh.replace(self.link)
+
+    def forget_but(self, *kept: Path | None) -> Sequence[str]:
+        """Remove other releases; returns their names."""
+        folder, names = self._home / "releases", []
+        for release in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if release not in kept:
+                shutil.rmtree(release)
+                names.append(release.name)
+        return names
+
+    def remove(self) -> None:
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _free_name(self, version: str) -> Path:
+        folder = self._home / "releases"
+        names = (version, *(f"{version}-{number}" for number in range(2, 1000)))
+        return next(folder / name for name in names if not (folder / name).exists())
+
+    async def _must(self, command: Sequence[str | Path], remedy: str) -> None:
+        ran = await self._machine.run(*command, seconds=INSTALL_SECONDS)
+        if ran is None or ran.code != 0:
+            said = ran.said[-600:] if ran is not None else f"{command[0]} is not there"
+            raise InstallError(f"`{' '.join(map(str, command))}` failed ({remedy}):\n{said}")

@@ -1,0 +1,84 @@
+"""The service as systemd runs it: start, stop, and whether it is well."""
+
+import aiohttp
+
+from daemon.appliance.errors import InstallError
+from daemon.appliance.machine import Machine, Ran
+from daemon.config import Settings
+from outbox.clock import Clock
+
+UNIT = "tether.service"
+TIMER = "tether-backup.timer"
+START_SECONDS = 150.0
+HEALTHY_WITHIN = 90.0
+STAYS_FOR = 8.0
+"""Seconds that it has to stay well: one that falls over when it begins to send is not well."""
+LOOK_EVERY = 1.0
+
+
+class Unit:
+    def __init__(self, machine: Machine, clock: Clock) -> None:
+        self._machine = machine
+        self._clock = clock
+
+    async def systemctl(self, *arguments: str) -> Ran:
+        """Raises InstallError when it fails, with what it said."""
+        ran = await self._machine.run("systemctl", *arguments, seconds=START_SECONDS)
+        if ran is None:
+            raise InstallError("there is no systemd here; run `tether run` under a supervisor of your own")
+        if ran.code != 0:
+            raise InstallError(f"systemctl {' '.join(arguments)} failed: {ran.said[-500:]}")
+        return ran
+
+    async def is_there(self) -> bool:
+        """Whether the unit is installed."""
+        ran = await self._machine.run("systemctl", "cat", UNIT)
+        return ran is not None and ran.code == 0
+
+    async def is_active(self) -> bool:
+        ran = await self._machine.run("systemctl", "is-active", UNIT)
+        return ran is not None and ran.code == 0
+
+    async def restarts(self) -> int:
+        """How often systemd had to start it again."""
+        ran = await self._machine.run("systemctl", "show", UNIT, "-p", "NRestarts", "--value")
+        return int(ran.said) if ran is not None and ran.said.isdigit() else 0
+
+    async def becomes_healthy(self, settings: Settings) -> str:
+        """Wait until it takes events, and goes on doing so. "" when it does, else what is wrong."""
+        end = self._clock.monotonic() + HEALTHY_WITHIN
+        trouble = await self._trouble(settings)
+        while trouble and self._clock.monotonic() < end:
+            if await self._has_failed():
+                break
+            await self._clock.sleep(LOOK_EVERY)
+            trouble = await self._trouble(settings)
+        if trouble:
+            return f"{trouble}\n{await self._last_words()}"
+        before = await self.restarts()
+        await self._clock.sleep(STAYS_FOR)
+        trouble = await self._trouble(settings)
+        if trouble or await self.restarts() != before:
+            return f"it started and fell over again: {trouble or 'it was restarted'}\n{await self._last_words()}"
+        return ""
+
+    async def _has_failed(self) -> bool:
+        ran = await self._machine.run("systemctl", "is-failed", UNIT)
+        return ran is not None and ran.code == 0
+
+    async def _trouble(self, settings: Settings) -> str:
+        if not await self.is_active():
+            return f"{UNIT} is not active"
+        connector = aiohttp.UnixConnector(path=str(settings.socket))
+        async with aiohttp.ClientSession(
+            "http://tether", connector=connector, timeout=aiohttp.ClientTimeout(5)
+        ) as session:
+            try:
+                async with session.get("/readyz") as answer:
+                    return "" if answer.status == 200 else f"it does not take events yet ({answer.status})"
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                return f"nothing answers at {settings.socket} ({type(error).__name__})"
+
+    async def _last_words(self) -> str:
+        ran = await self._machine.run("journalctl", "-u", UNIT, "-n", "15", "--no-pager", "-o", "cat")
+        return ran.said[-2000:] if ran is not None else ""

@@ -1,0 +1,103 @@
+"""`tether upgrade`: the new release beside the old one, a safety copy, the switch, a look whether it is well, and the way back by itself.
+
+Going back keeps the database, so that no event taken meanwhile is lost, unless the new release had changed its schema: then the safety
+copy takes its place, and what the new release had is set aside.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from daemon.appliance.errors import InstallError
+from daemon.appliance.machine import Machine
+from daemon.appliance.release import Releases
+from daemon.appliance.swap import put_in_place, set_aside
+from daemon.appliance.unit import UNIT, Unit
+from daemon.config import Settings
+from outbox.clock import Clock
+from outbox.proof import copy_of, prove
+
+
+class Upgraded(msgspec.Struct, frozen=True):
+    before: str
+    after: str
+    safety_copy: str
+
+
+class Upgrade:
+    def __init__(self, machine: Machine, clock: Clock, settings: Settings) -> None:
+        self._machine = machine
+        self._clock = clock
+        self._settings = settings
+        self._unit = Unit(machine, clock)
+        self._releases = Releases(machine)
+
+    async def run(self, wheel: Path, *, links: Path | None) -> Upgraded:
+        """Raises InstallError: what was begun was undone, and the text says why and what runs now."""
+        old = self._releases.current()
+        if old is None:
+            raise InstallError(
+                "no release is installed under /opt/tether: `tether install --wheel`, or `apt upgrade` for the Debian package"
+            )
+        new = await self._releases.build(wheel, links=links)
+        await self._unit.systemctl("stop", UNIT)
+        copy = await self._safety_copy()
+        self._releases.put_in_force(new)
+        trouble = await self._start_on(new)
+        if trouble:
+            raise InstallError(
+                await self._go_back(old, copy, f"{new.name} is not well, so {old.name} runs again: {trouble}")
+            )
+        self._releases.forget_but(old, new)
+        return Upgraded(old.name, new.name, str(copy or "none: there was no database"))
+
+    async def _start_on(self, release: Path) -> str:
+        """The release's own units, and the service on it; what is wrong, "" for nothing."""
+        units = await self._machine.run(
+            release / "bin/tether", "install", "--executable", self._releases.link / "bin/tether", "--no-start"
+        )
+        if units is None or units.code != 0:
+            return units.said if units else f"{release}/bin/tether is not there"
+        try:
+            await self._unit.systemctl("reset-failed", UNIT)
+            await self._unit.systemctl("start", UNIT)
+        except InstallError as error:
+            return f"{error}\n{await self._unit.becomes_healthy(self._settings)}"
+        return await self._unit.becomes_healthy(self._settings)
+
+    async def _go_back(self, old: Path, copy: Path | None, why: str) -> str:
+        await self._machine.run("systemctl", "stop", UNIT, seconds=120)
+        self._releases.put_in_force(old)
+        words = await asyncio.to_thread(self._old_database, copy)
+        trouble = await self._start_on(old)
+        return f"{why}{words}" + (f"\nand the old release does not run either: {trouble}" if trouble else "")
+
+    def _old_database(self, copy: Path | None) -> str:
+        database = self._settings.database
+        if copy is None or prove(copy).schema == prove(database).schema:
+            return ""
+        aside = set_aside(database, "of-the-new-release", self._clock.now())
+        owner = database.stat()
+        fresh = database.with_name(f"{database.name}.back")
+        copy_of(copy, fresh)
+        _same_owner(fresh, owner.st_uid, owner.st_gid)
+        put_in_place(fresh, database)
+        return f"\nThe database is the one from before; what came in meanwhile is in {aside}"
+
+    async def _safety_copy(self) -> Path | None:
+        database = self._settings.database
+        if not database.exists():
+            return None
+        copy = database.with_name(f"{database.name}.before-upgrade")
+        copy.unlink(missing_ok=True)
+        await asyncio.to_thread(copy_of, database, copy)
+        owner = database.stat()
+        _same_owner(copy, owner.st_uid, owner.st_gid)
+        return copy
+
+
+def _same_owner(file: Path, uid: int, gid: int) -> None:
+    os.chown(file, uid, gid)
+    file.chmod(0o600)
