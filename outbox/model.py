@@ -142,6 +142,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment: str = ""
     """The newest `payment.*` type."""
     payment_at: int = 0
+    payment_source: str = ""
+    """Who told it."""
     total: str | None = None
     currency: str | None = None
     fulfilment: str | None = None

@@ -52,7 +52,7 @@ def project(order: Order | None, posted: Posted) -> Order:
     if moves_status(event.type) and (at, rank(event.type)) >= (order.status_at, rank(order.status)):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
     elif event.type.startswith("payment.") and _pays(event.type, at, order):
-        changes |= {"payment": event.type, "payment_at": at}
+        changes |= {"payment": event.type, "payment_at": at, "payment_source": posted.source}
     changes["updated_at"] = posted.received_at
     changes["news_at"] = max(order.news_at, at)
     return msgspec.structs.replace(order, **changes)
@@ -70,6 +70,7 @@ def _first(posted: Posted, at: int) -> Order:
         status_source=posted.source if has_status else "",
         payment=event.type if pays else "",
         payment_at=at if pays else 0,
+        payment_source=posted.source if pays else "",
         total=said.total,
         currency=said.currency,
         fulfilment=said.fulfilment,

@@ -64,6 +64,7 @@ class OrderBody(msgspec.Struct, array_like=True, frozen=True):
     created_at: int
     updated_at: int
     news_at: int
+    payment_source: str = ""
 
 
 class MessageRow(msgspec.Struct, array_like=True):
@@ -266,6 +267,7 @@ def decode_order(body: bytes | str) -> Order:
         created_at=kept.created_at,
         updated_at=kept.updated_at,
         news_at=kept.news_at,
+        payment_source=kept.payment_source,
     )
 
 

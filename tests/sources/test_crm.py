@@ -1,0 +1,176 @@
+"""CRMs: what changed is told by name, what it says is fetched; status words are the store's; our own writes come back as nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemon.http import Request, Response
+from daemon.intake.base import Refused
+from outbox.outcome import Deferred
+from tests.support.outbox_box import one_each, posted
+from tests.support.shared import shared
+from tests.support.sources import NOW, AHook, FakeHttp, Shopfront, base64_hmac, json_response, open_front
+
+STATUSES = {"Ready": "order.ready", "in production": "order.in_production"}
+HUBSPOT = {"kind": "hubspot", "statuses": STATUSES}
+ZOHO = {"kind": "zoho", "dc": "eu", "statuses": STATUSES}
+SECRETS = {"CRM_WEBHOOK_SECRET": "client-secret", "CRM_ACCESS_TOKEN": "pat-eu1-x"}
+ZOHO_SECRETS = {
+    "CRM_WEBHOOK_SECRET": "TOKEN_SET_BY_US",
+    "CRM_CLIENT_ID": "1000.A",
+    "CRM_CLIENT_SECRET": "s",
+    "CRM_REFRESH_TOKEN": "1000.r",
+}
+
+
+def hubspot_hook(body: bytes) -> AHook:
+    url = "https://relay.example.com/v1/hooks/crm"
+    given = base64_hmac("client-secret", b"POST" + url.encode() + body + str(NOW).encode())
+    headers = {"x-hubspot-signature-v3": given, "x-hubspot-request-timestamp": str(NOW)}
+    return AHook(source="crm", url=url, body=body, headers=headers)
+
+
+def change(**changes: Any) -> bytes:
+    (one,) = msgspec.json.decode(shared("samples/hubspot-webhook-order-propertychange.json").read_bytes())
+    return msgspec.json.encode([one | changes])
+
+
+def record(status: str = " READY ", at: str = "2026-11-24T10:14:00Z") -> dict[str, Any]:
+    return {
+        "id": "44001122",
+        "createdAt": "2026-11-24T09:00:00Z",
+        "updatedAt": at,
+        "properties": {
+            "balloon_order_status": status,
+            "balloon_order_no": "B-1042",
+            "hs_billing_address_email": "Ada@Example.com",
+            "hs_lastmodifieddate": at,
+        },
+    }
+
+
+async def fetch(front: Shopfront) -> list[str]:
+    """What the fetching task does in a round."""
+    return [await front.intake.reread(kept) for kept in await front.box.quarantine.retries(limit=10)]
+
+
+async def test_hubspot_names_a_record_and_the_record_is_fetched(tmp_path: Path) -> None:
+    http = FakeHttp(lambda request: json_response(record()))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        received = await front.take(hubspot_hook(change()))
+        assert (received.quarantine, await front.events()) == ("", [])
+        assert await fetch(front) == [""]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+        (request,) = http.asked
+        assert request.target.startswith("/crm/v3/objects/0-123/44001122?properties=balloon_order_status")
+        assert request.headers["Authorization"] == "Bearer pat-eu1-x"
+        (order,) = await front.box.views.orders_by_ref(["B-1042"])
+        assert order.customer.email == "ada@example.com"
+
+
+async def test_while_the_line_is_down_it_is_kept_and_fetched_later(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(change()))
+        assert await fetch(front) == ["not fetched: no connection"]
+        front.http.answer = lambda request: json_response(record())
+        assert await fetch(front) == [""]
+        assert await fetch(front) == []
+        assert len(await front.events()) == 1
+
+
+async def test_a_record_that_is_gone_is_not_fetched_for_ever(tmp_path: Path) -> None:
+    http = FakeHttp(lambda request: json_response({"message": "resource not found"}, 404))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(change()))
+        assert "404" in (await fetch(front))[0]
+        assert await fetch(front) == []
+        assert len(await front.waiting()) == 1
+
+
+async def test_without_a_key_an_order_is_known_by_the_records_id(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "client-secret"}, crm=HUBSPOT) as front:
+        await front.box.spool.accept(posted("e1", "order.placed", "B-7", order={"source_id": "44001122"}), one_each)
+        await front.take(hubspot_hook(change()))
+        assert ("44001122:order.ready", "B-7") in await front.events()
+        await front.take(hubspot_hook(change(objectId=99009900)))
+        assert "no order is known by that id" in (await front.waiting())[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"changeSource": "INTEGRATION"},
+        {"propertyName": "other"},
+        {"subscriptionType": "object.deletion"},
+        {"propertyValue": "sleeping"},
+    ],
+)
+async def test_our_own_writes_and_what_is_none_of_ours_come_to_nothing(
+    tmp_path: Path, changes: Mapping[str, Any]
+) -> None:
+    async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "client-secret"}, crm=HUBSPOT) as front:
+        received = await front.take(hubspot_hook(change(**changes)))
+        assert (received.quarantine, await front.events(), await front.waiting()) == ("", [], [])
+
+
+async def test_hubspot_is_asked_in_the_order_of_change(tmp_path: Path) -> None:
+    def answer(request: Request) -> Response:
+        search = msgspec.json.decode(request.body)
+        assert search["sorts"] == ["hs_lastmodifieddate"]
+        return json_response({"results": [record(at="2026-11-24T10:15:30Z")], "paging": {}})
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), crm={**HUBSPOT, "poll": "60s"}) as front:
+        await front.poll("crm")
+        await front.take(hubspot_hook(change()))
+        await front.poll("crm")
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
+def zoho(request: Request) -> Response:
+    if request.path == "/oauth/v2/token":
+        return json_response({"access_token": "1000.t", "expires_in": 3600, "api_domain": "https://www.zohoapis.eu"})
+    assert request.headers["Authorization"] == "Zoho-oauthtoken 1000.t"
+    row = {
+        "id": "554023000000527002",
+        "Order_No": "B-1042",
+        "Order_Status": "Ready",
+        "Customer_Email": "Ada@Example.com",
+        "Modified_Time": "2026-11-24T11:14:00+01:00",
+        "Created_Time": "2026-11-24T10:14:00+01:00",
+    }
+    return json_response({"data": [row], "info": {"more_records": False}})
+
+
+async def test_zoho_is_believed_by_its_token_and_asked_for_the_record(tmp_path: Path) -> None:
+    body = shared("samples/zoho-notification.json").read_bytes()
+    http = FakeHttp(zoho)
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=http, crm=ZOHO) as front:
+        await front.take(AHook(source="crm", body=body))
+        assert await fetch(front) == [""]
+        assert await front.events() == [("554023000000527002:order.ready", "B-1042")]
+        assert http.asked[-1].target.startswith("/crm/v8/Deals/554023000000527002?fields=Order_Status")
+        with pytest.raises(Refused):
+            await front.take(AHook(source="crm", body=body.replace(b"TOKEN_SET_BY_US", b"guessed")))
+
+
+async def test_zoho_polled_and_nothing_changed(tmp_path: Path) -> None:
+    def answer(request: Request) -> Response | Deferred:
+        return zoho(request) if request.path == "/oauth/v2/token" else Response(status=304)
+
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=FakeHttp(answer), crm={**ZOHO, "poll": "60s"}) as front:
+        assert await front.poll("crm") == 60
+        front.http.answer = zoho
+        assert await front.poll("crm") == 60
+        assert front.http.asked[-1].headers["If-Modified-Since"] == "2026-11-10T10:15:00+00:00"
+        assert await front.events() == [("554023000000527002:order.ready", "B-1042")]
+
+
+async def test_zoho_that_gives_no_token_says_why(tmp_path: Path) -> None:
+    http = FakeHttp(lambda request: json_response({"error": "invalid_code"}))
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=http, crm={**ZOHO, "poll": "60s"}) as front:
+        assert await front.poll("crm") == 300
+        assert "no access token was given" in front.intake.rows()[0].problem
+        assert "invalid_code" in front.intake.rows()[0].problem
