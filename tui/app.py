@@ -52,7 +52,6 @@ class CounterApp(App[int]):
         "optouts": OptOutsPage,
         "audit": AuditPage,
     }
-    DEFAULT_MODE = "board"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"go('{page}')", show=False) for number, (page, _) in enumerate(TABS, 1)),
         Binding("u", "undo", text("undo"), show=False),
@@ -96,7 +95,8 @@ class CounterApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(THEMES[0].variables)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
+        await self.switch_mode("board")
         self.set_interval(1, self.tick)
         run_newest(self, self.desk.feed.run, "feed")
 

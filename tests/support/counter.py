@@ -1,6 +1,8 @@
 """The counter's screen in a headless terminal, on a fake service: pressed, looked at, waited for."""
 
+import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -86,6 +88,7 @@ async def opened(
 ) -> AsyncIterator[Counter]:
     """A counter that has read everything. `options` are the app's."""
     clock, rng = FakeClock(), random.Random(7)
+    _as_textual_runs()
     async with FakeService.serving(shop or SampleShop.ordinary(), clock, socket) as service:
         prepare(service)
         address = Address.parse(service.where)
@@ -99,3 +102,9 @@ async def opened(
                 await counter.until(lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "up")
                 await pilot.pause(0.05)
                 yield counter
+
+
+def _as_textual_runs() -> None:
+    """`App.run_async` starts its tasks eagerly where Python can (3.12); `run_test` does not, though it changes what happens first."""
+    if sys.version_info >= (3, 12):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)

@@ -1,0 +1,111 @@
+"""The counter in a browser: behind its token, from its own page, with nothing from outside."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from aiohttp import ClientSession, CookieJar, WSMsgType, web
+
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_service import FakeService
+from tests.support.sample_shop import SampleShop
+from tui.web import COOKIE, WebCounter
+
+
+@asynccontextmanager
+async def serving(*command: str, most: int = 4) -> AsyncIterator[tuple[str, ClientSession]]:
+    """The web counter on loopback, and a browser of sorts."""
+    runner = web.AppRunner(
+        WebCounter(command or ("true",), "sesame", most=most).application(), access_log=None, shutdown_timeout=1
+    )
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as browser:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}", browser
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("path", ["/", "/?token=", "/?token=wrong", "/ws", "/static/js/textual.js", "/static/"])
+async def test_without_the_token_nobody_sees_anything(path: str) -> None:
+    async with serving() as (url, browser), browser.get(url + path) as answer:
+        assert answer.status == 401
+        assert "sesame" not in await answer.text()
+
+
+async def test_the_token_opens_and_is_gone_from_the_address() -> None:
+    async with serving() as (url, browser):
+        async with browser.get(url + "/?token=sesame") as answer:
+            assert answer.status == 200
+            assert str(answer.url) == url + "/"
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+        cookie = next(each for each in browser.cookie_jar if each.key == COOKIE)
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Strict"
+        async with browser.get(url + "/static/js/textual.js") as answer:
+            assert answer.status == 200
+
+
+async def test_the_page_fetches_nothing_from_outside() -> None:
+    async with serving() as (url, browser), browser.get(url + "/?token=sesame") as answer:
+        page = await answer.text()
+        addresses = re.findall(r"(?:https?|wss?)://[^/\"]+", page)
+        assert addresses == [url.replace("http", "ws")]
+        for path in re.findall(r'(?:src|href)="(/static[^"]+)"', page):
+            async with browser.get(url + path) as found:
+                assert found.status == 200, path
+
+
+async def test_another_sites_page_may_not_use_the_cookie() -> None:
+    async with serving() as (url, browser):
+        await browser.get(url + "/?token=sesame")
+        async with browser.get(url + "/ws", headers={"Origin": "http://evil.example"}) as answer:
+            assert answer.status == 403
+
+
+async def test_a_host_that_is_none_does_not_get_into_the_page() -> None:
+    async with serving() as (url, browser):
+        await browser.get(url + "/?token=sesame")
+        async with browser.get(url + "/?fontsize=<b>", headers={"Host": 'x"><script>'}) as answer:
+            page = await answer.text()
+            assert "<script>" not in page.replace("<script nonce", "")
+            assert 'data-font-size="16"' in page
+
+
+async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
+        async with serving(*command, most=1) as (url, browser):
+            await browser.get(url + "/?token=sesame")
+            async with browser.ws_connect(url + "/ws?width=80&height=24", origin=url) as socket:
+                await socket.send_str("not json")
+                await socket.send_json(["of another version"])
+                await socket.send_json(["ping", 7])
+                assert "pong" in await _until(socket, "pong")
+                assert "B-1042" in await _until(socket, "NOT TOLD")
+                async with browser.get(url + "/ws") as another:
+                    assert another.status == 503, "as many screens as are allowed"
+                await socket.send_json(["resize", {"width": 120, "height": 40}])
+                await socket.send_json(["stdin", "n"])
+                assert "READY" in await _until(socket, "READY")
+            async with asyncio.timeout(8):
+                while any("tui" in child.cmdline() for child in psutil.Process().children()):
+                    await asyncio.sleep(0.02)
+
+
+async def _until(socket, sign: str) -> str:  # type: ignore[no-untyped-def]
+    """What the browser was sent until this stood in it."""
+    seen = ""
+    async with asyncio.timeout(10):
+        async for message in socket:
+            seen += message.data.decode("utf-8", "replace") if message.type == WSMsgType.BINARY else message.data
+            if sign in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", seen):
+                return re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", seen)
+    raise AssertionError(seen)

@@ -1,0 +1,195 @@
+"""`tether tui --web`: the counter's screen in a browser on the LAN, behind a token.
+
+textual-serve (the extra `web`) draws a terminal in the browser and runs one process of the screen for each. What is ours: who may come
+in, how many, from which pages, and that nothing is fetched from outside. The first call brings the token (`/?token=...`), a cookie
+keeps it from then on.
+"""
+
+import asyncio
+import hmac
+import secrets
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+COOKIE = "tether_counter"
+MOST_SCREENS = 4
+"""Browsers at a time: each has a process of some 100 MB."""
+STOPPING = 5.0
+"""Seconds for a screen to end when its browser has gone."""
+
+
+class WebCounter:
+    """Serves the screen that `command` shows. `token` is what a browser must know."""
+
+    def __init__(self, command: Sequence[str], token: str, *, most: int = MOST_SCREENS) -> None:
+        self._command = "exec " + shlex.join(command)
+        self._token = token
+        self._most = most
+        self._screens = 0
+
+    def application(self) -> web.Application:
+        import textual_serve  # an extra: only who serves browsers needs it
+
+        app = web.Application(middlewares=[self._gate])
+        app.router.add_get("/", self._index)
+        app.router.add_get("/ws", self._screen)
+        app.router.add_static("/static", Path(textual_serve.__file__).parent / "static", show_index=False)
+        return app
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        given = request.query.get("token")
+        if given is not None and request.path == "/" and self._is_token(given):
+            moved = web.HTTPSeeOther("/")
+            moved.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict", secure=request.secure)
+            raise moved
+        if not self._is_token(request.cookies.get(COOKIE, "")):
+            raise web.HTTPUnauthorized(text="Open the address with its token, as `tether tui --web` prints it.")
+        response: web.StreamResponse = await handler(request)
+        if not response.prepared:
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Referrer-Policy"] = "no-referrer"
+            response.headers["X-Frame-Options"] = "DENY"
+        return response
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    async def _index(self, request: web.Request) -> web.Response:
+        scheme = "wss" if request.secure else "ws"
+        size = request.query.get("fontsize", "16")
+        nonce = secrets.token_urlsafe(16)
+        page = Path(__file__).with_name("web.html").read_text(encoding="utf-8")
+        filled = page.format(
+            nonce=nonce,
+            websocket=f"{scheme}://{_safe_host(request.host)}/ws",
+            font_size=size if size.isascii() and size.isdigit() else "16",
+        )
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:;"
+            f" connect-src 'self' {scheme}://{_safe_host(request.host)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+        return web.Response(text=filled, content_type="text/html", headers=headers)
+
+    async def _screen(self, request: web.Request) -> web.StreamResponse:
+        origin = urlsplit(request.headers.get("Origin", "")).netloc
+        if origin and origin != request.host:
+            raise web.HTTPForbidden(text="This page is not ours.")
+        if self._screens >= self._most:
+            raise web.HTTPServiceUnavailable(text=f"There are {self._most} screens open already: close one.")
+        socket = web.WebSocketResponse(heartbeat=15, max_msg_size=2**20)
+        self._screens += 1
+        try:
+            await socket.prepare(request)
+            async with self._process(socket, request) as screen:
+                async for message in socket:
+                    if message.type == WSMsgType.TEXT:
+                        await _pass_on(screen, message.data)
+        finally:
+            self._screens -= 1
+        return socket
+
+    @asynccontextmanager
+    async def _process(self, socket: web.WebSocketResponse, request: web.Request) -> AsyncIterator[Any]:
+        """The screen of one browser, ended with it."""
+        from textual_serve.app_service import AppService
+        from textual_serve.download_manager import DownloadManager
+
+        async def close() -> None:
+            await socket.close()
+
+        screen = AppService(
+            self._command,
+            write_bytes=socket.send_bytes,
+            write_str=socket.send_str,
+            close=close,
+            download_manager=DownloadManager(),
+        )
+        await screen.start(_cells(request, "width", 80), _cells(request, "height", 24))
+        try:
+            yield screen
+        finally:
+            try:
+                async with asyncio.timeout(STOPPING):
+                    await screen.stop()
+            except TimeoutError:
+                assert screen._process is not None
+                screen._process.kill()
+
+
+async def _pass_on(screen: Any, data: str) -> None:
+    """A browser's message to its screen: keys, clicks, its size. What is none of these is left out."""
+    try:
+        envelope = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return
+    match envelope:
+        case ["stdin", str(keys)]:
+            await screen.send_bytes(keys.encode())
+        case ["resize", {"width": int(width), "height": int(height)}]:
+            await screen.set_terminal_size(width, height)
+        case ["ping", payload]:
+            await screen.remote_write_str(msgspec.json.encode(["pong", payload]).decode())
+        case ["blur"]:
+            await screen.blur()
+        case ["focus"]:
+            await screen.focus()
+        case _:
+            return
+
+
+def _cells(request: web.Request, name: str, default: int) -> int:
+    given = request.query.get(name, "")
+    return min(int(given), 500) if given.isascii() and given.isdigit() and len(given) < 5 else default
+
+
+def _safe_host(host: str) -> str:
+    """What the browser called us, if it is a host and port and nothing else."""
+    return host if host and all(c.isascii() and (c.isalnum() or c in ".-:[]") for c in host) else "localhost"
+
+
+def serve_web(
+    where: str | Path,
+    *,
+    host: str = "0.0.0.0",  # noqa: S104 - the LAN is what it is for; the token guards it
+    port: int = 8788,
+    entry_token: str = "",
+    read_only: bool = False,
+    language: str | None = None,
+    theme: str | None = None,
+    announce: Callable[[str], object] = print,
+) -> int:
+    """Serve the screen of the service at `where` to browsers until SIGINT or SIGTERM. The service's own token, if one is needed, is in the
+    environment as TETHER_TOKEN. `entry_token` is what browsers must bring; "": one is made. `announce` is told the address to open."""
+    command = [sys.executable, "-m", "tui", str(where), "--name", "web"]
+    command += ["--read-only"] if read_only else []
+    command += ["--language", language] if language else []
+    command += ["--theme", theme] if theme else []
+    token = entry_token or secrets.token_urlsafe(16)
+    return asyncio.run(_serve(WebCounter(command, token), host, port, token, announce))
+
+
+async def _serve(counter: WebCounter, host: str, port: int, token: str, announce: Callable[[str], object]) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(counter.application(), access_log=None, shutdown_timeout=STOPPING)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        announce(f"http://{host if host != '0.0.0.0' else gethostname()}:{port}/?token={token}")  # noqa: S104
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+    return 0
