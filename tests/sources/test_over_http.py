@@ -1,0 +1,101 @@
+"""Sources at a whole shop: hooks over HTTP, and the commands that look at them, try them and replay."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.shop import Shop, open_shop
+from tests.support.sources import base64_hmac
+
+SOURCES = """
+[sources.webshop]
+kind = "woocommerce"
+
+[sources.erp]
+kind = "mapped"
+id = "id"
+type = "status"
+order = { ref = "order", total = "total" }
+customer = { phone = "phone" }
+statuses = { ready = "order.ready" }
+unknown = "keep"
+signature = { kind = "token", query = "token" }
+"""
+ORDER = {
+    "id": 727,
+    "number": "W-727",
+    "status": "ready-for-pickup",
+    "total": "34.90",
+    "currency": "GBP",
+    "date_created_gmt": "2026-11-24T09:00:00",
+    "date_modified_gmt": "2026-11-24T09:02:11",
+    "date_paid_gmt": None,
+    "billing": {"first_name": "Ada", "phone": "07700 900123"},
+}
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], extra=SOURCES)
+        with (tmp_path / ".env").open("a") as env:
+            env.write("WEBSHOP_WEBHOOK_SECRET=wc_secret\nERP_WEBHOOK_SECRET=t0k\n")
+        await shop.start()
+        yield shop
+
+
+async def post(shop: Shop, path: str, body: bytes, **headers: str) -> int:
+    async with shop.session.post(path, data=body, headers=headers) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def test_webhooks_become_messages_and_the_commands_see_it_all(shop: Shop, tmp_path: Path) -> None:
+    body = json.dumps(ORDER).encode()
+    signature = {"X-WC-Webhook-Signature": base64_hmac("wc_secret", body), "Content-Type": "application/json"}
+    assert (
+        await post(shop, "/v1/hooks/webshop", b"webhook_id=9", **{"Content-Type": "application/x-www-form-urlencoded"})
+        == 200
+    )
+    assert await post(shop, "/v1/hooks/webshop", body + b" ", **signature) == 401
+    assert await post(shop, "/v1/hooks/nobody", body) == 404
+    for _ in range(2):
+        assert await post(shop, "/v1/hooks/webshop", body, **signature) == 200
+    odd = json.dumps({"id": 1, "status": "klar", "order": "E-1", "phone": "07700 900124"}).encode()
+    assert await post(shop, "/v1/hooks/erp?token=t0k", odd) == 200
+    assert await post(shop, "/v1/hooks/erp?token=wrong", odd) == 401
+    messages = await shop.until({"sent", "delivered", "superseded"})
+    assert sorted((m["order_ref"], m["trigger"]) for m in messages if m["state"] != "superseded") == [
+        ("W-727", "order.ready")
+    ]
+    await _commands(shop, tmp_path, odd)
+
+
+async def _commands(shop: Shop, tmp_path: Path, odd: bytes) -> None:
+    listed = shop.tether("sources", "list").stdout
+    assert "webshop" in listed
+    assert "/v1/hooks/erp" in listed
+    assert "klar" in shop.tether("sources", "quarantine").stdout
+    kept = json.loads(shop.tether("sources", "quarantine", "--json").stdout)[0]["id"]
+    assert "E-1" in shop.tether("sources", "quarantine", kept).stdout
+    failed = shop.tether("sources", "quarantine", "--replay", kept, check=False)
+    assert failed.returncode == 1
+    assert "not in the `statuses` table" in failed.stdout
+    file = tmp_path / "body.json"
+    file.write_bytes(odd.replace(b"klar", b"ready"))
+    tried = shop.tether("sources", "try", "erp", str(file)).stdout
+    assert "order.ready  order E-1" in tried
+    assert "by twilio" in tried
+    file.write_bytes(odd)
+    assert "not in the `statuses` table" in shop.tether("sources", "try", "erp", str(file), check=False).stderr
+    shop.config.write_text(shop.config.read_text().replace('ready = "order.ready"', 'klar = "order.ready"'))
+    shop.tether("reload")
+    assert "understood" in shop.tether("sources", "quarantine", "--replay", "all").stdout
+    messages = await shop.until({"sent", "delivered", "superseded"})
+    assert [m["order_ref"] for m in messages if m["trigger"] == "order.ready"] == ["E-1", "W-727"]
+    replayed = shop.tether("replay", "--since", "1h").stdout
+    assert "0 messages are planned" in replayed
+    assert len(await shop.messages()) == len(messages)
+    assert shop.tether("replay", "--since", "a while", check=False).returncode == 1
