@@ -213,13 +213,13 @@ _WORDS = {200: "Done.", 201: "Made.", 202: "On the disk.", 207: "The events fare
 def refusals(route: AnyRoute) -> Iterator[int]:
     """All statuses that a call may refuse with."""
     yield from route.refusals
-    yield from (429, 500)
+    yield from (400, 417, 429, 500)
     if route.path.startswith("/v1"):
         yield 503
     if route.scope is not None:
         yield from (401, 403)
     if route.body is not None:
-        yield from (400, 408, 413, 415, 422)
+        yield from (408, 413, 415, 422)
     if not route.free_query:
         yield 422
 
@@ -229,6 +229,10 @@ def _problem(status: int) -> Json:
         "description": TITLES[status] + ".",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
+    if status == 400:
+        response["content"]["text/plain"] = {
+            "schema": {"type": "string", "description": "What could not be read as HTTP at all."}
+        }
     if status in REPEATABLE:
         response["headers"] = RETRY_AFTER
     return response
