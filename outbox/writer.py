@@ -5,27 +5,26 @@ the group is rolled back and done again one by one. Idle, the thread blocks on i
 """
 
 import asyncio
-import queue
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+import msgspec
+
 from outbox.batch import Batch, Marks
 from outbox.chain import Change
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
+from outbox.inbox import Inbox
 from outbox.queries import Queries
 from outbox.snapshot import Wants
 
 T = TypeVar("T")
 
 _SQL = Queries("batch.sql")
-
-LARGEST_GROUP = 512
-"""Operations in one transaction at most: what a reader and a checkpoint can follow."""
 
 
 class Operation(ABC, Generic[T]):
@@ -49,7 +48,26 @@ class Operation(ABC, Generic[T]):
 
 
 Committed = Callable[[Sequence[Change], Mapping[str, int]], None]
-Job = tuple[Operation[Any], "asyncio.Future[Any]"]
+
+
+class Job:
+    """An operation and who waits for it."""
+
+    __slots__ = ("alone", "future", "operation")
+
+    def __init__(self, operation: Operation[Any], future: "asyncio.Future[Any]") -> None:
+        self.operation = operation
+        self.future = future
+        self.alone = operation.alone
+
+
+class Done(msgspec.Struct):
+    """What one transaction came to."""
+
+    jobs: list[Job]
+    results: list[Any] = []
+    changes: list[Change] = []
+    ready: dict[str, int] = {}
 
 
 class Writer:
@@ -59,7 +77,7 @@ class Writer:
         self._connect = connect
         self._clock = clock
         self._on_commit = on_commit
-        self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._inbox: Inbox[Job] = Inbox(clock.monotonic)
         self._gathered: list[Job] = []
         self._thread = threading.Thread(target=self._run, name="outbox writer", daemon=True)
         self._opened: asyncio.Future[None]
@@ -77,7 +95,7 @@ class Writer:
         """Finish what waits, close the connection."""
         if self._thread.is_alive():
             self._hand_over()
-            self._queue.put(None)
+            self._inbox.close()
             await self._closed
         self._thread.join()
 
@@ -91,12 +109,12 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append((operation, future))
+        self._gathered.append(Job(operation, future))
         return future
 
     def _hand_over(self) -> None:
         if self._gathered:
-            self._queue.put(self._gathered)
+            self._inbox.put(self._gathered)
             self._gathered = []
 
     # ------------------------------------------------------------ in the writer's thread
@@ -108,13 +126,10 @@ class Writer:
             self._tell(self._opened.set_exception, in_our_words(error))
             return
         self._tell(self._opened.set_result, None)
-        ends = False
-        while not ends:
-            jobs, ends = self._take()
-            if jobs:
-                self._busy_since = self._clock.monotonic()
-                self._commit_in_turn(jobs)
-                self._busy_since = None
+        while jobs := self._inbox.take():
+            self._busy_since = self._clock.monotonic()
+            self._commit(jobs)
+            self._busy_since = None
         self._db.close()
         self._tell(self._closed.set_result, None)
 
@@ -129,73 +144,55 @@ class Writer:
     def _tell(self, call: Callable[..., object], *args: object) -> None:
         self._loop.call_soon_threadsafe(call, *args)
 
-    def _take(self) -> tuple[list[Job], bool]:
-        """All that waits, at least one; and whether this is the end."""
-        first = self._queue.get()
-        if first is None:
-            return [], True
-        jobs = first
-        while len(jobs) < LARGEST_GROUP:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                return jobs, True
-            jobs += more
-        return jobs, False
-
-    def _commit_in_turn(self, jobs: list[Job]) -> None:
-        """Those that go alone apart, the others in groups between them, in the order in which they came."""
-        group: list[Job] = []
-        for job in jobs:
-            if job[0].alone or len(group) == LARGEST_GROUP:
-                self._commit(group)
-                group = []
-            if job[0].alone:
-                self._commit([job])
-            else:
-                group.append(job)
-        self._commit(group)
-
     def _commit(self, jobs: list[Job], *, careful: bool = False) -> None:
-        if not jobs:
-            return
+        done = Done(jobs)
         try:
-            results, changes, ready = self._transact(jobs, careful=careful)
+            self._transact(done, careful=careful)
         except BaseException as error:
-            self._roll_back()
-            if not careful and not is_hopeless(error):
-                for job in jobs:
+            if self._rolled_back() and not careful and not is_hopeless(error):
+                for job in done.jobs:
                     self._commit([job], careful=True)
                 return
-            failure = in_our_words(error)
-            results, changes, ready = [failure] * len(jobs), [], {}
+            done = Done(done.jobs, [in_our_words(error)] * len(done.jobs))
         else:
-            if jobs[0][0].truncates_wal:
-                results = [self._truncate_wal(results[0])]
-        self._tell(self._deliver, jobs, results, changes, ready)
+            if jobs[0].operation.truncates_wal:
+                done.results = [self._truncate_wal(done.results[0])]
+        self._tell(self._deliver, done)
 
-    def _transact(self, jobs: list[Job], *, careful: bool) -> tuple[list[Any], list[Change], Mapping[str, int]]:
+    def _transact(self, done: Done, *, careful: bool) -> None:
+        """One transaction: a round for those who are here, and one for those who come while it is still open."""
         self._db.execute(_SQL["begin"])
-        batch = Batch(self._db, self._marks, self._clock.now(), careful=careful)
+        marks, jobs = self._marks, done.jobs
+        until = self._clock.monotonic() + self._inbox.patience()
+        while True:
+            marks = self._round(done, jobs, marks, careful=careful)
+            jobs = [] if careful or jobs[0].alone else self._inbox.more(len(done.jobs), until)
+            if not jobs:
+                break
+            done.jobs = done.jobs + jobs
+        began = self._clock.monotonic()
+        self._db.execute(_SQL["commit"])
+        self._inbox.committed(len(done.jobs), self._clock.monotonic() - began)
+        self._marks = marks
+
+    def _round(self, done: Done, jobs: list[Job], marks: Marks, *, careful: bool) -> Marks:
+        batch = Batch(self._db, marks, self._clock.now(), careful=careful)
         wants = Wants()
-        for operation, _ in jobs:
-            operation.wants(wants)
+        for job in jobs:
+            job.operation.wants(wants)
         batch.load(wants)
-        results: list[Any] = []
-        for operation, _ in jobs:
+        for job in jobs:
             before = batch.touched
             try:
-                results.append(operation.apply(batch))
+                done.results.append(job.operation.apply(batch))
             except OutboxError as error:
                 if batch.touched != before:
                     raise
-                results.append(error)
-        changes = batch.flush()
-        self._db.execute(_SQL["commit"])
-        self._marks = batch.marks
-        return results, changes, batch.ready
+                done.results.append(error)
+        done.changes += batch.flush()
+        for channel, due_at in batch.ready.items():
+            done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
+        return batch.marks
 
     def _truncate_wal(self, result: Any) -> Any:
         try:
@@ -204,19 +201,24 @@ class Writer:
             return in_our_words(error)
         return result
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute(_SQL["rollback"])
+    def _rolled_back(self) -> bool:
+        """Undo the transaction. False: even that failed, so there is nothing to try again on."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute(_SQL["rollback"])
+        except sqlite3.Error:
+            return False
+        return True
 
     # ------------------------------------------------------------ in the loop's thread
 
-    def _deliver(self, jobs: list[Job], results: list[Any], changes: list[Change], ready: Mapping[str, int]) -> None:
-        for (_, future), result in zip(jobs, results, strict=True):
-            if future.done():
+    def _deliver(self, done: Done) -> None:
+        for job, result in zip(done.jobs, done.results, strict=True):
+            if job.future.done():
                 continue
             if isinstance(result, BaseException):
-                future.set_exception(result)
+                job.future.set_exception(result)
             else:
-                future.set_result(result)
-        if changes or ready:
-            self._on_commit(changes, ready)
+                job.future.set_result(result)
+        if done.changes or done.ready:
+            self._on_commit(done.changes, done.ready)

@@ -1,0 +1,99 @@
+"""What waits for the writer, and who goes together: the groups of group commit.
+
+On a disk that syncs slowly, those who were answered by one commit come back a moment later, just too late for the next: half of them
+would always wait for the other half. So the present transaction stays open a little while its company is still on its way.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+LARGEST_GROUP = 512
+"""Operations in one transaction at most: what a reader and a checkpoint can follow."""
+
+SLOW_SYNC = 0.002
+"""Seconds: below it, waiting for company costs more than it brings."""
+PATIENCE = 0.25
+"""The share of a sync that a transaction may stay open for those who are expected."""
+LULL = 0.1
+"""The share of a sync without anybody new after which no more are expected."""
+
+
+class Job(Protocol):
+    @property
+    def alone(self) -> bool: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+class Inbox(Generic[J]):
+    """Filled in the loop's thread, emptied in the writer's. `monotonic` is a clock in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._queue: queue.SimpleQueue[Sequence[J] | None] = queue.SimpleQueue()
+        self._backlog: deque[J] = deque()
+        self._closed = False
+        self._expected = 0
+        self._sync = 0.0
+
+    def put(self, jobs: Sequence[J]) -> None:
+        self._queue.put(jobs)
+
+    def close(self) -> None:
+        """No more will come."""
+        self._queue.put(None)
+
+    def take(self) -> list[J]:
+        """The next group, or one that goes alone; waits for it. Empty: it is closed, and all is done."""
+        self._pull_all()
+        while not self._backlog and not self._closed:
+            self._pull(None)
+            self._pull_all()
+        if self._backlog and self._backlog[0].alone:
+            return [self._backlog.popleft()]
+        return self._group(LARGEST_GROUP)
+
+    def more(self, taken: int, until: float) -> list[J]:
+        """Those who may still join a transaction of that many, which must be closed by then."""
+        self._pull_all()
+        room = LARGEST_GROUP - taken
+        if self._backlog or self._sync < SLOW_SYNC:
+            return self._group(room)
+        while taken + len(self._backlog) < self._expected and self._monotonic() < until:
+            if not self._pull(self._sync * LULL):
+                break
+        return self._group(room)
+
+    def patience(self) -> float:
+        """Seconds that a transaction may stay open at the speed of the disk."""
+        return self._sync * PATIENCE
+
+    def committed(self, count: int, sync: float) -> None:
+        """That many were answered together after a sync of that many seconds: as many may come back."""
+        self._pull_all()
+        self._expected = min(count + len(self._backlog), LARGEST_GROUP)
+        self._sync = (self._sync + sync) / 2
+
+    def _group(self, room: int) -> list[J]:
+        group: list[J] = []
+        while self._backlog and len(group) < room and not self._backlog[0].alone:
+            group.append(self._backlog.popleft())
+        return group
+
+    def _pull_all(self) -> None:
+        while self._pull(0.0):
+            pass
+
+    def _pull(self, timeout: float | None) -> bool:
+        try:
+            jobs = self._queue.get(timeout != 0.0, timeout)
+        except queue.Empty:
+            return False
+        if jobs is None:
+            self._closed = True
+            return False
+        self._backlog.extend(jobs)
+        return True
