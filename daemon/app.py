@@ -183,7 +183,8 @@ class Service:
         """Only a service whose store answers and whose loop turns counts as alive."""
         while not await self.clock.wait(self.stop, every):
             await self.box.views.newest()
-            notifier.alive()
+            if self.box.stalled_for() < every:
+                notifier.alive()
 
 
 @asynccontextmanager

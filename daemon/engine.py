@@ -130,7 +130,7 @@ class Engine:
             problem=problem,
             rate=kind.default_rate if own.rate is None else float(own.rate),
             concurrency=kind.default_concurrency if own.concurrency is None else own.concurrency,
-            daily_limit=own.daily_limit,
+            daily_limit=kind.default_daily_limit if own.daily_limit is None else own.daily_limit,
             zone=self.settings.store.zone,
             now=self._clock.monotonic(),
         )

@@ -217,6 +217,7 @@ class Channel(ABC):
     default_rate: ClassVar[float | None] = None
     """Per second; None: unpaced."""
     default_concurrency: ClassVar[int] = 8
+    default_daily_limit: ClassVar[int | None] = None
     is_cloud: ClassVar[bool] = True
     """False: works without the internet (the modem)."""
     poll: PollPlan | None = None

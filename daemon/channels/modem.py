@@ -97,6 +97,7 @@ class ModemChannel(Channel):
     Settings: ClassVar[type[CommonSettings]] = ModemSettings
     default_rate: ClassVar[float | None] = 10 / 60
     default_concurrency: ClassVar[int] = 1
+    default_daily_limit: ClassVar[int | None] = 200  # a SIM for people is barred, or dear, long before a machine tires
     is_cloud: ClassVar[bool] = False
     tells_delivery: bool = True
     can_look_up: ClassVar[bool] = True
