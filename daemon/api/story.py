@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from daemon.api import present
 from daemon.api.answers import Entry
 from daemon.api.reply import moment
 from daemon.redact import mask_address
-from outbox import Story
+from outbox import StoredEvent, Story
 from outbox.model import Attempt, Message
 
 Dated = tuple[int, int, Entry]
@@ -37,8 +39,18 @@ def _events(story: Story) -> Iterator[Dated]:
                 source=row.source,
                 actor=row.actor or None,
                 event_id=row.id,
+                reason=_why(row),
             ),
         )
+
+
+def _why(row: StoredEvent) -> str | None:
+    """What a person gave as the reason; of history, that nobody was to hear of it."""
+    told = msgspec.json.decode(row.raw) if row.raw else {}
+    if told.get("history"):
+        return "it happened before: nobody was told"
+    by_hand = (told.get("data") or {}).get("by_hand")
+    return _text(by_hand.get("note")) if isinstance(by_hand, dict) else None
 
 
 def _messages(story: Story) -> Iterator[Dated]:

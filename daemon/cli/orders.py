@@ -75,20 +75,41 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
 
 
 def _line(entry: dict[str, Any]) -> str:
-    words = [entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "actor")]
+    words = [entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "reason", "actor")]
     return f"{entry['kind']:8} " + "  ".join(str(word) for word in words if word)
 
 
-@orders.command(epilog="Example: tether orders status B-1042 order.ready")
+@orders.command(
+    epilog="Example: tether orders status B-1042 order.out_of_stock --item 'Gold star' --alternative 'Silver star'"
+)
 def status(
     ref: RefArgument,
-    type: Annotated[str, typer.Argument(help="The new status, such as order.ready.")],
+    type: Annotated[
+        str, typer.Argument(help="The new status, such as order.ready, return.requested or refund.issued.")
+    ],
     silent: Annotated[bool, typer.Option("--silent", help="Tell nobody.")] = False,
+    question: Annotated[str | None, typer.Option(help="order.customization_needed: what to ask the customer.")] = None,
+    item: Annotated[str | None, typer.Option(help="order.out_of_stock: what is not there.")] = None,
+    alternative: Annotated[
+        list[str] | None, typer.Option(help="order.out_of_stock: what there is instead; may be given more than once.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option(help='refund.issued: how much, like "48.50".')] = None,
+    message: Annotated[str | None, typer.Option(help="A sentence for the customer, in the usual text.")] = None,
+    text: Annotated[str | None, typer.Option(help="Your own words instead of the usual text.")] = None,
+    promised: Annotated[str | None, typer.Option(help='The new time, like "2026-11-24T17:00:00Z".')] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the order's story.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Set an order's status; who is to hear of it, hears."""
-    _post(config, f"/v1/orders/{segment(ref)}/status", {"status": type, "silent": silent, "grace": 0})
+    data = _given(question=question, item=item, alternatives=alternative, amount=amount, message=message)
+    wish = {"status": type, "silent": silent, "grace": 0}
+    wish |= _given(data=data, text=text, promised_at=promised, note=note)
+    _post(config, f"/v1/orders/{segment(ref)}/status", wish)
     print(f"{ref} is {type}")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}
 
 
 @orders.command(epilog="Example: tether orders hold B-1042 --reason 'customer on the phone'")

@@ -1,6 +1,5 @@
 """`tether send`: write to an order's customer or to the team, by hand."""
 
-import getpass
 import uuid
 from typing import Annotated, Any
 
@@ -34,21 +33,13 @@ def send(
 
     async def post() -> Any:
         async with service(settings) as client:
-            return await client.post(f"/v1/orders/{segment(order)}/messages", wish, source=actor())
+            return await client.post(f"/v1/orders/{segment(order)}/messages", wish)
 
     answer = settle(post)
     if json:
         as_json(answer)
     else:
         print(f"on its way; see it with: tether messages --order {order}")
-
-
-def actor() -> str:
-    """Who types this command: for the audit."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "cli"
 
 
 def _given(**values: Any) -> dict[str, Any]:

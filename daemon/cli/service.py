@@ -1,5 +1,6 @@
 """The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
 
+import getpass
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class Client:
         source: str | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        headers = {"X-Tether-Source": source} if source else {}
+        headers = {"X-Tether-Actor": actor(), **({"X-Tether-Source": source} if source else {})}
         if body is not None:
             headers["Content-Type"] = content_type
         params = {key: str(value) for key, value in (query or {}).items() if value is not None}
@@ -91,6 +92,14 @@ async def running_service(settings: Settings, why: str) -> AsyncIterator[Client]
 
 async def is_running(settings: Settings) -> bool:
     return await _answers(settings.socket)
+
+
+def actor() -> str:
+    """Who types this command: for the audit."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "cli"
 
 
 def segment(text: str) -> str:

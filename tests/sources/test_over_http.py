@@ -1,8 +1,10 @@
 """Sources at a whole shop: hooks over HTTP, and the commands that look at them, try them and replay."""
 
+import getpass
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +101,37 @@ async def _commands(shop: Shop, tmp_path: Path, odd: bytes) -> None:
     assert "0 messages are planned" in replayed
     assert len(await shop.messages()) == len(messages)
     assert shop.tether("replay", "--since", "a while", check=False).returncode == 1
+
+
+async def test_staff_ask_and_offer_from_the_command_line_and_the_record_says_who(shop: Shop) -> None:
+    assert (
+        await shop.post(
+            {"id": "1", "type": "order.placed", "order": {"ref": "B-7"}, "customer": {"phone": "07700 900123"}}
+        )
+        == 202
+    )
+    words = (
+        "--item",
+        "Gold star",
+        "--alternative",
+        "Silver star",
+        "--alternative",
+        "Blue moon",
+        "--note",
+        "supplier is out",
+    )
+    shop.tether("orders", "status", "B-7", "order.out_of_stock", *words)
+    await shop.until({"sent", "delivered", "superseded"})
+    shop.tether("orders", "status", "B-7", "order.customization_needed", "--question", "Which name on it?")
+    messages = await shop.until({"sent", "delivered", "superseded"})
+    texts = [message["sent"]["text"] for message in await _attempts(shop, [m["id"] for m in messages])]
+    assert any("Silver star" in text and "Blue moon" in text for text in texts)
+    assert any("Which name on it?" in text for text in texts)
+    acts = [entry for entry in (await shop.get("/v1/audit", order="B-7", limit=100))["items"] if entry["actor"]]
+    assert {entry["actor"] for entry in acts} == {getpass.getuser()}
+    assert "supplier is out" in shop.tether("orders", "show", "B-7").stdout
+
+
+async def _attempts(shop: Shop, ids: list[str]) -> list[dict[str, Any]]:
+    found = [await shop.get(f"/v1/messages/{id}") for id in ids]
+    return [attempt for message in found for attempt in message["attempts"] if attempt["sent"]]
