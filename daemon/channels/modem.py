@@ -56,7 +56,8 @@ from outbox.outcome import (
 T = TypeVar("T")
 
 _REPORT_PATIENCE_SECONDS = 90.0
-_REPORT_AGAIN_SECONDS = 30.0
+_AWAY_PATIENCE_SECONDS = 600.0
+_REPORT_AGAIN_SECONDS = 10.0
 _SAME_ATTEMPT_MS = 30_000
 """A text is handed to the modem within this of its attempt's beginning."""
 _MOST_UNMATCHED = 128
@@ -206,8 +207,14 @@ class ModemChannel(Channel):
                 self._unmatched.remove(entry)
                 handle = Handle(self._device_mark, attempt.started_at, (report.reference,))
                 return Found(str(handle), _RECEIPTS.get(report.delivery))
-        waited = (sent.now - attempt.started_at) / 1000
-        if self.status().stage is Stage.READY and waited < _REPORT_PATIENCE_SECONDS:
+        return self._report_may_come(attempt.started_at, sent.now)
+
+    def _report_may_come(self, started_at: int, now: int) -> CannotTell:
+        """The network keeps reports while the modem is away: it is given time since the attempt, and since it is ready."""
+        status = self.status()
+        since = max(started_at, status.since) if status.stage is Stage.READY else started_at
+        patience = _REPORT_PATIENCE_SECONDS if status.stage is Stage.READY else _AWAY_PATIENCE_SECONDS
+        if (now - since) / 1000 < patience:
             return CannotTell("waiting for a status report", again=_REPORT_AGAIN_SECONDS)
         return CannotTell("no status report came")
 

@@ -426,17 +426,24 @@ async def test_what_was_taken_just_before_a_crash_is_found(tmp_path: Path) -> No
         assert await shop.channel.lookup(sent) == Found(outcome.provider_id)
 
 
-async def test_looking_up_waits_for_a_report_and_then_leaves_it(tmp_path: Path) -> None:
+async def test_looking_up_gives_a_report_time_since_the_attempt_and_since_the_modem_is_ready(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
+        hour_ago = shop.clock.now() - 3_600_000
+        attempt = shop.record.keep(Unknown("x"), started_at=hour_ago)
+
+        async def lookup(seconds: float) -> bool:
+            now = shop.clock.now() + round(seconds * 1000)
+            answer = await shop.channel.lookup(Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=now))
+            assert isinstance(answer, CannotTell)
+            return answer.again is not None
+
+        assert not await lookup(0)  # the modem is not there, and it is long ago
         await shop.ready()
+        assert await lookup(10)
+        assert not await lookup(120)
         attempt = shop.record.keep(Unknown("x"))
-        young = Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=attempt.started_at + 10_000)
-        old = Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=attempt.started_at + 600_000)
-        first, last = await shop.channel.lookup(young), await shop.channel.lookup(old)
-        assert isinstance(first, CannotTell)
-        assert first.again
-        assert isinstance(last, CannotTell)
-        assert last.again is None
+        assert await lookup(80)
+        assert not await lookup(120)
 
 
 # ------------------------------------------------------------ replies
