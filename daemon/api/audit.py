@@ -1,8 +1,8 @@
 """The record, and whether its chain holds."""
 
 from daemon.api import present
-from daemon.api.answers import AuditPage, VerifyOut
 from daemon.api.route import Call, NoQuery, Scope, get
+from daemon.api.service_answers import AuditPage, VerifyOut
 from daemon.api.wire import AuditQuery
 from outbox.orders import to_ms
 

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from daemon.api import present
-from daemon.api.answers import ChannelOut, Channels, TestOut, UplinkOut
 from daemon.api.problem import Problem
 from daemon.api.route import B, Call, NoQuery, Q, Scope, get, post
+from daemon.api.service_answers import ChannelOut, Channels, TestOut, UplinkOut
 from daemon.api.wire import Reason, TestWish, UplinkWish, UssdWish
 from outbox.errors import NotFound
 

@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from daemon.api.answers import Alive
 from daemon.api.docs_page import POLICY, docs_page
 from daemon.api.metrics import Metrics
 from daemon.api.openapi import OpenApi
 from daemon.api.problem import Problem
 from daemon.api.reply import HTML, answer
 from daemon.api.route import AnyRoute, Call, NoQuery, get
+from daemon.api.service_answers import Alive
 
 
 async def alive(call: Call[NoQuery, None]) -> Alive:

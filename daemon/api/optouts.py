@@ -2,9 +2,9 @@
 
 from daemon.api import present
 from daemon.api.addresses import consent_address
-from daemon.api.answers import OptOuts, OptOutSet
 from daemon.api.problem import Problem
 from daemon.api.route import Call, NoQuery, Route, Scope, get, post
+from daemon.api.service_answers import OptOuts, OptOutSet
 from daemon.api.wire import ListQuery, OptIn, OptInQuery, OptOutWish
 from daemon.redact import mask_address
 

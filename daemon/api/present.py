@@ -6,8 +6,10 @@ from typing import Literal
 import msgspec
 
 from daemon.api import answers as out
+from daemon.api import service_answers as service
+from daemon.api.box import Token
 from daemon.api.reply import encode, moment, moment_or_none
-from daemon.api.services import ChannelRow, Token, UplinkRow
+from daemon.api.services import ChannelRow, UplinkRow
 from daemon.redact import mask_address, mask_email, mask_phone
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.model import Attempt, Event, Message, Order, Priority
@@ -183,8 +185,8 @@ def order(row: Order, newest: Message | None) -> out.OrderOut:
 # ---------------------------------------------------------------- the rest
 
 
-def channel(row: ChannelRow) -> out.ChannelOut:
-    return out.ChannelOut(
+def channel(row: ChannelRow) -> service.ChannelOut:
+    return service.ChannelOut(
         name=row.name,
         title=row.title,
         medium=row.medium,
@@ -201,16 +203,16 @@ def channel(row: ChannelRow) -> out.ChannelOut:
     )
 
 
-def uplink(row: UplinkRow) -> out.UplinkOut:
-    return out.UplinkOut(row.state, moment(row.since))  # type: ignore[arg-type]
+def uplink(row: UplinkRow) -> service.UplinkOut:
+    return service.UplinkOut(row.state, moment(row.since))  # type: ignore[arg-type]
 
 
-def optout(row: OptOut) -> out.OptOutOut:
-    return out.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at))
+def optout(row: OptOut) -> service.OptOutOut:
+    return service.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at))
 
 
-def reply(row: ReplyRow) -> out.ReplyOut:
-    return out.ReplyOut(
+def reply(row: ReplyRow) -> service.ReplyOut:
+    return service.ReplyOut(
         id=row.id,
         order_ref=row.order_ref,
         channel=row.channel,
@@ -223,8 +225,8 @@ def reply(row: ReplyRow) -> out.ReplyOut:
     )
 
 
-def audit(row: AuditRow) -> out.AuditOut:
-    return out.AuditOut(
+def audit(row: AuditRow) -> service.AuditOut:
+    return service.AuditOut(
         seq=row.seq,
         at=moment(row.at),
         kind=row.kind,
@@ -236,5 +238,5 @@ def audit(row: AuditRow) -> out.AuditOut:
     )
 
 
-def token(row: Token) -> out.TokenOut:
-    return out.TokenOut(row.name, sorted(row.scopes), moment(row.created_at))
+def token(row: Token) -> service.TokenOut:
+    return service.TokenOut(row.name, sorted(row.scopes), moment(row.created_at))

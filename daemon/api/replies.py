@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from daemon.api import present
-from daemon.api.answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.problem import Problem
 from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
+from daemon.api.service_answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.services import Services
 from daemon.api.wire import ListQuery, Reason, RepliesQuery
 from daemon.redact import mask_phone

@@ -3,11 +3,11 @@
 from typing import Any
 
 from daemon.api import present
-from daemon.api.answers import Glance, LineChange, Reloaded, StoreOut
 from daemon.api.problem import Problem
 from daemon.api.replies import to_call
 from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
+from daemon.api.service_answers import Glance, LineChange, Reloaded, StoreOut
 from daemon.api.services import Services
 from daemon.api.wire import Reason
 from daemon.config import ConfigError

@@ -1,8 +1,8 @@
 """Tokens for tills and scripts: made, listed and revoked by whoever administers the service."""
 
 from daemon.api import present
-from daemon.api.answers import TokenGone, TokenMade, Tokens
 from daemon.api.route import Answer, Call, NoQuery, Scope, get, post
+from daemon.api.service_answers import TokenGone, TokenMade, Tokens
 from daemon.api.wire import TokenWish
 
 

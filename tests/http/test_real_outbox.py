@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.api.services import Box
+from daemon.api.box import Box
 from outbox import Outbox
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope

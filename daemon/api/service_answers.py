@@ -1,0 +1,196 @@
+"""What goes out about the service itself and those around it: channels, consent, replies, calls, the record, tokens."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from daemon.api.answers import Masked, Moment
+
+
+class ChannelOut(msgspec.Struct, frozen=True):
+    name: str
+    title: str
+    medium: str
+    state: Literal["ready", "open", "paused", "misconfigured"]
+    reason: str
+    queued: int
+    sent_today: int
+    daily_limit: int | None
+    rate: float | None
+    """A second; null: unpaced."""
+    last_success: Moment | None
+    last_failure: Moment | None
+    last_trouble: str
+    detail: dict[str, Any]
+    """What is particular to it: the modem's signal, operator and credit."""
+
+
+class UplinkOut(msgspec.Struct, frozen=True):
+    state: Literal["up", "down"]
+    since: Moment
+
+
+class Channels(msgspec.Struct, frozen=True):
+    items: list[ChannelOut]
+    next: str | None
+    uplink: UplinkOut
+
+
+class TestOut(msgspec.Struct, frozen=True):
+    ok: bool
+    summary: str
+
+
+class OptOutOut(msgspec.Struct, frozen=True):
+    id: str
+    medium: str
+    address: Masked
+    reason: str
+    actor: str
+    at: Moment
+
+
+class OptOuts(msgspec.Struct, frozen=True):
+    items: list[OptOutOut]
+    next: str | None
+
+
+class OptOutSet(msgspec.Struct, frozen=True):
+    medium: str
+    address: Masked
+    opted_out: bool
+
+
+class ReplyOut(msgspec.Struct, frozen=True):
+    id: str
+    order_ref: str | None
+    channel: str
+    sender: Masked = msgspec.field(name="from")
+    name: str
+    text: str
+    consent: str | None
+    at: Moment
+    read: bool
+
+
+class RepliesOut(msgspec.Struct, frozen=True):
+    items: list[ReplyOut]
+    next: str | None
+
+
+class ReplyRead(msgspec.Struct, frozen=True):
+    id: str
+    read: bool
+
+
+class CallOut(msgspec.Struct, frozen=True):
+    """A customer whom nothing reached: who to phone, and what to say. The number is whole for staff, else masked."""
+
+    message_id: str
+    order_ref: str
+    name: str
+    phone: str | None
+    say: str
+    reason: str
+    since: Moment
+    done_at: Moment | None
+
+
+class CallList(msgspec.Struct, frozen=True):
+    items: list[CallOut]
+    next: str | None
+
+
+class CallDone(msgspec.Struct, frozen=True):
+    message_id: str
+    done: bool
+
+
+class StoreOut(msgspec.Struct, frozen=True):
+    name: str
+    country: str
+    timezone: str
+    locale: str
+    currency: str
+    grace: float
+    """Seconds in which what staff send can be undone."""
+
+
+class LineChange(msgspec.Struct, frozen=True):
+    state: str
+    at: Moment
+
+
+class Glance(msgspec.Struct, frozen=True):
+    """What the counter's header shows."""
+
+    store: StoreOut
+    now: Moment
+    version: str
+    uplink: UplinkOut
+    waiting: int
+    failed: int
+    unknown: int
+    replies: int
+    calls: int
+    """Customers to phone."""
+    modem: dict[str, Any] | None
+    quiet_until: Moment | None
+    """While quiet hours last: until when."""
+    history: list[LineChange]
+    """The line's changes of the last day, the newest first."""
+
+
+class AuditOut(msgspec.Struct, frozen=True):
+    seq: int
+    at: Moment
+    kind: str
+    actor: str
+    order_ref: str | None
+    message_id: str | None
+    detail: dict[str, Any]
+    hash: str
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    items: list[AuditOut]
+    next: str | None
+
+
+class VerifyOut(msgspec.Struct, frozen=True):
+    ok: bool
+    entries: int
+    first_bad: int | None
+
+
+class TokenOut(msgspec.Struct, frozen=True):
+    name: str
+    scopes: list[str]
+    created_at: Moment
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    items: list[TokenOut]
+    next: str | None
+
+
+class TokenMade(msgspec.Struct, frozen=True):
+    """The secret is shown this once."""
+
+    name: str
+    scopes: list[str]
+    token: str
+
+
+class TokenGone(msgspec.Struct, frozen=True):
+    name: str
+    revoked: bool
+
+
+class Alive(msgspec.Struct, frozen=True):
+    status: str
+    version: str
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    reloaded: bool
