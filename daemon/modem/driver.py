@@ -14,7 +14,7 @@ from daemon.modem.codes import Kind
 from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import Desk, NotStarted
 from daemon.modem.dialogue import Dialogue, Refused, Silent
-from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, PortLost
+from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
 from daemon.modem.pdu import Submit
@@ -67,13 +67,7 @@ class Driver:
 
     # ---------------------------------------------------------------- for others
 
-    async def send(
-        self,
-        parts: Sequence[Submit],
-        *,
-        timeout: float,
-        record: Callable[[Transmission], Awaitable[None]] | None = None,
-    ) -> Transmission:
+    async def send(self, parts: Sequence[Submit], *, timeout: float, record: Record | None = None) -> Transmission:
         """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known).
 
         `record` is awaited before anything else is read from the modem, so that a report finds its text noted; and once more
@@ -126,13 +120,10 @@ class Driver:
         try:
             device = await self._device()
             port = await open_port(device, self._config.baud)
-        except PortLost as error:
+        except (PortLost, NoAnswer) as error:
             self._found = ""
             self._absent(error)
             await self._clock.wait(stop, _ABSENT_SECONDS)
-            return
-        except NoAnswer as error:
-            await self._recover(error, stop)
             return
         self._board.set(device=device)
         try:
@@ -186,7 +177,7 @@ class Driver:
         try:
             ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
         except NeedsPerson as error:
-            await self._wait_for_person(error, link)
+            await self._wait_for_person(error, link, stop)
             return
         self._session = self._make_session(link, ready)
         self._board.set(identity=ready.identity, sim="ready")
@@ -243,13 +234,13 @@ class Driver:
             elif fault.kind is Kind.CARD and self._session:
                 self._session.end()
 
-    def _absent(self, error: PortLost) -> None:
+    def _absent(self, error: ModemError) -> None:
         self._board.trouble(str(error), self._clock.now())
         if self._stage(Stage.ABSENT):
             log.warning("modem absent", reason=str(error))
-        self._board.set(registration=None, signal_dbm=None, operator="")
+        self._board.set(registration=None, signal_dbm=None, operator="", sim="")
 
-    async def _wait_for_person(self, error: NeedsPerson, link: Dialogue) -> None:
+    async def _wait_for_person(self, error: NeedsPerson, link: Dialogue, stop: asyncio.Event) -> None:
         """Keep the port, so that pulling the modem out is noticed, and look again after a while."""
         fault = error.fault
         self._board.set(sim=fault.meaning)
@@ -257,7 +248,7 @@ class Driver:
         if self._stage(Stage.NEEDS_PERSON):
             log.error("modem needs a person", code=fault.code, meaning=fault.meaning, remedy=fault.remedy)
         self._wake.clear()
-        if not link.lost:
+        if not link.lost and not stop.is_set():
             await self._clock.wait(self._wake, _PERSON_SECONDS)
 
     async def _recover(self, trouble: ModemError, stop: asyncio.Event) -> None:
@@ -268,7 +259,7 @@ class Driver:
         if isinstance(trouble, Restarted):
             log.warning("modem restarted by itself")
             return
-        if isinstance(trouble, Restarting):
+        if isinstance(trouble, Restarting | NotCommitted):
             await self._clock.wait(stop, _RESTART_SECONDS)
             return
         self._step = self._ladder.climb()

@@ -1,18 +1,22 @@
 """The modem's life against the simulator: set up, sending, hearing, hanging, vanishing."""
 
 import asyncio
+import random
 import sys
 from pathlib import Path
 
 import pytest
 
 from daemon.modem.codes import Kind
+from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import CutOff, NotStarted
 from daemon.modem.dialogue import Refused, Silent
+from daemon.modem.driver import Driver
+from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import submits
 from daemon.modem.simulator import CHARACTERS, Sim, SimulatedModem
 from daemon.modem.status import Stage
-from tests.support.gsm import bench
+from tests.support.gsm import MemoryNotes, bench, plugged
 
 both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
 ADA = "+447700900123"
@@ -376,3 +380,41 @@ async def test_a_network_that_never_answers_a_code(tmp_path: Path) -> None:
         b.modem.faults.errors["AT+CUSD"] = ["OK"]
         assert (await b.driver.ussd("*100#")).refused == "the network did not answer"
         assert (await b.send()).complete
+
+
+async def test_a_busy_database_is_no_reason_to_restart_the_modem(tmp_path: Path) -> None:
+    class Busy(MemoryNotes):
+        busy = True
+
+        async def get(self, key: str) -> str | None:
+            if self.busy:
+                raise NotCommitted("another program holds the database")
+            return await super().get(key)
+
+    notes = Busy()
+    async with bench(tmp_path, notes=notes) as b:
+        await b.clock.sleep(120)
+        assert b.driver.status.stage is Stage.STARTING
+        notes.busy = False
+        await b.ready()
+        assert b.driver.status.resets == 0
+        assert "AT+CFUN=4" not in b.modem.commands
+
+
+async def test_a_hung_modem_that_was_found_by_itself_is_recovered_and_not_called_absent(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty") as b:
+        await b.ready()
+    clock, stop = b.clock, asyncio.Event()
+    driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), b.ear, b.notes, clock)
+    rng = random.Random(1)
+    async with plugged("pty", b.modem, clock, rng, tmp_path), asyncio.TaskGroup() as group:
+        passing = group.create_task(clock.pass_by())
+        running = group.create_task(driver.run(stop))
+        await clock.until(lambda: driver.status.stage is Stage.READY)
+        b.modem.faults.hung = "radio"
+        await clock.until(lambda: driver.status.stage is Stage.RECOVERING)
+        await clock.until(lambda: driver.status.stage is Stage.READY)
+        assert driver.status.resets == 2
+        stop.set()
+        await running
+        passing.cancel()
