@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check lint types bench screenshots lock audit clean system-python system-test
+.PHONY: help run test check lint types bench screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,31 @@ lock: $(VENV)/.dev  ## resolve the dependencies anew into the two lock files
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 	  --extra apprise --extra web --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 
+wheel: $(VENV)/.run  ## the release as a wheel, in dist/
+	@mkdir -p dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+ARCH ?= $(shell dpkg --print-architecture)
+deb: wheel system-deb  ## the Debian package in dist/, for the Debian it is built on (ARCH=arm64 for a Raspberry Pi)
+	rm -rf build/deb && mkdir -p build/deb/tether
+	cp -r docs systemd README.md requirements.lock build/deb/tether
+	cp -r systemd/debian build/deb/tether/debian
+	cd build/deb/tether && PIP="$(abspath $(BIN))/python -m pip" WHEEL=$$(ls -t ../../../dist/tether_box-*.whl | head -1) \
+	  dpkg-buildpackage --build=binary --no-sign --no-check-builddeps --host-arch $(ARCH) >../build.log 2>&1 || { tail -40 ../build.log; exit 1; }
+	mv build/deb/tether_*.deb dist/
+	@ls -l dist/tether_*_$(ARCH).deb
+
+boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
+	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py
+
+arm64: $(VENV)/.run  ## see that every dependency has a wheel for a 64-bit Raspberry Pi, for each Python we run on
+	@mkdir -p build/arm64
+	@for python in 3.11 3.12 3.13; do echo "Python $$python"; \
+	  $(BIN)/python -m pip download --quiet --require-hashes --only-binary=:all: --implementation cp --python-version $$python \
+	  --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 --platform manylinux_2_26_aarch64 --platform manylinux_2_27_aarch64 \
+	  --platform manylinux_2_28_aarch64 --platform manylinux_2_31_aarch64 --platform manylinux_2_34_aarch64 \
+	  --dest build/arm64 --requirement requirements.lock || exit 1; done
+
 clean:  ## remove what the above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist build
 
@@ -71,3 +96,6 @@ system-test:
 	@command -v chromium >/dev/null || { echo "installing chromium for the board's test"; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } || \
 	  echo "no chromium: the board's browser test will skip"
+
+system-deb:
+	@command -v dh >/dev/null || { echo "installing debhelper"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debhelper dpkg-dev; }

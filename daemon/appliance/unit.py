@@ -54,12 +54,12 @@ class Unit:
             await self._clock.sleep(LOOK_EVERY)
             trouble = await self._trouble(settings)
         if trouble:
-            return f"{trouble}\n{await self._last_words()}"
+            return f"{trouble}\n{await self.last_words()}"
         before = await self.restarts()
         await self._clock.sleep(STAYS_FOR)
         trouble = await self._trouble(settings)
         if trouble or await self.restarts() != before:
-            return f"it started and fell over again: {trouble or 'it was restarted'}\n{await self._last_words()}"
+            return f"it started and fell over again: {trouble or 'it was restarted'}\n{await self.last_words()}"
         return ""
 
     async def _has_failed(self) -> bool:
@@ -79,6 +79,7 @@ class Unit:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 return f"nothing answers at {settings.socket} ({type(error).__name__})"
 
-    async def _last_words(self) -> str:
+    async def last_words(self) -> str:
+        """What the journal has of it last."""
         ran = await self._machine.run("journalctl", "-u", UNIT, "-n", "15", "--no-pager", "-o", "cat")
         return ran.said[-2000:] if ran is not None else ""

@@ -64,7 +64,7 @@ class Upgrade:
             await self._unit.systemctl("reset-failed", UNIT)
             await self._unit.systemctl("start", UNIT)
         except InstallError as error:
-            return f"{error}\n{await self._unit.becomes_healthy(self._settings)}"
+            return f"{error}\n{await self._unit.last_words()}"
         return await self._unit.becomes_healthy(self._settings)
 
     async def _go_back(self, old: Path, copy: Path | None, why: str) -> str:

@@ -1,0 +1,172 @@
+"""The Debian package, `tether install`, the watchdog, upgrades and their way back, in a real Debian that is booted for it.
+
+It takes a few minutes, root, debootstrap, qemu with KVM, and a package mirror, so it runs when asked: `make boot-test`. What it needs is
+kept in build/boot. boot/trial.sh is what happens inside.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("TETHER_BOOT_CACHE", ROOT / "build" / "boot"))
+PACKAGES = "systemd,systemd-sysv,udev,dbus,python3,python3-venv,linux-image-cloud-amd64,libpam-systemd,procps"
+MIRROR = "http://deb.debian.org/debian"
+BOOT_SECONDS = 900
+_LINE = re.compile(r"TRIAL (ok|FAIL) (.+?)\r?\n((?:    .*\r?\n)*)")
+
+pytestmark = [
+    pytest.mark.timeout(BOOT_SECONDS + 900),
+    pytest.mark.skipif(not os.environ.get("TETHER_BOOT"), reason="boots a machine: `make boot-test` asks for it"),
+    pytest.mark.skipif(not os.access("/dev/kvm", os.W_OK), reason="no /dev/kvm: a machine would boot too slowly"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="debootstrap takes root"),
+    pytest.mark.skipif(
+        not all(map(shutil.which, ("debootstrap", "qemu-system-x86_64", "mkfs.ext4"))),
+        reason="debootstrap, qemu-system-x86 and e2fsprogs are needed",
+    ),
+]
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def debian() -> Path:
+    """A Debian tree, made once."""
+    tree = CACHE / "root"
+    if not (tree / "boot").is_dir() or not list((tree / "boot").glob("vmlinuz-*")):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", tree, MIRROR)
+    return tree
+
+
+def wheels_into(folder: Path) -> None:
+    """All dependencies, so that nothing inside needs the internet."""
+    cached = CACHE / "wheels"
+    if not cached.is_dir():
+        run(
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--only-binary=:all:",
+            "--dest",
+            cached,
+            "--requirement",
+            ROOT / "requirements.lock",
+        )
+    shutil.copytree(cached, folder)
+
+
+BROKEN = {
+    "0.1.0": {},
+    "0.2.0": {},
+    "0.3.0": {
+        "daemon/app.py": (
+            "    notifier = Notifier(clock)\n",
+            "    raise SystemExit(3)\n    notifier = Notifier(clock)\n",
+        )
+    },
+    "0.4.0": {
+        "daemon/app.py": ("        unknown = await service.box.spool.rescue()\n", "        raise SystemExit(3)\n")
+    },
+}
+"""Release -> what is put in place of what: one that never starts, and one that brings the database to a schema of its own first."""
+
+
+def release(version: str, folder: Path, scratch: Path) -> None:
+    """A wheel of this tree under that version, with the faults of `BROKEN`."""
+    tree = scratch / version
+    tree.mkdir()
+    for name in ("daemon", "outbox", "tui", "templates", "systemd"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, tree / name)
+    project = (ROOT / "pyproject.toml").read_text()
+    assert 'version = "0.1.0"' in project
+    (tree / "pyproject.toml").write_text(project.replace('version = "0.1.0"', f'version = "{version}"'))
+    for file, (old, new) in BROKEN[version].items():
+        text = (tree / file).read_text()
+        assert old in text, f"{file} has changed: mend BROKEN"
+        (tree / file).write_text(text.replace(old, new))
+    if version == "0.4.0":
+        steps = sorted((tree / "outbox/sql/migrations").glob("*.sql"))
+        number = int(steps[-1].name[:4]) + 1
+        (steps[-1].parent / f"{number:04}_trial.sql").write_text(
+            f"CREATE TABLE trial (seq INTEGER PRIMARY KEY) STRICT;\nPRAGMA user_version = {number};\n"
+        )
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, tree)
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What the machine says on its console, from its start to its end."""
+    scratch = tmp_path_factory.mktemp("boot")
+    tree = scratch / "root"
+    run("cp", "-a", debian(), tree)
+    home = tree / "root"
+    run("make", "deb", cwd=ROOT)
+    shutil.copyfile(
+        max((ROOT / "dist").glob("tether_*_amd64.deb"), key=lambda deb: deb.stat().st_mtime), home / "tether.deb"
+    )
+    wheels_into(home / "wheels")
+    for version in BROKEN:
+        release(version, home, scratch)
+    shutil.copyfile(ROOT / "tests/appliance/boot/trial.sh", home / "trial.sh")
+    (home / "trial.sh").chmod(0o755)
+    (tree / "etc/systemd/system/trial.service").write_text(
+        "[Unit]\nAfter=multi-user.target\n[Service]\nType=exec\nExecStart=/root/trial.sh\n[Install]\nWantedBy=multi-user.target\n"
+    )
+    wants = tree / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / "trial.service").symlink_to("/etc/systemd/system/trial.service")
+    (tree / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
+    image = scratch / "disk.img"
+    run("truncate", "-s", "4G", image)
+    run("mkfs.ext4", "-q", "-d", tree, image)
+    kernel, initrd = (next((tree / "boot").glob(f"{kind}-*")) for kind in ("vmlinuz", "initrd.img"))
+    machine = [
+        "qemu-system-x86_64",
+        "-enable-kvm",
+        "-cpu",
+        "host",
+        "-m",
+        "1024",
+        "-smp",
+        "2",
+        "-nographic",
+        "-no-reboot",
+        "-nic",
+        "none",
+    ]
+    machine += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "root=/dev/vda rw console=ttyS0 quiet"]
+    machine += ["-drive", f"file={image},format=raw,if=virtio,cache=unsafe", "-device", "virtio-rng-pci"]
+    done = subprocess.run(
+        machine,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOOT_SECONDS,
+        check=False,
+        errors="replace",
+    )
+    shutil.rmtree(tree, ignore_errors=True)
+    image.unlink()
+    yield done.stdout + done.stderr
+
+
+def test_everything_that_was_tried_inside_worked(said: str) -> None:
+    tried = _LINE.findall(said)
+    failed = [f"{what}\n{words}" for verdict, what, words in tried if verdict == "FAIL"]
+    assert not failed, "\n".join(failed)
+    assert "TRIAL end" in said, said[-3000:]
+    script = (ROOT / "tests/appliance/boot/trial.sh").read_text()
+    assert len(tried) == len(re.findall(r'^trial "', script, re.MULTILINE)), "not all of trial.sh was reached"
