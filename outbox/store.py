@@ -1,6 +1,7 @@
 """Opens and closes the database: its lock, its pragmas, the one writer, and a few connections that only read.
 
-Durability: WAL with synchronous=FULL, one sync a commit. The WAL is checkpointed by the writer as it passes a few MiB; idle, nothing
+Durability: WAL with synchronous=FULL, one sync a commit. The pages are small (1 KiB): a commit writes whole pages, and one event touches
+few rows on many of them. The log is brought into the database by the commit that takes it past 16 MiB, and at the close; idle, nothing
 is written at all.
 """
 
@@ -30,14 +31,9 @@ T = TypeVar("T")
 
 _SQL = Queries("store.sql")
 
-PAGE_BYTES = 2048
-"""Small pages: a commit writes whole pages, and one event touches few rows on many of them."""
-CHECKPOINT_PAGES = 4096
 BUSY_MS = 5000
 """How long another program may hold the database before we give up: StorageBusy."""
 READERS = 2
-WRITER_CACHE_KIB = 4096
-READER_CACHE_KIB = 1024
 SPACE_LOOKED_AT_EVERY = 1.0
 
 

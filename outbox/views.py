@@ -1,5 +1,6 @@
 """What the HTTP face shows: reads over what is on record, paged, never in the way of the writer."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -19,6 +20,8 @@ _AUDIT = Queries("audit.sql")
 
 _NEWEST = 2**62
 _STORY_REPLIES = 200
+COUNTED_AT_ONCE = 0.02
+"""Seconds: counting what is over is done anew each time while it takes no longer."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -60,12 +63,22 @@ class Figures(msgspec.Struct, frozen=True):
     database_bytes: int
 
 
+class _Past(msgspec.Struct, frozen=True):
+    """Counts of what is over."""
+
+    events: int
+    messages: Mapping[State, int]
+    attempts: Mapping[tuple[str, str], int]
+
+
 class Views:
     """`box.views`. Cursors are opaque; a foreign one raises ValueError."""
 
     def __init__(self, store: Store, replies: Replies) -> None:
         self._store = store
         self._replies = replies
+        self._last_past: _Past
+        self._past_until = float("-inf")
 
     # ------------------------------------------------------------ events and orders
 
@@ -177,18 +190,36 @@ class Views:
     # ------------------------------------------------------------ figures and changes
 
     async def figures(self) -> Figures:
-        """Counts. What waits is counted now; what ended is counted over all that is kept."""
-        messages = await self._store.rows(_SQL["count_messages"])
-        events, unread, oldest, size = await self._store.row(_SQL["figures"])
+        """Counts. What waits, and what staff may look at, is counted now; what is over may be counted a little while ago where there
+        is much of it."""
+        ready = await self._store.rows(_SQL["count_ready"])
+        waiting = Counter({channel: count for channel, count, _ in ready})
+        waiting.update(dict(await self._store.rows(_SQL["count_blocked"])))
+        sending, unread, size = await self._store.row(_SQL["count_present"])
+        exceptional = {State(state): n for state, n in await self._store.rows(_SQL["count_exceptional"])}
+        past = await self._past()
+        present = {State.QUEUED: waiting.total(), State.SENDING: sending}
         return Figures(
-            events=events,
-            messages={State(state): count for state, count in messages},
-            waiting_by_channel=dict(await self._store.rows(_SQL["count_waiting"])),
-            attempts={(channel, outcome): n for channel, outcome, n in await self._store.rows(_SQL["count_attempts"])},
+            events=past.events,
+            messages={state: n for state, n in {**present, **exceptional, **past.messages}.items() if n},
+            waiting_by_channel=dict(waiting),
+            attempts=past.attempts,
             unread_replies=unread,
-            oldest_due_at=oldest,
+            oldest_due_at=min((due_at for _, _, due_at in ready), default=None),
             database_bytes=size,
         )
+
+    async def _past(self) -> "_Past":
+        """Counting what is over reads all of it: it may take one part in a hundred of the time, no more."""
+        began = self._store.clock.monotonic()
+        if began >= self._past_until:
+            events, sent, delivered, superseded = await self._store.row(_SQL["count_past"])
+            counts = {State.SENT: int(sent), State.DELIVERED: int(delivered), State.SUPERSEDED: int(superseded)}
+            attempts = await self._store.rows(_SQL["count_attempts"])
+            self._last_past = _Past(events, counts, {(channel, outcome): n for channel, outcome, n in attempts})
+            took = self._store.clock.monotonic() - began
+            self._past_until = began if took < COUNTED_AT_ONCE else began + took * 100
+        return self._last_past
 
     async def sent_since(self, since: int) -> Mapping[str, int]:
         """By channel, how many attempts since that moment (ms) were taken, or may have been."""

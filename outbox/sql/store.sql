@@ -2,7 +2,7 @@
 PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
 
--- writer: the writer's connection.
+-- writer: the writer's connection. The log is brought into the database every 16 MiB, and when the last connection closes.
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -4096;
 PRAGMA temp_store = MEMORY;
@@ -12,7 +12,6 @@ PRAGMA secure_delete = ON;
 -- reader: a connection that only reads.
 PRAGMA query_only = ON;
 PRAGMA cache_size = -1024;
-PRAGMA temp_store = MEMORY;
 
 -- secret: a key of this database.
 SELECT value FROM secret WHERE name = :name;

@@ -92,21 +92,27 @@ WITH RECURSIVE tried (seq) AS (
 )
 SELECT '[' || group_concat(r.row) || ']' FROM (SELECT seq FROM tried ORDER BY seq) AS d CROSS JOIN attempt_row AS r ON r.seq = d.seq;
 
--- count_messages: how many messages are in each state.
-SELECT state, count(*) FROM message GROUP BY state;
+-- count_ready: how many wait at each channel, and since when the first.
+SELECT channel, count(*), min(due_at) FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued' GROUP BY channel;
 
--- count_waiting: how many wait at each channel.
-SELECT channel, count(*) FROM message WHERE open = 1 AND state = 'queued' GROUP BY channel;
+-- count_blocked: how many wait at each channel for an earlier one of their line.
+SELECT channel, count(*) FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0 GROUP BY channel;
 
--- count_attempts: how many attempts ended how on each channel.
-SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP BY channel, outcome;
-
--- figures: events kept, replies that nobody has seen, the longest waiting message, the size of the file.
+-- count_present: how many are being sent, replies that nobody has seen, the size of the file.
 SELECT
-    (SELECT count(*) FROM event),
+    (SELECT count(*) FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'sending'),
     (SELECT count(*) FROM reply WHERE is_read = 0),
-    (SELECT min(due_at) FROM message WHERE ready = 1 AND state = 'queued'),
     (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size);
+
+-- count_exceptional: how many messages are in the states that few are in.
+SELECT state, count(*) FROM message INDEXED BY message_exceptional
+WHERE state IN ('failed', 'expired', 'suppressed', 'cancelled', 'held', 'unknown') GROUP BY state;
+
+-- count_past: what is on record of what is over: events, and messages that ended as most do. Reads all of it.
+SELECT (SELECT count(*) FROM event), total(state = 'sent'), total(state = 'delivered'), total(state = 'superseded') FROM message;
+
+-- count_attempts: how many attempts ended how on each channel. Reads all of them.
+SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP BY channel, outcome;
 
 -- sent_since: by channel, how many attempts since a moment were taken or may have been; read from the newest back to the first older.
 SELECT channel, count(*) FROM attempt
