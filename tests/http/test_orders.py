@@ -294,7 +294,7 @@ async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, services: 
 
 
 def test_answers_keep_designs_names() -> None:
-        from daemon.api.answers import MessageDetail
+    from daemon.api.answers import MessageDetail
     from daemon.api.service_answers import ChannelOut
 
     def names(kind: type[msgspec.Struct]) -> set[str]:
