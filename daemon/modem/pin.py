@@ -70,7 +70,8 @@ async def _enter(link: Dialogue, clock: Clock, pin: str, notes: Notes, mark: str
     try:
         await link.command(f'AT+CPIN="{pin}"', timeout=_SECONDS)
     except CommandFailed as error:
-        if error.fault.kind is Kind.RETRY:
+        if error.fault.kind is Kind.RETRY:  # the SIM did not look at it
+            await notes.set(_KEY, "")
             raise
         if error.fault.code != _NOT_ALLOWED:  # which it says when the PIN is no longer wanted
             await notes.set(_KEY, _WRONG + mark)

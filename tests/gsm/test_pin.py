@@ -106,3 +106,12 @@ async def test_a_cut_off_try_that_had_succeeded_is_seen_to_have(tmp_path: Path) 
         notes.kept["modem.pin"] = "tried:0123456789abcdef"
         b.modem.say("RDY")  # set up again; the SIM stays unlocked
         await b.clock.until(lambda: not notes.kept)
+
+
+async def test_a_busy_sim_costs_no_try(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="wavecom", sim=Sim(pin="4711"), pin="4711") as b:
+        await b.clock.until(lambda: "AT+CPIN?" in b.modem.commands)
+        b.modem.faults.errors["AT+CPIN"] = ["+CME ERROR: 14"]
+        await b.ready()
+        assert b.modem.state.sim.tries == 3
+        assert b.notes.kept == {}
