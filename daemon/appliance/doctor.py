@@ -10,6 +10,7 @@ from daemon.appliance.checks.configuration import check_configuration, check_per
 from daemon.appliance.checks.database import check_database
 from daemon.appliance.checks.disk import check_disk
 from daemon.appliance.checks.network import check_dns, check_port
+from daemon.appliance.checks.sources import check_sources
 from daemon.appliance.checks.unit import check_unit
 from daemon.appliance.examination import Check, Examination
 from daemon.appliance.finding import Finding, problem
@@ -23,6 +24,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("port", check_port),
     ("dns", check_dns),
     ("channels", check_channels),
+    ("sources", check_sources),
     ("backup", check_backups),
     ("unit", check_unit),
 )

@@ -1,0 +1,58 @@
+"""Whether each source has its secrets, and whether those that are asked answer: one question each, of which nothing is taken."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.config import ConfigError
+from daemon.intake import registry
+from daemon.intake.base import Source
+from daemon.intake.calls import Caller
+from daemon.intake.polled import Fault, Polled, Turn, fault_of
+
+
+async def check_sources(case: Examination) -> Sequence[Finding]:
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(_look(case, name, table)) for name, table in case.settings.sources.items()]
+    return [look.result() for look in looks]
+
+
+async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Finding:
+    check = f"source {name}"
+    try:
+        source = registry.build(name, table, case.settings.secrets, case.settings.store)
+    except ConfigError as error:
+        return problem(check, str(error), "correct tether.toml (docs/sources.md), then `tether reload`")
+    missing = source.missing()
+    if missing:
+        what = " and ".join(missing)
+        remedy = (
+            f"put {'them' if len(missing) > 1 else 'it'} into {case.settings.folder / '.env'}, then `tether reload`"
+        )
+        return problem(check, f"{what} {'are' if len(missing) > 1 else 'is'} missing", remedy)
+    if isinstance(source, Polled) and source.settings.poll and not case.offline:
+        return await _ask(case, source)
+    if not source.settings.poll and not case.settings.hook.public_url:
+        return advice(
+            check,
+            "it waits for webhooks, and the box has no address that the outside could reach",
+            "set `poll` where the source can be asked, or [hook] public_url where a tunnel or relay leads here",
+        )
+    return ok(check, f"{source.title}, webhooks to /v1/hooks/{name}")
+
+
+async def _ask(case: Examination, source: Polled) -> Finding:
+    assert isinstance(source, Source)
+    check, turn = f"source {source.name}", Turn(case.clock.now())
+    try:
+        response = await Caller(source, case.http, case.clock).call(lambda token: source.request(turn, token))
+        if not (response.ok or response.status == 304) or response.is_page:
+            raise fault_of(response, source.words(response))
+        source.page(response, turn)
+    except Fault as fault:
+        return problem(
+            check, f"{source.title} was asked, and {fault}", "docs/sources.md tells what its key must be allowed to do"
+        )
+    return ok(check, f"{source.title} answers")

@@ -1,0 +1,64 @@
+"""What the doctor says of sources: what is missing, who answers, and who can't be reached."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from daemon.appliance.checks.sources import check_sources
+from daemon.appliance.examination import Examination
+from daemon.config import Hook, Settings
+from daemon.http import Http, Response
+from outbox.outcome import Deferred
+from tests.support.fake_clock import FakeClock
+from tests.support.sources import FakeHttp, json_response
+
+WOO = {"kind": "woocommerce", "url": "https://shop.example.com", "poll": "60s"}
+KEYS = {"X_KEY": "ck", "X_SECRET": "cs"}
+
+
+async def look(
+    table: Mapping[str, Any], secrets: Mapping[str, str], answer: Any = None, **more: Any
+) -> tuple[str, str, str]:
+    http = FakeHttp(lambda request: answer)
+    settings = Settings(
+        sources={"x": dict(table)}, secrets=secrets, file=Path("/shop/tether.toml"), hook=more.pop("hook", Hook())
+    )
+    case = Examination(
+        settings=settings,
+        clock=FakeClock(),
+        http=cast("Http", http),
+        machine=cast("Any", None),
+        running=False,
+        offline=more.pop("offline", False),
+        fix=False,
+        ask_service=cast("Any", None),
+    )
+    (finding,) = await check_sources(case)
+    return finding.level.value, finding.summary, finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("table", "secrets", "answer", "level", "words"),
+    [
+        (WOO, {}, None, "problem", "X_KEY and X_SECRET are missing"),
+        ({"kind": "shop"}, {}, None, "problem", "there is no 'shop'"),
+        (WOO, KEYS, json_response([]), "ok", "WooCommerce answers"),
+        (WOO, KEYS, json_response({"code": "no", "message": "Sorry"}, 401), "problem", "it answered 401: no Sorry"),
+        (WOO, KEYS, Response(status=200, body=b"<html>"), "problem", "a web page answered"),
+        (WOO, KEYS, Deferred("its name could not be looked up"), "problem", "its name could not be looked up"),
+        ({"kind": "woocommerce"}, {"X_WEBHOOK_SECRET": "s"}, None, "advice", "no address that the outside could reach"),
+    ],
+)
+async def test_findings(table: Any, secrets: Any, answer: Any, level: str, words: str) -> None:
+    found, summary, remedy = await look(table, secrets, answer)
+    assert found == level
+    assert words in summary
+    assert bool(remedy) is (level != "ok")
+
+
+async def test_what_can_be_reached_needs_no_asking_and_offline_asks_nobody() -> None:
+    hook = Hook(public_url="https://relay.example.com")
+    assert (await look({"kind": "shopify"}, {"X_WEBHOOK_SECRET": "s"}, hook=hook))[0] == "ok"
+    assert (await look(WOO, KEYS, Deferred("must not be asked"), offline=True))[0] == "ok"

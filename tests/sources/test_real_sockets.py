@@ -1,0 +1,71 @@
+"""A shop at the other end of a real connection: pages whole, and one that is cut in the middle."""
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from daemon.config import Settings
+from daemon.http import open_http
+from daemon.intake.intake import Intake
+from outbox.clock import SystemClock
+from tests.support.outbox_box import open_box
+from tests.support.sources import tell_all
+
+TOTAL = 7
+
+
+class Shop:
+    """Seven orders on pages of three; `cuts` of the answers end in the middle."""
+
+    def __init__(self) -> None:
+        self.cuts = 1
+        self.now = SystemClock().now() // 1000 + 5
+
+    async def orders(self, request: web.Request) -> web.StreamResponse:
+        after = request.query["modified_after"]
+        rows = [row for number in range(TOTAL) if (row := self._order(number))["date_modified_gmt"] > after]
+        first = (int(request.query["page"]) - 1) * 3
+        body = msgspec.json.encode(rows[first : first + 3])
+        headers = {"X-WP-TotalPages": str(-(-len(rows) // 3)), "Content-Length": str(len(body))}
+        answer = web.StreamResponse(headers=headers)
+        await answer.prepare(request)
+        if len(rows) < TOTAL and self.cuts:
+            self.cuts -= 1
+            await answer.write(body[: len(body) // 2])
+            assert request.transport is not None
+            request.transport.abort()
+            return answer
+        await answer.write(body)
+        return answer
+
+    def _order(self, number: int) -> dict[str, object]:
+        moment = datetime.fromtimestamp(self.now + number * 2, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return {
+            "id": number + 1,
+            "number": f"W-{number}",
+            "status": "pending",
+            "date_created_gmt": moment,
+            "date_modified_gmt": moment,
+        }
+
+
+async def test_a_page_that_is_cut_in_the_middle_is_asked_again(tmp_path: Path) -> None:
+    shop, clock = Shop(), SystemClock()
+    app = web.Application()
+    app.router.add_get("/wp-json/wc/v3/orders", shop.orders)
+    async with TestServer(app) as server, open_http(clock) as http, open_box(tmp_path, clock) as box:
+        table = {"kind": "woocommerce", "url": str(server.make_url("/")), "poll": "60s"}
+        settings = Settings(sources={"webshop": table}, secrets={"WEBSHOP_KEY": "ck", "WEBSHOP_SECRET": "cs"})
+        intake = Intake(settings, box, http, tell_all, clock, random.Random(1), clock_trusted=lambda: True)
+        poller = intake.pollers["webshop"]
+        await poller.round()
+        assert "could not be read" in poller.status.problem
+        assert 0 < len(await box.replay.since(0, limit=50)) < TOTAL
+        assert await poller.round() == 60
+        assert poller.status.problem == ""
+        assert [event.order_ref for event in await box.replay.since(0, limit=50)] == [f"W-{n}" for n in range(TOTAL)]
+        assert len((await box.views.messages(limit=50)).items) == TOTAL
