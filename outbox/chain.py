@@ -6,6 +6,7 @@ hash = SHA-256(hash of the entry before, 32 bytes, zeros before the first
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -38,23 +39,33 @@ class Change(msgspec.Struct, frozen=True):
 
 def change(seq: int, kind: str, order_ref: str, message_id: str, detail: str) -> Change | None:
     """What an entry of the audit means to those who watch; None: nothing they show."""
-    match kind.split(".", 1)[0]:
-        case "event" | "order":
-            return Change(seq, "order", order_ref)
-        case "message":
-            return Change(seq, "message", message_id)
-        case "attempt":
-            return Change(seq, "attempt", message_id)
-        case "receipt":
-            return Change(seq, "receipt", message_id) if message_id else None
-        case "channel":
-            return Change(seq, "channel", _field(detail, "channel"))
-        case "uplink":
-            return Change(seq, "uplink", "")
-        case "reply":
-            return Change(seq, "reply", _field(detail, "reply"))
-        case _:
+    about = _ABOUT.get(kind.partition(".")[0])
+    match about:
+        case None:
             return None
+        case "order":
+            return Change(seq, about, order_ref)
+        case "message" | "attempt":
+            return Change(seq, about, message_id)
+        case "receipt":
+            return Change(seq, about, message_id) if message_id else None
+        case "channel" | "reply":
+            return Change(seq, about, _field(detail, about))
+        case "uplink":
+            return Change(seq, about, "")
+
+
+_ABOUT: Mapping[str, ChangeKind] = {
+    "event": "order",
+    "order": "order",
+    "message": "message",
+    "attempt": "attempt",
+    "receipt": "receipt",
+    "channel": "channel",
+    "uplink": "uplink",
+    "reply": "reply",
+}
+"""What the first part of an entry's kind is about."""
 
 
 def _field(detail: str, name: str) -> str:

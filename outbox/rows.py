@@ -13,6 +13,7 @@ from outbox.model import (
     Item,
     Message,
     Order,
+    OrderFields,
     PlannedMessage,
     Policy,
     Priority,
@@ -171,7 +172,10 @@ class DueRow(msgspec.Struct, array_like=True, frozen=True):
     order: str
 
     def due(self) -> Due:
-        return Due(self.message.message(), decode_event(self.event), decode_order(self.order))
+        """Of an event that was taken out (its customer is forgotten) no more is known than what it was about."""
+        row = self.message
+        event = decode_event(self.event) if self.event else Event(row.event_id, row.kind, OrderFields(row.order_ref))
+        return Due(row.message(), event, decode_order(self.order))
 
 
 class AttemptRow(msgspec.Struct, array_like=True):
@@ -241,7 +245,30 @@ def body_of(planned: PlannedMessage) -> bytes:
 
 
 def encode_order(order: Order) -> bytes:
-    return encode(OrderBody(*(getattr(order, name) for name in _ORDER_FIELDS)))
+    return encode(
+        OrderBody(
+            order.ref,
+            order.source,
+            order.source_id,
+            order.status,
+            order.status_at,
+            order.status_source,
+            order.payment,
+            order.payment_at,
+            order.total,
+            order.currency,
+            order.fulfilment,
+            order.promised_at,
+            order.items,
+            order.note,
+            order.customer,
+            order.url,
+            order.held,
+            order.created_at,
+            order.updated_at,
+            order.news_at,
+        )
+    )
 
 
 def decode_order(body: bytes | str) -> Order:
@@ -271,7 +298,6 @@ def decode_order(body: bytes | str) -> Order:
     )
 
 
-_ORDER_FIELDS = OrderBody.__struct_fields__
 _PRIORITIES = tuple(Priority)
 _encoder = msgspec.json.Encoder()
 _bodies = msgspec.json.Decoder(MessageBody)

@@ -6,8 +6,8 @@ import pytest
 
 from outbox import Outbox, Removed
 from outbox.errors import IllegalMove
-from outbox.model import Rendered, State
-from outbox.outcome import Accepted
+from outbox.model import Rendered, State, Transition
+from outbox.outcome import Accepted, Deferred, Unknown
 from tests.store.test_replies import Reply
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
@@ -16,6 +16,7 @@ from tests.support.outbox_box import (
     PHONE,
     SENT,
     accept_one,
+    begin,
     due_ids,
     one_each,
     open_box,
@@ -107,6 +108,17 @@ async def test_nothing_of_a_forgotten_person_is_left_on_the_disk(tmp_path: Path)
         left = everything(tmp_path)
     for word in (b"Lovelace", b"447700900123", b"07700 900123", MAIL.encode()):
         assert word not in left, word
+
+
+async def test_one_under_way_when_its_customer_is_forgotten_ends_like_any_other(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box, customer=CUSTOMER))
+        await box.retention.forget(PHONE, actor="owner")
+        await box.spool.settle(attempt, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
+        ((due, unknown),) = await box.spool.unknowns(now=NOW, limit=9)
+        assert (due.event.type, due.event.customer, due.message.addresses) == ("order.ready", None, {})
+        ended = await box.spool.resolve(unknown, Deferred("it had not arrived"), Transition(state=State.QUEUED))
+        assert ended.state is State.CANCELLED
 
 
 async def test_forgetting_a_stranger_removes_nothing(tmp_path: Path) -> None:
