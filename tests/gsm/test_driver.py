@@ -345,6 +345,38 @@ async def test_pulling_the_stick_out_while_it_waits_for_a_person_is_noticed_at_o
         assert b.clock.monotonic() - waiting < 60
 
 
+async def test_memories_that_are_not_ready_yet_are_waited_for(tmp_path: Path) -> None:
+    async with bench(
+        tmp_path, prepare=lambda modem: modem.faults.errors.update({"AT+CPMS": ["+CME ERROR: 14"] * 5})
+    ) as b:
+        await b.ready()
+        assert b.driver.status.resets == 0
+
+
+async def test_memories_that_never_get_ready_are_a_reason_to_recover(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.faults.errors["AT+CPMS"] = ["+CME ERROR: 515"] * 25
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == 1
+
+
+async def test_a_modem_whose_radio_is_off_is_switched_on(tmp_path: Path) -> None:
+    async with bench(tmp_path, prepare=lambda modem: setattr(modem.faults, "radio_off", True)) as b:
+        await b.ready()
+        assert "AT+CFUN=1" in b.modem.commands
+
+
+async def test_a_modem_that_tells_of_nothing_by_itself_is_swept(tmp_path: Path) -> None:
+    """AT+CNMI refused in all its forms: the sweeps find what came in."""
+    async with bench(tmp_path, prepare=lambda modem: modem.faults.errors.update({"AT+CNMI": ["ERROR"] * 4})) as b:
+        await b.ready()
+        b.modem.receive("hello", ADA)
+        await b.clock.until(lambda: b.ear.messages, within=70)
+
+
 async def test_a_busy_sim_is_waited_for(tmp_path: Path) -> None:
     async with bench(tmp_path, sim=Sim(busy=6)) as b:
         await b.ready()

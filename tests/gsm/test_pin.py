@@ -1,11 +1,18 @@
 """The SIM's PIN: once, and a wrong one never twice."""
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from daemon.modem.codes import fault
+from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import CommandFailed, NeedsPerson, NoAnswer
+from daemon.modem.pin import unlock
 from daemon.modem.simulator import Sim
 from daemon.modem.status import Stage
+from tests.support.fake_clock import FakeClock
 from tests.support.gsm import MemoryNotes, bench
 
 
@@ -115,3 +122,59 @@ async def test_a_busy_sim_costs_no_try(tmp_path: Path) -> None:
         await b.ready()
         assert b.modem.state.sim.tries == 3
         assert b.notes.kept == {}
+
+
+class Card:
+    """A modem that answers AT+CPIN? in its own way, for what the simulator's SIM never says."""
+
+    def __init__(self, *states: str) -> None:
+        self._states = list(states)
+
+    async def command(self, text: str, *, timeout: float = 5.0, enough: str = "") -> list[str]:
+        if text != "AT+CPIN?":
+            raise CommandFailed(text, fault("ERROR"))
+        state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        if state.startswith("+CM"):
+            raise CommandFailed(text, fault(state))
+        return [f"+CPIN: {state}"] if state else []
+
+
+async def _unlock(*states: str) -> None:
+    clock = FakeClock()
+
+    async def unlocking() -> None:
+        await unlock(cast(Dialogue, Card(*states)), clock, pin="4711", notes=MemoryNotes())
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(unlocking())
+        while not task.done():
+            await clock.advance(2)
+
+
+@pytest.mark.parametrize("states", [("READY",), ("+CME ERROR: 14", "READY"), ("NOT READY", "", "READY")])
+async def test_a_sim_that_needs_a_moment(states: tuple[str, ...]) -> None:
+    await _unlock(*states)
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("NOT INSERTED", "no SIM"),
+        ("+CME ERROR: 13", "SIM failure"),
+        ("PH-SIM PIN", "something else"),
+        ("SIM PUK", "PUK"),
+    ],
+)
+async def test_a_sim_that_needs_a_person(state: str, why: str) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await _unlock(state)
+    (reason,) = caught.value.exceptions
+    assert isinstance(reason, NeedsPerson)
+    assert why in str(reason)
+
+
+@pytest.mark.parametrize(("state", "kind"), [("+CME ERROR: 100", CommandFailed), ("", NoAnswer)])
+async def test_a_sim_that_says_nothing_of_use(state: str, kind: type) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await _unlock(state)
+    assert isinstance(caught.value.exceptions[0], kind)

@@ -118,3 +118,5 @@ class Faults:
     report_seconds: float = 0.0
     report_first: bool = False
     """Reports come before the answer to AT+CMGS."""
+    radio_off: bool = False
+    """It starts with its radio off."""

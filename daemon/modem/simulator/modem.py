@@ -109,6 +109,7 @@ class SimulatedModem:
     def _boot(self, wire: Wire) -> None:
         self.starts += 1
         self.state.forget()
+        self.state.radio = 0 if self.faults.radio_off else 1
         if self.faults.junk:
             wire.send(self.faults.junk)
         for word in self.state.character.boot_words:
