@@ -22,7 +22,7 @@ from daemon.intake.poller import Poller, PollStatus
 from daemon.intake.teller import Teller
 from outbox import Kept, Outbox
 from outbox.clock import Clock
-from outbox.errors import IllegalMove, NotFound
+from outbox.errors import IllegalMove, NotFound, OutboxError
 from outbox.model import Planner, Posted
 
 log = structlog.get_logger(__name__)
@@ -243,15 +243,21 @@ class Intake:
     async def _fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._fetch.clear()
-            for kept in await self._box.quarantine.retries(limit=RETRIES):
-                try:
-                    reason = await self.reread(kept)
-                except (NotFound, IllegalMove) as error:
-                    reason = str(error)
-                    await self._box.quarantine.explain(kept.seq, reason)
-                if reason:
-                    log.warning("a record that a webhook named is not there yet", source=kept.source, why=reason)
+            try:
+                for kept in await self._box.quarantine.retries(limit=RETRIES):
+                    await self._fetch_again(kept)
+            except OutboxError as error:
+                log.warning("records that webhooks named can't be taken at present", why=str(error))
             await self._clock.wait(self._fetch, RETRY_EVERY)
+
+    async def _fetch_again(self, kept: Kept) -> None:
+        try:
+            reason = await self.reread(kept)
+        except (NotFound, IllegalMove) as error:
+            reason = str(error)
+            await self._box.quarantine.explain(kept.seq, reason)
+        if reason:
+            log.warning("a record that a webhook named is not there yet", source=kept.source, why=reason)
 
     def rows(self) -> list[SourceRow]:
         """All sources, and how it goes with each."""

@@ -25,6 +25,8 @@ class Page(msgspec.Struct, frozen=True):
     next_token: str = ""
     ordered: bool = True
     """Whether all that comes after this page changed no earlier than the last of it."""
+    warning: str = ""
+    """What is odd about the answer, for the log."""
     wait: float = 0.0
     """Seconds to leave before the next page, where the sender counts what questions cost."""
 

@@ -83,6 +83,7 @@ class Poller:
         self._history_ms = round(history * 1000)
         self._trusted = clock_trusted
         self._failures = 0
+        self._warned = ""
         self._seen: dict[str, object] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -147,7 +148,17 @@ class Poller:
         response = await self._caller.call(lambda token: self._source.request(turn, token))
         if not (response.ok or response.status == 304) or response.is_page:
             raise fault_of(response, self._source.words(response))
-        return self._source.page(response, turn)
+        try:
+            page = self._source.page(response, turn)
+        except Fault:
+            raise
+        except Exception as error:
+            log.exception("reading a source's answer failed inside", source=self._name)
+            raise Fault(f"reading its answer failed inside: {type(error).__name__}", lasting=True) from error
+        if page.warning and page.warning != self._warned:
+            log.warning("a source answers oddly", source=self._name, what=page.warning)
+        self._warned = page.warning
+        return page
 
     async def _first(self) -> int:
         """Where the first question begins: now, less what is looked back to learn (with nobody told) how open orders stand."""

@@ -1,5 +1,6 @@
 """All the kinds of sources there are, by the `kind` in a table of `[sources]`. A new kind is one line here."""
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -19,9 +20,18 @@ KINDS: Mapping[str, str] = {
 """Kind -> class, in the module of that name beside this one."""
 
 
+TAKEN = frozenset({"counter", "cli"})
+"""Sources of events that people make."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
 def build(name: str, table: Mapping[str, Any], secrets: Mapping[str, str], store: Store) -> Source:
     """Make the source of `[sources.NAME]`. Raises ConfigError for a table that can't be meant."""
     where = f"sources.{name}"
+    if not _NAME.fullmatch(name) or name in TAKEN:
+        raise ConfigError(
+            f"{where}: choose another name: letters, digits, dots, dashes and underscores, and none of {', '.join(sorted(TAKEN))}"
+        )
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         said = "is missing" if kind is None else f": there is no {kind!r}"

@@ -102,16 +102,17 @@ class Shopify(ShopifyApi):
         yield from payments(order["created_at"].moment(), financial, total, currency, is_cancelled=is_cancelled)
         parcels = [folded(parcel["shipment_status"].text() or "") for parcel in order["fulfillments"]]
         tags = [tag.strip() for tag in (order["tags"].text() or "").split(",")]
-        attributes = [(a["name"].text() or "", a["value"].text() or "") for a in order["note_attributes"]]
         state = state_of(
             self,
             financial=financial,
             fulfilment=folded(order["fulfillment_status"].text() or ""),
             parcels=parcels,
             tags=tags,
-            attributes=attributes,
+            fields=list(_fields(order)),
             is_cancelled=is_cancelled,
         )
+        if self.asks_metafields and state != "order.cancelled":
+            state = ""  # bodies of webhooks have no metafields: where the order stands is for the poller to say
         if state == "order.cancelled":
             yield Fact(
                 state, at=order["cancelled_at"].moment(), data=_given(reason=order["cancel_reason"].text()), state=True
@@ -179,6 +180,13 @@ def _tracking(parcels: Sequence[Place]) -> dict[str, str]:
     return _given(
         tracking_url=next((url for parcel in reversed(parcels) if (url := parcel["tracking_url"].text())), None)
     )
+
+
+def _fields(order: Place) -> Iterator[str]:
+    for attribute in order["note_attributes"]:
+        yield f"attribute:{attribute['name'].text()}={attribute['value'].text()}"
+    if note := order["note"].text():
+        yield f"note:{note}"
 
 
 def _customer(order: Place) -> Customer:

@@ -44,16 +44,17 @@ def state_of(
     fulfilment: str,
     parcels: Sequence[str],
     tags: Sequence[str],
-    attributes: Sequence[tuple[str, str]],
+    fields: Sequence[str],
     is_cancelled: bool,
 ) -> str:
-    """Where the order stands, as our event type; "" for nowhere that is told."""
+    """Where the order stands, as our event type; "" for nowhere that is told. `fields`: what else the store's table may name,
+    as `attribute:NAME=VALUE`, `metafield:NAMESPACE.KEY=VALUE` or `note:TEXT`."""
     marks = [(financial, "order.confirmed" if financial == "authorized" else "")]
     handed_over = any(parcel in _ON_ITS_WAY for parcel in parcels)
     marks.append((fulfilment, "" if fulfilment == "fulfilled" and handed_over else _FULFILMENT.get(fulfilment, "")))
     marks += [(parcel, SHIPMENT.get(parcel, "")) for parcel in parcels]
     marks += [mark for tag in tags for mark in ((f"tag:{tag}", ""), (tag, ""))]
-    marks += [(f"attribute:{name}={value}", "") for name, value in attributes]
+    marks += [(field, "") for field in fields]
     if is_cancelled:
         marks.append(("cancelled", "order.cancelled"))
     return source.furthest([(mark, usual) for mark, usual in marks if folded(mark)])

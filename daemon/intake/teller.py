@@ -1,11 +1,9 @@
-"""Puts what a source shows on record: each order against what was told of it before, one body at a time for each source.
+"""Puts what a source shows on record: each order against what was told of it before, one body at a time for each order.
 
 So poller and webhook can't tell the same thing twice, and what is told again after a crash is known. Who hears of it the planner
 decides; what is history (`diff`) is taken with nobody told.
 """
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -13,6 +11,7 @@ import msgspec
 from daemon.intake.base import Heard, Reading, Snapshot, Source, Unreadable
 from daemon.intake.diff import Known, News, diff
 from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.turns import Turns
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.errors import EventConflict, OutboxError
@@ -35,13 +34,13 @@ class Teller:
         self._box = box
         self._plan = plan
         self._clock = clock
-        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = Turns()
 
     async def tell(self, source: Source, reading: Reading, *, hooked: bool) -> tuple[str, ...]:
         """Take what is new; returns what could not be understood, each with its place. `hooked`: it came by a webhook, which
         says that something happened just now. Raises OutboxError when nothing can be taken at present."""
-        async with self._turns[source.name]:
-            unread = list(reading.unread)
+        unread = list(reading.unread)
+        async with self._turns.of((source.name, snapshot.id) for snapshot in reading.snapshots):
             batch: dict[str, list[tuple[Posted, bool]]] = {}
             for snapshot in reading.snapshots:
                 if snapshot.id in batch:
@@ -52,9 +51,9 @@ class Teller:
                 except Unreadable as error:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
-            posted, more = await self.heard(source, reading.events)
-            await self.accept(posted)
-            return (*unread, *more)
+        posted, more = await self.heard(source, reading.events)
+        await self.accept(posted)
+        return (*unread, *more)
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
         told = [one for several in batch.values() for one in several]

@@ -1,5 +1,6 @@
 """Shopify: the samples by webhook and by poller, in any order, become the same events once."""
 
+import asyncio
 import itertools
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.config import ConfigError
 from daemon.http import Request, Response
 from daemon.intake.base import Refused
+from daemon.intake.polled import Polled, Turn
 from tests.support.shared import shared
 from tests.support.sources import NOW, FakeHttp, Shopfront, json_response, open_front, shopify_hook, source_of
 
@@ -240,3 +243,53 @@ async def test_it_waits_as_long_as_points_take_to_come_back(tmp_path: Path) -> N
             {"errors": [{"message": "no", "extensions": {"code": "ACCESS_DENIED"}}]}
         )
         assert await front.poll() == 300
+
+
+METAFIELD = {"metafield:shop.stage=tied": "order.ready"}
+
+
+async def test_metafields_are_asked_for_and_webhooks_which_lack_them_do_not_contradict(tmp_path: Path) -> None:
+    table = {"kind": "shopify", "shop": "x", "poll": "60s", "statuses": {**METAFIELD, "authorized": "order.confirmed"}}
+    async with open_front(tmp_path, secrets=SECRETS, webshop=table) as front:
+        await both(front, nodes())
+        tied = {"metafields": {"nodes": [{"namespace": "shop", "key": "stage", "value": "Tied"}]}}
+        await both(front, nodes({"updatedAt": "2026-11-24T10:20:00Z", **tied}))
+        order = {"financial_status": "authorized", "updated_at": "2026-11-24T11:21:00+01:00"}
+        await front.take(shopify_hook(msgspec.json.encode(msgspec.json.decode(sample("orders-updated")) | order)))
+        assert [id.partition(":")[2] for id, _ in await front.events()][-1] == "order.ready"
+        assert b"metafields(first: 10)" in front.http.asked[0].body
+
+
+async def test_an_expired_version_is_told(tmp_path: Path) -> None:
+    source = source_of("shopify", SECRETS, shop="x", version="2025-01")
+    assert isinstance(source, Polled)
+    page = source.page(json_response(nodes(), **{"x-shopify-api-version": "2025-10"}), Turn(0))
+    assert "answers as version 2025-10" in page.warning
+
+
+async def test_an_answer_that_a_reader_fails_on_is_a_problem_and_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
+        front.http.answer = lambda request: json_response(nodes())
+        monkeypatch.setattr(front.intake._sources["webshop"], "page", lambda response, turn: 1 / 0)
+        assert await front.poll() == 300
+        assert front.intake.rows()[0].problem == "reading its answer failed inside: ZeroDivisionError"
+
+
+@pytest.mark.parametrize("name", ["counter", "cli", "my shop", "", "x" * 61])
+def test_names_that_others_have(name: str) -> None:
+    with pytest.raises(ConfigError, match="choose another name"):
+        source_of("shopify", name=name)
+
+
+async def test_webhooks_at_once_for_many_orders_and_for_one(tmp_path: Path) -> None:
+    order = msgspec.json.decode(sample("orders-paid"))
+    hooks = [shopify_hook(msgspec.json.encode(order | {"id": n, "name": f"#{n}"})) for n in range(20)] * 3
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        async with asyncio.TaskGroup() as group:
+            for hook in hooks:
+                group.create_task(front.take(hook))
+        assert len(await front.events()) == 40
+        conflicts = await front.box.audit.list(kind="event.conflict", limit=5)
+        assert conflicts.items == []
