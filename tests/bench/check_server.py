@@ -4,7 +4,6 @@ import asyncio
 import sys
 
 import msgspec
-import uvloop
 from aiohttp import web
 
 ANSWER = b'{"event_id":"x","duplicate":false}'
@@ -28,5 +27,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    asyncio.run(main())
     sys.exit()

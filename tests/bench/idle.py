@@ -1,0 +1,55 @@
+"""What an idle service costs: memory, processor, disk; and how soon after its start it takes an event."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.harness import PYTHON, config, folder, load, median, result, running, tether
+
+IMPORTS = "import aiohttp, aiosqlite, jinja2"
+
+
+def bare_memory() -> int:
+    """Resident bytes of a process that imports the same libraries and waits."""
+    program = f"{IMPORTS}; import re; print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+    return int(subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=True).stdout) * 1024
+
+
+def import_seconds() -> float:
+    began = time.perf_counter()
+    subprocess.run([PYTHON, "-c", IMPORTS], check=True)
+    return time.perf_counter() - began
+
+
+def start_seconds(file: Path, token: str) -> float:
+    """From the start of the process to its first 202."""
+    began = time.perf_counter()
+    with running(file, make_token=False) as service:
+        answered = load(service.url, token, 1, 0.02)
+        assert answered["requests"] >= 1
+        return time.perf_counter() - began
+
+
+def main(seconds: int = 30, runs: int = 5) -> None:
+    with folder() as place:
+        file = config(place)
+        with running(file) as service:
+            load(service.url, service.token, 1, 0.2)
+            time.sleep(3)
+            memory, cpu, written = service.resident(), service.cpu_seconds(), service.written()
+            time.sleep(seconds)
+            cpu, written = service.cpu_seconds() - cpu, service.written() - written
+            result(
+                "idle memory over a bare process", memory / bare_memory(), unit="x", limit="<= 1.3", mib=memory / 2**20
+            )
+            result("idle processor", 100 * cpu / seconds, unit="%", limit="< 0.3")
+            result("idle writes to the disk", written, unit="bytes", limit="0")
+        token = tether(file, "token", "new", "start", "--scope", "events")
+        bare = median([import_seconds() for _ in range(runs)])
+        start = median([start_seconds(file, token) for _ in range(runs)])
+        result("start to first 202 over the imports alone", start / bare, unit="x", limit="<= 2.5", ms=start * 1000)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
