@@ -111,6 +111,9 @@ class Apply(Operation["Message | None"]):
                 "now": batch.now,
             },
         )
+        # The attempt it belongs to may be settled in this very transaction.
+        early = (update.state, update.at or batch.now, _words(update))
+        batch.early_receipts[self._channel, update.provider_id] = early
         batch.touched += 1
         batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
 

@@ -1,5 +1,6 @@
 """Receipts come twice, late, out of turn and too early: each says no less than those before, and none is lost."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,13 @@ async def test_receipts_are_asked_for_when_they_are_due(tmp_path: Path) -> None:
         await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P2"))
         await box.receipts.schedule({first.attempt.seq: None})
         assert await box.receipts.next_due() is None
+
+
+async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        early = asyncio.ensure_future(box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1")))
+        settled = await box.spool.settle(attempt, Accepted("P1"), SENT)
+        assert await early is None
+        assert settled.state is State.DELIVERED
