@@ -98,6 +98,7 @@ class Service:
             clock_trusted=self.watch.trusted,
             version=VERSION,
             reload=lambda actor: self.reload(actor=actor),
+            people=self.box.people,
         )
 
     def _take_over(self) -> None:

@@ -12,6 +12,7 @@ from outbox.clock import Clock
 from outbox.consent import Consent
 from outbox.errors import StorageDamaged
 from outbox.notes import Notes
+from outbox.people import People
 from outbox.quarantine import Quarantine
 from outbox.receipts import Receipts
 from outbox.replan import Replay
@@ -37,6 +38,7 @@ class Outbox:
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)
+        self.people = People(store, self.views, self.retention)
         self.quarantine = Quarantine(store)
         self.aliases = Aliases(store)
         self.replay = Replay(store)

@@ -23,6 +23,8 @@ from outbox.model import (
     Posted,
     Rendered,
 )
+from outbox.people import Held
+from outbox.retention import Removed
 
 # ---------------------------------------------------------------- planning and rendering
 
@@ -266,6 +268,19 @@ class Intake(Protocol):
         ...
 
 
+# ---------------------------------------------------------------- a person's own data
+
+
+class People(Protocol):
+    async def held(self, address: str) -> Held:
+        """All that is kept under a phone number (E.164) or mail address."""
+        ...
+
+    async def forget(self, address: str, *, actor: str, dry_run: bool = False) -> Removed:
+        """Take the person out of it (with `dry_run`: say how much that would be)."""
+        ...
+
+
 # ---------------------------------------------------------------- all of it
 
 
@@ -288,3 +303,4 @@ class Services:
     version: str = ""
     reload: Callable[[str], Awaitable[None]] | None = None
     """Read the configuration anew, for that actor. Raises `daemon.config.ConfigError`, and then nothing has changed."""
+    people: People | None = None

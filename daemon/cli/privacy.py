@@ -1,0 +1,53 @@
+"""`tether forget` and `tether export-person`: a person's own data."""
+
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.service import service
+from daemon.config import Settings
+
+AddressArgument = Annotated[str, typer.Argument(help="Their phone number or mail address.")]
+
+
+@app.command(epilog="Example: tether forget '+447700900123'")
+def forget(
+    address: AddressArgument,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Take a person out of all that is kept; shows first what will go. Opt-outs hold on, and the audit still verifies."""
+    settings = settings_of(config)
+    found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
+    if not json:
+        print(
+            f"{found['orders']} orders with {found['events']} events, {found['messages']} messages ({found['attempts']} attempts), "
+            f"{found['replies']} replies, {found['optouts']} opt-outs' plain address"
+        )
+    if not dry_run:
+        if not yes and not typer.confirm(
+            "Names, addresses and texts of these go for good; what waits is cancelled. Go on?"
+        ):
+            raise Failure("nothing was removed")
+        found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": False})
+    if json:
+        as_json(found)
+    elif not dry_run:
+        print("forgotten. Backups made before today still hold it until they are rotated out ([backup] keep)")
+
+
+@app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")
+def export_person(address: AddressArgument, config: ConfigOption = None) -> None:
+    """All that is kept of a person, as JSON: their orders, messages with texts, replies, and words on consent."""
+    as_json(_post(settings_of(config), "/v1/people/export", {"address": address}))
+
+
+def _post(settings: Settings, path: str, body: dict[str, Any]) -> Any:
+    async def post() -> Any:
+        async with service(settings) as client:
+            return await client.post(path, body)
+
+    return settle(post)
