@@ -1,12 +1,16 @@
 """Sources at a whole shop: hooks over HTTP, and the commands that look at them, try them and replay."""
 
+import asyncio
 import getpass
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.support.shop import Shop, open_shop
 from tests.support.sources import base64_hmac
@@ -135,3 +139,50 @@ async def test_staff_ask_and_offer_from_the_command_line_and_the_record_says_who
 async def _attempts(shop: Shop, ids: list[str]) -> list[dict[str, Any]]:
     found = [await shop.get(f"/v1/messages/{id}") for id in ids]
     return [attempt for message in found for attempt in message["attempts"] if attempt["sent"]]
+
+
+async def test_a_shop_that_is_asked_tells_its_customers(tmp_path: Path) -> None:
+    """The whole way: a shop's order becomes ready, the service asks, the customer is told; over a restart too."""
+    orders: list[dict[str, Any]] = []
+    web_shop = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"].startswith("Basic ")
+        changed = [order for order in orders if str(order["date_modified_gmt"]) > request.query["modified_after"]]
+        return web.json_response(changed, headers={"X-WP-TotalPages": "1"})
+
+    def now() -> str:
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+    web_shop.router.add_get("/wp-json/wc/v3/orders", answer)
+    orders.append(
+        {**ORDER, "id": 1, "number": "OLD", "date_created_gmt": "2020-01-01T00:00:00", "date_modified_gmt": now()}
+    )
+    async with TestServer(web_shop) as server, open_shop(tmp_path) as shop:
+        table = f'[sources.webshop]\nkind = "woocommerce"\nurl = "{server.make_url("/")}"\npoll = "1s"\n'
+        shop.configure(["twilio"], extra=table)
+        with (tmp_path / ".env").open("a") as env:
+            env.write("WEBSHOP_KEY=ck\nWEBSHOP_SECRET=cs\n")
+        await shop.start()
+        await _until(shop, {"OLD"})
+        assert await shop.messages() == []
+        await asyncio.sleep(
+            1.1
+        )  # the shop's moments are of whole seconds: this one is to lie after the service's start
+        orders.append(
+            {**ORDER, "number": "NEW", "status": "pending", "date_created_gmt": now(), "date_modified_gmt": now()}
+        )
+        await _until(shop, {"OLD", "NEW"})
+        shop.kill()
+        await shop.start()
+        await asyncio.sleep(1.1)  # and this one after the last
+        orders[1] |= {"status": "ready-for-pickup", "date_modified_gmt": now()}
+        while len(await shop.messages()) < 2:
+            await asyncio.sleep(0.1)
+        messages = await shop.until({"sent", "delivered", "superseded"})
+        assert [(m["order_ref"], m["trigger"]) for m in messages] == [("NEW", "order.ready"), ("NEW", "order.placed")]
+
+
+async def _until(shop: Shop, refs: set[str]) -> None:
+    while {order["ref"] for order in (await shop.get("/v1/orders"))["items"]} != refs:
+        await asyncio.sleep(0.1)
