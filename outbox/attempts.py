@@ -145,6 +145,8 @@ class Settle(Operation[Message]):
         return self._to
 
     def _take_early_receipt(self, batch: Batch, attempt: AttemptRow) -> None:
+        if attempt.provider_id:
+            batch.at_provider[attempt.channel, attempt.provider_id] = attempt.seq
         early = batch.early_receipts.get((attempt.channel, attempt.provider_id))
         if early is not None and attempt.receipt is None:
             attempt.receipt, attempt.receipt_at, attempt.receipt_detail = early

@@ -174,11 +174,14 @@ async def test_receipts_are_asked_for_when_they_are_due(tmp_path: Path) -> None:
         assert await box.receipts.next_due() is None
 
 
-async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("receipt_first", [True, False])
+async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(
+    tmp_path: Path, receipt_first: bool
+) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         attempt = await begin(box, message)
-        early = asyncio.ensure_future(box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1")))
-        settled = await box.spool.settle(attempt, Accepted("P1"), SENT)
-        assert await early is None
-        assert settled.state is State.DELIVERED
+        settling = box.spool.settle(attempt, Accepted("P1"), SENT)
+        telling = box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1"))
+        await asyncio.gather(*((telling, settling) if receipt_first else (settling, telling)))
+        assert await state_of(box, message.id) is State.DELIVERED
