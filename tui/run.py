@@ -6,14 +6,19 @@ import getpass
 import os
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tui.address import Address
 from tui.app import CounterApp
-from tui.client import Client
+from tui.client import Client, ServiceError
 from tui.clock import SystemClock
 from tui.glyphs import glyphs_for
-from tui.i18n import choose
+from tui.i18n import LANGUAGES, choose
+from tui.themes import THEME_NAMES
+
+ASK_STORE = 0.5
+"""Seconds that the store is waited for before the first screen."""
 
 
 def run_tui(
@@ -28,9 +33,13 @@ def run_tui(
     """Show the counter until staff leave. The exit status: 0, or 1 after a failure, which was printed.
 
     `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: the
-    terminal's. `theme`: one of `tui.themes.THEME_NAMES`. `actor`: who works here, for the record; None: the system's user.
-    Raises ValueError for an address that is none.
+    store's, else the terminal's. `theme`: one of `tui.themes.THEME_NAMES`. `actor`: who works here, for the record; None: the system's
+    user. Raises ValueError for an address, language or theme that is none.
     """
+    if theme and theme not in THEME_NAMES:
+        raise ValueError(f"there is no theme {theme!r}; there are {', '.join(THEME_NAMES)}")
+    if language and language not in LANGUAGES:
+        raise ValueError(f"the screen does not speak {language!r}; it speaks {', '.join(LANGUAGES)}")
     return asyncio.run(_run(Address.parse(where, token), read_only, language, theme, actor))
 
 
@@ -42,7 +51,7 @@ async def _run(address: Address, read_only: bool, language: str | None, theme: s
             client,
             clock,
             rng,
-            language=choose(language, environ.get("LC_ALL"), environ.get("LC_MESSAGES"), environ.get("LANG")),
+            language=language or await _language(client, environ),
             theme=theme or "dark",
             glyphs=glyphs_for(environ, sys.stdout.encoding or ""),
             read_only=read_only,
@@ -50,6 +59,16 @@ async def _run(address: Address, read_only: bool, language: str | None, theme: s
         )
         await app.run_async()
         return app.return_code or 0
+
+
+async def _language(client: Client, environ: Mapping[str, str]) -> str:
+    """The store's language, if the service tells it at once; else the terminal's."""
+    try:
+        async with asyncio.timeout(ASK_STORE):
+            store = (await client.glance()).shop.locale
+    except (ServiceError, TimeoutError):
+        store = ""
+    return choose(store, environ.get("LC_ALL"), environ.get("LC_MESSAGES"), environ.get("LANG"))
 
 
 def stop_counting() -> None:

@@ -52,6 +52,11 @@ def newest_message(message: Message) -> Rank:
     return (-message.created_at, message.id)
 
 
+def is_telling(message: Message) -> bool:
+    """Whether the customer themselves hears of it, not a system about them."""
+    return (message.recipient or message.audience) == "customer"
+
+
 def matches(order: Order, needle: str) -> bool:
     """Whether what staff typed means this order: part of its number, its customer's name, address or telephone number."""
     who = order.customer
@@ -228,7 +233,7 @@ class Shop:
     def _keep_message(self, message: Message) -> None:
         self.outbox.put(self.messages.get(message.id), message)
         self.messages[message.id] = message
-        if message.audience == "customer":
+        if is_telling(message):
             newest = self._newest.get(message.order_ref)
             if newest is None or newest_message(message) <= newest_message(newest):
                 self._newest[message.order_ref] = message
@@ -250,4 +255,4 @@ class Shop:
     def _is_alarming(self, old: Message | None, new: Message) -> bool:
         order = self.orders.get(new.order_ref)
         failed_now = new.state == "failed" and (old is None or old.state != "failed")
-        return failed_now and new.audience == "customer" and order is not None and stage_of(order) == "ready"
+        return failed_now and is_telling(new) and order is not None and stage_of(order) == "ready"

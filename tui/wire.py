@@ -156,6 +156,7 @@ class Moment(Answer, frozen=True):
     type: str = ""
     source: str = ""
     actor: str = ""
+    event_id: str = ""
     message_id: str = ""
     channel: Word = Word("")
     state: Word = Word("")
@@ -214,6 +215,8 @@ class Message(Answer, frozen=True):
     event_id: str = ""
     order_ref: str = ""
     audience: Word = Word("")
+    recipient: Word = Word("")
+    """Who, within the order: `customer` who is told, or `customer.hubspot` for a system that is told about them."""
     to: str = ""
     state: Word = Word("")
     channel: Word = Word("")
@@ -275,6 +278,11 @@ class Planned(Answer, frozen=True):
     sms: SmsSize | None = None
     due_at: When | None = None
     warnings: tuple[Caution, ...] = ()
+
+    @property
+    def tells_customer(self) -> bool:
+        """Whether the customer themselves would hear, not a system about them."""
+        return self.audience == "customer" and self.medium != "crm"
 
 
 class Prospect(Answer, frozen=True):

@@ -64,6 +64,28 @@ _TITLES = {
 REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), short, full)
     for pattern, short, full in (
+        (
+            r"no phone number or e-mail address",
+            text("no phone, no e-mail"),
+            text("There is no telephone number or e-mail address."),
+        ),
+        (r"no phone number", text("no phone"), text("There is no telephone number that can be used.")),
+        (r"no e-mail address", text("no e-mail"), text("There is no e-mail address that can be used.")),
+        (
+            r"the phone number given can't be one",
+            text("bad phone number"),
+            text("The telephone number given can't be one."),
+        ),
+        (r"the e-mail address given can't be one", text("bad e-mail"), text("The e-mail address given can't be one.")),
+        (r"the customer wants no .*", text("not wanted"), text("The customer does not want this kind of message.")),
+        (r"undone", text("taken back"), text("The step was taken back.")),
+        (r"came late: .*", text("came late"), text("It came late: the order had moved on by then.")),
+        (r"a newer message came meanwhile", text("newer news"), text("Newer news of the same order took its place.")),
+        (
+            r"it had not arrived: sent again",
+            text("sent again"),
+            text("It was looked up: it had not arrived, so it was sent again."),
+        ),
         (r"no usable phone\b.*", text("no phone"), text("There is no telephone number that can be used.")),
         (r"no usable email\b.*", text("no e-mail"), text("There is no e-mail address that can be used.")),
         (r"no usable .*|.*no (usable )?address.*", text("no address"), text("There is no address that can be used.")),
@@ -82,7 +104,7 @@ REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r".*opted out.*|.*\bSTOP\b.*", text("asked for silence"), text("The customer asked not to be written to.")),
         (r"staff chose not to tell", text("nobody told"), text("It was done silently: nobody was told.")),
         (r"it had arrived", text("it arrived"), text("It was looked up: it had arrived.")),
-        (r"(order )?held( by .*)?|on hold.*", text("on hold"), text("Its order is on hold.")),
+        (r"the order is on hold|held( by .*)?|on hold.*", text("on hold"), text("Its order is on hold.")),
     )
 )
 """What the service gives as a reason, in three words and as a sentence. Others are shown as they are."""

@@ -44,7 +44,7 @@ async def test_n_and_enter_take_the_next_step_and_tell_what_goes_out_first() -> 
         await counter.see(
             "making → READY", "Sam will be told now by SMS to +44…0123 (Twilio, then modem, SendGrid)", "1 SMS"
         )
-        await counter.see("team hears by chat (Slack)")
+        await counter.see("Team hears by chat (Slack)")
         assert not counter.posted("/status"), "nothing is done before Enter"
         await counter.press("enter")
         await counter.see("B-1040 is now: ready. Sam will be told in 8 s.", "u undo", "ready 3", "making 2")
@@ -346,6 +346,6 @@ async def test_the_day_turns_at_midnight_of_the_shop() -> None:
 
 async def test_empty_columns_leave_their_room_to_others() -> None:
     shop = SampleShop.empty()
-    shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="A name that is long enough")
+    shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="A rather long name")
     async with opened(shop) as counter:
-        assert "A name that is long enough" in counter.text
+        assert "A rather long name" in counter.text

@@ -13,7 +13,7 @@ SCREENS = {
     "board": ((), "B-1036"),
     "list": (("l",), "B-1036"),
     "order": (("right", "down", "enter"), "on my way!"),
-    "next_step": (("n",), "team hears by"),
+    "next_step": (("n",), "Team hears by"),
     "message": (("m",), "Say who you are"),
     "new_order": (("a",), "take it in"),
     "outbox": (("2", "down", "down"), "ways: Twilio"),

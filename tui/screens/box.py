@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -44,9 +44,10 @@ class Box(ModalScreen[Result]):
         return self.desk.words
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="frame", can_focus=False) as frame:
+        with Vertical(classes="frame") as frame:
             frame.border_title = self.heading()
-            yield from self.body()
+            with VerticalScroll(classes="content", can_focus=False):
+                yield from self.body()
             yield KeyBar(self.desk, self.shown_keys)
 
     def heading(self) -> str:

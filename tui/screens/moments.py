@@ -9,13 +9,16 @@ from tui.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN, Say
 ACTS = {
     "order.held": text("held"),
     "order.released": text("released"),
-    "message.retried": text("sent again by hand"),
+    "message.queued": text("sent again by hand"),
     "message.cancelled": text("stopped by hand"),
+    "message.cancelling": text("stopped by hand"),
     "customer.called": text("phoned"),
     "staff.message": text("message by hand"),
-    "status.undone": text("taken back"),
 }
 """What staff did, by the record's names; others are shown as they are."""
+
+UNDONE = "undo-"
+"""What the service's own ids of an event begin with that takes a step back."""
 
 _OUTCOME_TONES = {"accepted": "", "delivered": GOOD, "read": GOOD, "rejected": BAD, "undelivered": BAD, "unknown": WARN}
 
@@ -58,20 +61,30 @@ class Moments:
                 return self._act(moment)
 
     def _event(self, moment: Moment) -> Say:
-        what = self._desk.t(ACTS[moment.type]) if moment.type in ACTS else self._desk.words.status(moment.type)
+        t = self._desk.t
+        what = t(ACTS[moment.type]) if moment.type in ACTS else self._desk.words.status(moment.type)
+        if moment.event_id.startswith(UNDONE):
+            what = t("taken back: {status}", status=what)
         who = f"{moment.source} ({moment.actor})" if moment.actor and moment.actor != moment.source else moment.source
         return Say(f"{what}   {who}", STRONG)
 
     def _message(self, moment: Moment) -> Say:
-        words, t = self._desk.words, self._desk.t
-        about = words.status(moment.template) if moment.template else t("own words")
+        words = self._desk.words
+        about = words.status(moment.template) if moment.template else self._desk.t("own words")
         state = words.state(moment.state)
+        channel = self._desk.shop.channels.get(moment.channel)
+        is_system = channel is not None and channel.medium == "crm"
+        to = ", ".join(
+            part
+            for part in ("" if is_system else words.audience(moment.audience), words.channel(moment.channel))
+            if part
+        )
         why = (
             f": {words.short_reason(moment.reason)}"
             if moment.reason and moment.state not in {"sent", "delivered"}
             else ""
         )
-        return Say(f"{state.words}   {words.audience(moment.audience)}: “{about}”{why}", state.tone)
+        return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_system and state.tone != BAD else state.tone)
 
     def _attempt(self, moment: Moment) -> Say:
         words, g = self._desk.words, self._desk.words.glyphs

@@ -82,10 +82,10 @@ class NextStepBox(Box[Step | None]):
     @property
     def _text(self) -> str:
         messages = self._prospect.messages if self._prospect else ()
-        return next((each.text for each in messages if each.audience == "customer"), "")
+        return next((each.text for each in messages if each.tells_customer), "")
 
     def action_do_it(self) -> None:
-        told = any(each.audience == "customer" for each in self._prospect.messages) if self._prospect else False
+        told = any(each.tells_customer for each in self._prospect.messages) if self._prospect else False
         tells = self.desk.name_of(self._order.ref) if told and not self._silent else ""
         self.answer(Step(silent=self._silent, tells=tells))
 

@@ -12,6 +12,7 @@ from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.stages import STAGE_WORDS, stage_of
 from tui.state import Part
+from tui.story import condense
 from tui.tidy import forget_drawing
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.widgets.rows import Rows
@@ -77,7 +78,7 @@ class OrderPage(ListPage[Moment]):
         else:
             at_end = self.rows.index >= len(self._moments) - 1
             self._story, self._trouble = story, ""
-            self._moments[:] = story.timeline
+            self._moments[:] = condense(story.timeline)
             self.rows.refill()
             if at_end:
                 self.rows.action_step(len(self._moments))

@@ -5,14 +5,17 @@ from tui.widgets.paint import Line, Span, wrap
 from tui.wire import Order, Planned, Prospect
 from tui.words import BAD, DIM, WARN
 
+MOST_WAYS = 4
 MOST_TEXT = 6
 """Lines of a text that are shown at most."""
 
 
 def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list[Line]:
-    """The customer's message with its text, then in a line each who else hears of it."""
+    """The customer's message with its text, then in a line each who else hears of it, and the systems that note it."""
     t, lines = desk.t, list[Line]()
-    mine = [each for each in found.messages if each.audience == "customer"]
+    mine = [each for each in found.messages if each.tells_customer]
+    others = [each for each in found.messages if each.audience != "customer" and each.medium != "crm"]
+    systems = [each for each in found.messages if each.medium == "crm"]
     for planned in mine:
         lines += _customer(planned, desk, order, width)
     if not mine:
@@ -22,23 +25,16 @@ def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list
             else t("There is no telephone number or e-mail address.")
         )
         lines.append([Span(says, DIM if found.sure else BAD)])
-    for planned in found.messages:
-        if planned.audience != "customer":
-            who = desk.words.audience(planned.audience)
-            lines.append(
-                [
-                    Span(
-                        t(
-                            "{who} hears by {medium} ({channel})",
-                            who=who,
-                            medium=desk.words.medium(planned.medium),
-                            channel=desk.words.channel(planned.channel),
-                        ),
-                        DIM,
-                    )
-                ]
-            )
-            lines += _cautions(planned, desk, width)
+    for planned in others:
+        who, medium = desk.words.audience(planned.audience).capitalize(), desk.words.medium(planned.medium)
+        hears = t(
+            "{who} hears by {medium} ({channel})", who=who, medium=medium, channel=desk.words.channel(planned.channel)
+        )
+        lines += [[Span(part, DIM)] for part in wrap(hears, width)]
+        lines += _cautions(planned, desk, width)
+    if systems:
+        names = ", ".join(dict.fromkeys(desk.words.channel(planned.channel) for planned in systems))
+        lines += [[Span(part, DIM)] for part in wrap(t("Noted in {systems}", systems=names), width)]
     if not found.sure and mine:
         lines += [
             [Span(part, DIM)]
@@ -58,18 +54,23 @@ def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Li
         medium=words.medium(planned.medium),
         to=planned.to,
     )
-    ways = [words.channel(way) for way in planned.via]
+    ways = [words.channel(way) for way in planned.via[:MOST_WAYS]] + ["…"] * (len(planned.via) > MOST_WAYS)
     if ways:
         told += f" ({', '.join([ways[0], *(t('then {way}', way=way) if n == 0 else way for n, way in enumerate(ways[1:]))])})"
     lines: list[Line] = [[Span(part)] for part in wrap(told + ":", width)]
     lines = [*_cautions(planned, desk, width), *lines]
     if planned.subject:
         lines.append([Span(f"  {planned.subject}", "strong")])
-    lines += [[Span(f"  {part}", "accent")] for part in wrap(f"“{planned.text}”", width - 2, MOST_TEXT)]
+    lines += [[Span(f"  {part}", "accent")] for part in wrap(_dense(f"“{planned.text}”"), width - 2, MOST_TEXT)]
     size = words.sms_size(planned.sms)
     if size.words:
         lines.append([Span(f"  {size.words}", size.tone)])
     return lines
+
+
+def _dense(text: str) -> str:
+    """Without the empty lines of a mail."""
+    return "\n".join(line for line in text.splitlines() if line.strip())
 
 
 def _cautions(planned: Planned, desk: Desk, width: int) -> list[Line]:

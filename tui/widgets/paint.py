@@ -62,8 +62,8 @@ def columns(width: int, *cells: Cell, gap: int = 1) -> Line:
 def justify(width: int, left: Line, right: Line) -> Line:
     """Both ends of a line; the left one is cut where they meet."""
     room = width - length(right)
-    if length(left) > room:
-        left = [*clip(left, max(0, room - 1)), Span(" ")]
+    if length(left) >= room > 0 and right:
+        left = [*clip(left, room - 1), Span(" ")]
     return [*left, Span(" " * max(0, room - length(left))), *right]
 
 

@@ -1,0 +1,97 @@
+"""The screen as people start it: a process on a terminal."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_service import FakeService
+from tests.support.sample_shop import SampleShop
+from tui.run import run_tui
+
+
+class Terminal:
+    """A pseudo terminal of 80x24 with the screen in it."""
+
+    def __init__(self) -> None:
+        self._master, self._slave = pty.openpty()
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.set_blocking(self._master, False)
+        self.seen = ""
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        try:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tui",
+                *arguments,
+                stdin=self._slave,
+                stdout=self._slave,
+                stderr=self._slave,
+                env=environment,
+            )
+        finally:
+            os.close(self._slave)
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    async def until(self, sign: str) -> None:
+        async with asyncio.timeout(10):
+            while sign not in self.seen:
+                try:
+                    data = os.read(self._master, 65536).decode("utf-8", "replace")
+                except BlockingIOError:
+                    await asyncio.sleep(0.01)
+                    continue
+                self.seen += re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", data)
+
+    def close(self) -> None:
+        os.close(self._master)
+
+
+async def test_it_starts_shows_the_shop_and_leaves(tmp_path: Path) -> None:
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        terminal = Terminal()
+        process = await terminal.start(service.where)
+        await terminal.until("NOT TOLD: no phone")
+        terminal.press("n")
+        await terminal.until("READY")
+        terminal.press("\x1b")
+        terminal.press("\x03")
+        await terminal.until("Press ^c again to leave.")
+        terminal.press("\x03")
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+        terminal.close()
+
+
+async def test_it_starts_while_the_service_is_away(tmp_path: Path) -> None:
+    terminal = Terminal()
+    process = await terminal.start(
+        str(tmp_path / "none.sock"), "--language", "de", "--theme", "contrast", "--read-only"
+    )
+    await terminal.until("DIENST WEG")
+    terminal.press("\x03\x03")
+    async with asyncio.timeout(5):
+        assert await process.wait() == 0
+    terminal.close()
+
+
+def test_what_can_not_be_opened_is_refused_before_anything_is_drawn() -> None:
+    with pytest.raises(ValueError, match="there is no theme 'pink'; there are dark, light"):
+        run_tui("/tmp/x.sock", theme="pink")
+    with pytest.raises(ValueError, match="does not speak 'nl'"):
+        run_tui("/tmp/x.sock", language="nl")
+    with pytest.raises(ValueError, match="http://host:port"):
+        run_tui("gopher://pi")
