@@ -1,8 +1,7 @@
 """Opens and closes the database: its lock, its pragmas, the one writer, and a few connections that only read.
 
 Durability: WAL with synchronous=FULL, one sync a commit. The pages are small (1 KiB): a commit writes whole pages, and one event touches
-few rows on many of them. The log is brought into the database by the commit that takes it past 16 MiB, and at the close; idle, nothing
-is written at all.
+few rows on many of them. The log is brought into the database beside the writer (`outbox.checkpoint`), and at the close; idle, nothing is written at all.
 """
 
 import asyncio
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from outbox.changes import Changes
+from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
 from outbox.digest import Digester
 from outbox.errors import StorageDamaged, StorageFull
@@ -52,7 +52,7 @@ class Store:
         self._reserve = reserve
         self._space: tuple[float, bool] = (float("-inf"), True)
         self._lock = Lock(path)
-        self._writer = Writer(self._connect, clock, self._committed)
+        self._writer = Writer(self._connect, clock, self._committed, Checkpointer(self._beside))
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
 
     @asynccontextmanager
@@ -121,6 +121,11 @@ class Store:
         except BaseException:
             db.close()
             raise
+        return db
+
+    def _beside(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
+        db.executescript(_SQL["checkpointer"])
         return db
 
     def _key(self, db: sqlite3.Connection) -> bytes:

@@ -5,6 +5,7 @@ the group is rolled back and done again one by one. Idle, the thread blocks on i
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -15,6 +16,7 @@ import msgspec
 
 from outbox.batch import Batch, Marks
 from outbox.chain import Change
+from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
@@ -73,8 +75,11 @@ class Done(msgspec.Struct):
 class Writer:
     """Runs operations. `on_commit(changes, channels made ready and from when)` is called in the loop's thread after each commit."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], clock: Clock, on_commit: Committed) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], clock: Clock, on_commit: Committed, checkpointer: Checkpointer
+    ) -> None:
         self._connect = connect
+        self._checkpointer = checkpointer
         self._clock = clock
         self._on_commit = on_commit
         self._inbox: Inbox[Job] = Inbox(clock.monotonic)
@@ -129,7 +134,9 @@ class Writer:
         while jobs := self._inbox.take():
             self._busy_since = self._clock.monotonic()
             self._commit(jobs)
+            self._checkpoint()
             self._busy_since = None
+        self._checkpointer.stop()
         self._db.close()
         self._tell(self._closed.set_result, None)
 
@@ -200,6 +207,12 @@ class Writer:
         except sqlite3.Error as error:
             return in_our_words(error)
         return result
+
+    def _checkpoint(self) -> None:
+        """A checkpoint that fails is tried again after the next commit, and by SQLite itself; what stops it for good fills the log,
+        and then a commit says so."""
+        with contextlib.suppress(sqlite3.Error):
+            self._checkpointer.look(self._db)
 
     def _rolled_back(self) -> bool:
         """Undo the transaction. False: even that failed, so there is nothing to try again on."""

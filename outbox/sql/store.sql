@@ -2,12 +2,20 @@
 PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
 
--- writer: the writer's connection. The log is brought into the database every 16 MiB, and when the last connection closes.
+-- writer: the writer's connection. `outbox.checkpoint` empties the log long before it has 64 MiB.
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -4096;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 16384;
+PRAGMA wal_autocheckpoint = 65536;
 PRAGMA secure_delete = ON;
+
+-- checkpointer: a connection that only brings the log into the database, as durably as the writer.
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 0;
+PRAGMA cache_size = -256;
+
+-- checkpoint: bring into the database what no reader needs in the log; it waits for nobody.
+PRAGMA wal_checkpoint(PASSIVE);
 
 -- reader: a connection that only reads.
 PRAGMA query_only = ON;
