@@ -57,8 +57,11 @@ def export(
     if output is None:
         settle(lambda: write(sys.stdout))
         return
-    with output.open("w", encoding="utf-8", newline="") as target:
-        count = settle(lambda: write(target))
+    try:
+        with output.open("w", encoding="utf-8", newline="") as target:
+            count = settle(lambda: write(target))
+    except OSError as error:
+        raise Failure(f"{output} can't be written: {error.strerror}; name another with --output") from error
     print(f"{count} entries are in {output}")
 
 

@@ -1,10 +1,10 @@
 """`tether channels` and `tether uplink`: the ways out, and the line."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import running_service, segment, service
 
 channels = typer.Typer(invoke_without_command=True, help="Each way out: its state, queue, limits; pause, resume, test.")
@@ -29,7 +29,7 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
         as_json(answer)
         return
     line = answer["uplink"]
-    print(f"line {line['state']} since {line['since']}\n")
+    print(f"line {line['state']} since {when(line['since'], settings)}\n")
     rows = [
         (
             row["name"],
@@ -37,8 +37,8 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
             row["state"],
             row["queued"],
             f"{row['sent_today']}{'' if row['daily_limit'] is None else '/' + str(row['daily_limit'])}",
-            row["last_success"],
-            row["last_failure"],
+            when(row["last_success"], settings),
+            when(row["last_failure"], settings),
             row["reason"],
         )
         for row in answer["items"]
@@ -92,12 +92,10 @@ def resume(name: NameArgument, config: ConfigOption = None) -> None:
 
 @app.command(epilog="Example: tether uplink down  (and `tether uplink auto` to let evidence decide again)")
 def uplink(
-    state: Annotated[str, typer.Argument(help="up, down, or auto.")],
+    state: Annotated[Literal["up", "down", "auto"], typer.Argument(help="What it is; auto: evidence decides.")],
     config: ConfigOption = None,
 ) -> None:
     """Say that the line is up or down, whatever it looks like; `auto` takes that back."""
-    if state not in ("up", "down", "auto"):
-        raise typer.BadParameter("say up, down or auto")
     settings = settings_of(config)
 
     async def post() -> None:

@@ -5,7 +5,6 @@ import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
@@ -55,19 +54,21 @@ def event(
             return await client.post("/v1/events", body, source=SOURCE)
 
     answer = settle(post)
+    items = answer.get("items", [answer])
     if json:
         as_json(answer)
-        return
-    for item in answer.get("items", [answer]):
-        if item.get("problem"):
-            print(
-                f"item {item['index']}: {item['problem'].get('detail') or item['problem'].get('title')}",
-                file=sys.stderr,
-            )
-        else:
-            print(f"{'had been taken before' if item['duplicate'] else 'taken'}: {item['event_id']}")
-    if any(item.get("problem") for item in answer.get("items", ())):
-        raise Failure("not all events were taken")
+    else:
+        for item in items:
+            _tell(item)
+    if any(item.get("problem") for item in items):
+        raise Failure("not all events were taken: correct them and post the file again, which takes no event twice")
+
+
+def _tell(item: dict[str, Any]) -> None:
+    if item.get("problem"):
+        print(f"item {item['index']}: {item['problem']['detail']}", file=sys.stderr)
+    else:
+        print(f"{'had been taken before' if item['duplicate'] else 'taken'}: {item['event_id']}")
 
 
 def _read(file: Path) -> bytes:
@@ -79,11 +80,3 @@ def _read(file: Path) -> bytes:
 
 def _given(**values: str | None) -> dict[str, str]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def json_of(text: str) -> Any:
-    """An option's JSON value. Raises Failure."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise Failure(f"this is not JSON: {error}") from error

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -107,6 +108,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: s
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def when(moment: str | None, settings: Settings) -> str:
+    """A moment of the HTTP face as the store's clocks show it: "2026-11-24 15:02:17"; "-" for none."""
+    if moment is None:
+        return "-"
+    return f"{datetime.fromisoformat(moment).astimezone(settings.store.zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _cell(value: object) -> str:

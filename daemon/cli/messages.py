@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
+from daemon.config import Settings
+from outbox.model import State
 
 IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether messages` shows it.")]
 
@@ -14,7 +16,7 @@ IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether me
 def messages(
     id: Annotated[str | None, typer.Argument(help="One message, with its attempts.")] = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="queued, sent, failed, unknown ...; may be given more than once.")
+        list[State] | None, typer.Option(help="Only those in this state; may be given more than once.")
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
     order: Annotated[str | None, typer.Option(help="Only this order.")] = None,
@@ -29,17 +31,13 @@ def messages(
         async with service(settings) as client:
             if id is not None:
                 return await client.get(f"/v1/messages/{segment(id)}")
-            found: list[Any] = []
-            wishes: list[str | None] = [*state] if state else [None]
-            for wanted in wishes:
-                found += await client.pages("/v1/messages", most=limit, state=wanted, channel=channel, order=order)
-            return found[:limit]
+            return await client.pages("/v1/messages", most=limit, state=state, channel=channel, order=order)
 
     answer = settle(read)
     if json:
         as_json(answer)
     elif id is not None:
-        _show(answer)
+        _show(answer, settings)
     else:
         rows = [
             (row["id"], row["order_ref"], row["audience"], row["to"], row["channel"], row["state"], row["reason"])
@@ -48,18 +46,32 @@ def messages(
         table(("message", "order", "who", "to", "channel", "state", "why"), rows, empty="no messages")
 
 
-def _show(message: dict[str, Any]) -> None:
+def _show(message: dict[str, Any], settings: Settings) -> None:
     print(f"{message['id']}  {message['state']}{'  possible duplicate' if message['possible_duplicate'] else ''}")
     print(
         f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}"
     )
-    print(f"via {', '.join(message['via'])}   due {message['due_at']}   expires {message['expires_at'] or '-'}")
-    print(f"{message['reason']}\n")
+    due, expires = when(message["due_at"], settings), when(message["expires_at"], settings)
+    print(f"via {', '.join(message['via'])}   due {due}   expires {expires}")
+    if message["reason"]:
+        print(message["reason"])
+    print()
     rows = [
-        (row["n"], row["channel"], row["started_at"], row["outcome"], row["receipt"], row["code"], row["detail"])
+        (
+            row["n"],
+            row["channel"],
+            when(row["started_at"], settings),
+            row["outcome"],
+            row["receipt"],
+            row["code"],
+            row["detail"],
+        )
         for row in message["attempts"]
     ]
     table(("#", "channel", "started", "outcome", "receipt", "code", "detail"), rows, empty="not tried yet")
+    sent = next((row["sent"] for row in reversed(message["attempts"]) if row["sent"]), None)
+    if sent:
+        print(f"\n{sent['text']}")
 
 
 @app.command(epilog="Example: tether retry mabc234 --channel sendgrid")

@@ -1,10 +1,10 @@
 """`tether optout`: who is not to be written to."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import service
 
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
@@ -13,7 +13,9 @@ app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700
 AddressArgument = Annotated[
     str, typer.Argument(help="A phone number, an e-mail address, or another channel's address.")
 ]
-MediumOption = Annotated[str, typer.Option(help="sms, email, chat, push, crm or all.")]
+MediumOption = Annotated[
+    Literal["sms", "email", "chat", "push", "crm", "all"], typer.Option(help="What they are not to get.")
+]
 ReasonOption = Annotated[str, typer.Option(help="By what words they asked, for the record.")]
 
 
@@ -58,5 +60,7 @@ def list_optouts(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         as_json(items)
     else:
-        rows = [(row["medium"], row["address"], row.get("at"), row.get("actor"), row["reason"]) for row in items]
+        rows = [
+            (row["medium"], row["address"], when(row["at"], settings), row["actor"], row["reason"]) for row in items
+        ]
         table(("medium", "address", "since", "by", "words"), rows, empty="nobody has opted out")

@@ -1,10 +1,12 @@
 """`tether orders`: orders now, one order's story, and what staff do with one."""
 
+import textwrap
 from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.api.answers import Stage
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 
 orders = typer.Typer(
@@ -15,12 +17,15 @@ app.add_typer(orders, name="orders", epilog="Example: tether orders show B-1042"
 RefArgument = Annotated[str, typer.Argument(help="The order's number.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
 
+LONGEST = 200
+"""Characters of a line of the story: a whole e-mail would hide the rest of it (`tether messages ID` shows it)."""
+
 
 @orders.callback()
 def list_orders(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
-    stage: Annotated[str | None, typer.Option(help="to_confirm, making, ready, out or done.")] = None,
+    stage: Annotated[Stage | None, typer.Option(help="Only those that stand there.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -42,7 +47,7 @@ def list_orders(
             row["ref"],
             (row.get("customer") or {}).get("name"),
             row["status"],
-            row.get("promised_at"),
+            when(row.get("promised_at"), settings),
             (row.get("told") or {}).get("state"),
             "held" if row.get("held") else "",
         )
@@ -67,16 +72,19 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
     customer = order.get("customer") or {}
     print(f"{order['ref']}  {order['status']}{'  (held)' if order.get('held') else ''}")
     print(f"customer  {customer.get('name') or '-'}  {customer.get('phone') or '-'}  {customer.get('email') or '-'}")
-    print(
-        f"promised  {order.get('promised_at') or '-'}   total {order.get('total') or '-'} {order.get('currency') or ''}\n"
-    )
+    promised = when(order.get("promised_at"), settings)
+    print(f"promised  {promised}   total {order.get('total') or '-'} {order.get('currency') or ''}\n")
     for entry in order["timeline"]:
-        print(f"{entry['at']}  {'  ' if entry['kind'] in ('attempt', 'receipt') else ''}{_line(entry)}")
+        indent = "  " if entry["kind"] in ("attempt", "receipt") else ""
+        print(f"{when(entry['at'], settings)}  {indent}{_line(entry)}")
 
 
 def _line(entry: dict[str, Any]) -> str:
-    words = [entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "reason", "actor")]
-    return f"{entry['kind']:8} " + "  ".join(str(word) for word in words if word)
+    words = [
+        entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "reason", "actor")
+    ]
+    told = "  ".join(" ".join(str(word).split()) for word in words if word)
+    return f"{entry['kind']:8} {textwrap.shorten(told, LONGEST, placeholder=' ...')}"
 
 
 @orders.command(

@@ -1,10 +1,10 @@
 """The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
 
 import getpass
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import aiohttp
@@ -13,6 +13,9 @@ import msgspec
 from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import Failure
 from daemon.config import Settings
+
+Parameter: TypeAlias = str | int | Sequence[str] | None
+"""Of a query: several values of one name, or None where it is left out."""
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 
@@ -23,7 +26,7 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def get(self, path: str, **query: str | int | None) -> Any:
+    async def get(self, path: str, **query: Parameter) -> Any:
         return await self.call("GET", path, query=query)
 
     async def post(self, path: str, body: Any = None, *, source: str | None = None) -> Any:
@@ -34,7 +37,7 @@ class Client:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str | int | None] | None = None,
+        query: Mapping[str, Parameter] | None = None,
         body: Any = None,
         source: str | None = None,
         content_type: str = "application/json",
@@ -42,7 +45,7 @@ class Client:
         headers = {"X-Tether-Actor": actor(), **({"X-Tether-Source": source} if source else {})}
         if body is not None:
             headers["Content-Type"] = content_type
-        params = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        params = [(key, each) for key, value in (query or {}).items() for each in _each(value)]
         data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
         try:
             async with self._session.request(method, path, params=params, data=data, headers=headers) as answer:
@@ -54,7 +57,7 @@ class Client:
             raise Failure(_words(answer.status, value))
         return value
 
-    async def pages(self, path: str, *, most: int, **query: str | int | None) -> list[Any]:
+    async def pages(self, path: str, *, most: int, **query: Parameter) -> list[Any]:
         """The items of a list, page by page, at most that many."""
         items: list[Any] = []
         cursor: str | None = None
@@ -130,5 +133,13 @@ def _words(status: int, problem: Any) -> str:
     if not isinstance(problem, dict):
         return f"the service answered {status}"
     detail = problem.get("detail") or problem.get("title") or f"the service answered {status}"
-    fields = "; ".join(f"{item.get('field')}: {item.get('detail')}" for item in problem.get("errors") or ())
-    return f"{detail} ({fields})" if fields and fields not in detail else str(detail)
+    fields = [
+        f"{item['field']}: {item['detail']}" for item in problem.get("errors") or () if item["detail"] not in detail
+    ]
+    return f"{detail} ({'; '.join(fields)})" if fields else str(detail)
+
+
+def _each(value: Parameter) -> Sequence[str]:
+    if value is None:
+        return ()
+    return (str(value),) if isinstance(value, str | int) else value

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import is_running, running_service, service
 
 
@@ -26,7 +26,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         print(
             f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}"
         )
-        print(f"line      {line['state']} since {line['since']}" if running else "line      not watched")
+        print(
+            f"line      {line['state']} since {when(line['since'], settings)}" if running else "line      not watched"
+        )
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
         print(f"replies   {glance['replies']} unread\n")
         rows = [(row["name"], row["state"], row["reason"]) for row in troubled]

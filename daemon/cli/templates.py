@@ -6,6 +6,7 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
 from daemon.cli.service import service
+from outbox.model import Medium
 
 templates = typer.Typer(no_args_is_help=True, help="Check all texts; preview one.")
 app.add_typer(
@@ -37,7 +38,7 @@ def preview(
     template: Annotated[
         str, typer.Argument(help="An event type or a staff text, such as order.ready or staff.question.")
     ],
-    medium: Annotated[str, typer.Option(help="sms, email, chat, push or crm.")] = "sms",
+    medium: Annotated[Medium, typer.Option(help="For what it is made.")] = "sms",
     locale: Annotated[
         str | None, typer.Option(help="A language, such as de or en-GB. Default: the customer's, or the store's.")
     ] = None,

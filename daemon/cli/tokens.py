@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table
+from daemon.api.route import Scope
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 
 token = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens of tills and scripts.")
@@ -14,7 +15,7 @@ app.add_typer(token, name="token", epilog="Example: tether token new till-1 --sc
 @token.command(epilog="Example: tether token new till-1 --scope events")
 def new(
     name: Annotated[str, typer.Argument(help="Whose it is; events posted with it have this name as their source.")],
-    scope: Annotated[list[str], typer.Option(help="events, read, staff or admin; may be given more than once.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given more than once.")],
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,7 +46,7 @@ def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         as_json(items)
     else:
-        rows = [(row["name"], ", ".join(row["scopes"]), row["created_at"]) for row in items]
+        rows = [(row["name"], ", ".join(row["scopes"]), when(row["created_at"], settings)) for row in items]
         table(("name", "scopes", "made"), rows, empty="no tokens yet: tether token new till-1 --scope events")
 
 
