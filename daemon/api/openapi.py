@@ -20,6 +20,7 @@ TAGS = {
     "Replies": "What customers wrote, and whom to phone.",
     "Channels": "The ways out and the line.",
     "Opt-outs": "Who asked to be left alone.",
+    "People": "What is kept of a person, and forgetting them.",
     "Audit": "The record.",
     "Receipts": "What providers tell us.",
     "Tokens": "Who may call.",

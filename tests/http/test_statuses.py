@@ -110,6 +110,7 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
             services.receipts,
             services.intake,
             services.preview,
+            services.people,
         ):
             if type(part).__module__ == "tests.support.fake_services":
                 for attribute, value in inspect.getmembers(type(part), inspect.isfunction):

@@ -29,6 +29,8 @@ from outbox.model import (
     State,
 )
 from outbox.orders import happened_at, project
+from outbox.people import Held, StrayReply, Word
+from outbox.retention import Removed
 from tests.support.fake_clock import FakeClock
 
 
@@ -605,6 +607,20 @@ class FakePreview:
         return {"staff.question": ("sms", "email"), "order.ready": ("sms", "email", "chat")}
 
 
+class FakePeople:
+    """Knows one person."""
+
+    async def held(self, address: str) -> Held:
+        return Held(
+            [],
+            [Word(1_795_515_300_000, "sms", True, "customer", "STOP")],
+            [StrayReply(1_795_515_300_000, "twilio", "hello")],
+        )
+
+    async def forget(self, address: str, *, actor: str, dry_run: bool = False) -> Removed:
+        return Removed(orders=1, events=2)
+
+
 class FakeReceipts:
     def __init__(self) -> None:
         self.applied: list[tuple[str, Inbound]] = []
@@ -704,6 +720,7 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         clock=clock,
         rng=random.Random(1),
         version="1.2.3",
+        people=FakePeople(),
     )
     box.tokens.add("till-2", "events")
     box.tokens.add("screen", "read")
