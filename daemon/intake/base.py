@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from daemon.config import ConfigError, Duration, Store, Table
+from daemon.redact import mask_contacts, scrub
 from outbox.model import Customer, Event, OrderFields
 from outbox.orders import rank
 
@@ -138,7 +139,7 @@ class Source(ABC):
     kind: ClassVar[str]
     title: ClassVar[str]
     Settings: ClassVar[type[SourceSettings]] = SourceSettings
-    looks_back: ClassVar[float] = 14 * 86_400.0
+    looks_back: ClassVar[float] = 30 * 86_400.0
     """Seconds before its first question from which on orders are read with nobody told: so it is known how the open ones stand."""
 
     settings: SourceSettings
@@ -153,6 +154,11 @@ class Source(ABC):
     def secret_name(self, what: str) -> str:
         """The variable of `.env` that holds a secret of this source: named after it, `webshop` -> WEBSHOP_WEBHOOK_SECRET."""
         return f"{''.join(c if c.isalnum() else '_' for c in self.name).upper()}_{what}"
+
+    def clean(self, words: str) -> str:
+        """A sender's own words with this source's secrets, and anybody's address, taken out."""
+        mine = [value for name, value in self._secrets.items() if name.startswith(self.secret_name(""))]
+        return mask_contacts(scrub(words, mine, ()))
 
     def secret(self, what: str) -> str:
         """A secret's value; "" where it is not set."""

@@ -111,6 +111,7 @@ class Intake:
             self._box.notes,
             tell,
             born,
+            source.clean,
             self._clock,
             rng,
             every=source.settings.poll,
@@ -188,7 +189,7 @@ class Intake:
         except Unreadable as error:
             unread = [str(error)]
         except Fault as fault:
-            unread, retry = [f"not fetched: {fault}"], not fault.lasting
+            unread, retry = [f"not fetched: {source.clean(str(fault))}"], not fault.lasting
         if unread:
             await self._box.quarantine.explain(kept.seq, "; ".join(unread), retry=retry)
         else:

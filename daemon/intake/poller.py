@@ -62,6 +62,7 @@ class Poller:
         notes: Notes,
         tell: Callable[[Reading], Awaitable[None]],
         born: Callable[[], Awaitable[int]],
+        clean: Callable[[str], str],
         clock: Clock,
         rng: random.Random,
         *,
@@ -77,6 +78,7 @@ class Poller:
         self._notes = notes
         self._tell = tell
         self._born = born
+        self._clean = clean
         self._clock = clock
         self._rng = rng
         self._every = every
@@ -106,7 +108,7 @@ class Poller:
         return 0.0 if more else self._every
 
     def _failed(self, fault: Exception) -> float:
-        reason = str(fault)
+        reason = self._clean(str(fault))
         if reason != self.status.problem:
             log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
         self.status.problem = reason

@@ -52,6 +52,8 @@ class Teller:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
         posted, more = await self.heard(source, reading.events)
+        if not hooked:
+            posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
         await self.accept(posted)
         return (*unread, *more)
 

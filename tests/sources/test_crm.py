@@ -164,7 +164,7 @@ async def test_zoho_polled_and_nothing_changed(tmp_path: Path) -> None:
         assert await front.poll("crm") == 60
         front.http.answer = zoho
         assert await front.poll("crm") == 60
-        assert front.http.asked[-1].headers["If-Modified-Since"] == "2026-11-10T10:15:00+00:00"
+        assert front.http.asked[-1].headers["If-Modified-Since"] == "2026-10-25T10:15:00+00:00"
         assert await front.events() == [("554023000000527002:order.ready", "B-1042")]
 
 

@@ -350,7 +350,9 @@ async def test_an_erp_is_asked_page_by_page(tmp_path: Path) -> None:
     table = {"kind": "mapped", **ERP, "poll": "60s", "ask": _ask()}
     async with open_front(tmp_path, secrets=secrets, http=FakeHttp(answer), erp=table) as front:
         assert await front.poll("erp") == 60
+        rows[0]["total"] = "12.00"
         assert await front.poll("erp") == 60
+        assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
         assert sorted(ref for _, ref in await front.events()) == [f"B-{n}" for n in range(1, 6)]
         assert parse_qs(urlsplit(front.http.asked[0].path).query)["since"] == ["2026-11-24T10:15:00Z"]
         assert await front.box.notes.get("source.erp.cursor") == str(NOW + 5000)

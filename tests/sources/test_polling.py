@@ -134,6 +134,15 @@ async def test_what_will_not_mend_by_itself_is_asked_seldom(tmp_path: Path, stat
         assert f"it answered {status}" in front.intake.rows()[0].problem
 
 
+async def test_what_a_shop_says_is_shown_without_our_keys_and_without_addresses(tmp_path: Path) -> None:
+    words = {"message": "the key ck_very_secret of ada@example.com is not known"}
+    http = FakeHttp(lambda request: json_response(words, 401))
+    secrets = {"WEBSHOP_KEY": "ck_very_secret", "WEBSHOP_SECRET": "cs_very_secret"}
+    async with open_front(tmp_path, secrets=secrets, http=http, webshop=TABLES["woocommerce"]) as front:
+        await front.poll()
+        assert front.intake.rows()[0].problem == "it answered 401: the key [secret] of a…@example.com is not known"
+
+
 async def test_the_wait_grows_while_it_fails(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={**TABLES["woocommerce"], "poll": "2s"}) as front:
         waits = [await front.poll() for _ in range(12)]

@@ -178,7 +178,7 @@ async def test_history_is_known_and_told_to_nobody(tmp_path: Path) -> None:
         ready = {"fulfillments": [{"displayStatus": "READY_FOR_PICKUP"}], "updatedAt": "2026-11-24T10:20:00Z"}
         await both(front, nodes(ready))
         assert await front.told() == ["order.ready"]
-        assert b"updated_at:>='2026-11-10T10:15:00Z'" in front.http.asked[0].body
+        assert b"updated_at:>='2026-10-25T10:15:00Z'" in front.http.asked[0].body
 
 
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ async def test_it_asks_in_utc_without_a_zone_and_by_either_kind_of_key(tmp_path:
             (request,) = front.http.asked
             path, _, query = request.path.partition("?")
             asked = {key: value[0] for key, value in parse_qs(query).items()}
-            assert asked["modified_after"] == "2026-11-10T10:15:00"
+            assert asked["modified_after"] == "2026-10-25T10:15:00"
             assert (asked["dates_are_gmt"], asked["orderby"], asked["order"]) == ("true", "modified", "asc")
             assert ("consumer_key" in asked) is ("key_in_query" in table)
             assert ("Authorization" in request.headers) is ("key_in_query" not in table)

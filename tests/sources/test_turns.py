@@ -1,0 +1,52 @@
+"""One at a time for each order, different orders side by side, nothing kept of those that are done."""
+
+import asyncio
+
+import pytest
+
+from daemon.intake.turns import Turns
+from tests.support.fake_clock import settle
+
+
+async def test_the_same_order_waits_and_another_does_not() -> None:
+    turns, log = Turns(), list[str]()
+    gate = asyncio.Event()
+
+    async def work(name: str, *ids: str) -> None:
+        async with turns.of(("shop", id) for id in ids):
+            log.append(f"{name} in")
+            await gate.wait()
+            log.append(f"{name} out")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work("first", "1", "2"))
+        await settle()
+        group.create_task(work("second", "2", "1"))
+        group.create_task(work("other", "3"))
+        await settle()
+        assert log == ["first in", "other in"]
+        gate.set()
+    assert sorted(log) == ["first in", "first out", "other in", "other out", "second in", "second out"]
+    assert (turns._locks, turns._wanted) == ({}, {})
+
+
+async def test_what_fails_or_is_cancelled_lets_go() -> None:
+    turns = Turns()
+    with pytest.raises(ValueError, match="no"):
+        async with turns.of([("shop", "1")]):
+            raise ValueError("no")
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with turns.of([("shop", "1")]):
+            held.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await held.wait()
+    waiting = asyncio.create_task(hold())
+    await settle()
+    waiting.cancel()
+    task.cancel()
+    await asyncio.gather(task, waiting, return_exceptions=True)
+    assert turns._locks == {}
