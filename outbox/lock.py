@@ -1,10 +1,16 @@
-"""One process owns a database. The lock is a file beside it, released by the kernel however its owner ends."""
+"""One process owns a database, and one user may read it. The lock is a file beside it, released by the kernel however its owner ends."""
 
 import fcntl
 import os
 from pathlib import Path
 
 from outbox.errors import AlreadyRunning
+
+
+def private(file: Path) -> None:
+    """Make a file that is not there, for its owner's eyes only: customers' addresses will be in it (and in the log beside it, which
+    SQLite gives the same permissions)."""
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 class Lock:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outbox.errors import SchemaTooNew
+from outbox.lock import private
 from outbox.queries import FOLDER
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
@@ -49,6 +50,7 @@ def _step(db: sqlite3.Connection, script: str) -> None:
 
 
 def _back_up(db: sqlite3.Connection, copy: Path) -> None:
+    private(copy)
     target = sqlite3.connect(copy)
     try:
         db.backup(target)

@@ -22,7 +22,7 @@ from outbox.clock import Clock
 from outbox.digest import Digester
 from outbox.errors import StorageDamaged, StorageFull
 from outbox.faults import in_our_words
-from outbox.lock import Lock
+from outbox.lock import Lock, private
 from outbox.migrate import migrate
 from outbox.queries import Queries
 from outbox.writer import Operation, Writer
@@ -109,6 +109,7 @@ class Store:
             self.on_ready(ready)
 
     def _connect(self) -> sqlite3.Connection:
+        private(self.path)
         db = sqlite3.connect(
             self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -167,6 +168,7 @@ class Store:
 
     async def back_up(self, copy: Path) -> None:
         """A consistent copy, made while the database is in use."""
+        private(copy)
         async with aiosqlite.connect(copy) as target:
             await self._read(lambda db: db.backup(target))
 

@@ -220,3 +220,13 @@ async def test_a_copy_is_consistent_while_it_is_written_to(tmp_path: Path) -> No
     async with open_box(copy) as box:
         assert (await box.audit.verify()).ok
         assert [one.id for one in (await box.views.messages(limit=9)).items] == ["m1"]
+
+
+async def test_only_its_owner_may_read_the_database(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    async with open_box(tmp_path) as box:
+        await accept_one(box)
+        await box.back_up(copy)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir() if file.is_file()}
+    assert {"tether.db", "tether.db-wal", "copy.db"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
