@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -29,7 +30,6 @@ class Shop:
         self.sandbox = sandbox
         self.session = session
         self.config = folder / "tether.toml"
-        self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "service.log"
 
@@ -47,6 +47,11 @@ class Shop:
         env = self.folder / ".env"
         env.write_text("".join(f"{key}={value}\n" for key, value in secrets.items()), encoding="utf-8")
         env.chmod(0o600)
+
+    @property
+    def url(self) -> str:
+        """Where the service that was started last takes events over TCP."""
+        return re.findall(r'"url": "(.+?)".*"event": "taking events"', self.log)[-1]
 
     @property
     def socket(self) -> Path:
@@ -133,13 +138,16 @@ class Shop:
                 raise AssertionError(f"{len(others)} messages are not in {states}: {others[:3]}\n{self.log[-4000:]}")
             await asyncio.sleep(0.1)
 
-    def tether(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def tether(
+        self, *arguments: str, check: bool = True, stdin: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a command on this shop's configuration."""
         done = subprocess.run(
             [sys.executable, "-m", "daemon", *arguments],
             cwd=ROOT,
             capture_output=True,
             text=True,
+            input=stdin,
             timeout=60,
             env={**os.environ, "TETHER_CONFIG": str(self.config)},
         )

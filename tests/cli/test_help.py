@@ -1,0 +1,67 @@
+"""Every verb says what it does, with an example that the verb itself understands."""
+
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+import typer
+
+from daemon.cli import VERBS
+from daemon.cli.frame import app
+
+for module in dict.fromkeys(VERBS.values()):
+    import_module(f"daemon.cli.{module}")
+
+PUBLIC = {
+    "run", "demo", "tui", "init", "doctor", "status", "event", "send", "orders", "messages", "retry", "cancel", "channels",
+    "templates check", "templates preview", "token new", "token list", "token revoke", "optout add", "optout remove",
+    "optout list", "audit verify", "audit export", "forget", "backup", "restore", "sandbox", "modem info", "modem test",
+    "modem ussd", "install", "uninstall", "upgrade",
+}  # fmt: skip
+"""What is promised to stay."""
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every verb by its words; a group that can be called by itself is one too."""
+    below = getattr(command, "commands", {})
+    if not below or (command.invoke_without_command and path):
+        yield " ".join(path), command
+    for name, each in below.items():
+        yield from commands(each, (*path, name))
+
+
+ROOT: Any = typer.main.get_command(app)
+ALL = dict(commands(ROOT))
+
+
+def example(name: str) -> str:
+    told = ALL[name].epilog
+    assert told.startswith("Example: "), f"tether {name} gives no example"
+    return str(told.removeprefix("Example: ").removeprefix("sudo "))
+
+
+def test_all_that_is_promised_is_there() -> None:
+    assert set(ALL) >= PUBLIC
+    assert {name.split()[0] for name in ALL} == set(VERBS)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_tells_what_it_does_and_gives_an_example(name: str) -> None:
+    command = ALL[name]
+    assert command.help or command.callback.__doc__
+    assert example(name).startswith(f"tether {name.split()[0]}")
+    assert all(option.help for option in command.params if option.name != "context"), "an option without its help"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_example_is_understood(name: str) -> None:
+    words = shlex.split(example(name).removeprefix("tether "))
+    stops = [n for n, word in enumerate(words) if word in ("&&", "|", ">") or word.startswith("(")]
+    words = words[: stops[0]] if stops else words
+    words = [word.rstrip(",") for word in words[: next((n + 1 for n, w in enumerate(words) if w.endswith(",")), None)]]
+    command: Any = ROOT
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    command.make_context(name, words)

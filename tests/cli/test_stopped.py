@@ -1,0 +1,66 @@
+"""The verbs with the service stopped: they open the database themselves, or say that it must run."""
+
+import pytest
+
+from tests.cli.conftest import Tether
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_what_is_done_to_a_stopped_service_is_there_when_it_starts(
+    tether_alone: Tether, stopped_shop: Shop
+) -> None:
+    tether = tether_alone
+    made = await tether("token", "new", "till-1", "--scope", "events", "--json")
+    assert (made.code, made.json["name"]) == (0, "till-1")
+    assert (
+        await tether("event", "order.ready", "--order", "B-1", "--name", "Ada", "--phone", "07700 900123")
+    ).code == 0
+    assert (await tether("optout", "add", "+447700900999")).code == 0
+    assert (await tether("orders", "hold", "B-1")).code == 0
+    assert [row["state"] for row in (await tether("messages", "--json")).json] == ["held"]
+    assert (await tether("orders", "show", "B-1")).code == 0
+    assert (await tether("audit", "verify")).code == 0
+    assert (await tether("templates", "preview", "order.ready")).code == 0
+    status = await tether("status", "--json")
+    assert (status.code, status.json["running"]) == (1, False)
+    assert stopped_shop.sandbox.messages == []
+    assert (await tether("orders", "release", "B-1")).code == 0
+
+    await stopped_shop.start()
+    [message] = await stopped_shop.until({"sent", "delivered"})
+    assert message["order_ref"] == "B-1"
+    assert await stopped_shop.stop() == 0
+
+
+@pytest.mark.parametrize("words", [("reload",), ("uplink", "down")], ids="-".join)
+async def test_what_needs_a_running_service_says_so(tether_alone: Tether, words: tuple[str, ...]) -> None:
+    done = await tether_alone(*words)
+    assert done.code == 1
+    assert "the service is not running" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[store]\nnam = "x"\n', "store.nam: no such key; did you mean 'name'?"),
+        ('[store]\ntimezone = "Europe/Lundon"\n', "store.timezone"),
+        ("[store\n", "tether.toml"),
+        ('[channels.pigeon]\nfrom = "x"\n', "channels.pigeon: no such channel"),
+        ('[[route]]\non = "order.ready"\nto = "customer"\nvia = ["pigeon"]\n', "pigeon"),
+        ('[data]\nretention = "long"\n', "data.retention"),
+    ],
+)
+async def test_a_configuration_that_cannot_be_used_ends_with_78(
+    tether_alone: Tether, stopped_shop: Shop, text: str, said: str
+) -> None:
+    whole = stopped_shop.config.read_text()
+    stopped_shop.config.write_text(text)
+    try:
+        done = await tether_alone("run")
+    finally:
+        stopped_shop.config.write_text(whole)
+    assert done.code == 78, done
+    assert said in done.err
+    assert "Traceback" not in done.err
