@@ -96,8 +96,15 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
                 await socket.send_json(["stdin", "n"])
                 assert "READY" in await _until(socket, "READY")
             async with asyncio.timeout(8):
-                while any("tui" in child.cmdline() for child in psutil.Process().children()):
+                while any(_is_screen(child) for child in psutil.Process().children()):
                     await asyncio.sleep(0.02)
+
+
+def _is_screen(child: psutil.Process) -> bool:
+    try:
+        return "tui" in child.cmdline()
+    except psutil.NoSuchProcess:  # it went while it was asked, or is about to be reaped
+        return False
 
 
 async def _until(socket, sign: str) -> str:  # type: ignore[no-untyped-def]
