@@ -16,27 +16,25 @@ from tests.support.sample_shop import SampleShop
 from tui.address import Address
 from tui.app import CounterApp
 from tui.client import Client
+from tui.clock import SystemClock
 from tui.state import Part
 
 TURNS = 600
 """So often a condition is looked at before a wait fails (each turn lets the screen and the service run until they wait)."""
 
 
-class Counter:
+class Screen:
     """`press` keys, `see` what stands there, wait `until` something holds."""
 
-    def __init__(self, app: CounterApp, pilot: Pilot[Any], service: FakeService, clock: FakeClock) -> None:
+    def __init__(self, app: CounterApp, pilot: Pilot[Any]) -> None:
         self.app = app
         self.pilot = pilot
-        self.service = service
-        self.clock = clock
 
     @property
     def text(self) -> str:
         """All that the terminal shows."""
         strips = self.app.screen._compositor.render_strips()
-        under = "\n".join("".join(segment.text for segment in strip) for strip in strips)
-        return under
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
     def line(self, containing: str) -> str:
         """The first line of the terminal that has this in it."""
@@ -52,6 +50,24 @@ class Counter:
         await self.pilot.press(*text)
         await self.pilot.pause()
 
+    async def see(self, *parts: str, seconds: float = 20) -> None:
+        """Wait, by the clock on the wall, until all of this stands on the screen."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not all(part in self.text for part in parts):
+                    await self.pilot.pause(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{parts} never came; the screen shows:\n{self.text}") from None
+
+
+class Counter(Screen):
+    """A screen on a fake service, where time passes only when it is told to."""
+
+    def __init__(self, app: CounterApp, pilot: Pilot[Any], service: FakeService, clock: FakeClock) -> None:
+        super().__init__(app, pilot)
+        self.service = service
+        self.clock = clock
+
     async def until(self, condition: Callable[[], Any], *, passing: float = 0) -> None:
         """Wait until it holds; with `passing`, so many seconds of the clock go by at each look."""
         for _ in range(TURNS):
@@ -62,7 +78,7 @@ class Counter:
             await self.pilot.pause(0.001)
         raise AssertionError(f"it never came to that; the screen shows:\n{self.text}")
 
-    async def see(self, *parts: str, passing: float = 0) -> None:
+    async def see(self, *parts: str, seconds: float = 0, passing: float = 0) -> None:
         """Wait until all of this stands on the screen."""
         await self.until(lambda: all(part in self.text for part in parts), passing=passing)
 
@@ -102,6 +118,17 @@ async def opened(
                 await counter.until(lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "up")
                 await pilot.pause(0.05)
                 yield counter
+
+
+@asynccontextmanager
+async def opened_on(socket: Path, *, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Screen]:
+    """A screen on a real service, by the real clock."""
+    clock, rng = SystemClock(), random.Random()
+    _as_textual_runs()
+    async with Client.open(Address.parse(socket), clock=clock, rng=rng, actor="Kim") as client:
+        app = CounterApp(client, clock, rng, scan_gap=0)
+        async with app.run_test(size=size) as pilot:
+            yield Screen(app, pilot)
 
 
 def _as_textual_runs() -> None:
