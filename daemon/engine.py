@@ -138,11 +138,11 @@ class Engine:
     def _usable(self, name: str) -> bool:
         return self.dispatcher.usable(name)
 
-    def _settled(self, message: Message, *, awaits_receipt: bool) -> None:
+    def _settled(self, message: Message, poll_at: int | None) -> None:
         if message.state is State.UNKNOWN:
             self.resolver.wake.set()
-        if awaits_receipt:
-            self.desk.wake.set()
+        if poll_at is not None:
+            self.desk.awaits(poll_at)
 
     async def _restore(self) -> None:
         since = midnight_before(self._clock.now(), self.settings.store.zone)

@@ -1,5 +1,6 @@
 """One message's try on one channel: begin (on the disk), send, settle (on the disk). An attempt is never forgotten (DESIGN rule 4)."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -31,7 +32,7 @@ STORAGE_WAIT = 1.0
 class OnSettled(Protocol):
     """Told of every settled attempt: some need a look later."""
 
-    def __call__(self, message: Message, *, awaits_receipt: bool) -> None: ...
+    def __call__(self, message: Message, poll_at: int | None) -> None: ...
 
 
 class Delivery:
@@ -89,6 +90,7 @@ class Delivery:
 
     async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> Message | None:
         message, out = due.message, ready.outgoing
+        is_probe = lane.breaker.is_open
         begun = await self._recorded(
             lambda: self._box.spool.begin(
                 message.seq,
@@ -106,8 +108,32 @@ class Delivery:
                 if begun.opted_out
                 else None
             )
-        out = msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now())
-        return await self._settle(lane, channel, due, begun, await self._send(channel, out))
+        outcome = await self._send_in_turn(lane, channel, begun, out, is_probe=is_probe)
+        if outcome is None:
+            lane.nothing_left(self._clock.now())
+            await self._recorded(lambda: self._box.spool.interrupt(begun))
+            return None
+        return await self._settle(lane, channel, due, begun, outcome)
+
+    async def _send_in_turn(
+        self, lane: Lane, channel: Channel, begun: Attempt, out: Outgoing, *, is_probe: bool
+    ) -> Outcome | None:
+        """Send when the provider has room for one more. None: the channel was shut meanwhile, and nothing left."""
+        try:
+            await lane.gate.acquire()
+        except asyncio.CancelledError:
+            await self._box.spool.interrupt(begun)
+            raise
+        try:
+            if self._is_shut(lane, is_probe=is_probe):
+                return None
+            return await self._send(channel, msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now()))
+        finally:
+            lane.gate.release()
+
+    def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
+        shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)
+        return shut or (lane.is_cloud and self._uplink.is_down)
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
@@ -132,7 +158,7 @@ class Delivery:
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             await self._box.notes.set(self._first_sms_note(attempt.address), "told")
-        self._on_settled(settled, awaits_receipt=poll_at is not None)
+        self._on_settled(settled, poll_at)
         return settled
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:

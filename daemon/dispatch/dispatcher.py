@@ -25,6 +25,8 @@ DRAIN_SECONDS = 15.0
 
 SWEEP_EVERY = 60.0
 """Seconds between looks at what waits on a channel that can't be used: some of it gets too late, or loses patience."""
+RESWEEP_AFTER = 15.0
+"""Seconds after which a lane that is woken looks through all of it again, not only through what is new."""
 SWEEP_PAGE = 200
 
 CLOCK_LOOK_EVERY = 10.0
@@ -157,8 +159,10 @@ class Dispatcher:
         self._sends.discard(task)
         self._ended.set()
         lane.ends()
+        lane.sweep_from(seq)
         message = None if task.cancelled() or task.exception() else task.result()
         if message is not None and message.state is State.QUEUED and message.channel in self.lanes:
+            self.lanes[message.channel].sweep_from(seq)
             self.lanes[message.channel].wake.set()
 
     def _drop(self, ready: deque[Due]) -> None:
@@ -178,7 +182,7 @@ class Dispatcher:
     async def _sweep(self, lane: Lane, *, move_on: bool) -> bool:
         """Look through what waits on a channel that can't send now. True when some of it stays."""
         now = self._clock.now()
-        if now - lane.swept_at >= SWEEP_EVERY * 1000:
+        if now - lane.swept_at >= RESWEEP_AFTER * 1000:
             lane.swept_to, lane.swept_at = 0, now
         while page := await self._box.spool.waiting(lane.name, after=lane.swept_to, limit=SWEEP_PAGE):
             for due in page:

@@ -15,6 +15,9 @@ from outbox.outcome import Rejected
 LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
 
+AHEAD = 3
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """Something that went wrong on a channel, in words, and when (ms)."""
 
@@ -47,6 +50,8 @@ class Lane:
         self.resume_at: float | None = None
         """Monotonic: when a pause ends by itself (a quota that renews)."""
         self.concurrency = concurrency
+        self.gate = asyncio.Semaphore(concurrency)
+        """Held while a request is at the provider."""
         self.bucket = Bucket(rate, now)
         self.day = Day(daily_limit, zone)
         self.breaker = Breaker()
@@ -56,6 +61,7 @@ class Lane:
         self.sleeps_until: float | None = None
         """ms: when its pump looks again by itself; None: when it is woken."""
         self.sending = 0
+        """Messages under way here: being put on record, at the provider, or being settled."""
         self.swept_to = 0
         self.swept_at = 0
         """How far (message seq) and when (ms) what waits here was last looked through while nothing could be sent."""
@@ -94,7 +100,7 @@ class Lane:
         if monotonic < self.hold_until:
             return 0
         bounds = (
-            self.concurrency - self.sending,
+            self.width - self.sending,
             self.breaker.room(monotonic),
             self.bucket.available(monotonic),
             self.day.left(now),
@@ -111,13 +117,18 @@ class Lane:
             return (midnight_after(now, self._zone) - now) / 1000
         if self.breaker.is_open:
             return self.breaker.seconds_until_probe(monotonic) or None
-        if self.sending >= self.concurrency:
+        if self.sending >= self.width:
             return None
         return self.bucket.seconds_until_one(monotonic)
 
     def would_miss(self, due_at: int, now: int) -> bool:
         """Whether a message due at that moment would be late if nothing woke the pump."""
         return due_at <= now or self.sleeps_until is None or due_at < self.sleeps_until
+
+    @property
+    def width(self) -> int:
+        """How many messages may be under way: on a fast channel some are put on record or settled while others are sent."""
+        return self.concurrency * AHEAD if self.is_fast else self.concurrency
 
     @property
     def is_fast(self) -> bool:
@@ -163,6 +174,10 @@ class Lane:
         self.bucket.give_back()
         self.day.take_back(now)
         self.breaker.abandon()
+
+    def sweep_from(self, seq: int) -> None:
+        """That message may have come back to wait here: the next sweep is not to pass it by."""
+        self.swept_to = min(self.swept_to, seq - 1)
 
     def ends(self) -> None:
         self.sending -= 1

@@ -48,6 +48,8 @@ class ReceiptDesk:
         self._store = store
         self._to_confirm: deque[tuple[Channel, str, replies.Reading]] = deque()
         self.wake = asyncio.Event()
+        self._sleeps_until: float | None = None
+        """ms: when the next look comes by itself."""
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
@@ -108,7 +110,14 @@ class ReceiptDesk:
             self.wake.clear()
             wait = await self.turn()
             if not stop.is_set():
+                self._sleeps_until = None if wait is None else self._clock.now() + wait * 1000
                 await self._clock.wait(self.wake, wait)
+
+    def awaits(self, poll_at: int) -> None:
+        """A receipt is to be asked for at that moment (ms)."""
+        if self._sleeps_until is None or poll_at < self._sleeps_until:
+            self._sleeps_until = poll_at
+            self.wake.set()
 
     async def turn(self) -> float | None:
         """Confirm wishes and ask for what is due; seconds until the next look (None: nothing is awaited)."""
