@@ -30,6 +30,8 @@ SILENCE = 40.0
 """Seconds without a byte on the stream (the service comments every 15) before it is given up."""
 READ_AGAIN = (0.2, 0.8)
 """Seconds before a read is tried again, in turn."""
+PROMPT = 1.0
+"""Seconds within which an answer tells the service's time."""
 PAGE = 500
 
 
@@ -201,6 +203,7 @@ class Client:
         payload = None
         if body is not None:
             payload, sent["Content-Type"] = msgspec.json.encode(body, enc_hook=str), "application/json"
+        asked_at = self._clock.monotonic()
         try:
             async with self._session.request(
                 method, self.address.base + path, params=list(query), data=payload, headers=sent, allow_redirects=False
@@ -210,7 +213,8 @@ class Client:
             raise Away(_why_away(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(text("no answer came")) from error
-        self._learn_skew(response.headers.get("Date"))
+        if self._clock.monotonic() - asked_at < PROMPT:
+            self._learn_skew(response.headers.get("Date"))
         if response.status >= 300:
             raise _refusal(response.status, data)
         return data

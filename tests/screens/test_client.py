@@ -126,6 +126,15 @@ async def test_the_services_clock_is_learnt_where_it_differs_much() -> None:
         assert 89_000 <= client.skew <= 91_000
 
 
+async def test_a_slow_answer_tells_no_time() -> None:
+    async with connected() as (service, client, clock):
+        stamped = service.clock.now()
+        service.clock = FakeClock(stamped - 60_000)
+        service.delay = lambda: clock.advance(5)
+        await client.glance()
+        assert client.skew == 0
+
+
 # ---------------------------------------------------------------- actions
 
 

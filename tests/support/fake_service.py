@@ -44,6 +44,8 @@ class FakeService:
         self.without: set[str] = set()
         """Paths' last parts that this (older) service does not have."""
         self.token = ""
+        self.delay: Callable[[], Awaitable[None]] = _at_once
+        """What passes before a call is answered."""
         self.log: list[tuple[int, str, Json]] = []
         self.first_kept = 0
         self._taken: dict[str, Json] = {}
@@ -132,6 +134,7 @@ class FakeService:
             return _problem(*self.refuse[request.path])
         if request.path.rsplit("/", 1)[-1] in self.without:
             return _problem(404, "no such call")
+        await self.delay()
         answer: web.StreamResponse = await handler(request)
         return answer
 
@@ -327,6 +330,10 @@ class FakeService:
 
     def reply(self, ref: str, text: str, *, consent: str | None = None) -> None:
         self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent))
+
+
+async def _at_once() -> None:
+    pass
 
 
 def _frame(number: int, name: str, data: Json) -> bytes:
