@@ -74,7 +74,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """The body as JSON values; None where it is none."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def object(self) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class GraphChannel(HttpChannel):
             raise Refused(f"the signature does not hold: is {self.app_secret} the secret of the app that calls?")
         try:
             body = msgspec.json.decode(request.body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refused("the body is not a JSON object", status=400) from error
         return self.events(body)
 

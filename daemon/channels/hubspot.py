@@ -210,7 +210,7 @@ class HubSpot(HttpChannel):
             raise Refused("the signature does not hold: is [hook] public_url the address that HubSpot calls?")
         try:
             events = msgspec.json.decode(request.body, type=list[dict[str, Any]])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused("the body is not a list of HubSpot's events", status=400) from error
         return Inbound(receipts=[update for event in events if (update := self._receipt(event))])
 

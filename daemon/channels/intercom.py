@@ -195,7 +195,7 @@ class Intercom(HttpChannel):
             )
         try:
             body = msgspec.json.decode(request.body, type=_Notification)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused("the body is not a notification of Intercom's", status=400) from error
         item = body.data.get("item")
         if not isinstance(item, dict):

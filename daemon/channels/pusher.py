@@ -138,7 +138,7 @@ class Pusher(HttpChannel):
             raise Refused("the signature does not hold: is PUSHER_SECRET the secret of the app that calls?")
         try:
             body = msgspec.json.decode(request.body, type=_Webhook)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused("the body is not a webhook of Pusher's", status=400) from error
         if abs(request.now - body.time_ms) > _FRESH:
             raise Refused("the webhook is minutes old, or this machine's clock is off")

@@ -28,10 +28,11 @@ async def ask(face: Face, request: bytes) -> bytes:
     """What comes back until the server closes, or is done answering."""
     async with connected(face) as (reader, writer):
         writer.write(request)
-        if b"onnection: close" not in request:
-            writer.write_eof()
         async with asyncio.timeout(5):
-            return await reader.read()
+            start = await reader.read(1)  # an end of ours that comes before the answer may be taken for a hang-up
+            if b"onnection: close" not in request:
+                writer.write_eof()
+            return start + await reader.read()
 
 
 def status(answer: bytes) -> int:
