@@ -135,7 +135,7 @@ def _sha256(file: Path) -> str:
 async def open_bucket(backup: Backup, secrets: Mapping[str, str], clock: Clock) -> AsyncIterator[Bucket]:
     """The bucket of `[backup] to`. Raises ConfigError for what is missing or can't be meant."""
     place = _PLACE.fullmatch(backup.to)
-    if place is None:
+    if place is None or ".." in backup.to:
         raise ConfigError(
             f'backup.to: {backup.to!r} is no bucket; write it like "s3://bucket/prefix" (letters, digits, . _ - /)'
         )

@@ -1,0 +1,130 @@
+"""Backups in a bucket: signed as Amazon's own library signs, listed page by page, and refusals told with what to do."""
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from daemon.appliance.backup import back_up
+from daemon.appliance.errors import BackupError
+from daemon.appliance.restore import candidate
+from daemon.appliance.shelf import keeping
+from daemon.config import Backup, ConfigError, Settings
+from outbox.proof import prove
+from tests.support.bucket import ACCESS, REGION, SECRET, FakeBucket, bucket
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import accept_one, open_box, planned
+
+KEYS = {"BACKUP_ACCESS_KEY_ID": ACCESS, "BACKUP_SECRET_ACCESS_KEY": SECRET}
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[FakeBucket]:
+    async with bucket() as fake:
+        yield fake
+
+
+async def a_shop(folder: Path, store: FakeBucket, to: str = "s3://shop-backups/loft/box-1", keep: int = 3) -> Settings:
+    async with open_box(folder) as box:
+        await accept_one(box, planned("m1"), id="e1", ref="B-1")
+    return Settings(
+        file=folder / "tether.toml",
+        backup=Backup(to=to, endpoint=store.url, region=REGION, keep=keep),
+        secrets=KEYS,
+    )
+
+
+async def test_there_and_back(tmp_path: Path, store: FakeBucket) -> None:
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    async with keeping(settings, clock) as shelf:
+        made = await back_up(settings, shelf, clock)
+        assert list(store.objects) == [f"loft/box-1/{made.name}"]
+        before = prove(settings.database)
+        settings.database.unlink()
+        async with candidate(
+            settings, made.name, lambda target: shelf.get(made.name, target), clock=clock, rng=random.Random(1)
+        ) as found:
+            assert found.proved.manifest.proof == before
+            await found.put_in_place(send_waiting=False)
+    assert prove(settings.database).first_bad is None
+
+
+async def test_the_oldest_go_and_nothing_else(tmp_path: Path, store: FakeBucket) -> None:
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    others = ["loft/box-1/notes & more.txt", "loft/box-2/tether-20260101T000000Z.tar.gz", "a.txt"]
+    store.objects |= dict.fromkeys(others, b"not ours")
+    names = []
+    async with keeping(settings, clock) as shelf:
+        for _ in range(5):
+            names.append((await back_up(settings, shelf, clock)).name)
+            await clock.advance(86_400)
+        assert list(await shelf.names()) == names[-3:]
+    assert sorted(store.objects) == sorted([*others, *(f"loft/box-1/{name}" for name in names[-3:])])
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDenied", "let this key list, get, put and delete"),
+        ("RequestTimeTooSkewed", "timedatectl"),
+        ("SignatureDoesNotMatch", "copy the secret key again"),
+        ("SlowDown", "no & <never>"),
+    ],
+)
+async def test_a_refusal_is_told_with_what_to_do(tmp_path: Path, store: FakeBucket, code: str, words: str) -> None:
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    store.refuse = code
+    async with keeping(settings, clock) as shelf:
+        with pytest.raises(BackupError, match=code) as refused:
+            await back_up(settings, shelf, clock)
+    assert words in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+async def test_a_wrong_secret_is_refused_by_the_bucket(tmp_path: Path, store: FakeBucket) -> None:
+    settings = await a_shop(tmp_path, store)
+    wrong = Settings(
+        file=settings.file, backup=settings.backup, secrets={**KEYS, "BACKUP_SECRET_ACCESS_KEY": "another"}
+    )
+    async with keeping(wrong, FakeClock()) as shelf:
+        with pytest.raises(BackupError, match="SignatureDoesNotMatch"):
+            await shelf.names()
+
+
+async def test_nobody_there(tmp_path: Path, store: FakeBucket) -> None:
+    settings = await a_shop(tmp_path, store)
+    away = Settings(
+        file=settings.file,
+        backup=Backup(to="s3://shop-backups", endpoint="http://127.0.0.1:9", region=REGION),
+        secrets=KEYS,
+    )
+    async with keeping(away, FakeClock()) as shelf:
+        with pytest.raises(BackupError, match="can't be reached"):
+            await shelf.names()
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "s3://",
+        "s3://UPPER/x",
+        "s3://bucket/with space",
+        "s3://bucket/../../etc?x=1",
+        "s3://bu",
+        "s3://bucket/a%2fb",
+        "s3://bucket/../other",
+    ],
+)
+async def test_what_is_no_bucket_is_said_so(tmp_path: Path, store: FakeBucket, to: str) -> None:
+    settings = await a_shop(tmp_path, store, to=to)
+    with pytest.raises(ConfigError, match=r"backup\.to"):
+        async with keeping(settings, FakeClock()):
+            raise AssertionError("never reached")
+
+
+async def test_without_keys_it_says_which(tmp_path: Path, store: FakeBucket) -> None:
+    settings = await a_shop(tmp_path, store)
+    with pytest.raises(ConfigError, match="BACKUP_ACCESS_KEY_ID and BACKUP_SECRET_ACCESS_KEY"):
+        async with keeping(Settings(file=settings.file, backup=settings.backup), FakeClock()):
+            raise AssertionError("never reached")

@@ -1,0 +1,310 @@
+"""What needs a person is told to the team once, and once more when it is over; a heart beats meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemon.appliance.backup import LastBackup, note_path
+from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
+from daemon.appliance.messenger import Messenger
+from daemon.appliance.trouble import EVERY, TroubleWatch, check_trouble
+from daemon.channels.base import Channel
+from daemon.config import Backup, ConfigError, Data, Duration, Settings, Size, Trouble
+from daemon.config import Heartbeat as HeartbeatTable
+from daemon.dispatch.board import ChannelStatus
+from daemon.http import open_http
+from outbox import Outbox
+from outbox.outcome import Accepted, Deferred, Outcome
+from tests.support.at_vendor import bench
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import open_box
+from tests.support.vendor import Answer, Vendor, serving
+
+
+def row(name: str, state: Any = "ready", reason: str = "") -> ChannelStatus:
+    return ChannelStatus(
+        name=name,
+        medium="sms",
+        title=name.title(),
+        state=state,
+        reason=reason,
+        queued=0,
+        sent_today=0,
+        daily_limit=None,
+        rate=None,
+        last_success=None,
+        last_failure=None,
+        last_trouble="",
+        detail={},
+    )
+
+
+@dataclass
+class Team:
+    """The watch on a box, with a board and a way to the team that the test decides on."""
+
+    box: Outbox
+    clock: FakeClock
+    settings: Settings
+    rows: list[ChannelStatus] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    reached: bool = True
+    trusted: bool = True
+
+    def watch(self, news: Sequence[str] = ()) -> TroubleWatch:
+        return TroubleWatch(
+            self.box, self.clock, lambda: self.settings, self._board, self._tell, lambda: self.trusted, news=news
+        )
+
+    async def pass_time(self, watch: TroubleWatch, seconds: float) -> None:
+        for _ in range(round(seconds / EVERY)):
+            await self.clock.advance(EVERY)
+            await watch.look()
+
+    async def _board(self) -> Sequence[ChannelStatus]:
+        return self.rows
+
+    async def _tell(self, words: str) -> bool:
+        if self.reached:
+            self.told.append(words)
+        return self.reached
+
+
+@pytest.fixture
+async def team(tmp_path: Path) -> AsyncIterator[Team]:
+    clock = FakeClock()
+    settings = Settings(
+        file=tmp_path / "tether.toml",
+        data=Data(reserve=Size(0)),
+        trouble=Trouble(via=("slack",), after=Duration(120)),
+    )
+    async with open_box(tmp_path, clock) as box:
+        yield Team(box, clock, settings)
+
+
+async def test_once_when_it_lasts_and_once_when_it_is_over(team: Team) -> None:
+    watch = team.watch()
+    team.rows = [row("twilio", "paused", "the credentials are refused")]
+    await team.pass_time(watch, 90)
+    assert team.told == []
+    await team.pass_time(watch, 600)
+    assert team.told == ["Twilio is paused: the credentials are refused"]
+    team.rows = [row("twilio")]
+    await team.pass_time(watch, 600)
+    assert team.told[1:] == ["over: Twilio is paused: the credentials are refused"]
+    page = await team.box.audit.list(kind="trouble", limit=10)
+    assert [entry.kind for entry in page.items] == ["trouble.over", "trouble.told"]
+
+
+async def test_what_mends_itself_is_no_news(team: Team) -> None:
+    watch = team.watch()
+    for state in ("open", "ready") * 10:
+        team.rows = [row("twilio", state, "it does not answer")]
+        await team.pass_time(watch, 60)
+    assert team.told == []
+
+
+async def test_what_comes_and_goes_is_told_once(team: Team) -> None:
+    watch = team.watch()
+    team.rows = [row("twilio", "open", "it does not answer")]
+    await team.pass_time(watch, 300)
+    for _ in range(10):
+        team.rows = [row("twilio")]
+        await team.pass_time(watch, 60)
+        team.rows = [row("twilio", "open", "it does not answer")]
+        await team.pass_time(watch, 60)
+    assert len(team.told) == 1
+
+
+async def test_what_a_person_paused_is_no_news_to_them(team: Team) -> None:
+    watch = team.watch()
+    team.rows = [row("twilio", "paused", "paused by ada: holiday")]
+    await team.pass_time(watch, 600)
+    assert team.told == []
+    assert watch.standing == {}
+
+
+async def test_a_restart_does_not_tell_it_again(team: Team) -> None:
+    team.rows = [row("twilio", "paused", "no credit")]
+    await team.pass_time(team.watch(), 300)
+    again = team.watch()
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(again.run(stop))
+        await team.clock.advance(600)
+        assert len(team.told) == 1
+        team.rows = [row("twilio")]
+        await team.clock.advance(600)
+        assert len(team.told) == 2
+        stop.set()
+        await team.clock.advance(EVERY)
+
+
+async def test_it_is_told_when_somebody_can_be_reached(team: Team) -> None:
+    watch = team.watch(news=["the database was damaged"])
+    team.rows, team.reached = [row("slack", "open", "it does not answer")], False
+    await team.pass_time(watch, 600)
+    assert team.told == []
+    team.reached = True
+    await team.pass_time(watch, 60)
+    assert sorted(team.told) == ["Slack is open: it does not answer", "the database was damaged"]
+
+
+async def test_over_before_it_could_be_told_is_not_told(team: Team) -> None:
+    watch = team.watch()
+    team.rows, team.reached = [row("slack", "open", "it does not answer")], False
+    await team.pass_time(watch, 600)
+    team.rows, team.reached = [row("slack")], True
+    await team.pass_time(watch, 600)
+    assert team.told == []
+
+
+async def test_the_machine_s_own_troubles(team: Team) -> None:
+    watch = team.watch()
+    team.trusted = False
+    team.settings = msgspec.structs.replace(team.settings, data=Data(reserve=Size(2**62)), backup=Backup(to="kept"))
+    note_path(team.settings).write_bytes(msgspec.json.encode(LastBackup(at=team.clock.now(), error="no stick")))
+    await team.pass_time(watch, 300)
+    assert sorted(words.split(":")[0] for words in team.told) == [
+        "the backup failed",
+        "the clock is wrong",
+        "the disk is full",
+    ]
+    note_path(team.settings).write_bytes(msgspec.json.encode(LastBackup(at=team.clock.now(), name="tether-x")))
+    await team.pass_time(watch, 300)
+    assert "over: the backup failed: no stick" in team.told
+    await team.clock.advance(3 * 86_400)
+    await team.pass_time(watch, 300)
+    assert "no backup was made for two days" in team.told
+
+
+# ---------------------------------------------------------------- by which way
+
+
+class Way:
+    """A channel that takes what it is told to take."""
+
+    def __init__(self, outcome: Outcome, own: str | None = "C012") -> None:
+        self.outcome = outcome
+        self.own = own
+        self.address_kinds = ("slack",)
+        self.sent: list[tuple[str, str]] = []
+
+    def destination(self) -> str | None:
+        return self.own
+
+    def address_of(self, addresses: Mapping[str, str]) -> str | None:
+        return addresses.get("slack")
+
+    async def send(self, out: Any) -> Outcome:
+        self.sent.append((out.to, out.rendered.text))
+        return self.outcome
+
+
+async def test_the_first_that_takes_it() -> None:
+    first, second, third = Way(Deferred("later")), Way(Accepted("1")), Way(Accepted("2"))
+    ways: dict[str, Any] = {"a": first, "b": second, "c": third}
+    settings = Settings(trouble=Trouble(via=("gone", "a", "b", "c")))
+    assert await Messenger(lambda: settings, ways.get, FakeClock()).tell("the disk is full")
+    assert first.sent == second.sent == [("C012", "Our shop: the disk is full")]
+    assert third.sent == []
+
+
+async def test_nobody_could_be_told() -> None:
+    ways: dict[str, Any] = {"a": Way(Deferred("later")), "b": Way(Accepted("1"), own=None)}
+    settings = Settings(trouble=Trouble(via=("a", "b")))
+    assert not await Messenger(lambda: settings, ways.get, FakeClock()).tell("the disk is full")
+
+
+async def test_a_named_audience() -> None:
+    way = Way(Accepted("1"), own=None)
+    ways: dict[str, Any] = {"a": way}
+    settings = Settings(trouble=Trouble(via=("a",), audience="owner"), audiences={"owner": {"slack": ("U1", "U2")}})
+    assert await Messenger(lambda: settings, ways.get, FakeClock()).tell("x")
+    assert [to for to, _ in way.sent] == ["U1", "U2"]
+
+
+async def test_by_a_real_channel() -> None:
+    async with bench("slack", channel="C0123ABCD") as slack:
+        settings = Settings(trouble=Trouble(via=("slack",)), channels={"slack": {}})
+        channel: Channel = slack.channel
+        assert await Messenger(lambda: settings, lambda name: channel, slack.clock).tell("Twilio is paused")
+        assert "Our shop: Twilio is paused" in slack.last("chat.postMessage").body.decode()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (Trouble(via=("slak",)), "'slak' is not enabled"),
+        (Trouble(via=("slack",), audience="owner"), r"no \[audiences.owner\]"),
+    ],
+)
+def test_a_table_that_can_t_be_meant(trouble: Trouble, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check_trouble(Settings(trouble=trouble, channels={"slack": {}}))
+
+
+# ---------------------------------------------------------------- the heartbeat
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Vendor]:
+    async with serving(Vendor({"": Answer(200, "OK")})) as vendor:
+        yield vendor
+
+
+async def beats(vendor: Vendor, path: str, standing: Mapping[str, str], seconds: float) -> list[tuple[str, str]]:
+    """What is heard in that time."""
+    clock = FakeClock()
+    url = f"http://127.0.0.1:{vendor.port}/https/hc.example.com{path}"
+    settings = Settings(heartbeat=HeartbeatTable(url=url, every=Duration(60)))
+    stop = asyncio.Event()
+    async with open_http(clock) as http, asyncio.TaskGroup() as group:
+        heart = Heartbeat(http, clock, lambda: settings, lambda: standing)
+        group.create_task(heart.run(stop))
+        for turn in range(round(seconds / 60) + 1):
+            async with asyncio.timeout(5):
+                while len(vendor.seen) < turn + 1 and clock.sleepers == 0:
+                    await asyncio.sleep(0.005)
+            await clock.advance(60)
+        stop.set()
+    return [(f"{seen.path}{'?' if seen.query else ''}{seen.query}", seen.body.decode()) for seen in vendor.seen]
+
+
+async def test_start_and_success(listener: Vendor) -> None:
+    heard = await beats(listener, "/uuid", {}, 120)
+    assert heard[:2] == [("/uuid/start", ""), ("/uuid", "")]
+
+
+async def test_failure_says_why_without_addresses(listener: Vendor) -> None:
+    heard = await beats(listener, "/uuid", {"channel x": "Twilio is paused: +447700900123 and ada@example.com"}, 60)
+    path, body = heard[1]
+    assert path == "/uuid/fail"
+    assert "Twilio is paused" in body
+    assert "7700900" not in body
+    assert "ada@" not in body
+
+
+async def test_an_address_with_a_query_is_called_only_while_all_is_well(listener: Vendor) -> None:
+    assert ("/push?status=up", "") in await beats(listener, "/push?status=up", {}, 120)
+    listener.seen.clear()
+    assert await beats(listener, "/push?status=up", {"disk": "full"}, 60) == []
+
+
+async def test_redirects_are_not_followed() -> None:
+    """Who answers for the owner's address can't send the box elsewhere."""
+    steps = {"/elsewhere": Answer(200, "secret"), "": Answer(302, "", {"Location": "/https/inside/elsewhere"})}
+    async with serving(Vendor(steps)) as vendor:
+        assert all(path.startswith("/uuid") for path, _ in await beats(vendor, "/uuid", {}, 60))
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "hc-ping.com/uuid", "file:///etc/passwd", "https://user:pass@host/x"])
+def test_an_address_that_can_t_be_meant(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"heartbeat\.url") as refused:
+        check_heartbeat(Settings(heartbeat=HeartbeatTable(url=url)))
+    assert "pass@" not in str(refused.value)
