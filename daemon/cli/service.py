@@ -78,7 +78,9 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
             yield client
         return
     from daemon.app import open_offline
+    from daemon.logs import configure_logs
 
+    configure_logs("error", "text", secrets=settings.secrets)
     with as_owner_of(settings.database):
         async with open_offline(settings) as socket, _session(socket) as client:
             yield client
