@@ -6,11 +6,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from aiohttp import ClientSession, CookieJar, WSMsgType, web
 
+from tests.support.chromium import chromium
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
@@ -98,6 +100,29 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
             async with asyncio.timeout(8):
                 while any(_is_screen(child) for child in psutil.Process().children()):
                     await asyncio.sleep(0.02)
+
+
+async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_path: Path) -> None:
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
+        async with serving(*command) as (url, _), chromium() as page:
+            await page.open(url + "/?token=sesame")
+            await page.until("document.body?.classList.contains('-first-byte') === true")
+            async with asyncio.timeout(15):
+                while not service.streams:
+                    await asyncio.sleep(0.02)
+                while not service.posts:
+                    for key, code in (("n", 78), ("Enter", 13)):
+                        text = "\r" if key == "Enter" else key
+                        await page.ask(
+                            "Input.dispatchKeyEvent", type="keyDown", key=key, text=text, windowsVirtualKeyCode=code
+                        )
+                        await asyncio.sleep(0.3)
+            assert service.posts[0][1].endswith("/status")
+            assert page.complaints == []
+            assert {urlsplit(address).netloc for address in page.requests if not address.startswith("data:")} == {
+                urlsplit(url).netloc
+            }
 
 
 def _is_screen(child: psutil.Process) -> bool:
