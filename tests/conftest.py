@@ -1,0 +1,11 @@
+"""For all tests: log lines with plain tracebacks (structlog's own draw every local variable, which takes seconds for a service)."""
+
+import structlog
+
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
