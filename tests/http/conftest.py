@@ -1,3 +1,5 @@
+"""The HTTP face on small fakes, served on loopback."""
+
 from collections.abc import AsyncIterator
 
 import pytest

@@ -1,3 +1,5 @@
+"""A sandbox that runs for one test."""
+
 import pytest
 
 from tests.support.stand_in import StandIns

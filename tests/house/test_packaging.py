@@ -1,0 +1,94 @@
+"""What is shipped: the wheel holds all that the program reads, and works where nothing but the wheel is."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("daemon", "outbox", "tui")
+DATA = {".sql", ".tcss", ".html", ".css", ".toml", ".typed", ".j2"}
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if "No matching distribution found for hatchling" in done.stderr:
+        pytest.skip("the build backend can't be fetched: no package index is in reach")
+    assert done.returncode == 0, done.stderr
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean environment's Python: our wheel, and of this environment only the libraries."""
+    folder = tmp_path_factory.mktemp("clean")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel],
+        check=True,
+    )
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin" / "python"
+
+
+def ask(python: Path, code: str, folder: Path) -> str:
+    """Run that in the clean environment, away from the tree."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run([python, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+    code = {
+        str(file.relative_to(ROOT))
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.suffix in DATA | {".py"} and "__pycache__" not in file.parts
+    }
+    texts = {f"daemon/_templates/{file.relative_to(ROOT / 'templates')}" for file in (ROOT / "templates").rglob("*.j2")}
+    assert len(texts) > 100
+    assert not (code | texts) - shipped
+    assert {f"{package}/py.typed" for package in PACKAGES} <= shipped
+    assert not {name for name in shipped if name.startswith(("tests/", "templates/", "systemd/", "docs/"))}
+
+
+def test_the_program_starts_and_finds_its_texts(installed: Path, tmp_path: Path) -> None:
+    assert "tether demo" in ask(installed, "from daemon.cli import main; main(['--help'])", tmp_path)
+    where = ask(installed, "import daemon; print(daemon.__file__)", tmp_path)
+    assert str(installed.parents[1]) in where, "the wheel is what ran"
+    check = "from daemon.cli import main; main(['templates', 'check', '--json'])"
+    assert json.loads(ask(installed, check, tmp_path)) == []
+
+
+def test_every_module_can_be_imported(installed: Path, tmp_path: Path) -> None:
+    code = """
+import importlib, pkgutil
+for package in ("daemon", "outbox", "tui"):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
+    ask(installed, code, tmp_path)
+
+
+def test_the_packages_are_nobody_elses(installed: Path, tmp_path: Path) -> None:
+    """`daemon` is also python-daemon's top-level name: with it in the same environment, one overwrites the other."""
+    code = "import importlib.metadata, json; print(json.dumps(importlib.metadata.packages_distributions()))"
+    owners = json.loads(ask(installed, code, tmp_path))
+    assert {name: set(owners[name]) for name in PACKAGES} == {name: {"tether-box"} for name in PACKAGES}

@@ -1,0 +1,55 @@
+"""The systemd units, by systemd's own tools."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "systemd"
+NAMES = sorted(file.name for file in UNITS.iterdir() if file.suffix in (".service", ".timer"))
+MOST_EXPOSED = {"tether.service": 1.5}
+OTHERWISE = 2.0
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine (apt-get install systemd)"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The units as they are installed, with a program that exists."""
+    folder = tmp_path_factory.mktemp("units")
+    for name in NAMES:
+        text = (UNITS / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace("/opt/tether/venv/bin/tether", shutil.which("true") or "/bin/true"))
+    return folder
+
+
+def analyze(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["systemd-analyze", *words], cwd=folder, capture_output=True, text=True, timeout=60,
+        env={"SYSTEMD_UNIT_PATH": f"{folder}:", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_is_clean(name: str, folder: Path) -> None:
+    done = analyze("verify", "--man=no", name.replace("@.", "@x."), folder=folder)
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "tether" in line]
+    assert told == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".service")])
+def test_a_unit_is_hardened(name: str, folder: Path) -> None:
+    done = analyze("security", "--offline=true", "--no-pager", str(folder / name.replace("@.", "@x.")), folder=folder)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    assert float(found[1]) <= MOST_EXPOSED.get(name, OTHERWISE)
+
+
+def test_the_service_is_told_of_and_watched() -> None:
+    text = (UNITS / "tether.service").read_text(encoding="utf-8")
+    for line in ("Type=notify-reload", "WatchdogSec=60", "RestartPreventExitStatus=78", "NoNewPrivileges=yes"):
+        assert line in text.splitlines()
