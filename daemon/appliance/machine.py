@@ -50,7 +50,7 @@ class Machine:
                 said, _ = await process.communicate()
         except TimeoutError:
             process.kill()
-            await process.wait()
+            await process.communicate()
             return Ran(-1, f"{command[0]} took longer than {seconds:g} s")
         return Ran(process.returncode or 0, said.decode("utf-8", "replace").strip())
 

@@ -88,7 +88,9 @@ def guess_currency(country: str) -> str:
 
 
 def guess_locale(country: str) -> str:
-    return next((language for language in get_official_languages(country) if language in LANGUAGES), "en")
+    return next(
+        (language for language in get_official_languages(country, de_facto=True) if language in LANGUAGES), "en"
+    )
 
 
 # ---------------------------------------------------------------- writing

@@ -1,6 +1,7 @@
 """`tether init`: asks what the owner knows, writes the configuration, makes the till's token, and lets the doctor have a look."""
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def _keys(assignments: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[s
 
 def _value(text: str) -> Any:
     """As TOML reads it (587, true, ["a"], "587"); what is no TOML, and a number with a plus or a leading zero, is a string."""
-    if text.startswith(("+", "-", "0")):
+    if re.match(r"\+|0\d", text):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]

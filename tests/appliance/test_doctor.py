@@ -1,0 +1,263 @@
+"""The doctor finds what is wrong and says what to do; what it may mend it mends when asked."""
+
+import asyncio
+import json
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemon.appliance.backup import LastBackup, note_path
+from daemon.appliance.checks.disk import check_disk
+from daemon.appliance.checks.unit import check_unit
+from daemon.appliance.doctor import CHECKS, examine
+from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding, Level
+from daemon.appliance.machine import Machine, Ran
+from daemon.clockwatch import RELEASED
+from daemon.config import Settings, load
+from daemon.http import open_http
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import accept_one, open_box, planned
+from tests.support.shop import open_shop
+
+
+class Box(Machine):
+    """A machine with programs that say what the test wants; what is not named is not there."""
+
+    def __init__(self, root: Path, programs: dict[str, Ran] | None = None) -> None:
+        super().__init__(root)
+        self._programs = programs or {}
+
+    async def run(self, *command: Any, **options: Any) -> Ran | None:
+        return next(
+            (ran for words, ran in self._programs.items() if " ".join(map(str, command)).startswith(words)), None
+        )
+
+
+@asynccontextmanager
+async def examination(settings: Settings, **changes: Any) -> AsyncIterator[Examination]:
+    clock = changes.pop("clock", FakeClock())
+
+    async def ask(path: str) -> object:
+        raise AssertionError("the service does not run")
+
+    async with open_http(clock) as http:
+        plain: dict[str, Any] = {
+            "settings": settings,
+            "clock": clock,
+            "http": http,
+            "machine": Box(settings.folder),
+            "running": False,
+            "offline": True,
+            "fix": False,
+            "ask_service": ask,
+        }
+        yield Examination(**{**plain, **changes})
+
+
+async def found(settings: Settings, **changes: Any) -> Sequence[Finding]:
+    async with examination(settings, **changes) as case:
+        return await examine(case)
+
+
+def of(findings: Sequence[Finding], check: str) -> list[Finding]:
+    return [finding for finding in findings if finding.check == check]
+
+
+def wrong(findings: Sequence[Finding]) -> list[str]:
+    return [finding.check for finding in findings if finding.level is Level.PROBLEM]
+
+
+def configured(folder: Path, text: str = "", secrets: str = "") -> Settings:
+    (folder / "tether.toml").write_text('[hook]\nport = 0\n[store]\nname = "Balloon Loft"\n' + text)
+    (folder / ".env").write_text(secrets)
+    (folder / ".env").chmod(0o600)
+    return load(folder / "tether.toml", environ={})
+
+
+TWILIO = '[channels.twilio]\nfrom = "+15005550006"\n'
+SECRETS = "TWILIO_ACCOUNT_SID=AC0123\nTWILIO_AUTH_TOKEN=hush-hush\n"
+
+
+async def test_a_good_box_has_nothing_to_mend(tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, TWILIO, SECRETS))
+    assert wrong(findings) == []
+    assert {"config", "permissions", "clock", "disk", "database", "port", "channel twilio"} <= {
+        finding.check for finding in findings
+    }
+
+
+async def test_each_problem_says_what_to_do(tmp_path: Path) -> None:
+    settings = configured(tmp_path, TWILIO + "[data]\nreserve = '1000000GiB'\n")
+    (tmp_path / ".env").chmod(0o644)
+    (tmp_path / "tether.db").write_bytes(b"no database" * 1000)
+    findings = await found(settings, clock=FakeClock(now=1000))
+    assert sorted(set(wrong(findings))) == ["channel twilio", "clock", "database", "disk", "permissions"]
+    assert all(finding.remedy for finding in findings if finding.level is not Level.OK)
+
+
+async def test_secrets_that_lie_open_are_shut_when_asked(tmp_path: Path) -> None:
+    settings = configured(tmp_path, TWILIO, SECRETS)
+    (tmp_path / ".env").chmod(0o640)
+    assert wrong(await found(settings)) == ["permissions"]
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o640
+    assert wrong(await found(settings, fix=True)) == []
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_secret_that_is_missing_is_named_and_never_shown(tmp_path: Path) -> None:
+    findings = await found(configured(tmp_path, TWILIO, "TWILIO_ACCOUNT_SID=AC-very-secret\n"))
+    (missing,) = of(findings, "channel twilio")
+    assert "TWILIO_AUTH_TOKEN" in missing.summary
+    assert "AC-very-secret" not in str(findings)
+
+
+async def test_a_clock_before_this_release(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    assert wrong(await found(settings, clock=FakeClock(now=RELEASED - 1))) == ["clock"]
+
+
+async def test_a_chain_that_was_broken(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("m1"), id="e1")
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("UPDATE audit SET kind = 'nothing' WHERE seq = 2")
+    findings = await found(settings)
+    assert wrong(findings) == ["audit"]
+    assert "entry 2" in of(findings, "audit")[0].summary
+
+
+async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = configured(tmp_path)
+        taken = msgspec.structs.replace(settings.hook, port=other.getsockname()[1])
+        assert wrong(await found(msgspec.structs.replace(settings, hook=taken))) == ["port"]
+
+
+async def test_a_hook_in_the_clear_on_the_shop_s_network(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    open_to_all = msgspec.structs.replace(settings.hook, host="0.0.0.0")
+    findings = await found(msgspec.structs.replace(settings, hook=open_to_all))
+    assert any(finding.level is Level.ADVICE and "in the clear" in finding.summary for finding in of(findings, "port"))
+
+
+@pytest.mark.parametrize(
+    ("note", "level", "words"),
+    [
+        (None, Level.PROBLEM, "none was made yet"),
+        (LastBackup(at=FakeClock().now(), name="tether-x"), Level.OK, "tether-x"),
+        (LastBackup(at=FakeClock().now(), error="no stick"), Level.PROBLEM, "no stick"),
+        (LastBackup(at=FakeClock().now() - 4 * 86_400_000, name="tether-x"), Level.PROBLEM, "4 days old"),
+    ],
+)
+async def test_backups(tmp_path: Path, note: LastBackup | None, level: Level, words: str) -> None:
+    settings = configured(tmp_path, '[backup]\nto = "kept"\n')
+    if note is not None:
+        note_path(settings).write_bytes(msgspec.json.encode(note))
+    first = of(await found(settings), "backup")[0]
+    assert (first.level, words in first.summary) == (level, True)
+
+
+async def test_a_check_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forever(case: Examination) -> Sequence[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr("daemon.appliance.doctor.CHECKS", [*CHECKS[:2], ("odd", forever)])
+    monkeypatch.setattr("daemon.appliance.doctor.LONGEST", 0.5)
+    assert wrong(await found(configured(tmp_path))) == ["odd"]
+
+
+# ---------------------------------------------------------------- the machine
+
+ACTIVE = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=3\nResult=success\nNeedDaemonReload=no"
+
+
+@pytest.mark.parametrize(
+    ("shown", "exposure", "problems", "advices"),
+    [
+        (ACTIVE, "1.5 OK", 0, 0),
+        (ACTIVE, "9.6 UNSAFE", 0, 1),
+        (ACTIVE.replace("=active", "=failed").replace("success", "watchdog"), "1.5 OK", 1, 0),
+        (ACTIVE.replace("=enabled", "=disabled"), "1.5 OK", 1, 0),
+        (ACTIVE.replace("=loaded", "=not-found"), "1.5 OK", 0, 1),
+        (ACTIVE.replace("Reload=no", "Reload=yes"), "1.5 OK", 0, 1),
+    ],
+)
+async def test_the_unit(tmp_path: Path, shown: str, exposure: str, problems: int, advices: int) -> None:
+    said = f"→ Overall exposure level for tether.service: {exposure} 🙂"
+    machine = Box(tmp_path, {"systemctl show": Ran(0, shown), "systemd-analyze security": Ran(0, said)})
+    async with examination(configured(tmp_path), machine=machine) as case:
+        findings = await check_unit(case)
+    levels = [finding.level for finding in findings]
+    assert (levels.count(Level.PROBLEM), levels.count(Level.ADVICE)) == (problems, advices)
+
+
+@pytest.mark.parametrize(("life", "level"), [("0x01 0x02", Level.OK), ("0x0b 0x01", Level.PROBLEM)])
+async def test_a_card_s_own_word_on_its_life(tmp_path: Path, life: str, level: Level) -> None:
+    device = tmp_path / "sys/block/mmcblk0/device"
+    device.mkdir(parents=True)
+    (device / "life_time").write_text(life + "\n")
+    async with examination(configured(tmp_path)) as case:
+        (finding,) = [each for each in await check_disk(case) if "mmcblk0" in each.summary]
+    assert finding.level is level
+
+
+@pytest.mark.parametrize(("alarm", "level"), [("0", Level.OK), ("1", Level.PROBLEM)])
+async def test_a_weak_power_supply(tmp_path: Path, alarm: str, level: Level) -> None:
+    sensor = tmp_path / "sys/class/hwmon/hwmon1"
+    sensor.mkdir(parents=True)
+    (sensor / "name").write_text("rpi_volt\n")
+    (sensor / "in0_lcrit_alarm").write_text(alarm + "\n")
+    async with examination(configured(tmp_path)) as case:
+        (finding,) = [each for each in await check_disk(case) if each.check == "power"]
+    assert finding.level is level
+
+
+async def test_a_program_that_hangs_is_ended() -> None:
+    machine = Machine()
+    assert await machine.run("no-such-program-anywhere") is None
+    ran = await machine.run("cat", "/dev/zero", seconds=0.3)
+    assert ran is not None
+    assert ran.code == -1
+
+
+# ---------------------------------------------------------------- on a whole shop
+
+
+async def test_the_doctor_on_a_shop_that_runs(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio", "sendgrid"], extra='[backup]\nto = "kept"\n')
+        await shop.start()
+        await asyncio.to_thread(shop.tether, "backup")
+        done = await asyncio.to_thread(shop.tether, "doctor", "--json", check=False)
+        findings = json.loads(done.stdout)
+        channels = {each["check"]: each["level"] for each in findings if each["check"].startswith("channel")}
+        assert channels == {"channel twilio": "ok", "channel sendgrid": "ok"}
+        assert not [each for each in findings if each["level"] == "problem"], findings
+        assert done.returncode == 0
+
+
+async def test_a_configuration_that_can_t_be_read_is_a_finding_too(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"])
+        shop.config.write_text("[store]\nnmae = 'x'\n")
+        done = await asyncio.to_thread(shop.tether, "doctor", "--json", check=False)
+        assert done.returncode == 78
+        (finding,) = json.loads(done.stdout)
+        assert "did you mean 'name'" in finding["summary"]
+
+
+async def test_what_systemd_calls_when_the_service_failed_tells_the_team(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["slack"], extra='[trouble]\nvia = ["slack"]\n')
+        await asyncio.to_thread(shop.tether, "doctor", "--offline", "--tell", "tether.service failed", check=False)
+        texts = [mail.text for mail in shop.sandbox.mailbox]
+        assert any("Balloon Loft: tether.service failed" in text for text in texts), texts
