@@ -91,11 +91,13 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Chromium proves the board in a real browser; where it can't be had, that test says so and skips.
+# Chromium proves the board in a real browser, curl and PHP the examples for tills; where they can't be had, those tests say so and skip.
 system-test:
-	@command -v chromium >/dev/null || { echo "installing chromium for the board's test"; \
-	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } || \
-	  echo "no chromium: the board's browser test will skip"
+	@missing=$$(command -v chromium >/dev/null || echo chromium; command -v curl >/dev/null || echo curl; \
+	  php -r 'exit((int) !extension_loaded("curl"));' 2>/dev/null || echo php-cli php-curl); \
+	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \
+	  echo "could not be installed, and the tests that need them will skip:" $$missing
 
 system-deb:
 	@command -v dh >/dev/null || { echo "installing debhelper"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debhelper dpkg-dev; }

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,10 +34,16 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
         yield it
 
 
+def can_run(language: str) -> bool:
+    if language == "php":
+        loaded = "exit((int) !extension_loaded('curl'));"
+        return shutil.which("php") is not None and subprocess.run(["php", "-r", loaded]).returncode == 0
+    return language != "sh" or shutil.which("curl") is not None
+
+
 async def run(shop: Shop, language: str, code: str, **more: str) -> str:
-    needed = "curl" if language == "sh" else RUN[language][0]
-    if shutil.which(needed) is None:
-        pytest.skip(f"{needed} is not on this machine: `make system-test` installs it")
+    if not can_run(language):
+        pytest.skip(f"curl or PHP with its curl extension is not on this machine, for {language}: `make system-test`")
     process = await asyncio.create_subprocess_exec(
         *RUN[language],
         code.removeprefix("<?php\n"),
