@@ -11,7 +11,7 @@ from tui.screens.listing import ListPage
 from tui.state import Part
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Channel
+from tui.wire import Channel, Glance, Modem
 from tui.words import BAD, DIM, GOOD, STRONG, WARN
 
 
@@ -44,8 +44,26 @@ class LinePage(ListPage[Channel]):
     # ------------------------------------------------------------ what it shows
 
     def head(self, width: int) -> list[Line]:
-        t, g, glance, now = self.t, self.words.glyphs, self.desk.shop.glance, self.desk.now()
-        uplink, modem = glance.uplink, glance.modem
+        glance, now = self.desk.shop.glance, self.desk.now()
+        lines = self._uplink(glance, now)
+        if glance.modem is not None:
+            lines.append(self._modem(glance.modem))
+        if glance.quiet_until:
+            lines.append([Span(self.t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
+        titles = columns(
+            width,
+            Cell(f" {self.t('channel')}", 15),
+            Cell(self.t("carries"), 8),
+            Cell(self.t("state"), 14),
+            Cell(self.t("waiting"), 7, right=True),
+            Cell(self.t("sent today"), 12, right=True),
+            Cell(f" {self.t('last went')}", 0),
+        )
+        return [*lines, [], [Span(span.text, DIM) for span in titles]]
+
+    def _uplink(self, glance: Glance, now: int) -> list[Line]:
+        """The line now, and its day."""
+        t, g, uplink = self.t, self.words.glyphs, glance.uplink
         word, tone = {
             "up": (f"{g.up} {t('The line is up')}", GOOD),
             "down": (f"{g.down} {t('The line is DOWN')}", BAD),
@@ -58,32 +76,18 @@ class LinePage(ListPage[Channel]):
                 for change in sorted(glance.history, key=lambda each: each.at or 0)[-6:]
             )
             lines.append([Span(f"{t('today')}: {day}", DIM)])
-        if modem is not None:
-            known = [
-                self.words.channel_state(modem.state).words if modem.state else "",
-                modem.operator,
-                t("signal {bars} of 4", bars=modem.signal) if modem.signal is not None else t("no signal known"),
-                f"SIM {modem.sim}" if modem.sim else "",
-                t("credit {credit}", credit=modem.credit) if modem.credit else "",
-            ]
-            lines.append(
-                [
-                    Span(f"{t('modem')}: "),
-                    Span(" · ".join(part for part in known if part), GOOD if modem.signal else WARN),
-                ]
-            )
-        if glance.quiet_until:
-            lines.append([Span(t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
-        titles = columns(
-            width,
-            Cell(f" {t('channel')}", 15),
-            Cell(t("carries"), 8),
-            Cell(t("state"), 14),
-            Cell(t("waiting"), 7, right=True),
-            Cell(t("sent today"), 12, right=True),
-            Cell(f" {t('last went')}", 0),
-        )
-        return [*lines, [], [Span(span.text, DIM) for span in titles]]
+        return lines
+
+    def _modem(self, modem: Modem) -> Line:
+        known = [
+            self.words.channel_state(modem.state).words if modem.state else "",
+            modem.operator,
+            self.t("signal {bars} of 4", bars=modem.signal) if modem.signal is not None else self.t("no signal known"),
+            f"SIM {modem.sim}" if modem.sim else "",
+            self.t("credit {credit}", credit=modem.credit) if modem.credit else "",
+        ]
+        facts = " · ".join(part for part in known if part)
+        return [Span(f"{self.t('modem')}: "), Span(facts, GOOD if modem.signal else WARN)]
 
     def _line(self, channel: Channel, width: int) -> list[Line]:
         state, now = self.words.channel_state(channel.state), self.desk.now()
