@@ -47,7 +47,8 @@ async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
         limit=MOST_CALLS,
         cursor=None,
     )
-    candidates = {each.order_ref: each for each in page.items if each.reason != "staff chose not to tell"}
+    missed = [each for each in page.items if each.reason != "staff chose not to tell"]
+    candidates = {each.order_ref: each for each in reversed(missed)}  # the page has the newest first: that one counts
     if not candidates:
         return ()
     told = await views.told(list(candidates))

@@ -1,11 +1,12 @@
 """`tether tui`: the counter's screen."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, app, settings_of
+from daemon.cli.frame import ConfigOption, Failure, app, settings_of
 
 
 @app.command(epilog='Example: tether tui --url http://pi.local:8787 --token "$TETHER_TOKEN"')
@@ -18,16 +19,32 @@ def tui(
     ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="For a wall screen: no key changes anything.")] = False,
     language: Annotated[str | None, typer.Option(help="en, es, fr or de. Default: the store's.")] = None,
-    theme: Annotated[str | None, typer.Option(help="A theme's name, such as tether-contrast.")] = None,
+    theme: Annotated[str | None, typer.Option(help="dark, light, contrast or contrast-light. Default: dark.")] = None,
     name: Annotated[str | None, typer.Option(help="Who is at the counter, for the record.")] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the screen to browsers on the LAN instead; prints the address to open.")
+    ] = False,
+    web_port: Annotated[int, typer.Option(min=1, max=65535, help="Where --web listens.")] = 8788,
     config: ConfigOption = None,
 ) -> None:
     """Open the counter's screen."""
-    from tui.run import run_tui
-
     where = url or settings_of(config).socket
     try:
+        if web:
+            from tui.web import serve_web
+
+            if token:
+                os.environ["TETHER_TOKEN"] = (
+                    token  # each browser's screen is a process of its own, which reads it there
+                )
+            sys.exit(serve_web(where, port=web_port, read_only=read_only, language=language, theme=theme))
+        from tui.run import run_tui
+
         code = run_tui(where, token, read_only=read_only, language=language, theme=theme, actor=name)
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"the screen in a browser needs the extra `web`: pip install 'tether-box[web]' ({error})"
+        ) from error
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from error
     sys.exit(code)

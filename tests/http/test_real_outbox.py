@@ -148,6 +148,17 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
     assert (await face.get("/v1/audit", query={"kind": "customer.called"})).json["items"][0]["message_id"] == message_id
 
 
+async def test_an_order_with_several_failures_is_on_the_call_list_with_the_newest(face: Face, box: Outbox) -> None:
+    refusal = Rejected(Scope.RECIPIENT, "21614", "not a mobile number")
+    failed = Transition(state=State.FAILED, reason="no channel took it")
+    for type in ("order.in_production", "order.ready"):
+        await face.post("/v1/events", event(id=type, type=type), as_="till-2")
+        newest = (await face.get("/v1/messages")).json["items"][0]["id"]
+        await box.spool.settle(await attempt(box, newest), refusal, failed)
+    (call,) = (await face.get("/v1/call-list", as_="desk")).json["items"]
+    assert call["message_id"] == newest
+
+
 async def test_opt_outs(face: Face) -> None:
     body = {"medium": "sms", "address": "+447700900123", "reason": "asked"}
     await face.post("/v1/events", event(), as_="till-2")
