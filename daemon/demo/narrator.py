@@ -1,7 +1,9 @@
 """Tells what happens as it happens: one line an event, one line for each message that found its way or did not."""
 
 import os
+import sys
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from daemon.demo.story import Happening, Person
@@ -42,7 +44,7 @@ class Narrator:
         )
         self._line()
         self._line(f"  What the customers get:  {sandbox_url}/_sandbox/")
-        self._line(f"  The counter's screen:    tether tui --url {service_url} --token {token}")
+        self._line(f"  The counter's screen:    {_program()} tui --url {service_url} --token {token}")
         self._line("  An event of your own:")
         self._line(
             f"    curl {service_url}/v1/events -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\"
@@ -168,3 +170,8 @@ class Narrator:
 
     def _line(self, text: str = "") -> None:
         print(text, file=self._out, flush=True)
+
+
+def _program() -> str:
+    """As it was called (`.venv/bin/tether`), so that what is told can be typed as it stands."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tether" else "tether"
