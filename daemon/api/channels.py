@@ -3,6 +3,7 @@
 from typing import Literal
 
 from daemon.api import present
+from daemon.api.addresses import sent_to
 from daemon.api.problem import Problem
 from daemon.api.route import B, Call, NoQuery, Q, Scope, get, post
 from daemon.api.service_answers import ChannelOut, Channels, TestOut, UplinkOut
@@ -38,11 +39,19 @@ async def _shown(call: Call[Q, B], name: str) -> ChannelOut:
 
 
 async def test(call: Call[NoQuery, TestWish]) -> TestOut:
+    dispatch, name = call.services.dispatch, call.path("name")
+    to = call.body.to and await _as_sent(call, name, call.body.to)
     try:
-        result = await call.services.dispatch.test(call.path("name"), call.body.to)
+        result = await dispatch.test(name, to)
     except ValueError as error:
         raise Problem(422, str(error), field="to") from error
     return TestOut(result.ok, result.summary)
+
+
+async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
+    """An address as a message would carry it: people enter numbers as they dial them. What can't be read is tried as it is."""
+    medium = next((row.medium for row in await call.services.dispatch.board() if row.name == name), "")
+    return sent_to(medium, to, call.services.settings.store) or to
 
 
 async def force(call: Call[NoQuery, UplinkWish]) -> UplinkOut:

@@ -166,7 +166,7 @@ async def test_channels(tether: Tether, shop: Shop) -> None:
     listed = (await taken(tether, "channels", "--json")).json
     assert {row["name"] for row in listed["items"]} == {"twilio", "sendgrid", "slack"}
     await taken(tether, "channels", "test", "twilio")
-    await taken(tether, "channels", "test", "twilio", "--to", "+447700900123", "--json")
+    await taken(tether, "channels", "test", "twilio", "--to", "07700 900123", "--json")
     assert any("this is a test" in arrival.text for arrival in shop.sandbox.messages)
     await taken(tether, "channels", "pause", "twilio", "--reason", "bill not paid")
     assert "bill not paid" in (await taken(tether, "channels")).out
