@@ -98,6 +98,9 @@ system-test:
 	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \
 	  echo "could not be installed, and the tests that need them will skip:" $$missing
+	@[ -e node_modules/axe-core/axe.min.js ] || ! command -v npm >/dev/null || \
+	  npm install --no-save --no-package-lock --silent --no-fund --no-audit axe-core@4 >/dev/null || \
+	  echo "no axe-core: the board's accessibility check will skip"
 
 system-deb:
 	@command -v dh >/dev/null || { echo "installing debhelper"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debhelper dpkg-dev; }
