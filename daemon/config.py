@@ -346,7 +346,9 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
 
 
 def _secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    found = {key: value for key, value in dotenv_values(folder / ".env").items() if value}
+    env = folder / ".env"
+    readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
+    found = {key: value for key, value in dotenv_values(env).items() if value} if readable else {}
     found |= {key: value for key, value in environ.items() if value}
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and Path(credentials).is_dir():

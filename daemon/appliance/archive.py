@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tarfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -55,11 +56,12 @@ def unpack(archive: Path, database: Path) -> Manifest:
     try:
         with tarfile.open(archive, mode="r:gz") as opened:
             manifest = _manifest(_member(opened, MANIFEST), archive)
+            _need_room(database.parent, opened.getmember(DATABASE).size)
             with database.open("xb") as target:
                 shutil.copyfileobj(_member(opened, DATABASE), target, CHUNK)
                 target.flush()
                 os.fsync(target.fileno())
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, KeyError) as error:
         raise BackupError(f"{archive.name} can't be read as a backup: {error}. Try an older one") from error
     with database.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -78,7 +80,7 @@ def config_of(archive: Path) -> str | None:
                 return _member(opened, CONFIG).read(MAX_CONFIG).decode("utf-8")
             except KeyError:
                 return None
-    except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, UnicodeDecodeError) as error:
         raise BackupError(f"{archive.name} can't be read as a backup: {error}. Try an older one") from error
 
 
@@ -89,11 +91,21 @@ def _add(archive: tarfile.TarFile, name: str, body: IO[bytes], size: int, made_a
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
-    """A regular file by its exact name: nothing else in an archive is looked at, so its paths and links don't matter."""
-    file = archive.extractfile(name)
+    """A regular file by its exact name (KeyError: there is none): nothing else in an archive is looked at, so its paths and links don't matter."""
+    member = archive.getmember(name)
+    file = archive.extractfile(member) if member.isreg() else None
     if file is None:
         raise tarfile.TarError(f"{name} in it is no file")
     return file
+
+
+def _need_room(folder: Path, size: int) -> None:
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free < size:
+        raise BackupError(
+            f"{folder} has {free // 2**20} MiB free and the database needs {size // 2**20 + 1}: make room"
+        )
 
 
 def _manifest(file: IO[bytes], archive: Path) -> Manifest:

@@ -65,6 +65,15 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
         private.append(settings.folder / credentials)
     found = [finding for path in private if path.is_file() for finding in _private(path, mend=case.fix)]
     found += _folder(settings.database.parent, settings.database)
+    env = settings.folder / ".env"
+    if env.exists() and not os.access(env, os.R_OK) and not os.environ.get("CREDENTIALS_DIRECTORY"):
+        found.append(
+            advice(
+                "permissions",
+                f"{env} can't be read by the user who asks, so secrets seem to be missing",
+                "sudo tether doctor",
+            )
+        )
     return found or [ok("permissions", "no secret lies open")]
 
 
