@@ -16,6 +16,26 @@ Medium: TypeAlias = Literal["sms", "email", "chat", "push", "crm"]
 OnUnknown: TypeAlias = Literal["resend", "ask"]
 
 
+EVENT_TYPES = (
+    "order.placed",
+    "order.confirmed",
+    "order.in_production",
+    "order.ready",
+    "order.out_for_delivery",
+    "order.completed",
+    "order.cancelled",
+    "order.delayed",
+    "order.customization_needed",
+    "order.out_of_stock",
+    "return.requested",
+    "return.received",
+    "refund.issued",
+    "payment.confirmed",
+    "payment.failed",
+)
+"""The event types that have a meaning here (DESIGN 5): texts and routes ship for each; others are stored, and do what routes say."""
+
+
 class State(StrEnum):
     """Where a message stands. `MOVES` says which step may follow which."""
 

@@ -8,30 +8,10 @@ from daemon.api.body import convert
 from daemon.api.problem import Problem
 from daemon.api.reply import encode
 from daemon.api.wire import CloudEvent, Event
+from outbox.model import EVENT_TYPES
 
 MEDIA_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
-
-TYPES = frozenset(
-    {
-        "order.placed",
-        "order.confirmed",
-        "order.in_production",
-        "order.ready",
-        "order.out_for_delivery",
-        "order.completed",
-        "order.cancelled",
-        "order.delayed",
-        "order.customization_needed",
-        "order.out_of_stock",
-        "return.requested",
-        "return.received",
-        "refund.issued",
-        "payment.confirmed",
-        "payment.failed",
-    }
-)
-"""DESIGN 5."""
 
 _OURS = ("specversion", "id", "type", "time", "data")
 
@@ -39,7 +19,7 @@ _OURS = ("specversion", "id", "type", "time", "data")
 def our_type(given: str) -> str:
     """`com.example.order.ready` counts as `order.ready`; any other type stays what it is."""
     ending = ".".join(given.rsplit(".", 2)[-2:])
-    return ending if ending in TYPES else given
+    return ending if ending in EVENT_TYPES else given
 
 
 def to_event(value: Any) -> tuple[str, Event, bytes]:

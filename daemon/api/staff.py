@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.cloudevents import TYPES
 from daemon.api.reply import encode
 from daemon.api.wire import ManualMessage, StatusChange
 from outbox import StoredEvent, Story
-from outbox.model import Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
+from outbox.model import EVENT_TYPES, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 
 SOURCE = "counter"
 MESSAGE = "staff.message"
@@ -22,7 +21,7 @@ MESSAGE = "staff.message"
 SILENT = "staff chose not to tell"
 UNSENT = frozenset({State.QUEUED, State.HELD})
 NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
-STATUSES = tuple(sorted(kind for kind in TYPES if kind.startswith("order.")))
+STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
 STATUS_FAMILIES = ("order.", "return.", "refund.")
 
 

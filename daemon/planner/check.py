@@ -9,7 +9,6 @@ import msgspec
 from jinja2 import TemplateError, meta, nodes
 
 from daemon.config import Settings
-from daemon.planner.defaults import EVENT_TYPES
 from daemon.planner.render import ANY_TYPE, FREE_TEXT, MEDIUM_FILES, Renderer, RenderError, candidates
 from daemon.planner.render_context import attributes
 from daemon.planner.routes import CUSTOMER, TEAM
@@ -17,7 +16,7 @@ from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import measure
 from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
-from outbox.model import Medium
+from outbox.model import EVENT_TYPES, Medium
 
 Severity = Literal["error", "warning"]
 

@@ -6,6 +6,7 @@ They name every channel of a kind; of a route only the enabled ones count, and a
 from typing import Literal, TypeAlias
 
 from daemon.config import Duration, RouteTable
+from outbox.model import EVENT_TYPES
 
 Rank: TypeAlias = Literal["high", "normal", "low"]
 
@@ -27,25 +28,6 @@ BY_THE_WAY = PUSH + MAIL + CHAT
 
 CHANNELS = frozenset(AT_ONCE + DESK + CRM)
 """Every channel that ships: a store's route may name one that it has not enabled."""
-
-EVENT_TYPES = (
-    "order.placed",
-    "order.confirmed",
-    "order.in_production",
-    "order.ready",
-    "order.out_for_delivery",
-    "order.completed",
-    "order.cancelled",
-    "order.delayed",
-    "order.customization_needed",
-    "order.out_of_stock",
-    "return.requested",
-    "return.received",
-    "refund.issued",
-    "payment.confirmed",
-    "payment.failed",
-)
-"""The event types that Tether has texts for."""
 
 _HOUR = 3600
 _NO_WAIT = Duration(0)

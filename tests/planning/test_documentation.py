@@ -9,13 +9,12 @@ import pytest
 
 from daemon.config import RouteTable, Settings, Templates, decode
 from daemon.planner.check import check_templates
-from daemon.planner.defaults import EVENT_TYPES
 from daemon.planner.formats import Formats
 from daemon.planner.plan import make_planner
 from daemon.planner.render import Renderer
 from daemon.planner.render_context import ItemView, attributes
 from daemon.planner.routes import compile_routes
-from outbox.model import Item
+from outbox.model import EVENT_TYPES, Item
 from tests.support.planning import REACH, SHOP, event, order
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

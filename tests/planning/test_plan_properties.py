@@ -8,10 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.config import Settings
-from daemon.planner.defaults import EVENT_TYPES
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
-from outbox.model import Customer, Event, Item, Order, OrderFields, Posted, State
+from outbox.model import EVENT_TYPES, Customer, Event, Item, Order, OrderFields, Posted, State
 from tests.support.planning import NOW, REACH, store
 
 CONDITIONS = [

@@ -3,8 +3,8 @@
 import pytest
 
 from daemon.channels import registry
-from daemon.planner.defaults import CHANNELS, CHAT, CRM, DESK, EVENT_TYPES, MAIL, PUSH, TEXT
-from outbox.model import Customer, PlannedMessage, Priority
+from daemon.planner.defaults import CHANNELS, CHAT, CRM, DESK, MAIL, PUSH, TEXT
+from outbox.model import EVENT_TYPES, Customer, PlannedMessage, Priority
 from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
 
 ADA = Customer(phone="07700 900123", email="ada@example.com", addresses={"fcm": "token"})

@@ -10,12 +10,11 @@ import pytest
 
 from daemon.config import Settings, Store, Templates
 from daemon.planner.check import STAFF_TEMPLATES, check_templates
-from daemon.planner.defaults import EVENT_TYPES
 from daemon.planner.render import FREE_TEXT, Renderer
 from daemon.planner.samples import NAME, REF, complete, minimal, sample_text
 from daemon.planner.sms_text import measure
 from daemon.planner.template_files import shipped_templates
-from outbox.model import Medium, Rendered
+from outbox.model import EVENT_TYPES, Medium, Rendered
 
 STORES = {
     "en": Store(
