@@ -1,0 +1,89 @@
+"""What ships for the system around Tether agrees with Tether: units, the modem rule, the dashboard and the alerts."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon.appliance.packaged import EXECUTABLE, PLACES, system_files
+from daemon.modem.quirks import MODEM_VENDORS
+
+ROOT = Path(__file__).resolve().parents[2]
+METRIC = re.compile(r"\btether_[a-z_]+\b")
+
+
+def test_every_file_has_its_place() -> None:
+    files = system_files("/usr/bin/tether")
+    assert set(files) == set(PLACES.values())
+    for place, text in files.items():
+        assert EXECUTABLE not in text, place
+    shipped = {path.name for path in (ROOT / "systemd").iterdir() if path.is_file()}
+    assert shipped == set(PLACES)
+
+
+def test_the_modem_rule_knows_the_driver_s_makers() -> None:
+    rule = (ROOT / "systemd/70-tether-modem.rules").read_text()
+    assert {int(vendor, 16) for vendor in re.findall(r'idVendor\}=="([0-9a-f]{4})"', rule)} == set(MODEM_VENDORS)
+
+
+def test_dashboard_and_alerts_name_figures_that_there_are() -> None:
+    source = (ROOT / "daemon/api/metrics.py").read_text()
+    known = set(re.findall(r'"(tether_[a-z_]+)"', source))
+    known |= {f"{name}_{part}" for name in known for part in ("bucket", "sum", "count")}
+    for name in ("alerts.yml", "grafana.json"):
+        named = set(METRIC.findall((ROOT / "docs/monitoring" / name).read_text()))
+        assert named - known == set(), name
+        assert named, name
+
+
+def test_the_dashboard_is_json_and_its_panels_do_not_overlap() -> None:
+    panels = json.loads((ROOT / "docs/monitoring/grafana.json").read_text())["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+@pytest.mark.parametrize(
+    "unit", ["tether.service", "tether-backup.service", "tether-backup.timer", "tether-failed@.service"]
+)
+def test_systemd_reads_the_units_without_a_complaint(unit: str, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here")
+    for name in ("tether.service", "tether-backup.service", "tether-backup.timer", "tether-failed@.service"):
+        text = (ROOT / "systemd" / name).read_text().replace(EXECUTABLE, "/bin/true")
+        (tmp_path / name).write_text(text)
+    named = unit.replace("@.", "@x.")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / named)],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
+    )
+    complaints = [line for line in done.stderr.splitlines() if "tether" in line]
+    assert not complaints, done.stderr
+
+
+@pytest.mark.parametrize("unit", ["tether.service", "tether-backup.service", "tether-failed@.service"])
+def test_exposure(unit: str, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here")
+    path = tmp_path / unit.replace("@", "")
+    path.write_text((ROOT / "systemd" / unit).read_text().replace(EXECUTABLE, "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(path)], capture_output=True, text=True
+    )
+    match = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
+    if match is None:
+        pytest.skip(f"this systemd-analyze can't look at files: {done.stderr.strip()[:200]}")
+    assert float(match[1]) <= 1.5
