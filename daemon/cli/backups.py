@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import IO, Annotated, TypeVar
 
 import typer
 
@@ -73,11 +73,14 @@ def restore(
 ) -> None:
     """Put a backup in the database's place, proved first; what is there now is kept aside. The service must be stopped."""
     settings = _settings_for(which, config)
+    file = (
+        Path(which).open("rb") if Path(which).is_file() else None
+    )  # before root becomes the service's user, who may not see it
 
     async def work() -> tuple[Proved, Restored | None]:
         clock = SystemClock()
         async with AsyncExitStack() as stack:
-            name, fetch = await _source(settings, which, stack)
+            name, fetch = await _source(settings, which, file, stack)
             found = await stack.enter_async_context(
                 candidate(settings, name, fetch, clock=clock, rng=random.SystemRandom())
             )
@@ -89,6 +92,8 @@ def restore(
 
     with as_owner_of(settings.database):
         proved, restored = settle(lambda: _explained(work()))
+    if file is not None:
+        file.close()
     if json:
         as_json({"manifest": proved.manifest, "doubtful": proved.doubtful, "later": proved.later, "restored": restored})
     elif restored is None:
@@ -134,15 +139,15 @@ async def _names(settings: Settings) -> Sequence[str]:
 
 
 async def _source(
-    settings: Settings, which: str, stack: AsyncExitStack
+    settings: Settings, which: str, file: IO[bytes] | None, stack: AsyncExitStack
 ) -> tuple[str, Callable[[Path], Awaitable[None]]]:
-    file = Path(which)
-    if file.is_file():
+    if file is not None:
 
         async def copy(target: Path) -> None:
-            shutil.copyfile(file, target)
+            with target.open("wb") as own:
+                shutil.copyfileobj(file, own)
 
-        return file.name, copy
+        return Path(which).name, copy
     shelf = await stack.enter_async_context(keeping(settings, SystemClock()))
     names = await shelf.names()
     name = names[-1] if which == LATEST and names else which
