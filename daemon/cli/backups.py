@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, TypeVar
@@ -73,11 +73,8 @@ def restore(
 ) -> None:
     """Put a backup in the database's place, proved first; what is there now is kept aside. The service must be stopped."""
     settings = _settings_for(which, config)
-    file = (
-        Path(which).open("rb") if Path(which).is_file() else None
-    )  # before root becomes the service's user, who may not see it
 
-    async def work() -> tuple[Proved, Restored | None]:
+    async def work(file: IO[bytes] | None) -> tuple[Proved, Restored | None]:
         clock = SystemClock()
         async with AsyncExitStack() as stack:
             name, fetch = await _source(settings, which, file, stack)
@@ -90,10 +87,9 @@ def restore(
                 return found.proved, None
             return found.proved, await found.put_in_place(send_waiting=send_waiting)
 
-    with as_owner_of(settings.database):
-        proved, restored = settle(lambda: _explained(work()))
-    if file is not None:
-        file.close()
+    # A file is opened before root becomes the service's user, who may not be allowed to see it.
+    with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file, as_owner_of(settings.database):
+        proved, restored = settle(lambda: _explained(work(file)))
     if json:
         as_json({"manifest": proved.manifest, "doubtful": proved.doubtful, "later": proved.later, "restored": restored})
     elif restored is None:
