@@ -1,5 +1,6 @@
 """`tether install`, `uninstall` and `upgrade`: the service on a machine with systemd."""
 
+import os
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -81,6 +82,7 @@ def _settings() -> Settings:
 
 
 async def _explained(work: Awaitable[T]) -> T:
+    os.umask(0o022)  # programs and units are for everybody to read; what is private is given its mode where it is made
     try:
         return await work
     except InstallError as error:
