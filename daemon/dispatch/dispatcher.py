@@ -184,13 +184,15 @@ class Dispatcher:
         now = self._clock.now()
         if now - lane.swept_at >= RESWEEP_AFTER * 1000:
             lane.swept_to, lane.swept_at = 0, now
-        while page := await self._box.spool.waiting(lane.name, after=lane.swept_to, limit=SWEEP_PAGE):
+        at = lane.begin_sweep()
+        while page := await self._box.spool.waiting(lane.name, after=at, limit=SWEEP_PAGE):
             for due in page:
                 to = self._preparer.too_late(due, now) or self._on_to_another(lane, due.message, now, move_on=move_on)
                 if to:
                     await self._delivery.move(due.message, to)
-            lane.swept_to = page[-1].message.seq
-        return lane.swept_to > 0
+            at = page[-1].message.seq
+        lane.swept_to = at
+        return at > 0
 
     def _on_to_another(self, lane: Lane, message: Message, now: int, *, move_on: bool) -> Transition | None:
         impatient = now >= max(message.channel_since, self._delivery.line_up_at) + message.policy.patience * 1000

@@ -63,6 +63,7 @@ class Lane:
         self.sending = 0
         """Messages under way here: being put on record, at the provider, or being settled."""
         self.swept_to = 0
+        self._came_back = 0
         self.swept_at = 0
         """How far (message seq) and when (ms) what waits here was last looked through while nothing could be sent."""
         self.tries: dict[int, int] = {}
@@ -177,7 +178,13 @@ class Lane:
 
     def sweep_from(self, seq: int) -> None:
         """That message may have come back to wait here: the next sweep is not to pass it by."""
-        self.swept_to = min(self.swept_to, seq - 1)
+        self._came_back = min(self._came_back, seq) if self._came_back else seq
+
+    def begin_sweep(self) -> int:
+        """The message seq after which the sweep is to look. What comes back while it runs is for the next."""
+        start = min(self.swept_to, self._came_back - 1) if self._came_back else self.swept_to
+        self._came_back = 0
+        return start
 
     def ends(self) -> None:
         self.sending -= 1

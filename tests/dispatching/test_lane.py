@@ -1,5 +1,6 @@
 """A channel's room: whatever bounds it, the lane says when it may go on, and never "only when woken" without a reason."""
 
+import copy
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -55,7 +56,16 @@ def test_a_lane_without_room_says_when_or_waits_for_an_attempt_to_end(
 
 
 def gets_room(it: Lane, monotonic: float) -> bool:
-    """Whether following what the lane says leads to room, or to the end of an attempt that is under way."""
+    """Whether following what the lane says leads to room, or to the end of an attempt that is under way. Looking ahead changes nothing."""
+    present = it.bucket, it.day
+    it.bucket, it.day = copy.copy(it.bucket), copy.copy(it.day)
+    try:
+        return _gets_room(it, monotonic)
+    finally:
+        it.bucket, it.day = present
+
+
+def _gets_room(it: Lane, monotonic: float) -> bool:
     for _ in range(6):
         now = NOON + round(monotonic * 1000)
         if it.room(monotonic, now):
