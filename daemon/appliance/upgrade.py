@@ -62,7 +62,7 @@ class Upgrade:
             return units.said if units else f"{release}/bin/tether is not there"
         try:
             await self._unit.systemctl("reset-failed", UNIT)
-            await self._unit.systemctl("start", UNIT)
+            await self._unit.systemctl("start", "--no-block", UNIT)
         except InstallError as error:
             return f"{error}\n{await self._unit.last_words()}"
         return await self._unit.becomes_healthy(self._settings)
