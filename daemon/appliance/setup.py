@@ -162,11 +162,11 @@ def toml_of(answers: Answers) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it: JSON's strings are TOML's basic strings."""
+    """A value as TOML writes it: JSON's strings are TOML's basic strings, but for DEL, which TOML wants escaped."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return msgspec.json.encode(value).decode()
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, Sequence):
