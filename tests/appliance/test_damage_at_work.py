@@ -43,7 +43,7 @@ async def test_it_stops_and_the_next_start_repairs(tmp_path: Path) -> None:
             file.seek(size // 2)
             file.write(random.Random(3).randbytes(size // 8))
         await ends(shop)
-        assert await shop.stop() == 1
+        assert await shop.ended() == 1
         assert (tmp_path / "tether.db.damaged").exists()
         await shop.start()
         assert await shop.post(event("after")) == 202

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.config import ConfigError
@@ -304,6 +304,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(value=JSON, kind=st.sampled_from(["shopify", "woocommerce", "hubspot", "zoho", "pos", *presets.names()]))
 def test_whatever_comes_is_read_or_named(value: Any, kind: str) -> None:
     """No body of JSON makes a reader fail in any other way than by saying what it could not read."""

@@ -93,6 +93,11 @@ class Shop:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    async def ended(self, seconds: float = 20.0) -> int:
+        """Wait until the service has ended by itself; its exit code."""
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, seconds)
+
     async def stop(self) -> int:
         """SIGTERM, and its exit code."""
         if self._process is None or self._process.poll() is not None:

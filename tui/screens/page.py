@@ -87,9 +87,9 @@ class Page(Screen[None]):
             self.query_one(NoticeLine).refresh()
 
     def tick(self) -> None:
-        """A second went by."""
-        self.query_one(GlanceBar).refresh()
-        self.query_one(NoticeLine).refresh()
+        """A second went by, perhaps before the page is put together."""
+        self.query(GlanceBar).refresh()
+        self.query(NoticeLine).refresh()
 
     def noticed(self) -> None:
         if self.is_mounted:
