@@ -29,6 +29,9 @@ RESWEEP_AFTER = 15.0
 """Seconds after which a lane that is woken looks through all of it again, not only through what is new."""
 SWEEP_PAGE = 200
 
+LOOK_AGAIN = 0.05
+"""Seconds until a lane that has room and something due looks again: it was busy a moment ago, or room came a moment ago."""
+
 CLOCK_LOOK_EVERY = 10.0
 """Seconds between looks at the clock by channels whose requests are signed with the time, while it is not set."""
 
@@ -174,7 +177,7 @@ class Dispatcher:
         if not lane.room(monotonic, now):
             return lane.seconds_until_room(monotonic, now)
         due_at = await self._box.spool.next_due(lane.name)
-        wait = None if due_at is None or due_at <= now else (due_at - now) / 1000
+        wait = None if due_at is None else max((due_at - now) / 1000, LOOK_AGAIN)
         if not lane.is_cloud and self._uplink.is_down:
             return min(wait or MODEM_LOOK_EVERY, MODEM_LOOK_EVERY)
         return wait
