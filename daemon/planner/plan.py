@@ -3,7 +3,6 @@
 It runs inside the writer's transaction, for every event: what can be worked out once is worked out in `make_planner`.
 """
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 
@@ -50,9 +49,8 @@ def message_id(source: str, event_id: str, recipient: str, template: str, nth: i
 
     `nth` tells apart what several routes tell one recipient with one template.
     """
-    parts = (source, event_id, recipient, template, *([str(nth)] if nth else ()))
-    key = b"".join(len(raw := part.encode("utf-8", "surrogatepass")).to_bytes(4, "big") + raw for part in parts)
-    return "m" + base64.b32encode(hashlib.blake2b(key, digest_size=15).digest()).decode("ascii").lower()
+    key = ascii((source, event_id, recipient, template, nth))
+    return "m" + hashlib.blake2b(key.encode("ascii"), digest_size=12).hexdigest()
 
 
 class _Planning:

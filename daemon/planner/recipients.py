@@ -67,8 +67,12 @@ def check_country(settings: Settings) -> None:
 
 def customer_recipient(customer: Customer, country: str) -> Recipient:
     """The customer, with what of their addresses is usable."""
-    given = {kind: value for kind, value in (customer.addresses or {}).items() if value}
-    given |= {kind: value for kind, value in (("phone", customer.phone), ("email", customer.email)) if value}
+    given = dict(customer.addresses or {})
+    if customer.phone:
+        given["phone"] = customer.phone
+    if customer.email:
+        given["email"] = customer.email
+    given = {kind: value for kind, value in given.items() if value}
     refuses = frozenset(medium for medium, wanted in (customer.consent or {}).items() if not wanted)
     return _recipient("customer", given, country, refuses)
 
@@ -137,6 +141,8 @@ def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reac
     if recipient.name == "team":
         reached = tuple(name for name in via if channels[name].own_destination)
         return Way(reached, f"no destination for the team is set on {_listed(via)}" if via and not reached else "")
+    if not recipient.refuses and all(channels[name].reaches(recipient.addresses) for name in via):
+        return Way(tuple(via))
     wanted = [name for name in via if channels[name].medium not in recipient.refuses]
     reached = tuple(name for name in wanted if channels[name].reaches(recipient.addresses))
     refused = [channels[name].medium for name in via if name not in wanted]
