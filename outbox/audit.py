@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +19,23 @@ _SQL = Queries("audit.sql")
 SLICE = 500
 """Entries read at a time: what a reader holds in memory."""
 
-COLUMNS = ("epoch", "seq", "at", "kind", "actor", "order_ref", "message_id", "detail", "hash")
+
+class ExportedEntry(msgspec.Struct, frozen=True):
+    """An entry as it is exported: `at` in ms, `detail` the JSON text that was hashed."""
+
+    epoch: str
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str
+    message_id: str
+    detail: str
+    hash: str
+
+
+COLUMNS = ExportedEntry.__struct_fields__
+_exported = msgspec.json.Decoder(ExportedEntry)
 
 
 class AuditRow(msgspec.Struct, frozen=True):
@@ -179,6 +195,21 @@ class Audit:
     async def _count(self) -> int:
         count: int = await self._store.value(_SQL["count"])
         return count
+
+
+def verify_export(lines: Iterable[bytes]) -> Verdict:
+    """The same for an export in JSON Lines, without the database. Raises ValueError, naming the line, for what is none."""
+    before, entries, first_bad = START, 0, None
+    for entries, line in enumerate(lines, 1):
+        try:
+            entry = _exported.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ValueError(f"line {entries} is no entry of an export: {error}") from error
+        *fields, digest = msgspec.structs.astuple(entry)
+        before = link(before, *fields)
+        if first_bad is None and (entry.seq != entries or digest != before.hex()):
+            first_bad = min(entry.seq, entries)
+    return Verdict(first_bad is None, entries, first_bad)
 
 
 def audit_row(row: tuple[Any, ...]) -> AuditRow:

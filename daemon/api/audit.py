@@ -1,10 +1,21 @@
 """The record, and whether its chain holds."""
 
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+
 from daemon.api import present
+from daemon.api.reply import API_POLICY, GUARD, write
 from daemon.api.route import Call, NoQuery, Scope, get
 from daemon.api.service_answers import AuditPage, VerifyOut
-from daemon.api.wire import AuditQuery
+from daemon.api.wire import AuditQuery, ExportQuery
+from outbox.errors import OutboxError
 from outbox.orders import to_ms
+
+log = structlog.get_logger(__name__)
+
+FORMS: Mapping[str, str] = {"jsonl": "application/jsonl", "csv": "text/csv"}
 
 
 async def index(call: Call[AuditQuery, None]) -> AuditPage:
@@ -23,6 +34,31 @@ async def index(call: Call[AuditQuery, None]) -> AuditPage:
     return AuditPage([present.audit(each) for each in page.items], page.next)
 
 
+async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
+    form = call.query.format
+    headers = {
+        **GUARD,
+        "Content-Type": FORMS[form],
+        "Content-Security-Policy": API_POLICY,
+        "Content-Disposition": f'attachment; filename="audit.{form}"',
+    }
+    if call.request.method == "HEAD":
+        return web.Response(headers=headers)
+    pieces = call.services.box.audit.export(form)
+    first = await anext(pieces, b"")  # what can't be read at all is refused before the answer has begun
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(call.request)
+    try:
+        await write(response, first)
+        async for piece in pieces:
+            await write(response, piece)
+    except (ConnectionError, TimeoutError, OutboxError) as error:
+        log.warning("an export of the record broke off", remote=call.request.remote, error=str(error))
+        if call.request.transport is not None:
+            call.request.transport.abort()  # an answer that ended well would look whole
+    return response
+
+
 async def verify(call: Call[NoQuery, None]) -> VerifyOut:
     verdict = await call.services.box.audit.verify()
     return VerifyOut(verdict.ok, verdict.entries, verdict.first_bad)
@@ -30,5 +66,14 @@ async def verify(call: Call[NoQuery, None]) -> VerifyOut:
 
 ROUTES = (
     get("/v1/audit", index, "Read the record", "Audit", AuditPage, AuditQuery, Scope.ADMIN),
+    get(
+        "/v1/audit/export",
+        export,
+        "Take the whole record, the oldest entry first, with all that is needed to compute its chain again",
+        "Audit",
+        tuple(FORMS.values()),
+        ExportQuery,
+        Scope.ADMIN,
+    ),
     get("/v1/audit/verify", verify, "Check that the record was not changed", "Audit", VerifyOut, scope=Scope.ADMIN),
 )

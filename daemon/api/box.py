@@ -119,6 +119,10 @@ class Audit(Protocol):
 
     async def verify(self) -> Verdict: ...
 
+    def export(self, form: str) -> AsyncIterator[bytes]:
+        """The whole record in pieces, as "jsonl" or "csv"."""
+        ...
+
 
 class Views(Protocol):
     """Reads. Cursors are opaque; a foreign one raises ValueError."""

@@ -185,16 +185,21 @@ def _request(route: AnyRoute, schemas: _Schemas) -> Json:
 def _responses(route: AnyRoute, schemas: _Schemas) -> Json:
     responses: Json = {}
     for status, kind in sorted(route.answers.items()):
-        media = JSON if isinstance(kind, type) else kind
-        schema: Json = (
-            schemas.ref(kind) if isinstance(kind, type) else {"type": "string"} if kind.startswith("text/") else {}
-        )
+        content = dict(_content(kind, schemas))
         if route.array_answer not in (None, kind):
-            schema = {"oneOf": [schema, schemas.ref(route.array_answer)]}
-        responses[str(status)] = {"description": _WORDS.get(status, "Done."), "content": {media: {"schema": schema}}}
+            content[JSON] = {"schema": {"oneOf": [content[JSON]["schema"], schemas.ref(route.array_answer)]}}
+        responses[str(status)] = {"description": _WORDS.get(status, "Done."), "content": content}
     for status in sorted(set(refusals(route)) - set(route.answers)):
         responses[str(status)] = _refusal(route, status, schemas)
     return responses
+
+
+def _content(kind: type[msgspec.Struct] | str | tuple[str, ...], schemas: _Schemas) -> Iterator[tuple[str, Json]]:
+    if isinstance(kind, type):
+        yield JSON, {"schema": schemas.ref(kind)}
+        return
+    for media in (kind,) if isinstance(kind, str) else kind:
+        yield media, {"schema": {"type": "string"} if media.startswith("text/") else {}}
 
 
 def _refusal(route: AnyRoute, status: int, schemas: _Schemas) -> Json:

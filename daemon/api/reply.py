@@ -1,5 +1,6 @@
 """Answers as bytes: JSON by msgspec, the headers every answer carries, and problems."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -23,6 +24,9 @@ GUARD: Mapping[str, str] = {
 }
 """On every answer. Pages add a Content-Security-Policy of their own."""
 
+WRITE_WAIT_S = 30.0
+"""A client that takes nothing of a long answer for so long is let go."""
+
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -35,6 +39,12 @@ def answer(
     if headers:
         carried.update(headers)
     return web.Response(body=body, status=status, headers=carried)
+
+
+async def write(response: web.StreamResponse, piece: bytes) -> None:
+    """One piece of a long answer. Raises TimeoutError for a client that takes nothing, ConnectionError for one that is gone."""
+    async with asyncio.timeout(WRITE_WAIT_S):
+        await response.write(piece)
 
 
 def as_json(value: msgspec.Struct, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

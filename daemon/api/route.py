@@ -82,7 +82,7 @@ Handler = Callable[[Call[Q, B]], Awaitable["Answer | msgspec.Struct | web.Stream
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Generic[Q, B]):
-    """One call. `answers` maps statuses to what they carry: a struct, or a media type for what is not JSON."""
+    """One call. `answers` maps statuses to what they carry: a struct, or the media types of what is not JSON."""
 
     method: str
     path: str
@@ -95,7 +95,7 @@ class Route(Generic[Q, B]):
     query: type[Q]
     body: type[B] | None = None
     body_required: bool = True
-    answers: Mapping[int, type[msgspec.Struct] | str]
+    answers: Mapping[int, type[msgspec.Struct] | str | tuple[str, ...]]
     refusals: tuple[int, ...] = ()
     """Statuses beyond those that every such call may answer."""
     examples: Mapping[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def get(
     handler: Handler[Q, Any],
     summary: str,
     tag: str,
-    answer: type[msgspec.Struct] | str,
+    answer: type[msgspec.Struct] | str | tuple[str, ...],
     query: type[Q] = NoQuery,  # type: ignore[assignment]
     scope: Scope | None = Scope.READ,
     **more: Any,

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from daemon.api.problem import Problem
-from daemon.api.reply import API_POLICY, GUARD
+from daemon.api.reply import API_POLICY, GUARD, write
 from daemon.api.services import Services
 from outbox import Change
 
@@ -18,8 +18,6 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_S = 15.0
 PACE_S = 0.1
 """Between looks: a busy hour is told in handfuls."""
-WRITE_WAIT_S = 30.0
-"""A client that takes nothing for so long is let go; it comes back with Last-Event-ID."""
 MEDIA_TYPE = "text/event-stream"
 HEADERS: Mapping[str, str] = {
     **GUARD,
@@ -62,7 +60,7 @@ class Streams:
                 watcher = group.create_task(_watch(self._services.box.changes.subscribe(), wake), name="stream watcher")
                 try:
                     await response.prepare(request)
-                    await _write(response, start)
+                    await write(response, start)
                     await self._tell(response, source, wake, since)
                 except (ConnectionError, TimeoutError):
                     log.debug("a stream's client went away", remote=request.remote)
@@ -78,12 +76,12 @@ class Streams:
             wake.clear()
             data, reached = await source(since)
             if data:
-                await _write(response, data)
+                await write(response, data)
             if reached != since:
                 since = reached
                 await clock.wait(self._stopping, PACE_S)
             elif not await clock.wait(wake, HEARTBEAT_S):
-                await _write(response, b": still here\n\n")
+                await write(response, b": still here\n\n")
 
     async def stop(self, app: web.Application) -> None:
         """For `on_shutdown`: every stream ends after what it is writing."""
@@ -95,8 +93,3 @@ class Streams:
 async def _watch(changes: AsyncIterator[Change], wake: asyncio.Event) -> None:
     async for _ in changes:
         wake.set()
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(WRITE_WAIT_S):
-        await response.write(data)

@@ -5,7 +5,7 @@ the event's own JSON.
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -264,6 +264,10 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
     actor: Annotated[str, Meta(min_length=1, max_length=130)] | None = None
     since: Moment | None = None
     order_by: Annotated[str, Meta(pattern=described(r"^(newest|oldest)$(?!\n)", "newest or oldest"))] = "newest"
+
+
+class ExportQuery(msgspec.Struct, frozen=True):
+    format: Literal["jsonl", "csv"] = "jsonl"
 
 
 class OptInQuery(msgspec.Struct, frozen=True):

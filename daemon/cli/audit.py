@@ -1,21 +1,21 @@
 """`tether audit`: whether the record holds, and a copy of it."""
 
-import csv
 import sys
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
-from daemon.cli.service import Client, service
+from daemon.cli.service import service
+from daemon.config import Settings
+from outbox.audit import verify_export
 
 audit = typer.Typer(no_args_is_help=True, help="The record of everything: prove that nobody changed it, or export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
-
-COLUMNS = ("seq", "at", "kind", "actor", "order_ref", "message_id", "detail", "hash")
 
 
 class Form(StrEnum):
@@ -23,16 +23,14 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-@audit.command(epilog="Example: tether audit verify --json")
-def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
+@audit.command(epilog="Example: tether audit verify --file audit.jsonl")
+def verify(
+    file: Annotated[Path | None, typer.Option(help="An export in JSON Lines to check instead of the database.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Walk the chain of hashes. Exits with 1 and the first bad entry if the record was changed."""
-    settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.get("/v1/audit/verify")
-
-    answer = settle(ask)
+    answer = _of_the_database(config) if file is None else _of_the_file(file)
     if json:
         as_json(answer)
     elif answer["ok"]:
@@ -41,45 +39,55 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
         raise Failure(f"the record was changed: entry {answer['first_bad']} does not follow from the one before it")
 
 
+def _of_the_database(config: Path | None) -> Any:
+    settings = settings_of(config)
+
+    async def ask() -> Any:
+        async with service(settings) as client:
+            return await client.get("/v1/audit/verify")
+
+    return settle(ask)
+
+
+def _of_the_file(file: Path) -> Any:
+    try:
+        with file.open("rb") as lines:
+            return msgspec.to_builtins(verify_export(lines))
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Failure(f"{file}: {error}; `tether audit export --output FILE` makes one") from error
+
+
 @audit.command(epilog="Example: tether audit export --format csv --output audit.csv")
 def export(
     format: Annotated[Form, typer.Option(help="JSON Lines, or CSV for a spreadsheet.")] = Form.JSONL,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file. Default: standard output.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the whole record, the oldest entry first; addresses stand in it only as digests."""
+    """Write the whole record, the oldest entry first; addresses stand in it only as digests.
+
+    It holds all that is needed to compute its chain again: `tether audit verify --file` does, on any machine.
+    """
     settings = settings_of(config)
-
-    async def write(target: TextIO) -> int:
-        async with service(settings) as client:
-            return await _write(client, format, target)
-
-    if output is None:
-        settle(lambda: write(sys.stdout))
-        return
-    try:
-        with output.open("w", encoding="utf-8", newline="") as target:
-            count = settle(lambda: write(target))
-    except OSError as error:
-        raise Failure(f"{output} can't be written: {error.strerror}; name another with --output") from error
-    print(f"{count} entries are in {output}")
+    with ExitStack() as opened:
+        try:
+            target: BinaryIO = sys.stdout.buffer if output is None else opened.enter_context(output.open("wb"))
+            lines = settle(lambda: _copy(settings, format, target))
+        except OSError as error:
+            raise Failure(
+                f"{output or 'the output'} can't be written: {error.strerror}; name another with --output"
+            ) from error
+    if output is not None:
+        print(f"{lines - (format is Form.CSV)} entries are in {output}")
 
 
-async def _write(client: Client, form: Form, target: TextIO) -> int:
-    count = 0
-    cursor: str | None = None
-    sheet = csv.writer(target)
-    if form is Form.CSV:
-        sheet.writerow(COLUMNS)
-    while True:
-        page = await client.get("/v1/audit", limit=500, cursor=cursor, order_by="oldest")
-        for entry in page["items"]:
-            if form is Form.JSONL:
-                target.write(msgspec.json.encode(entry).decode() + "\n")
-            else:
-                detail = msgspec.json.encode(entry["detail"]).decode()
-                sheet.writerow([detail if name == "detail" else entry.get(name) for name in COLUMNS])
-            count += 1
-        cursor = page["next"]
-        if cursor is None:
-            return count
+async def _copy(settings: Settings, form: Form, target: BinaryIO) -> int:
+    """How many lines were written."""
+    lines = 0
+    async with service(settings) as client:
+        async for piece in client.download("/v1/audit/export", format=form.value):
+            target.write(piece)
+            lines += piece.count(b"\n")
+    target.flush()
+    return lines

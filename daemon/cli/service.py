@@ -18,6 +18,7 @@ Parameter: TypeAlias = str | int | Sequence[str] | None
 """Of a query: several values of one name, or None where it is left out."""
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=60)
 
 
 class Client:
@@ -45,7 +46,7 @@ class Client:
         headers = {"X-Tether-Actor": actor(), **({"X-Tether-Source": source} if source else {})}
         if body is not None:
             headers["Content-Type"] = content_type
-        params = [(key, each) for key, value in (query or {}).items() for each in _each(value)]
+        params = _params(query or {})
         data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
         try:
             async with self._session.request(method, path, params=params, data=data, headers=headers) as answer:
@@ -56,6 +57,17 @@ class Client:
         if answer.status >= 400:
             raise Failure(_words(answer.status, value))
         return value
+
+    async def download(self, path: str, **query: Parameter) -> AsyncIterator[bytes]:
+        """What is too long to be held at once, in pieces. Raises Failure when it breaks off."""
+        try:
+            async with self._session.get(path, params=_params(query), timeout=DOWNLOAD_TIMEOUT) as answer:
+                if answer.status >= 400:
+                    raise Failure(_words(answer.status, msgspec.json.decode(await answer.read())))
+                async for piece in answer.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Failure(f"the service broke off: {str(error) or type(error).__name__}") from error
 
     async def pages(self, path: str, *, most: int, **query: Parameter) -> list[Any]:
         """The items of a list, page by page, at most that many."""
@@ -139,6 +151,10 @@ def _words(status: int, problem: Any) -> str:
         f"{item['field']}: {item['detail']}" for item in problem.get("errors") or () if item["detail"] not in detail
     ]
     return f"{detail} ({'; '.join(fields)})" if fields else str(detail)
+
+
+def _params(query: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+    return [(key, each) for key, value in query.items() for each in _each(value)]
 
 
 def _each(value: Parameter) -> Sequence[str]:

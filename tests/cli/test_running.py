@@ -218,7 +218,25 @@ async def test_the_record_holds_and_can_be_taken_away(tether: Tether, shop: Shop
     rows = list(csv.DictReader(io.StringIO(file.read_text())))
     assert len(rows) >= count > 1000
     assert rows[0]["kind"] == "service.started"
-    assert {"seq", "at", "kind", "actor", "order_ref", "message_id", "detail", "hash"} == set(rows[0])
+    assert {"epoch", "seq", "at", "kind", "actor", "order_ref", "message_id", "detail", "hash"} == set(rows[0])
+
+
+async def test_an_export_is_proved_without_the_database(tether: Tether, shop: Shop) -> None:
+    file = shop.folder / "audit.jsonl"
+    said = (await taken(tether, "audit", "export", "--output", str(file))).out
+    assert said.startswith(f"{len(file.read_bytes().splitlines())} entries are in")
+    assert (await taken(tether, "audit", "verify", "--file", str(file))).out.startswith("the record holds")
+    first, second, *rest = file.read_bytes().splitlines(keepends=True)
+    for changed, words in (
+        ([first, second.replace(b'"actor":"', b'"actor":"M'), *rest], "entry 2 "),
+        ([first, *rest], "entry 2 "),
+        ([first, b"nonsense\n", *rest], "line 2 is no entry"),
+    ):
+        file.write_bytes(b"".join(changed))
+        refused = await tether("audit", "verify", "--file", str(file))
+        assert (refused.code, words in refused.err) == (1, True), refused.err
+    missing = await tether("audit", "verify", "--file", "/nowhere/audit.jsonl")
+    assert (missing.code, "/nowhere/audit.jsonl can't be read" in missing.err) == (1, True)
 
 
 async def test_status_and_reload(tether: Tether, shop: Shop) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.api.box import Box
 from outbox import Outbox
+from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
 from tests.support.face import Face, event, serving
@@ -180,6 +181,13 @@ async def test_record(face: Face) -> None:
     oldest = (await face.get("/v1/audit", query={"order_by": "oldest", "limit": "1"})).json["items"]
     assert oldest[0]["seq"] == 1
     assert (await face.get("/v1/audit", query={"q": "till-no-such-word"})).json["items"] == []
+    whole = await face.get("/v1/audit/export", as_="owner")
+    assert whole.headers["Content-Type"] == "application/jsonl"
+    assert verify_export(whole.body.splitlines()).entries == verdict["entries"]
+    table = await face.get("/v1/audit/export", query={"format": "csv"}, as_="owner")
+    assert table.body.splitlines()[0] == b"epoch,seq,at,kind,actor,order_ref,message_id,detail,hash"
+    assert (await face.get("/v1/audit/export", query={"format": "xml"}, as_="owner")).status == 422
+    assert (await face.call("HEAD", "/v1/audit/export", as_="owner")).body == b""
 
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/orders", "/v1/optouts", "/v1/audit", "/v1/replies"])

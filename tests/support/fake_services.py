@@ -381,6 +381,10 @@ class _Audit:
     async def verify(self) -> Verdict:
         return Verdict(ok=True, entries=len(self._box.acts), first_bad=None)
 
+    async def export(self, form: str) -> AsyncIterator[bytes]:
+        for each in self._box.acts:
+            yield f"{each.seq} as {form}\n".encode()
+
 
 class _Consent:
     def __init__(self, box: FakeBox) -> None:
