@@ -15,6 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
+ENV = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What is measured runs from compiled bytecode, as an installed service does."""
 
 QUIET_ROUTE = """
 [[route]]
@@ -106,7 +108,7 @@ def running(file: Path, *, env: dict[str, str] | None = None, make_token: bool =
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, **(env or {}), "TETHER_LOG_FORMAT": "json"},
+        env={**ENV, **(env or {}), "TETHER_LOG_FORMAT": "json"},
     )
     try:
         yield Tether(file.parent, process, _url(process), token)
