@@ -24,6 +24,22 @@ def test_every_file_has_its_place() -> None:
     assert shipped == set(PLACES)
 
 
+def test_all_that_the_package_is_built_from_is_in_the_repository() -> None:
+    """An ignored file would be there for whoever wrote it, and missing in a clone."""
+    rules = (ROOT / "systemd/debian/rules").read_text()
+    named = set(re.findall(r"(?<![\w/.-])debian/(tether\.\w+) debian/tether/", rules))
+    assert {"tether.sh", "tether.toml"} <= named
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *(f"systemd/debian/{name}" for name in named)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ignored.stdout == ""
+    assert {path.name for path in (ROOT / "systemd/debian").iterdir()} >= named
+
+
 def test_the_modem_rule_knows_the_driver_s_makers() -> None:
     rule = (ROOT / "systemd/70-tether-modem.rules").read_text()
     assert {int(vendor, 16) for vendor in re.findall(r'idVendor\}=="([0-9a-f]{4})"', rule)} == set(MODEM_VENDORS)

@@ -7,7 +7,8 @@ exec >/dev/ttyS1 2>&1
 
 trial() {  # trial WHAT COMMAND...: the command must succeed
     local what=$1; shift
-    if "$@" >/tmp/said 2>&1; then echo "TRIAL ok $what"; else echo "TRIAL FAIL $what"; sed 's/^/    /' /tmp/said | tail -25; fi
+    if "$@" >/tmp/said 2>&1; then echo "TRIAL ok $what"; else echo "TRIAL FAIL $what"
+        { tail -25 /tmp/said; journalctl -u tether.service -n 15 --no-pager -o short-monotonic; } | sed 's/^/    /'; fi
 }
 within() {  # within SECONDS COMMAND...: it must succeed by then
     local end=$((SECONDS + $1 * SLOW)); shift
