@@ -40,6 +40,19 @@ def test_all_that_the_package_is_built_from_is_in_the_repository() -> None:
     assert {path.name for path in (ROOT / "systemd/debian").iterdir()} >= named
 
 
+def test_the_secrets_file_is_there_before_the_package_starts_the_service() -> None:
+    script = (ROOT / "systemd/debian/postinst").read_text()
+    assert 0 < script.index("/etc/tether/.env") < script.index("#DEBHELPER#")
+
+
+@pytest.mark.parametrize("unit", ["tether.service", "tether-backup.service", "tether-failed@.service"])
+def test_units_start_without_the_secrets_file(unit: str) -> None:
+    """LoadCredential of a file that is not there fails the start unless SetCredential gives a default (systemd.exec(5))."""
+    text = (ROOT / "systemd" / unit).read_text()
+    assert "LoadCredential=env:" in text
+    assert re.search(r"^SetCredential=env:#", text, re.MULTILINE)
+
+
 def test_the_modem_rule_knows_the_driver_s_makers() -> None:
     rule = (ROOT / "systemd/70-tether-modem.rules").read_text()
     assert {int(vendor, 16) for vendor in re.findall(r'idVendor\}=="([0-9a-f]{4})"', rule)} == set(MODEM_VENDORS)

@@ -79,6 +79,9 @@ rm -rf /run/systemd/system/tether.service.d; systemctl daemon-reload
 trial "deb: installs over itself" dpkg -i /root/tether.deb
 trial "deb: the owner's configuration is kept" grep -q kept /etc/tether/tether.toml
 trial "deb: runs" within 60 takes_events
+trial "deb: starts without the secrets file" bash -c 'rm /etc/tether/.env && systemctl restart tether.service'
+trial "deb: and takes events without it" within 30 takes_events
+install -m 600 /dev/null /etc/tether/.env
 systemctl stop tether.service
 trial "deb: restore" tether_ restore latest --yes
 trial "deb: starts on what was restored" systemctl start tether.service
