@@ -9,13 +9,17 @@ from pathlib import Path
 
 from tests.bench.harness import ENV, PYTHON, config, folder, load, median, result, running, tether
 
+SETTLES = 40
+"""Seconds until the first look around after the last event is over: a reader then marks its place in the log's index, once."""
 IMPORTS = "import aiohttp, aiosqlite, jinja2"
 
 
 def bare_memory() -> int:
     """Resident bytes of a process that imports the same libraries and waits."""
     program = f"{IMPORTS}; import re; print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
-    return int(subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=True, env=ENV).stdout) * 1024
+    return (
+        int(subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=True, env=ENV).stdout) * 1024
+    )
 
 
 def import_seconds() -> float:
@@ -44,7 +48,7 @@ def main(seconds: int = 30, runs: int = 5) -> None:
         file = config(place)
         with running(file) as service:
             load(service.url, service.token, 1, 0.2)
-            time.sleep(3)
+            time.sleep(SETTLES)
             memory, cpu, written = service.resident(), service.cpu_seconds(), service.written()
             time.sleep(seconds)
             cpu, written = service.cpu_seconds() - cpu, service.written() - written
