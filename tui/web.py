@@ -117,15 +117,18 @@ class WebCounter:
             download_manager=DownloadManager(),
         )
         await screen.start(_cells(request, "width", 80), _cells(request, "height", 24))
+        process = screen._process
+        assert process is not None
         try:
             yield screen
         finally:
             try:
                 async with asyncio.timeout(STOPPING):
                     await screen.stop()
+                    await process.wait()
             except TimeoutError:
-                assert screen._process is not None
-                screen._process.kill()
+                process.kill()
+                await process.wait()
 
 
 async def _pass_on(screen: Any, data: str) -> None:
