@@ -75,7 +75,8 @@ class ListPage(Page, Generic[T]):
 
     def tick(self) -> None:
         super().tick()
-        self.rows.refresh()
+        for rows in self.query(Rows):  # none while the page is being put together or taken down
+            rows.refresh()
 
     @on(Rows.Moved)
     def _moved(self) -> None:
