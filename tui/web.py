@@ -12,7 +12,7 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -122,13 +122,21 @@ class WebCounter:
         try:
             yield screen
         finally:
-            try:
+            await _ended(screen, process)
+
+
+async def _ended(screen: Any, process: asyncio.subprocess.Process) -> None:
+    """Ask the screen to end, and see that it does. textual-serve's own wait has no bound, and a timeout around it is swallowed inside."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(screen.stop(), name="stop a screen")
+        try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(STOPPING):
-                    await screen.stop()
                     await process.wait()
-            except TimeoutError:
+        finally:
+            if process.returncode is None:
                 process.kill()
-                await process.wait()
+            await process.wait()
 
 
 async def _pass_on(screen: Any, data: str) -> None:

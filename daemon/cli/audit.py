@@ -1,7 +1,8 @@
 """`tether audit`: whether the record holds, and a copy of it."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -70,16 +71,33 @@ def export(
     It holds all that is needed to compute its chain again: `tether audit verify --file` does, on any machine.
     """
     settings = settings_of(config)
-    with ExitStack() as opened:
-        try:
-            target: BinaryIO = sys.stdout.buffer if output is None else opened.enter_context(output.open("wb"))
+    try:
+        if output is None:
+            settle(lambda: _copy(settings, format, sys.stdout.buffer))
+            return
+        with _whole(output) as target:
             lines = settle(lambda: _copy(settings, format, target))
-        except OSError as error:
-            raise Failure(
-                f"{output or 'the output'} can't be written: {error.strerror}; name another with --output"
-            ) from error
-    if output is not None:
-        print(f"{lines - (format is Form.CSV)} entries are in {output}")
+    except OSError as error:
+        raise Failure(
+            f"{output or 'the output'} can't be written: {error.strerror}; name another with --output"
+        ) from error
+    print(f"{lines - (format is Form.CSV)} entries are in {output}")
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[BinaryIO]:
+    """Written beside and put in place at the end: an export that breaks off would verify as far as it goes, and must not be there."""
+    if output.exists() and not output.is_file():  # a pipe, /dev/stdout
+        with output.open("wb") as target:
+            yield target
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        with part.open("wb") as target:
+            yield target
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 async def _copy(settings: Settings, form: Form, target: BinaryIO) -> int:

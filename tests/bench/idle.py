@@ -1,6 +1,5 @@
 """What an idle service costs: memory, processor, disk; and how soon after its start it takes an event."""
 
-import json
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.bench.harness import ENV, PYTHON, config, folder, load, median, result, running, tether
+from tests.bench.loadgen import EVENT
 
 SETTLES = 40
 """Seconds until the first look around after the last event is over: a reader then marks its place in the log's index, once."""
@@ -32,10 +32,9 @@ def start_seconds(file: Path, token: str) -> float:
     """From the start of the process to its first 202."""
     began = time.perf_counter()
     with running(file, make_token=False) as service:
-        event = {"id": f"start-{time.time_ns()}", "type": "order.ready", "order": {"ref": "B-1042"}}
         request = urllib.request.Request(
             f"{service.url}/v1/events",
-            data=json.dumps(event).encode(),
+            data=(EVENT % (f"start-{time.time_ns()}", "B-1042")).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:

@@ -102,6 +102,31 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
                     await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize(
+    "habit",
+    ["os.close(1); os.close(2); time.sleep(0.3)", "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"],
+    ids=["is slow to end", "does not end"],
+)
+async def test_a_screen_is_gone_when_its_browser_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: str
+) -> None:
+    monkeypatch.setattr("tui.web.STOPPING", 1.0)
+    note = tmp_path / "pid"
+    program = f"""import os, signal, time
+open({str(note)!r}, "w").write(str(os.getpid()))
+print("__GANGLION__", flush=True)
+{habit}"""
+    async with serving(sys.executable, "-c", program, most=1) as (url, browser):
+        await browser.get(url + "/?token=sesame")
+        async with browser.ws_connect(url + "/ws", origin=url), asyncio.timeout(8):
+            while not (note.exists() and note.read_text()):
+                await asyncio.sleep(0.02)
+        async with asyncio.timeout(8):
+            while (await browser.get(url + "/ws")).status == 503:  # its place is free again only once it has ended
+                await asyncio.sleep(0.02)
+        assert not psutil.pid_exists(int(note.read_text())), "ended, and waited for"
+
+
 async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_path: Path) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
