@@ -22,7 +22,7 @@ LONG_WITH_REASON = {
 TEXT = {".py", ".md", ".toml", ".j2", ".sql", ".tcss", ".html", ".css", ".sh", ".service", ".timer", ".yml", ""}
 NOT_OURS = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|proxy\.golang\.org"  # whence packages come is each machine's business
-    r"|(?<![\w.])/work/|/root/\.|/home/(?!balloons)\w+/"  # nobody else has these folders
+    r"|/root/\.|/home/(?!balloons)\w+/"  # nobody else has these folders
     r"|\bTODO\b|\bFIXME\b|\bXXX\b(?!X)"
 )
 
