@@ -8,7 +8,7 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import NotFound
-from outbox.masks import mask
+from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.snapshot import Wants
@@ -102,7 +102,7 @@ class TakeBack(Operation[OptOut]):
         batch.db.execute(_SQL["say"], values)
         batch.stops[digest].append((medium, False, self._reason))
         batch.record("consent.allowed", {"medium": medium, "to": digest}, actor=self._actor)
-        return OptOut(medium, mask(address), reason, actor, at, self._id)
+        return OptOut(medium, mask_address(address), reason, actor, at, self._id)
 
 
 class Consent:
@@ -137,7 +137,7 @@ class Consent:
         (below,) = place_of(cursor, (2**62,))
         found = await self._store.rows(_SQL["standing"], below=below, limit=limit + 1)
         items = [
-            OptOut(medium, mask(address), reason, actor, at, str(seq))
+            OptOut(medium, mask_address(address), reason, actor, at, str(seq))
             for seq, medium, address, reason, actor, at in found[:limit]
         ]
         return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)

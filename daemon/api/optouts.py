@@ -6,7 +6,7 @@ from daemon.api.problem import Problem
 from daemon.api.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.service_answers import OptOuts, OptOutSet
 from daemon.api.wire import ListQuery, OptIn, OptInQuery, OptOutWish
-from daemon.redact import mask_address
+from outbox.masks import mask_address
 
 
 async def index(call: Call[ListQuery, None]) -> OptOuts:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from daemon.api.answers import Prospective, SmsSize, Warned
 from daemon.api.reply import moment
 from daemon.api.services import ChannelRow, PreviewText, Services
-from daemon.redact import mask_address
+from outbox.masks import mask_address
 from outbox.model import Order, PlannedMessage, Planner, Posted, Rendered, State
 from outbox.orders import project
 

@@ -11,8 +11,8 @@ from daemon.api.route import Call, NoQuery, Scope, post
 from daemon.api.source_answers import ReplayedEvent, ReplayedMessage, ReplayOut
 from daemon.api.staff import SOURCE as COUNTER
 from daemon.api.wire import Moment, Word
-from daemon.redact import mask_address
 from outbox import StoredEvent
+from outbox.masks import mask_address
 from outbox.model import PlannedMessage
 from outbox.orders import to_ms
 

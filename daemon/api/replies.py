@@ -9,7 +9,7 @@ from daemon.api.route import Call, NoQuery, Scope, get, post
 from daemon.api.service_answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.services import Services
 from daemon.api.wire import ListQuery, Reason, RepliesQuery
-from daemon.redact import mask_phone
+from outbox.masks import mask_phone
 from outbox.model import Message, Order, State
 
 NOT_REACHED = (State.FAILED, State.EXPIRED, State.SUPPRESSED)

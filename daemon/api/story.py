@@ -7,8 +7,8 @@ import msgspec
 from daemon.api import present
 from daemon.api.answers import Entry
 from daemon.api.reply import moment
-from daemon.redact import mask_address
 from outbox import StoredEvent, Story
+from outbox.masks import mask_address
 from outbox.model import Attempt, Message
 
 Dated = tuple[int, int, Entry]

@@ -15,7 +15,7 @@ from jinja2 import ChainableUndefined
 from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
 from daemon.planner.moments import milliseconds
-from daemon.redact import mask_email, mask_phone
+from outbox.masks import mask_email, mask_phone
 from outbox.model import Customer, Event, Item, Order, OrderFields
 
 _LONGEST_NAME = 60

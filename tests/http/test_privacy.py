@@ -12,7 +12,8 @@ import structlog
 
 from daemon import logs
 from daemon.config import Settings
-from daemon.redact import mask_address, mask_email, mask_phone, scrub
+from daemon.redact import scrub
+from outbox.masks import mask_address, mask_email, mask_phone
 from tests.support.face import event, serving
 from tests.support.fake_services import make_services
 

@@ -3,7 +3,8 @@
 import pytest
 
 from daemon.channels.base import ReceiptUpdate
-from daemon.redact import mask_address, mask_contacts, scrub
+from daemon.redact import mask_contacts, scrub
+from outbox.masks import mask_address
 from outbox.outcome import ReceiptState
 
 

@@ -53,7 +53,7 @@ async def test_the_list_shows_what_stands_masked_and_in_pages(tmp_path: Path) ->
         rest = await box.consent.list(limit=3, cursor=first.next)
         assert [one.reason for one in (*first.items, *rest.items)] == ["r4", "r3", "r1", "r0"]
         assert rest.next is None
-        assert first.items[0].address == "+44•••••••124"
+        assert first.items[0].address == "+44…0124"
 
 
 async def test_the_audit_holds_no_address(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from outbox.backoff import full_jitter
 from outbox.digest import Digester
-from outbox.masks import mask
+from outbox.masks import mask_address
 from outbox.pages import cursor_of, place_of
 from outbox.queries import RowStatement
 
@@ -31,15 +31,15 @@ def test_waits_grow_and_use_their_whole_range() -> None:
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("+447700900123", "+44•••••••123"),
-        ("ada@example.com", "a•••@example.com"),
-        ("U12", "•••"),
+        ("+447700900123", "+44…0123"),
+        ("ada@example.com", "a…@example.com"),
+        ("U12", "…"),
         ("", ""),
-        ("@x", "•••@x"),
+        ("@x", "…@x"),
     ],
 )
 def test_a_masked_address_can_be_recognised_but_not_used(address: str, shown: str) -> None:
-    assert mask(address) == shown
+    assert mask_address(address) == shown
 
 
 def test_digests_are_keyed_and_the_key_is_not_shown() -> None:
