@@ -10,8 +10,9 @@ from daemon.api import service_answers as service
 from daemon.api.box import Token
 from daemon.api.reply import encode, moment, moment_or_none
 from daemon.api.services import ChannelRow, UplinkRow
-from daemon.redact import mask_address, mask_email, mask_phone
+from daemon.channels.registry import CHANNELS, channel_class
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
+from outbox.masks import mask_address, mask_email, mask_phone
 from outbox.model import Attempt, Event, Message, Order, Priority
 
 PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
@@ -52,10 +53,12 @@ def statuses_of(stages: Sequence[str]) -> list[str]:
 
 
 def to(message: Message) -> str:
-    """Where it goes, masked: the address that its channel's kind suggests, else the first there is."""
-    for address in message.addresses.values():
-        return mask_address(address)
-    return ""
+    """Where it goes, masked: the address that its channel takes; while it has no channel, the first there is."""
+    addresses = message.addresses
+    if message.channel not in CHANNELS:
+        return mask_address(next(iter(addresses.values()), ""))
+    kinds = channel_class(message.channel).address_kinds
+    return mask_address(next((addresses[kind] for kind in kinds if addresses.get(kind)), ""))
 
 
 def message(row: Message) -> out.MessageOut:

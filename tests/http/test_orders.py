@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from outbox.model import Attempt, Rendered, State
+from daemon.api import present
+from outbox.model import Attempt, Message, Rendered, State
 from outbox.outcome import ReceiptState
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
@@ -307,3 +308,24 @@ def test_answers_keep_designs_names() -> None:
     assert names(ChannelOut) >= {
         "name", "medium", "state", "reason", "queued", "sent_today", "daily_limit", "last_success", "last_failure",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("via", "hop", "shown"),
+    [
+        (("twilio", "sendgrid"), 0, "+44…0123"),
+        (("twilio", "sendgrid"), 1, "a…@example.com"),
+        (("slack",), 0, ""),
+        (("webhook",), 0, ""),
+        ((), 0, "+44…0123"),
+        (("a-channel-of-an-older-release",), 0, "+44…0123"),
+    ],
+)
+def test_a_message_is_shown_with_the_address_that_its_channel_takes(via: tuple[str, ...], hop: int, shown: str) -> None:
+    addresses = {"phone": "+447700900123", "email": "ada@example.com"}
+    message = Message(
+        id="m1", audience="customer", recipient="customer", addresses=addresses, via=via, template="order.ready",
+        trigger="order.ready", due_at=0, seq=1, event_seq=1, event_id="e", order_ref="B-1", hop=hop,
+        possible_duplicate=False, attempt_count=0, channel_since=0, created_at=0, updated_at=0,
+    )  # fmt: skip
+    assert present.to(message) == shown
