@@ -6,6 +6,7 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
 from daemon.cli.service import service
+from daemon.planner.sms_text import dear_characters
 from outbox.model import Medium
 
 templates = typer.Typer(no_args_is_help=True, help="Check all texts; preview one.")
@@ -30,7 +31,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         table(("", "file", "what", "what to do"), rows, empty="all texts are in order")
     broken = sum(one.severity == "error" for one in findings)
     if broken:
-        raise Failure(f"{broken} text{'s' if broken > 1 else ''} can't be sent as they are")
+        raise Failure(f"{broken} mistake{'s keep' if broken > 1 else ' keeps'} messages from being sent")
 
 
 @templates.command(epilog="Example: tether templates preview order.ready --medium email --order B-1042")
@@ -68,4 +69,7 @@ def preview(
     print(answer["text"])
     size = answer["sms"]
     if size:
-        print(f"\n{size['parts']} SMS, {size['units']} units ({size['encoding']})")
+        dear = " ".join(dear_characters(answer["text"])) if size["encoding"] == "UCS-2" else ""
+        print(
+            f"\n{size['parts']} SMS, {size['units']} units ({size['encoding']}{f', because of {dear}' if dear else ''})"
+        )

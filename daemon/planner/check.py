@@ -1,7 +1,7 @@
 """What `tether templates check` does: find what is wrong with the store's texts before a customer does."""
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from daemon.planner.render_context import attributes
 from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sandbox import Sandbox, explain
-from daemon.planner.sms_text import measure
+from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
 from outbox.model import EVENT_TYPES, Medium
 
@@ -72,10 +72,10 @@ class _Check:
         self._found: list[Finding] = []
 
     def run(self) -> list[Finding]:
-        sound = [name for name in self._files.names() if self._check_source(name)]
-        texts = [text for name in sound if (text := self._check_name(name)) is not None]
+        broken = {name for name in self._files.names() if not self._check_source(name)}
+        texts = [text for name in self._files.names() if (text := self._check_name(name)) is not None]
         for text in texts:
-            self._check_rendering(text)
+            self._check_rendering(text, broken)
         self._check_gaps()
         self._check_routes()
         return sorted(self._found, key=lambda finding: (finding.severity, finding.file, finding.line))
@@ -89,7 +89,7 @@ class _Check:
     # ------------------------------------------------------------ what stands in a file
 
     def _check_source(self, name: str) -> bool:
-        """Whether the file can be read at all."""
+        """Whether the file can be read, and names nothing that is not there."""
         try:
             self._environment.get_template(name)
             source = self._files.get_source(self._environment, name)[0]
@@ -103,20 +103,23 @@ class _Check:
             return False
         own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
         names = frozenset(self._known) | own | _VARIABLES | (_MAIL_VARIABLES if _is_mail(name) else frozenset())
-        for unknown in sorted(meta.find_undeclared_variables(tree) - names):
-            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == unknown), 0)
-            self._add("error", name, line, f"{unknown!r} is not known", _nearest(unknown, names))
-        self._check_attributes(name, tree)
-        return True
+        unknown = sorted(meta.find_undeclared_variables(tree) - names)
+        for variable in unknown:
+            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == variable), 0)
+            self._add("error", name, line, f"{variable!r} is not known", _nearest(variable, names))
+        misspelt = list(self._misspelt(tree))
+        for line, problem, remedy in misspelt:
+            self._add("error", name, line, problem, remedy)
+        return not unknown and not misspelt
 
-    def _check_attributes(self, name: str, tree: nodes.Template) -> None:
+    def _misspelt(self, tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
+        """What is asked of our own names that they don't have: the line, what is wrong, and the remedy."""
         for node in tree.find_all(nodes.Getattr):
             if not isinstance(node.node, nodes.Name):
                 continue
             known = self._known.get(node.node.name)
             if known is not None and node.attr not in known:
-                problem = f"{node.node.name} has no {node.attr!r}"
-                self._add("error", name, node.lineno, problem, _nearest(node.attr, known))
+                yield node.lineno, f"{node.node.name} has no {node.attr!r}", _nearest(node.attr, known)
 
     # ------------------------------------------------------------ what a file is called
 
@@ -155,7 +158,8 @@ class _Check:
 
     # ------------------------------------------------------------ what comes of a file
 
-    def _check_rendering(self, text: TextFile) -> None:
+    def _check_rendering(self, text: TextFile, broken: Collection[str]) -> None:
+        """What only shows when it is made; of a file in `broken` enough is said."""
         medium = FILE_MEDIA[text.kind]
         if self._picked(text, medium) != text.name:
             return
@@ -173,12 +177,14 @@ class _Check:
                     audience=text.audience,
                 )
             except RenderError as error:
+                if error.template in broken:
+                    return
                 self._add("error", error.template, error.line, error.problem, "correct the line; see docs/templates.md")
                 return
             size = measure(rendered.text)
             if medium == "sms" and size.parts > 1:
                 problem = f"takes {size.parts} SMS ({size.units} units of {size.encoding}) for a name of 20 characters"
-                self._add("warning", text.name, 0, problem, "shorten it, or the store's name, address or hours")
+                self._add("warning", text.name, 0, problem, _shorter(rendered.text))
                 return
 
     def _picked(self, text: TextFile, medium: Medium) -> str | None:
@@ -215,8 +221,8 @@ class _Check:
                 yield names[0]
 
     def _check_routes(self) -> None:
-        file = str(self._settings.file or "tether.toml")
         for index, route in enumerate(self._settings.route):
+            self._check_condition(f"route[{index}] (on {route.on!r})", route.when)
             template = route.template or route.on
             audiences = (route.to,) if isinstance(route.to, str) else route.to
             if (route.template is None and any(sign in route.on for sign in "*?[")) or CUSTOMER not in audiences:
@@ -224,22 +230,39 @@ class _Check:
             chain = locale_chain(None, self._settings.store.locale)
             names = [name for medium in MEDIUM_FILES for name in candidates(template, medium, CUSTOMER)]
             if self._files.find(chain, names) is None:
-                self._found.append(
-                    Finding(
-                        severity="error",
-                        file=file,
-                        line=0,
-                        problem=f"route[{index}] (on {route.on!r}) sends {template!r}, of which there is no text",
-                        remedy=f"write {self._files.own}/{chain[0]}/{names[0]}, or set `template` to one that is there",
-                    )
+                self._add_route(
+                    f"route[{index}] (on {route.on!r}) sends {template!r}, of which there is no text",
+                    f"write {self._files.own}/{chain[0]}/{names[0]}, or set `template` to one that is there"
+                    + (
+                        f"; did you mean {near[0]!r}?"
+                        if (near := get_close_matches(route.on, EVENT_TYPES, n=1))
+                        else ""
+                    ),
                 )
+
+    def _check_condition(self, route: str, when: str | None) -> None:
+        """Names that can't be read at all stop the start; what they are asked for is looked at here."""
+        tree = self._environment.parse("{{ " + (when or "true") + " }}")
+        for _, problem, remedy in self._misspelt(tree):
+            self._add_route(f"{route} can never be decided: when = {when!r}: {problem}", remedy)
+
+    def _add_route(self, problem: str, remedy: str) -> None:
+        file = str(self._settings.file or "tether.toml")
+        self._found.append(Finding(severity="error", file=file, line=0, problem=problem, remedy=remedy))
 
 
 def _is_mail(name: str) -> bool:
     return name.startswith(f"{SHARED}/") or name.endswith(".email.html.j2")
 
 
+def _shorter(text: str) -> str:
+    dear = dear_characters(text)
+    if dear:
+        return f"leave out {' '.join(dear)}: without, each part holds more than twice as much; or shorten it"
+    return "shorten it, or the store's name, address or hours"
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, n=1)
+    near = get_close_matches(name, choices, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"

@@ -155,7 +155,8 @@ class _Compiler:
         try:
             return compile_condition(table.when, NAMES_IN_WHEN)
         except (TemplateError, NameError) as error:
-            raise self._error("when", f"{table.when!r}: {error}") from error
+            problem = str(error).replace("'end of template'", "end")
+            raise self._error("when", f"{table.when!r}: {problem}") from error
 
     def _at(self, table: RouteTable) -> At | None:
         if table.at is None:

@@ -22,6 +22,8 @@ LOOP_STEPS = 10_000
 LARGEST_OUTPUT = 256 * 1024
 _LONGEST_RESULT = 100_000
 _LINK = re.compile(r"https?://[^\s<>\"']+")
+_VIEW = re.compile(r"'[\w.]+\.(\w+)View object'")
+"""How Jinja calls what a template knows as `order`, `customer`, `event`, `store`."""
 
 
 class Run(msgspec.Struct):
@@ -170,7 +172,7 @@ def _listed(value: Any) -> str:
 def explain(error: Exception) -> str:
     """What went wrong in something the store wrote, without the values it went wrong on: those may be a customer's."""
     if isinstance(error, TemplateError | TypeError | ZeroDivisionError):
-        return str(error) or type(error).__name__
+        return _VIEW.sub(lambda found: found[1].lower(), str(error)) or type(error).__name__
     if isinstance(error, RecursionError):
         return "it calls itself without end"
     return f"{type(error).__name__} while a value was worked out"

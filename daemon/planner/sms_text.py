@@ -92,6 +92,10 @@ _LATIN: Mapping[str, str] = {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ħ": "
 """Letters with a stroke, which Unicode does not take apart."""
 
 
+_UNSEEN = ("Mn", "Cf")
+"""Marks on the character before, and joiners: nobody can look for them."""
+
+
 def simplify(text: str) -> Simplified:
     """The text without what would force it into UCS-2 needlessly: typographic characters first, then accents that the
     alphabet lacks (á, ê, ç; never à, ü, ñ, which it has). Where even that does not make the whole text GSM-7 (Greek, an
@@ -105,6 +109,14 @@ def simplify(text: str) -> Simplified:
             pairs = ((old, replacement(old)) for old in dict.fromkeys(composed))
             return Simplified(candidate, tuple((old, new) for old, new in pairs if old != new))
     return Simplified(composed)
+
+
+def dear_characters(text: str) -> tuple[str, ...]:
+    """Those that keep the whole text in UCS-2, each once, in the order met: what no plain form of the alphabet stands for."""
+    composed = dict.fromkeys(unicodedata.normalize("NFC", text))
+    return tuple(
+        each for each in composed if septets(_unaccented(each)) is None and unicodedata.category(each) not in _UNSEEN
+    )
 
 
 def _plain(character: str) -> str:

@@ -97,7 +97,24 @@ def test_a_mail_without_subject(folder: Folder) -> None:
 
 def test_html_of_ones_own(folder: Folder) -> None:
     folder.write("en/order.ready.email.html.j2", "{{ paragraphs|length }} {{ boody }}")
-    assert {found.problem for found in folder.findings()} == {"'boody' is not known", "'boody' is undefined"}
+    assert folder.only().problem == "'boody' is not known"
+
+
+def test_what_makes_a_text_dear_is_named(folder: Folder) -> None:
+    folder.write("en/order.ready.sms.j2", "{{ customer.name }} {{ order.ref }} – “now” \u2764\ufe0f🎈 " + "x" * 60)
+    found = folder.only()
+    assert "UCS-2" in found.problem
+    assert found.remedy.startswith("leave out \u2764 🎈:")
+
+
+def test_a_condition_that_can_never_be_decided(folder: Folder) -> None:
+    found = folder.only(
+        route=(RouteTable(on="order.ready", to="customer", via=("twilio",), when="order.totl > 3"),),
+    )
+    assert found.severity == "error"
+    assert "route[0] (on 'order.ready')" in found.problem
+    assert "order has no 'totl'" in found.problem
+    assert found.remedy == "did you mean 'total'?"
 
 
 def test_a_text_over_one_sms(folder: Folder) -> None:
@@ -184,4 +201,4 @@ def test_a_route_whose_text_is_not_there(folder: Folder) -> None:
 def test_errors_come_first(folder: Folder) -> None:
     folder.write("en/order.placed.sms.j2", "x" * 200)
     folder.write("en/order.ready.sms.j2", "{{ nope }}")
-    assert [found.severity for found in folder.findings()] == ["error", "error", "warning"]
+    assert [found.severity for found in folder.findings()] == ["error", "warning"]

@@ -43,7 +43,8 @@ def _templates(settings: Settings) -> Iterable[Finding]:
     more = "`tether templates check` lists all with their places"
     if errors:
         first = errors[0]
-        words = f"{len(errors)} texts can't be sent as they are, such as {first.file}:{first.line}: {first.problem}"
+        place = f"{first.file}:{first.line}" if first.line else first.file
+        words = f"{place}: {first.problem}" + (f", and {len(errors) - 1} more" if errors[1:] else "")
         yield problem("templates", words, f"{first.remedy} ({more})" if first.remedy else more)
     elif found:
         yield advice("templates", f"every text can be sent; {len(found)} could be better", more)
