@@ -135,6 +135,8 @@ def _sentence(words: str) -> tuple[str, str]:
         return f"{at}.{missing['name']}" if at else missing["name"], "is required"
     if matching := _MATCHING.match(what):
         return at, f"must be {PATTERNS.get(_unquoted(matching['pattern']), 'written as ' + matching['pattern'])}"
+    if what == "Invalid RFC3339 encoded datetime":
+        return at, 'must be a time with its offset (RFC3339), such as "2026-11-24T12:00:00Z"'
     what = what.replace("`", "")
     return at, what[:1].lower() + what[1:] if what.startswith("Expected ") else what
 

@@ -124,7 +124,7 @@ class Undo(msgspec.Struct, frozen=True):
 
 
 class ManualMessage(msgspec.Struct, frozen=True):
-    """A message by hand: a template or free text, one of both."""
+    """A message by hand: free text, a template, or a template with the words it leaves room for (`staff.question`)."""
 
     template: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     text: FreeText | None = None

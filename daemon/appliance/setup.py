@@ -4,8 +4,10 @@ import grp
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from babel.core import get_global
@@ -68,6 +70,10 @@ def questions_for(channel: str) -> Sequence[Question]:
 # ---------------------------------------------------------------- guesses
 
 
+_UTC = ("Etc/UTC", "UTC", "Etc/UCT", "Etc/GMT")
+_BOTH_SEASONS = (datetime(2026, 1, 1), datetime(2026, 7, 1))  # noqa: DTZ001 - on each zone's own clock
+
+
 def guess_timezone(root: Path = Path("/")) -> str:
     """This machine's own."""
     named = root / "etc/timezone"
@@ -76,6 +82,13 @@ def guess_timezone(root: Path = Path("/")) -> str:
     link = root / "etc/localtime"
     _, found, zone = str(link.readlink()).partition("zoneinfo/") if link.is_symlink() else ("", "", "")
     return zone if found and zone else "Europe/London"
+
+
+def zone_in(country: str, zone: str) -> str:
+    """`zone`, unless it is UTC, as machines are delivered, and the clocks of the whole country show the same."""
+    zones = get_global("territory_zones").get(country, ())
+    clocks = {tuple(ZoneInfo(each).utcoffset(day) for day in _BOTH_SEASONS) for each in zones}
+    return zones[0] if zone in _UTC and len(clocks) == 1 else zone
 
 
 def guess_country(timezone: str) -> str:

@@ -58,4 +58,4 @@ def main(arguments: list[str] | None = None) -> None:
     for module in dict.fromkeys(VERBS.values()) if verb is None else (VERBS[verb],):
         import_module(f"daemon.cli.{module}")
     with explain():
-        app(args=arguments, prog_name="tether")
+        sys.exit(app(args=arguments, prog_name="tether", standalone_mode=False))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
 from daemon.cli.service import service
 from daemon.config import Settings
 from outbox.audit import verify_export
@@ -35,7 +35,7 @@ def verify(
     if json:
         as_json(answer)
     elif answer["ok"]:
-        print(f"the record holds: {answer['entries']} entries")
+        print(f"the record holds: {counted(answer['entries'], 'entry', 'entries')}")
     if not answer["ok"]:
         raise Failure(f"the record was changed: entry {answer['first_bad']} does not follow from the one before it")
 

@@ -17,7 +17,7 @@ from daemon.appliance.errors import BackupError
 from daemon.appliance.ownership import as_owner_of
 from daemon.appliance.restore import Proved, Restored, candidate
 from daemon.appliance.shelf import keeping
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
 from daemon.config import Settings
 from outbox.clock import SystemClock
 
@@ -49,8 +49,8 @@ def backup(
         return
     counts = made.manifest.proof.counts
     print(
-        f"{made.name}: {made.bytes / 1024:.0f} KiB in {settings.backup.to}; {counts.get('orders', 0)} orders, "
-        f"{counts.get('message', 0)} messages, {made.manifest.proof.entries} audit entries"
+        f"{made.name}: {made.bytes / 1024:.0f} KiB in {settings.backup.to}; {counted(counts.get('orders', 0), 'order')}, "
+        f"{counted(counts.get('message', 0), 'message')}, {counted(made.manifest.proof.entries, 'audit entry', 'audit entries')}"
     )
     for name in made.removed:
         print(f"removed {name}")
@@ -181,7 +181,8 @@ def _tell_proved(name: str, proved: Proved, *, send_waiting: bool) -> None:
 
 def _tell_restored(restored: Restored) -> None:
     print(
-        f"restored: {restored.proof.entries} audit entries, epoch {restored.epoch}, {restored.cancelled} messages cancelled"
+        f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
+        f"{counted(restored.cancelled, 'message')} cancelled"
     )
     if restored.aside is not None:
         print(f"what was there before is {restored.aside}; remove it when all is well")

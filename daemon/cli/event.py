@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import service
+from outbox.model import EVENT_TYPES
 
 SOURCE = "cli"
 
@@ -54,6 +56,8 @@ def event(
             return await client.post("/v1/events", body, source=SOURCE)
 
     answer = settle(post)
+    if type and not json:
+        _doubt(type)
     items = answer.get("items", [answer])
     if json:
         as_json(answer)
@@ -62,6 +66,16 @@ def event(
             _tell(item)
     if any(item.get("problem") for item in items):
         raise Failure("not all events were taken: correct them and post the file again, which takes no event twice")
+
+
+def _doubt(type: str) -> None:
+    """A type of the store's own is as good as ours; one that nearly is ours was probably meant to be."""
+    near = [] if type in EVENT_TYPES else get_close_matches(type, EVENT_TYPES, n=1, cutoff=0.85)
+    if near:
+        print(
+            f"tether: {type!r} is no usual type and leads to what your own routes say; {near[0]!r} is one",
+            file=sys.stderr,
+        )
 
 
 def _tell(item: dict[str, Any]) -> None:

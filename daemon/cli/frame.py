@@ -68,11 +68,24 @@ def explain() -> Iterator[None]:
         _end(str(error), error.code)
     except OutboxError as error:
         _end(str(error), 1)
+    except typer.TyperException as error:
+        _end_wrong_use(error)
+    except typer.Abort:
+        _end("stopped", 1)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - so that the interpreter's own flush at exit is quiet
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end_wrong_use(error: Any) -> NoReturn:
+    """What is wrong with the words of the command, and how they would be right."""
+    error.show()
+    context = getattr(error, "ctx", None)
+    if context is not None and context.command.epilog:
+        print(f"\n{context.command.epilog}", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 
 def _end(text: str, code: int) -> NoReturn:
@@ -97,6 +110,11 @@ def settle(work: Callable[[], Awaitable[T]]) -> T:
 def as_json(value: Any) -> None:
     """Print a value as indented JSON."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """`1 order`, `2 orders`, `0 replies`."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

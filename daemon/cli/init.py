@@ -92,7 +92,9 @@ def _may_write(file: Path, *, ask: bool, force: bool) -> None:
 
 
 def _store(given: Mapping[str, str], *, ask: bool) -> dict[str, Any]:
-    zone = given.get("timezone") or _ask("Time zone", setup.guess_timezone(), ask=ask)
+    machine = setup.guess_timezone()
+    likely = given.get("country", setup.guess_country(machine)).upper()
+    zone = given.get("timezone") or _ask("Time zone", setup.zone_in(likely, machine), ask=ask)
     country = (given.get("country") or _ask("Country (two letters)", setup.guess_country(zone), ask=ask)).upper()
     return {
         "name": given.get("name") or _ask("The shop's name", "Our shop", ask=ask),

@@ -4,18 +4,34 @@ import textwrap
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from daemon.api.answers import Stage
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 
+
+class OrdersGroup(TyperGroup):
+    """`tether orders B-1042` is `tether orders show B-1042`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        is_ref = bool(args) and args[0] not in self.commands and not args[0].startswith("-")
+        return super().resolve_command(ctx, ["show", *args] if is_ref else args)
+
+
 orders = typer.Typer(
-    invoke_without_command=True, no_args_is_help=False, help="Orders now; one order's story; hold and release."
+    cls=OrdersGroup,
+    invoke_without_command=True,
+    no_args_is_help=False,
+    help="Orders now; one order's story; hold and release.",
 )
 app.add_typer(orders, name="orders", epilog="Example: tether orders show B-1042")
 
 RefArgument = Annotated[str, typer.Argument(help="The order's number.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
+
+ECHO = "event.accepted"
+"""The record's entry of an event of staff's own, which stands in the story already."""
 
 LONGEST = 200
 """Characters of a line of the story: a whole e-mail would hide the rest of it (`tether messages ID` shows it)."""
@@ -75,6 +91,8 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
     promised = when(order.get("promised_at"), settings)
     print(f"promised  {promised}   total {order.get('total') or '-'} {order.get('currency') or ''}\n")
     for entry in order["timeline"]:
+        if entry["kind"] == "override" and entry["type"] == ECHO:
+            continue
         indent = "  " if entry["kind"] in ("attempt", "receipt") else ""
         print(f"{when(entry['at'], settings)}  {indent}{_line(entry)}")
 
@@ -84,7 +102,8 @@ def _line(entry: dict[str, Any]) -> str:
         entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "reason", "actor")
     ]
     told = "  ".join(" ".join(str(word).split()) for word in words if word)
-    return f"{entry['kind']:8} {textwrap.shorten(told, LONGEST, placeholder=' ...')}"
+    kind = "by hand" if entry["kind"] == "override" else entry["kind"]
+    return f"{kind:8} {textwrap.shorten(told, LONGEST, placeholder=' ...')}"
 
 
 @orders.command(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
 from daemon.cli.service import service
 from daemon.config import Settings
 
@@ -24,8 +24,9 @@ def forget(
     found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
     if not json:
         print(
-            f"{found['orders']} orders with {found['events']} events, {found['messages']} messages ({found['attempts']} attempts), "
-            f"{found['replies']} replies, {found['optouts']} opt-outs' plain address"
+            f"{counted(found['orders'], 'order')} with {counted(found['events'], 'event')}, "
+            f"{counted(found['messages'], 'message')} ({counted(found['attempts'], 'attempt')}), "
+            f"{counted(found['replies'], 'reply', 'replies')}, the plain address of {counted(found['optouts'], 'opt-out')}"
         )
     if not dry_run:
         if not yes and not typer.confirm(

@@ -16,7 +16,7 @@ def send(
     order: Annotated[str, typer.Argument(help="The order's number.")],
     text: Annotated[str | None, typer.Option(help="What to say, in your own words.")] = None,
     template: Annotated[
-        str | None, typer.Option(help="A template instead, such as staff.question or order.ready.")
+        str | None, typer.Option(help="A template, such as staff.question (--text fills it) or order.ready.")
     ] = None,
     to: Annotated[str, typer.Option(help="customer, team, or an audience of tether.toml.")] = "customer",
     via: Annotated[
@@ -26,8 +26,10 @@ def send(
     json: JsonOption = False,
 ) -> None:
     """Send a message now."""
-    if (text is None) == (template is None):
-        raise typer.BadParameter("give --text or --template, one of both")
+    if text is None and template is None:
+        raise typer.BadParameter(
+            "say what to send: --text, --template, or a template with the words it leaves room for"
+        )
     settings = settings_of(config)
     wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
 

@@ -160,6 +160,20 @@ def test_the_machine_s_time_zone(tmp_path: Path) -> None:
     assert setup.guess_timezone(tmp_path) == "America/New_York"
 
 
+@pytest.mark.parametrize(
+    ("country", "machine", "zone"),
+    [
+        ("GB", "Etc/UTC", "Europe/London"),
+        ("DE", "UTC", "Europe/Berlin"),
+        ("US", "Etc/UTC", "Etc/UTC"),
+        ("GB", "Europe/Paris", "Europe/Paris"),
+        ("XX", "Etc/UTC", "Etc/UTC"),
+    ],
+)
+def test_a_machine_on_utc_takes_the_country_s_time_where_it_has_but_one(country: str, machine: str, zone: str) -> None:
+    assert setup.zone_in(country, machine) == zone
+
+
 values = st.text(
     st.characters(codec="utf-8", exclude_characters="\x00\r\n", exclude_categories=["Cs", "Cc"]), min_size=1
 )

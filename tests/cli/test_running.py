@@ -79,7 +79,11 @@ async def test_events_from_a_file_and_from_standard_input(tether: Tether, tmp_pa
         (("messages", "--state", "lost"), 2, "'queued'"),
         (("retry", "m404"), 1, "m404"),
         (("cancel", "m404"), 1, "m404"),
-        (("send", "B-1"), 2, "--text or --template"),
+        (("send", "B-1"), 2, "--text, --template"),
+        (("send", "B-1", "Which colour?"), 2, "Example: tether send B-1042 --text"),
+        (("event", "order.ready", "B-1"), 2, "Example: tether event order.ready --order B-1042"),
+        (("event", "order.ready", "--order", "B-1", "--promised", "tomorrow"), 1, '"2026-11-24T12:00:00Z"'),
+        (("orders", "B-404"), 1, "no order 'B-404' is known"),
         (("send", "B-404", "--text", "hi"), 1, "no order 'B-404' is known"),
         (("channels", "test", "pigeon"), 1, "enabled are: twilio"),
         (("channels", "pause", "pigeon"), 1, "enabled are: twilio"),
@@ -101,6 +105,12 @@ async def test_what_goes_wrong_is_explained(tether: Tether, words: tuple[str, ..
     assert done.code == code, done
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+async def test_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
+    nearly = await taken(tether, "event", "order.redy", "--order", "B-8")
+    assert "'order.ready' is one" in nearly.err
+    assert not (await taken(tether, "event", "order.gift_wrapped", "--order", "B-8")).err
 
 
 async def test_a_token_works_at_once_and_no_longer_when_revoked(tether: Tether, shop: Shop) -> None:
@@ -133,6 +143,8 @@ async def test_orders_and_one_orders_story(tether: Tether) -> None:
     assert "are ready to collect" in story
     assert "07700 900123" not in story
     assert (await taken(tether, "orders", "show", "B-4", "--json")).json["ref"] == "B-4"
+    assert (await taken(tether, "orders", "B-4")).out == story
+    assert "event.accepted" not in story, "the event itself stands there already"
     await taken(tether, "orders", "status", "B-4", "order.completed", "--silent", "--note", "came by bike")
     assert "came by bike" in (await taken(tether, "orders", "show", "B-4")).out
 
@@ -157,6 +169,11 @@ async def test_writing_by_hand(tether: Tether, shop: Shop) -> None:
     await taken(tether, "send", "B-6", "--text", "Your balloons wait at the side door.", "--via", "twilio")
     await settled(tether, "B-6")
     assert "Your balloons wait at the side door." in [arrival.text for arrival in shop.sandbox.messages]
+    await taken(tether, "send", "B-6", "--template", "staff.question", "--text", "Which gold?", "--via", "twilio")
+    await settled(tether, "B-6")
+    asked = [arrival.text for arrival in shop.sandbox.messages if "Which gold?" in arrival.text]
+    assert asked
+    assert asked[0] != "Which gold?", "the template stands around it"
     wrong = await tether("send", "B-6", "--text", "hi", "--via", "pigeon")
     assert wrong.code == 1
     assert wrong.err.count("pigeon") == 1, "said once"

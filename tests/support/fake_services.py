@@ -10,10 +10,10 @@ import msgspec
 from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
-from daemon.redact import mask_address
 from outbox import AuditRow, Change, Figures, Kept, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.clock import Clock
 from outbox.errors import EventConflict, IllegalMove, NotFound, OutboxError
+from outbox.masks import mask_address
 from outbox.model import (
     Acceptance,
     Attempt,

@@ -61,4 +61,4 @@ def _examine(path: Path, clock: Clock) -> Sequence[Finding]:
                 "`tether audit export` shows what stands around it; a backup made before can tell what was changed",
             ),
         ]
-    return [*found, ok("audit", f"{proof.entries} entries hang together")]
+    return [*found, ok("audit", f"the record holds, up to entry {proof.entries}")]
