@@ -91,9 +91,10 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Chromium proves the board in a real browser, curl and PHP the examples for tills; where they can't be had, those tests say so and skip.
+# Chromium proves the board in a real browser, curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
+# damaged database; where they can't be had, those tests say so and skip.
 system-test:
-	@missing=$$(command -v chromium >/dev/null || echo chromium; command -v curl >/dev/null || echo curl; \
+	@missing=$$(for program in chromium curl gammu sqlite3; do command -v $$program >/dev/null || echo $$program; done; \
 	  php -r 'exit((int) !extension_loaded("curl"));' 2>/dev/null || echo php-cli php-curl); \
 	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \

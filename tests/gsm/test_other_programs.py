@@ -21,9 +21,10 @@ from outbox.clock import SystemClock
 from tests.support.gsm import Ear, MemoryNotes
 
 
+needs_gammu = pytest.mark.skipif(not shutil.which("gammu"), reason="gammu is not installed (apt install gammu)")
+
+
 async def _gammu(folder: Path, device: str, *arguments: str) -> str:
-    if not shutil.which("gammu"):
-        pytest.skip("gammu is not installed (apt install gammu)")
     config = folder / "gammurc"
     config.write_text(f"[gammu]\ndevice = {device}\nconnection = at115200\n")
     process = await asyncio.create_subprocess_exec(
@@ -50,6 +51,7 @@ def modem() -> SimulatedModem:
     return SimulatedModem(SystemClock(), random.Random(5))
 
 
+@needs_gammu
 async def test_gammu_sends_through_it(tmp_path: Path, modem: SimulatedModem) -> None:
     text = "Your balloons are ready, {Ada}: 5€ to pay. " * 5
     async with on_pty(modem, tmp_path / "modem", SystemClock(), random.Random(5)) as plug:
@@ -57,6 +59,7 @@ async def test_gammu_sends_through_it(tmp_path: Path, modem: SimulatedModem) -> 
         assert modem.texts() == [("+447700900123", text)], out
 
 
+@needs_gammu
 async def test_gammu_reads_from_it(tmp_path: Path, modem: SimulatedModem) -> None:
     async with on_pty(modem, tmp_path / "modem", SystemClock(), random.Random(5)) as plug:
         modem.receive("On my way! 🎈", "+447700900123")
