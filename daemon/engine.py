@@ -148,7 +148,9 @@ class Engine:
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
         for name, lane in self.lanes.items():
-            lane.day.add(self._clock.now(), sent_today.get(name, 0))
+            if today := sent_today.get(name):
+                lane.day.add(self._clock.now(), today.count)
+                lane.last_success = today.last_taken_at
             paused = await self._box.notes.get(f"channel.{name}.paused")
             if paused:
                 lane.paused_by = paused

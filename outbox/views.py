@@ -50,6 +50,13 @@ class Story(msgspec.Struct, frozen=True):
     """What people did: hold, release, retry, cancel, call."""
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """What one channel sent: how many attempts were taken or may have been, and when (ms) one last was taken."""
+
+    count: int
+    last_taken_at: int | None
+
+
 class Figures(msgspec.Struct, frozen=True):
     """Counts for the header's glance and for /metrics."""
 
@@ -221,9 +228,9 @@ class Views:
             self._past_until = began if took < COUNTED_AT_ONCE else began + took * 100
         return self._last_past
 
-    async def sent_since(self, since: int) -> Mapping[str, int]:
-        """By channel, how many attempts since that moment (ms) were taken, or may have been."""
-        return dict(await self._store.rows(_SQL["sent_since"], since=since))
+    async def sent_since(self, since: int) -> Mapping[str, Sent]:
+        """By channel, what was sent since that moment (ms)."""
+        return {channel: Sent(*rest) for channel, *rest in await self._store.rows(_SQL["sent_since"], since=since)}
 
     async def changes(self, since: int, *, limit: int) -> Sequence[Change]:
         """What changed after that number, in order: from the audit, so nothing is missing. At most `limit` entries are looked
