@@ -20,7 +20,6 @@ from daemon.modem.status import Stage
 from outbox.clock import SystemClock
 from tests.support.gsm import Ear, MemoryNotes
 
-
 needs_gammu = pytest.mark.skipif(not shutil.which("gammu"), reason="gammu is not installed (apt install gammu)")
 
 
