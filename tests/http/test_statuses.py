@@ -112,7 +112,7 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
             services.preview,
             services.people,
         ):
-            if type(part).__module__ == "tests.support.fake_services":
+            if type(part).__module__ in FAKES:
                 for attribute, value in inspect.getmembers(type(part), inspect.isfunction):
                     if not attribute.startswith("_") and attribute not in SPARED:
                         monkeypatch.setattr(part, attribute, _raising(error, value))
@@ -120,6 +120,7 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
         assert await ask(face, route, body=_body(route), headers={"X-Signature": "good"}) == status
 
 
+FAKES = tuple(f"tests.support.fake_{part}" for part in ("services", "box", "records"))
 SPARED = ("find", "add", "put", "move", "change", "uplink", "subscribe")
 
 

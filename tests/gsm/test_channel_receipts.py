@@ -1,0 +1,212 @@
+"""The modem as a channel: receipts, looking up what is unknown, and replies."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.channels.base import Sent
+from outbox.outcome import Accepted, CannotTell, Found, ReceiptState, Unknown
+from tests.support.gsm import MemoryNotes
+from tests.support.modem_shop import ADA, TEXT, Shop, open_shop
+
+# ------------------------------------------------------------ receipts
+
+
+async def _taken(shop: Shop, text: str = TEXT) -> Accepted:
+    outcome = await shop.send(text)
+    assert isinstance(outcome, Accepted)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(0x00, ReceiptState.DELIVERED), (0x46, ReceiptState.UNDELIVERED), (0x01, ReceiptState.SENT)],
+)
+async def test_a_report_becomes_a_receipt(tmp_path: Path, status: int, state: ReceiptState) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = status
+        outcome = await _taken(shop)
+        await shop.clock.until(lambda: shop.record.receipts)
+        (update,) = shop.record.receipts
+        assert (update.state, update.provider_id) == (state, outcome.provider_id)
+        assert update.at
+        assert update.code == f"ST {status:#04x}"
+
+
+async def test_a_report_that_comes_before_the_networks_answer(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_first = True
+        outcome = await _taken(shop)
+        await shop.clock.until(lambda: shop.record.receipts, within=5)
+        assert shop.record.receipts[0].provider_id == outcome.provider_id
+
+
+async def test_a_long_text_is_delivered_when_all_its_parts_are_across_a_restart(tmp_path: Path) -> None:
+    notes = MemoryNotes()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        outcome = await _taken(shop, "a" * 400)
+        references = shop.modem.references
+        record = shop.record
+        for reference in references[:2]:
+            shop.modem.report(reference, ADA, 0)
+        await shop.clock.until(lambda: notes.kept["modem.sent"].count("delivered") == 2)
+        assert record.receipts == []
+    async with open_shop(tmp_path, notes=notes, record=record) as shop:
+        await shop.ready()
+        shop.modem.report(references[2], "447700900123", 0)
+        await shop.clock.until(lambda: record.receipts)
+        assert [(update.state, update.provider_id) for update in record.receipts] == [
+            (ReceiptState.DELIVERED, outcome.provider_id)
+        ]
+
+
+async def test_a_wrapped_reference_means_the_newest(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        first = await _taken(shop)
+        shop.modem._reference -= 1
+        await shop.clock.sleep(1000)
+        second = await _taken(shop)
+        assert shop.modem.references[0] == shop.modem.references[1]
+        assert first.provider_id != second.provider_id
+        shop.modem.report(shop.modem.references[0], ADA, 0)
+        await shop.clock.until(lambda: shop.record.receipts)
+        assert shop.record.receipts[0].provider_id == second.provider_id
+
+
+async def test_a_busy_database_loses_no_report(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.record.busy = True
+        await _taken(shop)
+        await shop.clock.sleep(130)
+        shop.record.busy = False
+        await shop.clock.until(lambda: shop.record.receipts)
+
+
+async def test_a_report_of_somebody_elses_is_no_receipt(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.report(7, ADA, 0)
+        await shop.clock.sleep(130)
+        assert shop.record.receipts == []
+
+
+# ------------------------------------------------------------ looking up what is unknown
+
+
+async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        shop.modem.faults.report_seconds = 70
+        started = shop.clock.now()
+        outcome = await shop.send()
+        assert isinstance(outcome, Unknown)
+        attempt = shop.record.keep(outcome, started_at=started)
+        sent = Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        assert isinstance(await shop.channel.lookup(sent), CannotTell)
+        await shop.clock.until(lambda: shop.channel._unmatched)
+        found = await shop.channel.lookup(sent)
+        assert isinstance(found, Found)
+        assert found.receipt is ReceiptState.DELIVERED
+        assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
+        assert isinstance(await shop.channel.lookup(sent), CannotTell)  # one report answers for one message
+
+
+async def test_a_reference_that_comes_late_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.network_seconds = 75
+        shop.modem.faults.report_status = None
+        attempt = shop.record.keep(Unknown("x"))
+        assert isinstance(await shop.send(), Unknown)
+        shop.modem.faults.network_seconds = 0
+        await shop.clock.until(lambda: shop.modem.references)
+        await shop.clock.sleep(5)
+        found = await shop.channel.lookup(
+            Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        )
+        assert isinstance(found, Found)
+        assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
+
+
+async def test_what_was_taken_just_before_a_crash_is_found(tmp_path: Path) -> None:
+    """The network gave its reference, and the service died before the outcome was on record."""
+    notes = MemoryNotes()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        attempt = shop.record.keep(Unknown("the service stopped"))
+        outcome = await _taken(shop)
+    async with open_shop(tmp_path, notes=notes) as shop:
+        sent = Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        assert await shop.channel.lookup(sent) == Found(outcome.provider_id)
+
+
+async def test_looking_up_gives_a_report_time_since_the_attempt_and_since_the_modem_is_ready(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        hour_ago = shop.clock.now() - 3_600_000
+        attempt = shop.record.keep(Unknown("x"), started_at=hour_ago)
+
+        async def lookup(seconds: float) -> bool:
+            now = shop.clock.now() + round(seconds * 1000)
+            answer = await shop.channel.lookup(Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=now))
+            assert isinstance(answer, CannotTell)
+            return answer.again is not None
+
+        assert not await lookup(0)  # the modem is not there, and it is long ago
+        await shop.ready()
+        assert await lookup(10)
+        assert not await lookup(120)
+        attempt = shop.record.keep(Unknown("x"))
+        assert await lookup(80)
+        assert not await lookup(120)
+
+
+# ------------------------------------------------------------ replies
+
+
+@pytest.mark.parametrize(
+    ("text", "consent"),
+    [("STOP", "stop"), ("Arrêt !", "stop"), ("START", "start"), ("HELP", None), ("on my way!", None)],
+)
+async def test_what_customers_write(tmp_path: Path, text: str, consent: str | None) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.receive(text, ADA)
+        await shop.clock.until(lambda: shop.record.replies)
+        (reply,) = shop.record.replies
+        assert (reply.address, reply.text, reply.consent) == (ADA, text, consent)
+        assert reply.id
+        assert reply.at
+
+
+@pytest.mark.parametrize(
+    ("sender", "address", "consent"),
+    [("07700900123", ADA, "stop"), ("Balloon", "Balloon", None), ("60777", "60777", None)],
+)
+async def test_who_wrote_and_whether_they_can_opt_out(
+    tmp_path: Path, sender: str, address: str, consent: str | None
+) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.receive("STOP", sender)
+        await shop.clock.until(lambda: shop.record.replies)
+        assert (shop.record.replies[0].address, shop.record.replies[0].consent) == (address, consent)
+
+
+async def test_a_reply_stays_in_the_modem_until_it_is_on_record(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.record.busy = True
+        shop.modem.receive("STOP", ADA)
+        await shop.clock.sleep(130)
+        assert any(shop.modem.state.memories.values())
+        shop.record.busy = False
+        await shop.clock.until(lambda: shop.record.replies)
+        await shop.clock.until(lambda: not any(shop.modem.state.memories.values()))

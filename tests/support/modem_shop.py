@@ -1,0 +1,126 @@
+"""The modem as a channel, plugged into the simulator, with what the outbox would hold of it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon.channels.base import Outgoing, ReceiptUpdate, Reply, Surroundings
+from daemon.channels.modem import ModemChannel, ModemSettings
+from daemon.config import decode
+from daemon.modem.simulator import Plug, Sim, SimulatedModem
+from outbox.errors import StorageBusy
+from outbox.model import Attempt, Rendered
+from outbox.outcome import Accepted, Outcome
+from tests.support.gsm import MemoryNotes, PassingClock, plugged
+
+ADA = "+447700900123"
+TEXT = "Hi Ada, your balloons (order B-1042) are ready to collect. Balloon Loft"
+
+
+@dataclass
+class Record:
+    """What the outbox would hold."""
+
+    clock: PassingClock
+    attempts: list[Attempt] = field(default_factory=list)
+    receipts: list[ReceiptUpdate] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    busy: bool = False
+
+    async def on_reply(self, reply: Reply) -> None:
+        self._look()
+        self.replies.append(reply)
+
+    async def on_receipt(self, update: ReceiptUpdate) -> None:
+        self._look()
+        self.receipts.append(update)
+
+    def _look(self) -> None:
+        if self.busy:
+            raise StorageBusy("another program holds the database")
+
+    def keep(self, outcome: Outcome, *, text: str = TEXT, to: str = ADA, started_at: int | None = None) -> Attempt:
+        attempt = Attempt(
+            seq=len(self.attempts) + 1,
+            message_seq=1,
+            message_id="m1",
+            n=1,
+            channel="modem",
+            address=to,
+            started_at=self.clock.now() if started_at is None else started_at,
+            provider_id=outcome.provider_id if isinstance(outcome, Accepted) else "",
+            sent=Rendered(text=text),
+        )
+        self.attempts.append(attempt)
+        return attempt
+
+
+@dataclass
+class Shop:
+    clock: PassingClock
+    modem: SimulatedModem
+    plug: Plug
+    channel: ModemChannel
+    record: Record
+
+    async def ready(self) -> None:
+        await self.clock.until(lambda: self.channel.status().stage == "ready")
+
+    async def send(self, text: str = TEXT, *, to: str = ADA, expires_in: float | None = None) -> Outcome:
+        now = self.clock.now()
+        return await self.channel.send(
+            Outgoing(
+                message_id="m1",
+                attempt=1,
+                to=to,
+                addresses={"phone": to},
+                trigger="order.ready",
+                template="order.ready",
+                order_ref="B-1042",
+                order_source_id="B-1042",
+                name="Ada",
+                locale="en-GB",
+                rendered=Rendered(text=text),
+                data={},
+                order={},
+                now=now,
+                expires_at=None if expires_in is None else now + round(expires_in * 1000),
+            )
+        )
+
+
+@asynccontextmanager
+async def open_shop(
+    folder: Path,
+    *,
+    character: str = "plain",
+    sim: Sim | None = None,
+    settings: dict[str, Any] | None = None,
+    secrets: dict[str, str] | None = None,
+    record: Record | None = None,
+    notes: MemoryNotes | None = None,
+) -> AsyncIterator[Shop]:
+    clock, rng, stop = PassingClock(), random.Random(3), asyncio.Event()
+    modem = SimulatedModem(clock, rng, character=character, sim=sim)
+    record = record or Record(clock)
+    record.clock = clock
+    async with plugged("tcp", modem, clock, rng, folder) as plug:
+        channel = ModemChannel(
+            decode({"device": plug.device, **(settings or {})}, ModemSettings, where="test"),
+            secrets or {},
+            Surroundings(clock=clock, rng=rng, notes=notes or MemoryNotes(), country="GB"),
+        )
+        async with asyncio.TaskGroup() as group:
+            passing = group.create_task(clock.pass_by())
+            running = group.create_task(channel.run(stop, record))
+            try:
+                yield Shop(clock, modem, plug, channel, record)
+            finally:
+                stop.set()
+                await asyncio.wait([running], timeout=10)
+                running.cancel()
+                passing.cancel()
