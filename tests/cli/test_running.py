@@ -240,6 +240,8 @@ async def test_the_record_holds_and_can_be_taken_away(tether: Tether, shop: Shop
 
 
 async def test_an_export_is_proved_without_the_database(tether: Tether, shop: Shop) -> None:
+    for number in range(3):
+        await taken(tether, *posted(f"exported-{number}"))
     file = shop.folder / "audit.jsonl"
     said = (await taken(tether, "audit", "export", "--output", str(file))).out
     assert said.startswith(f"{len(file.read_bytes().splitlines())} entries are in")

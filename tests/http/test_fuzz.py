@@ -97,6 +97,7 @@ def description(served: Served) -> Any:
 schema = schemathesis.pytest.from_fixture("description")
 
 
+@pytest.mark.timeout(300)  # every call of the description is one test
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,

@@ -56,7 +56,7 @@ async def raw(port: int, request: bytes, *, seconds: float = 10.0, half_close: b
             if half_close:
                 writer.write_eof()
             return await reader.read()
-        except ConnectionError:
+        except OSError:  # ConnectionError, or ENOTCONN: it has hung up before all was said
             return b""
         finally:
             writer.close()
