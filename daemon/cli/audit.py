@@ -15,7 +15,7 @@ from daemon.cli.service import service
 from daemon.config import Settings
 from outbox.audit import verify_export
 
-audit = typer.Typer(no_args_is_help=True, help="The record of everything: prove that nobody changed it, or export it.")
+audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
 
 
@@ -66,7 +66,7 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file. Default: standard output.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the whole record, the oldest entry first; addresses stand in it only as digests.
+    """Write the whole record, the oldest entry first. Addresses stand in it only as digests.
 
     It holds all that is needed to compute its chain again: `tether audit verify --file` does, on any machine.
     """

@@ -33,7 +33,7 @@ def backup(
     list_only: Annotated[bool, typer.Option("--list", help="Make none; say which there are.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Back up while the service works: a consistent copy, compressed, read back once; the oldest go ([backup] keep)."""
+    """Back up while the service works. A consistent copy, compressed, read back once; the oldest go ([backup] keep)."""
     settings = _with_place(settings_of(config), to)
     if list_only:
         names = settle(lambda: _explained(_names(settings)))
@@ -71,7 +71,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Put a backup in the database's place, proved first; what is there now is kept aside. The service must be stopped."""
+    """Put a backup in the database's place. It is proved first, and what is there now is kept aside; the service must be stopped."""
     settings = _settings_for(which, config)
 
     async def work(file: IO[bytes] | None) -> tuple[Proved, Restored | None]:

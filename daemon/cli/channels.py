@@ -7,7 +7,7 @@ import typer
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import running_service, segment, service
 
-channels = typer.Typer(invoke_without_command=True, help="Each way out: its state, queue, limits; pause, resume, test.")
+channels = typer.Typer(invoke_without_command=True, help="Each way out: how it is; pause, resume, test.")
 app.add_typer(channels, name="channels", epilog="Example: tether channels test twilio --to '+447700900123'")
 
 NameArgument = Annotated[str, typer.Argument(help="The channel's name, such as twilio.")]
@@ -56,7 +56,7 @@ def test(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Prove that a channel works, and say in words what is wrong if it doesn't."""
+    """Prove that a channel works. Says in words what is wrong if it doesn't."""
     settings = settings_of(config)
 
     async def ask() -> Any:
@@ -78,7 +78,7 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Send nothing by this channel until it is resumed; its messages go to their next one, or wait."""
+    """Send nothing by this channel until it is resumed. Its messages go to their next one, or wait."""
     _post(config, f"/v1/channels/{segment(name)}/pause", {"reason": reason})
     print(f"{name} is paused")
 
@@ -95,7 +95,7 @@ def uplink(
     state: Annotated[Literal["up", "down", "auto"], typer.Argument(help="What it is; auto: evidence decides.")],
     config: ConfigOption = None,
 ) -> None:
-    """Say that the line is up or down, whatever it looks like; `auto` takes that back."""
+    """Say that the line is up or down. It counts so, whatever it looks like, until `auto` takes that back."""
     settings = settings_of(config)
 
     async def post() -> None:

@@ -18,7 +18,7 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Where the demo's service listens; 0: any free port.")
     ] = 8787,
 ) -> None:
-    """Run the service, stand-ins for all providers, and a simulated till that posts a store's day."""
+    """Play a store's day, with nothing set up. The service is real; stand-ins for all providers and a simulated till are around it."""
     from daemon.demo import main
 
     sys.exit(main(once=once, port=port))

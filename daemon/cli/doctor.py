@@ -38,7 +38,7 @@ def doctor(
         typer.Option("--tell", help="Tell the team ([trouble]) and the heartbeat's address this, and what is wrong."),
     ] = None,
 ) -> None:
-    """Look at everything that must be right, and say of each thing what to do. Exits with 1 when something is wrong."""
+    """Check everything, and say what to do. Exits with 1 when something is wrong."""
     code = 0
     try:
         settings = settings_of(config)

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import platform
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -43,8 +46,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 _root_config: Path | None = None
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"tether {version('tether-box')} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release and exit.")
+]
+
+
 @app.callback()
-def _root(config: ConfigOption = None) -> None:
+def _root(config: ConfigOption = None, show_version: VersionOption = False) -> None:
     global _root_config
     _root_config = config
 
@@ -83,7 +97,8 @@ def _end_wrong_use(error: Any) -> NoReturn:
     """What is wrong with the words of the command, and how they would be right."""
     error.show()
     context = getattr(error, "ctx", None)
-    if context is not None and context.command.epilog:
+    is_help = error.message.startswith("Usage:")
+    if context is not None and context.command.epilog and not is_help:
         print(f"\n{context.command.epilog}", file=sys.stderr)
     sys.exit(error.exit_code)
 

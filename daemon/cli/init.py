@@ -51,7 +51,7 @@ def init(
         bool, typer.Option("--offline", help="Let the doctor ask nothing outside this machine.")
     ] = False,
 ) -> None:
-    """Set up a store: write tether.toml and .env (mode 600), make the till's token, and check it all."""
+    """Set up a store. Writes tether.toml and .env (mode 600), makes the till's token, and checks it all."""
     file = _place(config)
     _may_write(file, ask=not yes, force=force)
     given = {key: value for key, value in zip(STORE, (name, country, timezone, locale, currency), strict=True) if value}

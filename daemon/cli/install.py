@@ -33,7 +33,7 @@ def install(
     start: Annotated[bool, typer.Option(help="Start it, and see that it runs.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Install the service: its user, folders, units and udev rule; start it, and prove that it runs."""
+    """Install the service on this machine. Its user, folders, units and udev rule; starts it, and proves that it runs."""
     command = executable or (None if wheel else Path(sys.argv[0]))
 
     async def work() -> Installed:
@@ -65,7 +65,7 @@ def upgrade(
     links: LinksOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Install a new release beside the old one, switch to it, and go back by itself if it is not well."""
+    """Install a new release beside the old one. Switches to it, and goes back by itself if it is not well."""
     done = settle(lambda: _explained(Upgrade(Machine(), SystemClock(), _settings()).run(wheel, links=links)))
     if json:
         as_json(done)

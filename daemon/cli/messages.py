@@ -24,7 +24,7 @@ def messages(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The outbox, the newest first; or one message with its attempts."""
+    """The outbox, the newest first. With an id: one message, with its attempts."""
     settings = settings_of(config)
 
     async def read() -> Any:
@@ -80,7 +80,7 @@ def retry(
     channel: Annotated[str | None, typer.Option(help="By this channel instead of the first.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send a message again that failed, got too late or was stopped."""
+    """Send a message again. One that failed, got too late or was stopped."""
     _post(config, f"/v1/messages/{segment(id)}/retry", {"channel": channel} if channel else {})
     print(f"{id} waits to be sent")
 

@@ -19,7 +19,7 @@ def forget(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Take a person out of all that is kept; shows first what will go. Opt-outs hold on, and the audit still verifies."""
+    """Take a person out of all that is kept. Shows first what will go; opt-outs hold on, and the audit still verifies."""
     settings = settings_of(config)
     found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
     if not json:
@@ -42,7 +42,7 @@ def forget(
 
 @app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")
 def export_person(address: AddressArgument, config: ConfigOption = None) -> None:
-    """All that is kept of a person, as JSON: their orders, messages with texts, replies, and words on consent."""
+    """All that is kept of a person, as JSON. Their orders, messages with texts, replies, and words on consent."""
     as_json(_post(settings_of(config), "/v1/people/export", {"address": address}))
 
 

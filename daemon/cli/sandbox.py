@@ -23,7 +23,7 @@ def sandbox(
     ] = None,
     modem: Annotated[bool, typer.Option("--modem", help="Be a GSM modem as well; prints its device path.")] = False,
 ) -> None:
-    """Stand in for all providers until Ctrl-C; prints the configuration that turns a store to them."""
+    """Stand in for all providers until Ctrl-C. Prints the configuration that turns a store to them."""
     place = folder or Path(tempfile.gettempdir()) / "tether-sandbox"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from daemon.cli.service import segment, service
 from daemon.config import Duration
 from outbox.clock import SystemClock
 
-group = typer.Typer(no_args_is_help=True, help="Where events come from: shops, CRMs, tills, payment providers.")
+group = typer.Typer(no_args_is_help=True, help="Where events come from, and how it goes.")
 app.add_typer(group, name="sources")
 
 NameArgument = Annotated[str, typer.Argument(help="The source's name, as its table [sources.NAME] has it.")]
@@ -20,7 +20,7 @@ NameArgument = Annotated[str, typer.Argument(help="The source's name, as its tab
 
 @group.command("list", epilog="Example: tether sources list")
 def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """All sources: where their webhooks go, how often they are asked, and how that goes."""
+    """All sources, and how they are. Where their webhooks go, how often they are asked, and how that goes."""
     answer = _call(config, "GET", "/v1/sources")
     if json:
         as_json(answer)
@@ -98,7 +98,7 @@ def quarantine(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """What sources told and could not be understood: kept, to be read again once the mapping is mended."""
+    """What sources told and could not be understood. It is kept, to be read again once the mapping is mended."""
     if drop is not None:
         _call(config, "POST", f"/v1/quarantine/{segment(drop)}/drop")
         print(f"{drop} is dropped")

@@ -38,7 +38,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 @app.command(epilog="Example: tether reload && tether channels")
 def reload(config: ConfigOption = None) -> None:
-    """Have the running service read tether.toml and .env anew; a wrong one is refused with the reason, and nothing changes."""
+    """Put a changed configuration in force. A wrong one is refused with the reason, and nothing changes."""
     settings = settings_of(config)
 
     async def ask() -> None:

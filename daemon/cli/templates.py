@@ -17,7 +17,7 @@ app.add_typer(
 
 @templates.command(epilog="Example: tether templates check --json")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Find names that don't exist, missing languages, and texts over one SMS. Exits with 1 when one can't be sent."""
+    """Find what is wrong with the texts. Names that don't exist, missing languages, texts over one SMS. Exits with 1 when one can't be sent."""
     from daemon.planner.check import check_templates
 
     findings = check_templates(settings_of(config))

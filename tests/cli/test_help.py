@@ -65,3 +65,11 @@ def test_the_example_is_understood(name: str) -> None:
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     command.make_context(name, words)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_a_verb_does_is_said_in_a_short_sentence(name: str) -> None:
+    *group, own = name.split()
+    beside = [each.split()[-1] for each in ALL if each.split()[:-1] == group]
+    room = 80 - len("    ") - max(len(each) for each in beside) - len("  ")
+    assert not ALL[name].get_short_help_str(room).endswith("..."), f"the list of verbs would cut what {own} does"

@@ -1,5 +1,7 @@
 """The verbs with the service stopped: they open the database themselves, or say that it must run."""
 
+from importlib.metadata import version
+
 import pytest
 
 from tests.cli.conftest import Tether
@@ -64,3 +66,15 @@ async def test_a_configuration_that_cannot_be_used_ends_with_78(
     assert done.code == 78, done
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+async def test_the_release_is_told(tether_alone: Tether) -> None:
+    done = await tether_alone("--version")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"tether {version('tether-box')} (Python ")
+
+
+async def test_no_verb_shows_the_help_once(tether_alone: Tether) -> None:
+    done = await tether_alone()
+    assert done.code == 2
+    assert (done.out + done.err).count("Start with `tether demo`") == 1
