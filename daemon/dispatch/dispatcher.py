@@ -126,8 +126,11 @@ class Dispatcher:
             self._drop(ready)
             await self._sweep(lane, move_on=False)
             return CLOCK_LOOK_EVERY
+        is_all = False
         while room := lane.room(self._clock.monotonic(), self._clock.now()):
-            if not ready and not await self._fetch(lane, ready, room):
+            if not ready and not is_all:
+                is_all = await self._fetch(lane, ready, room)
+            if not ready:
                 break
             for _ in range(min(room, len(ready))):
                 self._start(lane, lane.channel, ready.popleft(), sends)
@@ -138,7 +141,7 @@ class Dispatcher:
         return await self._until_next(lane)
 
     async def _fetch(self, lane: Lane, ready: deque[Due], room: int) -> bool:
-        """Bring what is due here, ahead of need where the channel is fast."""
+        """Bring what is due here, ahead of need where the channel is fast. True: no more is due but what is brought."""
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
@@ -148,7 +151,7 @@ class Dispatcher:
             )
         self._busy.update(due.message.seq for due in found)
         ready.extend(found)
-        return bool(found)
+        return len(found) < limit
 
     def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:
         lane.starts(self._clock.monotonic(), self._clock.now())
