@@ -40,7 +40,16 @@ def run_tui(
         raise ValueError(f"there is no theme {theme!r}; there are {', '.join(THEME_NAMES)}")
     if language and language not in LANGUAGES:
         raise ValueError(f"the screen does not speak {language!r}; it speaks {', '.join(LANGUAGES)}")
-    return asyncio.run(_run(Address.parse(where, token), read_only, language, theme, actor))
+    address = Address.parse(where, token)
+    if not _can_draw():
+        sys.stderr.write("the screen needs a terminal (over ssh: ssh -t), or --web to serve it to browsers\n")
+        return 1
+    return asyncio.run(_run(address, read_only, language, theme, actor))
+
+
+def _can_draw() -> bool:
+    """On a terminal, or for a browser, whose driver Textual takes from the environment."""
+    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 async def _run(address: Address, read_only: bool, language: str | None, theme: str | None, actor: str | None) -> int:

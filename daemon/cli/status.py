@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, counted, settings_of, settle, table, when
 from daemon.cli.service import is_running, running_service, service
 
 
@@ -32,7 +32,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
         print(f"replies   {glance['replies']} unread\n")
         rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
-        table(("channel", "state", "why"), rows, empty=f"all {len(channels['items'])} channels are ready")
+        ready = counted(len(channels["items"]), "channel is ready", "channels are ready")
+        table(("channel", "state", "why"), rows, empty=ready if channels["items"] else "no channel is enabled")
     raise typer.Exit(0 if running and not glance["failed"] else 1)
 
 

@@ -125,7 +125,7 @@ async def test_what_is_not_for_people_is_thrown_away_and_counted(tmp_path: Path)
             b.modem.receive_pdu(pdu)
         b.modem.receive("hello", ADA)
         assert await _texts(b, 1) == ["hello"]
-        assert b.driver.status.ignored == 4
+        await b.clock.until(lambda: b.driver.status.ignored == 4)
 
 
 async def test_drafts_that_somebody_left_are_left(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import struct
+import subprocess
 import sys
 import termios
 from pathlib import Path
@@ -95,3 +96,12 @@ def test_what_can_not_be_opened_is_refused_before_anything_is_drawn() -> None:
         run_tui("/tmp/x.sock", language="nl")
     with pytest.raises(ValueError, match="http://host:port"):
         run_tui("gopher://pi")
+
+
+def test_without_a_terminal_it_says_so_and_ends(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", str(tmp_path / "none.sock")],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs a terminal" in done.stderr

@@ -61,4 +61,5 @@ def _examine(path: Path, clock: Clock) -> Sequence[Finding]:
                 "`tether audit export` shows what stands around it; a backup made before can tell what was changed",
             ),
         ]
-    return [*found, ok("audit", f"the record holds, up to entry {proof.entries}")]
+    held = f"the record holds, up to entry {proof.entries}" if proof.entries else "the record is empty"
+    return [*found, ok("audit", held)]
