@@ -5,6 +5,7 @@ Times are wall-clock ms since the epoch (`outbox.clock`); durations are seconds.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +35,12 @@ EVENT_TYPES = (
     "payment.failed",
 )
 """The event types that have a meaning here (DESIGN 5): texts and routes ship for each; others are stored, and do what routes say."""
+
+
+def nearly_event_type(name: str) -> str | None:
+    """The one that was probably meant; None where `name` is one, or is like none of them: then it is the store's own."""
+    near = [] if name in EVENT_TYPES else get_close_matches(name, EVENT_TYPES, n=1, cutoff=0.85)
+    return near[0] if near else None
 
 
 class State(StrEnum):

@@ -2,7 +2,6 @@
 
 import sys
 import uuid
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import service
-from outbox.model import EVENT_TYPES
+from outbox.model import nearly_event_type
 
 SOURCE = "cli"
 
@@ -70,10 +69,10 @@ def event(
 
 def _doubt(type: str) -> None:
     """A type of the store's own is as good as ours; one that nearly is ours was probably meant to be."""
-    near = [] if type in EVENT_TYPES else get_close_matches(type, EVENT_TYPES, n=1, cutoff=0.85)
-    if near:
+    near = nearly_event_type(type)
+    if near is not None:
         print(
-            f"tether: {type!r} is no usual type and leads to what your own routes say; {near[0]!r} is one",
+            f"tether: {type!r} is no usual type and leads to what your own routes say; {near!r} is one",
             file=sys.stderr,
         )
 

@@ -16,7 +16,7 @@ from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
-from outbox.model import EVENT_TYPES, Medium
+from outbox.model import EVENT_TYPES, Medium, nearly_event_type
 
 Severity = Literal["error", "warning"]
 
@@ -230,19 +230,24 @@ class _Check:
             chain = locale_chain(None, self._settings.store.locale)
             names = [name for medium in MEDIUM_FILES for name in candidates(template, medium, CUSTOMER)]
             if self._files.find(chain, names) is None:
+                near = nearly_event_type(route.on) if route.template is None else None
                 self._add_route(
                     f"route[{index}] (on {route.on!r}) sends {template!r}, of which there is no text",
                     f"write {self._files.own}/{chain[0]}/{names[0]}, or set `template` to one that is there"
-                    + (
-                        f"; did you mean {near[0]!r}?"
-                        if (near := get_close_matches(route.on, EVENT_TYPES, n=1))
-                        else ""
-                    ),
+                    + (f"; did you mean {near!r}?" if near else ""),
                 )
 
     def _check_condition(self, route: str, when: str | None) -> None:
-        """Names that can't be read at all stop the start; what they are asked for is looked at here."""
-        tree = self._environment.parse("{{ " + (when or "true") + " }}")
+        """Unknown names stop the start; what known ones are asked for is looked at here."""
+        if when is None:
+            return
+        try:
+            tree = self._environment.parse("{{ " + when + " }}")
+        except TemplateError as error:
+            self._add_route(
+                f"{route} can't be read: when = {when!r}: {explain(error)}", "docs/routes.md shows the forms"
+            )
+            return
         for _, problem, remedy in self._misspelt(tree):
             self._add_route(f"{route} can never be decided: when = {when!r}: {problem}", remedy)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,26 @@ async def test_an_event_reaches_its_customer_and_the_receipt_comes_back(shop: Sh
     assert (attempt["outcome"], attempt["receipt"], attempt["channel"]) == ("accepted", "delivered", "twilio")
     assert attempt["sent"]["text"] == texts(shop, "twilio")[0]
     assert (await shop.get("/v1/audit/verify"))["ok"]
+
+
+async def test_when_a_channel_last_sent_outlives_a_restart(shop: Shop) -> None:
+    async def last_sent() -> datetime:
+        """Once it is known: a starting service tells of its channels before it has looked at what is on record."""
+        async with asyncio.timeout(10):
+            while True:
+                [twilio] = (await shop.get("/v1/channels"))["items"]
+                if twilio["last_success"]:
+                    return datetime.fromisoformat(twilio["last_success"])
+                await asyncio.sleep(0.05)
+
+    shop.configure(["twilio"], SMS_THEN_MAIL)
+    await shop.start()
+    await shop.post(event(1))
+    await shop.until({"sent", "delivered"})
+    before = await last_sent()
+    await shop.stop()
+    await shop.start()
+    assert abs((await last_sent() - before).total_seconds()) < 5, "but for the moment that putting it on record took"
 
 
 async def test_a_refused_number_goes_to_the_next_channel_at_once(shop: Shop) -> None:

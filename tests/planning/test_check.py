@@ -117,6 +117,25 @@ def test_a_condition_that_can_never_be_decided(folder: Folder) -> None:
     assert found.remedy == "did you mean 'total'?"
 
 
+def test_a_condition_that_can_not_be_read(folder: Folder) -> None:
+    found = folder.only(route=(RouteTable(on="order.ready", to="customer", via=("twilio",), when="order.total >"),))
+    assert found.problem.startswith("route[0] (on 'order.ready') can't be read: when = 'order.total >': ")
+
+
+@pytest.mark.parametrize(
+    ("on", "template", "meant"),
+    [
+        ("order.redy", None, "'order.ready'"),
+        ("order.wrapped", None, None),
+        ("order.ready", "order.collect", None),
+    ],
+)
+def test_a_route_whose_type_nearly_is_one(folder: Folder, on: str, template: str | None, meant: str | None) -> None:
+    found = folder.only(route=(RouteTable(on=on, to="customer", via=("twilio",), template=template),))
+    assert "of which there is no text" in found.problem
+    assert found.remedy.partition("; did you mean ")[2].removesuffix("?") == (meant or "")
+
+
 def test_a_text_over_one_sms(folder: Folder) -> None:
     folder.write("en/order.ready.sms.j2", "{{ customer.name }} {{ order.ref }} " + "x" * 130)
     found = folder.only()
