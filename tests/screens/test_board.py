@@ -349,3 +349,12 @@ async def test_empty_columns_leave_their_room_to_others() -> None:
     shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="A rather long name")
     async with opened(shop) as counter:
         assert "A rather long name" in counter.text
+
+
+async def test_a_second_that_goes_by_while_the_page_is_taken_down() -> None:
+    async with opened() as counter:
+        await counter.see("B-1036")
+        page = counter.app.page
+        assert page is not None
+        await page.query("*").remove()
+        page.tick()

@@ -108,13 +108,14 @@ class BoardPage(Page):
             rows.display = stage != "done" or shows_done
 
     def _is_list(self) -> bool:
-        return self.query_one("#all").display
+        return any(rows.display for rows in self.query("#all"))  # none while the page is being taken down
 
     def _columns(self) -> list[Rows[Order]]:
         return list(self.query("#columns Rows").results(Rows))
 
     def _lists(self) -> list[Rows[Order]]:
-        return [self.query_one("#all", Rows)] if self._is_list() else [r for r in self._columns() if r.display]
+        rows = self.query("#all").results(Rows) if self._is_list() else self._columns()
+        return [each for each in rows if each.display]
 
     # ------------------------------------------------------------ drawing an order
 
