@@ -163,7 +163,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     source_id: str | None = None
     status: str = ""
-    """The newest `order.*`, `return.*` or `refund.*` type by the time it happened; "" before the first."""
+    """The newest `order.*` type by the time it happened; "" before the first."""
     status_at: int = 0
     status_source: str = ""
     payment: str = ""
@@ -171,6 +171,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment_at: int = 0
     payment_source: str = ""
     """Who told it."""
+    after_sale: str = ""
+    """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
+    after_sale_at: int = 0
+    after_sale_source: str = ""
     total: str | None = None
     currency: str | None = None
     fulfilment: str | None = None

@@ -22,6 +22,8 @@ _RANKS = {
     "order.cancelled": 8,
 }
 _AFTER_THE_SALE = 9
+AFTER_SALE = ("return.", "refund.")
+"""Families that say something of goods and money: they never move an order's stage."""
 _SAID = ("source_id", "total", "currency", "fulfilment", "items", "note", "url")
 
 
@@ -39,8 +41,8 @@ def to_ms(moment: datetime) -> int:
 def project(order: Order | None, posted: Posted) -> Order:
     """The order with this event applied.
 
-    Status and payment follow the newest event by the time it happened; at the same time the further one wins. Fields that newer
-    news gave are kept when older news comes late; what no one said yet is filled in from any news.
+    Status, payment and what came after the sale follow the newest event by the time it happened; at the same time the further
+    status wins. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news.
     """
     at = happened_at(posted)
     if order is None:
@@ -53,6 +55,8 @@ def project(order: Order | None, posted: Posted) -> Order:
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
     elif event.type.startswith("payment.") and _pays(event.type, at, order):
         changes |= {"payment": event.type, "payment_at": at, "payment_source": posted.source}
+    elif event.type.startswith(AFTER_SALE) and at >= order.after_sale_at:
+        changes |= {"after_sale": event.type, "after_sale_at": at, "after_sale_source": posted.source}
     changes["updated_at"] = posted.received_at
     changes["news_at"] = max(order.news_at, at)
     return msgspec.structs.replace(order, **changes)
@@ -61,6 +65,7 @@ def project(order: Order | None, posted: Posted) -> Order:
 def _first(posted: Posted, at: int) -> Order:
     event, said = posted.event, posted.event.order
     has_status, pays = moves_status(event.type), event.type.startswith("payment.")
+    follows = event.type.startswith(AFTER_SALE)
     return Order(
         ref=said.ref,
         source=posted.source,
@@ -71,6 +76,9 @@ def _first(posted: Posted, at: int) -> Order:
         payment=event.type if pays else "",
         payment_at=at if pays else 0,
         payment_source=posted.source if pays else "",
+        after_sale=event.type if follows else "",
+        after_sale_at=at if follows else 0,
+        after_sale_source=posted.source if follows else "",
         total=said.total,
         currency=said.currency,
         fulfilment=said.fulfilment,
@@ -98,7 +106,7 @@ def _fields(order: Order, said: OrderFields, *, newer: bool) -> dict[str, object
 
 def moves_status(type: str) -> bool:
     """Whether an event of that type says where its order stands."""
-    return type.startswith(("order.", "return.", "refund."))
+    return type.startswith("order.")
 
 
 def _pays(type: str, at: int, order: Order) -> bool:
@@ -108,7 +116,7 @@ def _pays(type: str, at: int, order: Order) -> bool:
 
 def rank(status: str) -> int:
     """How far along a status is, for those that happened at the same moment."""
-    if status.startswith(("return.", "refund.")):
+    if status.startswith(AFTER_SALE):
         return _AFTER_THE_SALE
     return _RANKS.get(status, 0)
 

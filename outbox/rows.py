@@ -66,6 +66,9 @@ class OrderBody(msgspec.Struct, array_like=True, frozen=True):
     updated_at: int
     news_at: int
     payment_source: str = ""
+    after_sale: str = ""
+    after_sale_at: int = 0
+    after_sale_source: str = ""
 
 
 class MessageRow(msgspec.Struct, array_like=True):
@@ -267,6 +270,10 @@ def encode_order(order: Order) -> bytes:
             order.created_at,
             order.updated_at,
             order.news_at,
+            order.payment_source,
+            order.after_sale,
+            order.after_sale_at,
+            order.after_sale_source,
         )
     )
 
@@ -295,6 +302,9 @@ def decode_order(body: bytes | str) -> Order:
         updated_at=kept.updated_at,
         news_at=kept.news_at,
         payment_source=kept.payment_source,
+        after_sale=kept.after_sale,
+        after_sale_at=kept.after_sale_at,
+        after_sale_source=kept.after_sale_source,
     )
 
 

@@ -139,6 +139,7 @@ class Order(Answer, frozen=True):
     told: Told | None = None
     updated_at: When = When(0)
     payment: Word = Word("")
+    after_sale: Word = Word("")
     source: Word = Word("")
 
 

@@ -181,6 +181,8 @@ class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage
     status_at: Moment | None
     payment: str
+    after_sale: str
+    """The newest return or refund; it does not move the stage."""
     customer: CustomerOut
     fulfilment: str | None
     promised_at: Moment | None

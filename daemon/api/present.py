@@ -38,15 +38,12 @@ _STAGES: Mapping[str, out.Stage] = {
 
 def stage(status: str) -> out.Stage:
     """Where on the counter's board an order of that status stands."""
-    if status.startswith(("return.", "refund.")):
-        return "done"
     return _STAGES.get(status, "making")
 
 
 def statuses_of(stages: Sequence[str]) -> list[str]:
     """The statuses that stand at those stages."""
-    ended = ["return.requested", "return.received", "refund.issued"] if "done" in stages else []
-    return [status for status, its in _STAGES.items() if its in stages] + ended
+    return [status for status, its in _STAGES.items() if its in stages]
 
 
 # ---------------------------------------------------------------- messages
@@ -168,6 +165,7 @@ def order(row: Order, newest: Message | None) -> out.OrderOut:
         stage=stage(row.status),
         status_at=moment(row.status_at) if row.status_at else None,
         payment=row.payment,
+        after_sale=row.after_sale,
         customer=out.CustomerOut(
             name=customer.name,
             phone=mask_phone(customer.phone) if customer.phone else None,

@@ -13,6 +13,7 @@ from daemon.api.reply import encode
 from daemon.api.wire import ManualMessage, StatusChange
 from outbox import StoredEvent, Story
 from outbox.model import EVENT_TYPES, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
+from outbox.orders import moves_status
 
 SOURCE = "counter"
 MESSAGE = "staff.message"
@@ -22,7 +23,6 @@ SILENT = "staff chose not to tell"
 UNSENT = frozenset({State.QUEUED, State.HELD})
 NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
 STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
-STATUS_FAMILIES = ("order.", "return.", "refund.")
 
 
 def status_event(ref: str, wish: StatusChange | Mapping[str, Any], event_id: str) -> Event:
@@ -142,9 +142,9 @@ class Return(msgspec.Struct, frozen=True):
 
 def way_back(story: Story, undone: StoredEvent) -> Return | None:
     """What undoing a status leads back to; None: it is not the order's present status any more, or there was none before."""
-    if not undone.type.startswith(STATUS_FAMILIES) or story.order.status != undone.type:
+    if not moves_status(undone.type) or story.order.status != undone.type:
         return None
-    earlier = [each for each in story.events if each.seq < undone.seq and each.type.startswith(STATUS_FAMILIES)]
+    earlier = [each for each in story.events if each.seq < undone.seq and moves_status(each.type)]
     if not earlier:
         return None
     status = max(earlier, key=_happened).type

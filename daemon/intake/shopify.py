@@ -121,9 +121,9 @@ class Shopify(ShopifyApi):
             yield Fact(state, data=_tracking(list(order["fulfillments"])), state=True)
         refunds = list(order["refunds"])
         for refund in refunds:
-            yield _refund(refund, currency)
+            yield _refund(refund, currency, full=financial == "refunded" and refund is refunds[-1])
         if financial == "refunded" and not refunds:
-            yield Fact("refund.issued", data=_given(amount=order["total_price"].money(), currency=currency))
+            yield Fact("refund.issued", data=_given(amount=order["total_price"].money(), currency=currency, full=True))
 
     def _parcel(self, parcel: Place) -> Snapshot | None:
         """fulfillments/create and /update: one parcel, named #1001.1 after its order."""
@@ -148,7 +148,7 @@ def _part(place: Place, facts: tuple[Fact, ...], ref: str = "") -> Snapshot:
     )
 
 
-def _refund(refund: Place, currency: str | None) -> Fact:
+def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
     """Its amount is the sum of its successful transactions, which is what the customer sees on the account."""
     paid = [t for t in refund["transactions"] if t["status"].text() == "success"]
     amounts = [amount for t in paid if (amount := t["amount"].number()) is not None]
@@ -156,6 +156,7 @@ def _refund(refund: Place, currency: str | None) -> Fact:
         amount=f"{sum(amounts):.2f}" if amounts else None,
         currency=next((code for t in paid if (code := t["currency"].text())), currency),
         reason=refund["note"].text(),
+        full=full,
     )
     return Fact("refund.issued", key=refund["id"].need(), at=refund["created_at"].moment(), data=data)
 
@@ -176,7 +177,7 @@ def _order_of(name: str | None) -> str:
     return order if dot and number.isdecimal() else ""
 
 
-def _tracking(parcels: Sequence[Place]) -> dict[str, str]:
+def _tracking(parcels: Sequence[Place]) -> dict[str, Any]:
     return _given(
         tracking_url=next((url for parcel in reversed(parcels) if (url := parcel["tracking_url"].text())), None)
     )
@@ -219,5 +220,5 @@ def _fulfilment(order: Place) -> str | None:
     return "pickup" if "pickup" in words or "pick up" in words or "abholung" in words else "delivery"
 
 
-def _given(**values: str | None) -> dict[str, str]:
+def _given(**values: str | bool | None) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}

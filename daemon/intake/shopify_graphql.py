@@ -191,11 +191,13 @@ class ShopifyApi(Source, Polled):
             money = refund["totalRefundedSet"]["shopMoney"]
             note = refund["note"].text()
             data = _amount(_money(money), money["currencyCode"].text()) | ({"reason": note} if note else {})
+            if financial == "refunded" and refund is refunds[-1]:
+                data["full"] = True
             yield Fact(
                 "refund.issued", key=refund["legacyResourceId"].need(), at=refund["createdAt"].moment(), data=data
             )
         if financial == "refunded" and not refunds:
-            yield Fact("refund.issued", data=_amount(_money(price), currency))
+            yield Fact("refund.issued", data=_amount(_money(price), currency) | {"full": True})
 
     def promised(self, attributes: Iterable[tuple[Place, Place]]) -> datetime | None:
         """The promised time, where the store's settings name the attribute that holds it."""
@@ -244,7 +246,7 @@ def _money(price: Place) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def _amount(amount: str | None, currency: str | None) -> dict[str, str]:
+def _amount(amount: str | None, currency: str | None) -> dict[str, Any]:
     return {name: value for name, value in (("amount", amount), ("currency", currency)) if value}
 
 

@@ -8,12 +8,14 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, encode
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.diff import REFUND
 from daemon.intake.polled import Page, Polled, Turn, fault_of
 from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
@@ -126,13 +128,7 @@ class WooCommerce(Source, Polled):
             at = order["date_completed_gmt"].moment() if state == "order.completed" else None
             data = _given(pay_url=order["payment_url"].text()) if state == "payment.failed" else {}
             yield Fact(state, at=at, data=data, state=True)
-        refunds = list(order["refunds"])
-        for refund in refunds:
-            amount = (refund["total"].money() or "").removeprefix("-")
-            data = _given(amount=amount, currency=currency, reason=refund["reason"].text())
-            yield Fact("refund.issued", key=refund["id"].need(), data=data)
-        if status == "refunded" and not refunds:
-            yield Fact("refund.issued", data=_given(amount=order["total"].money(), currency=currency))
+        yield from _refunds(order, status, currency)
 
     def _state(self, order: Place, status: str) -> str:
         usual = (
@@ -197,6 +193,21 @@ def _marks(order: Place) -> Iterator[str]:
             yield folded(f"meta:{meta['key'].value}={value}")
 
 
+def _refunds(order: Place, status: str, currency: str | None) -> Iterator[Fact]:
+    """One by one; the last says so where all is given back."""
+    refunds = list(order["refunds"])
+    left = decimal_of(order["total"].money() or "")
+    for refund in refunds:
+        amount = (refund["total"].money() or "").removeprefix("-")
+        left = None if left is None else left - (decimal_of(amount) or 0)
+        data = _given(amount=amount, currency=currency, reason=refund["reason"].text())
+        if refund is refunds[-1] and (status == "refunded" or (left is not None and left <= 0)):
+            data["full"] = True
+        yield Fact(REFUND, key=refund["id"].need(), data=data)
+    if status == "refunded" and not refunds:
+        yield Fact(REFUND, data=_given(amount=order["total"].money(), currency=currency) | {"full": True})
+
+
 def _customer(order: Place) -> Customer:
     billing, shipping = order["billing"], order["shipping"]
     names = [billing["first_name"].line(), billing["last_name"].line()]
@@ -230,5 +241,5 @@ def _fulfilment(order: Place) -> str | None:
     return "pickup" if any("pickup" in method for method in methods) else "delivery"
 
 
-def _given(**values: str | None) -> dict[str, str]:
+def _given(**values: str | None) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}

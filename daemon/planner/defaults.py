@@ -63,8 +63,12 @@ def _record(on: str, hours: float, priority: Rank = "normal") -> RouteTable:
     return _customer(on, ON_RECORD, hours, priority, modem_after=_MODEM_FOR_RECORDS)
 
 
-def _team(on: str, hours: float, priority: Rank = "normal", *, delay: Duration = _NO_WAIT) -> RouteTable:
-    return RouteTable(on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), priority=priority, delay=delay)
+def _team(
+    on: str, hours: float, priority: Rank = "normal", *, delay: Duration = _NO_WAIT, when: str | None = None
+) -> RouteTable:
+    return RouteTable(
+        on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), priority=priority, delay=delay, when=when
+    )
 
 
 def _crm(on: str, channel: str) -> RouteTable:
@@ -100,6 +104,7 @@ SHIPPED: tuple[RouteTable, ...] = (
     _team("order.customization_needed", 24, "high"),
     _team("order.out_of_stock", 24, "high"),
     _team("return.requested", 48),
+    _team("refund.issued", 24, "high", when="event.full and order.open"),
     _team("payment.failed", 24, delay=_RETRY_AT_CHECKOUT),
     *(_crm(on, channel) for on in EVENT_TYPES for channel in CRM),
 )

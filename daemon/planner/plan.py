@@ -166,13 +166,15 @@ def _renamed(message: PlannedMessage, posted: Posted, nth: int) -> PlannedMessag
 
 def _already_told(posted: Posted, before: Order | None) -> bool:
     """Another source has told this very thing before: the shop and the till both say that it is ready, the shop and the payment
-    provider both say that it is paid.
+    provider both say that it is paid or refunded.
 
     A question is its asker's own, and a promised time that the order did not have is news.
     """
     event = posted.event
     if before is not None and event.type == before.payment == "payment.confirmed":
         return before.payment_source != posted.source
+    if before is not None and event.type == before.after_sale:
+        return before.after_sale_source != posted.source
     if before is None or before.status != event.type or before.status_source == posted.source or event.type in ASKS:
         return False
     promised = event.order.promised_at

@@ -135,6 +135,11 @@ class OrderView:
         return tuple(ItemView(item, self._order.currency, self._formats) for item in self._order.items)
 
     @property
+    def open(self) -> bool:
+        """Whether it is neither handed over nor cancelled."""
+        return self.status not in _CLOSING
+
+    @property
     def delivered(self) -> bool:
         """Whether it is brought to the customer, as far as `fulfilment` says so."""
         return (self._order.fulfilment or "").casefold() in {"delivery", "shipping", "courier", "local_delivery"}
@@ -180,8 +185,8 @@ class CustomerView:
 
 
 class EventView:
-    def __init__(self, event: Event, formats: Formats, currency: str | None = None) -> None:
-        self._event, self._formats, self._currency = event, formats, currency
+    def __init__(self, event: Event, formats: Formats, order: Order) -> None:
+        self._event, self._formats, self._order = event, formats, order
         self.id = event.id
         self.type = event.type
         self.data = Data(event.data or {})
@@ -197,15 +202,24 @@ class EventView:
 
     @property
     def closing(self) -> bool:
-        """Whether nothing is promised any more: the order is done with, comes back, or is refunded."""
-        return self.type in _CLOSING or self.type.startswith(("return.", "refund."))
+        """Whether nothing is promised any more: the order is done with, comes back, or is refunded whole."""
+        if self.type.startswith("refund."):
+            return self.full
+        return self.type in _CLOSING or self.type.startswith("return.")
 
     @property
     def amount(self) -> Money | None:
         """`data.amount` as money, in `data.currency`, else the order's."""
         data = self._event.data or {}
         currency = data.get("currency")
-        return self._formats.amount(data.get("amount"), currency if isinstance(currency, str) else self._currency)
+        return self._formats.amount(data.get("amount"), currency if isinstance(currency, str) else self._order.currency)
+
+    @property
+    def full(self) -> bool:
+        """Whether a refund gives back all that the order cost, by its source's word (`data.full`) or by its amount."""
+        data = self._event.data or {}
+        amount, total = self.amount, self._formats.amount(self._order.total, self._order.currency)
+        return data.get("full") is True or (amount is not None and total is not None and amount >= total > 0)
 
     def _moment(self, moment: datetime | None) -> Moment | None:
         return None if moment is None else self._formats.moment(milliseconds(moment))
@@ -229,7 +243,7 @@ def views(event: Event, order: Order, formats: Formats, *, masked: bool = False)
     return {
         "order": OrderView(order, formats),
         "customer": CustomerView(order.customer, masked=masked),
-        "event": EventView(event, formats, order.currency),
+        "event": EventView(event, formats, order),
     }
 
 

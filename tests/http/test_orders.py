@@ -47,13 +47,22 @@ async def test_list_and_one(face: Face, order: str) -> None:
         ("order.ready", "ready"),
         ("order.out_for_delivery", "out"),
         ("order.completed", "done"),
-        ("refund.issued", "done"),
         ("order.gift_wrapped", "making"),
     ],
 )
 async def test_stages(face: Face, status: str, stage: str) -> None:
     await face.post("/v1/events", event(type=status))
     assert (await face.get("/v1/orders/B-1042")).json["stage"] == stage
+
+
+@pytest.mark.parametrize("kind", ["refund.issued", "return.requested", "payment.confirmed"])
+async def test_money_and_goods_move_no_order_off_the_board(face: Face, kind: str) -> None:
+    await face.post("/v1/events", event("e-1", "order.in_production", ref="B-7"))
+    await face.post("/v1/events", event("e-2", kind, ref="B-7", data={"amount": "1.00"}))
+    one = (await face.get("/v1/orders/B-7")).json
+    assert (one["status"], one["stage"]) == ("order.in_production", "making")
+    assert kind in (one["after_sale"], one["payment"])
+    assert [row["ref"] for row in (await face.get("/v1/orders?stage=making")).json["items"]] == ["B-7"]
 
 
 async def test_filters(face: Face, order: str) -> None:

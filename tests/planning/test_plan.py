@@ -257,6 +257,12 @@ class TestLateNews:
         past = order(status="order.completed", status_at=NOW + HOUR)
         assert only(store("twilio", route=[route(supersede=False)]), posted(), past, past).state is State.QUEUED
 
+    @pytest.mark.parametrize("source", ["pos", "stripe"])
+    def test_a_refund_that_another_source_told_is_not_told_again(self, source: str) -> None:
+        before = order(after_sale="refund.issued", after_sale_at=NOW, after_sale_source="pos")
+        settings = store("twilio", route=[route("refund.issued")])
+        assert len(plan(settings, posted("refund.issued", source=source), before, before).messages) == (source == "pos")
+
     @pytest.mark.parametrize("event_type", ["payment.failed", "refund.issued", "return.requested"])
     def test_other_families_are_never_late(self, event_type: str) -> None:
         past = order(status="order.completed", status_at=NOW + HOUR)

@@ -49,6 +49,24 @@ def told(event_type: str, audience: str) -> list[PlannedMessage]:
     return [message for message in messages if message.audience == audience]
 
 
+@pytest.mark.parametrize(
+    ("status", "data", "asked"),
+    [
+        ("order.in_production", {"amount": "48.50"}, True),
+        ("order.ready", {"amount": "30.00", "full": True}, True),
+        ("order.in_production", {"amount": "1.00"}, False),
+        ("order.completed", {"amount": "48.50"}, False),
+        ("order.cancelled", {"amount": "48.50"}, False),
+    ],
+)
+def test_staff_are_asked_of_an_order_that_is_paid_back_whole_before_it_is_handed_over(
+    status: str, data: dict[str, object], asked: bool
+) -> None:
+    settings = store("slack")
+    messages = plan(settings, posted("refund.issued", data=data), order(status=status, total="48.50")).messages
+    assert [message.audience for message in messages] == (["team"] if asked else [])
+
+
 def test_the_table_is_complete() -> None:
     assert set(CUSTOMER) == set(EVENT_TYPES)
     assert len(EVENT_TYPES) == 15

@@ -72,7 +72,11 @@ async def test_webhooks_in_any_order_end_in_the_same_order(tmp_path: Path, order
             f"{ORDER}:refund.issued:930000000001",
         }
         (now,) = await front.box.views.orders_by_ref(["#1001"])
-        assert (now.status, now.payment) == ("refund.issued", "payment.confirmed")
+        assert (now.status, now.payment, now.after_sale) == (
+            "order.out_for_delivery",
+            "payment.confirmed",
+            "refund.issued",
+        )
         assert await front.waiting() == []
 
 

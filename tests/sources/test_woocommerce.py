@@ -118,6 +118,26 @@ async def test_part_refunds_are_told_one_by_one(tmp_path: Path) -> None:
         assert msgspec.json.decode(event.raw)["data"] == {"amount": "5.00", "currency": "EUR", "reason": "burst"}
 
 
+async def test_a_small_refund_leaves_the_order_where_it_stands(tmp_path: Path) -> None:
+    async with open_front(
+        tmp_path, secrets=SECRETS, webshop={**WEBHOOKS, "statuses": {"tying": "order.in_production"}}
+    ) as front:
+        await front.take(woo_hook(msgspec.json.encode(order(status="tying"))))
+        refunded = order(status="tying", refunds=[{"id": 740, "reason": "", "total": "-1.00"}])
+        await front.take(woo_hook(msgspec.json.encode(refunded)))
+        (known,) = await front.box.views.orders_by_ref(["727"])
+        assert (known.status, known.after_sale) == ("order.in_production", "refund.issued")
+
+
+@pytest.mark.parametrize(
+    ("totals", "full"), [(("-34.90",), [True]), (("-4.90", "-30.00"), [None, True]), (("-4.90",), [None])]
+)
+def test_the_refund_that_gives_back_the_rest_says_so(totals: tuple[str, ...], full: list[bool | None]) -> None:
+    refunds = [{"id": 740 + n, "total": total} for n, total in enumerate(totals)]
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(order(refunds=refunds))), now=NOW).snapshots
+    assert [fact.data.get("full") for fact in snapshot.facts if fact.type == "refund.issued"] == full
+
+
 def test_the_order_as_it_is_shown() -> None:
     (snapshot,) = source_of("woocommerce", promised="pickup_date").read(Body(sample("updated")), now=NOW).snapshots
     assert snapshot.order.items is not None

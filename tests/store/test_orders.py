@@ -22,10 +22,8 @@ STATUSES = [
     "order.out_for_delivery",
     "order.completed",
     "order.cancelled",
-    "return.requested",
-    "return.received",
-    "refund.issued",
 ]
+AFTER_SALE = ["return.requested", "return.received", "refund.issued"]
 PAYMENTS = ["payment.confirmed", "payment.failed"]
 
 
@@ -45,7 +43,7 @@ EVENTS = st.lists(
     st.builds(
         at,
         st.integers(0, 5),
-        st.sampled_from(STATUSES + PAYMENTS + ["note.added"]),
+        st.sampled_from(STATUSES + PAYMENTS + AFTER_SALE + ["note.added"]),
         order=st.fixed_dictionaries(
             {}, optional={"total": st.sampled_from(["1.00", "2.00"]), "note": st.text(max_size=3)}
         ),
@@ -108,7 +106,6 @@ def test_it_is_total_and_keeps_what_was_ever_said(events: list[Posted]) -> None:
                 "order.out_for_delivery",
                 "order.completed",
                 "order.cancelled",
-                "refund.issued",
             ]
         )
     ),
@@ -138,6 +135,11 @@ def test_newer_news_overwrites_what_it_says_and_leaves_the_rest() -> None:
 def test_payment_is_apart_from_status() -> None:
     order = fed(at(1, "order.ready"), at(2, "payment.failed"), at(2, "payment.confirmed"), at(1, "payment.failed"))
     assert (order.status, order.payment) == ("order.ready", "payment.confirmed")
+
+
+def test_what_comes_after_the_sale_is_apart_from_status() -> None:
+    order = fed(at(1, "order.ready"), at(4, "refund.issued"), at(2, "return.requested"))
+    assert (order.status, order.after_sale, order.after_sale_source) == ("order.ready", "refund.issued", "pos")
 
 
 def test_without_a_time_of_its_own_an_event_happened_when_it_came() -> None:

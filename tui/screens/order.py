@@ -116,7 +116,7 @@ class OrderPage(ListPage[Moment]):
         facts = [
             self._fulfilment(order),
             self.times.money(order.total, order.currency),
-            self.words.status(order.payment) if order.payment else "",
+            *(self.words.status(kind) for kind in (order.payment, order.after_sale) if kind),
             t(STAGE_WORDS[stage_of(order)]) if stage_of(order) != "done" else "",
         ]
         second = justify(width, [Span(" · ".join(fact for fact in facts if fact))], [Span(late, BAD)])
