@@ -9,7 +9,7 @@ from outbox.batch import Batch
 from outbox.errors import EventConflict
 from outbox.model import Acceptance, Order, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import project
-from outbox.rows import MessageRow, body_of, encode
+from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
@@ -44,16 +44,16 @@ class Accept(Operation[Acceptance]):
         seq = batch.marks.event
         batch.events[key] = (seq, posted.raw)
         batch.new_events.append(
-            (
-                seq,
-                order.seq,
-                order.last_event,
-                posted.source,
-                event.id,
-                event.type,
-                posted.actor,
-                posted.received_at,
-                posted.raw,
+            EventRow(
+                seq=seq,
+                order_seq=order.seq,
+                earlier=order.last_event,
+                source=posted.source,
+                id=event.id,
+                type=event.type,
+                actor=posted.actor,
+                received_at=posted.received_at,
+                raw=posted.raw,
             )
         )
         order.last_event = seq

@@ -5,7 +5,6 @@ is written in a few statements again: the cost of a statement is shared by all o
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
@@ -17,11 +16,14 @@ from outbox.rows import (
     IN_LINE,
     OPEN,
     AttemptRow,
+    AuditEntry,
+    EventRow,
     MessageRow,
+    StoredOrder,
     encode,
-    encode_order,
 )
 from outbox.snapshot import OrderRow, Snapshot
+from outbox.tables import ATTEMPT, AUDIT, EVENT, MESSAGE, ORDER
 
 _SQL = Queries("batch.sql")
 _INSERT_ORDER = _SQL.rows("insert_order")
@@ -61,7 +63,7 @@ class Batch(Snapshot):
         super().__init__(db, careful=careful)
         self.marks = replace(marks)
         self.now = now
-        self.new_events: list[tuple[Any, ...]] = []
+        self.new_events: list[EventRow] = []
         self.new_contacts: list[tuple[str, int]] = []
         self.used_receipts: list[tuple[str, str]] = []
         self.ready: dict[str, int] = {}
@@ -184,10 +186,10 @@ class Batch(Snapshot):
         db = self.db
         self._flush_orders()
         _INSERT_CONTACT.execute(db, self.new_contacts)
-        _INSERT_EVENT.execute(db, self.new_events)
+        _INSERT_EVENT.execute(db, [EVENT.inserted(row) for row in self.new_events])
         self._flush_messages()
-        _INSERT_ATTEMPT.execute(db, [row.values() for row in self._new_attempts.values()])
-        _UPDATE_ATTEMPT.execute(db, [row.changes() for row in self._dirty_attempts.values()])
+        _INSERT_ATTEMPT.execute(db, [ATTEMPT.inserted(row) for row in self._new_attempts.values()])
+        _UPDATE_ATTEMPT.execute(db, [ATTEMPT.changed(row) for row in self._dirty_attempts.values()])
         for seq in self._cut_attempts:
             db.execute(_SQL["delete_attempt"], {"seq": seq})
         for channel, id in self.used_receipts:
@@ -197,20 +199,20 @@ class Batch(Snapshot):
     def _flush_orders(self) -> None:
         new, old = [], []
         for row in self._dirty_orders.values():
-            order = row.order
+            stored = StoredOrder(row.seq, row.order.ref, int(row.order.held), row.last_event, encode(row.order))
             if row.is_new:
-                new.append((row.seq, order.ref, int(order.held), row.last_event, encode_order(order)))
+                new.append(ORDER.inserted(stored))
             else:
-                old.append((row.seq, int(order.held), row.last_event, encode_order(order)))
+                old.append(ORDER.changed(stored))
         _INSERT_ORDER.execute(self.db, new)
         _UPDATE_ORDER.execute(self.db, old)
 
     def _flush_messages(self) -> None:
         new = {row.seq for row in self._new_messages}
         dirty = [row for seq, row in self._dirty_messages.items() if seq not in new]
-        _INSERT_MESSAGE.execute(self.db, [row.values() for row in self._new_messages])
-        _UPDATE_MESSAGE.execute(self.db, [row.changes() for row in dirty])
-        turned = [(row.seq, int(row.is_open)) for row in dirty if row.is_open != self._was_open[row.seq]]
+        _INSERT_MESSAGE.execute(self.db, [MESSAGE.inserted(row) for row in self._new_messages])
+        _UPDATE_MESSAGE.execute(self.db, [MESSAGE.changed(row) for row in dirty])
+        turned = [(row.seq, row.open) for row in dirty if row.open != self._was_open[row.seq]]
         _SET_OPEN.execute(self.db, turned)
         for row in (*self._new_messages, *dirty):
             if row.ready and row.state is State.QUEUED:
@@ -221,7 +223,8 @@ class Batch(Snapshot):
         for kind, actor, order_ref, message_id, detail in self._entries:
             marks.audit += 1
             marks.hash = link(marks.hash, marks.epoch, marks.audit, at, kind, actor, order_ref, message_id, detail)
-            rows.append((marks.audit, at, kind, actor, order_ref, message_id, detail, marks.hash))
+            entry = AuditEntry(marks.audit, at, kind, actor, order_ref, message_id, detail, marks.hash)
+            rows.append(AUDIT.inserted(entry))
             seen = change(marks.audit, kind, order_ref, message_id, detail)
             if seen is not None:
                 changes.append(seen)

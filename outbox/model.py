@@ -156,8 +156,11 @@ class Acceptance(msgspec.Struct, frozen=True):
 # ---------------------------------------------------------------- what is known
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of one order now: a projection of its events (`outbox.orders.project`)."""
+class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What is known of one order now: a projection of its events (`outbox.orders.project`).
+
+    It is stored as a JSON array in the order of these fields: new ones go to the end, with a default.
+    """
 
     ref: str
     source: str
@@ -169,25 +172,25 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment: str = ""
     """The newest `payment.*` type."""
     payment_at: int = 0
-    payment_source: str = ""
-    """Who told it."""
-    after_sale: str = ""
-    """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
-    after_sale_at: int = 0
-    after_sale_source: str = ""
     total: str | None = None
     currency: str | None = None
     fulfilment: str | None = None
     promised_at: int | None = None
     items: tuple[Item, ...] = ()
     note: str | None = None
-    url: str | None = None
     customer: Customer = Customer()
+    url: str | None = None
     held: bool = False
     created_at: int
     updated_at: int
     news_at: int = 0
     """When the newest of its events happened: older news that comes late doesn't overwrite what newer ones said."""
+    payment_source: str = ""
+    """Who told it first: what others say of it is the same payment, what that source says again is the next one."""
+    after_sale: str = ""
+    """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
+    after_sale_at: int = 0
+    after_sale_source: str = ""
 
 
 # ---------------------------------------------------------------- what goes out

@@ -54,7 +54,9 @@ def project(order: Order | None, posted: Posted) -> Order:
     if moves_status(event.type) and (at, rank(event.type)) >= (order.status_at, rank(order.status)):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
     elif event.type.startswith("payment.") and _pays(event.type, at, order):
-        changes |= {"payment": event.type, "payment_at": at, "payment_source": posted.source}
+        changes |= {"payment": event.type, "payment_at": at}
+        if event.type != order.payment:
+            changes["payment_source"] = posted.source
     elif event.type.startswith(AFTER_SALE) and at >= order.after_sale_at:
         changes |= {"after_sale": event.type, "after_sale_at": at, "after_sale_source": posted.source}
     changes["updated_at"] = posted.received_at

@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from outbox.tables import fill
+
 FOLDER = Path(__file__).parent / "sql"
 
 _BLOCK = re.compile(r"^-- ([a-z][a-z0-9_]*): .+\n((?:(?!^-- [a-z][a-z0-9_]*: ).*\n?)+)", re.MULTILINE)
@@ -24,7 +26,7 @@ class Queries(Mapping[str, str]):
     def __init__(self, file: str) -> None:
         self._file = file
         text = (FOLDER / file).read_text(encoding="utf-8")
-        self._blocks: dict[str, str] = {name: sql.strip().removesuffix(";") for name, sql in _BLOCK.findall(text)}
+        self._blocks: dict[str, str] = {name: fill(sql.strip().removesuffix(";")) for name, sql in _BLOCK.findall(text)}
 
     def __getitem__(self, name: str) -> str:
         if name not in self._blocks:

@@ -3,14 +3,14 @@
 Reading many rows as a single JSON value costs one turn of the interpreter's lock, not one a row.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from outbox.model import (
     Attempt,
-    Customer,
     Due,
     Event,
-    Item,
     Message,
     Order,
     OrderFields,
@@ -29,6 +29,18 @@ OPEN = frozenset({State.QUEUED, State.HELD, State.SENDING, State.UNKNOWN})
 """The states that something of ours still works on."""
 
 
+CHANGES = "changes"
+"""Marks a column that is written again when its row changes."""
+BLOB = "blob"
+"""Marks a column of JSON that is text here and bytes on the disk."""
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """Marks a field that is read along with its row from another table."""
+
+    column: str
+
+
 class MessageBody(msgspec.Struct, array_like=True, frozen=True):
     """What of a message never changes and is never searched. New fields go to the end, with a default."""
 
@@ -39,40 +51,45 @@ class MessageBody(msgspec.Struct, array_like=True, frozen=True):
     policy: Policy
 
 
-class OrderBody(msgspec.Struct, array_like=True, frozen=True):
-    """An order as it is kept: `Order`'s fields in its order, without their names, since each event writes it anew.
+class StoredOrder(msgspec.Struct, frozen=True):
+    """A row of `orders`. `body` is the `Order` as a JSON array, without the names of its fields, since each event writes it anew."""
 
-    SQL names two places in it: `$[3]` the status, `$[14]` the customer. New fields go to the end, with a default.
-    """
-
+    seq: int
     ref: str
+    held: Annotated[int, CHANGES]
+    last_event: Annotated[int, CHANGES]
+    body: Annotated[bytes, CHANGES, BLOB]
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """A row of `event`: what happened, as it was told."""
+
+    seq: int
+    order_seq: int
+    earlier: int
     source: str
-    source_id: str | None
-    status: str
-    status_at: int
-    status_source: str
-    payment: str
-    payment_at: int
-    total: str | None
-    currency: str | None
-    fulfilment: str | None
-    promised_at: int | None
-    items: tuple[Item, ...]
-    note: str | None
-    customer: Customer
-    url: str | None
-    held: bool
-    created_at: int
-    updated_at: int
-    news_at: int
-    payment_source: str = ""
-    after_sale: str = ""
-    after_sale_at: int = 0
-    after_sale_source: str = ""
+    id: str
+    type: str
+    actor: str
+    received_at: int
+    raw: Annotated[bytes, BLOB]
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """A row of `audit`."""
+
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str
+    message_id: str
+    detail: str
+    hash: Annotated[bytes, BLOB]
 
 
 class MessageRow(msgspec.Struct, array_like=True):
-    """A message as the writer works on it. The order is that of `message_row` in the SQL files."""
+    """A message as the writer works on it. `message_row` reads it."""
 
     seq: int
     id: str
@@ -80,58 +97,41 @@ class MessageRow(msgspec.Struct, array_like=True):
     order_seq: int
     recipient: str
     line: int
-    state: State
-    ready: int
-    channel: str
+    state: Annotated[State, CHANGES]
+    ready: Annotated[int, CHANGES]
+    channel: Annotated[str, CHANGES]
     priority: int
-    due_at: int
-    relative: int
+    due_at: Annotated[int, CHANGES]
+    relative: Annotated[int, CHANGES]
     modem_after: int | None
     expires_at: int | None
-    hop: int
-    channel_since: int
-    attempt_count: int
-    tries: int
-    last_attempt: int
-    possible_duplicate: int
-    verdict: str
+    hop: Annotated[int, CHANGES]
+    channel_since: Annotated[int, CHANGES]
+    attempt_count: Annotated[int, CHANGES]
+    tries: Annotated[int, CHANGES]
+    last_attempt: Annotated[int, CHANGES]
+    possible_duplicate: Annotated[int, CHANGES]
+    verdict: Annotated[str, CHANGES]
     supersedes: int
     manual: int
     kind: str
     created_at: int
-    updated_at: int
-    reason: str
-    via: str
-    addresses: str
-    body: str
-    event_id: str
-    order_ref: str
-    order_held: int
+    updated_at: Annotated[int, CHANGES]
+    reason: Annotated[str, CHANGES]
+    via: Annotated[str, CHANGES]
+    addresses: Annotated[str, BLOB]
+    body: Annotated[str, BLOB]
+    event_id: Annotated[str, Joined("e.id")]
+    order_ref: Annotated[str, Joined("o.ref")]
+    order_held: Annotated[int, Joined("o.held")]
 
     @property
-    def is_open(self) -> bool:
-        return self.state in OPEN
+    def open(self) -> int:
+        return int(self.state in OPEN)
 
     @property
     def family(self) -> str:
         return self.kind.split(".", 1)[0]
-
-    def values(self) -> tuple[object, ...]:
-        """What `insert_message` writes."""
-        return (
-            self.seq, self.id, self.event_seq, self.order_seq, self.recipient, self.line, int(self.state in OPEN),
-            self.state.value, self.ready, self.channel, self.priority, self.due_at, self.relative, self.modem_after,
-            self.expires_at, self.hop, self.channel_since, self.attempt_count, self.tries, self.last_attempt,
-            self.possible_duplicate, self.verdict, self.supersedes, self.manual, self.kind, self.created_at, self.updated_at, self.reason, self.via,
-            self.addresses.encode(), self.body.encode(),
-        )  # fmt: skip
-
-    def changes(self) -> tuple[object, ...]:
-        """What `update_message` writes."""
-        return (
-            self.seq, self.state.value, self.ready, self.channel, self.due_at, self.relative, self.hop, self.channel_since,
-            self.attempt_count, self.tries, self.last_attempt, self.possible_duplicate, self.verdict, self.updated_at, self.reason, self.via,
-        )  # fmt: skip
 
     def channels(self) -> tuple[str, ...]:
         return tuple(self.via.split(",")) if self.via else ()
@@ -182,7 +182,7 @@ class DueRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AttemptRow(msgspec.Struct, array_like=True):
-    """An attempt as the writer works on it. The order is that of `attempt_row` in the SQL files."""
+    """An attempt as the writer works on it. `attempt_row` reads it."""
 
     seq: int
     message_seq: int
@@ -190,35 +190,20 @@ class AttemptRow(msgspec.Struct, array_like=True):
     n: int
     channel: str
     started_at: int
-    finished_at: int | None
-    outcome: str | None
-    scope: str | None
-    code: str
-    provider_id: str
-    receipt: ReceiptState | None
-    receipt_at: int | None
-    poll_at: int | None
-    counts: int
-    detail: str
-    receipt_detail: str
+    finished_at: Annotated[int | None, CHANGES]
+    outcome: Annotated[str | None, CHANGES]
+    scope: Annotated[str | None, CHANGES]
+    code: Annotated[str, CHANGES]
+    provider_id: Annotated[str, CHANGES]
+    receipt: Annotated[ReceiptState | None, CHANGES]
+    receipt_at: Annotated[int | None, CHANGES]
+    poll_at: Annotated[int | None, CHANGES]
+    counts: Annotated[int, CHANGES]
+    detail: Annotated[str, CHANGES]
+    receipt_detail: Annotated[str, CHANGES]
     address: str
-    sent: str | None
-    message_id: str
-
-    def values(self) -> tuple[object, ...]:
-        """What `insert_attempt` writes."""
-        return (
-            self.seq, self.message_seq, self.earlier, self.n, self.channel, self.started_at, self.finished_at, self.outcome, self.scope,
-            self.code, self.provider_id, self.receipt, self.receipt_at, self.poll_at, self.counts, self.detail,
-            self.receipt_detail, self.address, None if self.sent is None else self.sent.encode(),
-        )  # fmt: skip
-
-    def changes(self) -> tuple[object, ...]:
-        """What `update_attempt` writes."""
-        return (
-            self.seq, self.finished_at, self.outcome, self.scope, self.code, self.provider_id, self.receipt, self.receipt_at,
-            self.poll_at, self.counts, self.detail, self.receipt_detail,
-        )  # fmt: skip
+    sent: Annotated[str | None, BLOB]
+    message_id: Annotated[str, Joined("m.id")]
 
     def attempt(self) -> Attempt:
         return Attempt(
@@ -247,77 +232,16 @@ def body_of(planned: PlannedMessage) -> bytes:
     return encode(MessageBody(planned.audience, planned.template, planned.text, planned.subject, planned.policy))
 
 
-def encode_order(order: Order) -> bytes:
-    return encode(
-        OrderBody(
-            order.ref,
-            order.source,
-            order.source_id,
-            order.status,
-            order.status_at,
-            order.status_source,
-            order.payment,
-            order.payment_at,
-            order.total,
-            order.currency,
-            order.fulfilment,
-            order.promised_at,
-            order.items,
-            order.note,
-            order.customer,
-            order.url,
-            order.held,
-            order.created_at,
-            order.updated_at,
-            order.news_at,
-            order.payment_source,
-            order.after_sale,
-            order.after_sale_at,
-            order.after_sale_source,
-        )
-    )
-
-
-def decode_order(body: bytes | str) -> Order:
-    kept = _orders.decode(body)
-    return Order(
-        ref=kept.ref,
-        source=kept.source,
-        source_id=kept.source_id,
-        status=kept.status,
-        status_at=kept.status_at,
-        status_source=kept.status_source,
-        payment=kept.payment,
-        payment_at=kept.payment_at,
-        total=kept.total,
-        currency=kept.currency,
-        fulfilment=kept.fulfilment,
-        promised_at=kept.promised_at,
-        items=kept.items,
-        note=kept.note,
-        customer=kept.customer,
-        url=kept.url,
-        held=kept.held,
-        created_at=kept.created_at,
-        updated_at=kept.updated_at,
-        news_at=kept.news_at,
-        payment_source=kept.payment_source,
-        after_sale=kept.after_sale,
-        after_sale_at=kept.after_sale_at,
-        after_sale_source=kept.after_sale_source,
-    )
-
-
 _PRIORITIES = tuple(Priority)
 _encoder = msgspec.json.Encoder()
 _bodies = msgspec.json.Decoder(MessageBody)
 _addresses = msgspec.json.Decoder(dict[str, str])
 _rendered = msgspec.json.Decoder(Rendered)
 _events = msgspec.json.Decoder(Event)
-_orders = msgspec.json.Decoder(OrderBody)
 
 encode = _encoder.encode
 decode_event = _events.decode
+decode_order = msgspec.json.Decoder(Order).decode
 decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
 decode_dues = msgspec.json.Decoder(list[DueRow]).decode
 decode_attempts = msgspec.json.Decoder(list[AttemptRow]).decode

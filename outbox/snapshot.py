@@ -65,7 +65,7 @@ class Snapshot:
         self.by_reference: dict[tuple[str, int], int] = {}
         self._rows: dict[int, MessageRow] = {}
         self._by_order: dict[int, list[MessageRow]] = defaultdict(list)
-        self._was_open: dict[int, bool] = {}
+        self._was_open: dict[int, int] = {}
         self._attempts: dict[int, AttemptRow] = {}
 
     def load(self, wants: Wants) -> None:
@@ -120,7 +120,7 @@ class Snapshot:
             if row.seq not in self._rows:
                 self._rows[row.seq] = row
                 self._by_order[row.order_seq].append(row)
-                self._was_open[row.seq] = row.state in OPEN
+                self._was_open[row.seq] = row.open
 
     def _all(self, name: str, **values: object) -> list[Any]:
         return self.db.execute(_SQL[name], _json(values)).fetchall()

@@ -116,7 +116,7 @@ class Store:
         try:
             db.executescript(_SQL["before_anything"])
             migrate(db, self.path)
-            db.executescript(_SQL["writer"])
+            db.executescript(_SQL["writer"] + ";" + _SQL["row_views"])
             self.digester = Digester(self._key(db))
             self._first_epoch(db)
         except BaseException:
@@ -148,8 +148,7 @@ class Store:
 
     async def _reader(self) -> aiosqlite.Connection:
         db = await aiosqlite.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
-        for pragma in _SQL["reader"].split(";"):
-            await db.execute(pragma)
+        await db.executescript(_SQL["row_views"] + ";" + _SQL["reader"])
         return db
 
     async def rows(self, sql: str, **values: object) -> list[Any]:

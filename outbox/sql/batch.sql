@@ -51,67 +51,38 @@ SELECT c.seq, w.value, c.medium, c.stopped, c.reason
 FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value;
 
 -- insert_order: an order that was never heard of.
-INSERT INTO orders (seq, ref, held, last_event, body)
-SELECT * FROM (VALUES (:seq, :ref, :held, :last_event, :body)) WHERE column1 IS NOT NULL;
+INSERT INTO orders ({orders.columns}) SELECT {orders.selected} FROM (VALUES ({orders.values})) WHERE column1 IS NOT NULL;
 
 -- update_order: what is known of an order now.
-UPDATE orders SET held = v.column2, last_event = v.column3, body = v.column4
-FROM (VALUES (:seq, :held, :last_event, :body)) AS v WHERE orders.seq = v.column1;
+UPDATE orders SET {orders.changes} FROM (VALUES ({orders.changed_values})) AS v WHERE orders.seq = v.column1;
 
 -- insert_contact: an order belongs to an address.
 INSERT OR IGNORE INTO contact (address, order_seq)
 SELECT * FROM (VALUES (:address, :order_seq)) WHERE column1 IS NOT NULL;
 
 -- insert_event: what happened, as it was told.
-INSERT INTO event (seq, order_seq, earlier, source, id, type, actor, received_at, raw)
-SELECT * FROM (VALUES (:seq, :order_seq, :earlier, :source, :id, :type, :actor, :received_at, :raw)) WHERE column1 IS NOT NULL;
+INSERT INTO event ({event.columns}) SELECT {event.selected} FROM (VALUES ({event.values})) WHERE column1 IS NOT NULL;
 
 -- insert_message: a planned message.
-INSERT INTO message (
-    seq, id, event_seq, order_seq, recipient, line, open, state, ready, channel, priority, due_at, relative, modem_after,
-    expires_at, hop, channel_since, attempt_count, tries, last_attempt, possible_duplicate, verdict, supersedes, manual, kind,
-    created_at, updated_at, reason, via, addresses, body
-)
-SELECT * FROM (VALUES (
-    :seq, :id, :event_seq, :order_seq, :recipient, :line, :open, :state, :ready, :channel, :priority, :due_at, :relative, :modem_after,
-    :expires_at, :hop, :channel_since, :attempt_count, :tries, :last_attempt, :possible_duplicate, :verdict, :supersedes, :manual, :kind,
-    :created_at, :updated_at, :reason, :via, :addresses, :body
-)) WHERE column1 IS NOT NULL;
+INSERT INTO message ({message.columns}) SELECT {message.selected} FROM (VALUES ({message.values})) WHERE column1 IS NOT NULL;
 
 -- update_message: a message that moved and stays open, or stays ended.
-UPDATE message SET state = v.column2, ready = v.column3, channel = v.column4, due_at = v.column5, relative = v.column6,
-    hop = v.column7, channel_since = v.column8, attempt_count = v.column9, tries = v.column10,
-    last_attempt = v.column11, possible_duplicate = v.column12, verdict = v.column13, updated_at = v.column14,
-    reason = v.column15, via = v.column16
-FROM (VALUES (:seq, :state, :ready, :channel, :due_at, :relative, :hop, :channel_since, :attempt_count, :tries, :last_attempt,
-    :possible_duplicate, :verdict, :updated_at, :reason, :via)) AS v WHERE message.seq = v.column1;
+UPDATE message SET {message.changes} FROM (VALUES ({message.changed_values})) AS v WHERE message.seq = v.column1;
 
 -- set_open: messages that ended, or began anew.
 UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE message.seq = v.column1;
 
 -- insert_attempt: an attempt that is about to leave.
-INSERT INTO attempt (
-    seq, message_seq, earlier, n, channel, started_at, finished_at, outcome, scope, code, provider_id, receipt, receipt_at, poll_at,
-    counts, detail, receipt_detail, address, sent
-)
-SELECT * FROM (VALUES (
-    :seq, :message_seq, :earlier, :n, :channel, :started_at, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at,
-    :counts, :detail, :receipt_detail, :address, :sent
-)) WHERE column1 IS NOT NULL;
+INSERT INTO attempt ({attempt.columns}) SELECT {attempt.selected} FROM (VALUES ({attempt.values})) WHERE column1 IS NOT NULL;
 
 -- update_attempt: what became of an attempt.
-UPDATE attempt SET finished_at = v.column2, outcome = v.column3, scope = v.column4, code = v.column5, provider_id = v.column6,
-    receipt = v.column7, receipt_at = v.column8, poll_at = v.column9, counts = v.column10, detail = v.column11,
-    receipt_detail = v.column12
-FROM (VALUES (:seq, :finished_at, :outcome, :scope, :code, :provider_id, :receipt, :receipt_at, :poll_at, :counts, :detail,
-    :receipt_detail)) AS v WHERE attempt.seq = v.column1;
+UPDATE attempt SET {attempt.changes} FROM (VALUES ({attempt.changed_values})) AS v WHERE attempt.seq = v.column1;
 
 -- delete_attempt: an attempt that was cut before anything left.
 DELETE FROM attempt WHERE seq = :seq;
 
 -- insert_audit: an entry of the record.
-INSERT INTO audit (seq, at, kind, actor, order_ref, message_id, detail, hash)
-SELECT * FROM (VALUES (:seq, :at, :kind, :actor, :order_ref, :message_id, :detail, :hash)) WHERE column1 IS NOT NULL;
+INSERT INTO audit ({audit.columns}) SELECT {audit.selected} FROM (VALUES ({audit.values})) WHERE column1 IS NOT NULL;
 
 -- early_receipts: receipts that came before these provider ids were on record.
 SELECT r.channel, r.provider_id, r.state, r.at, r.detail

@@ -1,7 +1,7 @@
 -- refs: the orders of a person, by an address of theirs.
 SELECT o.ref FROM orders AS o WHERE o.seq IN (SELECT order_seq FROM contact WHERE address = :address)
 UNION
-SELECT ref FROM orders WHERE lower(body ->> '$[14].email') = :address
+SELECT ref FROM orders WHERE lower(body ->> '{order.customer}.email') = :address
 ORDER BY 1;
 
 -- consent: every word on consent that is kept for an address.

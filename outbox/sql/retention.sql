@@ -53,7 +53,7 @@ DELETE FROM alias WHERE at < :before AND NOT EXISTS (SELECT 1 FROM orders AS o W
 -- orders_of: the orders of a person, by an address of theirs.
 SELECT order_seq FROM contact WHERE address = :address
 UNION
-SELECT seq FROM orders WHERE lower(body ->> '$[14].email') = :address;
+SELECT seq FROM orders WHERE lower(body ->> '{order.customer}.email') = :address;
 
 -- count_of: how much there is of a person's orders.
 SELECT
@@ -76,7 +76,7 @@ UPDATE attempt SET address = '', sent = NULL, receipt_detail = '' WHERE message_
 
 -- forget_messages: the addresses and the words of staff.
 UPDATE message SET addresses = CAST('{}' AS BLOB),
-    body = CAST(json_set(CAST(body AS TEXT), '$[2]', NULL, '$[3]', NULL) AS BLOB)
+    body = CAST(json_set(CAST(body AS TEXT), '{message_body.text}', NULL, '{message_body.subject}', NULL) AS BLOB)
 WHERE order_seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_events: what was told.
@@ -90,7 +90,7 @@ UPDATE reply SET address = '', text = '' WHERE lower(address) = :address
 UPDATE consent SET address = '' WHERE digest = :digest;
 
 -- forget_orders: who they are.
-UPDATE orders SET body = CAST(json_set(CAST(body AS TEXT), '$[13]', NULL, '$[14]', json('{}')) AS BLOB)
+UPDATE orders SET body = CAST(json_set(CAST(body AS TEXT), '{order.note}', NULL, '{order.customer}', json('{}')) AS BLOB)
 WHERE seq IN (SELECT value FROM json_each(:orders));
 
 -- forget_contacts: by which addresses these orders were known.

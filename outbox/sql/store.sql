@@ -9,6 +9,14 @@ PRAGMA temp_store = MEMORY;
 PRAGMA wal_autocheckpoint = 65536;
 PRAGMA secure_delete = ON;
 
+-- row_views: messages and attempts as JSON arrays, in the order of outbox/rows.py; each connection has views of its own.
+CREATE TEMP VIEW message_row AS
+SELECT m.seq AS seq, json_array({message.row}) AS row, CAST(e.raw AS TEXT) AS event, CAST(o.body AS TEXT) AS order_body
+FROM message AS m CROSS JOIN event AS e ON e.seq = m.event_seq CROSS JOIN orders AS o ON o.seq = m.order_seq;
+CREATE TEMP VIEW attempt_row AS
+SELECT a.seq AS seq, a.message_seq AS message_seq, json_array({attempt.row}) AS row
+FROM attempt AS a CROSS JOIN message AS m ON m.seq = a.message_seq;
+
 -- checkpointer: a connection that only brings the log into the database, as durably as the writer.
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 0;

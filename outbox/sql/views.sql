@@ -15,22 +15,22 @@ FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 -- orders: the newest change first: each order at its newest event.
 SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since)
-    AND (:statuses IS NULL OR coalesce(o.body ->> '$[3]', '') IN (SELECT value FROM json_each(:statuses)))
-    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '$[14].name', '')), :search))
+    AND (:statuses IS NULL OR coalesce(o.body ->> '{order.status}', '') IN (SELECT value FROM json_each(:statuses)))
+    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '{order.customer}.name', '')), :search))
 ORDER BY e.seq DESC LIMIT :limit;
 
 -- orders_by_ref: those of these refs that are known.
 SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value;
 
--- ref_of: the newest order with that `source_id` (the third of its fields), among the newest 5000.
+-- ref_of: the newest order with that `source_id`, among the newest 5000.
 SELECT ref FROM orders
-WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '$[2]' = :source_id ORDER BY seq DESC LIMIT 1;
+WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{order.source_id}' = :source_id ORDER BY seq DESC LIMIT 1;
 
 -- told: by order, the newest message to the customer about its status, as one JSON array.
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
 CROSS JOIN message_row AS r ON r.seq = (
-    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '$[3]'
+    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '{order.status}'
 );
 
 -- messages: the newest first, as far as the filters let them through, as one JSON array.

@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 
 from outbox.migrate import migrate, migrations
-from outbox.rows import OrderBody
+from outbox.model import Customer, Item, Order
+from outbox.rows import decode_order
 from tests.support.outbox_box import open_box, posted
 from tests.support.sources import tell_all
 
@@ -28,6 +29,31 @@ async def test_a_database_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     old.close()
 
 
-def test_the_third_field_of_an_order_is_its_source_id() -> None:
-    """`views.ref_of` names it by its place."""
-    assert OrderBody.__struct_fields__[2] == "source_id"
+def test_an_order_as_the_first_release_stored_it_reads_as_it_was_meant() -> None:
+    """Orders are arrays without names: a field that changed its place would turn a total into a currency."""
+    stored = (
+        '["B-1","pos","77","order.ready",5,"till","payment.confirmed",6,"48.50","GBP","pickup",7,'
+        '[{"name":"Balloon","quantity":2}],"a note",{"name":"Ada"},"https://shop.example/1",true,1,2,3]'
+    )
+    assert decode_order(stored) == Order(
+        ref="B-1",
+        source="pos",
+        source_id="77",
+        status="order.ready",
+        status_at=5,
+        status_source="till",
+        payment="payment.confirmed",
+        payment_at=6,
+        total="48.50",
+        currency="GBP",
+        fulfilment="pickup",
+        promised_at=7,
+        items=(Item("Balloon", 2),),
+        note="a note",
+        customer=Customer("Ada"),
+        url="https://shop.example/1",
+        held=True,
+        created_at=1,
+        updated_at=2,
+        news_at=3,
+    )
