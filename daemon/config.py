@@ -146,6 +146,13 @@ class QuietHours(Table, frozen=True):
     enabled: bool = True
 
 
+class Sms(Table, frozen=True):
+    """What all text messages together may cost and say, whatever channel or modem they go by."""
+
+    links: tuple[str, ...] = ()
+    """Hosts whose links in what customers and tills wrote may stay; those beneath them too."""
+
+
 class Retry(Table, frozen=True):
     base: Duration = Duration(2)
     cap: Duration = Duration(300)
@@ -242,6 +249,7 @@ class Settings(Table, frozen=True):
     templates: Templates = Templates()
     hook: Hook = Hook()
     quiet_hours: QuietHours = QuietHours()
+    sms: Sms = Sms()
     retry: Retry = Retry()
     uplink: Uplink = Uplink()
     clock: ClockTable = ClockTable()

@@ -11,12 +11,14 @@ from outbox.quarantine import Kept
 from outbox.receipts import Awaited
 from outbox.replies import ReplyRow
 from outbox.retention import Removed
-from outbox.tokens import Token
+from outbox.tokens import UNBOUND, Bounds, Token
 from outbox.views import Figures, StoredEvent, Story
 
 __all__ = [
+    "UNBOUND",
     "AuditRow",
     "Awaited",
+    "Bounds",
     "Change",
     "Figures",
     "Kept",

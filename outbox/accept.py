@@ -6,7 +6,7 @@ import math
 import msgspec
 
 from outbox.batch import Batch
-from outbox.errors import EventConflict
+from outbox.errors import EventConflict, NotItsOwn
 from outbox.model import Acceptance, Order, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import project
 from outbox.rows import EventRow, MessageRow, body_of, encode
@@ -38,6 +38,10 @@ class Accept(Operation[Acceptance]):
             return self._again(*batch.events[key])
         known = batch.orders.get(event.order.ref)
         before = known.order if known else None
+        if posted.own_orders and before is not None and not is_beneath(before.source, posted.token):
+            raise NotItsOwn(
+                f"the token {posted.token!r} may tell only of its own orders, and {before.ref!r} is not one of them"
+            )
         after = project(before, posted)
         order = self._keep_order(batch, known, after)
         batch.marks.event += 1
@@ -58,7 +62,7 @@ class Accept(Operation[Acceptance]):
         )
         order.last_event = seq
         told = {"id": event.id, "source": posted.source, "type": event.type}
-        batch.record("event.accepted", told, after.ref, "", posted.actor)
+        batch.record("event.accepted", told, after.ref, "", _actor(posted))
         plan = self.planned(before, after)
         batch.look_for_ids([planned.id for planned in plan.messages])
         self._drop(batch, order, plan)
@@ -126,7 +130,13 @@ class Accept(Operation[Acceptance]):
         if row.supersedes and row.state in _WAITING:
             self._supersede(batch, row)
         batch.add_message(row)
-        told = {"to": row.recipient, "type": row.kind, "channel": row.channel, "reason": row.reason}
+        told = {
+            "to": row.recipient,
+            "type": row.kind,
+            "channel": row.channel,
+            "reason": row.reason,
+            "source": self._posted.source,
+        }
         batch.record(f"message.{row.state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id)
 
     def _supersede(self, batch: Batch, new: MessageRow) -> None:
@@ -189,6 +199,18 @@ class Accept(Operation[Acceptance]):
             if kind != "email"
         }
         batch.new_contacts += [(address, order.seq) for address in found]
+
+
+def is_beneath(source: str, name: str) -> bool:
+    """Whether it is that source, or one that it keeps apart beneath its own name (`till-1/theirs`)."""
+    return source == name or source.startswith(f"{name}/")
+
+
+def _actor(posted: Posted) -> str:
+    """The person, as far as the caller says who, and the token that vouches for as much."""
+    if not posted.actor or not posted.token:
+        return posted.actor
+    return f"{posted.actor} ({posted.token})"
 
 
 def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, str]:

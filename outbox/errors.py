@@ -9,6 +9,10 @@ class EventConflict(OutboxError):
     """The same source and id were taken before with different content. Nothing was changed."""
 
 
+class NotItsOwn(OutboxError):
+    """Whoever posted this may tell only of its own orders, and this one is another's. Nothing was changed."""
+
+
 class UnknownOrder(OutboxError):
     """No event named this order, so its customer is not known."""
 

@@ -143,6 +143,12 @@ class Posted(msgspec.Struct, frozen=True):
     received_at: int
     actor: str = ""
     """Who did it, where a person did (staff, an operator): for the audit."""
+    token: str = ""
+    """The token that it came by; "" for what came by another door."""
+    own_orders: bool = False
+    """It may tell only of orders that its own token was the first to name, or of new ones."""
+    plain: bool = False
+    """Whoever posted it may not write to customers in words of their own (`Policy.plain`)."""
 
 
 class Acceptance(msgspec.Struct, frozen=True):
@@ -209,6 +215,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     supersede: bool = True
     manual: bool = False
     """Sent by a person: neither held nor superseded."""
+    plain: bool = False
+    """What its sender set is shown to the customer where it is a value (a colour, a number), and not where it is prose."""
 
 
 class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):

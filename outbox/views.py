@@ -124,7 +124,7 @@ class Views:
         ]
 
     async def ref_of(self, source_id: str) -> str | None:
-        """The ref of the newest order that anybody has named by that id, among the newest few thousand."""
+        """The ref of the one order that anybody has named by that id, among the newest few thousand; None where several bear it."""
         found: str | None = await self._store.value(_SQL["ref_of"], source_id=source_id)
         return found
 

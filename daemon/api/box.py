@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from outbox import AuditRow, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
+from outbox import AuditRow, Bounds, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.errors import OutboxError
 from outbox.model import (
     Acceptance,
@@ -26,6 +26,8 @@ class Token(Protocol):
     def scopes(self) -> frozenset[str]: ...
     @property
     def created_at(self) -> int: ...
+    @property
+    def bounds(self) -> Bounds: ...
 
 
 class Tokens(Protocol):
@@ -33,7 +35,7 @@ class Tokens(Protocol):
         """Whose secret it is. Compared by digest; asked on every call, so it must not touch the disk each time."""
         ...
 
-    async def create(self, name: str, scopes: Sequence[str], *, actor: str) -> str:
+    async def create(self, name: str, scopes: Sequence[str], *, bounds: Bounds, actor: str) -> str:
         """Make one and return its secret, which is not kept. Raises IllegalMove when the name is taken."""
         ...
 

@@ -23,7 +23,7 @@ def our_type(given: str) -> str:
 
 
 def to_event(value: Any) -> tuple[str, Event, bytes]:
-    """(source, event, the event's own JSON in our form). Raises Problem 422 with the field as the CloudEvent names it."""
+    """(the source that it names itself, event, the event's own JSON in our form). Raises Problem 422 with the field as the CloudEvent names it."""
     if isinstance(value, dict) and "data_base64" in value:
         raise Problem(422, "send the data as JSON in `data`", field="data_base64")
     cloud = convert(value, CloudEvent)

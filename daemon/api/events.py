@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from daemon.api import body as bodies
-from daemon.api import cloudevents, present, signing
+from daemon.api import cloudevents, present, signing, voices
 from daemon.api.answers import Accepted, BatchAnswer, BatchItem, EventOut
 from daemon.api.gate import BODY_LIMIT, EVENT_LIMIT, Gate
 from daemon.api.metrics import Latency
@@ -16,13 +16,11 @@ from daemon.api.reply import as_json, encode
 from daemon.api.route import Call, Caller, NoQuery, Route, Scope, get
 from daemon.api.taken import Taken
 from daemon.api.wire import CloudEvent, Event, EventQuery
+from outbox.accept import is_beneath
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Posted
 
 MOST_IN_A_BATCH = 500
-SIGNED_SOURCE = "pos"
-"""The source of an event that a Standard Webhooks signature vouches for."""
-
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
@@ -45,7 +43,7 @@ class Hook:
                 raw = await self._body(request)
             kind = headers.get("Content-Type", "application/json")
             if kind in _PLAIN and raw[:1] == b"{":
-                return await self._one(caller.name, read_event(raw), raw, caller)
+                return await self._one(read_event(raw), raw, caller)
             return await self._other(raw, _form(request), caller)
         except Exception as error:  # every failure becomes a problem here, a bug too
             return self._gate.failed(request, error)
@@ -68,16 +66,20 @@ class Hook:
             signing.verify(request.headers, raw, secret, now=now, clock_trusted=services.clock_trusted())
         except Problem as problem:
             raise self._gate.refused(request, problem.detail, error="invalid_signature") from problem
-        self._gate.count(SIGNED_SOURCE)
-        return Caller(SIGNED_SOURCE, frozenset({Scope.EVENTS}), SIGNED_SOURCE, "")
+        self._gate.count(voices.SIGNED)
+        return Caller(voices.SIGNED, frozenset({Scope.EVENTS}), voices.SIGNED, "")
 
-    async def _one(self, source: str, event: Event, raw: bytes, caller: Caller) -> web.StreamResponse:
+    async def _one(self, event: Event, raw: bytes, caller: Caller, *, beneath: str | None = None) -> web.StreamResponse:
         services = self._gate.services
-        posted = Posted(source, event, raw, services.clock.now(), caller.person)
+        posted = self._posted(caller, event, raw, services.clock.now(), beneath)
         began = services.clock.monotonic()
         acceptance = await services.box.spool.accept(posted, services.planning.plan)
         self._latency.add(services.clock.monotonic() - began)
         return Taken(encode(Accepted(acceptance.event_id, acceptance.duplicate)), 200 if acceptance.duplicate else 202)
+
+    def _posted(self, caller: Caller, event: Event, raw: bytes, now: int, beneath: str | None) -> Posted:
+        sources = self._gate.services.settings.sources
+        return voices.posted(caller, event, raw, now=now, sources=sources, beneath=beneath)
 
     async def _other(self, raw: bytes, form: str, caller: Caller) -> web.StreamResponse:
         """What is not one plain event: an array, a CloudEvent, or one event with space around it."""
@@ -88,9 +90,9 @@ class Hook:
             return await self._batch(raw, form, caller)
         if form == cloudevents.MEDIA_TYPE:
             _check_size(raw)
-            source, event, own = cloudevents.to_event(bodies.read(raw))
-            return await self._one(source, event, own, caller)
-        return await self._one(caller.name, read_event(raw), raw, caller)
+            theirs, event, own = cloudevents.to_event(bodies.read(raw))
+            return await self._one(event, own, caller, beneath=theirs)
+        return await self._one(read_event(raw), raw, caller)
 
     async def _batch(self, raw: bytes, form: str, caller: Caller) -> web.StreamResponse:
         try:
@@ -110,12 +112,11 @@ class Hook:
         try:
             if form == cloudevents.MEDIA_TYPE or form == cloudevents.BATCH_TYPE:
                 _check_size(raw)
-                source, event, raw = cloudevents.to_event(bodies.read(raw))
-            else:
-                source, event = caller.name, read_event(raw)
+                theirs, event, raw = cloudevents.to_event(bodies.read(raw))
+                return self._posted(caller, event, raw, now, theirs)
+            return self._posted(caller, read_event(raw), raw, now, None)
         except Problem as problem:
             return problem
-        return Posted(source, event, raw, now, caller.person)
 
     async def _accept(self, posted: Sequence[Posted]) -> Sequence[Acceptance | OutboxError]:
         if not posted:
@@ -179,8 +180,8 @@ async def show(call: Call[EventQuery, None]) -> EventOut:
     found = await call.services.box.views.events(event_id, source=call.query.source)
     if not found:
         raise Problem(404, f"no event has the id {event_id!r}")
-    own = [each for each in found if each.source == call.caller.name]
-    if len(found) > 1 and not own:
+    own = [each for each in found if is_beneath(each.source, call.caller.name)]
+    if len(found) > 1 and len(own) != 1:
         sources = ", ".join(sorted(each.source for each in found))
         raise Problem(409, f"several sources have an event of that id: add ?source= ({sources})", field="source")
     event = (own or found)[0]
@@ -214,7 +215,8 @@ POST = Route(
     summary="Post an event",
     tag="Events",
     description="One event, or an array of up to 500 with an answer for each (207 when they differ); also CloudEvents 1.0 in "
-    "structured mode. Answered only once it is on the disk. An event is taken once: the same source and id again is answered "
+    "structured mode. Answered only once it is on the disk. The source on record is the token's name; a CloudEvent's own is kept "
+    "beneath it (`till-1/theirs`). An event is taken once: the same source and id again is answered "
     "200 and marked duplicate; with other content it is refused with 409. Instead of a token a Standard Webhooks signature "
     "(headers `webhook-id`, `webhook-timestamp`, `webhook-signature`) may vouch for it.",
     scope=Scope.EVENTS,

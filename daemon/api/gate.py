@@ -8,6 +8,7 @@ import structlog
 from aiohttp import HttpVersion11, web
 
 from daemon.api import body as bodies
+from daemon.api import voices
 from daemon.api.limits import RateLimit
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, as_problem
@@ -25,11 +26,9 @@ FAILURES_PER_S, FAILURES_AT_ONCE = 2.0, 30.0
 BURST_S = 10.0
 """How many seconds' worth of `[hook] rate` may come at once."""
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
-COUNTER = "counter"
 SOCKET_SCOPES = frozenset({"admin"})
 NOBODY = Caller("", frozenset(), "", "")
 
@@ -60,7 +59,7 @@ class Gate:
     def identify(self, request: web.Request) -> Caller:
         """The caller by socket or token. Raises Problem 401."""
         if self.at_the_socket(request):
-            name = _named(request, "X-Tether-Source", COUNTER)
+            name = voices.at_the_door(request.headers.get("X-Tether-Source", ""))
             person = _person(request)
             return Caller(name, SOCKET_SCOPES, person or name, person)
         header = request.headers.get("Authorization", "")
@@ -71,7 +70,8 @@ class Gate:
         if token is None:
             raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
         person = _person(request)
-        return Caller(token.name, token.scopes, f"{person} ({token.name})" if person else token.name, person)
+        actor = f"{person} ({token.name})" if person else token.name
+        return Caller(token.name, token.scopes, actor, person, token.bounds)
 
     @staticmethod
     def at_the_socket(request: web.Request) -> bool:
@@ -220,11 +220,6 @@ def _too_large(limit: int) -> Problem:
 
 def _too_often(wait: float, why: str) -> Problem:
     return Problem(429, why, headers={"Retry-After": str(max(1, round(wait)))})
-
-
-def _named(request: web.Request, header: str, default: str) -> str:
-    given = request.headers.get(header, "")
-    return given if _NAME.fullmatch(given) else default
 
 
 def _person(request: web.Request) -> str:

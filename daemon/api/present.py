@@ -240,4 +240,12 @@ def audit(row: AuditRow) -> service.AuditOut:
 
 
 def token(row: Token) -> service.TokenOut:
-    return service.TokenOut(row.name, sorted(row.scopes), moment(row.created_at))
+    bounds = row.bounds
+    return service.TokenOut(
+        row.name,
+        sorted(row.scopes),
+        moment(row.created_at),
+        list(bounds.types),
+        bounds.own_orders,
+        bounds.own_words,
+    )

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from daemon.api import voices
 from daemon.api.reply import moment
 from daemon.api.route import Call, NoQuery, Scope, post
 from daemon.api.source_answers import ReplayedEvent, ReplayedMessage, ReplayOut
@@ -13,7 +14,7 @@ from daemon.api.staff import SOURCE as COUNTER
 from daemon.api.wire import Moment, Word
 from outbox import StoredEvent
 from outbox.masks import mask_address
-from outbox.model import PlannedMessage
+from outbox.model import Order, Plan, PlannedMessage, Planner, Posted
 from outbox.orders import to_ms
 
 SLICE = 200
@@ -32,6 +33,7 @@ class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
 async def replay(call: Call[NoQuery, ReplayWish]) -> ReplayOut:
     wish, services = call.body, call.services
     planned: list[ReplayedEvent] = []
+    tokens = await services.box.tokens.list()
     looked_at = after = 0
     while looked_at < MOST:
         page = await services.box.replay.since(to_ms(wish.since), after=after, limit=SLICE)
@@ -40,13 +42,24 @@ async def replay(call: Call[NoQuery, ReplayWish]) -> ReplayOut:
         after, looked_at = page[-1].seq, looked_at + len(page)
         for stored in page:
             if _is_meant(stored, wish):
-                new = await services.box.replay.replan(stored, services.planning.plan, dry_run=wish.dry_run)
+                plain = not voices.may_write(stored.source, services.settings.sources, tokens)
+                plan = _without_sentences(services.planning.plan) if plain else services.planning.plan
+                new = await services.box.replay.replan(stored, plan, dry_run=wish.dry_run)
                 if new:
                     planned.append(_replayed(stored, new))
     if planned and not wish.dry_run:
         detail = {"since": moment(to_ms(wish.since)), "events": len(planned)}
         await services.box.audit.append("events.replayed", actor=call.caller.actor, detail=detail)
     return ReplayOut(looked_at, wish.dry_run, planned)
+
+
+def _without_sentences(plan: Planner) -> Planner:
+    """The plan of what somebody told who may not write to customers in words of their own."""
+
+    def planned(posted: Posted, before: Order | None, after: Order) -> Plan:
+        return plan(msgspec.structs.replace(posted, plain=True), before, after)
+
+    return planned
 
 
 def _is_meant(stored: StoredEvent, wish: ReplayWish) -> bool:

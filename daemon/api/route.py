@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from daemon.api.services import Services
+from outbox import Bounds
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B")
@@ -45,6 +46,8 @@ class Caller:
     """For the audit: the person, where one is named, and the token."""
     person: str
     """Who it is, as far as the caller says; "" for a machine."""
+    bounds: Bounds | None = None
+    """What a token's events may be about; None: it did not come by a token."""
 
     def may(self, scope: Scope) -> bool:
         return not self.scopes.isdisjoint(GRANTS[scope])

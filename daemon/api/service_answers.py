@@ -167,6 +167,10 @@ class TokenOut(msgspec.Struct, frozen=True):
     name: str
     scopes: list[str]
     created_at: Moment
+    types: list[str]
+    """Event types it may tell of; none: all."""
+    own_orders: bool
+    own_words: bool
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -180,6 +184,9 @@ class TokenMade(msgspec.Struct, frozen=True):
     name: str
     scopes: list[str]
     token: str
+    types: list[str]
+    own_orders: bool
+    own_words: bool
 
 
 class TokenGone(msgspec.Struct, frozen=True):

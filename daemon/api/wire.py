@@ -16,6 +16,7 @@ from outbox.model import State
 
 _PRINTABLE = described(r"^(?![\s\S]*[\x00-\x1f\x7f])", "free of control characters and line breaks")
 _TYPE = described(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$(?!\n)", 'lower-case words joined by dots, like "order.ready"')
+_TYPE_GLOB = described(r"^[a-z*][a-z0-9_.*]*$(?!\n)", 'an event type or a glob of such, like "order.*"')
 _MONEY = described(r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$(?!\n)", 'a decimal number as text, like "48.50"')
 _CURRENCY = described(r"^[A-Za-z]{3}$(?!\n)", 'a currency of three letters, like "GBP"')
 _LOCALE = described(r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$(?!\n)", 'a language, like "en" or "de-AT"')
@@ -212,13 +213,23 @@ class OptIn(msgspec.Struct, frozen=True):
 
 
 class TokenWish(msgspec.Struct, frozen=True):
-    """A token to make."""
+    """A token to make. What follows the scopes binds the events that are posted with it."""
 
     name: Word
     scopes: Annotated[
         tuple[Annotated[str, Meta(pattern=described(r"^(events|read|staff|admin)$(?!\n)", "a scope"))], ...],
         Meta(min_length=1, max_length=4),
     ]
+    types: Annotated[
+        tuple[Annotated[str, Meta(max_length=100, pattern=_TYPE_GLOB)], ...],
+        Meta(
+            max_length=50, description="Event types it may tell of, globs allowed; none: all.", examples=[["order.*"]]
+        ),
+    ] = ()
+    own_orders: bool = False
+    """Only of orders that it was the first to name."""
+    own_words: bool = False
+    """Whether prose in its events reaches customers: a question, a reason, a message."""
 
 
 # ---------------------------------------------------------------- parameters

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from daemon.api.voices import COMMAND_LINE
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import service
 from outbox.model import nearly_event_type
-
-SOURCE = "cli"
 
 
 @app.command(epilog="Example: tether event order.ready --order B-1042 --name Ada --phone '07700 900123'")
@@ -52,7 +51,7 @@ def event(
 
     async def post() -> Any:
         async with service(settings) as client:
-            return await client.post("/v1/events", body, source=SOURCE)
+            return await client.post("/v1/events", body, source=COMMAND_LINE)
 
     answer = settle(post)
     if type and not json:

@@ -12,19 +12,38 @@ token = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens
 app.add_typer(token, name="token", epilog="Example: tether token new till-1 --scope events")
 
 
-@token.command(epilog="Example: tether token new till-1 --scope events")
+@token.command(epilog="Example: tether token new till-1 --scope events --type 'order.*' --own-orders")
 def new(
     name: Annotated[str, typer.Argument(help="Whose it is; events posted with it have this name as their source.")],
     scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given more than once.")],
+    type: Annotated[
+        list[str] | None,
+        typer.Option(help="Event types it may tell of, such as 'order.*'; may be given more than once. Default: all."),
+    ] = None,
+    own_orders: Annotated[
+        bool, typer.Option("--own-orders", help="It may tell only of orders that it was the first to name.")
+    ] = False,
+    own_words: Annotated[
+        bool,
+        typer.Option("--own-words", help="Prose in its events (a question, a message) reaches customers as it is."),
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make a token. It is shown once, and works at once."""
     settings = settings_of(config)
 
+    wish = {
+        "name": name,
+        "scopes": scope,
+        "types": type or [],
+        "own_orders": own_orders,
+        "own_words": own_words,
+    }
+
     async def post() -> Any:
         async with service(settings) as client:
-            return await client.post("/v1/tokens", {"name": name, "scopes": scope})
+            return await client.post("/v1/tokens", wish)
 
     answer = settle(post)
     if json:
@@ -46,8 +65,10 @@ def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         as_json(items)
     else:
-        rows = [(row["name"], ", ".join(row["scopes"]), when(row["created_at"], settings)) for row in items]
-        table(("name", "scopes", "made"), rows, empty="no tokens yet: tether token new till-1 --scope events")
+        rows = [
+            (row["name"], ", ".join(row["scopes"]), _events_of(row), when(row["created_at"], settings)) for row in items
+        ]
+        table(("name", "scopes", "events", "made"), rows, empty="no tokens yet: tether token new till-1 --scope events")
 
 
 @token.command(epilog="Example: tether token revoke till-1")
@@ -61,3 +82,12 @@ def revoke(name: Annotated[str, typer.Argument(help="The token's name.")], confi
 
     settle(drop)
     print(f"{name} is revoked")
+
+
+def _events_of(row: dict[str, Any]) -> str:
+    """What its events may be about and say."""
+    if not {"events", "admin"} & set(row["scopes"]):
+        return ""
+    about = ", ".join(row["types"]) or "all types"
+    orders = "own orders" if row["own_orders"] else "any order"
+    return f"{about}; {orders}" + ("; own words" if row["own_words"] else "")

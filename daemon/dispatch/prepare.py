@@ -81,11 +81,20 @@ class Preparer:
             subject=message.subject,
             audience=message.audience,
             first_sms=first_sms,
+            plain=message.policy.plain,
         )
 
-    def _fields(self, due: Due, locale: str) -> Mapping[str, str]:
+    def _fields(self, due: Due, channel: Channel, locale: str) -> Mapping[str, str]:
         message = due.message
-        return self._renderer.fields(due.event, due.order, locale=locale, text=message.text, audience=message.audience)
+        return self._renderer.fields(
+            due.event,
+            due.order,
+            locale=locale,
+            text=message.text,
+            audience=message.audience,
+            medium=channel.medium,
+            plain=message.policy.plain,
+        )
 
     def _quiet(self, due: Due, channel: Channel, now: int) -> Transition | None:
         message = due.message
@@ -112,7 +121,7 @@ class Preparer:
             name=(order.customer.name or "") if to_customer else "",
             locale=locale,
             rendered=rendered,
-            data=self._fields(due, locale) if channel.wants_fields(message.trigger) else {},
+            data=self._fields(due, channel, locale) if channel.wants_fields(message.trigger) else {},
             order=_order_values(due),
             now=now,
             expires_at=message.expires_at,

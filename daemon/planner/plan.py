@@ -147,7 +147,7 @@ class _Planning:
             priority=route.priority,
             due_at=due_at,
             expires_at=None if route.expires is None else due_at + route.expires,
-            policy=route.policy,
+            policy=msgspec.structs.replace(route.policy, plain=True) if posted.plain else route.policy,
             state=state,
             reason=reason,
         )

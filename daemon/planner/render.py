@@ -21,6 +21,7 @@ from daemon.planner.render_context import StoreView, views
 from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
+from daemon.planner.wording import Wording
 from outbox.model import Event, Medium, Order, Rendered
 
 FREE_TEXT = "staff.text"
@@ -69,6 +70,7 @@ class Renderer:
         self.store = store
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names
+        self._link_hosts = settings.sms.links
         notice = store.first_sms_notice
         self.first_sms_notice = store.country.upper() in _NOTICE_COUNTRIES if notice is None else notice
 
@@ -84,14 +86,24 @@ class Renderer:
         subject: str | None = None,
         audience: str = "customer",
         first_sms: bool = False,
+        plain: bool = False,
     ) -> Rendered:
         """The text of one message. `template` "" sends `text` as it is; with a template, `text` fills its place for own
         words. `locale` is the customer's; the team is told in the store's. `first_sms`: no text went to this number before.
+        `plain`: the sender's own sentences stay out (`daemon.planner.wording`).
 
         Raises RenderError with the place.
         """
         draft = self.draft(
-            template, medium, locale, event=event, order=order, text=text, subject=subject, audience=audience
+            template,
+            medium,
+            locale,
+            event=event,
+            order=order,
+            text=text,
+            subject=subject,
+            audience=audience,
+            plain=plain,
         )
         if medium != "sms":
             return draft
@@ -111,6 +123,7 @@ class Renderer:
         text: str | None = None,
         subject: str | None = None,
         audience: str = "customer",
+        plain: bool = False,
     ) -> Rendered:
         """As `render`, but an SMS as it was written, before `simplify` makes it cheaper."""
         name = template or FREE_TEXT
@@ -118,7 +131,7 @@ class Renderer:
         chain = locale_chain(wanted, self.store.locale)
         place = self._find(name, medium, chain, audience)
         formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
-        values = self._values(event, order, formats, audience)
+        values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
         if place.name.endswith(".email.txt.j2"):
@@ -138,16 +151,22 @@ class Renderer:
         locale: str | None = None,
         text: str | None = None,
         audience: str = "customer",
+        medium: Medium = "email",
+        plain: bool = False,
     ) -> dict[str, str]:
         """Named fields for a provider's own template, as docs/provider-templates.md lists them: every name is always there."""
         wanted = locale if audience == "customer" else None
         formats = _formats(self.store, wanted or self.store.locale)
-        values = self._values(event, order, formats, audience)
+        values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         return named_fields(values["event"], values["order"], values["customer"], self._store_view, text)
 
-    def _values(self, event: Event, order: Order, formats: Formats, audience: str) -> dict[str, Any]:
+    def _values(self, event: Event, order: Order, formats: Formats, audience: str, wording: Wording) -> dict[str, Any]:
         masked = audience != "customer" and not self._show_names
-        return views(event, order, formats, masked=masked) | {"store": self._store_view}
+        return views(event, order, formats, masked=masked, wording=wording) | {"store": self._store_view}
+
+    def _wording(self, medium: Medium, audience: str, *, plain: bool) -> Wording:
+        hosts = self._link_hosts if medium == "sms" else None
+        return Wording(hosts=hosts, plain=plain and audience == "customer")
 
     def _find(self, template: str, medium: Medium, chain: Sequence[str], audience: str) -> Place:
         if not is_template_name(template):

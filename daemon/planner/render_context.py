@@ -15,6 +15,7 @@ from jinja2 import ChainableUndefined
 from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
 from daemon.planner.moments import milliseconds
+from daemon.planner.wording import FREE, Wording
 from outbox.masks import mask_email, mask_phone
 from outbox.model import Customer, Event, Item, Order, OrderFields
 
@@ -41,6 +42,7 @@ _TITLES = frozenset(
     ]
 )
 _CLOSING = frozenset({"order.completed", "order.cancelled"})
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
 
 
@@ -58,15 +60,17 @@ class Missing(ChainableUndefined):
 class Data:
     """The sender's own data, nested as it came."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "_wording")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
+    def __init__(self, values: Mapping[str, Any], wording: Wording = FREE) -> None:
+        self._wording = wording
+        self._values = {key: value for key, value in values.items() if wording.of(key) == key}
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._values:
             return Missing(name=key)
-        return _shown(self._values[key])
+        shown = _shown(self._values[key], self._wording)
+        return Missing(name=key) if shown is None and self._values[key] is not None else shown
 
     def __contains__(self, key: object) -> bool:
         return key in self._values
@@ -78,15 +82,22 @@ class Data:
         return len(self._values)
 
     def __str__(self) -> str:
-        return ", ".join(f"{key}: {_shown(value)}" for key, value in self._values.items())
+        shown = ((key, _shown(value, self._wording)) for key, value in self._values.items())
+        return ", ".join(f"{key}: {value}" for key, value in shown)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, wording: Wording) -> Any:
+    if isinstance(value, str):
+        return wording.of(value)
     if isinstance(value, dict):
-        return Data(value)
+        return Data(value, wording)
     if isinstance(value, list):
-        return tuple(_shown(item) for item in value)
+        return tuple(shown for item in value if (shown := _shown(item, wording)) is not None or item is None)
     return value
+
+
+def _shown_if_any(text: str | None, wording: Wording) -> str | None:
+    return None if text is None else wording.of(text)
 
 
 def _on_one_line(text: str) -> str:
@@ -95,11 +106,11 @@ def _on_one_line(text: str) -> str:
 
 
 class ItemView:
-    def __init__(self, item: Item, currency: str | None, formats: Formats) -> None:
+    def __init__(self, item: Item, currency: str | None, formats: Formats, wording: Wording = FREE) -> None:
         self._item, self._currency, self._formats = item, currency, formats
-        self.name = _on_one_line(item.name)
-        self.sku = item.sku
-        self.quantity = decimal_or_text(item.quantity)
+        self.name = wording.name(_on_one_line(item.name))
+        self.sku = _shown_if_any(item.sku, wording)
+        self.quantity = wording.of(decimal_or_text(item.quantity))
 
     @property
     def price(self) -> Money | None:
@@ -107,16 +118,16 @@ class ItemView:
 
 
 class OrderView:
-    def __init__(self, order: Order, formats: Formats) -> None:
-        self._order, self._formats = order, formats
-        self.ref = order.ref
-        self.source = order.source
-        self.source_id = order.source_id
+    def __init__(self, order: Order, formats: Formats, wording: Wording = FREE) -> None:
+        self._order, self._formats, self._wording = order, formats, wording
+        self.ref = wording.ref(order.ref)
+        self.source = wording.of(order.source)
+        self.source_id = _shown_if_any(order.source_id, wording)
         self.status = order.status
         self.payment = order.payment
-        self.fulfilment = order.fulfilment
-        self.note = order.note
-        self.url = order.url
+        self.fulfilment = _shown_if_any(order.fulfilment, wording)
+        self.note = _shown_if_any(order.note, wording)
+        self.url = _shown_if_any(order.url, wording)
 
     @property
     def currency(self) -> str:
@@ -132,7 +143,8 @@ class OrderView:
 
     @cached_property
     def items(self) -> tuple[ItemView, ...]:
-        return tuple(ItemView(item, self._order.currency, self._formats) for item in self._order.items)
+        currency, formats = self._order.currency, self._formats
+        return tuple(ItemView(item, currency, formats, self._wording) for item in self._order.items)
 
     @property
     def open(self) -> bool:
@@ -142,21 +154,21 @@ class OrderView:
     @property
     def delivered(self) -> bool:
         """Whether it is brought to the customer, as far as `fulfilment` says so."""
-        return (self._order.fulfilment or "").casefold() in {"delivery", "shipping", "courier", "local_delivery"}
+        return (self.fulfilment or "").casefold() in {"delivery", "shipping", "courier", "local_delivery"}
 
 
 class CustomerView:
     """`masked`: initials instead of names, for the team's chat."""
 
-    def __init__(self, customer: Customer, *, masked: bool = False) -> None:
-        self._customer, self._masked = customer, masked
+    def __init__(self, customer: Customer, wording: Wording = FREE, *, masked: bool = False) -> None:
+        self._customer, self._wording, self._masked = customer, wording, masked
         self.locale = customer.locale
 
     @cached_property
     def name(self) -> str | None:
         """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
         name = _on_one_line(self._customer.name or "")
-        if not name or len(name) > _LONGEST_NAME or _LINK.search(name):
+        if not name or len(name) > _LONGEST_NAME or _LINK.search(name) or self._wording.of(name) != name:
             return None
         if self._masked:
             return " ".join(f"{word[0]}." for word in name.split())
@@ -175,21 +187,21 @@ class CustomerView:
 
     @property
     def phone(self) -> str | None:
-        phone = self._customer.phone
+        phone = _shown_if_any(self._customer.phone, self._wording)
         return mask_phone(phone) if phone and self._masked else phone
 
     @property
     def email(self) -> str | None:
-        email = self._customer.email
+        email = _shown_if_any(self._customer.email, self._wording)
         return mask_email(email) if email and self._masked else email
 
 
 class EventView:
-    def __init__(self, event: Event, formats: Formats, order: Order) -> None:
+    def __init__(self, event: Event, formats: Formats, order: Order, wording: Wording = FREE) -> None:
         self._event, self._formats, self._order = event, formats, order
-        self.id = event.id
+        self.id = wording.of(event.id)
         self.type = event.type
-        self.data = Data(event.data or {})
+        self.data = Data(event.data or {}, wording)
 
     @property
     def occurred(self) -> Moment | None:
@@ -212,7 +224,8 @@ class EventView:
         """`data.amount` as money, in `data.currency`, else the order's."""
         data = self._event.data or {}
         currency = data.get("currency")
-        return self._formats.amount(data.get("amount"), currency if isinstance(currency, str) else self._order.currency)
+        own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
+        return self._formats.amount(data.get("amount"), currency if own else self._order.currency)
 
     @property
     def full(self) -> bool:
@@ -238,12 +251,14 @@ class StoreView:
         self.currency = store.currency
 
 
-def views(event: Event, order: Order, formats: Formats, *, masked: bool = False) -> dict[str, Any]:
+def views(
+    event: Event, order: Order, formats: Formats, *, masked: bool = False, wording: Wording = FREE
+) -> dict[str, Any]:
     """`order`, `customer` and `event` as an expression or template names them."""
     return {
-        "order": OrderView(order, formats),
-        "customer": CustomerView(order.customer, masked=masked),
-        "event": EventView(event, formats, order),
+        "order": OrderView(order, formats, wording),
+        "customer": CustomerView(order.customer, wording, masked=masked),
+        "event": EventView(event, formats, order, wording),
     }
 
 

