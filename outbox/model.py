@@ -121,6 +121,8 @@ class Customer(msgspec.Struct, frozen=True, omit_defaults=True):
     locale: str | None = None
     consent: dict[str, bool] | None = None
     addresses: dict[str, str] | None = None
+    country: str | None = None
+    """Its two letters: a phone number without +.. is read by it, before the store's own."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -135,6 +135,7 @@ def merge(known: Customer, said: Customer, *, newer: bool) -> Customer:
         locale=first.locale or second.locale,
         consent=_merged(second.consent, first.consent),
         addresses=_merged(second.addresses, first.addresses),
+        country=first.country or second.country,
     )
 
 

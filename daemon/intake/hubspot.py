@@ -29,6 +29,7 @@ class HubSpotSettings(SourceSettings, frozen=True, kw_only=True):
     name: str = "hs_billing_address_name"
     email: str = "hs_billing_address_email"
     phone: str = "hs_billing_address_phone"
+    country: str = "hs_billing_address_country"
     modified: str = "hs_lastmodifieddate"
     """contacts call it `lastmodifieddate`."""
     ignore: tuple[str, ...] = ("INTEGRATION",)
@@ -50,6 +51,7 @@ class HubSpot(Source, Polled):
             settings.ref,
             settings.name,
             settings.email,
+            settings.country,
             settings.phone,
             settings.modified,
         ]
@@ -129,6 +131,7 @@ class HubSpot(Source, Polled):
             customer=Customer(
                 name=values[settings.name].line(),
                 phone=values[settings.phone].line(),
+                country=values[settings.country].line(),
                 email=email.lower() if email else None,
             ),
             odd=tuple(record.odd),

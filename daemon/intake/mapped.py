@@ -23,7 +23,7 @@ from daemon.intake.values import Place, form_of, json_of, parse_json
 from outbox.model import Customer, Event, Item, OrderFields
 
 ORDER_KEYS = frozenset({"ref", "source_id", "total", "currency", "fulfilment", "promised_at", "items", "note", "url"})
-CUSTOMER_KEYS = frozenset({"name", "phone", "email", "locale"})
+CUSTOMER_KEYS = frozenset({"name", "phone", "email", "locale", "country"})
 _MONEY_DATA = frozenset({"amount"})
 
 
@@ -240,6 +240,7 @@ class Mapped(Source, Polled):
             phone=found.get("phone"),
             email=email.lower() if email else None,
             locale=found.get("locale"),
+            country=found.get("country"),
         )
 
     def _data_fields(self, item: Any, odd: list[str], currency: str | None) -> Iterator[tuple[str, Any]]:

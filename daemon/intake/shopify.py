@@ -200,6 +200,7 @@ def _customer(order: Place) -> Customer:
         phone=next((number for phone in phones if (number := phone.line())), None),
         email=email.lower() if email else None,
         locale=order["customer_locale"].text(),
+        country=next((code for address in reversed(addresses) if (code := address["country_code"].line())), None),
     )
 
 

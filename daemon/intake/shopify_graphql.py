@@ -29,7 +29,8 @@ QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!) {
       currentTotalPriceSet { shopMoney { amount currencyCode } }
       totalPriceSet { shopMoney { amount currencyCode } }
       customer { firstName lastName }
-      shippingAddress { phone }
+      shippingAddress { phone countryCodeV2 }
+      billingAddress { phone countryCodeV2 }
       lineItems(first: 10) { nodes { name currentQuantity quantity sku originalUnitPriceSet { shopMoney { amount } } } }
       refunds(first: 5) { legacyResourceId createdAt note totalRefundedSet { shopMoney { amount currencyCode } } }
       fulfillments(first: 3) { displayStatus updatedAt trackingInfo(first: 1) { url } }
@@ -139,6 +140,8 @@ class ShopifyApi(Source, Polled):
         price = paid if paid else node["currentTotalPriceSet"]["shopMoney"]
         names = [node["customer"]["firstName"].line(), node["customer"]["lastName"].line()]
         email = node["email"].line()
+        addresses = (node["billingAddress"], node["shippingAddress"])
+        phones = (node, node["shippingAddress"], node["billingAddress"])
         return Snapshot(
             id=node["legacyResourceId"].text() or node["id"].need().rpartition("/")[2],
             updated=node["updatedAt"].need_moment(),
@@ -156,7 +159,8 @@ class ShopifyApi(Source, Polled):
             ),
             customer=Customer(
                 name=" ".join(name for name in names if name) or None,
-                phone=node["phone"].line() or node["shippingAddress"]["phone"].line(),
+                phone=next((number for place in phones if (number := place["phone"].line())), None),
+                country=next((code for place in addresses if (code := place["countryCodeV2"].line())), None),
                 email=email.lower() if email else None,
                 locale=node["customerLocale"].text(),
             ),

@@ -212,9 +212,13 @@ def _customer(order: Place) -> Customer:
     billing, shipping = order["billing"], order["shipping"]
     names = [billing["first_name"].line(), billing["last_name"].line()]
     email = billing["email"].line()
+    phone, places = billing["phone"].line(), (billing, shipping)
+    if not phone:
+        phone, places = shipping["phone"].line(), (shipping, billing)
     return Customer(
         name=" ".join(name for name in names if name) or None,
-        phone=billing["phone"].line() or shipping["phone"].line(),
+        phone=phone,
+        country=next((code for place in places if (code := place["country"].line())), None),
         email=email.lower() if email else None,
     )
 

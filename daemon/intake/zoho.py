@@ -40,6 +40,8 @@ class ZohoSettings(SourceSettings, frozen=True, kw_only=True):
     name: str = "Customer_Name"
     email: str = "Customer_Email"
     phone: str = "Customer_Phone"
+    country: str = ""
+    """The field that holds the customer's country, where there is one: their number is read by it."""
     url: str = ""
     """Stands for scheme and host of the API."""
     auth_url: str = ""
@@ -120,6 +122,7 @@ class Zoho(Source, Polled):
             customer=Customer(
                 name=record[settings.name].line(),
                 phone=record[settings.phone].line(),
+                country=record[settings.country].line() if settings.country else None,
                 email=email.lower() if email else None,
             ),
             odd=tuple(record.odd),

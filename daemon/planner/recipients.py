@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import msgspec
 import phonenumbers
+from babel import Locale
 
 from daemon.config import ConfigError, Settings
 from outbox.model import Customer, Medium
@@ -46,6 +47,8 @@ class Recipient(msgspec.Struct, frozen=True):
     unusable: tuple[str, ...] = ()
     refuses: frozenset[str] = frozenset()
     """Media that the customer's own flags rule out."""
+    doubtful: bool = False
+    """Its phone number is a good one in two countries, and nobody says in which: mail goes first."""
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -66,7 +69,8 @@ def check_country(settings: Settings) -> None:
 
 
 def customer_recipient(customer: Customer, country: str) -> Recipient:
-    """The customer, with what of their addresses is usable."""
+    """The customer, with what of their addresses is usable. A number is read in the customer's own country where it is known, else
+    in the store's."""
     given = dict(customer.addresses or {})
     if customer.phone:
         given["phone"] = customer.phone
@@ -74,7 +78,22 @@ def customer_recipient(customer: Customer, country: str) -> Recipient:
         given["email"] = customer.email
     given = {kind: value for kind, value in given.items() if value}
     refuses = frozenset(medium for medium, wanted in (customer.consent or {}).items() if not wanted)
-    return _recipient("customer", given, country, refuses)
+    own = region(customer.country)
+    recipient = _recipient("customer", given, own or country, refuses)
+    number = given.get("phone")
+    if number is None:
+        return recipient
+    if own and own != country.upper():
+        return msgspec.structs.replace(recipient, addresses=_by_either(recipient.addresses, number, own, country))
+    return msgspec.structs.replace(recipient, doubtful=own is None and is_doubtful(number, country))
+
+
+def _by_either(addresses: Mapping[str, str], number: str, own: str, country: str) -> Mapping[str, str]:
+    """With the number as the store's country has it where only there it is a good one: a guest's local card."""
+    read = usable_address("phone", number, country)
+    if read is None or is_valid(number, own) or not is_valid(number, country):
+        return addresses
+    return {**addresses, "phone": read}
 
 
 def audience_recipients(name: str, table: Mapping[str, str | tuple[str, ...]], settings: Settings) -> list[Recipient]:
@@ -136,8 +155,42 @@ def _e164(value: str, country: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def region(country: str | None) -> str | None:
+    """A country as its two letters, from these or its name as customer systems keep it; None for what is none."""
+    given = (country or "").strip()
+    code = {"UK": "GB"}.get(given.upper(), given.upper()) if len(given) == 2 else _names().get(given.casefold(), "")
+    return code if code in phonenumbers.SUPPORTED_REGIONS else None
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, str]:
+    return {
+        name.casefold(): code
+        for language in ("fr", "es", "de", "en")
+        for code, name in Locale(language).territories.items()
+        if len(code) == 2
+    }
+
+
+@lru_cache(maxsize=4096)
+def is_valid(value: str, country: str) -> bool:
+    """Whether it is a number that can be given out there."""
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse(value, country.upper())))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def is_doubtful(value: str, country: str) -> bool:
+    """Whether its digits are a good number in the store's country, and another one abroad if the + was only left out."""
+    value = value.strip()
+    return not value.startswith(("+", "00")) and is_valid(value, country) and is_valid(f"+{value}", country)
+
+
 def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
     """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given."""
+    if recipient.doubtful and "email" in recipient.addresses:
+        via = sorted(via, key=lambda name: "phone" in channels[name].address_kinds)
     if recipient.name == "team":
         reached = tuple(name for name in via if channels[name].own_destination)
         return Way(reached, f"no destination for the team is set on {_listed(via)}" if via and not reached else "")

@@ -121,6 +121,11 @@ class TestAddresses:
         assert message.reason == "the phone number given can't be one; no e-mail address"
         assert message.via == ("twilio", "sendgrid")
 
+    def test_a_foreign_customers_local_number_is_read_abroad(self) -> None:
+        guest = Customer(phone="0151 23456789", country="DE")
+        [message] = plan(store("twilio", route=[route()]), posted(), order(customer=guest)).messages
+        assert message.addresses["phone"] == "+4915123456789"
+
     def test_nobody_known_at_all(self) -> None:
         settings = store("twilio", "sendgrid", "fcm", route=[route(via=["twilio", "sendgrid", "fcm"])])
         message = only(settings, posted(), order(customer=Customer()))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemon.planner.recipients import usable_address
+from daemon.planner.recipients import Reach, customer_recipient, region, usable_address, way_to
+from outbox.model import Customer
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,46 @@ def test_mail_addresses(value: str, address: str | None) -> None:
 
 def test_other_addresses_only_lose_the_space_around_them() -> None:
     assert usable_address("fcm", " dGhpcyBpcw:APA91 ", "GB") == "dGhpcyBpcw:APA91"
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "read"),
+    [
+        ("0151 23456789", "DE", "+4915123456789"),
+        ("0151 23456789", "Germany", "+4915123456789"),
+        ("0151 23456789", "Deutschland", "+4915123456789"),
+        ("06 12 34 56 78", "FR", "+33612345678"),
+        ("+33 6 12 34 56 78", "DE", "+33612345678"),
+        ("07400 123456", "UK", "+447400123456"),
+        ("07400 123456", None, "+447400123456"),
+        ("07400 123456", "Atlantis", "+447400123456"),
+        ("07400 123456", "US", "+447400123456"),
+        ("12", "FR", None),
+    ],
+)
+def test_a_number_is_read_in_the_customers_country_then_in_the_stores(
+    number: str, country: str | None, read: str | None
+) -> None:
+    customer = Customer(phone=number, country=country)
+    assert customer_recipient(customer, "GB").addresses.get("phone") == read
+
+
+def test_what_is_no_country_is_none() -> None:
+    assert [region(text) for text in (None, "", "XX", "ZZZ", " gb ", "España")] == [None, None, None, None, "GB", "ES"]
+
+
+VIA = {"twilio": Reach("sms", ("phone",)), "sendgrid": Reach("email", ("email",)), "fcm": Reach("push", ("fcm",))}
+
+
+@pytest.mark.parametrize(
+    ("customer", "first"),
+    [
+        (Customer(phone="385 92 1234567", email="ada@example.com"), "sendgrid"),
+        (Customer(phone="385 92 1234567", email="ada@example.com", country="AT"), "twilio"),
+        (Customer(phone="+385 92 1234567", email="ada@example.com"), "twilio"),
+        (Customer(phone="0664 1234567", email="ada@example.com"), "twilio"),
+        (Customer(phone="385 92 1234567"), "twilio"),
+    ],
+)
+def test_a_number_that_is_good_in_two_readings_goes_behind_mail(customer: Customer, first: str) -> None:
+    assert way_to(customer_recipient(customer, "AT"), ("twilio", "sendgrid"), VIA).via[0] == first

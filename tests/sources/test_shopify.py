@@ -10,7 +10,7 @@ import pytest
 
 from daemon.config import ConfigError
 from daemon.http import Request, Response
-from daemon.intake.base import Refused
+from daemon.intake.base import Body, Refused
 from daemon.intake.polled import Polled, Turn
 from tests.support.shared import shared
 from tests.support.sources import NOW, FakeHttp, Shopfront, json_response, open_front, shopify_hook, source_of
@@ -78,6 +78,20 @@ async def test_webhooks_in_any_order_end_in_the_same_order(tmp_path: Path, order
             "refund.issued",
         )
         assert await front.waiting() == []
+
+
+def test_both_shapes_tell_the_customers_country() -> None:
+    (hooked,) = source_of("shopify").read(Body(sample("orders-updated")), now=NOW).snapshots
+    node = {
+        "legacyResourceId": "1",
+        "name": "#1",
+        "updatedAt": "2026-11-24T10:15:00Z",
+        "billingAddress": {"phone": "0151 23456789", "countryCodeV2": "DE"},
+        "shippingAddress": {"countryCodeV2": "AT"},
+    }
+    asked = source_of("shopify").read_nodes({"nodes": [node]}).snapshots[0]  # type: ignore[attr-defined]
+    assert hooked.customer is not None
+    assert (hooked.customer.country, asked.customer.country, asked.customer.phone) == ("DE", "DE", "0151 23456789")
 
 
 async def test_a_refund_of_an_order_nobody_named_is_kept_until_it_is(tmp_path: Path) -> None:

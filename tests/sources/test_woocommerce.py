@@ -118,6 +118,22 @@ async def test_part_refunds_are_told_one_by_one(tmp_path: Path) -> None:
         assert msgspec.json.decode(event.raw)["data"] == {"amount": "5.00", "currency": "EUR", "reason": "burst"}
 
 
+@pytest.mark.parametrize(
+    ("billing", "shipping", "country"),
+    [
+        ({"phone": "0151", "country": "DE"}, {"phone": "06", "country": "FR"}, "DE"),
+        ({"phone": "", "country": "DE"}, {"phone": "06", "country": "FR"}, "FR"),
+        ({"phone": "0151", "country": ""}, {"phone": "", "country": "FR"}, "FR"),
+        ({"phone": "0151"}, {}, None),
+    ],
+)
+def test_the_number_comes_with_its_country(billing: Any, shipping: Any, country: str | None) -> None:
+    body = order(billing=billing, shipping=shipping)
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(body)), now=NOW).snapshots
+    assert snapshot.customer is not None
+    assert snapshot.customer.country == country
+
+
 async def test_a_small_refund_leaves_the_order_where_it_stands(tmp_path: Path) -> None:
     async with open_front(
         tmp_path, secrets=SECRETS, webshop={**WEBHOOKS, "statuses": {"tying": "order.in_production"}}
