@@ -37,6 +37,7 @@ CUSTOMER = Customer(
     locale="fr",
     consent={"sms": True, "email": False},
     addresses={"fcm": "token"},
+    country="DE",
 )
 ORDER_FIELDS = OrderFields(
     ref="B-9",
