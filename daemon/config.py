@@ -197,6 +197,10 @@ class Backup(Table, frozen=True):
     endpoint: str = ""
     """Of a bucket that is not Amazon's: "https://s3.eu-central-003.backblazeb2.com"."""
     region: str = "us-east-1"
+    recipients: tuple[str, ...] = ()
+    """age recipients ("age1...") that can open the backups as well as the box's own words."""
+    signers: tuple[str, ...] = ()
+    """Public keys ("tether-ed25519:...") of other boxes whose backups may be restored here."""
 
 
 class Trouble(Table, frozen=True):
@@ -319,7 +323,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         raise ConfigError(
             f'{path}: store.timezone: {settings.store.timezone!r} is no time zone; write it like "Europe/London"'
         ) from error
-    return msgspec.structs.replace(settings, file=path, secrets=_secrets(folder, environ))
+    return msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ))
 
 
 def decode(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
@@ -353,7 +357,8 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
         _refuse_unknown(value, known[key], where, f"{prefix}{key}.")
 
 
-def _secrets(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of `.env` in that folder, of the environment and of systemd credentials, the later over the earlier."""
     env = folder / ".env"
     readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
     found = {key: value for key, value in dotenv_values(env).items() if value} if readable else {}

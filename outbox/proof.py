@@ -26,6 +26,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int
     entries: int
+    epoch: str = ""
+    seq: int = 0
+    """The newest entry's."""
     head: str
     """The newest entry's hash: who has it can tell that nothing before it was changed."""
     newest_at: int
@@ -60,10 +63,10 @@ def prove(path: Path) -> Proof:
     """Compute the audit's chain anew and count. Raises StorageDamaged, StorageBusy; OutboxError's text says which file."""
     try:
         with closing(_open(path)) as db:
-            before, entries, newest_at, first_bad = START, 0, 0, None
+            before, entries, newest_at, first_bad, last_epoch, last_seq = START, 0, 0, None, "", 0
             for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in db.execute(_SQL["entries"]):
                 before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
-                entries, newest_at = entries + 1, at
+                entries, newest_at, last_epoch, last_seq = entries + 1, at, epoch, seq
                 if first_bad is None and (seq != entries or digest != before):
                     first_bad = min(seq, entries)
                 before = digest
@@ -75,6 +78,8 @@ def prove(path: Path) -> Proof:
     return Proof(
         schema=schema,
         entries=entries,
+        epoch=last_epoch,
+        seq=last_seq,
         head=before.hex(),
         newest_at=newest_at,
         first_bad=first_bad,

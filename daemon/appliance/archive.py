@@ -1,4 +1,7 @@
-"""What a backup is: a .tar.gz with a manifest, the database as it was at one moment, and the store's tether.toml (no secrets)."""
+"""What is in a backup: a .tar.gz with a manifest, the database as it was at one moment, and the store's tether.toml (no secrets).
+
+`daemon.appliance.seal` encrypts and signs it.
+"""
 
 import hashlib
 import io
@@ -70,6 +73,21 @@ def unpack(archive: Path, database: Path) -> Manifest:
             f"{archive.name} is not what was written: its database has another checksum. Try an older one"
         )
     return manifest
+
+
+def read_through(archive: Path, manifest: Manifest) -> None:
+    """Read what was just packed, all of it, and compare; nothing is written. Raises BackupError."""
+    try:
+        with tarfile.open(archive, mode="r:gz") as opened:
+            found = _manifest(_member(opened, MANIFEST), archive)
+            digest = hashlib.sha256()
+            database = _member(opened, DATABASE)
+            while chunk := database.read(CHUNK):
+                digest.update(chunk)
+    except (tarfile.TarError, zlib.error, EOFError, OSError, KeyError) as error:
+        raise BackupError(f"{archive.name} can't be read again: {error}") from error
+    if found != manifest or digest.hexdigest() != manifest.sha256:
+        raise BackupError(f"{archive.name} is another than the one that was written: is the disk dying?")
 
 
 def config_of(archive: Path) -> str | None:

@@ -1,4 +1,7 @@
-"""Makes backups while the service works: a consistent copy, proved, packed, shelved, and read back; the oldest go."""
+"""Makes backups while the service works: a consistent copy, proved, packed, sealed, shelved, and read back; the oldest go.
+
+Nothing that is not sealed leaves the folder of the database.
+"""
 
 import asyncio
 import os
@@ -10,16 +13,19 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.appliance.archive import Manifest, pack, unpack
+from daemon.appliance.archive import Manifest, pack, read_through
 from daemon.appliance.errors import BackupError
+from daemon.appliance.seal import Header, check, seal
 from daemon.appliance.shelf import Shelf
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings
+from daemon.keys.keyring import Keyring, keyring, known
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.proof import copy_of, prove, trouble_with
 
-ROOM = 3.0
-"""So many times the database's size must be free where the archive is made: the copy, the archive, and what is read back."""
+ROOM = 2.0
+"""So many times the database's size must be free beside it: the copy and the archive."""
+ARCHIVE = "archive.tar.gz"
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +34,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     bytes: int
     manifest: Manifest
+    header: Header
     removed: Sequence[str]
 
 
@@ -38,6 +45,9 @@ class LastBackup(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     error: str = ""
     succeeded_at: int | None = None
+    newest: str = ""
+    """The name of the newest that succeeded, and where it was put."""
+    place: str = ""
 
 
 def note_path(settings: Settings) -> Path:
@@ -50,6 +60,17 @@ def last_backup(settings: Settings) -> LastBackup | None:
         return msgspec.json.decode(note_path(settings).read_bytes(), type=LastBackup)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def key_trouble(settings: Settings) -> str:
+    """What is wrong with how the key of the backups is kept; "" for nothing."""
+    try:
+        keys = known(settings)
+    except ConfigError as error:
+        return str(error)
+    if keys is None or keys.is_configured:
+        return ""
+    return "the backups can't be opened on another machine: their key lies on this box alone, and nobody was shown its words"
 
 
 async def back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
@@ -67,8 +88,12 @@ async def back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
 def _note(settings: Settings, clock: Clock, before: LastBackup | None, *, name: str = "", error: str = "") -> None:
     now = clock.now()
     succeeded = now if name else before.succeeded_at if before else None
+    newest = name or (before.newest if before else "")
+    place = settings.backup.to if name or before is None else before.place
     note_path(settings).write_bytes(
-        msgspec.json.encode(LastBackup(at=now, name=name, error=error, succeeded_at=succeeded))
+        msgspec.json.encode(
+            LastBackup(at=now, name=name, error=error, succeeded_at=succeeded, newest=newest, place=place)
+        )
     )
 
 
@@ -76,21 +101,35 @@ async def _back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
     database = settings.database
     if not database.is_file():
         raise BackupError(f"{database} is not there yet: it is made when the service starts")
+    keys = _keys(settings)
+    size = database.stat().st_size
     workspace = shelf.workspace() or database.parent
-    _need_room(workspace, round(database.stat().st_size * ROOM))
+    _need_room(database.parent, round(size * ROOM))
+    _need_room(workspace, size)
     now = clock.now()
-    name = f"tether-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}.tar.gz"
-    with tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=workspace) as folder:
-        archive = Path(folder) / name
-        manifest = await asyncio.to_thread(_make, settings, Path(folder), archive, now)
-        await shelf.put(archive, name)
-        await _read_back(shelf, name, Path(folder), manifest)
-        size = archive.stat().st_size
-    return Made(name=name, bytes=size, manifest=manifest, removed=await _rotate(settings.backup.keep, shelf, name))
+    name = f"tether-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"
+    with (
+        tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=database.parent) as plain,
+        tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=workspace) as folder,
+    ):
+        sealed = Path(folder) / name
+        manifest = await asyncio.to_thread(_pack, settings, Path(plain), now)
+        header = await asyncio.to_thread(_seal, settings, keys, Path(plain) / ARCHIVE, sealed, manifest)
+        await shelf.put(sealed, name)
+        await _read_back(shelf, name, Path(folder), header, keys)
+        made = Made(name=name, bytes=sealed.stat().st_size, manifest=manifest, header=header, removed=())
+    return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, shelf, name))
 
 
-def _make(settings: Settings, folder: Path, archive: Path, now: int) -> Manifest:
-    copy = folder / "copy.db"
+def _keys(settings: Settings) -> Keyring:
+    try:
+        return keyring(settings)
+    except (ConfigError, OSError) as error:
+        raise BackupError(f"without its key nothing can be sealed: {error}") from error
+
+
+def _pack(settings: Settings, folder: Path, now: int) -> Manifest:
+    copy, archive = folder / "copy.db", folder / ARCHIVE
     copy_of(settings.database, copy)
     trouble = trouble_with(copy)
     if trouble:
@@ -99,15 +138,29 @@ def _make(settings: Settings, folder: Path, archive: Path, now: int) -> Manifest
         )
     manifest = pack(archive, copy, settings.file, release=version("tether-box"), made_at=now, proof=prove(copy))
     copy.unlink()
+    read_through(archive, manifest)
     return manifest
 
 
-async def _read_back(shelf: Shelf, name: str, folder: Path, manifest: Manifest) -> None:
+def _seal(settings: Settings, keys: Keyring, archive: Path, sealed: Path, manifest: Manifest) -> Header:
+    proof = manifest.proof
+    header = Header(
+        name=sealed.name,
+        release=manifest.release,
+        made_at=manifest.made_at,
+        key=keys.own.public,
+        epoch=proof.epoch,
+        seq=proof.seq,
+        hash=proof.head,
+    )
+    return seal(archive, sealed, keys.own, settings.backup.recipients, header)
+
+
+async def _read_back(shelf: Shelf, name: str, folder: Path, header: Header, keys: Keyring) -> None:
     """A backup that can't be read is none."""
-    again = folder / "again.tar.gz"
+    again = folder / "again.backup"
     await shelf.get(name, again)
-    found = await asyncio.to_thread(unpack, again, folder / "again.db")
-    if found != manifest:
+    if await asyncio.to_thread(check, again, name, keys.trusts) != header:
         raise BackupError(f"{name} was read back and is another than the one that was written: is the stick dying?")
 
 

@@ -11,3 +11,7 @@ class BackupError(ApplianceError):
 
 class InstallError(ApplianceError):
     """The service can't be installed, upgraded or removed; what had been begun was undone, or the text says what is left."""
+
+
+class WrongKey(BackupError):
+    """No key of this machine is that of the box that made the backup, or opens it: its words are needed."""

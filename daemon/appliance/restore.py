@@ -1,7 +1,7 @@
 """Puts a backup in the database's place: proved first, what it replaces kept aside, nothing sent that may have been sent since.
 
-The order is: fetch, unpack beside the database, prove (every byte, every page, the chain, the counts), let it begin a new epoch and
-decide on what waited in it, and only then swap the files. Until the swap nothing has changed.
+The order is: fetch, know whose it is, open it beside the database, prove (every page, the chain, the counts), let it begin a new epoch
+and decide on what waited in it, and only then swap the files. Until the swap nothing has changed.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.appliance.archive import Manifest, unpack
+from daemon.appliance.archive import Manifest
 from daemon.appliance.errors import BackupError
+from daemon.appliance.opening import Openers, open_backup
+from daemon.appliance.seal import Header
 from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
 from outbox import Outbox
@@ -35,6 +37,8 @@ class Proved(msgspec.Struct, frozen=True, kw_only=True):
     """A backup that holds what its manifest says."""
 
     manifest: Manifest
+    header: Header | None
+    """None: one of an earlier release, neither encrypted nor signed."""
     doubtful: int
     """Messages that were due, under way or of unknown outcome when it was made: they may have been sent since."""
     later: int
@@ -93,31 +97,48 @@ class Candidate:
         return len(doubtful)
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backup, and how it is to be looked at."""
+
+    name: str
+    openers: Openers
+    on_shelf: bool
+    """It stands on the shelf under that name; else it is somebody's file, whatever it is called."""
+    unsigned: bool = False
+    """One that is neither encrypted nor signed was accepted."""
+    look_only: bool = False
+    """Nothing will be put in place: so the service may be running."""
+
+
 @asynccontextmanager
 async def candidate(
-    settings: Settings,
-    name: str,
-    fetch: Callable[[Path], Awaitable[None]],
-    *,
-    clock: Clock,
-    rng: random.Random,
+    settings: Settings, wanted: Wanted, fetch: Callable[[Path], Awaitable[None]], *, clock: Clock, rng: random.Random
 ) -> AsyncIterator[Candidate]:
-    """Own the database (AlreadyRunning while the service runs), unpack what `fetch` brings, and prove it. Raises BackupError."""
+    """Own the database (AlreadyRunning while the service runs), open what `fetch` brings, and prove it. Raises BackupError."""
     database = settings.database
     database.parent.mkdir(parents=True, exist_ok=True)
     lock = Lock(database)
-    lock.take()
+    if not wanted.look_only:
+        lock.take()
     try:
         with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=database.parent) as folder:
-            archive, path = Path(folder) / "backup.tar.gz", Path(folder) / "restored.db"
+            archive, path = Path(folder) / "fetched", Path(folder) / "restored.db"
             await fetch(archive)
-            manifest = await asyncio.to_thread(unpack, archive, path)
+            manifest, header = await asyncio.to_thread(
+                open_backup,
+                archive,
+                wanted.name,
+                path,
+                wanted.openers,
+                unsigned=wanted.unsigned,
+                on_shelf=wanted.on_shelf,
+            )
             archive.unlink()
             await asyncio.to_thread(_hold_to, manifest, path)
             async with Outbox.open(path, clock=clock, rng=rng) as box:
                 waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
-            proved = Proved(manifest=manifest, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
-            yield Candidate(settings, path, name, proved, clock, rng)
+            proved = Proved(manifest=manifest, header=header, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
+            yield Candidate(settings, path, wanted.name, proved, clock, rng)
     finally:
         lock.release()
 
@@ -134,6 +155,8 @@ def _hold_to(manifest: Manifest, path: Path) -> None:
     if trouble:
         raise BackupError(f"the backup's database is damaged: {trouble}. Try an older one")
     proof = prove(path)
+    if not manifest.proof.epoch:  # an earlier release did not say
+        proof = msgspec.structs.replace(proof, epoch="", seq=0)
     if proof.first_bad is not None and manifest.proof.first_bad is None:
         raise BackupError(f"the backup's audit does not hold from entry {proof.first_bad} on. Try an older one")
     if proof != manifest.proof:

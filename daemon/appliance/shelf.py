@@ -14,8 +14,9 @@ from daemon.appliance.s3 import Bucket, open_bucket
 from daemon.config import ConfigError, Settings
 from outbox.clock import Clock
 
-NAME = re.compile(r"tether-\d{8}T\d{6}Z\.tar\.gz")
-"""What a backup is called. Nothing else on a shelf is ever read or removed."""
+NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
+"""What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else on a shelf is
+ever read or removed."""
 
 
 class Shelf(Protocol):

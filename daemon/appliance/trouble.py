@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from daemon.appliance.backup import last_backup
+from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.messenger import TEAM
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
@@ -110,6 +110,8 @@ class TroubleWatch:
                 wrong["backup"] = f"the backup failed: {last.error}"
             elif self._clock.now() - last.at > BACKUP_OLD_MS:
                 wrong["backup"] = "no backup was made for two days"
+            if why := key_trouble(settings):
+                wrong["backup key"] = f"{why} (sudo tether key words)"
         return wrong
 
 

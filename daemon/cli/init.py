@@ -15,8 +15,12 @@ from daemon.appliance import setup
 from daemon.channels.registry import CHANNELS, channel_class
 from daemon.cli.doctor import look, tell, verdict
 from daemon.cli.frame import ConfigOption, Failure, app, settle
+from daemon.cli.key import worded
 from daemon.cli.service import service
-from daemon.config import SEARCH, Settings
+from daemon.config import SEARCH, Data, Settings, secrets_in
+from daemon.keys.box_key import BoxKey
+from daemon.keys.keyring import WORDS
+from daemon.keys.keyring import known as keys_known
 
 STORE = ("name", "country", "timezone", "locale", "currency")
 TILL = "till-1"
@@ -63,8 +67,15 @@ def init(
     tables = {**tables, "store": {**store, **tables.get("store", {})}}
     if file.absolute().is_relative_to(setup.SYSTEM_FOLDER):
         tables["data"] = {"path": setup.SYSTEM_DATABASE, **tables.get("data", {})}
-    settings = setup.write(setup.Answers(tables=tables, channels=answers[0], secrets=answers[1]), file)
+    own, is_new = _own_key(file, tables, known)
+    secrets_found = {**answers[1], WORDS: own.words}
+    settings = setup.write(setup.Answers(tables=tables, channels=answers[0], secrets=secrets_found), file)
     print(f"\nwrote {file} and {file.parent / '.env'} (mode 600)")
+    if is_new:
+        print(
+            f"\nThis box's key, shown once. Write the twelve words down and keep them away from the box: they open its backups on another "
+            f"machine, and nothing else does.\n{worded(own)}"
+        )
     if token:
         _make_token(settings)
     print("\nNow the doctor:\n")
@@ -181,6 +192,15 @@ def _secrets_in(file: Path | None) -> dict[str, str]:
     if not file.is_file():
         raise Failure(f"{file}: no such file", 2)
     return {name: value for name, value in dotenv_values(file).items() if value}
+
+
+def _own_key(file: Path, tables: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> tuple[BoxKey, bool]:
+    """The key that the box has, or was given; else a new one. True: its words were never shown."""
+    folder = file.absolute().parent
+    secrets = {**secrets_in(folder, {}), **({WORDS: given[WORDS]} if given.get(WORDS) else {})}
+    data = Data(path=Path(tables.get("data", {}).get("path", "tether.db")))
+    found = keys_known(Settings(file=folder / file.name, data=data, secrets=secrets))
+    return (found.own, not found.is_configured) if found else (BoxKey.new(), True)
 
 
 def _make_token(settings: Settings) -> None:

@@ -12,9 +12,12 @@ import pytest
 from daemon.appliance.archive import Manifest, config_of, pack
 from daemon.appliance.backup import back_up, last_backup
 from daemon.appliance.errors import BackupError
-from daemon.appliance.restore import Candidate, candidate
+from daemon.appliance.opening import openers_of
+from daemon.appliance.restore import Candidate, Wanted, candidate
+from daemon.appliance.seal import Header, seal, unseal
 from daemon.appliance.shelf import Folder, keeping
 from daemon.config import Backup, ConfigError, Settings
+from daemon.keys.keyring import keyring
 from outbox.errors import AlreadyRunning
 from outbox.model import State
 from outbox.outcome import Accepted
@@ -49,7 +52,29 @@ def brought(settings: Settings, name: str, clock: FakeClock):  # type: ignore[no
     async def fetch(target: Path) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
-    return candidate(settings, name, fetch, clock=clock, rng=random.Random(3))
+    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True)
+    return candidate(settings, wanted, fetch, clock=clock, rng=random.Random(3))
+
+
+def opened(settings: Settings, name: str) -> Path:
+    """The archive's own files, in a folder."""
+    keys = keyring(settings)
+    plain, folder = settings.folder / "plain.tar.gz", settings.folder / "unpacked"
+    unseal(settings.folder / "kept" / name, name, plain, keys.trusts, [keys.own.identity])
+    shutil.unpack_archive(plain, folder, filter="data")
+    return folder
+
+
+def sealed_again(settings: Settings, name: str, folder: Path) -> None:
+    """What a box with a failing disk, or a bug, might sign: its own seal on files that are not what they should be."""
+    key = keyring(settings).own
+    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+    archive = settings.folder / "again.tar.gz"
+    pack(archive, folder / "tether.db", None, release="0.1.0", made_at=manifest.made_at, proof=manifest.proof)
+    target = settings.folder / "kept" / name
+    target.unlink()
+    header = Header(name=name, release="0.1.0", made_at=manifest.made_at, key=key.public, epoch="", seq=0, hash="")
+    seal(archive, target, key, (), header)
 
 
 async def test_what_is_restored_is_what_was_there(settings: Settings) -> None:
@@ -170,10 +195,9 @@ async def test_the_oldest_go(settings: Settings) -> None:
 async def test_a_backup_holds_the_configuration_and_no_secret(settings: Settings) -> None:
     (settings.folder / ".env").write_text("TWILIO_AUTH_TOKEN=hush-hush-hush\n")
     await a_day(settings.folder, FakeClock())
-    archive = settings.folder / "kept" / await made(settings, FakeClock())
-    assert config_of(archive) == (settings.folder / "tether.toml").read_text()
-    unpacked = settings.folder / "unpacked"
-    shutil.unpack_archive(archive, unpacked, filter="data")
+    name = await made(settings, FakeClock())
+    unpacked = opened(settings, name)
+    assert config_of(settings.folder / "plain.tar.gz") == (settings.folder / "tether.toml").read_text()
     assert sorted(path.name for path in unpacked.iterdir()) == ["manifest.json", "tether.db", "tether.toml"]
     assert not any(b"hush-hush-hush" in path.read_bytes() for path in unpacked.iterdir())
 
@@ -205,19 +229,15 @@ async def test_a_spoilt_backup_is_refused_and_nothing_is_replaced(settings: Sett
 
 
 async def test_a_backup_whose_audit_was_changed_is_refused(settings: Settings) -> None:
-    """Someone changed an entry and made the checksum fit: the chain and the manifest's head still tell."""
+    """The seal is right and an entry was changed: the chain and the manifest's head still tell."""
     clock = FakeClock()
     await a_day(settings.folder, clock)
     name = await made(settings, clock)
-    archive = settings.folder / "kept" / name
-    shutil.unpack_archive(archive, settings.folder / "unpacked", filter="data")
-    database = settings.folder / "unpacked" / "tether.db"
-    manifest = msgspec.json.decode((settings.folder / "unpacked" / "manifest.json").read_bytes(), type=Manifest)
-    with sqlite3.connect(database) as db:
+    folder = opened(settings, name)
+    with sqlite3.connect(folder / "tether.db") as db:
         db.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
     db.close()
-    archive.unlink()
-    pack(archive, database, None, release="0.1.0", made_at=manifest.made_at, proof=manifest.proof)
+    sealed_again(settings, name, folder)
     with pytest.raises(BackupError, match="audit does not hold from entry 2"):
         await _enter(settings, name, clock)
 
@@ -226,15 +246,11 @@ async def test_a_backup_that_lacks_rows_is_refused(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)
     name = await made(settings, clock)
-    archive = settings.folder / "kept" / name
-    shutil.unpack_archive(archive, settings.folder / "unpacked", filter="data")
-    database = settings.folder / "unpacked" / "tether.db"
-    manifest = msgspec.json.decode((settings.folder / "unpacked" / "manifest.json").read_bytes(), type=Manifest)
-    with sqlite3.connect(database) as db:
+    folder = opened(settings, name)
+    with sqlite3.connect(folder / "tether.db") as db:
         db.execute("DELETE FROM consent")
     db.close()
-    archive.unlink()
-    pack(archive, database, None, release="0.1.0", made_at=manifest.made_at, proof=manifest.proof)
+    sealed_again(settings, name, folder)
     with pytest.raises(BackupError, match="does not hold what its manifest says"):
         await _enter(settings, name, clock)
 
@@ -301,8 +317,6 @@ async def test_mail_addresses_of_a_forgotten_person_leave_the_next_backup(settin
     await a_day(settings.folder, clock)
     async with open_box(settings.folder, clock) as box:
         await box.retention.forget("+447700900123", actor="owner")
-    archive = settings.folder / "kept" / await made(settings, clock)
-    shutil.unpack_archive(archive, settings.folder / "unpacked", filter="data")
-    content = (settings.folder / "unpacked" / "tether.db").read_bytes()
+    content = (opened(settings, await made(settings, clock)) / "tether.db").read_bytes()
     assert MAIL.encode() not in content
     assert b"447700900123" not in content

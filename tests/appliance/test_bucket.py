@@ -8,7 +8,8 @@ import pytest
 
 from daemon.appliance.backup import back_up
 from daemon.appliance.errors import BackupError
-from daemon.appliance.restore import candidate
+from daemon.appliance.opening import openers_of
+from daemon.appliance.restore import Wanted, candidate
 from daemon.appliance.shelf import keeping
 from daemon.config import Backup, ConfigError, Settings
 from outbox.proof import prove
@@ -42,8 +43,9 @@ async def test_there_and_back(tmp_path: Path, store: FakeBucket) -> None:
         assert list(store.objects) == [f"loft/box-1/{made.name}"]
         before = prove(settings.database)
         settings.database.unlink()
+        wanted = Wanted(name=made.name, openers=openers_of(settings), on_shelf=True)
         async with candidate(
-            settings, made.name, lambda target: shelf.get(made.name, target), clock=clock, rng=random.Random(1)
+            settings, wanted, lambda target: shelf.get(made.name, target), clock=clock, rng=random.Random(1)
         ) as found:
             assert found.proved.manifest.proof == before
             await found.put_in_place(send_waiting=False)

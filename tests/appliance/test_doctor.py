@@ -261,3 +261,18 @@ async def test_what_systemd_calls_when_the_service_failed_tells_the_team(tmp_pat
         await asyncio.to_thread(shop.tether, "doctor", "--offline", "--tell", "tether.service failed", check=False)
         texts = [mail.text for mail in shop.sandbox.mailbox]
         assert any("Balloon Loft: tether.service failed" in text for text in texts), texts
+
+
+async def test_a_key_that_nobody_was_shown_is_told(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        await asyncio.to_thread(shop.tether, "backup")
+        done = await asyncio.to_thread(shop.tether, "doctor", "--json", "--offline", check=False)
+        (found,) = [each for each in json.loads(done.stdout) if each["check"] == "backup key"]
+        assert (found["level"], "tether key words" in found["remedy"]) == ("advice", True)
+        words = (await asyncio.to_thread(shop.tether, "key", "words", "--plain")).stdout.strip()
+        with (tmp_path / ".env").open("a") as env:
+            env.write(f"TETHER_WORDS='{words}'\n")
+        done = await asyncio.to_thread(shop.tether, "doctor", "--json", "--offline", check=False)
+        assert not [each for each in json.loads(done.stdout) if each["check"] == "backup key"]

@@ -55,7 +55,13 @@ def test_without_a_question(tmp_path: Path) -> None:
     settings = load(tmp_path / "tether.toml", environ={})
     assert (settings.store.name, settings.store.country, settings.store.currency) == ('The "Balloon" Loft', "GB", "GBP")
     assert settings.channels == {"twilio": {"from": "+447400123456"}}
-    assert settings.secrets == {"TWILIO_ACCOUNT_SID": "AC0123", "TWILIO_AUTH_TOKEN": "hush # hush"}
+    assert settings.secrets == {
+        "TWILIO_ACCOUNT_SID": "AC0123",
+        "TWILIO_AUTH_TOKEN": "hush # hush",
+        "TETHER_WORDS": settings.secrets["TETHER_WORDS"],
+    }
+    for word in settings.secrets["TETHER_WORDS"].split():
+        assert word in done.stdout
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "tether.toml").stat().st_mode & 0o007 == 0
     assert (tmp_path / "tether.db").stat().st_mode & 0o077 == 0
@@ -99,7 +105,7 @@ def test_nothing_is_written_over_unasked(tmp_path: Path) -> None:
     done = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "tether.toml.bak").read_text() == "# mine\n"
-    assert dotenv_values(tmp_path / ".env") == {"KEPT": "1"}
+    assert dotenv_values(tmp_path / ".env").keys() == {"KEPT", "TETHER_WORDS"}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,32 @@ def test_twice_keeps_the_token_of_the_till(tmp_path: Path) -> None:
     again = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
     assert "tether_" in first.stdout
     assert "has its token already" in again.stdout
+
+
+def test_the_key_is_made_once_and_shown_once(tmp_path: Path) -> None:
+    first = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
+    words = dotenv_values(tmp_path / ".env")["TETHER_WORDS"]
+    assert words is not None
+    again = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
+    assert dotenv_values(tmp_path / ".env")["TETHER_WORDS"] == words
+    assert "shown once" in first.stdout
+    assert "shown once" not in again.stdout
+
+
+def test_a_key_that_the_first_run_made_is_kept_and_shown_by_init(tmp_path: Path) -> None:
+    tether(tmp_path, "token", "new", "till", "--scope", "events")
+    public = tether(tmp_path, "key", "public").stdout
+    done = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
+    assert "shown once" in done.stdout
+    assert tether(tmp_path, "key", "public").stdout == public
+
+
+def test_words_that_were_copied_wrong_are_told_before_anything_is_written(tmp_path: Path) -> None:
+    words = "legal winner thank year wave sausage worth useful legal winner thank thank"
+    done = tether(tmp_path, "init", "--yes", "--offline", TETHER_WORDS=words)
+    assert done.returncode == 78
+    assert "the last one does not fit" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("channel", sorted(CHANNELS))

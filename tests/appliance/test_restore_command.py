@@ -45,9 +45,20 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
         made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
         archive = tmp_path / "kept" / made["name"]
+        words = tmp_path / "words"
+        words.write_text((await asyncio.to_thread(shop.tether, "key", "words", "--plain")).stdout)
         new = tmp_path / "new" / "tether.toml"
-        done = await asyncio.to_thread(shop.tether, "restore", str(archive), "--yes", "--config", str(new))
+        strange = await asyncio.to_thread(
+            shop.tether, "restore", str(archive), "--yes", "--config", str(new), check=False
+        )
+        assert strange.returncode == 1
+        assert "twelve words" in strange.stderr
+        assert not new.exists()
+        done = await asyncio.to_thread(
+            shop.tether, "restore", str(archive), "--yes", "--words", str(words), "--config", str(new)
+        )
         assert "was taken from the backup" in done.stdout
+        assert (tmp_path / "new" / "tether.db.key").stat().st_mode & 0o777 == 0o600
         assert new.read_text() == shop.config.read_text()
         tokens = await asyncio.to_thread(shop.tether, "token", "list", "--json", "--config", str(new))
         assert [token["name"] for token in json.loads(tokens.stdout)] == ["till-1"]
@@ -56,6 +67,6 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
 async def test_a_backup_that_there_isn_t(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
-        done = await asyncio.to_thread(shop.tether, "restore", "tether-20200101T000000Z.tar.gz", "--yes", check=False)
+        done = await asyncio.to_thread(shop.tether, "restore", "tether-20200101T000000Z.backup", "--yes", check=False)
         assert done.returncode == 1
         assert "tether backup --list" in done.stderr

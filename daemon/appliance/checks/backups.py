@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.appliance.backup import last_backup
+from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.config import Settings
+from daemon.keys.keyring import WORDS
 
 OLD_HOURS = 50
 """The timer makes one a day: after two were missed somebody should look."""
@@ -31,7 +33,7 @@ async def check_backups(case: Examination) -> Sequence[Finding]:
     hours = (case.clock.now() - last.at) / 3_600_000
     if hours > OLD_HOURS:
         return [problem("backup", f"the newest is {hours / 24:.0f} days old", "`systemctl status tether-backup.timer`")]
-    found = [ok("backup", f"{last.name}, {hours:.0f} hours old")]
+    found = [ok("backup", f"{last.name}, {hours:.0f} hours old"), *_check_key(settings)]
     if _on_one_disk(settings.backup.to, settings.folder, settings.database.parent):
         found.append(
             advice(
@@ -41,6 +43,15 @@ async def check_backups(case: Examination) -> Sequence[Finding]:
             )
         )
     return found
+
+
+def _check_key(settings: Settings) -> Sequence[Finding]:
+    why = key_trouble(settings)
+    return (
+        [advice("backup key", why, f"`sudo tether key words`, write them down, and put them into .env as {WORDS}")]
+        if why
+        else []
+    )
 
 
 def _on_one_disk(to: str, folder: Path, data: Path) -> bool:

@@ -65,7 +65,7 @@ trial "deb: signal" systemctl reload tether.service
 printf '[backup]\nto = "/var/lib/tether/kept"\n' >> /etc/tether/tether.toml
 install -d -o tether -g tether /var/lib/tether/kept
 trial "deb: the nightly backup" systemctl start tether-backup.service
-trial "deb: a backup is there" bash -c 'ls /var/lib/tether/kept/tether-*.tar.gz'
+trial "deb: a backup is there" bash -c 'ls /var/lib/tether/kept/tether-*.backup'
 watch_closely
 trial "deb: active again" within 30 takes_events
 kill -9 "$(pid)"

@@ -1,0 +1,252 @@
+"""`tether restore`: a backup in the database's place, and staff's word that all is well after it."""
+
+import os
+import random
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Annotated
+
+import msgspec
+import typer
+
+from daemon.appliance.backup import last_backup
+from daemon.appliance.errors import BackupError, WrongKey
+from daemon.appliance.opening import UNSIGNED, Openers, configuration_in, key_in, openers_of
+from daemon.appliance.ownership import as_owner_of
+from daemon.appliance.restore import Proved, Restored, Wanted, candidate
+from daemon.appliance.shelf import keeping
+from daemon.cli.backups import explained
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
+from daemon.config import Settings, secrets_in
+from daemon.keys.box_key import BoxKey
+from daemon.keys.keyring import WORDS, adopt, known
+from outbox.clock import SystemClock
+
+LATEST, OLDER = "latest", "older"
+ACCEPTABLE: Mapping[str, str] = {
+    UNSIGNED: "a backup of an earlier release, which nobody signed",
+    OLDER: "the newest backup on the shelf, though a newer one was made",
+}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    which: str
+    accepted: frozenset[str]
+    dry_run: bool
+    send_waiting: bool
+    yes: bool
+    json: bool
+
+
+@app.command(epilog="Example: tether restore latest --dry-run")
+def restore(
+    which: Annotated[str, typer.Argument(help="A backup's file, its name in [backup] to, or `latest`.")] = LATEST,
+    config: ConfigOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Prove the backup; replace nothing. The service may run.")
+    ] = False,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the twelve words of the box that made it (-: standard input). Default: this box's own."
+        ),
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="A file with the age identity of one of its [backup] recipients.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Take what would otherwise be refused, by name: {', '.join(ACCEPTABLE)}."),
+    ] = None,
+    send_waiting: Annotated[
+        bool,
+        typer.Option(
+            "--send-waiting",
+            help="Send what waited when the backup was made, though it may have been sent since. Default: cancel it.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask. What may be lost wants --accept.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Put a backup in the database's place. It is proved first, and what is there now is kept aside; the service must be stopped."""
+    asked = Asked(
+        which=which, accepted=_accepted(accept or ()), dry_run=dry_run, send_waiting=send_waiting, yes=yes, json=json
+    )
+    own_words = explained_now(lambda: key_in(words)) if words is not None else None
+    # A file is opened before root becomes the service's user, who may not be allowed to see it.
+    with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file:
+        settings = _settings_for(asked, config, own_words, identity)
+        proved, restored = _with_words(settings, asked, file, own_words, identity)
+    if json:
+        as_json({**msgspec.structs.asdict(proved), "restored": restored})
+    elif restored is None:
+        print("nothing was replaced")
+    else:
+        _tell_restored(restored)
+
+
+def explained_now(work: Callable[[], BoxKey]) -> BoxKey:
+    try:
+        return work()
+    except BackupError as error:
+        raise Failure(str(error)) from error
+
+
+def _accepted(names: Sequence[str]) -> frozenset[str]:
+    found = frozenset(word for name in names for word in name.replace(",", " ").split())
+    for name in sorted(found - ACCEPTABLE.keys()):
+        raise Failure(f"--accept {name}: there is {', '.join(ACCEPTABLE)}", 2)
+    return found
+
+
+def _with_words(
+    settings: Settings, asked: Asked, file: IO[bytes] | None, words: BoxKey | None, identity: Path | None
+) -> tuple[Proved, Restored | None]:
+    """Ask for the words where none that this machine has will do, and somebody is there to be asked."""
+    openers = _openers(settings, words, identity)
+    with as_owner_of(settings.database):
+        try:
+            done = settle(lambda: _restored(settings, asked, file, openers))
+        except WrongKey as error:
+            if asked.yes or asked.json or not sys.stdin.isatty():
+                raise Failure(str(error)) from error
+            print(f"{error}\n")
+            words = _ask_for_words()
+            done = settle(lambda: explained(_restored(settings, asked, file, _openers(settings, words, identity))))
+        except BackupError as error:
+            raise Failure(str(error)) from error
+        if words is not None and done[1] is not None:
+            _keep(settings, words)
+    return done
+
+
+def _openers(settings: Settings, words: BoxKey | None, identity: Path | None) -> Openers:
+    try:
+        openers = openers_of(settings, identity=identity)
+    except BackupError as error:
+        raise Failure(str(error)) from error
+    return openers if words is None else msgspec.structs.replace(openers, keys=(words, *openers.keys))
+
+
+def _ask_for_words() -> BoxKey:
+    while True:
+        try:
+            return BoxKey.from_words(typer.prompt("The twelve words of the box that made it"))
+        except ValueError as error:
+            print(f"  {error}")
+
+
+def _keep(settings: Settings, words: BoxKey) -> None:
+    """This machine is that box from here on."""
+    keys = known(settings)
+    if keys is None or not keys.trusts(words.public):
+        adopt(settings, words)
+        print(f"this machine has that box's key now; put the words into .env as {WORDS}", file=sys.stderr)
+
+
+async def _restored(
+    settings: Settings, asked: Asked, file: IO[bytes] | None, openers: Openers
+) -> tuple[Proved, Restored | None]:
+    async with AsyncExitStack() as stack:
+        wanted, fetch = await _source(settings, asked, file, openers, stack)
+        found = await stack.enter_async_context(
+            candidate(settings, wanted, fetch, clock=SystemClock(), rng=random.SystemRandom())
+        )
+        if not asked.json:
+            _tell_proved(wanted.name, found.proved, send_waiting=asked.send_waiting)
+        if asked.dry_run or not (asked.yes or typer.confirm(f"Put it in the place of {settings.database}?")):
+            return found.proved, None
+        return found.proved, await found.put_in_place(send_waiting=asked.send_waiting)
+
+
+def _settings_for(asked: Asked, config: Path | None, words: BoxKey | None, identity: Path | None) -> Settings:
+    """On a new card there is no tether.toml yet: the one in the backup comes first, once it is known whose it is."""
+    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
+    if named is None or named.exists() or not Path(asked.which).is_file():
+        return settings_of(config)
+    named.parent.mkdir(parents=True, exist_ok=True)
+    bare = Settings(file=named, secrets=secrets_in(named.parent, os.environ))
+    unsigned = UNSIGNED in asked.accepted
+    openers = _openers(bare, words, identity)
+    try:
+        text = configuration_in(Path(asked.which), openers, named.parent, unsigned=unsigned)
+    except BackupError as error:
+        raise Failure(str(error)) from error
+    if text is not None:
+        named.write_text(text, encoding="utf-8")
+        print(f"{named} was taken from the backup; its secrets are not in it: write them into {named.parent / '.env'}")
+    return settings_of(config)
+
+
+async def _source(
+    settings: Settings, asked: Asked, file: IO[bytes] | None, openers: Openers, stack: AsyncExitStack
+) -> tuple[Wanted, Callable[[Path], Awaitable[None]]]:
+    unsigned = UNSIGNED in asked.accepted
+
+    def wanted(name: str, *, on_shelf: bool) -> Wanted:
+        return Wanted(name=name, openers=openers, on_shelf=on_shelf, unsigned=unsigned, look_only=asked.dry_run)
+
+    if file is not None:
+
+        async def copy(target: Path) -> None:
+            file.seek(0)
+            with target.open("wb") as own:
+                shutil.copyfileobj(file, own)
+
+        return wanted(Path(asked.which).name, on_shelf=False), copy
+    shelf = await stack.enter_async_context(keeping(settings, SystemClock()))
+    names = await shelf.names()
+    name = names[-1] if asked.which == LATEST and names else asked.which
+    if name not in names:
+        raise BackupError(
+            f"there is no backup {asked.which!r} in {settings.backup.to}: `tether backup --list` says which there are"
+        )
+    if asked.which == LATEST:
+        _refuse_older(settings, name, asked)
+    return wanted(name, on_shelf=True), lambda target: shelf.get(name, target)
+
+
+def _refuse_older(settings: Settings, name: str, asked: Asked) -> None:
+    """An old backup is as well signed as a new one: whoever takes the newer ones away brings the past back."""
+    last = last_backup(settings)
+    if last is None or last.place != settings.backup.to or last.newest <= name or OLDER in asked.accepted:
+        return
+    raise BackupError(
+        f"the newest backup in {settings.backup.to} is {name}, but {last.newest} was made after it and is not there: somebody took it away, "
+        f"or this is another stick. `--accept {OLDER}` takes {name} all the same"
+    )
+
+
+def _tell_proved(name: str, proved: Proved, *, send_waiting: bool) -> None:
+    manifest = proved.manifest
+    made = datetime.fromtimestamp(manifest.made_at / 1000, UTC)
+    print(f"{name}, made {made:%Y-%m-%d %H:%M} UTC by Tether {manifest.release}")
+    print(f"signed by {proved.header.key}" if proved.header else "NOT SIGNED: nothing proves who made it")
+    print(f"every page is sound, and {manifest.proof.entries} audit entries hang together")
+    table(("kept", "rows"), sorted(manifest.proof.counts.items()), empty="it is empty")
+    print(f"\n{proved.doubtful} messages waited then and may have been sent since: ", end="")
+    print(
+        "they will be SENT (--send-waiting)"
+        if send_waiting
+        else "they will be cancelled (send them by hand, or use --send-waiting)"
+    )
+    print(f"{proved.later} are not due yet and stay")
+    print(
+        "What a web shop's poller fetches again since then is taken as new, and told again: pause channels first if that matters"
+    )
+
+
+def _tell_restored(restored: Restored) -> None:
+    print(
+        f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
+        f"{counted(restored.cancelled, 'message')} cancelled"
+    )
+    if restored.aside is not None:
+        print(f"what was there before is {restored.aside}; remove it when all is well")
+    print("start the service: sudo systemctl start tether")
