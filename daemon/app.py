@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from daemon.api.app import make_app
+from daemon.api.guards import Guards
 from daemon.api.services import Services
 from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
 from daemon.appliance.messenger import Messenger
@@ -29,7 +29,7 @@ from daemon.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
 from daemon.http import Http, open_http
 from daemon.intake_face import IntakeFace
-from daemon.listeners import listening, listening_privately
+from daemon.listeners import listening, unix_door
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
 from daemon.supervise import first_of
@@ -215,7 +215,7 @@ async def open_offline(settings: Settings) -> AsyncIterator[Path]:
     ) as service:
         with tempfile.TemporaryDirectory(prefix="tether-") as folder:
             socket = Path(folder) / "tether.sock"
-            async with listening_privately(make_app(service.services), socket):
+            async with unix_door(service.services, Guards(service.clock), socket):
                 yield socket
 
 
@@ -238,7 +238,7 @@ async def serve(
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
         await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
         async with (
-            listening(make_app(service.services), settings.hook, settings.socket, folder=settings.folder) as url,
+            listening(service.services, settings.socket, folder=settings.folder) as url,
             asyncio.TaskGroup() as group,
         ):
             _heed_signals(service, notifier, group)

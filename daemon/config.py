@@ -134,6 +134,10 @@ class Hook(Table, frozen=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     socket: Path = Path("tether.sock")
+    socket_groups: dict[str, Literal["admin", "staff", "read", "events"]] = msgspec.field(
+        default_factory=lambda: {"tether": "admin", "tether-staff": "staff"}
+    )
+    """What users of the system may do at the socket, by the groups they are in. Root and the service's own user may do all."""
     public_url: str = ""
     rate: Rate = Rate(50_000)
     """Calls a second that one token or address may make (ten seconds' worth at once): against a till gone mad."""

@@ -1,61 +1,72 @@
-"""Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter, guarded by file permissions."""
+"""Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from socket import (
+    AF_INET6,
+    AF_UNIX,
+    AI_PASSIVE,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+    SO_REUSEADDR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    getaddrinfo,
+    socket,
+)
+from typing import Any
 
-import structlog
-from aiohttp import web
-
-from daemon.api.app import set_up
+from daemon.acceptor import Acceptor
+from daemon.api.app import make_app, set_up
+from daemon.api.gate import SocketGate, TokenGate
+from daemon.api.guards import Guards
+from daemon.api.peers import Peers
+from daemon.api.places import Places
+from daemon.api.services import Services
 from daemon.config import ConfigError, Hook
-
-log = structlog.get_logger(__name__)
+from daemon.descriptors import rooms
 
 SHUTDOWN_SECONDS = 5.0
 """How long requests under way may take once the service stops."""
 BACKLOG = 512
-SOCKET_MODE = 0o660
+SOCKET_MODE = 0o666
+"""Any user may knock: the door asks the kernel who it is, and the folder's own permissions say who gets as far as that."""
 
 
 @asynccontextmanager
-async def listening(app: web.Application, hook: Hook, socket: Path, *, folder: Path) -> AsyncIterator[str]:
-    """Serve the application on both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened."""
-    runner = await set_up(app, shutdown_timeout=SHUTDOWN_SECONDS)
-    try:
-        url = await _tcp(runner, hook, folder)
-        await _unix(runner, socket)
+async def listening(services: Services, path: Path, *, folder: Path) -> AsyncIterator[str]:
+    """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened."""
+    guards = Guards(services.clock)
+    async with AsyncExitStack() as doors:
+        url = await doors.enter_async_context(tcp_door(services, guards, folder=folder))
+        await doors.enter_async_context(unix_door(services, guards, path))
         yield url
-    finally:
-        await runner.cleanup()
-        socket.unlink(missing_ok=True)
 
 
 @asynccontextmanager
-async def listening_privately(app: web.Application, socket: Path) -> AsyncIterator[None]:
-    """Serve the application on a socket of this process's own only."""
-    runner = await set_up(app, shutdown_timeout=SHUTDOWN_SECONDS)
-    try:
-        await _unix(runner, socket)
-        yield
-    finally:
-        await runner.cleanup()
+async def tcp_door(services: Services, guards: Guards, *, folder: Path) -> AsyncIterator[str]:
+    """Tokens and signatures, over TLS where it is set up; yields the URL."""
+    hook = services.settings.hook
+    context = _tls(hook, folder) if hook.tls_cert or hook.tls_key else None
+    with _tcp_sockets(hook) as sockets:
+        places = guards.places["tcp"] = Places(rooms().tcp, services.clock, guards.tally)
+        runner = await set_up(make_app(TokenGate(services, guards)), shutdown_timeout=SHUTDOWN_SECONDS)
+        async with Acceptor(runner, places, guards.tally, services.clock, context=context).accepting(sockets):
+            host, port = sockets[0].getsockname()[:2]
+            yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def _tcp(runner: web.AppRunner, hook: Hook, folder: Path) -> str:
-    context = None
-    if hook.tls_cert or hook.tls_key:
-        context = _tls(hook, folder)
-    try:
-        await web.TCPSite(runner, hook.host, hook.port, ssl_context=context, backlog=BACKLOG).start()
-    except OSError as error:
-        raise ConfigError(
-            f"hook.host, hook.port: can't listen on {hook.host}:{hook.port}: {error.strerror or error}. "
-            "Is another Tether running, or another program there?"
-        ) from error
-    host, port = next(address[:2] for address in runner.addresses if isinstance(address, tuple))
-    return f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+@asynccontextmanager
+async def unix_door(services: Services, guards: Guards, path: Path) -> AsyncIterator[None]:
+    """The counter's own door: the kernel says who is there."""
+    with _unix_socket(path) as listener:
+        peers = Peers(services.settings.hook.socket_groups, owner=path.stat().st_uid)
+        places = guards.places["socket"] = Places(rooms().socket, services.clock, guards.tally)
+        runner = await set_up(make_app(SocketGate(services, guards, peers)), shutdown_timeout=SHUTDOWN_SECONDS)
+        async with Acceptor(runner, places, guards.tally, services.clock, peers=peers).accepting([listener]):
+            yield
 
 
 def _tls(hook: Hook, folder: Path) -> ssl.SSLContext:
@@ -69,11 +80,48 @@ def _tls(hook: Hook, folder: Path) -> ssl.SSLContext:
     return context
 
 
-async def _unix(runner: web.AppRunner, socket: Path) -> None:
+@contextmanager
+def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
+    """One for each address that the host's name stands for."""
+    with ExitStack() as stack:
+        sockets: list[socket] = []
+        try:
+            found = dict.fromkeys(
+                (family, address)
+                for family, _, _, _, address in getaddrinfo(hook.host, hook.port, type=SOCK_STREAM, flags=AI_PASSIVE)
+            )
+            for family, address in found:
+                listener = stack.enter_context(socket(family, SOCK_STREAM))
+                listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+                if family == AF_INET6:
+                    listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+                _listen(listener, address)
+                sockets.append(listener)
+        except OSError as error:
+            raise ConfigError(
+                f"hook.host, hook.port: can't listen on {hook.host}:{hook.port}: {error.strerror or error}. "
+                "Is another Tether running, or another program there?"
+            ) from error
+        yield sockets
+
+
+@contextmanager
+def _unix_socket(path: Path) -> Iterator[socket]:
     """The owner's lock on the database is held by now: a socket that is still there was left by a process that died."""
-    socket.unlink(missing_ok=True)
-    try:
-        await web.UnixSite(runner, str(socket), backlog=BACKLOG).start()
-    except OSError as error:
-        raise ConfigError(f"hook.socket: can't listen on {socket}: {error.strerror or error}") from error
-    socket.chmod(SOCKET_MODE)
+    path.unlink(missing_ok=True)
+    with socket(AF_UNIX, SOCK_STREAM) as listener:
+        try:
+            _listen(listener, str(path))
+        except OSError as error:
+            raise ConfigError(f"hook.socket: can't listen on {path}: {error.strerror or error}") from error
+        path.chmod(SOCKET_MODE)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _listen(listener: socket, address: tuple[Any, ...] | str) -> None:
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)

@@ -26,6 +26,7 @@ from daemon.api import (
     tokens,
 )
 from daemon.api.board import Board
+from daemon.api.connection import connection_of
 from daemon.api.gate import BODY_LIMIT, Gate
 from daemon.api.metrics import Metrics
 from daemon.api.openapi import OpenApi
@@ -54,49 +55,60 @@ _server_log.addFilter(_Unreadable())
 SERVER_OPTIONS: Mapping[str, Any] = {
     "access_log": None,
     "auto_decompress": False,
-    "handle_signals": False,
     "keepalive_timeout": 75.0,
     "lingering_time": 2.0,
     "logger": _server_log,
     "max_field_size": 8190,
     "max_line_size": 8190,
+    "read_bufsize": 2**16,
 }
-"""For the AppRunner that serves it. Compressed bodies are refused, so nothing may inflate them first; `keepalive_timeout` also bounds
-how long a client may take over its headers; a refused body is read on for `lingering_time` at most."""
+"""For every connection. Compressed bodies are refused, so nothing may inflate them first; a connection that nobody uses is closed after
+`keepalive_timeout`; a refused body is read on for `lingering_time` at most; of a body that nobody reads yet, twice `read_bufsize` is
+taken in."""
 
 
+GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
 HOOK: web.AppKey[events.Hook] = web.AppKey("hook", events.Hook)
 
 
-async def set_up(app: web.Application, *, shutdown_timeout: float, **options: Any) -> web.AppRunner:
-    """A runner for it, ready for its sites; `options` stand above `SERVER_OPTIONS`."""
-    runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout, **{**SERVER_OPTIONS, **options})
+async def set_up(app: web.Application, *, shutdown_timeout: float) -> web.AppRunner:
+    """A runner for it, ready for a listener."""
+    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     assert runner.server is not None
-    _let_events_pass(runner.server, app[HOOK])
+    _receive(runner.server, app[GATE], app[HOOK])
     return runner
 
 
-def _let_events_pass(server: web.Server, hook: events.Hook) -> None:
-    """Events go straight to the hook: the router would cost them a tenth of all that they cost here (docs/performance.md)."""
+def _receive(server: web.Server, gate: Gate, hook: events.Hook) -> None:
+    """Each request keeps its connection's place busy while it lasts. Events go straight to the hook: the router would cost them a tenth
+    of all that they cost here (docs/performance.md)."""
     route = server.request_handler
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if request.raw_path == events.POST.path and request.method == "POST" and "Expect" not in request.headers:
-            return await hook.take(cast("web.Request", request))
-        return await route(request)
+        try:
+            connection = connection_of(request)
+        except ConnectionError as error:
+            return gate.failed(request, error)
+        connection.places.begin(connection.guest)
+        try:
+            if request.raw_path == events.POST.path and request.method == "POST" and "Expect" not in request.headers:
+                return await hook.take(cast("web.Request", request))
+            return await route(request)
+        finally:
+            connection.places.done(connection.guest)
 
     server.request_handler = handle
 
 
-def make_app(services: Services) -> web.Application:
-    """The HTTP face on these services. Which door a request came by (TCP or the unix socket) it sees by itself."""
+def make_app(gate: Gate) -> web.Application:
+    """The HTTP face of one door: the gate's."""
+    services = gate.services
     app = web.Application(client_max_size=BODY_LIMIT)
-    app[SERVICES] = services
-    gate, metrics = Gate(services), Metrics()
+    app[SERVICES], app[GATE] = services, gate
     stream, board = Stream(services), Board(services)
-    routes = _table(gate, metrics, stream, board, services.version)
-    hook = app[HOOK] = events.Hook(gate, metrics.accepts)
+    routes = _table(gate, Metrics(gate.guards), stream, board, services.version)
+    hook = app[HOOK] = events.Hook(gate)
     for route in routes:
         handler = hook.take if route is events.POST else gate.bind(route)
         app.router.add_route(route.method, route.path, handler, expect_handler=gate.expect)
@@ -147,7 +159,7 @@ class Elsewhere:
             return self._gate.failed(request, problem)
 
     def _answer(self, request: web.Request) -> web.StreamResponse:
-        self._gate.count(self._gate.remote(request))
+        self._gate.count(connection_of(request).guest.address)
         path = request.rel_url.raw_path
         allowed = sorted(set(self._methods(path)))
         if not allowed:

@@ -10,7 +10,6 @@ from daemon.api import body as bodies
 from daemon.api import cloudevents, present, signing, voices
 from daemon.api.answers import Accepted, BatchAnswer, BatchItem, EventOut
 from daemon.api.gate import BODY_LIMIT, EVENT_LIMIT, Gate
-from daemon.api.metrics import Latency
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, encode
 from daemon.api.route import Call, Caller, NoQuery, Route, Scope, get
@@ -28,16 +27,16 @@ _PLAIN = frozenset({"application/json", "application/json; charset=utf-8", "appl
 class Hook:
     """Takes events in. 202 only after the commit."""
 
-    def __init__(self, gate: Gate, latency: Latency) -> None:
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._latency = latency
+        self._latency = gate.guards.accepts
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         try:
             headers = request.headers
             if "webhook-signature" in headers or "webhook-id" in headers:
-                raw = await self._body(request)
-                caller = self._signed(request, raw)
+                async with self._gate.unvouched_body(request) as raw:
+                    caller = self._signed(request, raw)
             else:
                 caller = self._gate.admit(request, Scope.EVENTS)
                 raw = await self._body(request)
@@ -66,6 +65,7 @@ class Hook:
             signing.verify(request.headers, raw, secret, now=now, clock_trusted=services.clock_trusted())
         except Problem as problem:
             raise self._gate.refused(request, problem.detail, error="invalid_signature") from problem
+        self._gate.vouched(request)
         self._gate.count(voices.SIGNED)
         return Caller(voices.SIGNED, frozenset({Scope.EVENTS}), voices.SIGNED, "")
 

@@ -2,14 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import HttpVersion11, web
 
 from daemon.api import body as bodies
 from daemon.api import voices
+from daemon.api.connection import Connection, connection_of
+from daemon.api.guards import Guards
 from daemon.api.limits import RateLimit
+from daemon.api.peers import Peers
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, as_problem
 from daemon.api.route import Answer, B, Call, Caller, Q, Route, Scope
@@ -21,6 +26,8 @@ EVENT_LIMIT = 256 * 2**10
 BODY_LIMIT = 2 * 2**20
 BODY_WAIT_S = 30.0
 """A body that takes longer to arrive is given up."""
+UNVOUCHED_BODY_WAIT_S = 10.0
+"""The same from somebody who has proved nothing yet."""
 FAILURES_PER_S, FAILURES_AT_ONCE = 2.0, 30.0
 """Wrong tokens and signatures that one address may send before it is told to wait."""
 BURST_S = 10.0
@@ -29,15 +36,15 @@ BURST_S = 10.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
-SOCKET_SCOPES = frozenset({"admin"})
 NOBODY = Caller("", frozenset(), "", "")
 
 
-class Gate:
-    """Admits requests for the whole service: one per application."""
+class Gate(ABC):
+    """Admits requests at one door. The listener's application is made with the gate of that door, and with no other."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, guards: Guards) -> None:
         self.services = services
+        self.guards = guards
         rate = float(services.settings.hook.rate)
         self.calls = RateLimit(services.clock, rate=rate, burst=rate * BURST_S)
         self.failures = RateLimit(services.clock, rate=FAILURES_PER_S, burst=FAILURES_AT_ONCE)
@@ -45,56 +52,42 @@ class Gate:
     # ------------------------------------------------------------ who
 
     def admit(self, request: web.Request, scope: Scope | None) -> Caller:
-        """Who is asking, if they may. Raises Problem 401, 403 or 429."""
-        caller = self.identify(request) if scope else NOBODY
-        self.count(caller.name or self.remote(request))
+        """Who is asking, if they may. Raises Problem 401, 403 or 429, ConnectionError when nobody is there any more."""
+        connection = connection_of(request)
+        caller = self.identify(request, connection) if scope else NOBODY
+        self.count(caller.name or connection.guest.address)
         if scope and not caller.may(scope):
-            raise Problem(
-                403,
-                f"the token {caller.name!r} lacks the scope {scope}; make one with `tether token new NAME --scope {scope}`",
-                headers={"WWW-Authenticate": f'Bearer realm="tether", error="insufficient_scope", scope="{scope}"'},
-            )
+            raise self.insufficient(caller, scope, connection)
         return caller
 
-    def identify(self, request: web.Request) -> Caller:
-        """The caller by socket or token. Raises Problem 401."""
-        if self.at_the_socket(request):
-            name = voices.at_the_door(request.headers.get("X-Tether-Source", ""))
-            person = _person(request)
-            return Caller(name, SOCKET_SCOPES, person or name, person)
-        header = request.headers.get("Authorization", "")
-        if header[:7].lower() != "bearer ":
-            raise self.refused(request, "send `Authorization: Bearer TOKEN`; `tether token new` makes one")
-        secret = header[7:].strip()
-        token = self.services.box.tokens.find(secret) if secret.isascii() else None
-        if token is None:
-            raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
-        person = _person(request)
-        actor = f"{person} ({token.name})" if person else token.name
-        return Caller(token.name, token.scopes, actor, person, token.bounds)
+    @abstractmethod
+    def identify(self, request: web.Request, connection: Connection) -> Caller:
+        """The caller as this door knows one. Raises Problem 401 or 403."""
 
-    @staticmethod
-    def at_the_socket(request: web.Request) -> bool:
-        """Whether it came by the unix socket, which file permissions guard."""
-        transport = request.transport
-        return transport is not None and not isinstance(transport.get_extra_info("sockname"), tuple)
+    @abstractmethod
+    def insufficient(self, caller: Caller, scope: Scope, connection: Connection) -> Problem:
+        """What a caller is told who may not do that."""
+
+    def vouched(self, request: web.Request) -> None:
+        """A good token or signature came: its address gets the places that are kept for such."""
+        connection = connection_of(request)
+        if not connection.guest.proved:
+            connection.places.prove(connection.guest)
 
     def refused(self, request: web.Request, detail: str, *, error: str = "") -> Problem:
         """What a caller without good credentials is told: 401, or 429 when they have tried too often."""
-        if wait := self.failures.take(self.remote(request)):
+        address = connection_of(request).guest.address
+        self.guards.tally.count("credentials", path=request.path, address=address, why=error or "no credentials")
+        if wait := self.failures.take(address):
             return _too_often(wait, "too many wrong credentials from this address")
-        log.warning("refused", path=request.path, remote=self.remote(request), why=error or "no credentials")
         challenge = 'Bearer realm="tether"' + (f', error="{error}"' if error else "")
         return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 
     def count(self, client: str) -> None:
         """Raises Problem 429 when the client calls too often."""
         if wait := self.calls.take(client):
+            self.guards.tally.count("rate", client=client)
             raise _too_often(wait, "too many requests; `[hook] rate` in tether.toml sets the limit")
-
-    @staticmethod
-    def remote(request: web.Request) -> str:
-        return request.remote or "socket"
 
     # ------------------------------------------------------------ what
 
@@ -105,17 +98,31 @@ class Gate:
                 415, "compressed bodies are not taken; send the body as it is", headers={"Accept-Encoding": "identity"}
             )
         if (request.content_length or 0) > limit:
+            self.guards.tally.count("body_bytes", path=request.path)
             raise _too_large(limit)
+        proved = connection_of(request).guest.proved
         try:
-            async with asyncio.timeout(BODY_WAIT_S):
+            async with asyncio.timeout(BODY_WAIT_S if proved else UNVOUCHED_BODY_WAIT_S):
                 raw = await request.read()
         except TimeoutError as error:
+            self.guards.tally.count("body_wait", path=request.path)
             raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"}) from error
         except (ConnectionError, web.RequestPayloadError) as error:
             raise Problem(400, "the body ended before its end", headers={"Connection": "close"}) from error
         if len(raw) > limit:
+            self.guards.tally.count("body_bytes", path=request.path)
             raise _too_large(limit)
+        connection_of(request)
         return raw
+
+    @asynccontextmanager
+    async def unvouched_body(self, request: web.Request) -> AsyncIterator[bytes]:
+        """A body that only its own signature vouches for: such are read a few at a time, small ones first. The place is held until it
+        was checked. Raises as `body_of`, and Problem 503 when too many wait."""
+        guest = connection_of(request).guest
+        size = BODY_LIMIT if request.content_length is None else request.content_length
+        async with self.guards.bodies.place(guest, min(size, BODY_LIMIT)):
+            yield await self.body_of(request)
 
     async def json_of(self, request: web.Request, *, required: bool) -> bytes:
         """A JSON body's bytes; b"" where none came and none is required."""
@@ -158,8 +165,11 @@ class Gate:
 
     # ------------------------------------------------------------ what went wrong
 
-    def failed(self, request: web.Request, error: Exception) -> web.Response:
+    def failed(self, request: web.BaseRequest, error: Exception) -> web.Response:
         """The answer to a failed request. What is no problem but a bug is logged whole, and told without its words."""
+        if isinstance(error, ConnectionError) and request.transport is None:
+            self.guards.tally.count("gone", path=request.path)
+            error = Problem(400, "the connection is gone")
         problem = of(error)
         request_id = self._request_id(request)
         if problem is None:
@@ -178,9 +188,59 @@ class Gate:
             return None
         return self.failed(request, Problem(417, "only `Expect: 100-continue` is understood"))
 
-    def _request_id(self, request: web.Request) -> str:
+    def _request_id(self, request: web.BaseRequest) -> str:
         given = request.headers.get("X-Request-Id", "")
         return given if _REQUEST_ID.fullmatch(given) else f"{self.services.rng.getrandbits(64):016x}"
+
+
+class TokenGate(Gate):
+    """The TCP door: a bearer token says who it is, and nothing else does."""
+
+    def identify(self, request: web.Request, connection: Connection) -> Caller:
+        header = request.headers.get("Authorization", "")
+        if header[:7].lower() != "bearer ":
+            raise self.refused(request, "send `Authorization: Bearer TOKEN`; `tether token new` makes one")
+        secret = header[7:].strip()
+        token = self.services.box.tokens.find(secret) if secret.isascii() else None
+        if token is None:
+            raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
+        self.vouched(request)
+        person = _person(request)
+        actor = f"{person} ({token.name})" if person else token.name
+        return Caller(token.name, token.scopes, actor, person, token.bounds)
+
+    def insufficient(self, caller: Caller, scope: Scope, connection: Connection) -> Problem:
+        return Problem(
+            403,
+            f"the token {caller.name!r} lacks the scope {scope}; make one with `tether token new NAME --scope {scope}`",
+            headers={"WWW-Authenticate": f'Bearer realm="tether", error="insufficient_scope", scope="{scope}"'},
+        )
+
+
+class SocketGate(Gate):
+    """The unix socket: the kernel says which user it is, the configuration what the user's groups may do."""
+
+    def __init__(self, services: Services, guards: Guards, peers: Peers) -> None:
+        super().__init__(services, guards)
+        self._peers = peers
+
+    def identify(self, request: web.Request, connection: Connection) -> Caller:
+        peer = connection.peer
+        if peer is None:
+            raise Problem(401, "the system did not say which user is asking")
+        if not peer.scopes:
+            self.guards.tally.count("credentials", path=request.path, address=connection.guest.address, why="no group")
+            raise Problem(403, self._peers.refusal(peer))
+        person = _person(request)
+        actor = f"{person} ({peer.label})" if person and person != peer.user else peer.name
+        name = voices.at_the_door(request.headers.get("X-Tether-Source", ""))
+        return Caller(name, peer.scopes, actor, actor)
+
+    def insufficient(self, caller: Caller, scope: Scope, connection: Connection) -> Problem:
+        given = ", ".join(sorted(caller.scopes))
+        return Problem(
+            403, f"{caller.actor} has the scope {given} here, and this wants {scope}; {self._peers.which(scope)}"
+        )
 
 
 def _parameters(request: web.Request, lists: Mapping[str, bool]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from daemon.api.problem import Problem
 from daemon.api.receipts import ANY, public_url
 from daemon.api.reply import answer
 from daemon.api.route import Call, NoQuery, Route
-from daemon.api.services import InboundHook, Services
+from daemon.api.services import HookResult, InboundHook, Services
 from daemon.channels.base import Refused
 from outbox.errors import EventConflict, OutboxError
 from outbox.model import Posted
@@ -27,6 +27,18 @@ class SourceDoor:
         self._gate = gate
 
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
+        async with self._gate.unvouched_body(call.request) as body:
+            hook, result = await self._read(call, body)
+        services = call.services
+        if result.events:
+            await _accept(services, result.events)
+        if result.quarantine:
+            log.warning("a webhook could not be understood; it is kept", source=hook.source, why=result.quarantine)
+            await services.intake.quarantine(hook, result.quarantine)
+        return answer(result.answer, status=result.status, content_type=result.content_type)
+
+    async def _read(self, call: Call[NoQuery, None], body: bytes) -> tuple[InboundHook, HookResult]:
+        """What it meant, once its source found it to be its own."""
         request, services = call.request, call.services
         hook = InboundHook(
             source=call.path("source"),
@@ -34,7 +46,7 @@ class SourceDoor:
             url=public_url(request, services.settings.hook.public_url),
             query=tuple(request.query.items()),
             headers={name.lower(): value for name, value in request.headers.items()},
-            body=await self._gate.body_of(request),
+            body=body,
             now=services.clock.now(),
             clock_trusted=services.clock_trusted(),
         )
@@ -44,12 +56,8 @@ class SourceDoor:
             if refusal.status == 401:
                 raise self._gate.refused(request, str(refusal), error="invalid_signature") from refusal
             raise Problem(refusal.status, str(refusal)) from refusal
-        if result.events:
-            await _accept(services, result.events)
-        if result.quarantine:
-            log.warning("a webhook could not be understood; it is kept", source=hook.source, why=result.quarantine)
-            await services.intake.quarantine(hook, result.quarantine)
-        return answer(result.answer, status=result.status, content_type=result.content_type)
+        self._gate.vouched(request)
+        return hook, result
 
 
 async def _accept(services: Services, events: Sequence[Posted]) -> None:

@@ -2,56 +2,77 @@
 asked; nothing is counted meanwhile but how long the hook took.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
 
+from daemon.api.guards import Guards
+from daemon.api.latency import BOUNDS
 from daemon.api.reply import answer
 from daemon.api.route import Call, NoQuery
 from daemon.api.services import ChannelRow, Services
 from outbox.model import State
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Seconds."""
 CHANNEL_STATES = ("ready", "open", "paused", "misconfigured")
 
 Sample = tuple[Mapping[str, str], float]
 
 
-class Latency:
-    """How long something took, in buckets."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.total = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.total += seconds
-
-
 class Metrics:
-    """What /metrics of one application tells."""
+    """What /metrics tells, the same at every door."""
 
-    def __init__(self) -> None:
-        self.accepts = Latency()
+    def __init__(self, guards: Guards) -> None:
+        self._guards = guards
 
     async def show(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         services = call.services
-        lines = [*await _of_the_outbox(services), *await _of_the_channels(services), *self._of_the_hook()]
+        lines = [
+            *await _of_the_outbox(services),
+            *await _of_the_channels(services),
+            *self._of_the_doors(),
+            *self._of_the_hook(),
+        ]
         return answer(("\n".join(lines) + "\n").encode(), content_type=TEXT_FORMAT)
 
+    def _of_the_doors(self) -> Iterator[str]:
+        guards = self._guards
+        places = guards.places.items()
+        yield from _family(
+            "tether_connections",
+            "gauge",
+            "Connections that are open, by door.",
+            [({"door": door}, each.taken) for door, each in places],
+        )
+        yield from _family(
+            "tether_connections_limit",
+            "gauge",
+            "Connections that a door has places for.",
+            [({"door": door}, each.room.total) for door, each in places],
+        )
+        yield from _family(
+            "tether_unvouched_bodies",
+            "gauge",
+            "Bodies being read that no token or checked signature vouches for yet.",
+            [({}, guards.bodies.reading)],
+        )
+        yield from _family(
+            "tether_turned_away_total",
+            "counter",
+            "What was turned away, by the cap it met.",
+            [({"cap": cap}, count) for cap, count in guards.tally.counts.items()],
+        )
+
     def _of_the_hook(self) -> Iterator[str]:
+        accepts = self._guards.accepts
         name = "tether_accept_seconds"
         yield f"# HELP {name} Time from an event's arrival at the hook to its answer."
         yield f"# TYPE {name} histogram"
         reached = 0
-        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.accepts.counts, strict=True):
+        for bound, count in zip((*map(str, BOUNDS), "+Inf"), accepts.counts, strict=True):
             reached += count
             yield f'{name}_bucket{{le="{bound}"}} {reached}'
-        yield f"{name}_sum {self.accepts.total:.6f}"
+        yield f"{name}_sum {accepts.total:.6f}"
         yield f"{name}_count {reached}"
 
 

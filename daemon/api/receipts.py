@@ -6,7 +6,7 @@ from daemon.api.gate import Gate
 from daemon.api.problem import Problem
 from daemon.api.reply import answer
 from daemon.api.route import Call, NoQuery, Route
-from daemon.channels.base import InboundRequest, Refused
+from daemon.channels.base import Inbound, InboundRequest, Refused
 
 ANY = "*/*"
 
@@ -24,6 +24,13 @@ class ReceiptDoor:
         self._gate = gate
 
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
+        async with self._gate.unvouched_body(call.request) as body:
+            inbound = await self._read(call, body)
+        await call.services.receipts.apply_inbound(call.path("channel"), inbound)
+        return answer(inbound.answer, content_type=inbound.content_type)
+
+    async def _read(self, call: Call[NoQuery, None], body: bytes) -> Inbound:
+        """What it meant, once its channel found it to be the provider's."""
         request, services, channel = call.request, call.services, call.path("channel")
         inbound_request = InboundRequest(
             method=request.method,
@@ -31,15 +38,15 @@ class ReceiptDoor:
             path=request.path,
             query=tuple(request.query.items()),
             headers={name.lower(): value for name, value in request.headers.items()},
-            body=await self._gate.body_of(request),
+            body=body,
             now=services.clock.now(),
         )
         try:
             inbound = await services.receipts.receive(channel, inbound_request)
         except Refused as refusal:
             raise self._refused(request, refusal) from refusal
-        await services.receipts.apply_inbound(channel, inbound)
-        return answer(inbound.answer, content_type=inbound.content_type)
+        self._gate.vouched(request)
+        return inbound
 
     def _refused(self, request: web.Request, refusal: Refused) -> Problem:
         if refusal.status == 401:

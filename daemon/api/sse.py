@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
+from daemon.api.connection import connection_of
 from daemon.api.problem import Problem
 from daemon.api.reply import API_POLICY, GUARD, write
 from daemon.api.services import Services
@@ -55,6 +56,7 @@ class Streams:
             raise Problem(503, f"{self._most} streams are open already", headers={"Retry-After": "10"})
         response, wake = web.StreamResponse(headers=HEADERS), asyncio.Event()
         self._wakes.add(wake)
+        connection_of(request).guest.stays = True
         try:
             async with asyncio.TaskGroup() as group:
                 watcher = group.create_task(_watch(self._services.box.changes.subscribe(), wake), name="stream watcher")

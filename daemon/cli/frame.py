@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from daemon.config import ConfigError, Settings, find, load
+from daemon.config import ConfigError, Data, Settings, find, load
 from outbox.errors import OutboxError
 
 T = TypeVar("T")
@@ -71,6 +71,9 @@ class Failure(Exception):
         self.code = code
 
 
+INSTALLED_DATABASE = "/var/lib/tether/tether.db"
+
+
 @contextmanager
 def explain() -> Iterator[None]:
     """Turn expected failures into a sentence on standard error and an exit code."""
@@ -109,8 +112,15 @@ def _end(text: str, code: int) -> NoReturn:
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Read the configuration that the options and the environment name. Raises ConfigError."""
-    return load(find(config or _root_config, os.environ))
+    """Read the configuration that the options and the environment name. Raises ConfigError.
+
+    Who may not read the machine's own (a login of the counter's) still finds the service where it is usually installed."""
+    try:
+        return load(find(config or _root_config, os.environ))
+    except PermissionError as error:
+        if config or _root_config or os.environ.get("TETHER_CONFIG"):
+            raise ConfigError(f"{error.filename}: this user may not read it") from error
+        return Settings(data=Data(path=Path(INSTALLED_DATABASE)))
 
 
 def settle(work: Callable[[], Awaitable[T]]) -> T:

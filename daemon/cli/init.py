@@ -83,6 +83,7 @@ def init(
     tell(found)
     print(
         f"\nThen: `tether run` (or `sudo tether install`), `tether tui` for the counter, http://127.0.0.1:{settings.hook.port}/docs for the till."
+        "\nLogins for the counter on this machine: `sudo usermod -aG tether-staff NAME` (the group comes with `tether install` or the package)."
     )
     raise typer.Exit(verdict(found))
 

@@ -132,8 +132,11 @@ async def _session(socket: Path) -> AsyncIterator[Client]:
 
 
 async def _answers(socket: Path) -> bool:
-    if not socket.is_socket():
-        return False
+    try:
+        if not socket.is_socket():
+            return False
+    except PermissionError as error:
+        raise Failure(f"{socket}: this user may not get there; `[hook] socket_groups` says which groups may") from error
     connector = aiohttp.UnixConnector(path=str(socket))
     async with aiohttp.ClientSession("http://tether", connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
         try:

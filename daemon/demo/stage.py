@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.app import make_app
 from daemon.app import open_service
 from daemon.config import Settings, decode
 from daemon.demo.performance import play
@@ -56,9 +55,8 @@ async def stage(*, once: bool, port: int, folder: Path, clock: Clock, rng: Rando
         configure_logs("error", "text", secrets=settings.secrets)
         async with open_service(settings, clock=clock, rng=rng, reread=lambda: settings) as service:
             token = await service.box.tokens.create("till-2", ("admin",))
-            app = make_app(service.services)
             async with (
-                listening(app, settings.hook, settings.socket, folder=folder) as url,
+                listening(service.services, settings.socket, folder=folder) as url,
                 asyncio.TaskGroup() as group,
             ):
                 ready = asyncio.Event()

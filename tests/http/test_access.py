@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -123,8 +125,9 @@ async def test_socket_needs_no_token(services: FakeServices, tmp_path: Path) -> 
         named = {"X-Tether-Source": "command-line", "X-Tether-Actor": "Ada"}
         assert (await face.post("/v1/events", event("e-2"), as_=None, headers=named)).status == 202
     first, second = services.box.stored
-    assert (first.source, first.actor) == ("counter", "")
-    assert (second.source, second.actor) == ("command-line", "Ada")
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert (first.source, first.actor) == ("counter", f"{me} (uid {os.getuid()})")
+    assert (second.source, second.actor) == ("command-line", f"Ada ({me}, uid {os.getuid()})")
 
 
 async def test_source_can_not_be_claimed_over_tcp(face: Face) -> None:
@@ -136,7 +139,8 @@ async def test_odd_names_of_sources_and_people_count_as_none(services: FakeServi
     async with serving(services, socket=tmp_path / "tether.sock") as face:
         odd = {"X-Tether-Source": "a b/c", "X-Tether-Actor": "x\u200by"}
         await face.post("/v1/events", event(), as_=None, headers=odd)
-    assert (services.box.stored[0].source, services.box.stored[0].actor) == ("counter", "")
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert (services.box.stored[0].source, services.box.stored[0].actor) == ("counter", f"{me} (uid {os.getuid()})")
 
 
 # ---------------------------------------------------------------- Standard Webhooks

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from daemon.api import gate
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import make_services
+from tests.support.face import Face, event
 
 TOKEN = b"Authorization: Bearer tt_till-2_secret\r\n"
 
@@ -195,9 +194,11 @@ async def test_body_that_never_comes_is_given_up(face: Face, monkeypatch: pytest
     await unharmed(face)
 
 
-async def test_headers_that_never_end_are_given_up() -> None:
-    async with serving(make_services(), keepalive_timeout=0.05) as face, connected(face) as (reader, writer):
+async def test_headers_that_never_end_are_given_up(face: Face) -> None:
+    async with connected(face) as (reader, writer):
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        await unharmed(face)
+        await face.services.clock.advance(12)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         await unharmed(face)

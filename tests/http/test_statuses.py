@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from daemon.api.app import make_app
 from daemon.api.board import Board
+from daemon.api.gate import TokenGate
+from daemon.api.guards import Guards
+from daemon.api.metrics import Metrics
 from daemon.api.openapi import refusals
 from daemon.api.route import AnyRoute, Scope
 from daemon.api.sse import Streams
@@ -21,12 +23,11 @@ from tests.support.fake_services import FakeServices, make_services
 
 def routes() -> list[AnyRoute]:
     from daemon.api import app as module
-    from daemon.api.gate import Gate
-    from daemon.api.metrics import Metrics
 
     services = make_services()
-    make_app(services)
-    return list(module._table(Gate(services), Metrics(), Stream(services), Board(services), ""))
+    guards = Guards(services.clock)
+    gate = TokenGate(services, guards)
+    return list(module._table(gate, Metrics(guards), Stream(services), Board(services), ""))
 
 
 ALL = routes()
@@ -162,7 +163,8 @@ async def test_408(face: Face, route: AnyRoute, monkeypatch: pytest.MonkeyPatch)
 
     from daemon.api import gate
 
-    monkeypatch.setattr(gate, "BODY_WAIT_S", 0.02)
+    for wait in ("BODY_WAIT_S", "UNVOUCHED_BODY_WAIT_S"):
+        monkeypatch.setattr(gate, wait, 0.02)
     reader, writer = await asyncio.open_connection("127.0.0.1", face.port)
     head = f"{route.method} {path(route)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer tt_owner_secret\r\nX-Signature: good\r\n"
     writer.write(head.encode() + b"Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{")

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from tests.support.certificate import server_context
+from tests.support.ports import free_port
 from tests.support.shop import Shop, event, open_shop
 
 ROUTES = """
@@ -25,11 +26,6 @@ on = "order.ready"
 to = "customer"
 via = ["twilio"]
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def on_port(shop: Shop, port: int, hook: str = "") -> None:
@@ -193,7 +189,7 @@ async def test_files_are_for_the_service_alone(shop: tuple[Shop, int]) -> None:
     service, _ = shop
     for name in ("tether.db", "tether.db-wal", "tether.db.lock"):
         assert (service.folder / name).stat().st_mode & 0o077 == 0, name
-    assert service.socket.stat().st_mode & 0o007 == 0
+    # The socket itself is anybody's to knock at: test_doors shows that the service asks the kernel who it is.
 
 
 # ---------------------------------------------------------------- TLS on the shop's network

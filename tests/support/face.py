@@ -1,16 +1,17 @@
 """The HTTP face served on loopback for a test, and short ways to call it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import BaseConnector, ClientSession, DummyCookieJar, TCPConnector, UnixConnector, web
+from aiohttp import BaseConnector, ClientSession, DummyCookieJar, TCPConnector, UnixConnector
 from yarl import URL
 
-from daemon.api.app import make_app, set_up
+from daemon.api.guards import Guards
 from daemon.api.services import Services
+from daemon.listeners import tcp_door, unix_door
 
 JSON = "application/json"
 
@@ -94,24 +95,20 @@ class Face:
 
 
 @asynccontextmanager
-async def serving(
-    services: Services, *, socket: Path | None = None, port: int = 0, **options: Any
-) -> AsyncIterator[Face]:
+async def serving(services: Services, *, socket: Path | None = None, port: int = 0) -> AsyncIterator[Face]:
     """Serve it as the service does, on loopback or on that unix socket."""
-    runner = await set_up(make_app(services), shutdown_timeout=5, **options)
-    try:
+    hook = msgspec.structs.replace(services.settings.hook, port=port)
+    services.settings = msgspec.structs.replace(services.settings, hook=hook)
+    guards = Guards(services.clock)
+    async with AsyncExitStack() as door:
         if socket is None:
-            site = web.TCPSite(runner, "127.0.0.1", port)
-            await site.start()
+            url = await door.enter_async_context(tcp_door(services, guards, folder=Path()))
             connector: BaseConnector = TCPConnector()
-            url = f"http://127.0.0.1:{site.port}"
         else:
-            await web.UnixSite(runner, str(socket)).start()
+            await door.enter_async_context(unix_door(services, guards, socket))
             connector, url = UnixConnector(str(socket)), "http://tether"
         async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
-            yield Face(session, services, url, runner.cleanup)
-    finally:
-        await runner.cleanup()
+            yield Face(session, services, url, door.aclose)
 
 
 def event(id: str = "e-1", type: str = "order.ready", ref: str = "B-1042", **more: Any) -> dict[str, Any]:
