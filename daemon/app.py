@@ -78,9 +78,11 @@ class Service:
         self.damage: StorageDamaged | None = None
         """What was found wrong with the database while it was in use: the service stops for it, and the next start repairs it."""
         box.when_damaged(self._found_damage)
+        http.on_date = self.watch.heard
         self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = make_engine(settings, self)
+        self.trouble = self._trouble_watch()
         self.services = self._make_services()
 
     def _make_services(self) -> Services:
@@ -99,6 +101,7 @@ class Service:
             version=VERSION,
             reload=lambda actor: self.reload(actor=actor),
             people=self.box.people,
+            vitals=self.trouble.vitals,
         )
 
     def _take_over(self) -> None:
@@ -120,8 +123,9 @@ class Service:
 
     async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
         """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
-        housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.trusted)
-        trouble = self._trouble_watch(news)
+        housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.sure)
+        trouble = self.trouble
+        trouble.news += news
         heartbeat = Heartbeat(self.http, self.clock, lambda: self.settings, lambda: trouble.standing)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._engines(), name="engines")
@@ -153,15 +157,14 @@ class Service:
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
 
-    def _trouble_watch(self, news: Sequence[str]) -> TroubleWatch:
+    def _trouble_watch(self) -> TroubleWatch:
         return TroubleWatch(
             self.box,
             self.clock,
             lambda: self.settings,
             lambda: self.engine.board.board(),
             Messenger(lambda: self.settings, self._channel, self.clock).tell,
-            self.watch.trusted,
-            news=news,
+            self.watch.trouble,
         )
 
     def _channel(self, name: str) -> Channel | None:
@@ -176,6 +179,7 @@ class Service:
 
     async def _clock_stepped(self, seconds: float) -> None:
         log.warning("the wall clock was stepped", seconds=round(seconds, 3), trusted=self.watch.trusted())
+        self.box.spool.source_clocks.forget()
         await self.box.spool.shift(round(seconds * 1000))
         await self.box.audit.append("clock.stepped", detail={"seconds": round(seconds, 3)})
         self.engine.dispatcher.wake()
@@ -201,7 +205,8 @@ async def open_service(
         def make_engine(new: Settings, service: Service) -> Engine:
             check_trouble(new)
             check_heartbeat(new)
-            return Engine(new, box, http, clock, rng, clock_trusted=lambda: service.watch.trusted())
+            watch = service.watch
+            return Engine(new, box, http, clock, rng, clock_trusted=watch.trusted, clock_sure=watch.sure)
 
         newest = await box.newest_record()
         yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)

@@ -9,6 +9,10 @@ from outbox.clock import Clock
 STEP = 2.0
 """Seconds of difference between the wall clock and the monotonic one that count as a step."""
 EVERY = 10.0
+JUMP = 300.0
+"""Seconds by which the clock may be ahead of what is on record, or be set forward, and still be believed for what can't be undone."""
+CONFIRMS = 120.0
+"""Seconds within which another's clock agrees with ours."""
 
 RELEASED = 1_795_478_400_000
 """This release's own date (2026-11-24T00:00:00Z): a clock before it is not set."""
@@ -35,6 +39,8 @@ class ClockWatch:
         self._on_step = on_step
         self._synchronised = synchronised or kernel_synchronised
         self._offset = self._clock_offset()
+        self._ahead = (clock.now() - newest_record) / 1000 if newest_record else 0.0
+        """Seconds that it went forward with nobody vouching for it: since the newest record at the start, or while we ran."""
 
     def trusted(self) -> bool:
         """Whether expiry, quiet hours and signatures may be decided by the time of day.
@@ -48,6 +54,33 @@ class ClockWatch:
             return self._synchronised()
         return True
 
+    def sure(self) -> bool:
+        """Whether what can't be undone (expiry, the removal of what is old) may be decided by it as well.
+
+        A jump forward counts only once the kernel or a provider's own clock confirms it: it may be a mistake, and then what waits
+        would be gone for good.
+        """
+        if self._jump() >= JUMP and self._synchronised():
+            self._ahead = self._offset - self._clock_offset()
+        return self._jump() < JUMP and self.trusted()
+
+    def trouble(self) -> str:
+        """What is wrong with the clock, for people; "" for nothing."""
+        if not self.trusted():
+            return "the clock is wrong: nothing expires, and what is signed with the time waits"
+        if not self.sure():
+            return f"the clock went {spoken(self._jump())} forward and nothing confirms it: nothing expires until a time server does"
+        return ""
+
+    def _jump(self) -> float:
+        """How far it went forward unconfirmed, with what `look` has not seen yet."""
+        return self._ahead + self._clock_offset() - self._offset
+
+    def heard(self, at: int) -> None:
+        """Somebody whose certificate we checked says that it is that time (ms)."""
+        if abs(at - self._clock.now()) < CONFIRMS * 1000:
+            self._ahead = self._offset - self._clock_offset()
+
     def saw(self, at: int) -> None:
         """Something was put on record with that time: the clock may not go back past it."""
         self._newest = max(self._newest, at)
@@ -59,6 +92,7 @@ class ClockWatch:
         if abs(step) < STEP:
             return 0.0
         self._offset = offset
+        self._ahead = max(self._ahead + step, 0.0)
         await self._on_step(step)
         return step
 
@@ -68,6 +102,15 @@ class ClockWatch:
 
     def _clock_offset(self) -> float:
         return self._clock.now() / 1000 - self._clock.monotonic()
+
+
+def spoken(seconds: float) -> str:
+    """A length of time in its largest unit: "2 h", "3 days"."""
+    for unit, name in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= unit * (1 if name != "day" else 2):
+            count = round(seconds / unit)
+            return f"{count} {name}{'s' if name == 'day' else ''}"
+    return f"{round(seconds)} s"
 
 
 class _Timex(ctypes.Structure):

@@ -51,6 +51,7 @@ class Engine:
         rng: random.Random,
         *,
         clock_trusted: Callable[[], bool],
+        clock_sure: Callable[[], bool],
     ) -> None:
         self.settings = settings
         self._box = box
@@ -65,7 +66,7 @@ class Engine:
         self.uplink = Uplink(
             clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
         )
-        preparer = Preparer(settings, self.renderer, clock_trusted)
+        preparer = Preparer(settings, self.renderer, clock_trusted, clock_sure)
         self._delivery = Delivery(
             box,
             preparer,

@@ -8,6 +8,7 @@ from daemon.api.services import Manual, PreviewText
 from daemon.channels.base import Channel, Inbound, InboundRequest
 from daemon.engine import Engine
 from daemon.planner.manual import Wish, manual_planner
+from daemon.planner.plan import no_route
 from daemon.planner.preview import preview
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import RenderError
@@ -26,6 +27,9 @@ class PlanningFace:
 
     def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         return self._plan(posted, before, after)
+
+    def why_none(self, event_type: str) -> str:
+        return "" if self._engine.routes.matching(event_type) else no_route(event_type)
 
     def manual(self, wish: Manual) -> Planner:
         return manual_planner(

@@ -4,8 +4,9 @@
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -115,6 +116,8 @@ class Http:
     def __init__(self, session: aiohttp.ClientSession, clock: Clock) -> None:
         self._session = session
         self.clock = clock
+        self.on_date: Callable[[int], None] = lambda at: None
+        """Told what time (ms) a server says it is, where TLS proves who says so."""
 
     async def exchange(self, base: str, request: Request, seconds: float) -> Answer:
         """One request and its answer, within that many seconds. `base` is scheme, host and perhaps a path prefix."""
@@ -131,9 +134,19 @@ class Http:
                 trace_request_ctx=trace,
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
+                if base.startswith("https://") and (at := _date(headers.get("date", ""))):
+                    self.on_date(at)
                 return Response(status=response.status, headers=headers, body=await _body(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _fault(error, written=trace.written)
+
+
+def _date(written: str) -> int | None:
+    """The moment (ms) that a Date header names (RFC 9110, 5.6.7)."""
+    try:
+        return round(parsedate_to_datetime(written).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

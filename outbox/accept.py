@@ -7,7 +7,7 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import EventConflict, NotItsOwn
-from outbox.model import Acceptance, Order, Plan, PlannedMessage, Planner, Policy, Posted, State
+from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import project
 from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
@@ -66,10 +66,13 @@ class Accept(Operation[Acceptance]):
         plan = self.planned(before, after)
         batch.look_for_ids([planned.id for planned in plan.messages])
         self._drop(batch, order, plan)
-        for planned in plan.messages:
-            self.add(batch, order, seq, planned)
+        led_to = tuple(
+            Outlook(row.id, planned.audience, State(row.state), planned.via, row.reason)
+            for planned in plan.messages
+            if (row := self.add(batch, order, seq, planned))
+        )
         self._keep_contacts(batch, order, before, after, plan)
-        return Acceptance(event.id, seq)
+        return Acceptance(event.id, seq, messages=led_to, why=plan.why, unrouted=plan.unrouted)
 
     def _again(self, seq: int, raw: bytes) -> Acceptance:
         posted = self._posted
@@ -121,10 +124,10 @@ class Accept(Operation[Acceptance]):
             row.verdict = "superseded"
             batch.touch(row)
 
-    def add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> None:
-        """One planned message, unless it exists."""
+    def add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow | None:
+        """One planned message; None where it exists."""
         if planned.id in batch.ids:
-            return
+            return None
         row = self._row(batch, order, event_seq, planned)
         batch.ids[row.id] = row.seq
         if row.supersedes and row.state in _WAITING:
@@ -138,6 +141,7 @@ class Accept(Operation[Acceptance]):
             "source": self._posted.source,
         }
         batch.record(f"message.{row.state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id)
+        return row
 
     def _supersede(self, batch: Batch, new: MessageRow) -> None:
         """Older news of the same family, for the same recipient, that has not left yet (DESIGN rule 5)."""

@@ -153,12 +153,28 @@ class Posted(msgspec.Struct, frozen=True):
     """Whoever posted it may not write to customers in words of their own (`Policy.plain`)."""
 
 
+class Outlook(msgspec.Struct, frozen=True):
+    """A message that an event led to, as it stood when the event was taken."""
+
+    id: str
+    audience: str
+    state: "State"
+    via: tuple[str, ...]
+    reason: str
+
+
 class Acceptance(msgspec.Struct, frozen=True):
-    """The answer to an event that is on the disk. `duplicate`: it had been taken before; nothing changed."""
+    """The answer to an event that is on the disk. `duplicate`: it had been taken before; nothing changed, and what it led to then
+    is not told again."""
 
     event_id: str
     seq: int
     duplicate: bool = False
+    messages: tuple[Outlook, ...] = ()
+    why: str = ""
+    """Why there are none."""
+    unrouted: bool = False
+    """No route names its type."""
 
 
 # ---------------------------------------------------------------- what is known
@@ -254,6 +270,10 @@ class Plan(msgspec.Struct, frozen=True):
 
     messages: Sequence[PlannedMessage] = ()
     drops: tuple[str, ...] = ()
+    why: str = ""
+    """Why there are no messages, where there are none."""
+    unrouted: bool = False
+    """No route names its type."""
 
 
 Planner: TypeAlias = "Callable[[Posted, Order | None, Order], Plan]"

@@ -9,6 +9,8 @@ from outbox.model import Customer, Order, OrderFields, Posted
 
 V = TypeVar("V")
 
+SECOND_MS = 1000
+
 _RANKS = {
     "order.placed": 1,
     "order.confirmed": 2,
@@ -28,9 +30,19 @@ _SAID = ("source_id", "total", "currency", "fulfilment", "items", "note", "url")
 
 
 def happened_at(posted: Posted) -> int:
-    """When it happened by its source's word, else when it came (ms)."""
+    """When it happened by its source's word, but not after it came: else when it came (ms)."""
     moment = posted.event.occurred_at
-    return posted.received_at if moment is None else to_ms(moment)
+    return posted.received_at if moment is None else min(to_ms(moment), posted.received_at)
+
+
+def comes_late(order: Order, posted: Posted) -> bool:
+    """Whether the order's status is newer than this event. Within one second the order of arrival decides: sources count in seconds."""
+    return _is_older(happened_at(posted), order.status_at, posted.received_at)
+
+
+def _is_older(at: int, known: int, now: int) -> bool:
+    """Nothing that is on record happened after `now`: what claims so was told by a wrong clock, ours or another's."""
+    return at // SECOND_MS < min(known, now) // SECOND_MS
 
 
 def to_ms(moment: datetime) -> int:
@@ -41,26 +53,27 @@ def to_ms(moment: datetime) -> int:
 def project(order: Order | None, posted: Posted) -> Order:
     """The order with this event applied.
 
-    Status, payment and what came after the sale follow the newest event by the time it happened; at the same time the further
-    status wins. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news.
+    Status, payment and what came after the sale follow the newest event by the time it happened; of those in one second the one that
+    came last. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news.
     """
     at = happened_at(posted)
     if order is None:
         return _first(posted, at)
-    event, newer = posted.event, at >= order.news_at
+    event, now = posted.event, posted.received_at
+    newer = not _is_older(at, order.news_at, now)
     changes = _fields(order, event.order, newer=newer)
     if event.customer is not None:
         changes["customer"] = merge(order.customer, event.customer, newer=newer)
-    if moves_status(event.type) and (at, rank(event.type)) >= (order.status_at, rank(order.status)):
+    if moves_status(event.type) and not comes_late(order, posted):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
-    elif event.type.startswith("payment.") and _pays(event.type, at, order):
+    elif event.type.startswith("payment.") and _pays(event.type, at, order, now):
         changes |= {"payment": event.type, "payment_at": at}
         if event.type != order.payment:
             changes["payment_source"] = posted.source
-    elif event.type.startswith(AFTER_SALE) and at >= order.after_sale_at:
+    elif event.type.startswith(AFTER_SALE) and not _is_older(at, order.after_sale_at, now):
         changes |= {"after_sale": event.type, "after_sale_at": at, "after_sale_source": posted.source}
-    changes["updated_at"] = posted.received_at
-    changes["news_at"] = max(order.news_at, at)
+    changes["updated_at"] = now
+    changes["news_at"] = at if newer else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)
 
 
@@ -111,8 +124,11 @@ def moves_status(type: str) -> bool:
     return type.startswith("order.")
 
 
-def _pays(type: str, at: int, order: Order) -> bool:
+def _pays(type: str, at: int, order: Order, now: int) -> bool:
+    """At the same moment a payment that came through outweighs one that failed."""
     confirmed = "payment.confirmed"
+    if order.payment_at > now:
+        return not _is_older(at, order.payment_at, now)
     return (at, type == confirmed) >= (order.payment_at, order.payment == confirmed)
 
 

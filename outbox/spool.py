@@ -1,6 +1,7 @@
 """`box.spool`: events in, messages out. What changes anything goes to the writer; what the dispatcher looks for is read here."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import MODEM, Accept
@@ -11,11 +12,14 @@ from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues
 from outbox.shift import Shift
+from outbox.source_clocks import SourceClocks
 from outbox.staff import Cancel, Hold, Retry
 from outbox.store import Store
 
 _SQL = Queries("spool.sql")
 
+MOST_TYPES = 100
+"""Types that are counted: their names come from outside."""
 RESCUE_SLICE = 200
 SHIFT_SLICE = 5000
 """Rows in one transaction of a sweep over many: what others may have to wait for."""
@@ -27,6 +31,9 @@ class Spool:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.source_clocks = SourceClocks()
+        self.unrouted: Counter[str] = Counter()
+        """By type that no route names, how many events came since the start."""
 
     @property
     def on_ready(self) -> Callable[[Mapping[str, int]], None]:
@@ -44,14 +51,26 @@ class Spool:
         Raises EventConflict, StorageFull, StorageBusy.
         """
         self._store.ensure_space()
-        return await self._store.write(Accept(posted, plan))
+        acceptance = await self._store.write(Accept(posted, plan))
+        self._heed(posted, acceptance)
+        return acceptance
 
     async def accept_many(self, posted: Sequence[Posted], plan: Planner) -> Sequence[Acceptance | OutboxError]:
         """Take several in order, in one transaction: for each its answer, or why it was refused."""
         self._store.ensure_space()
         waiting = [self._store.write(Accept(one, plan)) for one in posted]
         answers = await asyncio.gather(*waiting, return_exceptions=True)
-        return [_refusal_or(answer) for answer in answers]
+        taken = [_refusal_or(answer) for answer in answers]
+        for one, answer in zip(posted, taken, strict=True):
+            if isinstance(answer, Acceptance):
+                self._heed(one, answer)
+        return taken
+
+    def _heed(self, posted: Posted, acceptance: Acceptance) -> None:
+        """What is odd about it is remembered for people."""
+        self.source_clocks.heard(posted)
+        if acceptance.unrouted and (posted.event.type in self.unrouted or len(self.unrouted) < MOST_TYPES):
+            self.unrouted[posted.event.type] += 1
 
     # ------------------------------------------------------------ what may go
 

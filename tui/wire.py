@@ -86,6 +86,13 @@ class LineChange(Answer, frozen=True):
     at: When | None = None
 
 
+class Trouble(Answer, frozen=True):
+    """Something that needs a person, in a sentence."""
+
+    what: str = ""
+    why: str = ""
+
+
 class Glance(Answer, frozen=True):
     """What the header shows."""
 
@@ -99,6 +106,7 @@ class Glance(Answer, frozen=True):
     modem: Modem | None = None
     quiet_until: When | None = None
     history: tuple[LineChange, ...] = ()
+    trouble: tuple[Trouble, ...] = ()
     version: str = ""
 
     @property

@@ -1,5 +1,6 @@
 """What goes out, as msgspec structs: DESIGN 6's fields, by its names. Times are RFC 3339 in UTC."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,19 +14,34 @@ Stage = Literal["to_confirm", "making", "ready", "out", "done"]
 Masked = Annotated[str, Meta(description="Masked.", examples=["+44…0123"])]
 
 
+class LedTo(msgspec.Struct, frozen=True):
+    """A message that an event led to: how it stands, by which channels it goes in turn, and why it does not."""
+
+    id: str
+    audience: str
+    state: State
+    via: tuple[str, ...]
+    reason: str
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """The event is on the disk. `duplicate`: it had been taken before."""
 
     event_id: str
     duplicate: bool
+    messages: Sequence[LedTo]
+    warnings: Sequence[str]
+    """Why nobody hears of it, or what is odd about it."""
 
 
-class BatchItem(msgspec.Struct, frozen=True):
+class BatchItem(msgspec.Struct, frozen=True, omit_defaults=True):
     index: int
     status: int
     event_id: str | None
     duplicate: bool
     problem: ProblemBody | None
+    warnings: list[str] = []
+    """Left out where there are none."""
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):

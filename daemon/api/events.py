@@ -8,13 +8,15 @@ from aiohttp import web
 
 from daemon.api import body as bodies
 from daemon.api import cloudevents, present, signing, voices
-from daemon.api.answers import Accepted, BatchAnswer, BatchItem, EventOut
+from daemon.api.answers import Accepted, BatchAnswer, BatchItem, EventOut, LedTo
 from daemon.api.gate import BODY_LIMIT, EVENT_LIMIT, Gate
 from daemon.api.problem import Problem, of
 from daemon.api.reply import as_json, encode
 from daemon.api.route import Call, Caller, NoQuery, Route, Scope, get
+from daemon.api.services import Services
 from daemon.api.taken import Taken
 from daemon.api.wire import CloudEvent, Event, EventQuery
+from outbox import model
 from outbox.accept import is_beneath
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Posted
@@ -75,7 +77,9 @@ class Hook:
         began = services.clock.monotonic()
         acceptance = await services.box.spool.accept(posted, services.planning.plan)
         self._latency.add(services.clock.monotonic() - began)
-        return Taken(encode(Accepted(acceptance.event_id, acceptance.duplicate)), 200 if acceptance.duplicate else 202)
+        messages, warnings = await _led_to(services, event, acceptance)
+        told = Accepted(acceptance.event_id, acceptance.duplicate, messages, warnings)
+        return Taken(encode(told), 200 if acceptance.duplicate else 202)
 
     def _posted(self, caller: Caller, event: Event, raw: bytes, now: int, beneath: str | None) -> Posted:
         sources = self._gate.services.settings.sources
@@ -104,9 +108,21 @@ class Hook:
             raise Problem(422, f"an array holds 1 to {MOST_IN_A_BATCH} events, not {len(parts)}", field="")
         now = self._gate.services.clock.now()
         read: list[Posted | Problem] = [self._read_part(bytes(part), form, caller, now) for part in parts]
-        answers = _answers(read, await self._accept([each for each in read if isinstance(each, Posted)]))
+        taken = iter(await self._accept([each for each in read if isinstance(each, Posted)]))
+        answers = [
+            _refused(index, each) if isinstance(each, Problem) else await self._answer(index, each, next(taken))
+            for index, each in enumerate(read)
+        ]
         statuses = {each.status for each in answers}
         return as_json(BatchAnswer(answers), status=statuses.pop() if len(statuses) == 1 else 207)
+
+    async def _answer(self, index: int, posted: Posted, result: Acceptance | OutboxError) -> BatchItem:
+        if isinstance(result, OutboxError):
+            problem = of(result)
+            assert problem is not None
+            return _refused(index, problem)
+        _, warnings = await _led_to(self._gate.services, posted.event, result)
+        return BatchItem(index, 200 if result.duplicate else 202, result.event_id, result.duplicate, None, warnings)
 
     def _read_part(self, raw: bytes, form: str, caller: Caller, now: int) -> Posted | Problem:
         try:
@@ -136,17 +152,18 @@ def _check_size(raw: bytes) -> None:
         raise Problem(413, f"an event is larger than {EVENT_LIMIT // 1024} KiB")
 
 
-def _answers(read: Sequence[Posted | Problem], taken: Sequence[Acceptance | OutboxError]) -> list[BatchItem]:
-    left = iter(taken)
-    return [_answer(index, each if isinstance(each, Problem) else next(left)) for index, each in enumerate(read)]
-
-
-def _answer(index: int, result: Acceptance | OutboxError | Problem) -> BatchItem:
-    if isinstance(result, Acceptance):
-        return BatchItem(index, 200 if result.duplicate else 202, result.event_id, result.duplicate, None)
-    problem = of(result)
-    assert problem is not None
+def _refused(index: int, problem: Problem) -> BatchItem:
     return BatchItem(index, problem.status, None, False, problem.body())
+
+
+async def _led_to(services: Services, event: model.Event, acceptance: Acceptance) -> tuple[Sequence[LedTo], list[str]]:
+    """The messages, and why there are none. Of an event that came again: as they stand now."""
+    if not acceptance.duplicate:
+        messages = [LedTo(each.id, each.audience, each.state, each.via, each.reason) for each in acceptance.messages]
+        return messages, [acceptance.why] if acceptance.why else []
+    rows = await services.box.views.messages_of_event(acceptance.seq)
+    why = "" if rows else services.planning.why_none(event.type)
+    return [LedTo(row.id, row.audience, row.state, row.via, row.reason) for row in rows], [why] if why else []
 
 
 def _form(request: web.Request) -> str:
@@ -196,7 +213,6 @@ async def _never(call: Call[NoQuery, Any]) -> web.StreamResponse:
 EXAMPLE = {
     "id": "till-2-77810",
     "type": "order.ready",
-    "occurred_at": "2026-11-24T10:15:00Z",
     "order": {
         "ref": "B-1042",
         "total": "48.50",

@@ -31,6 +31,7 @@ class Metrics:
             *await _of_the_outbox(services),
             *await _of_the_channels(services),
             *self._of_the_doors(),
+            *await _of_the_box(services),
             *self._of_the_hook(),
         ]
         return answer(("\n".join(lines) + "\n").encode(), content_type=TEXT_FORMAT)
@@ -143,6 +144,37 @@ async def _of_the_channels(services: Services) -> list[str]:
         ),
         *_family("tether_modem_bars", "gauge", "Signal as a telephone shows it, 0 to 4.", _detail(rows, "bars")),
         *_family("tether_modem_signal_dbm", "gauge", "Signal as the modem measures it.", _detail(rows, "signal_dbm")),
+    ]
+
+
+async def _of_the_box(services: Services) -> list[str]:
+    vitals = await services.vitals()
+    backup: list[Sample] = [] if vitals.backup_at is None else [({}, vitals.backup_at / 1000)]
+    return [
+        *_family("tether_disk_free_bytes", "gauge", "Room where the database lies.", [({}, vitals.disk_free)]),
+        *_family(
+            "tether_disk_reserve_bytes",
+            "gauge",
+            "Below this much room events are refused.",
+            [({}, vitals.disk_reserve)],
+        ),
+        *_family(
+            "tether_clock_right", "gauge", "1 while the clock can be believed.", [({}, float(vitals.clock_right))]
+        ),
+        *_family(
+            "tether_unrouted_events",
+            "gauge",
+            "Events since the start of types that no route names.",
+            [({"type": event_type}, count) for event_type, count in sorted(vitals.unrouted.items())],
+        ),
+        *_family(
+            "tether_source_clock_ahead_seconds",
+            "gauge",
+            "How far the clock of a source is ahead.",
+            [({"source": source}, ahead / 1000) for source, ahead in sorted(vitals.clocks_ahead.items())],
+        ),
+        *_family("tether_backup_success_seconds", "gauge", "Unix time of the newest backup.", backup),
+        *_family("tether_trouble", "gauge", "Things that need a person.", [({}, len(vitals.trouble))]),
     ]
 
 

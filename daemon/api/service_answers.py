@@ -1,5 +1,6 @@
 """What goes out about the service itself and those around it: channels, consent, replies, calls, the record, tokens."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -121,6 +122,13 @@ class LineChange(msgspec.Struct, frozen=True):
     at: Moment
 
 
+class TroubleOut(msgspec.Struct, frozen=True):
+    """Something that needs a person."""
+
+    what: str
+    why: str
+
+
 class Glance(msgspec.Struct, frozen=True):
     """What the counter's header shows."""
 
@@ -139,6 +147,10 @@ class Glance(msgspec.Struct, frozen=True):
     """While quiet hours last: until when."""
     history: list[LineChange]
     """The line's changes of the last day, the newest first."""
+    trouble: list[TroubleOut]
+    """What is wrong at this moment with the machine, its clock and others', its backups, and the channels."""
+    unrouted: Mapping[str, int]
+    """Event types that no route names, and how many of each came since the start."""
 
 
 class AuditOut(msgspec.Struct, frozen=True):

@@ -47,6 +47,10 @@ class Planning(Protocol):
         """`outbox.model.Planner`: the store's routes."""
         ...
 
+    def why_none(self, event_type: str) -> str:
+        """Why nobody hears of events of that type; "" where a route names it."""
+        ...
+
     def manual(self, wish: Manual) -> Planner:
         """The planner of one message by hand: usable addresses and channels found as a route's would be. Raises LookupError
         with a sentence when no such audience, template or channel exists."""
@@ -281,6 +285,30 @@ class People(Protocol):
         ...
 
 
+# ---------------------------------------------------------------- the machine and the service itself
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """How the box is, beside its messages."""
+
+    trouble: Mapping[str, str] = {}
+    """By what it is ("disk", "channel twilio"), what is wrong, in a sentence that says what to do."""
+    disk_free: int = 0
+    """Bytes, where the database lies."""
+    disk_reserve: int = 0
+    clock_right: bool = True
+    unrouted: Mapping[str, int] = {}
+    """By event type that no route names, how many came since the start."""
+    clocks_ahead: Mapping[str, int] = {}
+    """By source, how far (ms) its clock is ahead of ours."""
+    backup_at: int | None = None
+    """When (ms) a backup last succeeded."""
+
+
+async def _well() -> Vitals:
+    return Vitals()
+
+
 # ---------------------------------------------------------------- all of it
 
 
@@ -304,3 +332,4 @@ class Services:
     reload: Callable[[str], Awaitable[None]] | None = None
     """Read the configuration anew, for that actor. Raises `daemon.config.ConfigError`, and then nothing has changed."""
     people: People | None = None
+    vitals: Callable[[], Awaitable[Vitals]] = _well

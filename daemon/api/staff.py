@@ -13,7 +13,7 @@ from daemon.api.reply import encode
 from daemon.api.wire import ManualMessage, StatusChange
 from outbox import StoredEvent, Story
 from outbox.model import EVENT_TYPES, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
-from outbox.orders import moves_status
+from outbox.orders import SECOND_MS, moves_status
 
 SOURCE = "counter"
 MESSAGE = "staff.message"
@@ -157,4 +157,6 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
 
 
 def _happened(event: StoredEvent) -> tuple[int, int]:
-    return (event.received_at if event.occurred_at is None else event.occurred_at, event.seq)
+    """As the projection counts it (`outbox.orders`)."""
+    at = event.received_at if event.occurred_at is None else min(event.occurred_at, event.received_at)
+    return at // SECOND_MS, event.seq

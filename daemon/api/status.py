@@ -7,7 +7,7 @@ from daemon.api.problem import Problem
 from daemon.api.replies import to_call
 from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
-from daemon.api.service_answers import Glance, LineChange, Reloaded, StoreOut
+from daemon.api.service_answers import Glance, LineChange, Reloaded, StoreOut, TroubleOut
 from daemon.api.services import Services
 from daemon.api.wire import Reason
 from daemon.config import ConfigError
@@ -21,7 +21,7 @@ WAITING = (State.QUEUED, State.SENDING, State.HELD)
 async def glance(call: Call[NoQuery, None]) -> Glance:
     services = call.services
     store, now = services.settings.store, services.clock.now()
-    figures = await services.box.views.figures()
+    figures, vitals = await services.box.views.figures(), await services.vitals()
     quiet = [services.planning.quiet_until(medium, now) for medium in ("sms", "email", "chat", "push")]
     return Glance(
         store=StoreOut(
@@ -43,6 +43,8 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         modem=await _modem(services),
         quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
         history=await _history(services, now),
+        trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],
+        unrouted=vitals.unrouted,
     )
 
 

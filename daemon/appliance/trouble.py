@@ -7,15 +7,19 @@ that a restart doesn't tell it again; `daemon.appliance.messenger` brings it to 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
+from daemon.api.services import Vitals
 from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.messenger import TEAM
+from daemon.clockwatch import spoken
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.model import nearly_event_type
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +40,15 @@ class TroubleWatch:
         settings: Callable[[], Settings],
         board: Callable[[], Awaitable[Sequence[ChannelStatus]]],
         tell: Callable[[str], Awaitable[bool]],
-        trusted: Callable[[], bool],
-        *,
-        news: Sequence[str] = (),
+        clock_trouble: Callable[[], str],
     ) -> None:
         self._box = box
         self._clock = clock
         self._settings = settings
         self._board = board
         self._tell = tell
-        self._trusted = trusted
-        self._news = list(news)
+        self._clock_trouble = clock_trouble
+        self.news: list[str] = []
         """What happened once and is told once: it is not over by itself."""
         self._since: dict[str, float] = {}
         self._calm: dict[str, float] = {}
@@ -64,7 +66,7 @@ class TroubleWatch:
     async def look(self) -> None:
         """Look once, and tell what is due."""
         now, patience = self._clock.monotonic(), self._settings().trouble.after
-        wrong = await self._wrong_now()
+        wrong = await self.wrong_now()
         for key in wrong.keys() - self._since.keys():
             log.warning("something needs a person", what=key, why=wrong[key])
         self._since = {key: self._since.get(key, now) for key in wrong}
@@ -76,9 +78,9 @@ class TroubleWatch:
         for key, since in self._calm.items():
             if now - since >= patience and await self._tell(f"over: {self._told[key]}"):
                 await self._record(key, "")
-        for words in list(self._news):
+        for words in list(self.news):
             if await self._tell(words):
-                self._news.remove(words)
+                self.news.remove(words)
 
     async def _record(self, key: str, words: str) -> None:
         await self._box.notes.set(NOTE + key, words)
@@ -90,7 +92,8 @@ class TroubleWatch:
 
     # ------------------------------------------------------------ what is wrong
 
-    async def _wrong_now(self) -> Mapping[str, str]:
+    async def wrong_now(self) -> Mapping[str, str]:
+        """By what it is ("disk", "channel twilio"), what is wrong at this moment, told or not."""
         wrong = {
             f"channel {row.name}": f"{row.title} is {row.state}: {row.reason or row.last_trouble}"
             for row in await self._board()
@@ -100,11 +103,19 @@ class TroubleWatch:
 
     def _of_the_machine(self) -> Mapping[str, str]:
         settings, wrong = self._settings(), {}
-        disk = os.statvfs(settings.database.parent)
-        if disk.f_bavail * disk.f_frsize < settings.data.reserve:
+        if _room(settings.database) < settings.data.reserve:
             wrong["disk"] = "the disk is full: new orders are refused until there is room. What waits is still sent"
-        if not self._trusted():
-            wrong["clock"] = "the clock is wrong: nothing expires, and what is signed with the time waits"
+        if trouble := self._clock_trouble():
+            wrong["clock"] = trouble
+        for source, ahead in self._clocks_ahead().items():
+            wrong[f"clock of {source}"] = (
+                f"{source}'s clock is {spoken(ahead / 1000)} ahead: set it right. What it tells counts as having happened just now"
+            )
+        for event_type, count in self._box.spool.unrouted.items():
+            if near := nearly_event_type(event_type):
+                wrong[f"type {event_type}"] = (
+                    f"{count} came as {event_type!r}, which no route names: nobody heard. Did the till mean {near!r}?"
+                )
         if settings.backup.to and (last := last_backup(settings)) is not None:
             if last.error:
                 wrong["backup"] = f"the backup failed: {last.error}"
@@ -113,6 +124,29 @@ class TroubleWatch:
             if why := key_trouble(settings):
                 wrong["backup key"] = f"{why} (sudo tether key words)"
         return wrong
+
+    def _clocks_ahead(self) -> Mapping[str, int]:
+        """While our own clock is wrong, nobody else's is known to be."""
+        return {} if self._clock_trouble() else self._box.spool.source_clocks.ahead()
+
+    async def vitals(self) -> Vitals:
+        """How the box is, looked up now."""
+        settings = self._settings()
+        last = last_backup(settings)
+        return Vitals(
+            trouble=await self.wrong_now(),
+            disk_free=_room(settings.database),
+            disk_reserve=settings.data.reserve,
+            clock_right=not self._clock_trouble(),
+            clocks_ahead=self._clocks_ahead(),
+            unrouted=dict(self._box.spool.unrouted),
+            backup_at=None if last is None else last.succeeded_at,
+        )
+
+
+def _room(database: Path) -> int:
+    disk = os.statvfs(database.parent)
+    return disk.f_bavail * disk.f_frsize
 
 
 def check_trouble(settings: Settings) -> None:

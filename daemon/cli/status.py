@@ -30,7 +30,14 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             f"line      {line['state']} since {when(line['since'], settings)}" if running else "line      not watched"
         )
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
-        print(f"replies   {glance['replies']} unread\n")
+        print(f"replies   {glance['replies']} unread")
+        for each in glance["trouble"]:
+            if not each["what"].startswith("channel "):
+                print(f"trouble   {each['why']}")
+        if glance["unrouted"]:
+            types = ", ".join(f"{kind} ({count})" for kind, count in glance["unrouted"].items())
+            print(f"no route  {types}: nobody hears of these (docs/routes.md)")
+        print()
         rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
         ready = counted(len(channels["items"]), "channel is ready", "channels are ready")
         table(("channel", "state", "why"), rows, empty=ready if channels["items"] else "no channel is enabled")

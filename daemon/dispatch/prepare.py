@@ -30,10 +30,17 @@ Prepared = Ready | PassOver | Transition
 class Preparer:
     """Turns a due message into what a channel is to send, or says why it isn't."""
 
-    def __init__(self, settings: Settings, renderer: Renderer, clock_trusted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        renderer: Renderer,
+        clock_trusted: Callable[[], bool],
+        clock_sure: Callable[[], bool],
+    ) -> None:
         self._settings = settings
         self._renderer = renderer
         self.clock_trusted = clock_trusted
+        self._clock_sure = clock_sure
 
     def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
         """Whether the first text to a number carries the opt-out line here, and this may be one."""
@@ -58,9 +65,9 @@ class Preparer:
         return Ready(self._outgoing(due, channel, address, rendered, now))
 
     def too_late(self, due: Due, now: int) -> Transition | None:
-        """Past its time, if the clock can be believed."""
+        """Past its time, if the clock can be believed for what can't be undone."""
         expires_at = due.message.expires_at
-        if expires_at is not None and now >= expires_at and self.clock_trusted():
+        if expires_at is not None and now >= expires_at and self._clock_sure():
             return Transition(state=State.EXPIRED, reason="too late to be of use", counts=False)
         return None
 

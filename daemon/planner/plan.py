@@ -22,7 +22,8 @@ from daemon.planner.recipients import (
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.planner.sandbox import explain
-from outbox.model import Order, Plan, PlannedMessage, Planner, Posted, State
+from outbox.model import Order, Plan, PlannedMessage, Planner, Posted, State, nearly_event_type
+from outbox.orders import comes_late, happened_at
 
 DROPS: Mapping[str, tuple[str, ...]] = {"payment.confirmed": ("payment.failed",)}
 """What an event makes pointless: waiting messages of these types are not sent any more."""
@@ -34,6 +35,8 @@ ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
 
 CAME_LATE = "came late: the order had moved on by then"
+ALREADY_TOLD = "another source told it already"
+NOT_MEANT = "the routes for it have a condition (`when`) that does not hold here"
 
 
 def make_planner(routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> Planner:
@@ -51,6 +54,19 @@ def message_id(source: str, event_id: str, recipient: str, template: str, nth: i
     """
     key = ascii((source, event_id, recipient, template, nth))
     return "m" + hashlib.blake2b(key.encode("ascii"), digest_size=12).hexdigest()
+
+
+def no_route(event_type: str) -> str:
+    """Why nobody hears of an event of that type."""
+    near = nearly_event_type(event_type)
+    return f"no route names {event_type!r}, so nobody hears of it" + (f"; did you mean {near!r}?" if near else "")
+
+
+class _Times(msgspec.Struct, frozen=True):
+    """When it may go; and until when it is of use, which counts from what happened, not from when we heard of it."""
+
+    due_at: int
+    expires_at: int | None
 
 
 class _Planning:
@@ -73,9 +89,11 @@ class _Planning:
         """See `outbox.model.Planner`."""
         routes = self._routes.matching(posted.event.type)
         drops = DROPS.get(posted.event.type, ())
-        if not routes or _already_told(posted, before):
-            return Plan(drops=drops)
-        late = _came_late(posted, before, after)
+        if not routes:
+            return Plan(drops=drops, why=no_route(posted.event.type), unrouted=True)
+        if _already_told(posted, before):
+            return Plan(drops=drops, why=ALREADY_TOLD)
+        late = _came_late(posted, before)
         messages: list[PlannedMessage] = []
         counts: dict[tuple[str, str], int] = {}
         for route in routes:
@@ -84,7 +102,7 @@ class _Planning:
                 nth = counts.get(key, 0)
                 counts[key] = nth + 1
                 messages.append(message if not nth else _renamed(message, posted, nth))
-        return Plan(messages, drops)
+        return Plan(messages, drops, "" if messages else NOT_MEANT)
 
     def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
         trouble = ""
@@ -94,15 +112,18 @@ class _Planning:
                     return
             except Exception as error:  # whatever an expression of the store's runs into: it must not cost the event
                 trouble = f"{route.place}: when: {route.when.source!r}: {explain(error)}"
+        counts_from = happened_at(posted) + route.delay
         due_at = posted.received_at + route.delay
         if route.at is not None:
             try:
-                due_at = max(self._moment(route, order), posted.received_at)
+                moment = self._moment(route, order)
+                counts_from, due_at = max(moment, counts_from), max(moment, posted.received_at)
             except (ValueError, OverflowError) as error:
                 trouble = trouble or f"{route.place}: at: {error}"
+        times = _Times(due_at, None if route.expires is None else counts_from + route.expires)
         for audience in route.audiences:
             for recipient in self._recipients(audience, order):
-                yield self._message(route, posted, audience, recipient, due_at, trouble, late)
+                yield self._message(route, posted, audience, recipient, times, trouble, late)
 
     def _moment(self, route: Route, order: Order) -> int:
         if order.promised_at is None:
@@ -118,7 +139,14 @@ class _Planning:
         return self._audiences[audience]
 
     def _message(
-        self, route: Route, posted: Posted, audience: str, recipient: Recipient, due_at: int, trouble: str, late: bool
+        self,
+        route: Route,
+        posted: Posted,
+        audience: str,
+        recipient: Recipient,
+        times: "_Times",
+        trouble: str,
+        late: bool,
     ) -> PlannedMessage:
         way = way_to(recipient, route.via, self._channels)
         name = self._recipient_name(route, recipient)
@@ -145,8 +173,8 @@ class _Planning:
             template=template,
             trigger=posted.event.type,
             priority=route.priority,
-            due_at=due_at,
-            expires_at=None if route.expires is None else due_at + route.expires,
+            due_at=times.due_at,
+            expires_at=times.expires_at,
             policy=msgspec.structs.replace(route.policy, plain=True) if posted.plain else route.policy,
             state=state,
             reason=reason,
@@ -181,16 +209,7 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
     return promised is None or milliseconds(promised) == before.promised_at
 
 
-def _came_late(posted: Posted, before: Order | None, after: Order) -> bool:
-    """The order's status was newer than this event when it came, or further at the same moment, and did not move by it."""
-    if before is None or posted.event.type.split(".", 1)[0] != SUPERSEDED_FAMILY:
-        return False
-    if (after.status, after.status_at) != (before.status, before.status_at):
-        return False
-    happened = _happened(posted)
-    return before.status_at > happened or (before.status_at == happened and before.status != posted.event.type)
-
-
-def _happened(posted: Posted) -> int:
-    occurred = posted.event.occurred_at
-    return posted.received_at if occurred is None else milliseconds(occurred)
+def _came_late(posted: Posted, before: Order | None) -> bool:
+    """The order's status was newer than this event when it came."""
+    in_family = posted.event.type.split(".", 1)[0] == SUPERSEDED_FAMILY
+    return in_family and before is not None and comes_late(before, posted)

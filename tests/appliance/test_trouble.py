@@ -22,7 +22,7 @@ from outbox import Outbox
 from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
-from tests.support.outbox_box import open_box
+from tests.support.outbox_box import open_box, plans, posted
 from tests.support.vendor import Answer, Vendor, serving
 
 
@@ -54,12 +54,14 @@ class Team:
     rows: list[ChannelStatus] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     reached: bool = True
-    trusted: bool = True
+    clock_trouble: str = ""
 
     def watch(self, news: Sequence[str] = ()) -> TroubleWatch:
-        return TroubleWatch(
-            self.box, self.clock, lambda: self.settings, self._board, self._tell, lambda: self.trusted, news=news
+        watch = TroubleWatch(
+            self.box, self.clock, lambda: self.settings, self._board, self._tell, lambda: self.clock_trouble
         )
+        watch.news += news
+        return watch
 
     async def pass_time(self, watch: TroubleWatch, seconds: float) -> None:
         for _ in range(round(seconds / EVERY)):
@@ -163,6 +165,26 @@ async def test_it_is_told_when_somebody_can_be_reached(team: Team) -> None:
     assert sorted(team.told) == ["Slack is open: it does not answer", "the database was damaged"]
 
 
+async def test_a_source_whose_clock_runs_ahead_is_told_of_and_is_over_when_it_is_set_right(team: Team) -> None:
+    watch, now = team.watch(), team.clock.now()
+    ahead = "2026-11-24T12:15:00Z"
+    await team.box.spool.accept(posted("e1", source="till-2", at=now, occurred_at=ahead), plans())
+    vitals = await watch.vitals()
+    assert vitals.trouble == {
+        "clock of till-2": "till-2's clock is 2 h ahead: set it right. What it tells counts as having happened just now"
+    }
+    assert vitals.clocks_ahead == {"till-2": 2 * 3_600_000}
+    waited = posted("e2", source="till-2", at=now, occurred_at="2026-11-24T09:00:00Z")
+    await team.box.spool.accept_many([waited], plans())
+    assert "clock of till-2" in (await watch.vitals()).trouble, "what waited on its way says nothing of the clock"
+    team.clock_trouble = "the clock is wrong"
+    assert (await watch.vitals()).clocks_ahead == {}, "and neither does our own, while it is wrong"
+    team.clock_trouble = ""
+    right = posted("e3", source="till-2", at=now, occurred_at="2026-11-24T10:15:00Z")
+    await team.box.spool.accept(right, plans())
+    assert (await watch.vitals()).trouble == {}
+
+
 async def test_over_before_it_could_be_told_is_not_told(team: Team) -> None:
     watch = team.watch()
     team.rows, team.reached = [row("slack", "open", "it does not answer")], False
@@ -174,7 +196,7 @@ async def test_over_before_it_could_be_told_is_not_told(team: Team) -> None:
 
 async def test_the_machine_s_own_troubles(team: Team) -> None:
     watch = team.watch()
-    team.trusted = False
+    team.clock_trouble = "the clock is wrong"
     team.settings = msgspec.structs.replace(team.settings, data=Data(reserve=Size(2**62)), backup=Backup(to="kept"))
     note_path(team.settings).write_bytes(msgspec.json.encode(LastBackup(at=team.clock.now(), error="no stick")))
     await team.pass_time(watch, 300)

@@ -63,3 +63,41 @@ def test_what_is_put_on_record_counts() -> None:
 def test_synchronisation_may_be_required() -> None:
     assert not watch(FakeClock(), [], require=True).trusted()
     assert watch(FakeClock(), [], require=True, synced=True).trusted()
+
+
+DAY_MS = 86_400_000
+
+
+def test_a_clock_far_ahead_of_the_record_at_the_start_decides_nothing_that_cannot_be_undone() -> None:
+    """It came up two days ahead: what waits must not be thrown away as too old."""
+    clock = FakeClock()
+    it = watch(clock, [], newest=clock.now() - 2 * DAY_MS)
+    assert it.trusted(), "quiet hours and signatures follow it: they can be made good"
+    assert not it.sure()
+    assert watch(clock, [], newest=clock.now() - 60_000).sure()
+    assert watch(clock, []).sure(), "a new record has nothing to lose"
+
+
+def test_the_kernel_confirms_a_jump() -> None:
+    clock = FakeClock()
+    assert watch(clock, [], newest=clock.now() - 2 * DAY_MS, synced=True).sure()
+
+
+def test_a_provider_whose_clock_agrees_confirms_a_jump_and_one_that_does_not_does_not() -> None:
+    clock = FakeClock()
+    it = watch(clock, [], newest=clock.now() - 2 * DAY_MS)
+    it.heard(clock.now() - 2 * DAY_MS)
+    assert not it.sure()
+    it.heard(clock.now() - 3000)
+    assert it.sure()
+
+
+async def test_a_jump_forward_while_it_runs_is_believed_when_it_is_confirmed_or_undone() -> None:
+    clock = FakeClock()
+    it = watch(clock, [])
+    clock.step(2 * 86_400)
+    await it.look()
+    assert not it.sure()
+    clock.step(-2 * 86_400)
+    await it.look()
+    assert it.sure()

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,37 @@ async def test_an_event_reaches_its_customer_and_the_receipt_comes_back(shop: Sh
     assert (attempt["outcome"], attempt["receipt"], attempt["channel"]) == ("accepted", "delivered", "twilio")
     assert attempt["sent"]["text"] == texts(shop, "twilio")[0]
     assert (await shop.get("/v1/audit/verify"))["ok"]
+
+
+async def test_a_till_s_clock_and_a_misspelt_type_silence_nobody_and_are_told_of(shop: Shop) -> None:
+    """A till two years ahead, staff after it, and a type that is one letter off."""
+    shop.configure(["twilio"])
+    await shop.start()
+
+    async def post(told: dict[str, Any]) -> dict[str, Any]:
+        async with shop.session.post("/v1/events", json=told, headers={"X-Tether-Source": "till-2"}) as answer:
+            assert answer.status == 202
+            return dict(await answer.json())
+
+    years_ahead = f"{datetime.now(UTC) + timedelta(days=730):%Y-%m-%dT%H:%M:%SZ}"
+    await post({**event(1, "order.confirmed"), "occurred_at": years_ahead})
+    async with shop.session.post("/v1/orders/B-1/status", json={"status": "order.ready", "grace": 0}) as answer:
+        assert answer.status == 200
+    misspelt = await post(event(2, "order.redy"))
+    assert (misspelt["messages"], len(misspelt["warnings"])) == ([], 1)
+    assert "did you mean 'order.ready'" in misspelt["warnings"][0]
+    days_old = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    await post({**event(3, "order.out_for_delivery"), "occurred_at": days_old})
+    messages = await shop.until({"sent", "delivered", "superseded", "expired"})
+    assert {(each["order_ref"], each["state"]) for each in messages if each["trigger"] == "order.ready"} <= {
+        ("B-1", "sent"),
+        ("B-1", "delivered"),
+    }
+    assert [each["state"] for each in messages if each["order_ref"] == "B-3"] == ["expired"]
+    said = shop.tether("status", check=False).stdout
+    assert "'s clock is 730 days ahead: set it right" in said
+    assert "WRONG  clock of counter" in shop.tether("doctor", "--offline", check=False).stdout
+    assert "1 came as 'order.redy', which no route names: nobody heard. Did the till mean 'order.ready'?" in said
 
 
 async def test_when_a_channel_last_sent_outlives_a_restart(shop: Shop) -> None:

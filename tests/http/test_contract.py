@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from daemon.api.app import make_app
 from daemon.api.gate import TokenGate
 from daemon.api.guards import Guards
+from daemon.api.services import Vitals
 from tests.support.face import Face
 from tests.support.fake_services import make_services
 
@@ -135,11 +136,31 @@ async def test_ready_whatever_the_line(face: Face) -> None:
 LINE = re.compile(r"# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+=\"[^\"]*\"(,[a-z]+=\"[^\"]*\")*\})? [0-9.+Inf-]+")
 
 
+async def box_in_trouble() -> Vitals:
+    return Vitals(
+        trouble={"disk": "the disk is full"},
+        disk_free=1024,
+        disk_reserve=2048,
+        clock_right=False,
+        clocks_ahead={"till-2": 7_200_000},
+        unrouted={"order.redy": 3},
+        backup_at=1_795_515_300_000,
+    )
+
+
+async def test_status_says_what_needs_a_person(face: Face) -> None:
+    face.services.vitals = box_in_trouble
+    glance = (await face.get("/v1/status")).json
+    assert glance["trouble"] == [{"what": "disk", "why": "the disk is full"}]
+    assert glance["unrouted"] == {"order.redy": 3}
+
+
 async def test_metrics(face: Face) -> None:
     from tests.support.face import event
 
     await face.post("/v1/events", event())
     face.services.dispatch.rows[0].reason = 'a "quoted"\nreason'
+    face.services.vitals = box_in_trouble
     text = (await face.get("/metrics", as_=None)).body.decode()
     assert text.endswith("\n")
     for line in text.splitlines():
@@ -153,6 +174,13 @@ async def test_metrics(face: Face) -> None:
         'tether_accept_seconds_bucket{le="+Inf"} 1',
         "tether_accept_seconds_count 1",
         "tether_database_bytes 4096",
+        "tether_disk_free_bytes 1024",
+        "tether_disk_reserve_bytes 2048",
+        "tether_clock_right 0",
+        'tether_source_clock_ahead_seconds{source="till-2"} 7200',
+        'tether_unrouted_events{type="order.redy"} 3',
+        "tether_backup_success_seconds 1795515300",
+        "tether_trouble 1",
     ]:
         assert line in text.splitlines(), line
     families = re.findall(r"# TYPE (\S+)", text)

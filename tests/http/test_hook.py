@@ -22,11 +22,32 @@ async def raw(face: Face, text: str | bytes, **more: Any) -> Any:
 
 async def test_event_is_taken_once(face: Face) -> None:
     first = await post(face, event())
-    assert (first.status, first.json) == (202, {"event_id": "e-1", "duplicate": False})
+    told = {
+        "id": "mtill2e1",
+        "audience": "customer",
+        "state": "queued",
+        "via": ["twilio", "modem"],
+        "reason": "",
+    }
+    assert (first.status, first.json) == (
+        202,
+        {"event_id": "e-1", "duplicate": False, "messages": [told], "warnings": []},
+    )
     assert first.headers["Content-Type"] == "application/json"
     again = await post(face, event())
-    assert (again.status, again.json) == (200, {"event_id": "e-1", "duplicate": True})
+    assert (again.status, again.json) == (200, {**first.json, "duplicate": True})
     assert len(face.services.box.stored) == 1
+
+
+async def test_a_type_that_no_route_names_is_warned_of_each_time_it_comes(face: Face) -> None:
+    """A till that misspells a type must not hear "accepted" and nothing else."""
+    warned = ["no route names 'stock.counted', so nobody hears of it"]
+    first = await post(face, event(type="stock.counted"))
+    assert (first.status, first.json["messages"], first.json["warnings"]) == (202, [], warned)
+    again = await post(face, event(type="stock.counted"))
+    assert (again.status, again.json["messages"], again.json["warnings"]) == (200, [], warned)
+    batch = await post(face, [event("a", type="stock.counted"), event("b")])
+    assert [each.get("warnings") for each in batch.json["items"]] == [warned, None]
 
 
 async def test_source_is_the_tokens_name_and_its_own_json_is_kept(face: Face) -> None:

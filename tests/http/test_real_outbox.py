@@ -60,7 +60,9 @@ async def only_message(face: Face) -> str:
 
 async def test_event_to_story(face: Face, box: Outbox) -> None:
     assert (await face.post("/v1/events", event(), as_="till-2")).status == 202
-    assert (await face.post("/v1/events", event(), as_="till-2")).json == {"event_id": "e-1", "duplicate": True}
+    again = (await face.post("/v1/events", event(), as_="till-2")).json
+    assert (again["event_id"], again["duplicate"]) == ("e-1", True)
+    assert [each["state"] for each in again["messages"]] == ["queued"]
     assert (await face.post("/v1/events", event(type="order.placed"), as_="till-2")).status == 409
     message_id = await only_message(face)
     await box.spool.settle(await attempt(box, message_id), Accepted("SM1"), Transition(state=State.SENT))

@@ -210,6 +210,19 @@ class TestTime:
         message = only(store("twilio", route=[route(delay="10m", expires="1h")]), posted())
         assert (message.due_at, message.expires_at) == (NOW + 10 * MINUTE, NOW + 70 * MINUTE)
 
+    def test_the_expiry_counts_from_when_it_happened_not_from_when_it_came(self) -> None:
+        """A till that was cut off for three days tells of an order on its way then: nobody is to hear of that now."""
+        days_ago = posted("order.out_for_delivery", occurred_at=datetime.fromtimestamp((NOW - 3 * DAY) / 1000, UTC))
+        message = only(store("twilio", route=[route("order.*", expires="12h")]), days_ago)
+        assert (message.due_at, message.expires_at) == (NOW, NOW - 3 * DAY + 12 * HOUR)
+        delayed = only(store("twilio", route=[route("order.*", expires="12h", delay="10m")]), days_ago)
+        assert delayed.expires_at == NOW - 3 * DAY + 12 * HOUR + 10 * MINUTE
+
+    def test_an_expiry_of_a_moment_counts_from_that_moment(self) -> None:
+        settings = store("twilio", route=[route(at="-2h", expires="1h")])
+        message = only(settings, posted(), order(promised_at=self.PROMISED))
+        assert (message.due_at, message.expires_at) == (self.PROMISED - 2 * HOUR, self.PROMISED - HOUR)
+
     def test_before_the_promised_time(self) -> None:
         message = only(store("twilio", route=[route(at="-2h")]), posted(), order(promised_at=self.PROMISED))
         assert message.due_at == self.PROMISED - 2 * HOUR
@@ -249,9 +262,13 @@ class TestLateNews:
         assert message.state is State.SUPERSEDED
         assert message.reason.startswith("came late")
 
-    def test_a_tie_that_the_other_status_won_is_late_too(self) -> None:
+    def test_of_one_second_the_order_of_arrival_decides(self) -> None:
         past = order(status="order.completed", status_at=NOW)
-        assert only(store("twilio"), posted(), past, past).state is State.SUPERSEDED
+        assert only(store("twilio"), posted(), past, past).state is State.QUEUED
+
+    def test_what_happens_now_is_never_late_whatever_a_till_claimed(self) -> None:
+        years_ahead = order(status="order.placed", status_at=NOW + 700 * DAY)
+        assert only(store("twilio"), posted(), years_ahead, years_ahead).state is State.QUEUED
 
     def test_fresh_news_is_not(self) -> None:
         before = order(status="order.placed", status_at=NOW - HOUR)
@@ -259,8 +276,9 @@ class TestLateNews:
         assert message.state is State.QUEUED
 
     def test_a_route_may_send_it_all_the_same(self) -> None:
-        past = order(status="order.completed", status_at=NOW + HOUR)
-        assert only(store("twilio", route=[route(supersede=False)]), posted(), past, past).state is State.QUEUED
+        past = order(status="order.completed", status_at=NOW)
+        late = posted(occurred_at=datetime.fromtimestamp((NOW - HOUR) / 1000, UTC))
+        assert only(store("twilio", route=[route(supersede=False)]), late, past, past).state is State.QUEUED
 
     @pytest.mark.parametrize("source", ["pos", "stripe"])
     def test_a_refund_that_another_source_told_is_not_told_again(self, source: str) -> None:

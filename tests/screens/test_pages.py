@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.counter import opened
+from tests.support.fake_service import FakeService
 from tests.support.sample_shop import NOW, SampleShop, moment
 from tui.printing import print_out
 from tui.screens.calls import call_sheet
@@ -28,6 +29,18 @@ async def test_the_line_going_down_is_told_at_once_on_every_page() -> None:
         await counter.see("○ LINE DOWN")
         await counter.press("3")
         await counter.see("○ The line is DOWN since 10:15")
+
+
+async def test_what_needs_a_person_is_told_with_what_to_do() -> None:
+    why = "till-2's clock is 2 h ahead: set it right. What it tells counts as having happened just now"
+
+    def prepare(service: FakeService) -> None:
+        service.shop.trouble = [{"what": "clock of till-2", "why": why}]
+
+    async with opened(prepare=prepare) as counter:
+        await counter.press("3")
+        await counter.see("till-2's clock is 2 h ahead: set it right.")
+        assert "all is well" not in counter.text
 
 
 async def test_pause_resume_and_test() -> None:

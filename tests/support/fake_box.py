@@ -15,6 +15,7 @@ from outbox.model import (
     Event,
     Message,
     Order,
+    Outlook,
     PlannedMessage,
     Planner,
     Posted,
@@ -79,12 +80,14 @@ class FakeBox:
         order = self.known[event.order.ref] = project(old, posted)
         self.change("order", order.ref)
         planned = plan(posted, old, order)
+        led_to = []
         for message in planned.messages:
             self.put(message, stored)
+            led_to.append(Outlook(message.id, message.audience, message.state, message.via, message.reason))
         for message in list(self.sent.values()):
             if message.trigger in planned.drops and message.state is State.QUEUED and message.order_ref == order.ref:
                 self.move(message.id, State.SUPERSEDED, "dropped")
-        return Acceptance(event.id, stored.seq)
+        return Acceptance(event.id, stored.seq, messages=tuple(led_to), why=planned.why, unrouted=planned.unrouted)
 
     async def accept_many(self, posted: Sequence[Posted], plan: Planner) -> Sequence[Acceptance | OutboxError]:
         answers: list[Acceptance | OutboxError] = []

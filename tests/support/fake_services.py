@@ -104,8 +104,11 @@ class FakePlanning:
 
     def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         if not posted.event.type.startswith("order."):
-            return Plan()
+            return Plan(why=self.why_none(posted.event.type), unrouted=True)
         return Plan([_message(posted, after, posted.event.type, None, ("twilio", "modem"), Policy())])
+
+    def why_none(self, event_type: str) -> str:
+        return "" if event_type.startswith("order.") else f"no route names {event_type!r}, so nobody hears of it"
 
     def manual(self, wish: Manual) -> Planner:
         if wish.audience not in ("customer", "team"):

@@ -50,6 +50,7 @@ class LinePage(ListPage[Channel]):
             lines.append(self._modem(glance.modem))
         if glance.quiet_until:
             lines.append([Span(self.t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
+        lines += self._trouble(glance, width)
         titles = columns(
             width,
             Cell(f" {self.t('channel')}", 15),
@@ -60,6 +61,12 @@ class LinePage(ListPage[Channel]):
             Cell(f" {self.t('last went')}", 0),
         )
         return [*lines, [], [Span(span.text, DIM) for span in titles]]
+
+    def _trouble(self, glance: Glance, width: int) -> list[Line]:
+        """What needs a person beside the channels, which say so themselves below."""
+        others = [each.why for each in glance.trouble if not each.what.startswith("channel ")]
+        sign = self.words.glyphs.bad
+        return [[Span(part, BAD)] for why in others for part in wrap(f"{sign} {why}", width)]
 
     def _uplink(self, glance: Glance, now: int) -> list[Line]:
         """The line now, and its day."""

@@ -71,7 +71,7 @@ class GlanceBar(Painted):
     def _all_is_well(self) -> bool:
         shop, glance = self._desk.shop, self._desk.shop.glance
         connected = shop.link.state == "up" and glance.uplink.state == "up"
-        return connected and not (glance.failed or glance.unknown or glance.calls)
+        return connected and not (glance.failed or glance.unknown or glance.calls or glance.trouble)
 
     def _counts(self, page: str) -> list[Span]:
         """What waits for somebody on a page."""
@@ -82,6 +82,7 @@ class GlanceBar(Painted):
                 (glance.unknown, t("{n} not sure", n=glance.unknown), WARN),
                 (glance.waiting, t("{n} waiting", n=glance.waiting), "quiet-count"),
             ),
+            "line": ((len(glance.trouble), f"{g.bad} {len(glance.trouble)}", BAD),),
             "replies": ((glance.replies, f"{g.unread} {glance.replies}", STRONG),),
             "calls": ((glance.calls, f"{g.phone} {glance.calls}", BAD),),
         }.get(page, ())
