@@ -25,6 +25,14 @@ _STRING = re.compile(rb'"[^"]*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>(?:key in )?\$.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`$")
+_NUMBER_FOR_TEXT = (
+    "expected str, got float",
+    "expected str, got int",
+    "expected str | null, got float",
+    "expected str | null, got int",
+)
+_OUR_OWN = re.compile(r"^`(?P<name>\w+)` (?P<words>.+)$", re.DOTALL)
+"""A struct's own complaint (`__post_init__`) about one of its fields."""
 _MATCHING = re.compile(r"^Expected `str` matching regex (?P<pattern>'.*'|\".*\")$", re.DOTALL)
 
 
@@ -53,6 +61,10 @@ def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         field, detail = _sentence(str(error))
+        if detail.startswith(_NUMBER_FOR_TEXT):
+            detail += (
+                ': write it as text, in quotes, like "48.50"' if _is_money(field) else ": write it as text, in quotes"
+            )
         raise Problem(422, f"{field}: {detail}" if field else detail, errors=[FieldError(field, detail)]) from error
 
 
@@ -131,6 +143,8 @@ def _sentence(words: str) -> tuple[str, str]:
     assert match is not None
     at = (match["at"] or "").removeprefix("key in ").removeprefix("$").removeprefix(".").replace("[...]", "")
     what = match["what"]
+    if own := _OUR_OWN.match(what):
+        return f"{at}.{own['name']}" if at else own["name"], own["words"]
     if missing := _MISSING.match(what):
         return f"{at}.{missing['name']}" if at else missing["name"], "is required"
     if matching := _MATCHING.match(what):
@@ -139,6 +153,10 @@ def _sentence(words: str) -> tuple[str, str]:
         return at, 'must be a time with its offset (RFC3339), such as "2026-11-24T12:00:00Z"'
     what = what.replace("`", "")
     return at, what[:1].lower() + what[1:] if what.startswith("Expected ") else what
+
+
+def _is_money(field: str) -> bool:
+    return field.endswith((".total", ".price"))
 
 
 def _unquoted(pattern: str) -> str:

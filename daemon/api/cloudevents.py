@@ -1,8 +1,10 @@
-"""CloudEvents 1.0 in structured mode (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md):
+"""CloudEvents 1.0, structured and binary (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md):
 the envelope's attributes become our event's, `data` holds order, customer and data; the rest is kept under `cloudevent`.
 """
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from daemon.api.body import convert
 from daemon.api.problem import Problem
@@ -13,7 +15,28 @@ from outbox.model import EVENT_TYPES
 MEDIA_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 
+_PREFIX = "ce-"
+_TELLING = ("ce-specversion", "ce-id", "ce-type")
 _OURS = ("specversion", "id", "type", "time", "data")
+
+
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether the envelope stands in the headers (binary mode, 3.1)."""
+    return any(name in headers for name in _TELLING)
+
+
+def from_binary(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
+    """The structured form of an event whose envelope came as headers (3.1.3: percent-encoded)."""
+    named = {name.lower(): value for name, value in headers.items()}
+    attributes = {
+        name.removeprefix(_PREFIX): unquote(value) for name, value in named.items() if name.startswith(_PREFIX)
+    }
+    return {**attributes, "data": data}
+
+
+def looks_structured(value: Any) -> bool:
+    """Whether a JSON value that is no event of ours is a CloudEvent, sent under another media type."""
+    return isinstance(value, dict) and "specversion" in value and "order" not in value
 
 
 def our_type(given: str) -> str:

@@ -43,9 +43,13 @@ class Hook:
                 caller = self._gate.admit(request, Scope.EVENTS)
                 raw = await self._body(request)
             kind = headers.get("Content-Type", "application/json")
-            if kind in _PLAIN and raw[:1] == b"{":
+            if kind in _PLAIN and raw[:1] == b"{" and not cloudevents.is_binary(headers):
                 return await self._one(read_event(raw), raw, caller)
-            return await self._other(raw, _form(request), caller)
+            form = _form(request)
+            if cloudevents.is_binary(headers) and form == "application/json":
+                _check_size(raw)
+                return await self._cloud(cloudevents.from_binary(headers, bodies.read(raw)), caller)
+            return await self._other(raw, form, caller)
         except Exception as error:  # every failure becomes a problem here, a bug too
             return self._gate.failed(request, error)
 
@@ -94,9 +98,12 @@ class Hook:
             return await self._batch(raw, form, caller)
         if form == cloudevents.MEDIA_TYPE:
             _check_size(raw)
-            theirs, event, own = cloudevents.to_event(bodies.read(raw))
-            return await self._one(event, own, caller, beneath=theirs)
+            return await self._cloud(bodies.read(raw), caller)
         return await self._one(read_event(raw), raw, caller)
+
+    async def _cloud(self, value: Any, caller: Caller) -> web.StreamResponse:
+        theirs, event, own = cloudevents.to_event(value)
+        return await self._one(event, own, caller, beneath=theirs)
 
     async def _batch(self, raw: bytes, form: str, caller: Caller) -> web.StreamResponse:
         try:
@@ -144,7 +151,14 @@ class Hook:
 def read_event(raw: bytes) -> Event:
     """One plain event. Raises Problem 400, 413 or 422."""
     _check_size(raw)
-    return bodies.convert(bodies.read(raw), Event)
+    value = bodies.read(raw)
+    try:
+        return bodies.convert(value, Event)
+    except Problem as problem:
+        if cloudevents.looks_structured(value):
+            words = f"this is a CloudEvent: send it with Content-Type {cloudevents.MEDIA_TYPE}"
+            raise Problem(422, words, field="specversion") from problem
+        raise
 
 
 def _check_size(raw: bytes) -> None:
@@ -176,10 +190,9 @@ def _form(request: web.Request) -> str:
         "us-ascii",
     ):
         return form
-    hint = " (binary mode is not taken)" if "ce-specversion" in request.headers else ""
     raise Problem(
         415,
-        f"events come as application/json or {cloudevents.MEDIA_TYPE} in UTF-8{hint}",
+        f"events come as application/json or {cloudevents.MEDIA_TYPE} in UTF-8; so does a CloudEvent's data in binary mode",
         headers={"Accept": f"application/json, {cloudevents.MEDIA_TYPE}"},
     )
 
@@ -230,8 +243,8 @@ POST = Route(
     handler=_never,
     summary="Post an event",
     tag="Events",
-    description="One event, or an array of up to 500 with an answer for each (207 when they differ); also CloudEvents 1.0 in "
-    "structured mode. Answered only once it is on the disk. The source on record is the token's name; a CloudEvent's own is kept "
+    description="One event, or an array of up to 500 with an answer for each (207 when they differ); also CloudEvents 1.0, "
+    "structured or binary. Answered only once it is on the disk. The source on record is the token's name; a CloudEvent's own is kept "
     "beneath it (`till-1/theirs`). An event is taken once: the same source and id again is answered "
     "200 and marked duplicate; with other content it is refused with 409. Instead of a token a Standard Webhooks signature "
     "(headers `webhook-id`, `webhook-timestamp`, `webhook-signature`) may vouch for it.",

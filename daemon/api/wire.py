@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from daemon.api.body import described
+from daemon.iso import country_trouble, currency_trouble
 from outbox import model
 from outbox.model import State
 
@@ -60,9 +61,17 @@ class OrderFields(model.OrderFields, frozen=True, omit_defaults=True):
     promised_at: Moment | None = None
     items: tuple[Item, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.currency is not None and (trouble := currency_trouble(self.currency)):
+            raise ValueError(f"`currency` {trouble}")
+
 
 class Customer(model.Customer, frozen=True, omit_defaults=True):
     """Who is to hear of the order. A phone number or address that can't be used is no reason to refuse the event."""
+
+    def __post_init__(self) -> None:
+        if self.country and (trouble := country_trouble(self.country)):
+            raise ValueError(f"`country` {trouble}")
 
 
 class Event(model.Event, frozen=True, omit_defaults=True):

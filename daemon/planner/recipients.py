@@ -12,6 +12,7 @@ import phonenumbers
 from babel import Locale
 
 from daemon.config import ConfigError, Settings
+from daemon.iso import country_trouble
 from outbox.model import Customer, Medium
 
 _MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
@@ -60,12 +61,8 @@ class Way(msgspec.Struct, frozen=True):
 
 def check_country(settings: Settings) -> None:
     """Local phone numbers are read by it. Raises ConfigError for what is no country's code."""
-    country = settings.store.country
-    if country.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        hint = '; the United Kingdom is "GB"' if country.upper() == "UK" else ""
-        raise ConfigError(
-            f"{settings.file or 'tether.toml'}: store.country: {country!r} is no country; write its two letters{hint}"
-        )
+    if trouble := country_trouble(settings.store.country):
+        raise ConfigError(f"{settings.file or 'tether.toml'}: store.country: {trouble}")
 
 
 def customer_recipient(customer: Customer, country: str) -> Recipient:

@@ -39,17 +39,6 @@ async def test_event_is_taken_once(face: Face) -> None:
     assert len(face.services.box.stored) == 1
 
 
-async def test_a_type_that_no_route_names_is_warned_of_each_time_it_comes(face: Face) -> None:
-    """A till that misspells a type must not hear "accepted" and nothing else."""
-    warned = ["no route names 'stock.counted', so nobody hears of it"]
-    first = await post(face, event(type="stock.counted"))
-    assert (first.status, first.json["messages"], first.json["warnings"]) == (202, [], warned)
-    again = await post(face, event(type="stock.counted"))
-    assert (again.status, again.json["messages"], again.json["warnings"]) == (200, [], warned)
-    batch = await post(face, [event("a", type="stock.counted"), event("b")])
-    assert [each.get("warnings") for each in batch.json["items"]] == [warned, None]
-
-
 async def test_source_is_the_tokens_name_and_its_own_json_is_kept(face: Face) -> None:
     text = json.dumps(event(extra={"colour": "gold"}), indent=2)
     assert (await raw(face, text)).status == 202
@@ -395,12 +384,6 @@ async def test_cloudevents_batch(face: Face) -> None:
     answer = await post(face, [CLOUD, {**CLOUD, "id": "evt-2"}], headers=batch)
     assert [each["event_id"] for each in answer.json["items"]] == ["evt-1", "evt-2"]
     assert (await post(face, CLOUD, headers=batch)).status == 422
-
-
-async def test_binary_mode_is_told_apart(face: Face) -> None:
-    answer = await post(face, {}, headers={"Content-Type": "application/avro", "ce-specversion": "1.0"})
-    assert answer.status == 415
-    assert "binary mode" in answer.problem["detail"]
 
 
 async def test_webhook_handshake(face: Face) -> None:

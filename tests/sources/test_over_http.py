@@ -35,8 +35,8 @@ ORDER = {
     "status": "ready-for-pickup",
     "total": "34.90",
     "currency": "GBP",
-    "date_created_gmt": "2026-11-24T09:00:00",
-    "date_modified_gmt": "2026-11-24T09:02:11",
+    "date_created_gmt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
+    "date_modified_gmt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
     "date_paid_gmt": None,
     "billing": {"first_name": "Ada", "phone": "07700 900123"},
 }

@@ -1,0 +1,76 @@
+"""What the hook says to who builds a till: why nobody hears of an event, and how what is wrong would be right."""
+
+from typing import Any
+
+import pytest
+
+from tests.http.test_hook import post
+from tests.support.face import Face, event
+
+
+async def test_a_type_that_no_route_names_is_warned_of_each_time_it_comes(face: Face) -> None:
+    """A till that misspells a type must not hear "accepted" and nothing else."""
+    warned = ["no route names 'stock.counted', so nobody hears of it"]
+    first = await post(face, event(type="stock.counted"))
+    assert (first.status, first.json["messages"], first.json["warnings"]) == (202, [], warned)
+    again = await post(face, event(type="stock.counted"))
+    assert (again.status, again.json["messages"], again.json["warnings"]) == (200, [], warned)
+    batch = await post(face, [event("a", type="stock.counted"), event("b")])
+    assert [each.get("warnings") for each in batch.json["items"]] == [warned, None]
+
+
+async def test_money_as_a_number_is_answered_with_the_text_to_write(face: Face) -> None:
+    answer = await post(face, event(order={"ref": "B-1", "total": 48.5}))
+    assert (answer.status, answer.fields) == (422, ["order.total"])
+    assert 'write it as text, in quotes, like "48.50"' in answer.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "words"),
+    [
+        ({"order": {"ref": "B-1", "currency": "GPB"}}, "order.currency", 'did you mean "GBP"?'),
+        ({"order": {"ref": "B-1", "currency": "QQQ"}}, "order.currency", "ISO 4217"),
+        ({"customer": {"phone": "07700 900123", "country": "UK"}}, "customer.country", 'the United Kingdom is "GB"'),
+        ({"customer": {"phone": "07700 900123", "country": "ZZ"}}, "customer.country", "ISO 3166"),
+    ],
+)
+async def test_codes_of_currencies_and_countries_are_checked(
+    face: Face, part: dict[str, Any], field: str, words: str
+) -> None:
+    answer = await post(face, event(**part))
+    assert (answer.status, answer.fields) == (422, [field])
+    assert words in answer.problem["detail"]
+    assert (await post(face, event(order={"ref": "B-1", "currency": "gbp"}))).status == 202
+
+
+CE = {
+    "ce-specversion": "1.0",
+    "ce-id": "evt-9",
+    "ce-source": "erp%20leeds",
+    "ce-type": "com.example.order.ready",
+    "ce-time": "2026-11-24T10:15:00Z",
+}
+DATA = {"order": {"ref": "B-9"}, "customer": {"phone": "07700 900123"}}
+
+
+async def test_a_cloud_event_in_binary_mode_is_taken(face: Face) -> None:
+    answer = await post(face, DATA, headers=CE)
+    assert (answer.status, answer.json["event_id"]) == (202, "evt-9")
+    [stored] = face.services.box.stored
+    assert (stored.source, stored.type, stored.order_ref) == ("till-2/erp leeds", "order.ready", "B-9")
+    assert (await post(face, DATA, headers=CE)).status == 200
+
+
+async def test_what_a_binary_cloud_event_lacks_is_named(face: Face) -> None:
+    answer = await post(face, DATA, headers={name: value for name, value in CE.items() if name != "ce-specversion"})
+    assert (answer.status, answer.fields) == (422, ["specversion"])
+    avro = await post(face, DATA, headers={**CE, "Content-Type": "application/avro"})
+    assert avro.status == 415
+    assert "binary mode" in avro.problem["detail"]
+
+
+async def test_a_structured_cloud_event_under_the_wrong_media_type_is_told_the_right_one(face: Face) -> None:
+    cloud = {"specversion": "1.0", "id": "e", "source": "erp", "type": "order.ready", "data": DATA}
+    answer = await post(face, cloud)
+    assert (answer.status, answer.fields) == (422, ["specversion"])
+    assert "application/cloudevents+json" in answer.problem["detail"]
