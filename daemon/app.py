@@ -17,6 +17,7 @@ import structlog
 
 from daemon.api.guards import Guards
 from daemon.api.services import Services
+from daemon.appliance.copies import Shelved, copies
 from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
 from daemon.appliance.messenger import Messenger
 from daemon.appliance.recover import make_sound, mark_damaged, record
@@ -29,13 +30,15 @@ from daemon.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
 from daemon.http import Http, open_http
 from daemon.intake_face import IntakeFace
+from daemon.keys.digests import BoxKeys
 from daemon.listeners import listening, unix_door
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
-from daemon.supervise import first_of
+from daemon.planner.identity import StoreIdentities
+from daemon.supervise import first_of, supervised
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
-from outbox.errors import StorageDamaged
+from outbox.errors import StorageBusy, StorageDamaged, StorageFull
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +105,7 @@ class Service:
             reload=lambda actor: self.reload(actor=actor),
             people=self.box.people,
             vitals=self.trouble.vitals,
+            copies=self.copies,
         )
 
     def _take_over(self) -> None:
@@ -121,6 +125,10 @@ class Service:
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
 
+    async def copies(self) -> Shelved:
+        """Copies of the database from before, and until when they are kept."""
+        return await copies(self.settings, self.clock, [one.at for one in await self.box.people.forgettings()])
+
     async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
         """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
         housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.sure)
@@ -132,6 +140,7 @@ class Service:
             group.create_task(self.watch.run(self.stop), name="clock")
             group.create_task(housekeeping.run(self.stop), name="housekeeping")
             group.create_task(trouble.run(self.stop), name="trouble")
+            group.create_task(self._index_people(), name="index of people")
             group.create_task(heartbeat.run(self.stop), name="heartbeat")
             if notifier.watchdog_seconds:
                 group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
@@ -156,6 +165,16 @@ class Service:
                 self._take_over()
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
+
+    async def _index_people(self) -> None:
+        """What an earlier release kept is put into the index; with all done, as ever but once, this ends at once."""
+        await supervised(
+            "index of people",
+            self.box.people.index,
+            clock=self.clock,
+            stop=self.stop,
+            weather=(StorageBusy, StorageFull),
+        )
 
     def _trouble_watch(self) -> TroubleWatch:
         return TroubleWatch(
@@ -197,8 +216,17 @@ async def open_service(
     settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
 ) -> AsyncIterator[Service]:
     """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it."""
+    current: list[Service] = []
+    identities = StoreIdentities(lambda: (current[0].settings if current else settings).store.country)
     async with (
-        Outbox.open(settings.database, clock=clock, rng=rng, reserve=settings.data.reserve) as box,
+        Outbox.open(
+            settings.database,
+            clock=clock,
+            rng=rng,
+            keys=BoxKeys(settings),
+            identities=identities,
+            reserve=settings.data.reserve,
+        ) as box,
         open_http(clock) as http,
     ):
 
@@ -209,7 +237,8 @@ async def open_service(
             return Engine(new, box, http, clock, rng, clock_trusted=watch.trusted, clock_sure=watch.sure)
 
         newest = await box.newest_record()
-        yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)
+        current.append(Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest))
+        yield current[0]
 
 
 @asynccontextmanager

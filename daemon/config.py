@@ -121,6 +121,8 @@ class Store(Table, frozen=True):
 class Data(Table, frozen=True):
     path: Path = Path("tether.db")
     retention: Duration = Duration(180 * 86400)
+    copies: Duration = Duration(30 * 86400)
+    """How long what an upgrade, a restore or a repair put aside is kept, and a backup after somebody in it was forgotten."""
     reserve: Size = Size(64 * 2**20)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
+from daemon.appliance.copies import remove_overdue
+from daemon.appliance.errors import BackupError
 from daemon.config import Settings
 from outbox import Outbox
 from outbox.clock import Clock
@@ -39,4 +41,18 @@ class Housekeeping:
         removed = await self._box.retention.prune(before=before)
         if removed.orders:
             log.info("orders past their time were removed", orders=removed.orders)
+        await self._copies()
         return removed.orders
+
+    async def _copies(self) -> None:
+        """Copies from before somebody was forgotten go when they are due; who was forgotten need not be known when none is left."""
+        settings, now = self._settings(), self._clock.now()
+        forgettings = [one.at for one in await self._box.people.forgettings()]
+        try:
+            left = await remove_overdue(settings, self._clock, forgettings)
+        except (BackupError, OSError) as error:
+            log.error("a copy of the database that is due can't be removed", error=str(error))
+            return
+        if not left.unseen:
+            oldest = min((copy.made_at for copy in left.copies), default=now)
+            await self._box.people.drop_forgettings(before=min(oldest, now - round(settings.data.copies * 1000)))

@@ -6,11 +6,11 @@ from outbox.audit import AuditRow, Verdict
 from outbox.box import Outbox
 from outbox.chain import Change
 from outbox.consent import OptOut
+from outbox.forget import Removed
 from outbox.pages import Page
 from outbox.quarantine import Kept
 from outbox.receipts import Awaited
 from outbox.replies import ReplyRow
-from outbox.retention import Removed
 from outbox.tokens import UNBOUND, Bounds, Token
 from outbox.views import Figures, StoredEvent, Story
 

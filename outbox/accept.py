@@ -7,8 +7,9 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import EventConflict, NotItsOwn
-from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
+from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import project
+from outbox.person_index import PersonIndex
 from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
@@ -20,11 +21,12 @@ _WAITING = (State.QUEUED, State.HELD)
 class Accept(Operation[Acceptance]):
     """DESIGN rules 1 to 3 and 5 for one event."""
 
-    __slots__ = ("_plan", "_posted")
+    __slots__ = ("_index", "_plan", "_posted")
 
-    def __init__(self, posted: Posted, plan: Planner) -> None:
+    def __init__(self, posted: Posted, plan: Planner, index: PersonIndex) -> None:
         self._posted = posted
         self._plan = plan
+        self._index = index
 
     def wants(self, wants: Wants) -> None:
         event = self._posted.event
@@ -71,7 +73,7 @@ class Accept(Operation[Acceptance]):
             for planned in plan.messages
             if (row := self.add(batch, order, seq, planned))
         )
-        self._keep_contacts(batch, order, before, after, plan)
+        self._keep_people(batch, order, before, after, plan)
         return Acceptance(event.id, seq, messages=led_to, why=plan.why, unrouted=plan.unrouted)
 
     def _again(self, seq: int, raw: bytes) -> Acceptance:
@@ -191,18 +193,18 @@ class Accept(Operation[Acceptance]):
             order_held=int(order.order.held),
         )
 
-    def _keep_contacts(self, batch: Batch, order: OrderRow, before: Order | None, after: Order, plan: Plan) -> None:
-        """By which addresses a customer who writes back is recognised: as the planner found them usable."""
-        if before is not None and before.customer == after.customer:
+    def _keep_people(self, batch: Batch, order: OrderRow, before: Order | None, after: Order, plan: Plan) -> None:
+        """Under which addresses the order is kept: all that its customer ever had, whether or not anything is planned for them."""
+        said = self._posted.event.customer
+        if before is not None and before.customer == after.customer and (said is None or said == before.customer):
             return
-        found = {
-            address
-            for planned in plan.messages
-            if planned.audience == "customer"
-            for kind, address in planned.addresses.items()
-            if kind != "email"
-        }
-        batch.new_contacts += [(address, order.seq) for address in found]
+        known = set(self._index.of_customer(after.customer))
+        if said is not None:
+            known |= self._index.of_customer(said)
+        for planned in plan.messages:
+            if planned.audience == "customer":
+                known |= self._index.of_customer(Customer(addresses=dict(planned.addresses)))
+        batch.new_people += self._index.rows(frozenset(known), "order", order.seq)
 
 
 def is_beneath(source: str, name: str) -> bool:

@@ -53,15 +53,18 @@ class Begin(Operation["Attempt | Refusal"]):
             return Refusal("an earlier message of its order to the same recipient is unfinished")
         stop = batch.stop_of(self._digest, self._medium) if self._digest else None
         if stop is not None:
-            return Refusal(f"the recipient opted out: {stop}", opted_out=True)
+            return Refusal("the recipient opted out", opted_out=True)
         self._place(batch, row)
         row.tries += 1
-        told = {"n": row.tries, "to": self._digest, "possible_duplicate": bool(row.possible_duplicate)}
-        batch.move(row, State.SENDING, row.reason, detail=told)
+        told = {"n": row.tries, "to": self._named(batch), "possible_duplicate": bool(row.possible_duplicate)}
+        batch.move(row, State.SENDING, row.reason, detail=told, in_our_words=False)
         attempt = self._attempt(batch, row)
         row.last_attempt = attempt.seq
         batch.add_attempt(attempt)
         return attempt.attempt()
+
+    def _named(self, batch: Batch) -> str:
+        return batch.pseudonym(self._digest) if self._digest else ""
 
     def _place(self, batch: Batch, row: MessageRow) -> None:
         if row.hop != self._hop or row.channel != self._channel:
@@ -124,14 +127,14 @@ class Settle(Operation[Message]):
         self._take_early_receipt(batch, attempt)
         row.attempt_count += attempt.counts - int(counted)
         batch.change_attempt(attempt)
-        told = {"n": attempt.n, "channel": attempt.channel, "code": attempt.code, "detail": attempt.detail}
+        told = {"n": attempt.n, "channel": attempt.channel, "code": attempt.code}
         batch.record(
             f"attempt.{attempt.outcome}",
             {name: value for name, value in told.items() if value},
             row.order_ref,
             row.id,
         )
-        go(batch, row, self._in_hindsight(row, attempt))
+        go(batch, row, self._in_hindsight(row, attempt), in_our_words=False)
 
     def _in_hindsight(self, row: MessageRow, attempt: AttemptRow) -> Transition:
         """What its receipt, which came before the provider's own answer was on record, makes of the move."""
@@ -233,7 +236,7 @@ class Rescue(Operation[int]):
         return len(self._attempts)
 
 
-def go(batch: Batch, row: MessageRow, to: Transition) -> None:
+def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:
     """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
     its order."""
     batch.touched += 1
@@ -246,7 +249,14 @@ def go(batch: Batch, row: MessageRow, to: Transition) -> None:
     if to.possible_duplicate is not None:
         row.possible_duplicate = int(to.possible_duplicate)
     again = bool(row.possible_duplicate) and state is State.QUEUED
-    batch.move(row, state, reason, look_up=to.due_at is not None, detail={"possible_duplicate": again})
+    batch.move(
+        row,
+        state,
+        reason,
+        look_up=to.due_at is not None,
+        detail={"possible_duplicate": again},
+        in_our_words=in_our_words or reason != to.reason,
+    )
 
 
 def _after_all(row: MessageRow, to: Transition) -> tuple[State, str]:

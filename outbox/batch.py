@@ -2,6 +2,7 @@
 is written in a few statements again: the cost of a statement is shared by all operations that arrived together.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +29,8 @@ from outbox.tables import ATTEMPT, AUDIT, EVENT, MESSAGE, ORDER
 _SQL = Queries("batch.sql")
 _INSERT_ORDER = _SQL.rows("insert_order")
 _UPDATE_ORDER = _SQL.rows("update_order")
-_INSERT_CONTACT = _SQL.rows("insert_contact")
+_INSERT_PERSON = _SQL.rows("insert_person")
+_INSERT_PSEUDONYM = _SQL.rows("insert_pseudonym")
 _INSERT_EVENT = _SQL.rows("insert_event")
 _INSERT_MESSAGE = _SQL.rows("insert_message")
 _UPDATE_MESSAGE = _SQL.rows("update_message")
@@ -64,7 +66,9 @@ class Batch(Snapshot):
         self.marks = replace(marks)
         self.now = now
         self.new_events: list[EventRow] = []
-        self.new_contacts: list[tuple[str, int]] = []
+        self.new_people: list[tuple[str, str, int, str]] = []
+        """(digest, what, seq, kind)"""
+        self._new_pseudonyms: list[tuple[str, str]] = []
         self.used_receipts: list[tuple[str, str]] = []
         self.ready: dict[str, int] = {}
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
@@ -124,8 +128,12 @@ class Batch(Snapshot):
         actor: str = "",
         look_up: bool = False,
         detail: Mapping[str, object] | None = None,
+        in_our_words: bool = True,
     ) -> None:
         """The message goes to that state, on record. Raises IllegalMove.
+
+        `in_our_words`: the reason quotes nobody. What a provider said may hold a name or a number, and the record can't forget: it
+        stays with the attempt, and of it only the code is on record.
 
         From queued to queued and from unknown to unknown is a change of time or channel, on record too. `look_up`: what becomes
         unknown is to be looked up when it is due; without it staff decide.
@@ -139,7 +147,7 @@ class Batch(Snapshot):
             row.verdict = ""
         self.reline(row)
         self.touch(row)
-        told = {"channel": row.channel, "reason": reason, **(detail or {})}
+        told = {"channel": row.channel, "reason": reason if in_our_words else "", **(detail or {})}
         self.record(f"message.{state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id, actor)
 
     def touch(self, row: MessageRow) -> None:
@@ -179,13 +187,22 @@ class Batch(Snapshot):
         self.touched += 1
         return self.marks.audit + len(self._entries)
 
+    def pseudonym(self, digest: str) -> str:
+        """Under which name the record knows the address of that digest, which the operation wanted."""
+        if digest not in self.pseudonyms:
+            self.pseudonyms[digest] = name = secrets.token_hex(16)
+            self._new_pseudonyms.append((digest, name))
+            self.touched += 1
+        return self.pseudonyms[digest]
+
     # ------------------------------------------------------------ writing
 
     def flush(self) -> list[Change]:
         """Write all that changed; what those who watch will be told after the commit."""
         db = self.db
         self._flush_orders()
-        _INSERT_CONTACT.execute(db, self.new_contacts)
+        _INSERT_PERSON.execute(db, self.new_people)
+        _INSERT_PSEUDONYM.execute(db, self._new_pseudonyms)
         _INSERT_EVENT.execute(db, [EVENT.inserted(row) for row in self.new_events])
         self._flush_messages()
         _INSERT_ATTEMPT.execute(db, [ATTEMPT.inserted(row) for row in self._new_attempts.values()])

@@ -10,7 +10,9 @@ from outbox.audit import Audit
 from outbox.changes import Changes
 from outbox.clock import Clock
 from outbox.consent import Consent
+from outbox.digest import Keys
 from outbox.errors import StorageDamaged
+from outbox.identity import Identities, PlainIdentities
 from outbox.notes import Notes
 from outbox.people import People
 from outbox.quarantine import Quarantine
@@ -22,6 +24,8 @@ from outbox.spool import Spool
 from outbox.store import Store
 from outbox.tokens import Tokens
 from outbox.views import Views
+
+_PLAIN = PlainIdentities()
 
 
 class Outbox:
@@ -38,7 +42,7 @@ class Outbox:
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)
-        self.people = People(store, self.views, self.retention)
+        self.people = People(store, self.views)
         self.quarantine = Quarantine(store)
         self.aliases = Aliases(store)
         self.replay = Replay(store)
@@ -46,13 +50,20 @@ class Outbox:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, path: Path, *, clock: Clock, rng: random.Random, reserve: int = 64 * 2**20
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        keys: Keys,
+        identities: Identities = _PLAIN,
+        reserve: int = 64 * 2**20,
     ) -> "AsyncIterator[Outbox]":
         """Open and, where needed, bring the database up to date. `reserve`: bytes of free disk below which events are refused.
 
-        Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy.
+        Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy, KeyMissing, KeyChanged.
         """
-        async with Store(path, clock, rng, reserve).open() as store:
+        async with Store(path, clock, rng, reserve, keys, identities).open() as store:
             box = cls(store)
             await box.tokens.load()
             yield box
@@ -75,7 +86,7 @@ class Outbox:
         return self._store.stalled_for()
 
     def digest(self, address: str) -> str:
-        """What stands for an address in the audit."""
+        """By which something is found again that concerns an address and need not name it."""
         return self._store.digester(address)
 
     async def newest_record(self) -> int:

@@ -1,7 +1,7 @@
 """Who asked for silence, and who asked to hear again: one ledger for all channels of a medium (DESIGN rule 8).
 
 Entries are never changed; the newest word on a medium, or on all, holds. They are found by the keyed digest of the address, so that
-an opt-out outlives the person's being forgotten.
+an opt-out outlives the person's being forgotten. Why a message was not sent never quotes their words: those go with them.
 """
 
 import msgspec
@@ -61,7 +61,7 @@ class Say(Operation[bool]):
         }
         batch.db.execute(_SQL["say"], values)
         batch.stops[self._digest].append((self._medium, self._stopped, self._reason))
-        told = {"medium": self._medium, "to": self._digest}
+        told = {"medium": self._medium, "to": batch.pseudonym(self._digest)}
         batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
         return True
 
@@ -101,7 +101,9 @@ class TakeBack(Operation[OptOut]):
         }
         batch.db.execute(_SQL["say"], values)
         batch.stops[digest].append((medium, False, self._reason))
-        batch.record("consent.allowed", {"medium": medium, "to": digest}, actor=self._actor)
+        names = dict(batch.db.execute(_SQL["pseudonym"], {"digest": digest}).fetchall())
+        batch.pseudonyms |= names
+        batch.record("consent.allowed", {"medium": medium, "to": batch.pseudonym(digest)}, actor=self._actor)
         return OptOut(medium, mask_address(address), reason, actor, at, self._id)
 
 

@@ -1,21 +1,113 @@
-"""Keyed digests stand for addresses wherever a record outlives the person: the same address gives the same digest, and without this
-database's key no address can be tried against it."""
+"""Keyed digests stand for addresses wherever something is to be found by one and the address itself need not be kept.
+
+The key lies in the database under a lock whose own key lies elsewhere (`Keys`): who has a copy of the file alone, a backup or a stolen
+stick, can try no address against it. A check value tells the right key from another before anything is looked up under it.
+"""
 
 import hashlib
 import hmac
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from outbox.errors import KeyChanged, KeyMissing
+from outbox.queries import Queries
+
+_SQL = Queries("digest.sql")
 
 HEX_LENGTH = 32
+KEY_BYTES = 32
+_SALT = 32
+_CHECKED = b"the key of this database's digests"
 
 
 class Digester:
-    """HMAC-SHA256 under a key of the database, cut to 128 bits, in hex."""
+    """HMAC-SHA256 under the key, cut to 128 bits, in hex."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def __call__(self, address: str) -> str:
         """Upper and lower case and spaces around are the same address."""
-        return hmac.digest(self._key, address.strip().lower().encode(), hashlib.sha256).hex()[:HEX_LENGTH]
+        return self.of_bytes(address.strip().lower().encode())
+
+    def of_bytes(self, text: bytes) -> str:
+        return hmac.digest(self._key, text, hashlib.sha256).hex()[:HEX_LENGTH]
 
     def __repr__(self) -> str:
         return "Digester(...)"
+
+
+class Keys(Protocol):
+    """What the lock is opened with: kept outside the database."""
+
+    def read(self, *, make: bool) -> Sequence[bytes]:
+        """Those that there are (32 bytes each), the present one first; `make` one where there is none."""
+        ...
+
+
+class FixedKey:
+    """One that is given."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def read(self, *, make: bool) -> Sequence[bytes]:
+        return (self._key,)
+
+
+def key_for(db: sqlite3.Connection, keys: Keys, path: Path) -> bytes:
+    """The key of this database's digests. One that stands open inside, as it did in earlier releases, is locked up.
+
+    Raises KeyMissing, KeyChanged: under another key no opt-out would be found, so nothing is done without the right one.
+    """
+    found = dict(db.execute(_SQL["secrets"]).fetchall())
+    if "digest_locked" in found:
+        return _unlocked(db, found["digest_locked"], found.get("digest_check", b""), keys, path)
+    if "digest" not in found and db.execute(_SQL["any_digest"]).fetchone()[0]:
+        raise KeyMissing(
+            f"the key of {path.name}'s digests is not in it, and no opt-out can be found: `tether rekey` saves what can be saved"
+        )
+    key: bytes = found.get("digest") or secrets.token_bytes(KEY_BYTES)
+    _lock_up(db, key, keys.read(make=True)[0])
+    if "digest" in found:
+        db.execute(_SQL["drop_open_key"])
+        db.execute(_SQL["truncate_wal"]).fetchall()
+    return key
+
+
+def _unlocked(db: sqlite3.Connection, locked: bytes, check: bytes, keys: Keys, path: Path) -> bytes:
+    known = keys.read(make=False)
+    for outer in known:
+        key = _mixed(outer, locked[:_SALT], locked[_SALT:])
+        if not check or hmac.compare_digest(
+            _check_of(key), check
+        ):  # "": damage took it, and the present words are likely the right ones
+            if outer != known[0] or not check:
+                _lock_up(db, key, known[0])
+            return key
+    remedy = (
+        "without them no opt-out can be found. Put them back (TETHER_WORDS in .env, or `tether restore --words`); "
+        "are they lost for good, `tether rekey` saves what can be saved"
+    )
+    if not known:
+        raise KeyMissing(f"the box's twelve words, which open {path.name}, are not there: {remedy}")
+    raise KeyChanged(f"{path.name} was made under other twelve words than the box has now: {remedy}")
+
+
+def _lock_up(db: sqlite3.Connection, key: bytes, outer: bytes) -> None:
+    salt = secrets.token_bytes(_SALT)
+    db.execute(_SQL["keep_key"], {"name": "digest_locked", "value": salt + _mixed(outer, salt, key)})
+    db.execute(_SQL["keep_key"], {"name": "digest_check", "value": _check_of(key)})
+
+
+def _mixed(outer: bytes, salt: bytes, key: bytes) -> bytes:
+    """One block of a one-time pad: the salt is never used again."""
+    pad = hmac.digest(outer, salt, hashlib.sha256)
+    return bytes(a ^ b for a, b in zip(key, pad, strict=False))
+
+
+def _check_of(key: bytes) -> bytes:
+    return hmac.digest(key, _CHECKED, hashlib.sha256)[:16]

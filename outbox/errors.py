@@ -43,3 +43,11 @@ class AlreadyRunning(OutboxError):
 
 class SchemaTooNew(OutboxError):
     """The database was written by a newer Tether: install that one, or restore the backup made before the upgrade."""
+
+
+class KeyMissing(OutboxError):
+    """The key of the database's digests is not there, or can't be read."""
+
+
+class KeyChanged(OutboxError):
+    """The digests were made with another key than the one that is there."""

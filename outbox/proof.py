@@ -51,7 +51,7 @@ def trouble_with(path: Path, *, whole: bool = False, go_on: Callable[[], bool] =
         return int(stopped)
 
     try:
-        with closing(_open(path)) as db:
+        with closing(opened_to_read(path)) as db:
             db.set_progress_handler(look, STEPS_BETWEEN_LOOKS)
             found = [str(row[0]) for row in db.execute(_SQL["whole" if whole else "quick"])]
     except sqlite3.DatabaseError as error:
@@ -62,7 +62,7 @@ def trouble_with(path: Path, *, whole: bool = False, go_on: Callable[[], bool] =
 def prove(path: Path) -> Proof:
     """Compute the audit's chain anew and count. Raises StorageDamaged, StorageBusy; OutboxError's text says which file."""
     try:
-        with closing(_open(path)) as db:
+        with closing(opened_to_read(path)) as db:
             before, entries, newest_at, first_bad, last_epoch, last_seq = START, 0, 0, None, "", 0
             for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in db.execute(_SQL["entries"]):
                 before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
@@ -94,14 +94,15 @@ def copy_of(path: Path, copy: Path) -> None:
     commit between them.
     """
     try:
-        with closing(_open(path)) as db, closing(sqlite3.connect(copy)) as target:
+        with closing(opened_to_read(path)) as db, closing(sqlite3.connect(copy)) as target:
             db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         raise in_our_words(error) from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def opened_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, also beside others."""
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,

@@ -12,6 +12,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.errors import IllegalMove, NotFound
 from outbox.pages import Page, cursor_of, place_of
+from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.rows import encode
 from outbox.store import Store
@@ -44,9 +45,13 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Keep(Operation[int]):
-    __slots__ = ("_body", "_headers", "_reason", "_retry", "_source")
+    __slots__ = ("_body", "_headers", "_index", "_known", "_reason", "_retry", "_source")
 
-    def __init__(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, retry: bool) -> None:
+    def __init__(
+        self, source: str, body: bytes, headers: Mapping[str, str], reason: str, retry: bool, index: PersonIndex
+    ) -> None:
+        self._index = index
+        self._known = index.of_body(body[:LARGEST_BODY])
         self._source = source
         self._body = body
         self._headers = headers
@@ -65,6 +70,7 @@ class Keep(Operation[int]):
             "body": self._body[:LARGEST_BODY],
         }
         seq, times = batch.db.execute(_SQL["keep"], values).fetchone()
+        batch.new_people += self._index.of_quarantined(self._known, int(seq))
         batch.db.execute(_SQL["trim"], {"source": self._source, "most": MOST_OF_A_SOURCE})
         batch.touched += 1
         if times == 1 and not self._retry:
@@ -119,7 +125,7 @@ class Quarantine:
         self, source: str, body: bytes, *, headers: Mapping[str, str], reason: str, retry: bool = False
     ) -> int:
         """Keep a body; its number. `retry`: it is to be read again by itself."""
-        return await self._store.write(Keep(source, body, headers, reason, retry))
+        return await self._store.write(Keep(source, body, headers, reason, retry, self._store.index))
 
     async def close(self, seq: int, state: Closed, *, actor: str = "") -> None:
         """It was read again, or means nothing: its body goes. Raises NotFound, IllegalMove."""

@@ -10,6 +10,7 @@ from outbox.accept import Accept
 from outbox.batch import Batch
 from outbox.errors import NotFound
 from outbox.model import PlannedMessage, Planner, Posted
+from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.rows import decode_event, encode
 from outbox.snapshot import Wants
@@ -25,10 +26,10 @@ class Replan(Operation["Sequence[PlannedMessage]"]):
 
     __slots__ = ("_accept", "_dry_run", "_posted")
 
-    def __init__(self, posted: Posted, plan: Planner, *, dry_run: bool) -> None:
+    def __init__(self, posted: Posted, plan: Planner, index: PersonIndex, *, dry_run: bool) -> None:
         self._posted = posted
         self._dry_run = dry_run
-        self._accept = Accept(posted, plan)
+        self._accept = Accept(posted, plan, index)
 
     def wants(self, wants: Wants) -> None:
         self._accept.wants(wants)
@@ -68,4 +69,4 @@ class Replay:
     async def replan(self, event: StoredEvent, plan: Planner, *, dry_run: bool) -> Sequence[PlannedMessage]:
         """The messages that were (with `dry_run`: would be) added. Raises NotFound."""
         posted = Posted(event.source, decode_event(event.raw), event.raw, event.received_at, event.actor)
-        return await self._store.write(Replan(posted, plan, dry_run=dry_run))
+        return await self._store.write(Replan(posted, plan, self._store.index, dry_run=dry_run))

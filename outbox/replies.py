@@ -10,6 +10,7 @@ from outbox.consent import Say
 from outbox.errors import NotFound
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
+from outbox.rows import encode
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
@@ -47,28 +48,33 @@ class ReplyRow(msgspec.Struct, frozen=True):
 
 
 class Add(Operation["str | None"]):
-    __slots__ = ("_channel", "_reply", "is_new")
+    __slots__ = ("_channel", "_id", "_index", "_reply", "is_new")
 
-    def __init__(self, channel: str, reply: Reply) -> None:
+    def __init__(self, channel: str, reply: Reply, store: Store) -> None:
         self._channel = channel
         self._reply = reply
+        self._index = store.index
+        self._id = store.digester.of_bytes(f"{channel} {reply.id}".encode()) if reply.id else ""
+        """Providers' ids may hold the number of who wrote."""
         self.is_new = False
 
     def apply(self, batch: Batch) -> str | None:
         reply = self._reply
-        known = batch.db.execute(_SQL["known"], {"channel": self._channel, "id": reply.id}).fetchone()
+        ids = encode([reply.id, self._id]).decode()
+        known = batch.db.execute(_SQL["known"], {"channel": self._channel, "ids": ids}).fetchone()
         if known:
             ref: str | None = known[0]
             return ref
         self.is_new = True
-        found = batch.db.execute(_SQL["order_of"], {"address": reply.address.strip()}).fetchone()
+        digests = encode(self._index.digests(reply.address)).decode()
+        found = batch.db.execute(_SQL["order_of"], {"digests": digests}).fetchone()
         ref = found[0] if found else None
         added = batch.db.execute(
             _SQL["add"],
             {
                 "at": reply.at or batch.now,
                 "channel": self._channel,
-                "id": reply.id,
+                "id": self._id,
                 "order_ref": ref,
                 "consent": reply.consent,
                 "address": reply.address.strip(),
@@ -76,6 +82,7 @@ class Add(Operation["str | None"]):
             },
         )
         batch.touched += 1
+        batch.new_people += self._index.of_reply(reply.address, added.lastrowid or 0)
         batch.record("reply.received", {"reply": str(added.lastrowid), "channel": self._channel}, ref or "")
         return ref
 
@@ -126,7 +133,7 @@ class Replies:
 
     async def add(self, channel: str, reply: Reply) -> str | None:
         """Keep a reply; the order it was put to, if the address has one. The same provider id again changes nothing."""
-        return await self._store.write(Add(channel, reply))
+        return await self._store.write(Add(channel, reply, self._store))
 
     async def take(self, channel: str, reply: Reply, *, medium: str, actor: str) -> bool:
         """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed."""
@@ -140,7 +147,7 @@ class Replies:
                 reason=reply.text,
                 actor=actor,
             )
-        return await self._store.write(Take(Add(channel, reply), say))
+        return await self._store.write(Take(Add(channel, reply, self._store), say))
 
     async def mark_read(self, reply_id: str, *, actor: str) -> None:
         """Raises NotFound."""

@@ -29,7 +29,6 @@ _MEND = (
     "drop_events",
     "drop_attempts",
     "drop_orders",
-    "drop_contacts",
     "chain_events",
     "chain_orders",
     "chain_attempts",
@@ -37,6 +36,11 @@ _MEND = (
     "stop_senders",
     "line_up",
 )
+
+
+INDEXED = 7
+"""The schema from which on people are found by an index."""
+_BEFORE, _SINCE = ("drop_contacts",), ("drop_people", "index_again")
 
 
 class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +60,11 @@ def salvage(source: Path, target: Path) -> Salvaged:
         new.execute("PRAGMA synchronous = OFF")
         new.execute("BEGIN")
         dropped = sum(_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall())
+        is_indexed = new.execute(_STORE["schema"]).fetchone()[0] >= INDEXED
         optouts_lost = _find_key(new)
-        dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in _MEND if name.startswith("drop_"))
-        for name in _MEND:
+        mend = (*_MEND, *(_SINCE if is_indexed else _BEFORE))
+        dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in mend if name.startswith("drop_"))
+        for name in mend:
             if not name.startswith("drop_"):
                 new.execute(_SQL[name])
         new.execute("COMMIT")

@@ -60,6 +60,8 @@ class Snapshot:
         self.ids: dict[str, int] = {}
         self.stops: dict[str, list[tuple[str, bool, str]]] = defaultdict(list)
         """By digest: (medium, stopped, reason), the newest last."""
+        self.pseudonyms: dict[str, str] = {}
+        """By digest of an address: its name in the record."""
         self.early_receipts: dict[tuple[str, str], tuple[ReceiptState, int, str]] = {}
         self.at_provider: dict[tuple[str, str], int] = {}
         self.by_reference: dict[tuple[str, int], int] = {}
@@ -95,6 +97,7 @@ class Snapshot:
         if wants.digests:
             for _, digest, medium, stopped, reason in sorted(self._all("stopped", digests=wants.digests)):
                 self.stops[digest].append((medium, bool(stopped), reason))
+            self.pseudonyms |= dict(self._all("pseudonyms", digests=wants.digests))
         if wants.receipts:
             for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
                 self.early_receipts[channel, id] = (ReceiptState(state), at, detail)

@@ -51,14 +51,14 @@ class Spool:
         Raises EventConflict, StorageFull, StorageBusy.
         """
         self._store.ensure_space()
-        acceptance = await self._store.write(Accept(posted, plan))
+        acceptance = await self._store.write(Accept(posted, plan, self._store.index))
         self._heed(posted, acceptance)
         return acceptance
 
     async def accept_many(self, posted: Sequence[Posted], plan: Planner) -> Sequence[Acceptance | OutboxError]:
         """Take several in order, in one transaction: for each its answer, or why it was refused."""
         self._store.ensure_space()
-        waiting = [self._store.write(Accept(one, plan)) for one in posted]
+        waiting = [self._store.write(Accept(one, plan, self._store.index)) for one in posted]
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         taken = [_refusal_or(answer) for answer in answers]
         for one, answer in zip(posted, taken, strict=True):

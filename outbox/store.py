@@ -7,7 +7,6 @@ few rows on many of them. The log is brought into the database beside the writer
 import asyncio
 import os
 import random
-import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -19,11 +18,13 @@ import aiosqlite
 from outbox.changes import Changes
 from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
-from outbox.digest import Digester
+from outbox.digest import Digester, Keys, key_for
 from outbox.errors import StorageDamaged, StorageFull
 from outbox.faults import in_our_words
+from outbox.identity import Identities
 from outbox.lock import Lock, private
 from outbox.migrate import migrate
+from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.writer import Operation, Writer
 
@@ -40,7 +41,9 @@ SPACE_LOOKED_AT_EVERY = 1.0
 class Store:
     """The database of one process."""
 
-    def __init__(self, path: Path, clock: Clock, rng: random.Random, reserve: int) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, rng: random.Random, reserve: int, keys: Keys, identities: Identities
+    ) -> None:
         self.path = path
         self.clock = clock
         self.changes = Changes()
@@ -48,6 +51,9 @@ class Store:
         self.on_damage: Callable[[StorageDamaged], None] = lambda error: None
         """Called in the loop's thread when reading or writing met a damaged page: the file wants to be repaired."""
         self.digester: Digester
+        self.index: PersonIndex
+        self._identities = identities
+        self._keys = keys
         self._rng = rng
         self._reserve = reserve
         self._space: tuple[float, bool] = (float("-inf"), True)
@@ -57,7 +63,7 @@ class Store:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Store"]:
-        """Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy."""
+        """Raises AlreadyRunning, SchemaTooNew, StorageDamaged, StorageBusy, KeyMissing, KeyChanged."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock.take()
         try:
@@ -117,7 +123,8 @@ class Store:
             db.executescript(_SQL["before_anything"])
             migrate(db, self.path)
             db.executescript(_SQL["writer"] + ";" + _SQL["row_views"])
-            self.digester = Digester(self._key(db))
+            self.digester = Digester(key_for(db, self._keys, self.path))
+            self.index = PersonIndex(self._identities, self.digester)
             self._first_epoch(db)
         except BaseException:
             db.close()
@@ -128,15 +135,6 @@ class Store:
         db = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
         db.executescript(_SQL["checkpointer"])
         return db
-
-    def _key(self, db: sqlite3.Connection) -> bytes:
-        found = db.execute(_SQL["secret"], {"name": "digest"}).fetchone()
-        if found is None:
-            key = secrets.token_bytes(32)
-            db.execute(_SQL["keep_secret"], {"name": "digest", "value": key})
-            return key
-        value: bytes = found[0]
-        return value
 
     def _first_epoch(self, db: sqlite3.Connection) -> None:
         db.execute(_SQL["first_epoch"], {"id": self.new_epoch_id(), "at": self.clock.now()})

@@ -88,6 +88,7 @@ class Writer:
         self._opened: asyncio.Future[None]
         self._closed: asyncio.Future[None]
         self._busy_since: float | None = None
+        self._owes_truncation = False
 
     async def start(self) -> None:
         """Open the connection in the writer's thread. Raises what opening raises."""
@@ -163,7 +164,8 @@ class Writer:
             done = Done(done.jobs, [in_our_words(error)] * len(done.jobs))
         else:
             if jobs[0].operation.truncates_wal:
-                done.results = [self._truncate_wal(done.results[0])]
+                self._owes_truncation = True
+                self._truncate_wal()
         self._tell(self._deliver, done)
 
     def _transact(self, done: Done, *, careful: bool) -> None:
@@ -201,16 +203,18 @@ class Writer:
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
         return batch.marks
 
-    def _truncate_wal(self, result: Any) -> Any:
-        try:
-            self._db.execute(_SQL["truncate_wal"])
-        except sqlite3.Error as error:
-            return in_our_words(error)
-        return result
+    def _truncate_wal(self) -> None:
+        """Empty the log of what was taken out. While a reader needs what is in it, it stays owed until after the next commit; the
+        close empties it in any case."""
+        with contextlib.suppress(sqlite3.Error):
+            busy, *_ = self._db.execute(_SQL["truncate_wal"]).fetchone()
+            self._owes_truncation = bool(busy)
 
     def _checkpoint(self) -> None:
         """A checkpoint that fails is tried again after the next commit, and by SQLite itself; what stops it for good fills the log,
         and then a commit says so."""
+        if self._owes_truncation:
+            self._truncate_wal()
         with contextlib.suppress(sqlite3.Error):
             self._checkpointer.look(self._db)
 

@@ -1,17 +1,17 @@
 """A person's own data: what is kept of them, and taking it out. The address stands in the body, so that no log of addresses has it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from daemon.api.answers import Moment
 from daemon.api.problem import Problem
 from daemon.api.reply import moment
 from daemon.api.route import Call, NoQuery, Scope, post
 from daemon.api.services import People
 from daemon.api.wire import Address
-from daemon.planner.recipients import usable_address
 from outbox.model import Message
 from outbox.views import Story
 
@@ -20,7 +20,10 @@ class PersonWish(msgspec.Struct, frozen=True):
     """Whose data."""
 
     address: Annotated[
-        Address, Meta(description="A phone number, as it is written in the store's country, or a mail address.")
+        Address,
+        Meta(
+            description="Any address of theirs: a phone number however it is written, a mail address, a WhatsApp or another chat's id."
+        ),
     ]
 
 
@@ -28,8 +31,17 @@ class ForgetWish(PersonWish, frozen=True):
     dry_run: Annotated[bool, Meta(description="Only say how much would go.")] = False
 
 
+class CopyOut(msgspec.Struct, frozen=True):
+    """A backup, or what an upgrade or a restore put aside. `until`: when it is gone at the latest; null: it is rotated out in its time."""
+
+    name: str
+    kind: Literal["backup", "aside"]
+    made_at: Moment
+    until: Moment | None
+
+
 class Forgotten(msgspec.Struct, frozen=True):
-    """How much of the person there was in what is kept now (or would be taken out)."""
+    """How much of the person there was in what is kept now (or would be taken out), and which copies from before there are."""
 
     dry_run: bool
     orders: int
@@ -38,6 +50,16 @@ class Forgotten(msgspec.Struct, frozen=True):
     attempts: int
     replies: int
     optouts: int
+    quarantined: Annotated[int, Meta(description="Bodies that nobody understood and that name them.")]
+    left: Annotated[
+        int,
+        Meta(
+            description="Orders that share an address with theirs and name somebody else, or so many that it is hardly theirs alone: "
+            "these stay, and are forgotten by an address of their own."
+        ),
+    ]
+    copies: Sequence[CopyOut]
+    copies_unseen: Annotated[str, Meta(description="Why the backups can't be looked at now; empty: they were.")]
 
 
 class PersonOut(msgspec.Struct, frozen=True):
@@ -47,17 +69,34 @@ class PersonOut(msgspec.Struct, frozen=True):
     orders: Sequence[dict[str, Any]]
     replies: Sequence[dict[str, Any]]
     consent: Sequence[dict[str, Any]]
+    quarantined: Annotated[
+        Sequence[dict[str, Any]], Meta(description="What sources told of them and nobody understood.")
+    ]
 
 
 async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:
-    address = _address(call.body.address, call.services.settings.store.country)
-    dry_run = call.body.dry_run
+    address, dry_run = _address(call.body.address), call.body.dry_run
     removed = await _people(call).forget(address, actor=call.caller.actor, dry_run=dry_run)
-    return Forgotten(dry_run=dry_run, **msgspec.structs.asdict(removed))
+    found, unseen = await _copies(call)
+    return Forgotten(dry_run=dry_run, **msgspec.structs.asdict(removed), copies=found, copies_unseen=unseen)
+
+
+async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[CopyOut], str]:
+    """With the end that they have by this forgetting, done or not."""
+    services = call.services
+    if services.copies is None:
+        return (), ""
+    shelved = await services.copies()
+    latest = services.clock.now() + round(services.settings.data.copies * 1000)
+    found = [
+        CopyOut(copy.name, copy.kind, moment(copy.made_at), moment(latest if copy.until is None else copy.until))
+        for copy in shelved.copies
+    ]
+    return found, shelved.unseen
 
 
 async def export(call: Call[NoQuery, PersonWish]) -> PersonOut:
-    address = _address(call.body.address, call.services.settings.store.country)
+    address = _address(call.body.address)
     held = await _people(call).held(address)
     await call.services.box.audit.append(
         "person.exported", actor=call.caller.actor, detail={"orders": len(held.stories)}
@@ -76,6 +115,10 @@ async def export(call: Call[NoQuery, PersonWish]) -> PersonOut:
             }
             for word in held.consent
         ],
+        [
+            {"at": moment(body.at), "source": body.source, "body": body.body.decode("utf-8", "replace")}
+            for body in held.bodies
+        ],
     )
 
 
@@ -85,11 +128,10 @@ def _people(call: Call[NoQuery, Any]) -> People:
     return call.services.people
 
 
-def _address(given: str, country: str) -> str:
-    usable = usable_address("email" if "@" in given else "phone", given, country)
-    if usable is None:
-        raise Problem(422, "that can be neither a phone number nor a mail address", field="address")
-    return usable
+def _address(given: str) -> str:
+    if "@" not in given and not any(character.isdigit() for character in given):
+        raise Problem(422, "that can be neither a phone number nor a mail address nor a chat's id", field="address")
+    return given.strip()
 
 
 def _story(story: Story) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
 from outbox import Kept
 from outbox.clock import Clock
+from outbox.forget import Removed
 from outbox.model import (
     Event,
     Order,
@@ -24,7 +25,6 @@ from outbox.model import (
     Rendered,
 )
 from outbox.people import Held
-from outbox.retention import Removed
 
 # ---------------------------------------------------------------- planning and rendering
 
@@ -275,9 +275,31 @@ class Intake(Protocol):
 # ---------------------------------------------------------------- a person's own data
 
 
+class CopyRow(Protocol):
+    """`daemon.appliance.copies.Copy`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["backup", "aside"]: ...
+    @property
+    def made_at(self) -> int: ...
+    @property
+    def until(self) -> int | None: ...
+
+
+class Shelved(Protocol):
+    """`daemon.appliance.copies.Shelved`."""
+
+    @property
+    def copies(self) -> Sequence[CopyRow]: ...
+    @property
+    def unseen(self) -> str: ...
+
+
 class People(Protocol):
     async def held(self, address: str) -> Held:
-        """All that is kept under a phone number (E.164) or mail address."""
+        """All that is kept of whom the address belongs to, however it is written."""
         ...
 
     async def forget(self, address: str, *, actor: str, dry_run: bool = False) -> Removed:
@@ -333,3 +355,5 @@ class Services:
     """Read the configuration anew, for that actor. Raises `daemon.config.ConfigError`, and then nothing has changed."""
     people: People | None = None
     vitals: Callable[[], Awaitable[Vitals]] = _well
+    copies: Callable[[], Awaitable[Shelved]] | None = None
+    """Copies of the database from before, and until when they are kept."""

@@ -21,6 +21,7 @@ from daemon.appliance.opening import Openers, open_backup
 from daemon.appliance.seal import Header
 from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
+from daemon.keys.digests import BoxKeys
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.lock import Lock
@@ -70,7 +71,7 @@ class Candidate:
         """`send_waiting`: what waited is sent, though it may have been sent since. Else it is cancelled, and staff may send it
         again by hand."""
         made = datetime.fromtimestamp(self.proved.manifest.made_at / 1000, UTC)
-        async with Outbox.open(self._path, clock=self._clock, rng=self._rng) as box:
+        async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=BoxKeys(self._settings)) as box:
             cancelled = 0 if send_waiting else await self._cancel(box, made)
             epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             detail = {
@@ -135,7 +136,7 @@ async def candidate(
             )
             archive.unlink()
             await asyncio.to_thread(_hold_to, manifest, path)
-            async with Outbox.open(path, clock=clock, rng=rng) as box:
+            async with Outbox.open(path, clock=clock, rng=rng, keys=BoxKeys(settings)) as box:
                 waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
             proved = Proved(manifest=manifest, header=header, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
             yield Candidate(settings, path, wanted.name, proved, clock, rng)

@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "audit": "audit",
     "forget": "privacy",
     "export-person": "privacy",
+    "rekey": "rekey",
     "backup": "backups",
     "restore": "restore",
     "sandbox": "sandbox",

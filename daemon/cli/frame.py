@@ -16,7 +16,7 @@ import msgspec
 import typer
 
 from daemon.config import ConfigError, Data, Settings, find, load
-from outbox.errors import OutboxError
+from outbox.errors import KeyChanged, KeyMissing, OutboxError
 
 T = TypeVar("T")
 
@@ -83,6 +83,8 @@ def explain() -> Iterator[None]:
         _end(f"{error}", EX_CONFIG)
     except Failure as error:
         _end(str(error), error.code)
+    except (KeyMissing, KeyChanged) as error:
+        _end(str(error), EX_CONFIG)
     except OutboxError as error:
         _end(str(error), 1)
     except typer.TyperException as error:

@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
 from daemon.cli.service import service
 from daemon.config import Settings
 
-AddressArgument = Annotated[str, typer.Argument(help="Their phone number or mail address.")]
+AddressArgument = Annotated[
+    str, typer.Argument(help="Any address of theirs, however it is written: phone, mail, a chat's id.")
+]
 
 
 @app.command(epilog="Example: tether forget '+447700900123'")
@@ -26,8 +28,14 @@ def forget(
         print(
             f"{counted(found['orders'], 'order')} with {counted(found['events'], 'event')}, "
             f"{counted(found['messages'], 'message')} ({counted(found['attempts'], 'attempt')}), "
-            f"{counted(found['replies'], 'reply', 'replies')}, the plain address of {counted(found['optouts'], 'opt-out')}"
+            f"{counted(found['replies'], 'reply', 'replies')}, the plain address of {counted(found['optouts'], 'opt-out')}, "
+            f"{counted(found['quarantined'], 'body', 'bodies')} in quarantine"
         )
+        if found["left"]:
+            print(
+                f"{counted(found['left'], 'order')} of others, by what else they say, share an address with these and stay: "
+                "look at them with tether export-person, and forget them by an address of their own"
+            )
     if not dry_run:
         if not yes and not typer.confirm(
             "Names, addresses and texts of these go for good; what waits is cancelled. Go on?"
@@ -37,7 +45,18 @@ def forget(
     if json:
         as_json(found)
     elif not dry_run:
-        print("forgotten. Backups made before today still hold it until they are rotated out ([backup] keep)")
+        print("forgotten")
+        _tell_copies(found, settings)
+
+
+def _tell_copies(found: Any, settings: Settings) -> None:
+    """Where the person still stands, and until when."""
+    for copy in found["copies"]:
+        print(
+            f"{copy['name']} still holds what it held; it is removed by {when(copy['until'], settings)} ([data] copies)"
+        )
+    if found["copies_unseen"]:
+        print(f"backups still hold it, and could not be looked at: {found['copies_unseen']}")
 
 
 @app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")

@@ -50,15 +50,22 @@ SELECT '[' || group_concat(a.row) || ']' FROM json_each(:attempts) AS w CROSS JO
 SELECT c.seq, w.value, c.medium, c.stopped, c.reason
 FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value;
 
+-- pseudonyms: the names under which these addresses stand in the record.
+SELECT p.digest, p.name FROM json_each(:digests) AS w CROSS JOIN pseudonym AS p ON p.digest = w.value;
+
 -- insert_order: an order that was never heard of.
 INSERT INTO orders ({orders.columns}) SELECT {orders.selected} FROM (VALUES ({orders.values})) WHERE column1 IS NOT NULL;
 
 -- update_order: what is known of an order now.
 UPDATE orders SET {orders.changes} FROM (VALUES ({orders.changed_values})) AS v WHERE orders.seq = v.column1;
 
--- insert_contact: an order belongs to an address.
-INSERT OR IGNORE INTO contact (address, order_seq)
-SELECT * FROM (VALUES (:address, :order_seq)) WHERE column1 IS NOT NULL;
+-- insert_person: something is kept under an address.
+INSERT OR IGNORE INTO person (digest, what, seq, kind)
+SELECT * FROM (VALUES (:digest, :what, :seq, :kind)) WHERE column1 IS NOT NULL;
+
+-- insert_pseudonym: an address gets its name in the record.
+INSERT INTO pseudonym (digest, name)
+SELECT * FROM (VALUES (:digest, :name)) WHERE column1 IS NOT NULL;
 
 -- insert_event: what happened, as it was told.
 INSERT INTO event ({event.columns}) SELECT {event.selected} FROM (VALUES ({event.values})) WHERE column1 IS NOT NULL;

@@ -17,3 +17,6 @@ SELECT c.medium, c.address, c.reason, c.actor, c.at, c.digest
 FROM consent AS c
 WHERE c.seq = :seq AND c.stopped = 1
     AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'));
+
+-- pseudonym: the name under which an address stands in the record.
+SELECT digest, name FROM pseudonym WHERE digest = :digest;

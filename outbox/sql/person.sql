@@ -1,11 +1,26 @@
--- refs: the orders of a person, by an address of theirs.
-SELECT o.ref FROM orders AS o WHERE o.seq IN (SELECT order_seq FROM contact WHERE address = :address)
-UNION
-SELECT ref FROM orders WHERE lower(body ->> '{order.customer}.email') = :address
-ORDER BY 1;
+-- refs: the orders of a person.
+SELECT ref FROM orders WHERE seq IN (SELECT value FROM json_each(:orders)) ORDER BY ref;
 
--- consent: every word on consent that is kept for an address.
-SELECT at, medium, stopped, actor, reason FROM consent WHERE digest = :digest ORDER BY seq;
+-- consent: every word on consent that is kept for these addresses.
+SELECT at, medium, stopped, actor, reason FROM consent WHERE digest IN (SELECT value FROM json_each(:digests)) ORDER BY seq;
 
--- replies: what came from an address and belongs to no order.
-SELECT at, channel, text FROM reply WHERE lower(address) = :address AND order_ref IS NULL ORDER BY seq;
+-- replies: what came from these addresses and belongs to no order.
+SELECT at, channel, text FROM reply WHERE seq IN (SELECT value FROM json_each(:replies)) AND order_ref IS NULL ORDER BY seq;
+
+-- quarantined: bodies of theirs that nobody understood.
+SELECT at, source, body FROM quarantine WHERE seq IN (SELECT value FROM json_each(:bodies)) AND length(body) > 0 ORDER BY seq;
+
+-- events_below: the next events of which the index may know nothing, the newest first.
+SELECT seq, order_seq, raw FROM event WHERE seq < :below ORDER BY seq DESC LIMIT :limit;
+
+-- replies_below: likewise.
+SELECT seq, address FROM reply WHERE seq < :below AND address <> '' ORDER BY seq DESC LIMIT :limit;
+
+-- bodies_below: likewise.
+SELECT seq, body FROM quarantine WHERE seq < :below AND length(body) > 0 ORDER BY seq DESC LIMIT :limit;
+
+-- noted: how far the index has come for what was there before it.
+SELECT value FROM note WHERE key = 'people.indexed';
+
+-- note: it has come so far.
+INSERT OR REPLACE INTO note (key, value) VALUES ('people.indexed', :value);

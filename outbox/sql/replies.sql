@@ -1,9 +1,10 @@
 -- known: the order of a reply that was taken before.
-SELECT order_ref FROM reply WHERE channel = :channel AND provider_id = :id AND provider_id <> '';
+SELECT r.order_ref FROM json_each(:ids) AS w CROSS JOIN reply AS r
+ON r.channel = :channel AND r.provider_id = w.value AND r.provider_id <> '' LIMIT 1;
 
 -- order_of: the newest order of an address.
-SELECT o.ref FROM contact AS c CROSS JOIN orders AS o ON o.seq = c.order_seq
-WHERE c.address = :address ORDER BY c.order_seq DESC LIMIT 1;
+SELECT o.ref FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
+CROSS JOIN orders AS o ON o.seq = p.seq ORDER BY p.seq DESC LIMIT 1;
 
 -- add: a new reply.
 INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, address, text)

@@ -26,9 +26,6 @@ DELETE FROM event WHERE seq IN (
     SELECT seq FROM told
 );
 
--- prune_contacts: of these orders.
-DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));
-
 -- prune_replies: of these orders.
 DELETE FROM reply WHERE order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
 
@@ -49,52 +46,3 @@ DELETE FROM quarantine WHERE at < :before;
 
 -- prune_aliases: of orders that are gone.
 DELETE FROM alias WHERE at < :before AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ref = alias.ref);
-
--- orders_of: the orders of a person, by an address of theirs.
-SELECT order_seq FROM contact WHERE address = :address
-UNION
-SELECT seq FROM orders WHERE lower(body ->> '{order.customer}.email') = :address;
-
--- count_of: how much there is of a person's orders.
-SELECT
-    (SELECT count(*) FROM event WHERE order_seq IN (SELECT value FROM json_each(:orders))),
-    (SELECT count(*) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
-    (SELECT total(tries) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
-    (SELECT count(*) FROM reply WHERE lower(address) = :address
-        OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value)),
-    (SELECT count(*) FROM consent WHERE digest = :digest AND address <> '');
-
--- open_of: what is open of these orders, as one JSON array.
-SELECT '[' || group_concat(r.row) || ']'
-FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value AND m.open = 1
-CROSS JOIN message_row AS r ON r.seq = m.seq;
-
--- forget_attempts: where they went and what they said.
-UPDATE attempt SET address = '', sent = NULL, receipt_detail = '' WHERE message_seq IN (
-    SELECT m.seq FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value
-);
-
--- forget_messages: the addresses and the words of staff.
-UPDATE message SET addresses = CAST('{}' AS BLOB),
-    body = CAST(json_set(CAST(body AS TEXT), '{message_body.text}', NULL, '{message_body.subject}', NULL) AS BLOB)
-WHERE order_seq IN (SELECT value FROM json_each(:orders));
-
--- forget_events: what was told.
-UPDATE event SET raw = x'' WHERE order_seq IN (SELECT value FROM json_each(:orders));
-
--- forget_replies: what they wrote.
-UPDATE reply SET address = '', text = '' WHERE lower(address) = :address
-    OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
-
--- forget_consent: their address in plain; what they said holds by its digest.
-UPDATE consent SET address = '' WHERE digest = :digest;
-
--- forget_orders: who they are.
-UPDATE orders SET body = CAST(json_set(CAST(body AS TEXT), '{order.note}', NULL, '{order.customer}', json('{}')) AS BLOB)
-WHERE seq IN (SELECT value FROM json_each(:orders));
-
--- forget_contacts: by which addresses these orders were known.
-DELETE FROM contact WHERE order_seq IN (SELECT value FROM json_each(:orders));
-
--- forget_quarantine: bodies in which the address stands.
-DELETE FROM quarantine WHERE instr(lower(CAST(body AS TEXT)), :address) > 0;

@@ -19,6 +19,14 @@ DELETE FROM orders WHERE seq NOT IN (SELECT order_seq FROM event);
 -- drop_contacts: whose order is lost.
 DELETE FROM contact WHERE order_seq NOT IN (SELECT seq FROM orders);
 
+-- drop_people: whose order, reply or body is lost: its number may be given out again.
+DELETE FROM person WHERE (what = 'order' AND seq NOT IN (SELECT seq FROM orders))
+    OR (what = 'reply' AND seq NOT IN (SELECT seq FROM reply))
+    OR (what = 'quarantine' AND seq NOT IN (SELECT seq FROM quarantine));
+
+-- index_again: rows of the index may be lost; it is made anew from what is there.
+DELETE FROM note WHERE key = 'people.indexed';
+
 -- chain_events: each to the one before of the same order.
 UPDATE event SET earlier = c.earlier
 FROM (SELECT seq, lag(seq, 1, 0) OVER (PARTITION BY order_seq ORDER BY seq) AS earlier FROM event) AS c
@@ -47,8 +55,8 @@ FROM (
 ) AS l
 WHERE l.seq = message.seq AND message.state = 'queued';
 
--- key: what the digests were made with.
-SELECT value FROM secret WHERE name = 'digest';
+-- key: what the digests were made with, open or locked up.
+SELECT value FROM secret WHERE name IN ('digest', 'digest_locked');
 
 -- keep_key: a new one, the old one being lost.
 INSERT INTO secret (name, value) VALUES ('digest', :key);

@@ -1,13 +1,13 @@
 -- before_anything: what must be set before the first table is made; without effect on a file that has some.
 PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
+PRAGMA secure_delete = ON;
 
 -- writer: the writer's connection. `outbox.checkpoint` empties the log long before it has 64 MiB.
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -4096;
 PRAGMA temp_store = MEMORY;
 PRAGMA wal_autocheckpoint = 65536;
-PRAGMA secure_delete = ON;
 
 -- row_views: messages and attempts as JSON arrays, in the order of outbox/rows.py; each connection has views of its own.
 CREATE TEMP VIEW message_row AS
@@ -29,11 +29,8 @@ PRAGMA wal_checkpoint(PASSIVE);
 PRAGMA query_only = ON;
 PRAGMA cache_size = -1024;
 
--- secret: a key of this database.
-SELECT value FROM secret WHERE name = :name;
-
--- keep_secret: a key is made once.
-INSERT INTO secret (name, value) VALUES (:name, :value);
-
 -- first_epoch: a new database begins its first epoch.
 INSERT INTO epoch (first_seq, id, at, reason) SELECT 1, :id, :at, 'created' WHERE NOT EXISTS (SELECT 1 FROM epoch);
+
+-- schema: which one the file has.
+PRAGMA user_version;

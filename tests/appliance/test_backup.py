@@ -316,7 +316,7 @@ async def test_mail_addresses_of_a_forgotten_person_leave_the_next_backup(settin
     clock = FakeClock()
     await a_day(settings.folder, clock)
     async with open_box(settings.folder, clock) as box:
-        await box.retention.forget("+447700900123", actor="owner")
+        await box.people.forget("+447700900123", actor="owner")
     content = (opened(settings, await made(settings, clock)) / "tether.db").read_bytes()
     assert MAIL.encode() not in content
     assert b"447700900123" not in content

@@ -10,10 +10,12 @@ import msgspec
 
 from outbox import Outbox, Refusal
 from outbox.clock import SystemClock
+from outbox.digest import FixedKey
 from outbox.model import Event, Order, Plan, PlannedMessage, Posted, Rendered, State, Transition
 from outbox.outcome import Accepted
 
 SEED = 1000
+KEY = FixedKey(b"k" * 32)
 PHONE = "+447700900123"
 TEXT = Rendered("Hi Ada, your balloons (order B-1042) are ready to collect. Balloon Loft. Open until six.")
 SENT = Transition(state=State.SENT)
@@ -87,7 +89,7 @@ def plan(event: Posted, before: Order | None, after: Order) -> Plan:
 
 
 def opened(path: Path) -> "contextlib.AbstractAsyncContextManager[Outbox]":
-    return Outbox.open(path / "tether.db", clock=CLOCK, rng=random.Random(1), reserve=0)
+    return Outbox.open(path / "tether.db", clock=CLOCK, rng=random.Random(1), keys=KEY, reserve=0)
 
 
 async def deliver(box: Outbox, limit: int) -> int:

@@ -23,6 +23,7 @@ from daemon.config import Board, Hook, Rate, Settings
 from outbox import Outbox
 from tests.support.face import Face, event, serving
 from tests.support.fake_services import make_services
+from tests.support.outbox_box import KEY
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 25
@@ -49,7 +50,7 @@ class Served:
 
         services.reload = reload
         path = self._folder / "tether.db"
-        async with Outbox.open(path, clock=services.clock, rng=random.Random(1), reserve=0) as box:
+        async with Outbox.open(path, clock=services.clock, rng=random.Random(1), keys=KEY, reserve=0) as box:
             services.box = box  # type: ignore[assignment]
             self.secret = await box.tokens.create("owner", ["admin"], actor="test")
             async with serving(services) as face:

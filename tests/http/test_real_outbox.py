@@ -14,11 +14,14 @@ from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
 from tests.support.face import Face, event, serving
 from tests.support.fake_services import FakeServices, make_services
+from tests.support.outbox_box import KEY
 
 
 @pytest.fixture
 async def box(tmp_path: Path, services: FakeServices) -> AsyncIterator[Outbox]:
-    async with Outbox.open(tmp_path / "tether.db", clock=services.clock, rng=random.Random(1), reserve=0) as box:
+    async with Outbox.open(
+        tmp_path / "tether.db", clock=services.clock, rng=random.Random(1), keys=KEY, reserve=0
+    ) as box:
         yield box
 
 

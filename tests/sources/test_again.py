@@ -97,7 +97,7 @@ async def test_a_forgotten_persons_bodies_go(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await box.quarantine.keep("erp", b'{"mail": "Ada@Example.com"}', headers={}, reason="why")
         await box.quarantine.keep("erp", b'{"mail": "bob@example.com"}', headers={}, reason="why")
-        await box.retention.forget("ada@example.com", actor="owner")
+        await box.people.forget("ada@example.com", actor="owner")
         assert [kept.size for kept in (await box.quarantine.list(limit=5)).items] == [27]
 
 

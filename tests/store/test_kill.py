@@ -16,6 +16,7 @@ import asyncio, random, sys
 from pathlib import Path
 from outbox import Outbox, Refusal
 from outbox.clock import SystemClock
+from outbox.digest import FixedKey
 from outbox.model import State, Transition
 from outbox.outcome import Accepted
 from tests.support.outbox_box import PHONE, one_each, posted
@@ -43,7 +44,7 @@ async def send(box, clock):
 
 async def main(path, start):
     clock = SystemClock()
-    async with Outbox.open(Path(path), clock=clock, rng=random.Random(1), reserve=0) as box:
+    async with Outbox.open(Path(path), clock=clock, rng=random.Random(1), keys=FixedKey(b"k" * 32), reserve=0) as box:
         await box.spool.rescue()
         say("open", start)
         async with asyncio.TaskGroup() as group:

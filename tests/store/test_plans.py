@@ -20,6 +20,7 @@ HOT = {
         "messages_by_id",
         "attempts",
         "stopped",
+        "pseudonyms",
         "update_order",
         "update_message",
         "set_open",
@@ -45,6 +46,7 @@ HOT = {
         "exceptional",
         "messages_of_order_page",
     ),
+    "forget.sql": ("orders_of", "addresses_of"),
     "audit.sql": ("acts", "since", "newest", "newest_at", "entries"),
 }
 SORTED_BY_NEED = {
@@ -58,10 +60,10 @@ SORTED_BY_NEED = {
         "messages_of_order_page",
         "messages_of_event",
     )
-}
+} | {("replies.sql", "order_of")}
 """Small results that are put in order: what belongs to one event, order or page."""
 
-_TABLES = ("orders", "event", "message", "attempt", "audit", "consent", "reply", "contact", "early_receipt")
+_TABLES = ("orders", "event", "message", "attempt", "audit", "consent", "reply", "person", "pseudonym", "early_receipt")
 
 
 def statement(file: str, name: str) -> str:

@@ -83,14 +83,14 @@ async def test_pruning_drops_plain_addresses_of_old_opt_outs_and_strangers_repli
 async def test_a_person_is_forgotten(tmp_path: Path, address: str) -> None:
     async with open_box(tmp_path) as box:
         await one_of_each(box)
-        would = await box.retention.forget(address, actor="owner", dry_run=True)
+        would = await box.people.forget(address, actor="owner", dry_run=True)
         assert (would.orders, would.events, would.messages, would.attempts, would.replies) == (2, 2, 2, 1, 1)
         assert await state_of(box, "waits") is State.QUEUED
-        assert await box.retention.forget(address, actor="owner") == would
+        assert await box.people.forget(address, actor="owner") == would
         assert await state_of(box, "waits") is State.CANCELLED
         assert await due_ids(box) == []
         assert (await box.audit.verify()).ok
-        assert await box.consent.blocked("sms", PHONE) == "STOP"
+        assert await box.consent.blocked("sms", PHONE) == "asked for silence"
         with pytest.raises(IllegalMove, match="forgotten"):
             await box.spool.retry("waits", actor="Mia")
         story = await box.views.story("B-1")
@@ -103,8 +103,8 @@ async def test_a_person_is_forgotten(tmp_path: Path, address: str) -> None:
 async def test_nothing_of_a_forgotten_person_is_left_on_the_disk(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await one_of_each(box)
-        await box.retention.forget(MAIL, actor="owner")
-        await box.retention.forget(PHONE, actor="owner")
+        await box.people.forget(MAIL, actor="owner")
+        await box.people.forget(PHONE, actor="owner")
         left = everything(tmp_path)
     for word in (b"Lovelace", b"447700900123", b"07700 900123", MAIL.encode()):
         assert word not in left, word
@@ -113,7 +113,7 @@ async def test_nothing_of_a_forgotten_person_is_left_on_the_disk(tmp_path: Path)
 async def test_one_under_way_when_its_customer_is_forgotten_ends_like_any_other(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         attempt = await begin(box, await accept_one(box, customer=CUSTOMER))
-        await box.retention.forget(PHONE, actor="owner")
+        await box.people.forget(PHONE, actor="owner")
         await box.spool.settle(attempt, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
         ((due, unknown),) = await box.spool.unknowns(now=NOW, limit=9)
         assert (due.event.type, due.event.customer, due.message.addresses) == ("order.ready", None, {})
@@ -124,5 +124,5 @@ async def test_one_under_way_when_its_customer_is_forgotten_ends_like_any_other(
 async def test_forgetting_a_stranger_removes_nothing(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await one_of_each(box)
-        assert await box.retention.forget("+15550000", actor="owner") == Removed()
+        assert await box.people.forget("+15550000", actor="owner") == Removed()
         assert await state_of(box, "waits") is State.QUEUED

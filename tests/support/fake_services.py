@@ -11,6 +11,7 @@ from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from outbox import Kept
 from outbox.errors import NotFound
+from outbox.forget import Removed
 from outbox.model import (
     Event,
     Order,
@@ -23,7 +24,6 @@ from outbox.model import (
     State,
 )
 from outbox.people import Held, StrayReply, Word
-from outbox.retention import Removed
 from tests.support.fake_box import FakeBox
 from tests.support.fake_clock import FakeClock
 

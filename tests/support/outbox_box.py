@@ -10,6 +10,7 @@ import msgspec
 
 from outbox import Outbox, Refusal
 from outbox.clock import Clock
+from outbox.digest import FixedKey
 from outbox.model import (
     Attempt,
     Due,
@@ -29,6 +30,7 @@ from outbox.outcome import Accepted, Outcome, ReceiptState
 from tests.support.fake_clock import FakeClock
 
 PHONE = "+447700900123"
+KEY = FixedKey(b"k" * 32)
 MAIL = "ada@example.com"
 SENT = Transition(state=State.SENT)
 NOW = FakeClock().now()
@@ -37,7 +39,7 @@ NOW = FakeClock().now()
 @asynccontextmanager
 async def open_box(path: Path, clock: Clock | None = None, *, reserve: int = 0) -> AsyncIterator[Outbox]:
     async with Outbox.open(
-        path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), reserve=reserve
+        path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), keys=KEY, reserve=reserve
     ) as box:
         yield box
 
@@ -136,3 +138,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Decide = Callable[[Message, Any], Transition | None]
+
+
+def everything_in(folder: Path) -> bytes:
+    """Every byte of every file: what is freed and what is still in the log, too."""
+    return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())

@@ -1,0 +1,46 @@
+"""Writes down under which addresses something is kept, when it comes in: so that a person is found without searching (`outbox.people`)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from outbox.digest import Digester
+from outbox.identity import Identities, Known
+from outbox.model import Customer
+
+What = Literal["order", "reply", "quarantine"]
+
+ANYBODY = ""
+"""Stands for the digest of whomever: a body that names more people than can be written down is everybody's."""
+
+Row = tuple[str, str, int, str]
+"""(digest, what, seq, kind), as `insert_person` writes it"""
+
+
+class PersonIndex:
+    def __init__(self, identities: Identities, digester: Digester) -> None:
+        self._identities = identities
+        self._digester = digester
+
+    def of_customer(self, customer: Customer) -> Known:
+        return self._identities.of_customer(customer)
+
+    def rows(self, known: Known, what: What, seq: int) -> list[Row]:
+        return [(self._digester(address), what, seq, kind) for kind, address in sorted(known)]
+
+    def of_reply(self, address: str, seq: int) -> list[Row]:
+        return self.rows(self._identities.of_address(address), "reply", seq)
+
+    def of_body(self, body: bytes) -> Known | None:
+        """Whom a body names that nobody understood; None: too many."""
+        return self._identities.of_text(body)
+
+    def of_quarantined(self, known: Known | None, seq: int) -> list[Row]:
+        return [(ANYBODY, "quarantine", seq, "")] if known is None else self.rows(known, "quarantine", seq)
+
+    def digests(self, address: str) -> Sequence[str]:
+        """By which one written address is looked up, in every form that it may be kept under."""
+        return [self._digester(known) for _, known in sorted(self._identities.of_address(address))]
+
+    def digests_in(self, text: bytes) -> set[str]:
+        """Of whatever in a text may be an address."""
+        return {self._digester(known) for _, known in self._identities.of_text(text) or ()}

@@ -1,0 +1,33 @@
+"""A new key for a database whose own can't be opened any more: what still names its address is found again under it, the rest is gone.
+Runs in the calling thread, on a file that nobody has open; the next opening locks the new key up.
+"""
+
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from outbox.digest import KEY_BYTES, Digester
+from outbox.migrate import migrate
+from outbox.queries import Queries
+
+_SQL = Queries("digest.sql")
+_STORE = Queries("store.sql")
+
+
+def rekey(path: Path) -> int:
+    """How many opt-outs that stood are lost: nothing names their address. Raises sqlite3.Error; then nothing has changed."""
+    key = secrets.token_bytes(KEY_BYTES)
+    digest = Digester(key)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(_STORE["before_anything"])
+        migrate(db, path)
+        db.execute("BEGIN IMMEDIATE")
+        lost: int = db.execute(_SQL["mute"]).fetchone()[0]
+        for seq, address in db.execute(_SQL["plain_consents"]).fetchall():
+            db.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
+        for name in ("drop_mute", "drop_people", "drop_pseudonyms", "drop_forgotten", "drop_notes", "drop_locked_key"):
+            db.execute(_SQL[name])
+        db.execute(_SQL["keep_key"], {"name": "digest", "value": key})
+        db.execute("COMMIT")
+    return lost

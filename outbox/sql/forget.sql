@@ -1,0 +1,92 @@
+-- orders_of: the orders that an address is on.
+SELECT seq FROM person WHERE digest = :digest AND what = 'order';
+
+-- addresses_of: the addresses that an order is kept under.
+SELECT digest, kind FROM person WHERE what = 'order' AND seq = :order;
+
+-- things_of: what else is kept under these addresses; what may be anybody's ('') is theirs too.
+SELECT DISTINCT seq FROM person WHERE digest IN (SELECT value FROM json_each(:digests) UNION ALL SELECT '') AND what = :what;
+
+-- bodies_naming: bodies that nobody understood and that name one of these addresses.
+SELECT DISTINCT seq FROM person WHERE digest IN (SELECT value FROM json_each(:digests)) AND what = 'quarantine';
+
+-- count_of: how much there is of a person: events, messages, attempts, replies, opt-outs in plain, bodies.
+SELECT
+    (SELECT count(*) FROM event WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT count(*) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT total(tries) FROM message WHERE order_seq IN (SELECT value FROM json_each(:orders))),
+    (SELECT count(*) FROM reply WHERE seq IN (SELECT value FROM json_each(:replies))
+        OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value)),
+    (SELECT count(*) FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value WHERE c.address <> ''),
+    (SELECT count(*) FROM quarantine WHERE seq IN (SELECT value FROM json_each(:bodies)));
+
+-- open_of: what is open of these orders, as one JSON array.
+SELECT '[' || group_concat(r.row) || ']'
+FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value AND m.open = 1
+CROSS JOIN message_row AS r ON r.seq = m.seq;
+
+-- names_of: the names under which these addresses stand in the record.
+SELECT p.name FROM json_each(:digests) AS w CROSS JOIN pseudonym AS p ON p.digest = w.value;
+
+-- forget_attempts: where they went, what they said, and providers' words and ids, which may hold a number.
+UPDATE attempt SET address = '', sent = NULL, detail = '', receipt_detail = '', provider_id = '' WHERE message_seq IN (
+    SELECT m.seq FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value
+);
+
+-- forget_messages: the addresses and the words of staff, of providers and of themselves.
+UPDATE message SET addresses = CAST('{}' AS BLOB), reason = CASE WHEN reason = '' THEN '' ELSE 'the person is forgotten' END,
+    body = CAST(json_set(CAST(body AS TEXT), '{message_body.text}', NULL, '{message_body.subject}', NULL) AS BLOB)
+WHERE order_seq IN (SELECT value FROM json_each(:orders));
+
+-- forget_events: what was told.
+UPDATE event SET raw = x'' WHERE order_seq IN (SELECT value FROM json_each(:orders));
+
+-- forget_replies: what they wrote. The same reply posted again by its provider is still known, by the digest of its id.
+UPDATE reply SET address = '', text = '',
+    provider_id = CASE WHEN length(provider_id) = 32 AND provider_id NOT GLOB '*[^0-9a-f]*' THEN provider_id ELSE '' END
+WHERE seq IN (SELECT value FROM json_each(:replies))
+    OR order_ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
+
+-- forget_consent: their address and their words; what they wanted holds by its digest.
+UPDATE consent SET address = '', reason = 'asked for silence' WHERE digest IN (SELECT value FROM json_each(:digests));
+
+-- rekey_consent: what is history (older than every opt-out that stands) is found by nobody any more.
+UPDATE consent SET digest = :fresh WHERE digest = :digest AND seq < coalesce((
+    SELECT min(c.seq) FROM consent AS c WHERE c.digest = :digest AND c.stopped = 1
+        AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'))
+), 9223372036854775807);
+
+-- forget_aliases: what payment providers and tills call these orders.
+DELETE FROM alias WHERE ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
+
+-- forget_orders: who they are, and what was made for them.
+UPDATE orders SET body = CAST(json_set(CAST(body AS TEXT), '{order.items}', json('[]'), '{order.note}', NULL, '{order.customer}', json('{}'), '{order.url}', NULL) AS BLOB)
+WHERE seq IN (SELECT value FROM json_each(:orders));
+
+-- forget_quarantine: bodies in which an address of theirs stands.
+DELETE FROM quarantine WHERE seq IN (SELECT value FROM json_each(:bodies));
+
+-- forget_index: under which addresses it was kept.
+DELETE FROM person WHERE digest IN (SELECT value FROM json_each(:digests))
+    OR (what = 'order' AND seq IN (SELECT value FROM json_each(:orders)));
+
+-- forget_notes: what was noted by an address.
+DELETE FROM note WHERE substr(key, -32) IN (SELECT value FROM json_each(:digests));
+
+-- forget_pseudonyms: what the record calls them leads to nobody from here on.
+DELETE FROM pseudonym WHERE digest IN (SELECT value FROM json_each(:digests));
+
+-- remember_forgetting: to be forgotten again in what a copy from before brings back.
+INSERT OR REPLACE INTO forgotten (digest, at) SELECT value, :now FROM json_each(:digests);
+
+-- early_receipts: receipts that no attempt is known for yet.
+SELECT channel, provider_id, detail FROM early_receipt;
+
+-- drop_early_receipt: it names somebody who is forgotten.
+DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;
+
+-- forgotten: who was forgotten, and when.
+SELECT digest, at FROM forgotten ORDER BY at;
+
+-- drop_forgotten: no copy from before is left.
+DELETE FROM forgotten WHERE at < :before;
