@@ -82,15 +82,14 @@ def _unlocked(db: sqlite3.Connection, locked: bytes, check: bytes, keys: Keys, p
     known = keys.read(make=False)
     for outer in known:
         key = _mixed(outer, locked[:_SALT], locked[_SALT:])
-        if not check or hmac.compare_digest(
-            _check_of(key), check
-        ):  # "": damage took it, and the present words are likely the right ones
-            if outer != known[0] or not check:
+        damaged = not check  # then the present words are likely the right ones
+        if damaged or hmac.compare_digest(_check_of(key), check):
+            if damaged or outer != known[0]:
                 _lock_up(db, key, known[0])
             return key
     remedy = (
         "without them no opt-out can be found. Put them back (TETHER_WORDS in .env, or `tether restore --words`); "
-        "are they lost for good, `tether rekey` saves what can be saved"
+        "are they lost for good, `tether rekey` (for a backup: `tether restore --accept lost-words`) saves what can be saved"
     )
     if not known:
         raise KeyMissing(f"the box's twelve words, which open {path.name}, are not there: {remedy}")

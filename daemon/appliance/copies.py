@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 _STAMP = re.compile(r"(\d{8}T\d{6})Z")
 _ASIDE = re.compile(r"\.(?:before-[a-z]+|damaged|of-the-new-release)(?:-\d{8}T\d{6}Z)?|\.v\d+\.bak|\.back")
-_LEFT_OVER = re.compile(r"\.tether-(?:backup|restore|recover)-.*|.*\.tar\.gz[a-z.]*\.part")
+_LEFT_OVER = re.compile(r"\.tether-(?:backup|restore|recover)-.*|tether-\d{8}T.*\.part")
 LEFT_OVER_MS = 86_400_000
 """What a power cut left of a backup or a restore: after a day nobody is still at work on it."""
 

@@ -24,10 +24,12 @@ from daemon.config import Settings
 from daemon.keys.digests import BoxKeys
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.digest import Keys
 from outbox.lock import Lock
 from outbox.migrate import migrations
 from outbox.model import Message, State
 from outbox.proof import Proof, prove, trouble_with
+from outbox.rekey import rekey
 
 ACTOR = "restore"
 OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
@@ -58,9 +60,10 @@ class Candidate:
     """A backup that is unpacked beside the database and proved, and has replaced nothing."""
 
     def __init__(
-        self, settings: Settings, path: Path, name: str, proved: Proved, clock: Clock, rng: random.Random
+        self, settings: Settings, path: Path, name: str, proved: Proved, keys: Keys, clock: Clock, rng: random.Random
     ) -> None:
         self.proved = proved
+        self._keys = keys
         self._settings = settings
         self._path = path
         self._name = name
@@ -71,7 +74,7 @@ class Candidate:
         """`send_waiting`: what waited is sent, though it may have been sent since. Else it is cancelled, and staff may send it
         again by hand."""
         made = datetime.fromtimestamp(self.proved.manifest.made_at / 1000, UTC)
-        async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=BoxKeys(self._settings)) as box:
+        async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=self._keys) as box:
             cancelled = 0 if send_waiting else await self._cancel(box, made)
             epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             detail = {
@@ -107,6 +110,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """It stands on the shelf under that name; else it is somebody's file, whatever it is called."""
     unsigned: bool = False
     """One that is neither encrypted nor signed was accepted."""
+    lost_words: bool = False
+    """The words that open the key of its digests are gone: what still names its address is kept under a new one."""
     look_only: bool = False
     """Nothing will be put in place: so the service may be running."""
 
@@ -136,10 +141,13 @@ async def candidate(
             )
             archive.unlink()
             await asyncio.to_thread(_hold_to, manifest, path)
-            async with Outbox.open(path, clock=clock, rng=rng, keys=BoxKeys(settings)) as box:
+            if wanted.lost_words:
+                await asyncio.to_thread(rekey, path)
+            keys = BoxKeys(settings, wanted.openers.keys)
+            async with Outbox.open(path, clock=clock, rng=rng, keys=keys) as box:
                 waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
             proved = Proved(manifest=manifest, header=header, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
-            yield Candidate(settings, path, wanted.name, proved, clock, rng)
+            yield Candidate(settings, path, wanted.name, proved, keys, clock, rng)
     finally:
         lock.release()
 

@@ -26,10 +26,11 @@ from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, adopt, known
 from outbox.clock import SystemClock
 
-LATEST, OLDER = "latest", "older"
+LATEST, OLDER, LOST_WORDS = "latest", "older", "lost-words"
 ACCEPTABLE: Mapping[str, str] = {
     UNSIGNED: "a backup of an earlier release, which nobody signed",
     OLDER: "the newest backup on the shelf, though a newer one was made",
+    LOST_WORDS: "that opt-outs are lost which nothing but the words of the box that made it could find",
 }
 
 
@@ -190,7 +191,14 @@ async def _source(
     unsigned = UNSIGNED in asked.accepted
 
     def wanted(name: str, *, on_shelf: bool) -> Wanted:
-        return Wanted(name=name, openers=openers, on_shelf=on_shelf, unsigned=unsigned, look_only=asked.dry_run)
+        return Wanted(
+            name=name,
+            openers=openers,
+            on_shelf=on_shelf,
+            unsigned=unsigned,
+            lost_words=LOST_WORDS in asked.accepted,
+            look_only=asked.dry_run,
+        )
 
     if file is not None:
 

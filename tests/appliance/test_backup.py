@@ -23,7 +23,7 @@ from outbox.model import State
 from outbox.outcome import Accepted
 from outbox.proof import prove, trouble_with
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import MAIL, SENT, accept_one, due_ids, open_box, planned, send, state_of
+from tests.support.outbox_box import MAIL, SENT, accept_one, due_ids, open_own_box, planned, send, state_of
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def a_day(folder: Path, clock: FakeClock) -> None:
     """One message sent, one that waits, one that is under way, one for tomorrow."""
-    async with open_box(folder, clock) as box:
+    async with open_own_box(folder, clock) as box:
         await send(box, await accept_one(box, planned("sent"), id="e1", ref="B-1"), Accepted("P1"), SENT)
         await accept_one(box, planned("waits"), id="e2", ref="B-2")
         away = await accept_one(box, planned("away"), id="e3", ref="B-3")
@@ -89,7 +89,7 @@ async def test_what_is_restored_is_what_was_there(settings: Settings) -> None:
     assert restored.aside is None
     assert restored.proof.first_bad is None
     assert restored.proof.entries == before.entries + 2  # the epoch, and the restore itself
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         assert await box.consent.blocked("sms", "+447700900999")
         assert (await box.audit.verify()).ok
         assert await due_ids(box, now=clock.now()) == ["waits"]
@@ -103,7 +103,7 @@ async def test_what_may_have_been_sent_since_is_not_sent_again(settings: Setting
     async with brought(settings, name, clock) as found:
         assert (found.proved.doubtful, found.proved.later) == (2, 1)
         assert (await found.put_in_place(send_waiting=False)).cancelled == 2
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         states = {id: await state_of(box, id) for id in ("sent", "waits", "away", "later")}
         assert states == {
             "sent": State.SENT,
@@ -131,7 +131,7 @@ async def test_what_it_replaces_is_kept_aside_and_can_be_opened(settings: Settin
     clock = FakeClock()
     await a_day(settings.folder, clock)
     name = await made(settings, clock)
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         await accept_one(box, planned("newer"), id="e9", ref="B-9")
     async with brought(settings, name, clock) as found:
         restored = await found.put_in_place(send_waiting=False)
@@ -156,7 +156,7 @@ async def test_it_is_refused_while_the_service_runs(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)
     name = await made(settings, clock)
-    async with open_box(settings.folder, clock):
+    async with open_own_box(settings.folder, clock):
         with pytest.raises(AlreadyRunning):
             await _enter(settings, name, clock)
 
@@ -169,7 +169,7 @@ async def _enter(settings: Settings, name: str, clock: FakeClock) -> Candidate:
 async def test_a_backup_is_made_while_others_write(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         await accept_one(box, planned("one"), id="e10", ref="B-10")
         name = await made(settings, clock)
         await accept_one(box, planned("two"), id="e11", ref="B-11")
@@ -315,7 +315,7 @@ async def test_without_a_place_it_says_where_to_name_one(tmp_path: Path) -> None
 async def test_mail_addresses_of_a_forgotten_person_leave_the_next_backup(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         await box.people.forget("+447700900123", actor="owner")
     content = (opened(settings, await made(settings, clock)) / "tether.db").read_bytes()
     assert MAIL.encode() not in content

@@ -15,7 +15,7 @@ from daemon.config import Backup, ConfigError, Settings
 from outbox.proof import prove
 from tests.support.bucket import ACCESS, REGION, SECRET, FakeBucket, bucket
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import accept_one, open_box, planned
+from tests.support.outbox_box import accept_one, open_own_box, planned
 
 KEYS = {"BACKUP_ACCESS_KEY_ID": ACCESS, "BACKUP_SECRET_ACCESS_KEY": SECRET}
 
@@ -27,7 +27,7 @@ async def store() -> AsyncIterator[FakeBucket]:
 
 
 async def a_shop(folder: Path, store: FakeBucket, to: str = "s3://shop-backups/loft/box-1", keep: int = 3) -> Settings:
-    async with open_box(folder) as box:
+    async with open_own_box(folder) as box:
         await accept_one(box, planned("m1"), id="e1", ref="B-1")
     return Settings(
         file=folder / "tether.toml",

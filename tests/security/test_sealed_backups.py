@@ -24,7 +24,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import keyring
 from outbox.proof import prove
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import PHONE, accept_one, open_box, planned
+from tests.support.outbox_box import PHONE, accept_one, open_own_box, planned
 
 EVIL = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
 
@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def backed_up(settings: Settings, clock: FakeClock | None = None) -> Path:
     clock = clock or FakeClock()
-    async with open_box(settings.folder, clock) as box:
+    async with open_own_box(settings.folder, clock) as box:
         await accept_one(box, planned("m1"), id="e1", ref="B-1")
     async with keeping(settings, clock) as shelf:
         return settings.folder / "kept" / (await back_up(settings, shelf, clock)).name

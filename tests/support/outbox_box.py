@@ -2,15 +2,17 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from daemon.config import Settings
+from daemon.keys.digests import BoxKeys
 from outbox import Outbox, Refusal
 from outbox.clock import Clock
-from outbox.digest import FixedKey
+from outbox.digest import FixedKey, Keys
 from outbox.model import (
     Attempt,
     Due,
@@ -37,11 +39,18 @@ NOW = FakeClock().now()
 
 
 @asynccontextmanager
-async def open_box(path: Path, clock: Clock | None = None, *, reserve: int = 0) -> AsyncIterator[Outbox]:
+async def open_box(
+    path: Path, clock: Clock | None = None, *, reserve: int = 0, keys: Keys = KEY
+) -> AsyncIterator[Outbox]:
     async with Outbox.open(
-        path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), keys=KEY, reserve=reserve
+        path / "tether.db", clock=clock or FakeClock(), rng=random.Random(7), keys=keys, reserve=reserve
     ) as box:
         yield box
+
+
+def open_own_box(folder: Path, clock: Clock | None = None) -> AbstractAsyncContextManager[Outbox]:
+    """As a box opens it whose tether.toml lies in that folder, with its own words."""
+    return open_box(folder, clock, keys=BoxKeys(Settings(file=folder / "tether.toml")))
 
 
 def posted(
