@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
+import harmless
 from outbox.masks import mask_email, mask_phone
 
 Format = Literal["auto", "text", "json"]
@@ -78,6 +79,7 @@ def configure_logs(
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         Redactor(secrets),
+        _harmless,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -113,12 +115,27 @@ def _rendering(form: Format, target: TextIO) -> list[Processor]:
         if os.environ.get("JOURNAL_STREAM"):
             return [_without_time, _logfmt, _with_priority]
         return [structlog.processors.JSONRenderer(ensure_ascii=False)]
-    plain = not target.isatty() or bool(os.environ.get("NO_COLOR"))
+    plain = not target.isatty() or bool(os.environ.get("NO_COLOR")) or isinstance(target, harmless.Stream)
     return [
         structlog.dev.ConsoleRenderer(
             colors=not plain, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
         )
     ]
+
+
+def _harmless(logger: object, method: str, event: EventDict) -> EventDict:
+    """What strangers wrote can neither move a terminal's cursor nor begin a line of its own in the journal."""
+    for name, value in event.items():
+        event[name] = harmless.clean(value) if name == "exception" and isinstance(value, str) else _escaped(value)
+    return event
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return harmless.escaped(value)
+    if isinstance(value, Mapping):
+        return {_escaped(name): _escaped(item) for name, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value
 
 
 def _without_time(logger: object, method: str, event: EventDict) -> EventDict:

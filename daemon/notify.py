@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 
+import harmless
 from outbox.clock import Clock
 
 
@@ -20,7 +21,7 @@ class Notifier:
         """How often systemd wants to hear that all is well; None: it does not watch."""
 
     def ready(self, status: str = "") -> None:
-        self._send("READY=1", f"STATUS={status}")
+        self._send("READY=1", f"STATUS={harmless.line(status)}")
 
     def reloading(self) -> None:
         self._send("RELOADING=1", f"MONOTONIC_USEC={int(self._clock.monotonic() * 1e6)}")
@@ -29,7 +30,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        self._send(f"STATUS={text}")
+        self._send(f"STATUS={harmless.line(text)}")
 
     def alive(self) -> None:
         self._send("WATCHDOG=1")

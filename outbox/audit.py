@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+import harmless
 from outbox.batch import Batch
 from outbox.chain import START, link
 from outbox.pages import Page, cursor_of, place_of
@@ -163,7 +164,8 @@ class Audit:
         return Verdict(True, entries, None)
 
     async def export(self, form: str = "jsonl") -> AsyncIterator[bytes]:
-        """The whole record in pieces, as "jsonl" or "csv": all that is needed to compute the chain again (`outbox.chain`)."""
+        """The whole record in pieces, as "jsonl", with all that is needed to compute the chain again (`outbox.chain`), or as "csv", for people's
+        sheets: what would be a formula there has an apostrophe before it."""
         if form not in ("jsonl", "csv"):
             raise ValueError(f'{form!r} is no form of export: "jsonl" or "csv"')
         if form == "csv":
@@ -221,10 +223,13 @@ def audit_row(row: tuple[Any, ...]) -> AuditRow:
 
 
 def _jsonl(lines: list[tuple[Any, ...]]) -> bytes:
-    return b"".join(msgspec.json.encode(dict(zip(COLUMNS, line, strict=True))) + b"\n" for line in lines)
+    forms = (msgspec.json.encode(dict(zip(COLUMNS, line, strict=True))) for line in lines)
+    return b"".join(harmless.json_escaped(form) + b"\n" for form in forms)
 
 
 def _csv(lines: list[tuple[Any, ...]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(lines)
+    csv.writer(text).writerows(
+        [harmless.cell(each) if isinstance(each, str) else each for each in line] for line in lines
+    )
     return text.getvalue().encode()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+import harmless
 from outbox.model import (
     Attempt,
     Due,
@@ -240,7 +241,15 @@ _rendered = msgspec.json.Decoder(Rendered)
 _events = msgspec.json.Decoder(Event)
 
 encode = _encoder.encode
-decode_event = _events.decode
+
+
+def decode_event(raw: bytes | str) -> Event:
+    """An event as it was stored, where what is harmful in its texts is kept as it came, written by its number."""
+    event = _events.decode(raw)
+    text = raw if isinstance(raw, str) else raw.decode()
+    return event if text.isascii() and text.isprintable() and "\\" not in text else harmless.cleaned(event)
+
+
 decode_order = msgspec.json.Decoder(Order).decode
 decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
 decode_dues = msgspec.json.Decoder(list[DueRow]).decode

@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+import harmless
+
 T = TypeVar("T")
 
 
@@ -38,8 +40,11 @@ def _hook(kind: type, value: Any) -> Any:
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:
-    """Read one answer. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    return msgspec.json.decode(data, type=kind, dec_hook=_hook)
+    """Read one answer, with nothing in its texts that a terminal would obey. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    raw = data.encode() if isinstance(data, str) else data
+    if harmless.is_suspicious(raw):
+        return msgspec.convert(harmless.cleaned(msgspec.json.decode(raw)), kind, dec_hook=_hook)
+    return msgspec.json.decode(raw, type=kind, dec_hook=_hook)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+import harmless
 from daemon.api.present import statuses_of
 from daemon.api.problem import Problem
 from daemon.api.reply import HTML, answer, encode
@@ -129,14 +130,17 @@ class Board:
 def _labels(orders: Sequence[Order], *, names: bool) -> dict[str, str]:
     """What stands for each order; first names that several share carry the number as well."""
     if not names:
-        return {each.ref: each.ref for each in orders}
+        return {each.ref: harmless.line(each.ref) for each in orders}
     first = {each.ref: _first_name(each.customer.name) for each in orders}
     count = Counter(first.values())
-    return {ref: ref if not name else name if count[name] == 1 else f"{name} · {ref}" for ref, name in first.items()}
+    return {
+        ref: harmless.line(ref if not name else name if count[name] == 1 else f"{name} · {ref}")
+        for ref, name in first.items()
+    }
 
 
 def _first_name(name: str | None) -> str:
-    words = (name or "").split()
+    words = harmless.clean(name or "").split()
     return words[0][:LONGEST_NAME] if words else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import msgspec.inspect
 
+import harmless
 from daemon.api.problem import FieldError, Problem
 
 T = TypeVar("T")
@@ -56,9 +57,12 @@ def read(raw: bytes) -> Any:
 
 
 def convert(value: Any, kind: type[T], *, strict: bool = True) -> T:
-    """A decoded JSON value as `kind`; not strict: numbers and booleans may be written as text. Raises Problem 422 with the field."""
+    """A decoded JSON value as `kind`, with nothing harmful in its texts; not strict: numbers and booleans may be written as text.
+    Raises Problem 422 with the field."""
     try:
-        return msgspec.convert(value, kind, strict=strict)
+        made = msgspec.convert(value, kind, strict=strict)
+        harmless_value = harmless.cleaned(value)
+        return made if harmless_value is value else msgspec.convert(harmless_value, kind, strict=strict)
     except msgspec.ValidationError as error:
         field, detail = _sentence(str(error))
         if detail.startswith(_NUMBER_FOR_TEXT):

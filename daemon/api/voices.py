@@ -8,6 +8,7 @@ provider would make the provider's own a duplicate.
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
+import harmless
 from daemon.api.box import Token
 from daemon.api.problem import Problem
 from daemon.api.route import GRANTS, Caller, Scope
@@ -57,6 +58,7 @@ def posted(
 ) -> Posted:
     """The event as this caller may tell it; `beneath`: the source that it names itself (a CloudEvent's). Raises Problem 403."""
     source = caller.name if beneath is None else f"{caller.name}/{beneath}"
+    raw = harmless.json_escaped(raw)
     bounds = caller.bounds
     if bounds is None:
         return Posted(source, event, raw, now, caller.person)

@@ -5,6 +5,7 @@ Past the outbox: it belongs to no order, and would be stale by the time a queue 
 
 from collections.abc import Callable, Sequence
 
+import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.planner.recipients import audience_recipients
@@ -28,7 +29,7 @@ class Messenger:
     async def tell(self, words: str) -> bool:
         """True once some channel took it (or may have), and when nobody wants to be told."""
         settings = self._settings()
-        words = f"{settings.store.name}: {words}"
+        words = harmless.clean(f"{settings.store.name}: {words}")
         for name in settings.trouble.via:
             channel = self._channel(name)
             if channel is None:

@@ -46,6 +46,9 @@ VERBS: dict[str, str] = {
 }
 """Verb -> the module of this package that registers it."""
 
+DRAWING = frozenset({"run", "demo", "tui"})
+"""Verbs that log or draw in colour, and make what they show harmless themselves."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the verb named in `arguments` (default: the process's own) and exit the process with its code."""
@@ -55,7 +58,10 @@ def main(arguments: list[str] | None = None) -> None:
     if verb == "run":
         # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that the service never uses.
         sys.modules["rich"] = None  # type: ignore[assignment]
-    from daemon.cli.frame import app, explain
+    from daemon.cli.frame import app, explain, speak_plainly
+
+    if verb not in DRAWING:
+        speak_plainly()
 
     for module in dict.fromkeys(VERBS.values()) if verb is None else (VERBS[verb],):
         import_module(f"daemon.cli.{module}")

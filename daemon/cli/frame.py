@@ -1,6 +1,7 @@
 """What all verbs share: the Typer application, the options, how failures are told, how answers are printed."""
 
 import asyncio
+import io
 import os
 import platform
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
+import harmless
 from daemon.config import ConfigError, Data, Settings, find, load
 from outbox.errors import KeyChanged, KeyMissing, OutboxError
 
@@ -98,6 +100,17 @@ def explain() -> Iterator[None]:
         sys.exit(130)
 
 
+def speak_plainly() -> None:
+    """From here on, whatever is printed reaches the terminal without control characters, however it got into the text."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            plain = harmless.Stream(
+                stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.line_buffering
+            )
+            setattr(sys, name, plain)
+
+
 def _end_wrong_use(error: Any) -> NoReturn:
     """What is wrong with the words of the command, and how they would be right."""
     error.show()
@@ -109,7 +122,7 @@ def _end_wrong_use(error: Any) -> NoReturn:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    print(f"tether: {text}", file=sys.stderr)
+    print(f"tether: {harmless.clean(text)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -136,7 +149,8 @@ def settle(work: Callable[[], Awaitable[T]]) -> T:
 
 def as_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    form = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.write(harmless.json_escaped(form).decode() + "\n")
 
 
 def counted(number: int, one: str, more: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+import harmless
 from daemon.demo.story import Happening, Person
 from daemon.demo.till import Told
 from daemon.demo.verdict import Verdict
@@ -166,6 +167,7 @@ class Narrator:
         return len(self._paint("1", ""))
 
     def _paint(self, colour: str, text: str) -> str:
+        text = harmless.clean(text)
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text
 
     def _line(self, text: str = "") -> None:

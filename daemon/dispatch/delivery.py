@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
+import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.dispatch.fallback import Situation, decide, pass_over
@@ -137,7 +138,7 @@ class Delivery:
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
-            return await channel.send(out)
+            return harmless.cleaned(await channel.send(out))
         except Exception as error:
             log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
             return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")

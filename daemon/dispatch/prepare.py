@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.planner.quiet import quiet_until
@@ -59,7 +60,7 @@ class Preparer:
         if quiet := self._quiet(due, channel, now):
             return quiet
         try:
-            rendered = self.render(due, channel, first_sms=first_sms)
+            rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms))
         except RenderError as error:
             return PassOver(f"the text could not be made: {error}")
         return Ready(self._outgoing(due, channel, address, rendered, now))
@@ -125,10 +126,10 @@ class Preparer:
             template=message.template,
             order_ref=message.order_ref,
             order_source_id=order.source_id or order.ref,
-            name=(order.customer.name or "") if to_customer else "",
+            name=harmless.line(order.customer.name or "") if to_customer else "",
             locale=locale,
             rendered=rendered,
-            data=self._fields(due, channel, locale) if channel.wants_fields(message.trigger) else {},
+            data=harmless.cleaned(self._fields(due, channel, locale)) if channel.wants_fields(message.trigger) else {},
             order=_order_values(due),
             now=now,
             expires_at=message.expires_at,
@@ -149,4 +150,4 @@ def _locale(due: Due, settings: Settings) -> str:
 
 def _order_values(due: Due) -> Mapping[str, object]:
     values: Mapping[str, object] = msgspec.to_builtins(due.event.order)
-    return values
+    return harmless.cleaned(values)

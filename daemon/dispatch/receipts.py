@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
+import harmless
 from daemon.channels.base import Channel, Inbound, Outgoing, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
 from daemon.dispatch.fallback import next_hop
@@ -53,6 +54,7 @@ class ReceiptDesk:
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
+        update = harmless.cleaned(update)
         message = await self._box.receipts.apply(channel.name, update, self._after(channel))
         if update.opted_out and message is not None:
             address = channel.address_of(message.addresses)
@@ -71,6 +73,7 @@ class ReceiptDesk:
         """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to.
 
         Where no provider answers STOP, START and HELP for us (the modem), we confirm them, once."""
+        reply = harmless.cleaned(reply)
         reading = replies.read(reply.text)
         if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP:
             reply = msgspec.structs.replace(reply, consent=reading.wish.value)

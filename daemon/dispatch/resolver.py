@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+import harmless
 from daemon.channels.base import Channel, Sent
 from daemon.config import Settings
 from daemon.dispatch.fallback import Situation, after_unknown
@@ -97,7 +98,7 @@ class Resolver:
             attempt=attempt, order_ref=due.message.order_ref, trigger=due.message.trigger, now=self._clock.now()
         )
         try:
-            return await channel.lookup(sent)
+            return harmless.cleaned(await channel.lookup(sent))
         except Exception:
             log.exception("a lookup failed in a way it should not", channel=channel.name, message=attempt.message_id)
             return CannotTell("looking it up failed inside")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+import harmless
 from daemon.intake.base import Heard, Unreadable, is_type
 from daemon.intake.diff import News, form_of
 from outbox.model import Customer, Event, Posted
@@ -37,7 +38,7 @@ def _posted(source: str, event: Event, form: dict[str, Any], now: int) -> Posted
     raw = encode(form)
     if len(raw) > LARGEST:
         raise Unreadable(f"the event is larger than {LARGEST // 1024} KiB: map less of it")
-    return Posted(source, event, raw, now)
+    return Posted(source, harmless.cleaned(event), harmless.json_escaped(raw), now)
 
 
 def checked(event: Event) -> tuple[Event, Sequence[str]]:
