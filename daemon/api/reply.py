@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
+import harmless
 from daemon.api.problem import MEDIA_TYPE, Problem
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -48,14 +49,15 @@ async def write(response: web.StreamResponse, piece: bytes) -> None:
 
 
 def as_json(value: msgspec.Struct, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return answer(encode(value), status=status, headers=headers)
+    return answer(harmless.json_escaped(encode(value)), status=status, headers=headers)
 
 
 def as_problem(problem: Problem, request_id: str | None = None) -> web.Response:
     headers = dict(problem.headers)
     if request_id:
         headers["X-Request-Id"] = request_id
-    return answer(encode(problem.body(request_id)), status=problem.status, content_type=MEDIA_TYPE, headers=headers)
+    body = harmless.json_escaped(encode(problem.body(request_id)))
+    return answer(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
 
 
 def moment(ms: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
+import harmless
 from daemon.api.connection import connection_of
 from daemon.api.problem import Problem
 from daemon.api.reply import API_POLICY, GUARD, write
@@ -34,7 +35,7 @@ Source = Callable[[int], Awaitable[tuple[bytes, int]]]
 
 def frame(name: str, seq: int, data: bytes) -> bytes:
     """One event. JSON holds no line break, so its data is one line."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (seq, name.encode(), data)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (seq, name.encode(), harmless.json_escaped(data))
 
 
 class Streams:

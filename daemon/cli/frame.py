@@ -104,7 +104,7 @@ def speak_plainly() -> None:
     """From here on, whatever is printed reaches the terminal without control characters, however it got into the text."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, harmless.Stream):
             plain = harmless.Stream(
                 stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.line_buffering
             )
