@@ -8,6 +8,7 @@ variation selectors, and the tags of a flag.
 
 import io
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,6 +75,13 @@ def _cleaned(value: Any) -> Any:
         }
         return msgspec.structs.replace(value, **changes) if changes else value
     return value
+
+
+def decode(raw: bytes, kind: type[T], dec_hook: Callable[[type, Any], Any] | None = None) -> T:
+    """A JSON text as `kind`, clean. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    if is_suspicious(raw):
+        return msgspec.convert(cleaned(msgspec.json.decode(raw)), kind, dec_hook=dec_hook)
+    return msgspec.json.decode(raw, type=kind, dec_hook=dec_hook)
 
 
 def is_suspicious(raw: bytes) -> bool:

@@ -1,5 +1,4 @@
 """The API's answers as the screen reads them. docs/counter-api.md says what is relied on; fields it doesn't name are ignored.
-
 Every field but a thing's own name has a default, so that an older or newer service gives a poorer screen, not a broken one.
 """
 
@@ -32,8 +31,8 @@ def _hook(kind: type, value: Any) -> Any:
     if kind is Word and isinstance(value, str):
         return _words.setdefault(value, Word(value))
     if kind is When and isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        return When((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        at = datetime.fromisoformat(value)
+        return When((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     if kind is When and isinstance(value, int):
         return When(value)
     raise ValueError(f"can't read {value!r} as a {kind.__name__.lower()}")
@@ -41,10 +40,7 @@ def _hook(kind: type, value: Any) -> Any:
 
 def decode(data: bytes | str, kind: type[T]) -> T:
     """Read one answer, with nothing in its texts that a terminal would obey. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    raw = data.encode() if isinstance(data, str) else data
-    if harmless.is_suspicious(raw):
-        return msgspec.convert(harmless.cleaned(msgspec.json.decode(raw)), kind, dec_hook=_hook)
-    return msgspec.json.decode(raw, type=kind, dec_hook=_hook)
+    return harmless.decode(data.encode() if isinstance(data, str) else data, kind, _hook)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
