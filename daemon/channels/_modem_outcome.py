@@ -1,7 +1,7 @@
 """What the modem's words mean for a message: the modem channel's half of "outcomes are values". Pure."""
 
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Refused
+from daemon.modem.dialogue import Refused, Silent
 from daemon.modem.reports import Handle
 from daemon.modem.sending import Transmission
 from daemon.modem.status import Stage, Status
@@ -10,6 +10,9 @@ from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 NOT_READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 300.0
 """A SIM that a person must see to is looked at this often, so the channel mends by itself once it is done."""
+
+_FOR_GOOD = (Kind.RECIPIENT, Kind.MESSAGE, Kind.GARBLED, Kind.SUBSCRIPTION)
+_DIFFERENT_PEOPLE = 3
 
 
 def not_now(status: Status) -> Outcome | None:
@@ -26,17 +29,19 @@ def outcome(transmission: Transmission, handle: Handle) -> Outcome:
     trouble = transmission.trouble
     if trouble is None:
         return Accepted(str(handle), detail=f"{transmission.parts} SMS")
-    if transmission.references:
-        taken = len(transmission.references)
+    taken = len(transmission.references)
+    if taken and not _is_for_good(trouble):
         return Unknown(f"{taken} of {transmission.parts} parts were sent", code="partial")
+    where = f"part {taken + 1} of {transmission.parts}: " if taken else ""
     if not isinstance(trouble, Refused):
         return Unknown(trouble.reason, code="silent") if trouble.written else Deferred(trouble.reason, code="silent")
     fault = trouble.fault
+    meaning = where + fault.meaning
     match fault.kind:
-        case Kind.RECIPIENT:
-            return Rejected(Scope.RECIPIENT, fault.code, fault.meaning)
-        case Kind.MESSAGE:
-            return Rejected(Scope.MESSAGE, fault.code, fault.meaning)
+        case Kind.RECIPIENT | Kind.SUBSCRIPTION:
+            return Rejected(Scope.RECIPIENT, fault.code, meaning)
+        case Kind.MESSAGE | Kind.GARBLED:
+            return Rejected(Scope.MESSAGE, fault.code, meaning)
         case Kind.SIM:
             return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
         case Kind.UNSUPPORTED:
@@ -47,3 +52,29 @@ def outcome(transmission: Transmission, handle: Handle) -> Outcome:
             return Unknown(fault.meaning, code=fault.code)
         case _:
             return Deferred(fault.meaning, code=fault.code)
+
+
+def _is_for_good(trouble: Refused | Silent) -> bool:
+    """Said again it would be refused again: the parts before it need not go out once more."""
+    return isinstance(trouble, Refused) and trouble.fault.kind in _FOR_GOOD
+
+
+class Refusals:
+    """Refusals that speak of this recipient or of the whole SIM: it is the SIM when different people in a row meet them."""
+
+    def __init__(self) -> None:
+        self._refused: set[str] = set()
+
+    def judge(self, transmission: Transmission, number: str, so_far: Outcome) -> Outcome:
+        """What to make of it, after those before it."""
+        trouble = transmission.trouble
+        fault = trouble.fault if isinstance(trouble, Refused) else None
+        if fault is None or fault.kind is not Kind.SUBSCRIPTION:
+            if transmission.references:
+                self._refused.clear()
+            return so_far
+        self._refused.add(number)
+        if len(self._refused) < _DIFFERENT_PEOPLE:
+            return so_far
+        self._refused.clear()
+        return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)

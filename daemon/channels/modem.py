@@ -7,13 +7,13 @@ it lives: `run` must be running for anything to go, and hands what comes in to a
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
 import phonenumbers
 
-from daemon.channels._modem_outcome import NOT_READY_SECONDS, not_now, outcome
+from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome
 from daemon.channels.base import (
     Channel,
     CommonSettings,
@@ -28,20 +28,23 @@ from daemon.channels.base import (
 from daemon.config import Duration
 from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
+from daemon.modem.codes import Kind
 from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import CutOff, NotStarted
+from daemon.modem.dialogue import Refused, Taken
 from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
-from daemon.modem.pdu import Delivery, StatusReport, submits
+from daemon.modem.pdu import Delivery, StatusReport, Submit, submits
 from daemon.modem.pin import Notes
-from daemon.modem.reports import Handle, Ledger, same_number
+from daemon.modem.reports import Course, Ledger, Text
 from daemon.modem.sending import Transmission
 from daemon.modem.split import split
 from daemon.modem.status import Stage, Status
 from daemon.modem.ussd import UssdReply
 from outbox.errors import OutboxError
 from outbox.outcome import (
+    Absent,
     CannotTell,
     Deferred,
     Found,
@@ -58,8 +61,6 @@ T = TypeVar("T")
 _REPORT_PATIENCE_SECONDS = 90.0
 _AWAY_PATIENCE_SECONDS = 600.0
 _REPORT_AGAIN_SECONDS = 10.0
-_SAME_ATTEMPT_MS = 30_000
-"""A text is handed to the modem within this of its attempt's beginning."""
 _MOST_UNMATCHED = 128
 _LONGEST_SHORT_CODE = 6
 
@@ -68,6 +69,19 @@ _RECEIPTS = {
     Delivery.FORWARDED: ReceiptState.SENT,
     Delivery.FAILED: ReceiptState.UNDELIVERED,
 }
+
+
+def _owing(seconds: float) -> Deferred:
+    return Deferred("the modem may still answer for an earlier text", code="owing", after=seconds, throttled=True)
+
+
+def _course(transmission: Transmission) -> Course | None:
+    """What to note of it."""
+    if transmission.complete:
+        return Course.TAKEN
+    if transmission.may_have_gone:
+        return Course.UNANSWERED
+    return Course.BROKEN if transmission.references else None
 
 
 class ModemSettings(CommonSettings, frozen=True, kw_only=True):
@@ -116,7 +130,8 @@ class ModemChannel(Channel):
         committed = _Notes(surroundings.notes)
         self._ledger = Ledger(committed, self._clock)
         self._sink: Sink | None = None
-        self._unmatched: deque[tuple[StatusReport, int]] = deque(maxlen=_MOST_UNMATCHED)
+        self._refusals = Refusals()
+        self._unmatched: deque[StatusReport] = deque(maxlen=_MOST_UNMATCHED)
         config = Config(
             device=settings.device,
             baud=settings.baud,
@@ -133,6 +148,8 @@ class ModemChannel(Channel):
     async def run(self, stop: asyncio.Event, sink: Sink) -> None:
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
+        if await self._ledger.last_unanswered():
+            self._driver.expect_late()
         await self._driver.run(stop)
 
     def status(self) -> Status:
@@ -157,15 +174,11 @@ class ModemChannel(Channel):
 
     async def send(self, out: Outgoing) -> Outcome:
         validity = None if out.expires_at is None else max(out.expires_at - out.now, 0) / 1000
-        return await self._send(out.to, out.rendered.text, validity)
-
-    async def test(self, to: str, text: str) -> Outcome:
-        """Send a text of the operator's own, for `tether modem test`."""
-        return await self._send(to, text, 3600.0)
-
-    async def _send(self, to: str, text: str, validity: float | None) -> Outcome:
+        to, text = out.to, out.rendered.text
         if refusal := not_now(self.status()):
             return refusal
+        if wait := self._driver.owed_seconds:
+            return _owing(wait)
         if (count := len(split(text))) > self.settings.max_parts:
             reason = f"the text takes {count} SMS; max_parts is {self.settings.max_parts}"
             return Rejected(
@@ -176,45 +189,59 @@ class ModemChannel(Channel):
             parts[0].tpdu()
         except ValueError as error:
             return Rejected(Scope.RECIPIENT, "bad_number", str(error))
-        stamp = self._clock.now()
+        return await self._submit(parts, to, out.reference)
 
-        def handle(transmission: Transmission) -> Handle:
-            return Handle(self._device_mark, stamp, transmission.references)
+    async def _submit(self, parts: Sequence[Submit], to: str, reference: str) -> Outcome:
+        noted: Text | None = None
+
+        async def begin() -> None:
+            nonlocal noted
+            device = self._device_mark
+            noted = await self._ledger.begin(device=device, number=to, reference=reference, parts=len(parts))
 
         async def record(transmission: Transmission) -> None:
-            if transmission.complete:
-                await self._ledger.add(handle(transmission), to)
+            assert noted is not None
+            await self._ledger.end(noted, transmission.references, _course(transmission))
 
         try:
-            transmission = await self._driver.send(parts, timeout=self.settings.timeout, record=record)
+            transmission = await self._driver.send(parts, timeout=self.settings.timeout, begin=begin, record=record)
         except NotStarted as error:
-            return Deferred(str(error), code="not_started", after=NOT_READY_SECONDS)
+            wait = self._driver.owed_seconds
+            return _owing(wait) if wait else Deferred(str(error), code="not_started", after=NOT_READY_SECONDS)
+        except NotCommitted as error:
+            return Deferred(f"it could not be noted before it was sent: {error}", code="not_noted")
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
-        return outcome(transmission, handle(transmission))
+        assert noted is not None
+        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle))
 
     async def lookup(self, sent: Sent) -> Lookup:
-        """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash,
-        and a status report may tell of a text for which the modem gave no reference."""
-        attempt = sent.attempt
-        until = attempt.started_at + _SAME_ATTEMPT_MS
-        if taken := await self._ledger.find(attempt.address, since=attempt.started_at, until=until):
-            return Found(str(taken))
-        whole = attempt.sent is None or len(split(attempt.sent.text)) == 1
-        for entry in list(self._unmatched) if whole else ():
-            report, came_at = entry
-            if came_at >= attempt.started_at and same_number(attempt.address, report.recipient.value):
-                self._unmatched.remove(entry)
-                handle = Handle(self._device_mark, attempt.started_at, (report.reference,))
-                return Found(str(handle), _RECEIPTS.get(report.delivery))
-        return self._report_may_come(attempt.started_at, sent.now)
+        """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash or
+        said late, and a status report may tell of a text for which the modem gave no reference."""
+        text = await self._ledger.attempt(sent.reference)
+        if text is None:  # each is noted before it is handed over
+            known = await self._ledger.remembers(sent.attempt.started_at)
+            return Absent() if known else CannotTell("it is too long ago")
+        if text.course is Course.UNDER_WAY:
+            return CannotTell("the modem is still at it", again=_REPORT_AGAIN_SECONDS)
+        if text.course is Course.TAKEN:
+            return Found(str(text.handle))
+        for report in list(self._unmatched):
+            if await self._ledger.answers(text, report):
+                self._unmatched.remove(report)
+                await self._ledger.end(text, (report.reference,), Course.TAKEN)
+                return Found(str(text.handle), _RECEIPTS.get(report.delivery))
+        return self._report_may_come(text.ended, sent)
 
-    def _report_may_come(self, started_at: int, now: int) -> CannotTell:
-        """The network keeps reports while the modem is away: it is given time since the attempt, and since it is ready."""
+    def _report_may_come(self, ended: float | None, sent: Sent) -> CannotTell:
+        """The network keeps reports while the modem is away: it is given time since the answer was given up, and since the
+        modem is ready."""
         status = self.status()
-        since = max(started_at, status.since) if status.stage is Stage.READY else started_at
-        patience = _REPORT_PATIENCE_SECONDS if status.stage is Stage.READY else _AWAY_PATIENCE_SECONDS
-        if (now - since) / 1000 < patience:
+        ready = status.stage is Stage.READY
+        gone = (sent.now - sent.attempt.started_at) / 1000 if ended is None else self._clock.monotonic() - ended
+        since_ready = (sent.now - status.since) / 1000
+        gone = min(gone, since_ready) if ready else gone
+        if gone < (_REPORT_PATIENCE_SECONDS if ready else _AWAY_PATIENCE_SECONDS):
             return CannotTell("waiting for a status report", again=_REPORT_AGAIN_SECONDS)
         return CannotTell("no status report came")
 
@@ -240,7 +267,7 @@ class ModemChannel(Channel):
         """A status report came in. One that no text waits for is kept for `lookup`."""
         matched = await self._ledger.judge(report, device=self._device_mark)
         if matched is None:
-            self._unmatched.append((report, self._clock.now()))
+            self._unmatched.append(report)
         elif verdict := matched.verdict:
             update = ReceiptUpdate(
                 state=_RECEIPTS[verdict.delivery],
@@ -251,7 +278,16 @@ class ModemChannel(Channel):
             )
             assert self._sink is not None
             await _committed(self._sink.on_receipt(update))
-            await self._ledger.close(verdict.handle)
+
+    async def late(self, submission: Taken | Refused) -> None:
+        """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""
+        text = await self._ledger.last_unanswered()
+        if text is None or text.parts > 1:
+            return
+        if isinstance(submission, Taken):
+            await self._ledger.end(text, (submission.reference,), Course.TAKEN)
+        elif submission.fault.kind is not Kind.UNSURE:
+            await self._ledger.end(text, (), None)
 
     def _address(self, sender: Address) -> tuple[str, bool]:
         """The sender's number in E.164, and whether it is one: a name or a short code can't be texted or opted out."""

@@ -14,6 +14,8 @@ class Kind(StrEnum):
     MESSAGE = "message"  # this text or its coding, for good
     SIM = "sim"  # the operator lets nothing go this way until a person acts
     CARD = "card"  # the SIM itself: gone, locked, broken. Setting up again finds out what it wants
+    SUBSCRIPTION = "subscription"  # about this recipient or about the SIM: which, only other recipients tell
+    GARBLED = "garbled"  # the modem could not read the PDU: the line, unless it happens again
     RETRY = "retry"  # it may pass
     STORAGE = "storage"  # make room first
     UNSURE = "unsure"  # it may have been sent all the same
@@ -44,18 +46,18 @@ _Entry = tuple[Kind, str] | tuple[Kind, str, str]
 
 _CMS: Mapping[int, _Entry] = {
     1: (Kind.RECIPIENT, "number is not assigned"),
-    8: (Kind.SIM, "barred by the operator", _CHECK_PLAN),
-    10: (Kind.SIM, "barred", _CHECK_PLAN),
-    21: (Kind.SIM, "transfer rejected, often for lack of credit", _CHECK_CREDIT),
+    8: (Kind.SUBSCRIPTION, "barred by the operator", _CHECK_PLAN),
+    10: (Kind.SUBSCRIPTION, "barred", _CHECK_PLAN),
+    21: (Kind.SUBSCRIPTION, "transfer rejected, often for lack of credit", _CHECK_CREDIT),
     27: (Kind.RETRY, "destination out of order"),
     28: (Kind.RECIPIENT, "subscriber not identified"),
-    29: (Kind.SIM, "facility rejected", _CHECK_PLAN),
+    29: (Kind.SUBSCRIPTION, "facility rejected", _CHECK_PLAN),
     30: (Kind.RECIPIENT, "subscriber unknown"),
     38: (Kind.RETRY, "network out of order"),
     41: (Kind.RETRY, "temporary failure"),
     42: (Kind.RETRY, "congestion"),
     47: (Kind.RETRY, "no resources"),
-    50: (Kind.SIM, "not subscribed", _CHECK_PLAN),
+    50: (Kind.SUBSCRIPTION, "not subscribed", _CHECK_PLAN),
     69: (Kind.MESSAGE, "facility not implemented"),
     81: (Kind.MESSAGE, "invalid transfer reference"),
     **dict.fromkeys(range(95, 100), (Kind.MESSAGE, "invalid message")),
@@ -77,7 +79,7 @@ _CMS: Mapping[int, _Entry] = {
     301: (Kind.RETRY, "SMS service reserved"),
     302: (Kind.RETRY, "not allowed now"),
     303: (Kind.UNSUPPORTED, "not supported"),
-    304: (Kind.MESSAGE, "invalid PDU"),
+    304: (Kind.GARBLED, "the modem could not read the message"),
     305: (Kind.MESSAGE, "invalid text parameter"),
     310: (Kind.CARD, "no SIM", _INSERT),
     311: (Kind.CARD, "SIM wants its PIN", _PIN),

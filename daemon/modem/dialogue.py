@@ -4,23 +4,28 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from daemon.modem import answers
+from daemon.modem import anew, answers
 from daemon.modem.codes import Fault, fault
 from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
-from daemon.modem.framing import Final, Frame, Framer, Line, Prompt, Unsolicited
+from daemon.modem.framing import Final, Frame, Framer, Line, Unsolicited
 from daemon.modem.port import Port
 from outbox.clock import Clock
 
 PROMPT_SECONDS = 10.0
+_PDU_MODE = "AT+CMGF=0"
 _ESCAPE, _END = b"\x1b", b"\x1a"
 _ESCAPES, _ESCAPE_SECONDS = 4, 1.5
 _SETTLE_SECONDS = 0.5
+_ECHO_SECONDS = 5.0
 _SYNC_COMMAND, _SYNC_LINE = "AT+CMEE?", "+CMEE:"
 _SYNCS, _SYNC_SECONDS = 2, 2.0
+_ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS")
+_ANEW = "the modem started anew"
 _AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
 """Answers when they were asked for, else words of the modem's own."""
 
@@ -61,6 +66,8 @@ class _Pending:
     submits: bool = False
     written: bool = False
     """The PDU is complete: from here on an answer may be the one to it."""
+    repeated: bool = False
+    """The modem repeated the command."""
     lines: list[str] = field(default_factory=list)
     final: Final | None = None
     prompted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +89,16 @@ class Dialogue:
         self._pending: _Pending | None = None
         self._stale = True
         """The answer to an earlier command may still come: the next one must not take it for its own."""
+        self._mute = False
+        """It was told not to repeat what it is told, and obeyed."""
+        self._doubted = False
+        """A word came that is said after a start."""
+        self._late_ok = False
+        """A reference came out of turn: the OK that follows is its own."""
+        self.owed = False
+        """A submission was given up whose answer may still come."""
+        self.anew = False
+        """It started anew: nothing that was set holds. Until `begin`."""
         self.lost: PortLost | None = None
         self.ended = asyncio.Event()
         """Set when the port was lost."""
@@ -107,16 +124,41 @@ class Dialogue:
         await self._sync()
         return await self._ask(_Pending(text, needs), timeout, enough)
 
+    async def begin(self) -> bool:
+        """The first words to it, and all over again after it started anew: out of any prompt, awake, without echo. False when
+        it says nothing. Raises PortLost."""
+        self._mute = self.anew = False
+        if not await self.escape():
+            return False
+        with contextlib.suppress(CommandFailed, NoAnswer):
+            await self._ask(_Pending("ATE0"), _ECHO_SECONDS)
+        told = _Pending("AT")
+        with contextlib.suppress(CommandFailed, NoAnswer):
+            await self._ask(told, _ECHO_SECONDS)
+        self._mute = not told.repeated
+        return True
+
     async def submit(self, length: int, pdu: str, *, timeout: float) -> Submission:
-        """AT+CMGS: `length` octets announced, the PDU after the prompt. Only the modem's own reference makes it `Taken`."""
+        """AT+CMGS: `length` octets announced, the PDU after the prompt. Only the modem's own reference makes it `Taken`.
+
+        It is put into PDU mode first each time, and gets no PDU if it seems to have started anew since.
+        """
         try:
-            await self._sync()
+            await self.command(_PDU_MODE)
+            if self.anew:
+                return Silent(_ANEW, written=False)
+            self._doubted = False
             pending = await self._send(b"AT+CMGS=%d\r" % length, _Pending(f"AT+CMGS={length}", submits=True))
-        except PortLost as error:
+        except CommandFailed as error:
+            return Refused(error.fault, written=False)
+        except (PortLost, NoAnswer) as error:
             return Silent(str(error), written=False)
         try:
             if not await self._clock.wait(pending.prompted, PROMPT_SECONDS):
                 return Silent("the modem did not ask for the message", written=False)
+            if self._seems_anew:
+                await self._port.write(_ESCAPE)
+                return Silent(_ANEW, written=False)
             if not pending.done.is_set():
                 await self._port.write(pdu.encode("ascii"))
                 pending.written = True  # from here on the last octet may be on its way
@@ -128,6 +170,10 @@ class Dialogue:
             self._pending = None
         self._stale = pending.final is None
         return self._submission(pending)
+
+    @property
+    def _seems_anew(self) -> bool:
+        return self.anew or self._doubted
 
     async def escape(self) -> bool:
         """Leave a prompt or a half-typed line, and see whether the modem answers, be it with an error. Raises PortLost."""
@@ -188,7 +234,7 @@ class Dialogue:
 
     def _submission(self, pending: _Pending) -> Submission:
         if pending.final is None:
-            reason = str(self.lost) if self.lost else "the modem did not answer AT+CMGS in time"
+            reason = str(self.lost) if self.lost else _ANEW if self.anew else "the modem did not answer AT+CMGS in time"
             return Silent(reason, pending.written)
         if not pending.final.ok:
             return Refused(fault(pending.final.text), pending.written)
@@ -199,18 +245,50 @@ class Dialogue:
     def _take(self, frame: Frame) -> None:
         pending = self._pending
         if isinstance(frame, Unsolicited):
-            self._on_unsolicited(frame)
+            self._hear(frame)
         elif isinstance(frame, Line):
-            if _is_own_word(frame.text, pending):
-                self._on_unsolicited(Unsolicited(frame.text))
-            elif pending and frame.text != pending.command:
-                pending.lines.append(frame.text)
-        elif pending is None:
-            return  # the late end of an answer that was given up
-        elif isinstance(frame, Prompt):
+            self._take_line(frame.text, pending)
+        elif isinstance(frame, Final):
+            self._take_final(frame, pending)
+        elif pending:
             pending.prompted.set()
-        elif not frame.ok or _is_answered(pending):
+
+    def _hear(self, word: Unsolicited) -> None:
+        """Something out of turn. What says that the modem started anew ends a submission: its answer will not come."""
+        self._doubted = self._doubted or anew.is_likely(word)
+        if anew.is_sure(word):
+            self._is_anew()
+        self._on_unsolicited(word)
+
+    def _is_anew(self) -> None:
+        self.anew = True
+        if self._pending and self._pending.submits:
+            self._pending.end(None)
+
+    def _take_line(self, text: str, pending: _Pending | None) -> None:
+        if pending and text == pending.command:
+            pending.repeated = True
+            if self._mute:  # it forgot what it was told
+                self._is_anew()
+                self._on_unsolicited(Unsolicited(text))
+        elif _is_own_word(text, pending):
+            self._late_ok = self._late_ok or text.startswith("+CMGS:")
+            self._hear(Unsolicited(text))
+        elif pending:
+            pending.lines.append(text)
+
+    def _take_final(self, frame: Final, pending: _Pending | None) -> None:
+        if frame.ok and self._late_ok:
+            self._late_ok = False
+        elif self.owed and frame.text.startswith("+CMS ERROR") and not _is_about_sms(pending):
+            self._on_unsolicited(Unsolicited(frame.text))
+        elif pending and (not frame.ok or _is_answered(pending)):
             pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
+
+
+def _is_about_sms(pending: _Pending | None) -> bool:
+    """Whether a +CMS ERROR may be the answer to this command."""
+    return pending is not None and pending.command.startswith(_ABOUT_SMS)
 
 
 def _is_own_word(line: str, pending: _Pending | None) -> bool:

@@ -13,13 +13,14 @@ from daemon.modem import probe
 from daemon.modem.codes import Kind
 from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import Desk, NotStarted
-from daemon.modem.dialogue import Dialogue, Refused, Silent
+from daemon.modem.dialogue import Dialogue, Refused, Silent, Taken
 from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
 from daemon.modem.pdu import Submit
 from daemon.modem.pin import Notes
 from daemon.modem.port import Port, open_port
+from daemon.modem.quirks import GENERIC
 from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_radio, restart
 from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
@@ -37,6 +38,11 @@ _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
 
 
+LATE_SECONDS = 90.0
+"""So long an answer that was given up may still come. Until then no other text is handed over: it could not be told whose an
+answer is."""
+
+Begin: TypeAlias = Callable[[], Awaitable[None]]
 Record: TypeAlias = Callable[[Transmission], Awaitable[None]]
 
 
@@ -54,12 +60,13 @@ class Driver:
         self._desk = Desk(clock, self._wake)
         self._ladder = Ladder(has_power_command=bool(config.power_command))
         self._step: Step | None = None
+        self._link: Dialogue | None = None
         self._session: Session | None = None
         self._ready: Ready | None = None
         self._inbox: Inbox | None = None
         self._found = ""
-        self._unanswered: Record | None = None
-        """Who would like to know the reference of the last submission, should it still come."""
+        self._owed_until: float | None = None
+        """Monotonic: an earlier text's answer may come until then."""
 
     @property
     def status(self) -> Status:
@@ -67,16 +74,38 @@ class Driver:
 
     # ---------------------------------------------------------------- for others
 
-    async def send(self, parts: Sequence[Submit], *, timeout: float, record: Record | None = None) -> Transmission:
+    def expect_late(self) -> None:
+        """A text was under way when the service before this one ended: its answer may still come."""
+        self._owe(GENERIC.submit_seconds * 2 + LATE_SECONDS)
+
+    @property
+    def owed_seconds(self) -> float:
+        """How long no text can be handed over, since the answer to an earlier one may still come."""
+        if self._owed_until is None:
+            return 0.0
+        return max(self._owed_until - self._clock.monotonic(), 0.0)
+
+    async def send(
+        self,
+        parts: Sequence[Submit],
+        *,
+        timeout: float,
+        begin: Begin | None = None,
+        record: Record | None = None,
+    ) -> Transmission:
         """One text's parts. Raises NotStarted (surely not sent) and CutOff (not known).
 
-        `record` is awaited before anything else is read from the modem, so that a report finds its text noted; and once more
-        when the reference of a text of one part comes after all.
+        `begin` is awaited before anything of it is handed over, and may refuse by raising. `record` is awaited before anything
+        else is read from the modem, so that a report finds its text noted.
         """
 
         async def work(link: Dialogue) -> Transmission:
             assert self._ready is not None
-            self._unanswered = None
+            if self.owed_seconds:
+                raise NotStarted("the modem may still answer for an earlier text")
+            self._settle_owed()
+            if begin:
+                await begin()
             transmission = await transmit(
                 link,
                 self._clock,
@@ -85,15 +114,26 @@ class Driver:
                 seconds=self._ready.family.submit_seconds,
                 on_taken=lambda: self._board.set(sent=self.status.sent + 1),
             )
+            if self._session:
+                self._session.late.clear()  # what came out of turn before it was handed over is not about it
+            if transmission.may_have_gone:
+                self._owe(LATE_SECONDS if transmission.unanswered else 0.0)
             if record:
                 await record(transmission)
-                trouble = transmission.trouble
-                if transmission.parts == 1 and isinstance(trouble, Silent) and trouble.written:
-                    self._unanswered = record
             await self._learn(transmission)
             return transmission
 
         return await self._desk.do(work, timeout=timeout)
+
+    def _owe(self, seconds: float) -> None:
+        self._owed_until = self._clock.monotonic() + seconds
+        if self._link:
+            self._link.owed = True
+
+    def _settle_owed(self) -> None:
+        self._owed_until = None
+        if self._link:
+            self._link.owed = False
 
     async def ussd(self, code: str, *, timeout: float = 90.0) -> UssdReply:
         """Ask the network by a service code. Raises ValueError for what is none, ModemError otherwise."""
@@ -129,7 +169,7 @@ class Driver:
         try:
             trouble = await self._hold(port, stop)
         finally:
-            self._session = None
+            self._session = self._link = None
             self._desk.close("the modem is not ready")
             port.close()
         if trouble and not stop.is_set():
@@ -144,7 +184,8 @@ class Driver:
 
     async def _hold(self, port: Port, stop: asyncio.Event) -> ModemError | None:
         """Work with an open port until it is over, and say why it is."""
-        link = Dialogue(port, self._clock, self._on_unsolicited)
+        link = self._link = Dialogue(port, self._clock, self._on_unsolicited)
+        link.owed = self._owed_until is not None
         trouble: ModemError | None = None
         async with asyncio.TaskGroup() as group:
             others = [group.create_task(self._listen(link)), group.create_task(self._heed(stop))]
@@ -174,11 +215,20 @@ class Driver:
             raise Restarting("the modem was told to restart")
         if step is None and self.status.stage is not Stage.NEEDS_PERSON:
             self._stage(Stage.STARTING)
-        try:
-            ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
-        except NeedsPerson as error:
-            await self._wait_for_person(error, link, stop)
-            return
+        while not stop.is_set():
+            try:
+                await self._set_up_and_work(link, stop)
+            except NeedsPerson as error:
+                await self._wait_for_person(error, link, stop)
+                return
+            except Restarted:
+                log.warning("modem restarted by itself")
+                if link.anew:
+                    self._settle_owed()  # it knows no more of what it was at
+
+    async def _set_up_and_work(self, link: Dialogue, stop: asyncio.Event) -> None:
+        """Raises what `prepare` and `Session.live` raise."""
+        ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
         self._session = self._make_session(link, ready)
         self._board.set(identity=ready.identity, sim="ready")
         self._desk.open()
@@ -206,10 +256,11 @@ class Driver:
             balance_code=self._config.balance_code,
         )
 
-    async def _on_late(self, reference: int) -> None:
-        if record := self._unanswered:
-            self._unanswered = None
-            await record(Transmission(1, (reference,)))
+    async def _on_late(self, submission: Taken | Refused) -> None:
+        """With one text owed and none handed over since, an answer out of turn is that text's."""
+        if self._owed_until is not None:
+            await self._hear.late(submission)
+            self._settle_owed()
 
     def _on_unsolicited(self, word: Unsolicited) -> None:
         if self._session:
@@ -256,9 +307,8 @@ class Driver:
             self._absent(trouble)
             await self._clock.wait(stop, _REOPEN_SECONDS)
             return
-        if isinstance(trouble, Restarted):
-            log.warning("modem restarted by itself")
-            return
+        if isinstance(trouble, Restarting):
+            self._settle_owed()
         if isinstance(trouble, Restarting | NotCommitted):
             await self._clock.wait(stop, _RESTART_SECONDS)
             return

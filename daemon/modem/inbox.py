@@ -12,7 +12,7 @@ from typing import Protocol
 from daemon.modem import answers, pdu
 from daemon.modem.answers import Room, Stored
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Dialogue
+from daemon.modem.dialogue import Dialogue, Refused, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitted
 from daemon.modem.framing import Unsolicited
 from daemon.modem.multipart import Arrived, Assembly, Incoming
@@ -25,11 +25,15 @@ _MOST_KEPT = 256
 
 
 class Hear(Protocol):
-    """Whoever takes what comes in. Both return when it is on record, or raise NotCommitted."""
+    """Whoever takes what comes in. Each returns when it is on record, or raises NotCommitted."""
 
     async def message(self, message: Incoming) -> None: ...
 
     async def report(self, report: StatusReport) -> None: ...
+
+    async def late(self, submission: Taken | Refused) -> None:
+        """The answer to the text whose answer was given up."""
+        ...
 
 
 @dataclass

@@ -97,6 +97,8 @@ async def _state(link: Dialogue, clock: Clock) -> str:
         except CommandFailed as error:
             if error.fault.kind is Kind.CARD:
                 raise NeedsPerson(error.fault) from error
+            if error.fault.code == "ERROR" or error.fault.kind is Kind.UNSUPPORTED:
+                return "READY"  # it knows no such command: what it is told next shows whether the SIM is open
             if error.fault.kind is not Kind.RETRY:
                 raise
         else:

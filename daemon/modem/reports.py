@@ -1,16 +1,19 @@
 """Which message a status report is about.
 
-The report names one octet that wraps, and a number that may have lost its "+". So what the network called each text (`Handle`,
-which is also its provider id) is noted on the disk before its sender hears of it, and a report is looked for among the texts
-that still wait for one: the same modem, reference and number, the newest first, within a window. That holds across restarts,
-and it tells of a text that went out just before a crash.
+The report names one octet that wraps, a number that may have lost its "+", and when the service centre took the text. So each
+text is noted on the disk before it is handed to the modem, and again with what the network called it (`Handle`, which is also
+its provider id) before its sender hears of it. A report counts for a text only by all of it: the same modem, reference and
+number, and a time that fits. That holds across restarts, and it tells of a text that went out just before a crash.
 """
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
@@ -19,8 +22,13 @@ from outbox.clock import Clock
 
 WINDOW_MS = 7 * 86_400_000
 """A report later than this belongs to a newer text of the same reference."""
-MOST_TEXTS = 128
+MOST_TEXTS = 256
+"""As many as there are references."""
 _SAME_DIGITS = 8
+_SLACK_MS = 900_000
+"""How far the service centre's clock and ours may differ, and a text may wait in between."""
+_CLOSE_MS = 300_000
+"""The same where no reference says which text it is."""
 _KEY = "modem.sent"
 
 
@@ -39,12 +47,25 @@ class Handle:
     @classmethod
     def parse(cls, text: str) -> "Handle | None":
         """Read one back; None for what is none."""
-        device, _, rest = text.partition("-")
-        stamp, _, references = rest.partition("-")
         try:
-            return cls(device, int(stamp, 16), tuple(int(part) for part in references.split(".")))
+            device, stamp, references = text.split("-")
+            return cls(device, int(stamp, 16), tuple(int(part) for part in references.split(".") if part))
         except ValueError:
             return None
+
+
+class Course(StrEnum):
+    """How far a text got."""
+
+    UNDER_WAY = "u"
+    TAKEN = ""
+    UNANSWERED = "x"
+    """It was handed over, and its answer was given up or says nothing."""
+    BROKEN = "b"
+    """Some of its parts were taken, and no more will be."""
+
+
+_OPEN = (Course.UNDER_WAY, Course.UNANSWERED)
 
 
 @dataclass(frozen=True)
@@ -65,29 +86,76 @@ class Matched:
 
 
 @dataclass
-class _Text:
+class Text:
+    """One try of one text. `attempt`: a mark of our own on that try; `message`: of what it was a try."""
+
     handle: Handle
     mark: str
+    message: str
+    attempt: str
+    parts: int
+    course: Course = Course.UNDER_WAY
     told: dict[str, str] = field(default_factory=dict)
     """Part (from 1) -> what became of it."""
-    over: bool = False
+    ended: float | None = None
+    """Monotonic: when its answer was given up. None: before this service began."""
 
 
 class Ledger:
-    """The texts that the network took, until their end is known. No number stands in it, only a mark of sixteen bits."""
+    """The texts that were handed to the modem, until their end is known. No number stands in it, only a mark of sixteen bits."""
 
     def __init__(self, notes: Notes, clock: Clock) -> None:
         self._notes, self._clock = notes, clock
-        self._texts: list[_Text] | None = None
+        self._texts: list[Text] | None = None
 
-    async def add(self, handle: Handle, number: str) -> None:
-        """Note a text. What can't be written now is kept in memory and written with the next: it was sent all the same."""
+    # ---------------------------------------------------------------- out
+
+    async def begin(self, *, device: str, number: str, reference: str, parts: int) -> Text:
+        """Note a text before it is handed over. `reference`: "message.attempt". Raises NotCommitted: it must not be sent then."""
+        message, attempt = _marks(reference)
+        text = Text(Handle(device, self._clock.now(), ()), _mark(number), message, attempt, parts)
+        texts = await self._load()
+        texts.append(text)
+        try:
+            await self._save()
+        except NotCommitted:
+            self._texts = [other for other in self._texts or () if other is not text]
+            raise
+        return text
+
+    async def end(self, text: Text, references: Sequence[int], course: Course | None) -> None:
+        """Note how far it got; None: nothing of it left. What can't be written now is kept in memory and written with the next."""
+        text.handle = Handle(text.handle.device, text.handle.stamp, tuple(references))
+        text.ended = self._clock.monotonic()
+        if course is None:
+            self._texts = [other for other in await self._load() if other is not text]
+        else:
+            text.course = course
         with contextlib.suppress(NotCommitted):
-            (await self._load()).append(_Text(handle, _mark(number)))
             await self._save()
 
+    async def last_unanswered(self) -> Text | None:
+        """The newest text, where its answer is not known: it may still come."""
+        texts = await self._load()
+        return texts[-1] if texts and texts[-1].course in _OPEN else None
+
+    async def attempt(self, reference: str) -> Text | None:
+        """What is known of that try."""
+        mark = _marks(reference)[1]
+        return next((text for text in reversed(await self._load()) if text.attempt == mark), None)
+
+    async def remembers(self, at: int) -> bool:
+        """Whether a text that was handed over at that moment (ms) or later would be known here."""
+        texts = await self._load()
+        if any(not text.attempt for text in texts):  # noted by an earlier release, which left much out
+            return False
+        oldest = texts[0].handle.stamp if len(texts) >= MOST_TEXTS else self._clock.now() - WINDOW_MS
+        return at > oldest
+
+    # ---------------------------------------------------------------- reports
+
     async def judge(self, report: StatusReport, *, device: str) -> Matched | None:
-        """Whom a report is about and what follows; None where no text waits for it. Raises NotCommitted.
+        """Whom a report is about and what follows; None where no text of ours fits. Raises NotCommitted.
 
         One part that failed fails its text; to be delivered, all must be. Judging the same report again says the same.
         """
@@ -105,46 +173,69 @@ class Ledger:
         if report.delivery is Delivery.FAILED:
             where = f"part {part} of {count}: " if count > 1 else ""
             return Matched(Verdict(text.handle, Delivery.FAILED, code, where + detail))
-        if len(text.told) < len(set(text.handle.references)):
+        if text.course is not Course.TAKEN or len(text.told) < len(set(text.handle.references)):
             return Matched(None)
         sure = set(text.told.values()) == {Delivery.DELIVERED}
         delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED
         return Matched(Verdict(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
 
-    async def close(self, handle: Handle) -> None:
-        """Its end is on record: no further report is about it."""
-        for text in await self._load():
-            text.over = text.over or text.handle == handle
+    async def answers(self, text: Text, report: StatusReport) -> bool:
+        """Whether a report that fits no text of a known reference can only be about this one, which was never answered."""
+        if text.course is not Course.UNANSWERED or text.parts > 1 or text.handle.references:
+            return False
+        rivals = [
+            other
+            for other in await self._load()
+            if other.course in _OPEN and self._could_be(other, report) and other.message != text.message
+        ]
+        if rivals or report.sent_at is None or not self._could_be(text, report):
+            return False
+        return abs(_ms(report.sent_at) - text.handle.stamp) <= _CLOSE_MS
 
-    async def find(self, number: str, *, since: int, until: int) -> Handle | None:
-        """The text to this number that went out between these moments (ms), where its sender never heard of it."""
-        mark = _mark(number)
-        fitting = (text.handle for text in await self._load() if text.mark == mark)
-        return next((handle for handle in fitting if since <= handle.stamp <= until), None)
-
-    def _match(self, report: StatusReport, device: str, texts: Iterable[_Text]) -> _Text | None:
-        mark, now = _mark(report.recipient.value), self._clock.now()
-        fitting = (
+    def _match(self, report: StatusReport, device: str, texts: Iterable[Text]) -> Text | None:
+        """The text of that modem, reference, number and time; where the report has no time, only if no other comes close."""
+        fitting = [
             text
             for text in texts
-            if (text.handle.device, text.mark, text.over) == (device, mark, False)
+            if text.handle.device == device
             and report.reference in text.handle.references
-            and now - text.handle.stamp <= WINDOW_MS
-        )
-        return max(fitting, key=lambda text: text.handle.stamp, default=None)
+            and self._clock.now() - text.handle.stamp <= WINDOW_MS
+            and self._could_be(text, report)
+        ]
+        if report.sent_at is None:
+            return fitting[0] if len(fitting) == 1 else None
+        taken_at = _ms(report.sent_at)
+        return min(fitting, key=lambda text: abs(text.handle.stamp - taken_at), default=None)
 
-    async def _load(self) -> list[_Text]:
+    def _could_be(self, text: Text, report: StatusReport) -> bool:
+        """The same number, and the service centre took it about when we sent it. While our clock is behind the service centre's
+        only spans count: it can't have been on its way for longer than it is gone."""
+        if text.mark != _mark(report.recipient.value):
+            return False
+        if report.sent_at is None:
+            return True
+        taken_at, now = _ms(report.sent_at), self._clock.now()
+        travelled = _ms(report.done_at) - taken_at if report.done_at else 0
+        if travelled > now - text.handle.stamp + _SLACK_MS:
+            return False
+        return taken_at > now + _SLACK_MS or abs(taken_at - text.handle.stamp) <= _SLACK_MS
+
+    # ---------------------------------------------------------------- on the disk
+
+    async def _load(self) -> list[Text]:
         if self._texts is None:
             noted = json.loads(await self._notes.get(_KEY) or "[]")
-            read = [(Handle.parse(handle), mark, told) for handle, mark, told in noted]
-            self._texts = [_Text(handle, mark, told) for handle, mark, told in read if handle]
+            self._texts = [text for row in noted if (text := _read(*row))]
         return self._texts
 
     async def _save(self) -> None:
         oldest = self._clock.now() - WINDOW_MS
         recent = [text for text in self._texts or () if text.handle.stamp > oldest][-MOST_TEXTS:]
         self._texts = recent
-        rows = [[str(text.handle), text.mark, text.told] for text in recent]
+        rows = [
+            [str(text.handle), text.mark, text.told, text.message, text.attempt, text.parts, text.course]
+            for text in recent
+        ]
         await self._notes.set(_KEY, json.dumps(rows, separators=(",", ":")))
 
 
@@ -153,6 +244,38 @@ def same_number(one: str, other: str) -> bool:
     return _mark(one) == _mark(other)
 
 
+def _read(
+    handle: str,
+    mark: str,
+    told: dict[str, str],
+    message: str = "",
+    attempt: str = "",
+    parts: int = 0,
+    course: str = "",
+    *_: Any,
+) -> Text | None:
+    """One row as it was noted; earlier releases noted only the first three."""
+    known = Handle.parse(handle)
+    if known is None:
+        return None
+    how = Course(course)
+    how = Course.UNANSWERED if how is Course.UNDER_WAY else how  # cut off
+    return Text(known, mark, message, attempt, parts or len(known.references), how, told)
+
+
+def _marks(reference: str) -> tuple[str, str]:
+    message = reference.rpartition(".")[0]
+    return _digest(message), _digest(reference)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _mark(number: str) -> str:
     """The last eight digits decide, or all of a shorter number. Too short to be turned back into one."""
     return hashlib.sha256(number.lstrip("+")[-_SAME_DIGITS:].encode()).hexdigest()[:4]
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -30,6 +30,17 @@ class Transmission:
     def complete(self) -> bool:
         return len(self.references) == self.parts
 
+    @property
+    def unanswered(self) -> bool:
+        """The last part was handed over and nothing came back: its answer may still come."""
+        return isinstance(self.trouble, Silent) and self.trouble.written
+
+    @property
+    def may_have_gone(self) -> bool:
+        """The part that ended it may have been sent all the same."""
+        unsure = isinstance(self.trouble, Refused) and self.trouble.fault.kind is Kind.UNSURE and self.trouble.written
+        return unsure or self.unanswered
+
 
 async def transmit(
     link: Dialogue,
@@ -46,7 +57,9 @@ async def transmit(
         with contextlib.suppress(PortLost):  # the first part will tell
             await try_command(link, _KEEP_LINK)
     for part in parts:
-        submission = await _submit(link, clock, part, service_centre, seconds, patient=bool(references))
+        submission = await _submit(
+            link, clock, part, service_centre, seconds, long=len(parts) > 1, begun=bool(references)
+        )
         if not isinstance(submission, Taken):
             return Transmission(len(parts), tuple(references), submission)
         references.append(submission.reference)
@@ -55,14 +68,19 @@ async def transmit(
 
 
 async def _submit(
-    link: Dialogue, clock: Clock, part: Submit, service_centre: str, seconds: float, *, patient: bool
+    link: Dialogue, clock: Clock, part: Submit, service_centre: str, seconds: float, *, long: bool, begun: bool
 ) -> Submission:
-    """`patient`: earlier parts are under way, so a passing refusal of this one is tried again rather than given up."""
+    """`begun`: earlier parts are under way, so what may pass is tried again rather than given up. So is what the line garbled,
+    and a part that may have gone out all the same: a phone shows a part once, however often it comes."""
     length, pdu = part.command(service_centre)
     submission = await link.submit(length, pdu, timeout=seconds)
-    for turn in range(1, _PART_TRIES if patient else 1):
-        if not (isinstance(submission, Refused) and submission.fault.kind is Kind.RETRY):
+    for turn in range(1, _PART_TRIES):
+        if not isinstance(submission, Refused):
             break
-        await clock.sleep(_PART_PAUSE * turn)
+        kind = submission.fault.kind
+        if (begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE):
+            await clock.sleep(_PART_PAUSE * turn)
+        elif kind is not Kind.GARBLED or turn > 1:
+            break
         submission = await link.submit(length, pdu, timeout=seconds)
     return submission

@@ -8,9 +8,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from daemon.modem import answers, ussd
+from daemon.modem import anew, answers, ussd
+from daemon.modem.codes import Kind, fault
 from daemon.modem.desk import Desk
-from daemon.modem.dialogue import Dialogue
+from daemon.modem.dialogue import Dialogue, Refused, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
@@ -29,7 +30,8 @@ _RESYNCS = 4
 _LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
 """Without a network this long, the radio is switched off and on: then again after the next, and each last one."""
 _WEAK_DBM = -107
-_RESTARTED = ("RDY", "+CPIN: SIM PIN", "+CPIN: SIM PUK", "+CPIN: NOT INSERTED", "NORMAL POWER DOWN", "POWERED DOWN")
+_OWN_START_SECONDS = 60.0
+"""So long after we switched the radio on, the words that are said after a start are no surprise."""
 _POWER_TROUBLE = "UNDER-VOLTAGE"
 
 
@@ -57,22 +59,25 @@ class Session:
         desk: Desk,
         clock: Clock,
         wake: asyncio.Event,
-        on_late: Callable[[int], Awaitable[None]],
+        on_late: Callable[[Taken | Refused], Awaitable[None]],
         balance_code: str = "",
     ) -> None:
-        """`on_late`: takes a reference that came after its submission was given up."""
+        """`on_late`: takes an answer that came after its submission was given up."""
         self._link, self._ready, self._inbox = link, ready, inbox
         self._board, self._desk, self._clock, self._wake = board, desk, clock, wake
         self._balance_code = balance_code
         self._on_late = on_late
-        self._late: list[int] = []
+        self.late: list[Taken | Refused] = []
+        """Answers that came out of turn, for the next turn."""
         self._announced = False
-        self._restarted = False
+        self._doubted = False
+        self._card_failed = False
         self._hung = False
         self._ussd: UssdReply | None = None
         self._ussd_came = asyncio.Event()
         self._without_network: float | None = None
         self._radio_cycles = 0
+        self._cycled_at = -_OWN_START_SECONDS
         now = clock.monotonic()
         self._polls = [
             _Poll(HEALTH_SECONDS, now, self._health),
@@ -88,12 +93,14 @@ class Session:
         if self._inbox.notice(word):
             self._announced = True
         elif (reference := answers.reference([word.text])) is not None:
-            self._late.append(reference)
+            self.late.append(Taken(reference))
+        elif word.text.startswith("+CMS ERROR"):
+            self.late.append(Refused(fault(word.text), written=True))
         elif answer := ussd.reply(word.text, packed=self._ready.family.packed_ussd):
             self._ussd = answer
             self._ussd_came.set()
-        elif word.text in _RESTARTED:
-            self._restarted = True
+        elif anew.is_likely(word):
+            self._doubted = self._clock.monotonic() - self._cycled_at >= _OWN_START_SECONDS
         elif word.text.startswith(_POWER_TROUBLE):
             self._board.trouble(
                 "the modem's voltage is too low",
@@ -108,7 +115,7 @@ class Session:
             self._wake.clear()
             if self._link.lost:
                 raise self._link.lost
-            if self._restarted:
+            if self._link.anew or self._card_failed:
                 raise Restarted("the modem restarted")
             if not await self._turn():
                 soonest = min(poll.due for poll in self._polls)
@@ -118,10 +125,13 @@ class Session:
         """One piece of work, the most urgent first. False when there was none."""
         now = self._clock.monotonic()
         due = min((poll for poll in self._polls if poll.due <= now), key=lambda poll: poll.due, default=None)
-        if self._late:
-            await self._on_late(self._late.pop(0))
+        if self.late:
+            await self._on_late(self.late.pop(0))
         elif self._desk.has_work and not (due and due.due < now - due.every):
             await self._desk.work_once(self._link)
+        elif self._doubted:
+            self._doubted = False
+            await self._mend(self._look_whether_anew)
         elif self._announced:
             self._announced = False
             await self._mend(self._collect)
@@ -156,7 +166,7 @@ class Session:
 
     def end(self) -> None:
         """The SIM is not what it was: have everything set up again."""
-        self._restarted = True
+        self._card_failed = True
 
     def search_soon(self) -> None:
         """Make room in the memories at the next turn."""
@@ -166,8 +176,28 @@ class Session:
     # ---------------------------------------------------------------- polls
 
     async def _ping(self) -> None:
+        """Whether it listens, and still does as it was told: after a start it would repeat this, or know nothing of it."""
         with contextlib.suppress(CommandFailed):  # an error is an answer
-            await self._link.command("AT")
+            lines = await self._link.command("AT+CMEE?" if self._ready.keeps_errors else "AT")
+            if self._ready.keeps_errors and answers.fields(lines, "+CMEE:") == ["0"]:
+                self._link.anew = True
+
+    async def _look_whether_anew(self) -> None:
+        """A word came that is said after a start. Without a setting that tells, it is taken for one."""
+        if self._ready.keeps_errors:
+            await self._ping()
+        else:
+            self._link.anew = True
+
+    async def _look_at_card(self) -> None:
+        """A SIM that was locked again by a start, or taken out, keeps the modem out of every network."""
+        try:
+            lines = await self._link.command("AT+CPIN?", enough="+CPIN:")
+        except CommandFailed as error:
+            self._card_failed = error.fault.kind is Kind.CARD
+        else:
+            state = answers.fields(lines, "+CPIN:")
+            self._card_failed = bool(state) and state != ["READY"] and state != ["NOT READY"]
 
     async def _health(self) -> None:
         registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")
@@ -177,7 +207,9 @@ class Session:
         signal = answers.signal_dbm(await try_command(self._link, "AT+CSQ"))
         operator = answers.operator(await try_command(self._link, "AT+COPS?"))
         self._board.set(registration=registration, signal_dbm=signal, operator=operator)
-        registered = self._board.status.registered
+        registered = registration is None or self._board.status.registered  # one that can't tell is told by the network
+        if not registered:
+            await self._look_at_card()
         self._board.stage(Stage.READY if registered else Stage.SEARCHING, self._clock.now())
         if registration == 3:
             self._board.trouble("the network refuses this SIM", self._clock.now(), remedy="ask the SIM's operator why")
@@ -203,6 +235,7 @@ class Session:
                 remedy="look for signal with a phone of the same operator; check that the SIM is active",
             )
             self._board.set(resets=self._board.status.resets + 1)
+            self._cycled_at = self._clock.monotonic()
             await cycle_radio(self._link)
 
     async def _sweep(self) -> None:
@@ -222,7 +255,7 @@ class Session:
         )
 
     async def _credit(self) -> None:
-        if self._board.status.registered:
+        if self._board.status.stage is Stage.READY:
             await self.ask(self._link, self._balance_code)
 
     async def ask(self, link: Dialogue, code: str) -> UssdReply:

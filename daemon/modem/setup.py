@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.modem import answers
 from daemon.modem.codes import Kind
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.errors import CommandFailed, ModemError, NoAnswer
+from daemon.modem.errors import CommandFailed, ModemError, NeedsPerson, NoAnswer
 from daemon.modem.pin import Notes, unlock
 from daemon.modem.quirks import Family, family_of
 from daemon.modem.status import Identity
@@ -16,8 +16,9 @@ from outbox.clock import Clock
 
 _RADIO_SECONDS = 20.0
 _PATIENCE_TRIES, _PATIENCE_PAUSE = 20, 2.0
-_CALLS = ("AT+CNMI=2,1,0,1,0", "AT+CNMI=2,1,0,2,0", "AT+CNMI=2,1,0,0,0", "AT+CNMI=1,1,0,0,0")
-"""New messages stored and announced (+CMTI); reports inline (+CDS), stored (+CDSI), or not at all."""
+_CALLS = tuple(f"AT+CNMI={mode},1,0,{reports},{rest}" for reports in (1, 2, 0) for mode in (2, 1) for rest in (0, 1))
+"""New messages stored and announced (+CMTI); reports inline (+CDS), stored (+CDSI), or not at all. `mode` 2 keeps what it can't say
+at the moment, some know only 1; of what it kept some can only say it again (0), some only throw it away (1)."""
 _OWN_MEMORIES = ("SM", "ME", "MT")
 
 
@@ -29,13 +30,14 @@ class Ready:
     identity: Identity
     memories: tuple[str, ...]
     """Where messages may lie, the one for new messages first."""
+    keeps_errors: bool
+    """It says that it is to number its errors, as it was told: one that says otherwise later started anew."""
 
 
 async def greet(link: Dialogue) -> None:
     """Make it listen: out of any prompt, awake, echo off, errors in numbers. Raises NoAnswer."""
-    if not await link.escape():
+    if not await link.begin():
         raise NoAnswer("AT")
-    await try_command(link, "ATE0")
     await try_command(link, "AT+CMEE=1")
 
 
@@ -66,7 +68,12 @@ async def prepare(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Re
     await try_command(link, "AT+CREG=0")
     memories = await _memories(link, clock)
     await _ask_for_calls(link)
-    return Ready(family, identity, memories)
+    return Ready(family, identity, memories, keeps_errors=await numbers_errors(link))
+
+
+async def numbers_errors(link: Dialogue) -> bool:
+    """Whether it says that AT+CMEE=1 holds."""
+    return answers.fields(await try_command(link, "AT+CMEE?"), "+CMEE:") == ["1"]
 
 
 async def try_command(link: Dialogue, command: str, *, timeout: float = 5.0) -> list[str]:
@@ -84,6 +91,8 @@ async def patiently(link: Dialogue, clock: Clock, command: str) -> list[str]:
         try:
             return await link.command(command)
         except CommandFailed as error:
+            if error.fault.kind is Kind.CARD:
+                raise NeedsPerson(error.fault) from error
             if error.fault.kind is not Kind.RETRY:
                 raise
             failure = error
@@ -99,7 +108,12 @@ async def _radio_on(link: Dialogue) -> None:
 
 async def _memories(link: Dialogue, clock: Clock) -> tuple[str, ...]:
     """Choose where new messages are put; the SIM where possible, since it is read alike by all."""
-    offered = answers.memories(await patiently(link, clock, "AT+CPMS=?")) or ("SM",)
+    try:
+        offered = answers.memories(await patiently(link, clock, "AT+CPMS=?")) or ("SM",)
+    except CommandFailed as error:
+        if error.fault.kind not in (Kind.UNSURE, Kind.UNSUPPORTED):
+            raise
+        return _OWN_MEMORIES[:1]  # it has but one, and no command for it
     own = [memory for memory in _OWN_MEMORIES if memory in offered] or [offered[0]]
     for memory in own:
         for count in (3, 2, 1):

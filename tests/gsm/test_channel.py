@@ -6,7 +6,7 @@ import pytest
 
 from daemon.channels.modem import ModemSettings
 from daemon.config import ConfigError, decode
-from daemon.modem.simulator import Sim
+from daemon.modem.simulator import CHARACTERS, Sim
 from outbox.outcome import Accepted, Deferred, Rejected, Scope, Unknown
 from tests.support.modem_shop import ADA, TEXT, open_shop
 
@@ -29,8 +29,8 @@ async def test_accepted_with_the_networks_reference(tmp_path: Path) -> None:
     [
         ("+CMS ERROR: 1", Rejected, Scope.RECIPIENT),
         ("+CMS ERROR: 28", Rejected, Scope.RECIPIENT),
-        ("+CMS ERROR: 304", Rejected, Scope.MESSAGE),
-        ("+CMS ERROR: 21", Rejected, Scope.CHANNEL),
+        ("+CMS ERROR: 95", Rejected, Scope.MESSAGE),
+        ("+CMS ERROR: 21", Rejected, Scope.RECIPIENT),
         ("+CMS ERROR: 330", Rejected, Scope.CHANNEL),
         ("COMMAND NOT SUPPORT", Rejected, Scope.CHANNEL),
         ("+CMS ERROR: 38", Deferred, None),
@@ -65,6 +65,11 @@ async def test_silence_and_a_lost_port(tmp_path: Path) -> None:
         shop.modem.faults.silent_after_pdu = True
         assert isinstance(await shop.send(), Unknown)
         shop.modem.faults.silent_after_pdu = False
+        held = await shop.send()
+        assert isinstance(held, Deferred)
+        assert (held.code, held.throttled) == ("owing", True)
+        assert 80 < (held.after or 0) <= 90
+        await shop.clock.sleep(held.after or 0)
         shop.modem.faults.no_prompt = True
         assert isinstance(await shop.send(), Deferred)
         shop.modem.faults.no_prompt = False
@@ -78,9 +83,61 @@ async def test_silence_and_a_lost_port(tmp_path: Path) -> None:
 async def test_a_text_that_went_in_part_is_unknown(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
-        shop.modem.on_sent = lambda _: shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 1"]})
+        shop.modem.on_sent = lambda _: shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 38"] * 3})
         outcome = await shop.send("a" * 200)
         assert outcome == Unknown("1 of 2 parts were sent", code="partial")
+
+
+async def test_a_part_that_is_refused_for_good_ends_the_text(tmp_path: Path) -> None:
+    """Its first part need not go out again and again for a second one that never will."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.on_sent = lambda _: shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 28"]})
+        outcome = await shop.send("a" * 200)
+        assert outcome == Rejected(Scope.RECIPIENT, "CMS 28", "part 2 of 2: subscriber not identified")
+        assert len(shop.modem.sent) == 1
+
+
+async def test_a_part_that_may_have_gone_is_sent_again_by_itself(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.on_sent = lambda one: (
+            shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 500"]}) if len(shop.modem.sent) == 1 else None
+        )
+        assert isinstance(await shop.send("a" * 200), Accepted)
+        assert [one.part[2] for one in shop.modem.sent] == [1, 2]
+
+
+async def test_a_message_that_the_line_garbled_once_is_sent_again(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 304"]
+        assert isinstance(await shop.send(), Accepted)
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 304"] * 2
+        refused = await shop.send(message="m2")
+        assert isinstance(refused, Rejected)
+        assert (refused.scope, refused.code) == (Scope.MESSAGE, "CMS 304")
+
+
+@pytest.mark.parametrize("code", [8, 10, 21, 29, 50])
+async def test_one_barred_number_stops_nobody_else_and_three_in_a_row_stop_the_sim(tmp_path: Path, code: int) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        final = f"+CMS ERROR: {code}"
+
+        async def barred(to: str) -> Scope:
+            shop.modem.faults.errors["AT+CMGS"] = [final]
+            outcome = await shop.send(to=to)
+            assert isinstance(outcome, Rejected)
+            assert bool(outcome.remedy) == (outcome.scope is Scope.CHANNEL)
+            return outcome.scope
+
+        ben, cy = "+447700900124", "+447700900125"
+        assert [await barred(ADA) for _ in range(4)] == [Scope.RECIPIENT] * 4  # it is Ada's number
+        assert await barred(ben) is Scope.RECIPIENT
+        assert isinstance(await shop.send(to=cy), Accepted)  # it is not the SIM
+        scopes = [await barred(to) for to in (ADA, ben, cy)]
+        assert scopes == [Scope.RECIPIENT, Scope.RECIPIENT, Scope.CHANNEL]
 
 
 async def test_who_waits_no_longer_does_not_know(tmp_path: Path) -> None:
@@ -142,15 +199,17 @@ async def test_a_sim_that_needs_a_person_stops_the_channel(tmp_path: Path) -> No
         assert health.remedy == outcome.remedy
 
 
-async def test_a_modem_that_restarted_unnoticed_is_set_up_again(tmp_path: Path) -> None:
-    """A brown-out amid the day: the SIM asks for its PIN again, and only the next message shows it."""
-    async with open_shop(tmp_path, sim=Sim(pin="4711"), secrets={"MODEM_PIN": "4711"}) as shop:
+@pytest.mark.parametrize("character", CHARACTERS)
+async def test_a_modem_that_restarted_unnoticed_is_unlocked_and_set_up_at_once(tmp_path: Path, character: str) -> None:
+    """A brown-out amid the day, and not a word of it: the SIM asks for its PIN again, and nobody is sending."""
+    if character == "bare":
+        pytest.skip("it can't be asked for its SIM")
+    async with open_shop(tmp_path, character=character, sim=Sim(pin="4711"), secrets={"MODEM_PIN": "4711"}) as shop:
         await shop.ready()
+        await shop.clock.sleep(100)
         shop.modem.state.forget()
-        outcome = await shop.send()
-        assert isinstance(outcome, Deferred)
-        await shop.clock.until(lambda: shop.modem.state.sim.unlocked)
-        await shop.ready()
+        await shop.clock.until(lambda: shop.modem.state.sim.unlocked, within=30)
+        await shop.clock.until(lambda: shop.modem.state.announces == 1, within=30)
         assert isinstance(await shop.send(), Accepted)
 
 
@@ -186,10 +245,9 @@ async def test_what_people_see(tmp_path: Path) -> None:
         assert health.summary == "Simulated Mobile, -73 dBm, home"
 
 
-async def test_a_text_of_the_operators_own_and_a_service_code(tmp_path: Path) -> None:
+async def test_a_service_code(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
-        assert isinstance(await shop.channel.test(ADA, "Test from the counter"), Accepted)
         assert (await shop.channel.ussd("*100#")).text == "Your credit is 10.00"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.channels.base import Sent
+from outbox.model import Attempt
 from outbox.outcome import Accepted, CannotTell, Found, ReceiptState, Unknown
 from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import ADA, TEXT, Shop, open_shop
@@ -116,7 +117,9 @@ async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -
         assert isinstance(found, Found)
         assert found.receipt is ReceiptState.DELIVERED
         assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
-        assert isinstance(await shop.channel.lookup(sent), CannotTell)  # one report answers for one message
+        other = shop.record.keep(outcome, started_at=started, message="m2")
+        asked = Sent(attempt=other, order_ref="B-1043", trigger="order.ready", now=shop.clock.now())
+        assert not isinstance(await shop.channel.lookup(asked), Found)  # one report answers for one message
 
 
 async def test_a_reference_that_comes_late_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:
@@ -148,24 +151,63 @@ async def test_what_was_taken_just_before_a_crash_is_found(tmp_path: Path) -> No
         assert await shop.channel.lookup(sent) == Found(outcome.provider_id)
 
 
-async def test_looking_up_gives_a_report_time_since_the_attempt_and_since_the_modem_is_ready(tmp_path: Path) -> None:
-    async with open_shop(tmp_path) as shop:
-        hour_ago = shop.clock.now() - 3_600_000
-        attempt = shop.record.keep(Unknown("x"), started_at=hour_ago)
+async def _waits(shop: Shop, attempt: Attempt) -> bool:
+    sent = Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=shop.clock.now())
+    answer = await shop.channel.lookup(sent)
+    assert isinstance(answer, CannotTell)
+    return answer.again is not None
 
-        async def lookup(seconds: float) -> bool:
-            now = shop.clock.now() + round(seconds * 1000)
-            answer = await shop.channel.lookup(Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=now))
-            assert isinstance(answer, CannotTell)
-            return answer.again is not None
 
-        assert not await lookup(0)  # the modem is not there, and it is long ago
+@pytest.mark.parametrize("character", ["plain", "ec25", "sim7600"])
+async def test_a_report_is_given_ninety_seconds_since_the_answer_was_given_up(tmp_path: Path, character: str) -> None:
+    """Also where the network may take two minutes to answer."""
+    async with open_shop(tmp_path, character=character) as shop:
         await shop.ready()
-        assert await lookup(10)
-        assert not await lookup(120)
+        shop.modem.faults.silent_after_pdu = True
+        shop.modem.faults.report_status = None
         attempt = shop.record.keep(Unknown("x"))
-        assert await lookup(80)
-        assert not await lookup(120)
+        assert isinstance(await shop.send(), Unknown)
+        given_up = shop.clock.monotonic()
+        await shop.clock.sleep(given_up + 85 - shop.clock.monotonic())
+        assert await _waits(shop, attempt)
+        await shop.clock.sleep(10)
+        assert not await _waits(shop, attempt)
+
+
+async def test_a_report_is_given_time_since_the_modem_is_ready_again(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.unplug_after_pdu = True
+        shop.modem.faults.report_status = None
+        attempt = shop.record.keep(Unknown("x"))
+        assert isinstance(await shop.send(), Unknown)
+        await shop.clock.sleep(500)
+        assert await _waits(shop, attempt)  # the modem is away
+        shop.modem.faults.unplug_after_pdu = False
+        shop.plug.put()
+        await shop.ready()
+        await shop.clock.sleep(60)
+        assert await _waits(shop, attempt)
+        await shop.clock.sleep(40)
+        assert not await _waits(shop, attempt)
+
+
+async def test_a_text_whose_parts_are_still_going_out_is_not_repeated(tmp_path: Path) -> None:
+    """Four parts of fifty seconds each: longer than `timeout`, and all of them arrive."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.network_seconds = 50
+        shop.modem.faults.report_status = None
+        attempt = shop.record.keep(Unknown("x"))
+        assert isinstance(await shop.send("a" * 600), Unknown)
+        assert len(shop.modem.sent) == 3
+        for _ in range(2):
+            assert await _waits(shop, attempt)
+            await shop.clock.sleep(8)
+        await shop.clock.until(lambda: len(shop.modem.sent) == 4)
+        await shop.clock.sleep(5)
+        sent = Sent(attempt=attempt, order_ref="B", trigger="order.ready", now=shop.clock.now())
+        assert isinstance(await shop.channel.lookup(sent), Found)
 
 
 # ------------------------------------------------------------ replies

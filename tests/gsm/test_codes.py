@@ -11,15 +11,15 @@ from daemon.modem.codes import _CME, _CMS, Kind, fault
         ("+CMS ERROR: 1", Kind.RECIPIENT),
         ("+CMS ERROR: 28", Kind.RECIPIENT),
         ("+CMS ERROR: 195", Kind.RECIPIENT),
-        ("+CMS ERROR: 8", Kind.SIM),
-        ("+CMS ERROR: 21", Kind.SIM),
+        ("+CMS ERROR: 8", Kind.SUBSCRIPTION),
+        ("+CMS ERROR: 21", Kind.SUBSCRIPTION),
         ("+CMS ERROR: 316", Kind.CARD),
         ("+CMS ERROR: 330", Kind.SIM),
         ("+CMS ERROR: 38", Kind.RETRY),
         ("+CMS ERROR: 42", Kind.RETRY),
         ("+CMS ERROR: 331", Kind.RETRY),
         ("+CMS ERROR: 532", Kind.RETRY),
-        ("+CMS ERROR: 304", Kind.MESSAGE),
+        ("+CMS ERROR: 304", Kind.GARBLED),
         ("+CMS ERROR: 145", Kind.MESSAGE),
         ("+CMS ERROR: 322", Kind.STORAGE),
         ("+CMS ERROR: 500", Kind.UNSURE),
@@ -47,4 +47,4 @@ def test_whatever_needs_a_person_says_what_to_do(final: str) -> None:
     found = fault(final)
     assert found.meaning
     assert found.code == final.replace("+", "").replace(" ERROR:", "")
-    assert bool(found.remedy) == (found.kind in (Kind.SIM, Kind.CARD))
+    assert bool(found.remedy) == (found.kind in (Kind.SIM, Kind.CARD, Kind.SUBSCRIPTION))

@@ -41,6 +41,9 @@ class Line:
         if data == b"AT+CMEE?\r" and self.syncs:
             self.say(b"+CMEE: 1\r\n\r\nOK\r\n")
             return
+        if data == b"AT+CMGF=0\r":
+            self.say(b"\r\nOK\r\n")
+            return
         if self.fails_after is not None and len(self.written) >= self.fails_after:
             raise PortLost("pulled out")
         self.written += data

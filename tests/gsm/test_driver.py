@@ -39,7 +39,8 @@ async def test_every_family_is_set_up_sends_and_hears(tmp_path: Path, kind: str,
         await b.clock.until(lambda: not any(b.modem.state.memories.values()))
         status = b.driver.status
         assert status.identity.model == CHARACTERS[character].model
-        assert (status.bars, status.operator, status.registration_text) == (4, "Simulated Mobile", "home")
+        if character != "bare":  # which can't be asked for any of it
+            assert (status.bars, status.operator, status.registration_text) == (4, "Simulated Mobile", "home")
 
 
 async def test_long_texts_go_in_parts_that_share_a_reference(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ async def test_unplugged_amid_a_message(tmp_path: Path, kind: str, moment: str) 
             assert transmission.trouble.written
         await b.until_stage(Stage.ABSENT)
         with pytest.raises(NotStarted):
-            await b.send()
+            await b.driver.send(submits(ADA, "once more", reference=8), timeout=60)
         setattr(b.modem.faults, moment, False)
         b.plug.put()
         await b.ready()
@@ -150,7 +151,7 @@ async def test_who_gives_up_waiting_is_told_whether_it_was_begun(tmp_path: Path)
         b.modem.faults.network_seconds = 50
         async with asyncio.TaskGroup() as group:
             first = group.create_task(b.send("one"))
-            await asyncio.sleep(0)
+            await b.clock.until(lambda: b.modem.commands[-1].startswith("AT+CMGS="))
             with pytest.raises(NotStarted, match="busy"):
                 await b.driver.ussd("*100#", timeout=5)
             assert (await first).complete
@@ -191,10 +192,9 @@ async def test_a_modem_that_restarts_by_itself_is_set_up_again(tmp_path: Path) -
         before = b.modem.commands.count("AT+CMGF=0")
         b.modem.state.forget()
         b.modem.say("RDY")
-        await b.clock.until(lambda: b.modem.commands.count("AT+CMGF=0") > before)
-        await b.ready()
+        await b.clock.until(lambda: b.modem.state.announces == 1, within=30)
+        assert b.modem.commands.count("AT+CMGF=0") > before
         assert b.driver.status.resets == 0
-        assert b.modem.state.announces == 1
 
 
 async def test_stopping_is_quick_and_turns_work_away(tmp_path: Path) -> None:

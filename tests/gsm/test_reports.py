@@ -1,4 +1,6 @@
-"""Which message a status report is about."""
+"""Which message a status report is about: modem, reference, number and time, all of them."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.modem import pdu
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
-from daemon.modem.reports import MOST_TEXTS, WINDOW_MS, Handle, Ledger, Matched, Verdict, same_number
+from daemon.modem.reports import MOST_TEXTS, WINDOW_MS, Course, Handle, Ledger, Matched, Text, Verdict, same_number
 from daemon.modem.simulator import oracle
 from tests.support.fake_clock import FakeClock
 from tests.support.gsm import MemoryNotes
@@ -16,21 +18,51 @@ NOW = 1_795_515_300_000
 ADA = "+447700900123"
 
 
-def _report(reference: int, *, number: str = ADA, status: int = 0) -> StatusReport:
-    report = pdu.decode(oracle.status_report(reference, number, NOW, status))
+def _report(
+    reference: int, *, number: str = ADA, status: int = 0, taken_at: int = NOW, done_at: int | None = None
+) -> StatusReport:
+    report = pdu.decode(oracle.status_report(reference, number, taken_at, status, done_ms=done_at))
     assert isinstance(report, StatusReport)
     return report
 
 
-def _handle(*references: int, device: str = "m", age: int = 1000) -> Handle:
-    return Handle(device, NOW - age, references)
+class Book:
+    """A ledger, and a clock to note texts of different moments with."""
 
+    def __init__(self, notes: MemoryNotes | None = None) -> None:
+        self.notes, self.clock = notes or MemoryNotes(), FakeClock(NOW)
+        self.ledger = Ledger(self.notes, self.clock)
+        self._count = 0
 
-async def _ledger(*handles: Handle, number: str = ADA, notes: MemoryNotes | None = None) -> Ledger:
-    ledger = Ledger(notes or MemoryNotes(), FakeClock(NOW))
-    for handle in handles:
-        await ledger.add(handle, number)
-    return ledger
+    async def taken(self, *references: int, age: int = 1000, number: str = ADA, device: str = "m") -> Handle:
+        return (await self.text(*references, age=age, number=number, device=device, course=Course.TAKEN)).handle
+
+    async def text(
+        self,
+        *references: int,
+        course: Course | None,
+        age: int = 1000,
+        number: str = ADA,
+        device: str = "m",
+        attempt: str = "",
+        parts: int = 0,
+    ) -> Text:
+        self._count += 1
+        self.clock.step((NOW - age - self.clock.now()) / 1000)
+        name = attempt or f"m{self._count}.1"
+        text = await self.ledger.begin(
+            device=device, number=number, reference=name, parts=parts or len(references) or 1
+        )
+        await self.ledger.end(text, references, course)
+        self.clock.step((NOW - self.clock.now()) / 1000)
+        return text
+
+    async def judge(self, report: StatusReport) -> Matched | None:
+        return await self.ledger.judge(report, device="m")
+
+    def again(self) -> "Book":
+        """After a restart."""
+        return Book(self.notes)
 
 
 @given(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), st.integers(0, 2**45), st.lists(st.integers(0, 255), min_size=1))
@@ -39,7 +71,7 @@ def test_handles_come_back(device: str, stamp: int, references: list[int]) -> No
     assert Handle.parse(str(handle)) == handle
 
 
-@pytest.mark.parametrize("text", ["", "SM123", "a-b", "a-b-c", "a-1-", "a-1-2.x"])
+@pytest.mark.parametrize("text", ["", "SM123", "a-b", "a-b-c", "a-1-2.x"])
 def test_other_ids_are_no_handles(text: str) -> None:
     assert Handle.parse(text) is None
 
@@ -61,28 +93,62 @@ def test_numbers_with_and_without_their_country(one: str, other: str, same: bool
 
 
 async def test_the_newest_of_one_reference_is_meant() -> None:
-    ledger = await _ledger(_handle(7, age=86_400_000), _handle(7, age=1000))
-    assert await ledger.judge(_report(7), device="m") == _delivered(_handle(7, age=1000))
+    book = Book()
+    await book.taken(7, age=86_400_000)
+    new = await book.taken(7)
+    assert await book.judge(_report(7)) == _delivered(new)
 
 
-async def test_once_its_end_is_on_record_the_next_older_is_meant() -> None:
-    old, new = _handle(7, age=86_400_000), _handle(7, age=1000)
-    ledger = await _ledger(old, new)
-    await ledger.close(new)
-    assert await ledger.judge(_report(7), device="m") == _delivered(old)
+async def test_a_repeated_report_is_about_the_text_that_it_was_about_and_about_no_other() -> None:
+    """The network says it again, after a newer text to the same customer took the same reference."""
+    book = Book()
+    old = await book.taken(7, age=3_600_000)
+    report = _report(7, taken_at=NOW - 3_600_000)
+    assert await book.judge(report) == _delivered(old)
+    await book.taken(7)
+    for _ in range(2):
+        assert await book.again().judge(report) == _delivered(old)
+
+
+async def test_a_report_of_yesterday_is_not_about_todays_text_of_that_reference() -> None:
+    book = Book()
+    await book.taken(7)
+    assert await book.judge(_report(7, taken_at=NOW - 86_400_000, done_at=NOW)) is None
+
+
+async def test_without_a_time_only_the_one_text_that_fits_is_meant() -> None:
+    book = Book()
+    one = await book.taken(7)
+    timeless = replace(_report(7), sent_at=None)
+    assert await book.judge(timeless) == _delivered(one)
+    await book.taken(7, age=2000)
+    assert await book.judge(timeless) is None
+
+
+async def test_a_clock_that_is_years_behind_costs_no_receipt_and_makes_none() -> None:
+    book = Book()
+    sent = await book.taken(7)
+    years = 3 * 365 * 86_400_000
+    assert await book.judge(_report(7, taken_at=NOW + years, done_at=NOW + years + 2000)) == _delivered(sent)
+    too_long = _report(7, taken_at=NOW + years - 86_400_000, done_at=NOW + years)
+    assert await book.judge(too_long) is None  # a day on its way; the text was sent a second ago
 
 
 @pytest.mark.parametrize(
-    ("handle", "number"),
+    ("reference", "age", "number", "device"),
     [
-        (_handle(8), ADA),
-        (_handle(7), "+447700900999"),
-        (_handle(7, device="x"), ADA),
-        (_handle(7, age=WINDOW_MS + 1), ADA),
+        (8, 1000, ADA, "m"),
+        (7, 1000, "+447700900999", "m"),
+        (7, 1000, ADA, "x"),
+        (7, WINDOW_MS + 1, ADA, "m"),
     ],
 )
-async def test_another_reference_number_modem_or_age_is_not_meant(handle: Handle, number: str) -> None:
-    assert await (await _ledger(handle, number=number)).judge(_report(7), device="m") is None
+async def test_another_reference_number_modem_or_age_is_not_meant(
+    reference: int, age: int, number: str, device: str
+) -> None:
+    book = Book()
+    await book.taken(reference, age=age, number=number, device=device)
+    assert await book.judge(_report(7, taken_at=NOW - age)) is None
 
 
 def _delivered(handle: Handle, detail: str = "received by the phone") -> Matched:
@@ -94,69 +160,173 @@ def _delivered(handle: Handle, detail: str = "received by the phone") -> Matched
     [(0x00, Delivery.DELIVERED), (0x01, Delivery.FORWARDED), (0x46, Delivery.FAILED), (0x62, Delivery.FAILED)],
 )
 async def test_one_part_is_judged_at_once_and_again_alike(status: int, delivery: Delivery) -> None:
-    notes = MemoryNotes()
-    ledger = await _ledger(_handle(7), notes=notes)
-    writes = notes.writes
+    book = Book()
+    await book.taken(7)
+    writes = book.notes.writes
     for _ in range(2):
-        matched = await ledger.judge(_report(7, status=status), device="m")
+        matched = await book.judge(_report(7, status=status))
         assert matched is not None
         assert matched.verdict is not None
         assert matched.verdict.delivery is delivery
-    assert notes.writes == writes
+    assert book.notes.writes == writes
 
 
 async def test_still_trying_is_no_verdict() -> None:
-    assert await (await _ledger(_handle(7))).judge(_report(7, status=0x20), device="m") == Matched(None)
+    book = Book()
+    await book.taken(7)
+    assert await book.judge(_report(7, status=0x20)) == Matched(None)
 
 
 async def test_all_parts_must_arrive_across_restarts() -> None:
-    notes, handle = MemoryNotes(), _handle(255, 0, 1)
-    await _ledger(handle, notes=notes)
+    book = Book()
+    handle = await book.taken(255, 0, 1)
     for reference in (0, 0, 255):  # one of them twice
-        assert await (await _ledger(notes=notes)).judge(_report(reference), device="m") == Matched(None)
-    matched = await (await _ledger(notes=notes)).judge(_report(1), device="m")
-    assert matched == _delivered(handle, "all 3 parts: received by the phone")
+        assert await book.again().judge(_report(reference)) == Matched(None)
+    assert await book.again().judge(_report(1)) == _delivered(handle, "all 3 parts: received by the phone")
+
+
+async def test_parts_that_arrived_are_no_whole_text() -> None:
+    """The last part was refused, or nobody answered for it."""
+    for course in (Course.BROKEN, Course.UNANSWERED):
+        book = Book()
+        await book.text(7, 8, course=course, parts=3)
+        for reference in (7, 8):
+            assert await book.judge(_report(reference)) == Matched(None)
 
 
 async def test_one_failed_part_fails_the_text() -> None:
-    ledger = await _ledger(_handle(7, 8))
-    assert await ledger.judge(_report(7), device="m") == Matched(None)
-    matched = await ledger.judge(_report(8, status=0x46), device="m")
-    assert matched == Matched(
-        Verdict(_handle(7, 8), Delivery.FAILED, "ST 0x46", "part 2 of 2: validity period expired")
-    )
+    book = Book()
+    handle = await book.taken(7, 8)
+    assert await book.judge(_report(7)) == Matched(None)
+    matched = await book.judge(_report(8, status=0x46))
+    assert matched == Matched(Verdict(handle, Delivery.FAILED, "ST 0x46", "part 2 of 2: validity period expired"))
 
 
 async def test_forwarded_parts_are_no_proof() -> None:
-    ledger = await _ledger(_handle(7, 8))
-    await ledger.judge(_report(7, status=0x01), device="m")
-    matched = await ledger.judge(_report(8), device="m")
+    book = Book()
+    await book.taken(7, 8)
+    await book.judge(_report(7, status=0x01))
+    matched = await book.judge(_report(8))
     assert matched is not None
     assert matched.verdict is not None
     assert matched.verdict.delivery is Delivery.FORWARDED
 
 
 async def test_the_notes_are_small_and_hold_no_number() -> None:
-    notes = MemoryNotes()
-    await _ledger(*(_handle(n % 256, age=n) for n in range(400)), notes=notes)
-    kept = notes.kept["modem.sent"]
-    assert len(kept) < 50 * MOST_TEXTS
+    book = Book()
+    for n in range(300):
+        await book.taken(n % 256, age=n)
+    kept = book.notes.kept["modem.sent"]
+    assert len(kept) < 80 * MOST_TEXTS
     assert ADA[-8:] not in kept
-    await _ledger(_handle(1, age=-WINDOW_MS), notes=notes)
 
 
-async def test_a_disk_that_is_unwilling_costs_no_text_that_was_sent() -> None:
-    class Unwilling(MemoryNotes):
+async def test_a_text_that_can_not_be_noted_is_not_to_be_sent_and_one_that_was_is_not_forgotten() -> None:
+    class Moody(MemoryNotes):
+        willing = False
+
         async def set(self, key: str, value: str) -> None:
-            raise NotCommitted("busy")
+            if not self.willing:
+                raise NotCommitted("busy")
+            await super().set(key, value)
 
-    ledger = await _ledger(_handle(7), notes=Unwilling())
-    assert await ledger.judge(_report(7), device="m") == _delivered(_handle(7))
+    notes = Moody()
+    book = Book(notes)
+    with pytest.raises(NotCommitted):
+        await book.taken(7)
+    assert await book.ledger.attempt("m1.1") is None
+    notes.willing = True
+    text = await book.ledger.begin(device="m", number=ADA, reference="m2.1", parts=1)
+    notes.willing = False
+    await book.ledger.end(text, (7,), Course.TAKEN)
+    assert await book.judge(_report(7)) == _delivered(text.handle)
 
 
-async def test_what_went_out_before_a_crash_is_found() -> None:
-    ledger = await _ledger(_handle(7, age=1000))
-    assert await ledger.find(ADA, since=NOW - 2000, until=NOW) == _handle(7, age=1000)
-    assert await ledger.find("+447700900999", since=NOW - 2000, until=NOW) is None
-    assert await ledger.find(ADA, since=NOW - 500, until=NOW) is None
-    assert await ledger.find(ADA, since=NOW - 5000, until=NOW - 2000) is None
+async def test_a_try_is_known_by_its_own_name_across_restarts() -> None:
+    book = Book()
+    text = await book.text(7, course=Course.TAKEN, attempt="m9.1")
+    await book.text(course=None, attempt="m9.2")
+    found = await book.again().ledger.attempt("m9.1")
+    assert found is not None
+    assert found.handle == text.handle
+    assert await book.again().ledger.attempt("m9.2") is None  # nothing of it left
+
+
+async def test_a_try_that_a_crash_cut_off_is_unanswered() -> None:
+    book = Book()
+    await book.ledger.begin(device="m", number=ADA, reference="m1.1", parts=1)
+    found = await book.again().ledger.last_unanswered()
+    assert found is not None
+    assert found.course is Course.UNANSWERED
+
+
+async def test_what_earlier_releases_noted_is_understood() -> None:
+    notes = MemoryNotes()
+    book = Book(notes)
+    handle = await book.taken(7)
+    mark = (await book.ledger.attempt("m1.1")).mark  # type: ignore[union-attr]
+    notes.kept["modem.sent"] = f'[["{handle}","{mark}",{{}}]]'
+    assert await book.again().judge(_report(7)) == _delivered(handle)
+    assert not await book.again().ledger.remembers(NOW)
+
+
+# ------------------------------------------------------------ texts without an answer
+
+
+async def test_a_report_answers_for_the_one_text_that_it_can_be_about() -> None:
+    book = Book()
+    text = await book.text(course=Course.UNANSWERED)
+    assert await book.ledger.answers(text, _report(9))
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        _report(9, number="+447700900999"),
+        _report(9, taken_at=NOW - 400_000),
+        _report(9, taken_at=NOW + 86_400_000),
+        replace(_report(9), sent_at=None),
+    ],
+)
+async def test_a_report_of_another_number_or_time_answers_for_nothing(report: StatusReport) -> None:
+    book = Book()
+    text = await book.text(course=Course.UNANSWERED)
+    assert not await book.ledger.answers(text, report)
+
+
+async def test_a_report_that_may_be_about_either_of_two_texts_answers_for_none() -> None:
+    book = Book()
+    first = await book.text(course=Course.UNANSWERED, age=60_000, attempt="m1.1")
+    second = await book.text(course=Course.UNANSWERED, attempt="m2.1")
+    assert not await book.ledger.answers(first, _report(9))
+    assert not await book.ledger.answers(second, _report(9))
+
+
+async def test_a_report_that_may_be_about_either_try_of_one_text_answers_for_it() -> None:
+    book = Book()
+    await book.text(course=Course.UNANSWERED, age=60_000, attempt="m1.1")
+    second = await book.text(course=Course.UNANSWERED, attempt="m1.2")
+    assert await book.ledger.answers(second, _report(9))
+
+
+async def test_a_long_text_is_not_answered_for_by_one_report() -> None:
+    book = Book()
+    assert not await book.ledger.answers(await book.text(course=Course.UNANSWERED, parts=2), _report(9))
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 6), st.integers(0, 3), st.sampled_from([ADA, "+447700900999"])), min_size=1),
+    st.data(),
+)
+async def test_a_report_is_never_credited_to_another_text(
+    texts: set[tuple[int, int, str]], data: st.DataObject
+) -> None:
+    """References that wrap, two customers, hours apart: each report, in any order and again and again, counts for its own text."""
+    book = Book()
+    sent = [
+        (await book.taken(reference, age=hours * 3_600_000, number=number), number)
+        for hours, reference, number in sorted(texts, reverse=True)
+    ]
+    for handle, number in data.draw(st.lists(st.sampled_from(sent), max_size=12)):
+        report = _report(handle.references[0], number=number, taken_at=handle.stamp)
+        assert await book.judge(report) == _delivered(handle)

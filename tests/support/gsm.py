@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from daemon.modem.config import Config
+from daemon.modem.dialogue import Refused, Taken
 from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
@@ -163,6 +164,7 @@ class Ear:
 
     messages: list[Incoming] = field(default_factory=list)
     reports: list[StatusReport] = field(default_factory=list)
+    answers: list[Taken | Refused] = field(default_factory=list)
     refuses: bool = False
 
     async def message(self, message: Incoming) -> None:
@@ -174,6 +176,9 @@ class Ear:
         if self.refuses:
             raise NotCommitted("the disk is full")
         self.reports.append(report)
+
+    async def late(self, submission: Taken | Refused) -> None:
+        self.answers.append(submission)
 
 
 @dataclass
@@ -192,6 +197,8 @@ class Bench:
         await self.clock.until(lambda: self.driver.status.stage is stage, within=within)
 
     async def send(self, text: str = "Your balloons are ready", to: str = "+447700900123") -> Transmission:
+        """Once no earlier text's answer is awaited."""
+        await self.clock.sleep(self.driver.owed_seconds)
         return await self.driver.send(submits(to, text, reference=7), timeout=900.0)
 
 

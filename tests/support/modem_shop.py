@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +43,21 @@ class Record:
         if self.busy:
             raise StorageBusy("another program holds the database")
 
-    def keep(self, outcome: Outcome, *, text: str = TEXT, to: str = ADA, started_at: int | None = None) -> Attempt:
+    def keep(
+        self,
+        outcome: Outcome,
+        *,
+        text: str = TEXT,
+        to: str = ADA,
+        started_at: int | None = None,
+        message: str = "m1",
+        n: int = 1,
+    ) -> Attempt:
         attempt = Attempt(
             seq=len(self.attempts) + 1,
             message_seq=1,
-            message_id="m1",
-            n=1,
+            message_id=message,
+            n=n,
             channel="modem",
             address=to,
             started_at=self.clock.now() if started_at is None else started_at,
@@ -66,16 +75,41 @@ class Shop:
     plug: Plug
     channel: ModemChannel
     record: Record
+    make: Callable[[], ModemChannel]
+    group: asyncio.TaskGroup
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.stop = asyncio.Event()
+        self.running = self.group.create_task(self.channel.run(self.stop, self.record))
+
+    async def end(self, *, killed: bool = False) -> None:
+        """Stop the service; `killed`: whatever it is at."""
+        assert self.running
+        self.stop.set()
+        if killed:
+            self.running.cancel()
+        await asyncio.wait([self.running], timeout=10)
+        self.running.cancel()
+
+    async def again(self, *, killed: bool = False) -> None:
+        """The service ends, and another one begins at the same modem with what is on the disk."""
+        await self.end(killed=killed)
+        self.channel = self.make()
+        self.start()
 
     async def ready(self) -> None:
         await self.clock.until(lambda: self.channel.status().stage == "ready")
 
-    async def send(self, text: str = TEXT, *, to: str = ADA, expires_in: float | None = None) -> Outcome:
+    async def send(
+        self, text: str = TEXT, *, to: str = ADA, expires_in: float | None = None, message: str = "m1", attempt: int = 1
+    ) -> Outcome:
         now = self.clock.now()
         return await self.channel.send(
             Outgoing(
-                message_id="m1",
-                attempt=1,
+                message_id=message,
+                attempt=attempt,
                 to=to,
                 addresses={"phone": to},
                 trigger="order.ready",
@@ -97,6 +131,7 @@ class Shop:
 async def open_shop(
     folder: Path,
     *,
+    kind: str = "tcp",
     character: str = "plain",
     sim: Sim | None = None,
     settings: dict[str, Any] | None = None,
@@ -104,23 +139,25 @@ async def open_shop(
     record: Record | None = None,
     notes: MemoryNotes | None = None,
 ) -> AsyncIterator[Shop]:
-    clock, rng, stop = PassingClock(), random.Random(3), asyncio.Event()
+    clock, rng, kept = PassingClock(), random.Random(3), notes or MemoryNotes()
     modem = SimulatedModem(clock, rng, character=character, sim=sim)
     record = record or Record(clock)
     record.clock = clock
-    async with plugged("tcp", modem, clock, rng, folder) as plug:
-        channel = ModemChannel(
-            decode({"device": plug.device, **(settings or {})}, ModemSettings, where="test"),
-            secrets or {},
-            Surroundings(clock=clock, rng=rng, notes=notes or MemoryNotes(), country="GB"),
-        )
+    async with plugged(kind, modem, clock, rng, folder) as plug:
+
+        def make() -> ModemChannel:
+            return ModemChannel(
+                decode({"device": plug.device, **(settings or {})}, ModemSettings, where="test"),
+                secrets or {},
+                Surroundings(clock=clock, rng=rng, notes=kept, country="GB"),
+            )
+
         async with asyncio.TaskGroup() as group:
             passing = group.create_task(clock.pass_by())
-            running = group.create_task(channel.run(stop, record))
+            shop = Shop(clock, modem, plug, make(), record, make, group)
+            shop.start()
             try:
-                yield Shop(clock, modem, plug, channel, record)
+                yield shop
             finally:
-                stop.set()
-                await asyncio.wait([running], timeout=10)
-                running.cancel()
+                await shop.end()
                 passing.cancel()

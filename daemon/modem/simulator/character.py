@@ -26,6 +26,12 @@ class Character:
     """The command that tells how many tries of the PIN are left, "" for none."""
     cpin_ends: bool = True
     """AT+CPIN? ends with OK."""
+    wakes_in_text_mode: bool = True
+    """What AT+CMGF is after a start: makers differ, and owners store their own."""
+    buffering: tuple[int, ...] = (0, 1)
+    """Values of CNMI's `bfr` that it takes."""
+    report_memory: str = "SR"
+    """Where stored reports go, if it has it."""
     lte: bool = False
 
 
@@ -52,6 +58,7 @@ CHARACTERS: Mapping[str, Character] = {
             "SIMCOM_SIM800L",
             unknown=("AT+CEREG", "AT+CPINR"),
             report_modes=(0, 1),
+            wakes_in_text_mode=False,
             pin_counter="AT+SPIC",
             boot_words=("RDY", "+CFUN: 1", "Call Ready", "SMS Ready"),
         ),
@@ -75,6 +82,14 @@ CHARACTERS: Mapping[str, Character] = {
             boot_words=("RDY", "+QUSIM: 1", "+QIND: SMS DONE"),
             lte=True,
         ),
+        Character(
+            "bare",
+            "Acme",
+            "A1",
+            unknown=("AT+CREG", "AT+CEREG", "AT+CPIN", "AT+CPMS", "AT+CMEE", "AT+CMMS", "AT+COPS", "AT+CSQ"),
+            memories=("SM",),
+        ),
+        Character("sierra", "Sierra Wireless", "MC7455", buffering=(1,), report_modes=(0, 2), report_memory="SM"),
         Character("wavecom", "WAVECOM MODEM", "MULTIBAND 900E", cpin_ends=False, unknown=("AT+CEREG", "AT+CPINR")),
     )
 }
@@ -104,6 +119,11 @@ class Faults:
     no_prompt: bool = False
     silent_after_pdu: bool = False
     """The message is taken and nothing is said."""
+    answers_later: float | None = None
+    """The message is taken, other commands are obeyed, and after so many seconds its answer comes after all, even if the port
+    was opened anew meanwhile."""
+    forgets_after: str = ""
+    """Having obeyed this command, it starts anew once, without a word: modes, PIN and echo are those of a start."""
     network_seconds: float = 0.0
     """How long the network takes for a message."""
     unplug_in_pdu: bool = False

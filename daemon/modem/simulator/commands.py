@@ -75,15 +75,15 @@ def _radio(state: State, argument: str) -> Answer:
 
 
 def _registration(state: State, _: str) -> Answer:
-    return Answer((f"+CREG: 0,{state.registration if state.radio == 1 else 0}",))
+    return Answer((f"+CREG: 0,{state.registered}",))
 
 
 def _lte_registration(state: State, _: str) -> Answer:
-    return Answer((f"+CEREG: 0,{state.registration}",)) if state.character.lte else _ERROR
+    return Answer((f"+CEREG: 0,{state.registered}",)) if state.character.lte else _ERROR
 
 
 def _operator(state: State, _: str) -> Answer:
-    registered = state.registration in (1, 5, 6, 7)
+    registered = state.registered in (1, 5, 6, 7)
     return Answer((f'+COPS: 0,0,"{state.operator}",7' if registered else "+COPS: 0",))
 
 
@@ -114,13 +114,26 @@ def _select(state: State, argument: str) -> Answer:
 
 def _calls(state: State, argument: str) -> Answer:
     modes = [int(number) for number in argument.split(",")]
-    if modes[3] not in state.character.report_modes:
+    buffering = modes[4] if len(modes) > 4 else 0
+    if modes[3] not in state.character.report_modes or buffering not in state.character.buffering:
         return Answer(final="+CMS ERROR: 303")
     state.announces, state.reports = modes[1], modes[3]
     return _OK
 
 
-def _list(state: State, _: str) -> Answer:
+def _format(state: State, argument: str) -> Answer:
+    state.text_mode = argument == "1"
+    return _OK
+
+
+def _errors(state: State, argument: str) -> Answer:
+    state.errors = int(argument)
+    return _OK
+
+
+def _list(state: State, argument: str) -> Answer:
+    if state.text_mode != (not argument.isdecimal()):
+        return Answer(final="+CMS ERROR: 302")
     lines: list[str] = []
     for place, (status, pdu) in sorted(state.memories[state.reading].items()):
         lines += [f"+CMGL: {place},{status},,{len(pdu) // 2 - 8}", pdu]
@@ -133,6 +146,8 @@ def _read(state: State, argument: str) -> Answer:
     if stored is None:
         return Answer(final="+CMS ERROR: 321")
     status, pdu = stored
+    if state.text_mode:
+        return Answer(('+CMGR: "REC READ","+447700900123",,"26/11/24,10:15:00+00"', "Some words"))
     return Answer((f"+CMGR: {status},,{len(pdu) // 2 - 8}", pdu))
 
 
@@ -157,7 +172,7 @@ _EXACT: dict[str, Callable[[State, str], Answer]] = {
     "AT": _fixed(),
     "ATE0": _echo(False),
     "ATE1": _echo(True),
-    "AT+CMEE?": _fixed("+CMEE: 1"),
+    "AT+CMEE?": lambda state, _: Answer((f"+CMEE: {state.errors}",)),
     "AT+CPIN?": _ask_pin,
     "AT+CFUN?": lambda state, _: Answer((f"+CFUN: {state.radio}",)),
     "AT+CREG?": _registration,
@@ -174,13 +189,13 @@ _EXACT: dict[str, Callable[[State, str], Answer]] = {
     "AT^CPIN?": _tries,
 }
 _NAMED: dict[str, Callable[[State, str], Answer]] = {
-    "AT+CMEE": _fixed(),
+    "AT+CMEE": _errors,
     "AT+CPIN": _enter_pin,
     "AT+CPINR": _tries,
     "AT+QPINC": _tries,
     "AT+SPIC": _tries,
     "AT+CFUN": _radio,
-    "AT+CMGF": _fixed(),
+    "AT+CMGF": _format,
     "AT+CSMS": _fixed("+CSMS: 1,1,1"),
     "AT+CREG": _fixed(),
     "AT+CPMS": _select,

@@ -28,9 +28,16 @@ class SimulatedModem:
         self.references: list[int] = []
         self.commands: list[str] = []
         self.starts = 0
+        self.report_for: Callable[[int], int | None] | None = None
+        """TP-ST for a reference, instead of `faults.report_status`."""
+        self._reported: list[str] = []
         self.on_sent: Callable[[Submitted], None] = lambda _: None
         self._reference = rng.randrange(256)
         self._text_reference = rng.randrange(256)
+        self._later: list[tuple[float, Answer]] = []
+        """Answers that come at that moment (monotonic), whoever listens then."""
+        self._owes = asyncio.Event()
+        self._browned_out = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._wire: Wire | None = None
 
@@ -59,13 +66,33 @@ class SimulatedModem:
         if place is not None and self.state.announces:
             self.say(f'+CMTI: "{self.state.receiving}",{place}')
 
-    def report(self, reference: int, recipient: str, status: int) -> None:
-        """The service centre's word on a message."""
-        pdu = oracle.status_report(reference, recipient, self._clock.now(), status)
+    def report(self, reference: int, recipient: str, status: int, *, taken_at: int | None = None) -> None:
+        """The service centre's word on a message that it took at that moment (ms), None for now."""
+        now = self._clock.now()
+        taken_at = now if taken_at is None else taken_at
+        pdu = oracle.status_report(reference, recipient, taken_at, status, done_ms=now)
+        self._reported.append(pdu)
+        self._announce_report(pdu)
+
+    def repeat_reports(self) -> None:
+        """The network says all of it once more, as it does where it saw no acknowledgement."""
+        for pdu in self._reported:
+            self._announce_report(pdu)
+
+    def start_anew(self, *words: str) -> None:
+        """A brown-out: what it was told and what it was at is forgotten. `words`: what it says of it, if anything."""
+        self._later.clear()
+        self._browned_out.set()
+        self.state.forget()
+        for word in words:
+            self.say(word)
+
+    def _announce_report(self, pdu: str) -> None:
         if self.state.reports == 1:
             self.say(f"+CDS: {len(pdu) // 2 - 8}\r\n{pdu}")
         elif self.state.reports == 2:
-            memory = "SR" if "SR" in self.state.memories else self.state.receiving
+            wanted = self.state.character.report_memory
+            memory = wanted if wanted in self.state.memories else self.state.receiving
             place = self.state.put(memory, pdu)
             if place is not None:
                 self.say(f'+CDSI: "{memory}",{place}')
@@ -96,18 +123,29 @@ class SimulatedModem:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 carrying = group.create_task(wire.carry())
+                catching_up = group.create_task(self._answer_later())
                 try:
                     await self._obey(wire)
                 finally:
                     carrying.cancel()
+                    catching_up.cancel()
         except* Gone:
             pass
         finally:
             if self._wire is wire:  # else it was put back meanwhile
                 self._group = self._wire = None
 
+    async def _answer_later(self) -> None:
+        while True:
+            while self._later and self._later[0][0] <= self._clock.monotonic():
+                self._reply(self._later.pop(0)[1])
+            due = self._later[0][0] if self._later else None
+            self._owes.clear()
+            await self._clock.wait(self._owes, None if due is None else due - self._clock.monotonic())
+
     def _boot(self, wire: Wire) -> None:
         self.starts += 1
+        self._later.clear()
         self.state.forget()
         self.state.radio = 0 if self.faults.radio_off else 1
         if self.faults.junk:
@@ -137,11 +175,14 @@ class SimulatedModem:
             return
         await self._clock.sleep(self.faults.slow + self.faults.late.pop(command, 0.0))
         if command.startswith("AT+CMGS="):
-            await self._submit(wire, int(command.partition("=")[2]))
+            await self._submit(wire, command.partition("=")[2])
         elif command == "AT+CFUN=1,1":
             wire.restart()
         else:
             self._reply(self._answer(command))
+        if command == self.faults.forgets_after:
+            self.faults.forgets_after = ""
+            self.start_anew()
 
     def _cure(self) -> str:
         return {"radio": "AT+CFUN=4", "restart": "AT+CFUN=1,1"}.get(self.faults.hung, "")
@@ -159,10 +200,12 @@ class SimulatedModem:
         return commands.answer(self.state, command)
 
     def _reply(self, answer: Answer) -> None:
-        lines = list(answer.lines)
+        lines, final = list(answer.lines), answer.final
+        if final.startswith("+CME ERROR") and not self.state.errors:
+            final = "ERROR"
         if self.faults.amid:
             lines.insert(self._rng.randrange(len(lines) + 1), self.faults.amid.pop(0))
-        for line in (*lines, answer.final, *answer.after):
+        for line in (*lines, final, *answer.after):
             if line:
                 self.say(line)
 
@@ -172,7 +215,10 @@ class SimulatedModem:
 
     # ---------------------------------------------------------------- sending
 
-    async def _submit(self, wire: Wire, announced: int) -> None:
+    async def _submit(self, wire: Wire, announced: str) -> None:
+        """In text mode `announced` is a number to text, and anything typed is the text."""
+        if not self.state.text_mode and not announced.isdecimal():
+            return self._reply(Answer(final="+CMS ERROR: 304"))
         if self.faults.early_errors:
             return self._reply(Answer(final=self.faults.early_errors.pop(0)))
         if self.state.sim.state != "READY":
@@ -188,13 +234,24 @@ class SimulatedModem:
         if self.faults.silent_after_pdu:
             self._take(text, announced)
             return None
-        await self._clock.sleep(self.faults.network_seconds)
+        if self.faults.answers_later is not None:
+            later, self.faults.answers_later = self.faults.answers_later, None
+            self._later.append((self._clock.monotonic() + later, self._network_answer(text, announced)))
+            self._later.sort(key=lambda one: one[0])
+            self._owes.set()
+            return None
+        self._browned_out.clear()
+        if self.faults.network_seconds and await self._clock.wait(self._browned_out, self.faults.network_seconds):
+            return None
+        return self._reply(self._network_answer(text, announced))
+
+    def _network_answer(self, text: str, announced: str) -> Answer:
         queue = self.faults.errors.get("AT+CMGS")
         if queue:
-            return self._reply(Answer(final=queue.pop(0)))
-        if self.state.registration not in (1, 5, 6, 7):
-            return self._reply(Answer(final="+CMS ERROR: 331"))
-        return self._reply(self._take(text, announced))
+            return Answer(final=queue.pop(0))
+        if self.state.registered not in (1, 5, 6, 7):
+            return Answer(final="+CMS ERROR: 331")
+        return self._take(text, announced)
 
     async def _read_pdu(self, wire: Wire) -> str | None:
         """What is typed at the prompt; None when it was escaped."""
@@ -206,22 +263,28 @@ class SimulatedModem:
                 wire.unplug()
         return None if octet == _ESCAPE else text.decode("latin-1").strip()
 
-    def _take(self, text: str, announced: int) -> Answer:
+    def _take(self, text: str, announced: str) -> Answer:
         try:
-            submitted = oracle.read_submit(text, announced)
+            submitted = (
+                oracle.read_typed(announced, text) if self.state.text_mode else oracle.read_submit(text, int(announced))
+            )
         except Malformed:
             return Answer(final="+CMS ERROR: 304")
         self._reference = (self._reference + 1) % 256
         self.sent.append(submitted)
         self.references.append(self._reference)
         self.on_sent(submitted)
-        if submitted.wants_report and self.faults.report_status is not None and self._group:
+        status = self.faults.report_status
+        if self.report_for and status is not None:
+            status = self.report_for(self._reference)
+        if submitted.wants_report and status is not None and self._group:
             if self.faults.report_first:
-                self.report(self._reference, submitted.number, self.faults.report_status)
-                return Answer((f"+CMGS: {self._reference}",))
-            self._group.create_task(self._report_later(self._reference, submitted.number, self.faults.report_status))
+                self.report(self._reference, submitted.number, status)
+            else:
+                self._group.create_task(self._report_later(self._reference, submitted.number, status))
         return Answer((f"+CMGS: {self._reference}",))
 
     async def _report_later(self, reference: int, number: str, status: int) -> None:
+        taken_at = self._clock.now()
         await self._clock.sleep(self.faults.report_seconds)
-        self.report(reference, number, status)
+        self.report(reference, number, status, taken_at=taken_at)

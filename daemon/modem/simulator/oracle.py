@@ -46,6 +46,11 @@ def read_submit(pdu: str, announced: int) -> Submitted:
         raise Malformed(str(error)) from error
 
 
+def read_typed(number: str, text: str) -> Submitted:
+    """What goes out in text mode: whatever was typed."""
+    return Submitted(number.split(",")[0].strip('"'), text, b"", False, (0, 1, 1), False, None, "")
+
+
 def _read_tpdu(tpdu: bytes, centre: str) -> Submitted:
     first, digits = tpdu[0], tpdu[2]
     if first & 3 != 1:
@@ -104,9 +109,11 @@ def deliver(
     return (_CENTRE + head + body).hex().upper()
 
 
-def status_report(reference: int, recipient: str, at_ms: int, status: int) -> str:
-    """An SMS-STATUS-REPORT as a modem would print it."""
-    body = bytes([0x06, reference]) + _address(recipient) + _stamp(at_ms) * 2 + bytes([status])
+def status_report(reference: int, recipient: str, at_ms: int, status: int, *, done_ms: int | None = None) -> str:
+    """An SMS-STATUS-REPORT as a modem would print it. `at_ms`: when the service centre took the text; `done_ms`: when it was
+    done with it, None for the same moment."""
+    stamps = _stamp(at_ms) + _stamp(at_ms if done_ms is None else done_ms)
+    body = bytes([0x06, reference]) + _address(recipient) + stamps + bytes([status])
     return (_CENTRE + body).hex().upper()
 
 

@@ -47,6 +47,10 @@ class State:
     memories: dict[str, dict[int, tuple[int, str]]] = field(default_factory=dict)
     """Memory -> place -> (status, PDU)."""
     echo: bool = True
+    text_mode: bool = True
+    """AT+CMGF=1: what is typed at the prompt goes out as it is."""
+    errors: int = 0
+    """AT+CMEE."""
     radio: int = 1
     reading: str = ""
     receiving: str = ""
@@ -60,10 +64,16 @@ class State:
 
     def forget(self) -> None:
         """What a cut of power takes."""
-        self.echo, self.radio = True, 1
+        self.echo, self.radio, self.errors = True, 1, 0
+        self.text_mode = self.character.wakes_in_text_mode
         self.reading = self.receiving = self.character.memories[0]
         self.announces = self.reports = 0
         self.sim.unlocked = False
+
+    @property
+    def registered(self) -> int:
+        """What the network says: a locked SIM is in none."""
+        return self.registration if self.radio == 1 and self.sim.present and self.sim.state == "READY" else 0
 
     def put(self, memory: str, pdu: str, *, status: int = 0) -> int | None:
         """Store a message; None when the memory is full."""

@@ -1,0 +1,346 @@
+"""A text is called sent, or delivered, on evidence only: sticks that start anew without a word, answer late, or report twice."""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.channels.base import Sent
+from daemon.modem.dialogue import Silent
+from daemon.modem.simulator import CHARACTERS
+from outbox.outcome import (
+    Absent,
+    Accepted,
+    CannotTell,
+    Deferred,
+    Found,
+    Lookup,
+    Outcome,
+    ReceiptState,
+    Rejected,
+    Unknown,
+)
+from tests.support.gsm import bench
+from tests.support.modem_shop import ADA, Shop, open_shop
+
+BEN = "+447700900999"
+both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
+
+# ------------------------------------------------------------ a start that nobody noticed
+
+
+@both_ports
+@pytest.mark.parametrize("character", CHARACTERS)
+async def test_a_modem_that_woke_in_text_mode_is_never_given_a_pdu_to_send_as_words(
+    tmp_path: Path, kind: str, character: str
+) -> None:
+    async with bench(tmp_path, kind=kind, character=character) as b:
+        await b.ready()
+        b.modem.state.forget()
+        b.modem.state.text_mode = True
+        await b.send()
+        assert [number for number, _ in b.modem.texts()] in ([], [ADA])
+        await b.clock.until(lambda: not b.modem.state.echo)
+        assert (await b.send("again")).complete
+        assert b.modem.texts()[-1] == (ADA, "again")
+        assert {number for number, _ in b.modem.texts()} == {ADA}
+
+
+@both_ports
+async def test_a_modem_that_starts_anew_between_two_commands_gets_no_pdu(tmp_path: Path, kind: str) -> None:
+    """It said OK to PDU mode, and forgot it before it was told of the text: that it repeats what it is told gives it away."""
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.forgets_after = "AT+CMGF=0"
+        transmission = await b.send()
+        assert isinstance(transmission.trouble, Silent)
+        assert not transmission.trouble.written
+        assert b.modem.sent == []
+        await b.clock.until(lambda: not b.modem.state.echo)
+        assert (await b.send()).complete
+        assert [number for number, _ in b.modem.texts()] == [ADA]
+
+
+@pytest.mark.parametrize("word", ["RDY", "^SYSSTART", "+CPIN: SIM PIN", "NORMAL POWER DOWN"])
+async def test_a_word_of_a_start_amid_a_text_ends_it_without_waiting_and_without_claiming_anything(
+    tmp_path: Path, word: str
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.network_seconds = 30
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(b.send())
+            await b.clock.until(lambda: b.modem.commands[-1].startswith("AT+CMGS="))
+            await b.clock.sleep(2)
+            began = b.clock.monotonic()
+            b.modem.start_anew(word)
+            transmission = await sending
+        assert transmission.trouble == Silent("the modem started anew", written=True)
+        assert b.clock.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("word", ["Call Ready", "SMS Ready", "+CPIN: READY", "PB DONE", "+CFUN: 1"])
+async def test_a_word_that_may_tell_of_a_start_has_everything_looked_at(tmp_path: Path, word: str) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        commands = len(b.modem.commands)
+        b.modem.say(word)
+        await b.clock.sleep(5)
+        assert b.modem.commands[commands:] == ["AT+CMEE?"]  # all is as it was
+        b.modem.state.forget()
+        b.modem.say(word)
+        await b.clock.until(lambda: b.modem.state.announces == 1, within=15)
+        assert b.driver.status.resets == 0
+
+
+async def test_switching_the_radio_on_is_not_taken_for_a_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="bare") as b:
+        await b.ready()
+        assert b.driver._session is not None
+        b.driver._session._cycled_at = b.clock.monotonic()
+        await b.clock.sleep(5)
+        commands = b.modem.commands.count("AT+CMGF=0")
+        b.modem.say("SMS Ready")
+        await b.clock.sleep(10)
+        assert b.modem.commands.count("AT+CMGF=0") == commands
+
+
+# ------------------------------------------------------------ answers that come late
+
+
+async def _look(shop: Shop, attempt: int = 1, *, message: str = "m1", to: str = ADA) -> Lookup:
+    kept = shop.record.keep(Unknown("x"), message=message, n=attempt, to=to)
+    return await shop.channel.lookup(Sent(attempt=kept, order_ref="B", trigger="order.ready", now=shop.clock.now()))
+
+
+async def test_a_late_reference_is_never_the_next_texts(tmp_path: Path) -> None:
+    """A's answer comes while B could be under way; B is refused. A was sent, B was not."""
+    async with open_shop(tmp_path, kind="pty") as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.answers_later = 75
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 38"]
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.throttled  # costs Ben's text nothing
+        await shop.clock.sleep(20)
+        found = await _look(shop)
+        assert isinstance(found, Found)
+        assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
+        refused = await shop.send("for Ben", to=BEN, message="m2", attempt=2)  # at once: nothing is owed any more
+        assert isinstance(refused, Deferred)
+        assert refused.code == "CMS 38"
+        assert shop.modem.texts() == [(ADA, "for Ada")]
+
+
+async def test_a_late_refusal_tells_that_it_did_not_go_out(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 38"]
+        shop.modem.faults.answers_later = 75
+        assert isinstance(await shop.send(), Unknown)
+        await shop.clock.sleep(30)
+        assert await _look(shop) == Absent()
+        assert shop.modem.sent == []
+
+
+async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_killed(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.answers_later = 40
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(shop.send("for Ada"))
+            await shop.clock.until(lambda: shop.modem.sent)
+            await shop.again(killed=True)
+            sending.cancel()
+        await shop.ready()
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.code == "owing"
+        await shop.clock.sleep(45)
+        found = await _look(shop)
+        assert isinstance(found, Found)
+        assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
+        assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
+
+
+async def test_after_a_while_an_answer_that_never_came_holds_nobody_up(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        shop.modem.faults.report_status = None
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        shop.modem.faults.silent_after_pdu = False
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.after
+        await shop.clock.sleep(held.after)
+        assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
+        await shop.again()
+        await shop.ready()
+        assert isinstance(await shop.send("for Cy", message="m3"), Accepted)  # the last one was answered
+
+
+async def test_a_modem_that_started_anew_owes_nothing(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        shop.modem.faults.silent_after_pdu = False
+        shop.modem.state.forget()
+        shop.modem.say("RDY")
+        await shop.clock.until(lambda: shop.modem.state.announces)
+        assert isinstance(await shop.send("for Ben", to=BEN, message="m2"), Accepted)
+
+
+# ------------------------------------------------------------ reports that come twice
+
+
+async def test_a_repeated_report_of_one_text_delivers_no_other(tmp_path: Path) -> None:
+    """A to the same customer was delivered; B is unanswered; the network says once more that A was delivered."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        taken_at = shop.clock.now()
+        first = await shop.send("A")
+        assert isinstance(first, Accepted)
+        await shop.clock.until(lambda: shop.record.receipts)
+        shop.modem.faults.silent_after_pdu = True
+        shop.modem.faults.report_status = None
+        await shop.clock.sleep(60)
+        assert isinstance(await shop.send("B", message="m2"), Unknown)
+        shop.modem.report(shop.modem.references[0], ADA, 0, taken_at=taken_at)
+        await shop.clock.sleep(5)
+        assert isinstance(await _look(shop, message="m2"), CannotTell)
+        assert {update.provider_id for update in shop.record.receipts} == {first.provider_id}
+
+
+# ------------------------------------------------------------ all of it, in any order
+
+
+@dataclass
+class Story:
+    """What was claimed of each try, and what really happened to it."""
+
+    shop: Shop
+    claims: dict[tuple[str, int], Outcome | Lookup] = field(default_factory=dict)
+    numbers: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    async def send(self, message: str, to: str) -> None:
+        attempt = 1 + sum(name == message for name, _ in self.numbers)
+        name = (message, attempt)
+        self.numbers[name] = to
+        self.claims[name] = await self.shop.send(f"{message} {attempt}", to=to, message=message, attempt=attempt)
+
+    async def look_up(self) -> None:
+        for name, claim in list(self.claims.items()):
+            if isinstance(claim, Unknown | CannotTell):
+                self.claims[name] = await _look(self.shop, name[1], message=name[0], to=self.numbers[name])
+
+    def check(self) -> None:
+        modem = self.shop.modem
+        really = {
+            one.text: (one.number, reference) for one, reference in zip(modem.sent, modem.references, strict=True)
+        }
+        assert {number for number, _ in really.values()} <= {ADA, BEN}
+        arrived = [update for update in self.shop.record.receipts if update.state is ReceiptState.DELIVERED]
+        delivered = {update.provider_id for update in arrived}
+        for name, claim in self.claims.items():
+            if isinstance(claim, Accepted | Found):
+                taken = [
+                    reference
+                    for text, (number, reference) in really.items()
+                    if text.split()[0] == name[0] and number == self.numbers[name]
+                ]
+                reference = int(claim.provider_id.rpartition("-")[2])
+                assert reference in taken, (name, claim)
+                if reference in self.undelivered:
+                    assert claim.provider_id not in delivered
+                    assert getattr(claim, "receipt", None) is not ReceiptState.DELIVERED
+            elif isinstance(claim, Absent | Deferred | Rejected):
+                assert " ".join(map(str, name)) not in really, (name, claim)
+
+    @property
+    def undelivered(self) -> set[int]:
+        """References whose phones were off."""
+        return {one for one in self.shop.modem.references if one % 2}
+
+
+_STEPS = st.one_of(
+    st.tuples(st.just("send"), st.sampled_from(["m1", "m2", "m3"]), st.sampled_from([ADA, BEN])),
+    st.tuples(st.just("late"), st.integers(1, 140), st.none()),
+    st.tuples(st.just("slow"), st.integers(1, 55), st.none()),
+    st.tuples(st.just("wait"), st.integers(1, 120), st.none()),
+    st.tuples(
+        st.sampled_from(
+            ["silent", "refuse", "refuse for good", "error", "no prompt", "forget", "RDY", "repeat", "restart", "kill",
+             "replug", "first"]
+        ),
+        st.none(),
+        st.none(),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(_STEPS, min_size=3, max_size=14), st.sampled_from(["plain", "ec25", "e3372", "sierra"]))
+def test_whatever_comes_in_whatever_order_nothing_is_claimed_without_evidence(
+    steps: list[tuple[str, int | str | None, str | None]], character: str
+) -> None:
+    async def run(folder: Path) -> None:
+        async with open_shop(folder, character=character) as shop:
+            await shop.ready()
+            story = Story(shop)
+            shop.modem.report_for = lambda reference: 0x46 if reference % 2 else 0x00
+            for step, argument, to in steps:
+                await _play(story, step, argument, to)
+                await story.look_up()
+            for _ in range(3):
+                await shop.clock.sleep(60)
+                await story.look_up()
+            story.check()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))
+
+
+async def _play(story: Story, step: str, argument: int | str | None, to: str | None) -> None:
+    shop, faults = story.shop, story.shop.modem.faults
+    match step:
+        case "send":
+            await story.send(str(argument), to or ADA)
+            faults.silent_after_pdu = faults.no_prompt = False
+            faults.network_seconds = 0.0
+        case "late":
+            faults.answers_later = float(argument or 0)
+        case "slow":
+            faults.network_seconds = float(argument or 0)
+        case "wait":
+            await shop.clock.sleep(float(argument or 0))
+        case "silent":
+            faults.silent_after_pdu = True
+        case "refuse" | "refuse for good" | "error":
+            final = {"refuse": "+CMS ERROR: 38", "error": "ERROR"}.get(step, "+CMS ERROR: 28")
+            faults.errors["AT+CMGS"] = [final]
+        case "no prompt":
+            faults.no_prompt = True
+        case "forget":
+            shop.modem.start_anew()
+            shop.modem.state.text_mode = True
+        case "RDY":
+            shop.modem.start_anew("RDY")
+        case "repeat":
+            shop.modem.repeat_reports()
+        case "first":
+            faults.report_first = not faults.report_first
+        case "replug":
+            shop.plug.pull()
+            shop.plug.put()
+        case "restart" | "kill":
+            await shop.again(killed=step == "kill")
