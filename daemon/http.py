@@ -15,6 +15,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from daemon.shortage import CODE, is_short
+from daemon.shortage import words as words_of_shortage
 from outbox.clock import Clock
 from outbox.outcome import Deferred, Unknown
 
@@ -137,7 +139,7 @@ class Http:
                 if base.startswith("https://") and (at := _date(headers.get("date", ""))):
                     self.on_date(at)
                 return Response(status=response.status, headers=headers, body=await _body(response))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, MemoryError) as error:
             return _fault(error, written=trace.written)
 
 
@@ -167,6 +169,8 @@ def _fault(error: Exception, *, written: bool) -> Deferred | Unknown:
     what = _words(error)
     if written:
         return Unknown(f"the request may have arrived: {what}", code="no_answer")
+    if is_short(error):
+        return Deferred(words_of_shortage(error), code=CODE, local=True)
     return Deferred(f"no connection: {what}", code="unreachable", unreachable=True)
 
 

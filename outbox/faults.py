@@ -12,6 +12,11 @@ def is_hopeless(error: BaseException) -> bool:
 
 def in_our_words(error: BaseException) -> BaseException:
     """The error a caller can decide on; one that is a mistake of ours stays what it is."""
+    if isinstance(error, OSError | MemoryError):
+        lack = "there is no memory left" if isinstance(error, MemoryError) else error
+        busy = StorageBusy(f"the database can't be used ({lack}): look at this machine and at who owns the file")
+        busy.__cause__ = error
+        return busy
     if not isinstance(error, sqlite3.Error):
         return error
     match _code(error):

@@ -26,6 +26,7 @@ class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
 
     `unreachable`: no connection was made, which is evidence about the line (DESIGN rule 6); such a try was never sent.
     `throttled`: the provider is well but wants fewer requests; it does not count against the channel's breaker.
+    `local`: this machine lacked what it takes (descriptors, memory): no evidence about channel or line, and no try that counts.
     """
 
     reason: str
@@ -33,6 +34,7 @@ class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
     after: float | None = None
     unreachable: bool = False
     throttled: bool = False
+    local: bool = False
 
 
 class Rejected(msgspec.Struct, frozen=True, tag="rejected"):

@@ -173,7 +173,7 @@ class Store:
         db = await self._readers.get()
         try:
             return await query(db)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, MemoryError) as error:
             ours = in_our_words(error)
             if isinstance(ours, StorageDamaged):
                 self.on_damage(ours)

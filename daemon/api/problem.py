@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from aiohttp import web
 
+from daemon.shortage import is_short, words
 from outbox import errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -106,6 +107,8 @@ def of(error: Exception) -> Problem | None:
             return Problem(503, str(error), headers=RETRY_SOON)
         case errors.OutboxError():
             return Problem(503, str(error), headers=RETRY_LATER)
+        case OSError() | MemoryError() if is_short(error):
+            return Problem(503, f"{words(error)}: come again", headers=RETRY_SOON)
         case web.HTTPRequestEntityTooLarge():
             return Problem(413, "the body is larger than this call takes")
         case web.HTTPException():

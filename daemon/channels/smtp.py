@@ -20,6 +20,8 @@ from daemon.channels._verdict import Failure
 from daemon.channels.base import Channel, CommonSettings, Health, Misconfigured, Outgoing
 from daemon.http import Http
 from daemon.redact import scrub
+from daemon.shortage import CODE, is_short
+from daemon.shortage import words as words_of_shortage
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -172,6 +174,8 @@ def _fault(error: Exception, progress: _Progress) -> Failure:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _refusal(error.code, error.message, Scope.CHANNEL, _ACCOUNT)
     if isinstance(error, aiosmtplib.SMTPTimeoutError | aiosmtplib.SMTPServerDisconnected | OSError):
+        if is_short(error) and not progress.connected:
+            return Deferred(words_of_shortage(error), code=CODE, local=True)
         if progress.connected:
             return Deferred(f"the connection was cut before the mail was sent: {words}", code="cut")
         return Deferred(f"no connection: {words}", code="unreachable", unreachable=True)

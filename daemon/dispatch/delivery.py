@@ -15,6 +15,7 @@ from daemon.dispatch.fallback import Situation, decide, pass_over
 from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.uplink import Uplink
+from daemon.shortage import CODE, is_short, words
 from outbox import Outbox, Refusal
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
@@ -69,7 +70,10 @@ class Delivery:
         message = due.message
         now = self._clock.now()
         first_sms = await self._is_first_sms(due, channel)
-        prepared = self._preparer.prepare(due, channel, now, first_sms=first_sms)
+        try:
+            prepared = self._preparer.prepare(due, channel, now, first_sms=first_sms)
+        except (OSError, MemoryError) as error:
+            return await self._put_off(lane, message, error)
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -79,6 +83,13 @@ class Delivery:
                 return await self._pass_over(lane, message, prepared)
             case Ready():
                 return await self._attempt(lane, channel, due, prepared)
+
+    async def _put_off(self, lane: Lane, message: Message, error: Exception) -> Message | None:
+        """This machine could not make the text now: that passes, and is no reason to give anything up."""
+        log.error("a text could not be made for want of something, trying again", message=message.id, error=str(error))
+        lane.nothing_left(self._clock.now())
+        why = Deferred(words(error), code=CODE, local=True)
+        return await self.move(message, decide(message, why, self._situation(lane, message, outcome=why)))
 
     async def move(self, message: Message, to: Transition) -> Message | None:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
@@ -139,6 +150,11 @@ class Delivery:
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
             return harmless.cleaned(await channel.send(out))
+        except (OSError, MemoryError) as error:
+            log.error("a channel lacked something on this machine", channel=channel.name, error=str(error))
+            if is_short(error) and isinstance(error, OSError):
+                return Deferred(words(error), code=CODE, local=True)
+            return Unknown(f"the request may have arrived: {words(error)}", code=CODE)
         except Exception as error:
             log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
             return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")
@@ -153,12 +169,14 @@ class Delivery:
         if isinstance(outcome, Accepted) and channel.poll and outcome.provider_id:
             poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
         if isinstance(outcome, Rejected) and outcome.opted_out:
-            await self._box.consent.stop(
-                channel.medium, attempt.address, reason=outcome.reason, actor=f"{channel.title} ({outcome.code})"
+            reason, actor = outcome.reason, f"{channel.title} ({outcome.code})"
+            await self._recorded(
+                lambda: self._box.consent.stop(channel.medium, attempt.address, reason=reason, actor=actor)
             )
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
-            await self._box.notes.set(self._first_sms_note(attempt.address), "told")
+            note = self._first_sms_note(attempt.address)
+            await self._recorded(lambda: self._box.notes.set(note, "told"))
         self._on_settled(settled, poll_at)
         return settled
 
@@ -173,6 +191,8 @@ class Delivery:
 
     async def _judge_line(self, lane: Lane, outcome: Outcome) -> bool:
         if not lane.is_cloud:
+            return self._uplink.is_down
+        if isinstance(outcome, Deferred) and outcome.local:
             return self._uplink.is_down
         if isinstance(outcome, Deferred) and outcome.unreachable:
             return await self._uplink.failed_to_connect(lane.name)
@@ -200,6 +220,9 @@ class Delivery:
             case Deferred(throttled=True):
                 lane.breaker.abandon()
                 lane.hold_until = monotonic + (outcome.after or 1.0)
+            case Deferred(local=True):
+                lane.breaker.abandon()
+                return
             case Deferred(unreachable=True) if line_down:
                 lane.breaker.abandon()
                 return

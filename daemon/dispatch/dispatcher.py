@@ -8,15 +8,20 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TypeAlias
 
+import structlog
+
 from daemon.channels.base import Channel
-from daemon.dispatch.delivery import Delivery
+from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
 from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.model import Due, Message, State, Transition
+
+log = structlog.get_logger(__name__)
 
 Sending: TypeAlias = "asyncio.Task[Message | None]"
 
@@ -106,7 +111,11 @@ class Dispatcher:
         ready: deque[Due] = deque()
         while not stop.is_set():
             lane.wake.clear()
-            wait = await self._turn(lane, ready, sends)
+            try:
+                wait = await self._turn(lane, ready, sends)
+            except (StorageBusy, StorageFull) as error:
+                log.error("can't read or write the database, trying again", channel=lane.name, error=str(error))
+                wait = STORAGE_WAIT
             if not stop.is_set():
                 lane.sleeps_until = None if wait is None else self._clock.now() + wait * 1000
                 await self._clock.wait(lane.wake, wait)

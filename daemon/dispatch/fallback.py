@@ -49,6 +49,9 @@ def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
 
 
 def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Transition:
+    if outcome.local:
+        due_at = at.now + round(at.backoff * 1000)
+        return Transition(state=State.QUEUED, reason=outcome.reason, due_at=due_at, counts=False)
     if outcome.unreachable and at.line_down:
         return Transition(state=State.QUEUED, reason="the line is down", counts=False)
     if message.attempt_count + 1 >= at.max_attempts:

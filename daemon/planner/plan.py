@@ -110,6 +110,8 @@ class _Planning:
             try:
                 if not route.when.holds(views(posted.event, order, self._formats), self._formats):
                     return
+            except MemoryError:  # of this machine, not of the route: the event is told again
+                raise
             except Exception as error:  # whatever an expression of the store's runs into: it must not cost the event
                 trouble = f"{route.place}: when: {route.when.source!r}: {explain(error)}"
         counts_from = happened_at(posted) + route.delay

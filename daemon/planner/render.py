@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from jinja2 import TemplateNotFound, TemplateSyntaxError
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from daemon.config import Settings, Store
 from daemon.planner.fields import named_fields
@@ -213,12 +213,16 @@ class Renderer:
         try:
             return str(self._environment.get_template(name).module.opt_out)  # type: ignore[attr-defined]
         except Exception as error:  # whatever a store's own file runs into
+            if _passes(error):
+                raise
             raise self._error(name, error) from error
 
     def _run(self, name: str, values: Mapping[str, Any], formats: Formats) -> str:
         try:
             return self._environment.render(name, values, formats)
         except Exception as error:  # whatever a store's own template runs into: one error that names its place
+            if _passes(error):
+                raise
             raise self._error(name, error) from error
 
     def _error(self, name: str, error: Exception) -> RenderError:
@@ -230,6 +234,11 @@ class Renderer:
             return RenderError(name, 0, "the file is not UTF-8")
         where, line = _line(error.__traceback__, self.files)
         return RenderError(where or name, line, explain(error))
+
+
+def _passes(error: Exception) -> bool:
+    """Of this machine (no memory, no descriptor, a disk that does not answer), not of the text."""
+    return isinstance(error, OSError | MemoryError) and not isinstance(error, TemplateError)
 
 
 def candidates(template: str, medium: Medium, audience: str) -> list[str]:

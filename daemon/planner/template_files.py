@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 from jinja2 import BaseLoader, Environment, TemplateNotFound
 
+from daemon.shortage import is_short
+
 SHARED = "_macros"
 """The folder of what all locales share: layouts, and the words of each language."""
 
@@ -92,6 +94,8 @@ class TemplateFiles(BaseLoader):
         try:
             raw = path.read_bytes()
         except OSError as error:
+            if is_short(error):
+                raise
             raise TemplateNotFound(template, f"{path} can't be read: {error.strerror}") from error
         if len(raw) > LARGEST_FILE:
             raise ValueError(f"{path} has {len(raw)} bytes; a template may have {LARGEST_FILE}")

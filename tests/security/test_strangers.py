@@ -1,0 +1,124 @@
+"""Strangers on the shop's network want the service's memory and descriptors, so that the shop's own till and counter get nowhere.
+
+* They hold hundreds of connections open and say nothing, or the beginning of a request.
+* They claim a signature and send the body that would have to be read to check it, megabytes of it, and never its last byte.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.shop import Shop, event, open_shop
+
+ROUTES = """
+[planning]
+default_routes = false
+[[route]]
+on = "order.ready"
+to = "customer"
+via = ["twilio"]
+"""
+MOST_MB = 200
+SOON_S = 5.0
+MANY = 450
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+class Till:
+    """The shop's own: a new connection for each event, by TCP and a token."""
+
+    def __init__(self, shop: Shop, port: int, token: str) -> None:
+        self._shop = shop
+        self._url = f"http://127.0.0.1:{port}"
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def tells(self, number: int | str) -> None:
+        """Within the time that a till waits."""
+        async with (
+            asyncio.timeout(SOON_S),
+            aiohttp.ClientSession(self._url, headers=self._headers) as till,
+            till.post("/v1/events", json=event(number)) as answer,
+        ):
+            assert answer.status == 202
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[tuple[Shop, int, Till]]:
+    port = free_port()
+    async with open_shop(tmp_path, pace=0.02) as shop:
+        shop.configure(["twilio"], ROUTES)
+        shop.config.write_text(shop.config.read_text().replace("port = 0\n", f"port = {port}\n"))
+        await shop.start()
+        token = (await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")).stdout.strip()
+        yield shop, port, Till(shop, port, token)
+
+
+@asynccontextmanager
+async def holding(port: int, addresses: Sequence[str], said: bytes) -> AsyncIterator[None]:
+    """Many connections that are held open with this said."""
+    async with AsyncExitStack() as stack:
+        for number in range(MANY):
+            local = (addresses[number % len(addresses)], 0)
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=local)
+            except OSError:  # shown the door
+                continue
+            stack.callback(writer.close)
+            writer.write(said)
+        yield
+
+
+async def works(shop: Shop, till: Till, name: str) -> None:
+    """The till is heard, the counter too, and what waits goes out."""
+    for number in range(3):
+        await till.tells(f"{name}-{number}")
+    async with asyncio.timeout(SOON_S):
+        assert await shop.post(event(f"{name}-counter")) == 202
+    for message in await shop.until({"sent", "delivered"}):
+        assert message["attempt_count"] == 1
+
+
+HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /v1/orders HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=["nothing", "half a head"]
+)
+@pytest.mark.parametrize("addresses", [ADDRESSES[:1], ADDRESSES[1:]], ids=["the till's own address", "others"])
+async def test_connections_that_are_merely_held(
+    shop: tuple[Shop, int, Till], addresses: Sequence[str], said: bytes
+) -> None:
+    service, port, till = shop
+    async with holding(port, addresses, said):
+        await works(service, till, "held")
+        async with service.session.get("/metrics") as answer:
+            figures = await answer.text()
+    assert 'tether_turned_away_total{cap="connections_address"} 0' not in figures or (
+        'tether_turned_away_total{cap="connections_total"} 0' not in figures
+    )
+    assert service.log.count("turned away") <= 4
+    assert "Too many open files" not in service.log
+
+
+async def test_bodies_that_only_a_signature_could_vouch_for(shop: tuple[Shop, int, Till]) -> None:
+    service, port, till = shop
+    process = psutil.Process(service.pid)
+    signed = b"webhook-id: a\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,x\r\nContent-Length: 2000000\r\n\r\n"
+    async with holding(port, ADDRESSES, HEAD + signed + b"{" * 1_999_999):
+        await works(service, till, "signed")
+        assert process.memory_info().rss / 1e6 < MOST_MB
+    assert process.memory_info().rss / 1e6 < MOST_MB
+
+
+async def test_headers_and_requests_ahead(shop: tuple[Shop, int, Till]) -> None:
+    service, port, till = shop
+    many = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"a" * 8000) for n in range(100))
+    async with holding(port, ADDRESSES, many):
+        await works(service, till, "heads")
+        assert psutil.Process(service.pid).memory_info().rss / 1e6 < MOST_MB
