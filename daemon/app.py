@@ -18,10 +18,10 @@ import structlog
 from daemon.api.guards import Guards
 from daemon.api.services import Services
 from daemon.appliance.copies import Shelved, copies
-from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
+from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.messenger import Messenger
 from daemon.appliance.recover import make_sound, mark_damaged, record
-from daemon.appliance.trouble import TroubleWatch, check_trouble
+from daemon.appliance.trouble import TroubleWatch
 from daemon.channels.base import Channel
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
@@ -36,6 +36,7 @@ from daemon.logs import configure_logs
 from daemon.notify import Notifier
 from daemon.planner.identity import StoreIdentities
 from daemon.supervise import first_of, supervised
+from daemon.verify import verify
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from outbox.errors import StorageBusy, StorageDamaged, StorageFull
@@ -231,8 +232,7 @@ async def open_service(
     ):
 
         def make_engine(new: Settings, service: Service) -> Engine:
-            check_trouble(new)
-            check_heartbeat(new)
+            verify(new)
             watch = service.watch
             return Engine(new, box, http, clock, rng, clock_trusted=watch.trusted, clock_sure=watch.sure)
 
@@ -244,6 +244,7 @@ async def open_service(
 @asynccontextmanager
 async def open_offline(settings: Settings) -> AsyncIterator[Path]:
     """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched."""
+    verify(settings)
     async with open_service(
         settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings
     ) as service:
@@ -262,6 +263,7 @@ async def serve(
     ready: Callable[[str], None],
 ) -> None:
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
+    verify(settings)
     notifier = Notifier(clock)
     recovered = await make_sound(settings.database, clock)
     async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:

@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
-from daemon.config import ConfigError, Settings
+from daemon.config import Settings
 from daemon.dispatch.board import Board
 from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.dispatcher import Dispatcher
@@ -21,7 +21,7 @@ from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
-from daemon.dispatch.uplink import LineState, Uplink
+from daemon.dispatch.uplink import LineState, Uplink, probe_hosts
 from daemon.http import Http, Request, Response
 from daemon.intake.intake import Intake
 from daemon.planner.plan import make_planner
@@ -201,12 +201,5 @@ def _reach(name: str, lane: Lane) -> Reach:
 
 
 def _probe_hosts(settings: Settings, lanes: Mapping[str, Lane]) -> list[tuple[str, int]]:
-    if not settings.uplink.probe:
-        return [host for lane in lanes.values() if lane.channel and lane.is_cloud for host in lane.channel.hosts()]
-    hosts = []
-    for entry in settings.uplink.probe:
-        host, _, port = entry.rpartition(":")
-        if not host or not port.isdigit():
-            raise ConfigError(f'uplink.probe: {entry!r} is no host and port; write it like "1.1.1.1:443"')
-        hosts.append((host.strip("[]"), int(port)))
-    return hosts
+    own = [host for lane in lanes.values() if lane.channel and lane.is_cloud for host in lane.channel.hosts()]
+    return probe_hosts(settings.uplink.probe) or own

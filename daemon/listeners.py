@@ -1,5 +1,6 @@
 """Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
 
+import errno
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -13,6 +14,7 @@ from socket import (
     SO_REUSEADDR,
     SOCK_STREAM,
     SOL_SOCKET,
+    gaierror,
     getaddrinfo,
     socket,
 )
@@ -49,7 +51,7 @@ async def listening(services: Services, path: Path, *, folder: Path) -> AsyncIte
 async def tcp_door(services: Services, guards: Guards, *, folder: Path) -> AsyncIterator[str]:
     """Tokens and signatures, over TLS where it is set up; yields the URL."""
     hook = services.settings.hook
-    context = _tls(hook, folder) if hook.tls_cert or hook.tls_key else None
+    context = tls_context(hook, folder)
     with _tcp_sockets(hook) as sockets:
         places = guards.places["tcp"] = Places(rooms().tcp, services.clock, guards.tally)
         runner = await set_up(make_app(TokenGate(services, guards)), shutdown_timeout=SHUTDOWN_SECONDS)
@@ -69,15 +71,50 @@ async def unix_door(services: Services, guards: Guards, path: Path) -> AsyncIter
             yield
 
 
-def _tls(hook: Hook, folder: Path) -> ssl.SSLContext:
+def tls_context(hook: Hook, folder: Path) -> ssl.SSLContext | None:
+    """None: the hook is spoken to in the clear. Raises ConfigError for a pair that can't be used."""
+    if not (hook.tls_cert or hook.tls_key):
+        return None
     if not (hook.tls_cert and hook.tls_key):
         raise ConfigError("hook.tls_cert and hook.tls_key go together: one of them is missing")
+    cert, key = folder / hook.tls_cert, folder / hook.tls_key
+    for name, path in (("hook.tls_cert", cert), ("hook.tls_key", key)):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ConfigError(f"{name}: {path}: {error.strerror}; docs/security.md tells how to make one") from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(folder / hook.tls_cert, folder / hook.tls_key)
+        context.load_cert_chain(cert, key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"hook.tls_cert, hook.tls_key: {error.strerror or error}") from error
+        raise ConfigError(
+            f"hook.tls_cert, hook.tls_key: {cert} and {key} are no certificate (PEM) with its key: {error.strerror or error}"
+        ) from error
     return context
+
+
+def cannot_listen(hook: Hook, error: OSError) -> str:
+    """Why, and what to do: the same words from `run` and from the doctor."""
+    place = f"{hook.host}:{hook.port}"
+    words = f"hook.host, hook.port: can't listen on {place}: {error.strerror or error}"
+    if isinstance(error, gaierror):
+        return f"{words}. {hook.host!r} is no name or address of this machine; write 127.0.0.1, or 0.0.0.0 for tills on the LAN"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{words}. Is another Tether running, or another program there? `ss -tlnp 'sport = :{hook.port}'` says which; "
+            "stop it, or listen elsewhere: [hook] port, or `tether run --port`"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{words}. That is no address of this machine (`ip addr` lists them); 0.0.0.0 stands for all of them"
+    if error.errno == errno.EACCES:
+        return f"{words}. Ports below 1024 are the system's; choose another, such as 8787"
+    return words
+
+
+def try_to_listen(hook: Hook) -> None:
+    """Listen as the service would, and let go. Raises ConfigError."""
+    with _tcp_sockets(hook):
+        pass
 
 
 @contextmanager
@@ -98,10 +135,7 @@ def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
                 _listen(listener, address)
                 sockets.append(listener)
         except OSError as error:
-            raise ConfigError(
-                f"hook.host, hook.port: can't listen on {hook.host}:{hook.port}: {error.strerror or error}. "
-                "Is another Tether running, or another program there?"
-            ) from error
+            raise ConfigError(cannot_listen(hook, error)) from error
         yield sockets
 
 

@@ -78,9 +78,16 @@ async def call(http: Http, address: str, ending: str, body: str) -> Answer | Non
 def check_heartbeat(settings: Settings) -> None:
     """Raises ConfigError for a `[heartbeat]` that can't be meant."""
     beat = settings.heartbeat
-    url = urlsplit(beat.url)
     where = settings.file or "tether.toml"
-    if beat.url and (url.scheme not in ("http", "https") or not url.hostname or url.username):
+    if beat.url and not _is_web_address(beat.url):
         raise ConfigError(f"{where}: heartbeat.url is no web address; write it like https://hc-ping.com/...")
     if beat.every < 10:
         raise ConfigError(f"{where}: heartbeat.every: at least 10s")
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname) and not url.username

@@ -19,7 +19,7 @@ from daemon.appliance.swap import sync_folder
 from daemon.channels import registry
 from daemon.channels.base import CommonSettings
 from daemon.config import ConfigError, Settings, load
-from daemon.planner.routes import compile_routes
+from daemon.verify import verify
 
 LANGUAGES = ("en", "de", "es", "fr")
 """Those in which texts ship."""
@@ -118,7 +118,7 @@ def write(answers: Answers, file: Path) -> Settings:
         toml, env = Path(trial) / "tether.toml", Path(trial) / ".env"
         _write(toml, toml_of(answers), 0o640)
         _write(env, env_of(secrets), 0o600)
-        _try_out(toml)
+        _try_out(toml, file)
         if file.is_relative_to(SYSTEM_FOLDER):
             _give_to_service(toml)
         for fresh, place in ((env, folder / ".env"), (toml, file)):
@@ -129,14 +129,12 @@ def write(answers: Answers, file: Path) -> Settings:
     return load(file)
 
 
-def _try_out(toml: Path) -> None:
+def _try_out(toml: Path, file: Path) -> None:
+    """As the service will read it, in the place where it will stand."""
     try:
-        settings = load(toml, environ={})
-        compile_routes(settings, tuple(settings.channels))
-        for name in settings.channels:
-            registry.channel_class(name)
+        verify(msgspec.structs.replace(load(toml, environ={}), file=file.absolute()))
     except ConfigError as error:
-        raise ConfigError(str(error).replace(f"{toml}: ", "")) from error
+        raise ConfigError(str(error).replace(f"{toml}: ", "").replace(f"{file.absolute()}: ", "")) from error
 
 
 def _present(env: Path) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """All the channels there are, by the name of their table in `tether.toml`. A module is imported when its channel is enabled."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, cast
 
@@ -41,9 +42,22 @@ CHANNELS: Mapping[str, str] = {
 def channel_class(name: str) -> type[Channel]:
     """The class behind a table's name. Raises ConfigError for a name that is none."""
     if name not in CHANNELS:
-        raise ConfigError(f"channels.{name}: no such channel; there are {', '.join(CHANNELS)}")
+        near = get_close_matches(name, CHANNELS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(CHANNELS)}"
+        raise ConfigError(f"channels.{name}: no such channel; {hint}")
     module = import_module(f"daemon.channels.{name}")
     return cast("type[Channel]", getattr(module, CHANNELS[name]))
+
+
+def check(name: str, table: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a table that can't be meant. What is missing in it is no matter here."""
+    kind = channel_class(name)
+    missing = [
+        field.encode_name
+        for field in msgspec.structs.fields(kind.Settings)
+        if field.required and field.encode_name not in table
+    ]
+    decode({**table, **dict.fromkeys(missing, "")}, kind.Settings, where=f"channels.{name}")
 
 
 def build(

@@ -122,7 +122,8 @@ def _end_wrong_use(error: Any) -> NoReturn:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    print(f"tether: {harmless.clean(text)}", file=sys.stderr)
+    for line in text.splitlines() or [""]:
+        print(f"tether: {harmless.clean(line)}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
 from typing import Any
 
+from daemon.config import ConfigError
 from daemon.supervise import first_of
 from outbox.clock import Clock
 
@@ -36,6 +37,17 @@ async def connect(host: str, port: int, timeout: float) -> bool:
         return False
     writer.transport.abort()
     return True
+
+
+def probe_hosts(entries: Sequence[str]) -> list[Host]:
+    """The places that `[uplink] probe` names. Raises ConfigError for what is none."""
+    hosts = []
+    for entry in entries:
+        host, _, port = entry.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ConfigError(f'uplink.probe: {entry!r} is no host and port; write it like "1.1.1.1:443"')
+        hosts.append((host.strip("[]"), int(port)))
+    return hosts
 
 
 class Uplink:

@@ -46,6 +46,7 @@ class SampleShop:
             "credit": "£8.40",
         }
         self.quiet_until: str | None = None
+        self.restored: Json | None = None
         self.templates = [{"name": name, "media": ["sms", "email"]} for name in ("order.ready", "order.delayed")]
         self.warnings: list[Json] = []
 
@@ -223,7 +224,7 @@ class SampleShop:
             "failed": states.count("failed"), "unknown": states.count("unknown"),
             "replies": sum(not reply["read"] for reply in self.replies.values()),
             "calls": sum(call["done_at"] is None for call in self.calls.values()), "modem": self.modem,
-            "quiet_until": self.quiet_until, "history": [{"state": "up", "at": moment(NOW - 3 * HOUR)}],
+            "quiet_until": self.quiet_until, "restored": self.restored, "history": [{"state": "up", "at": moment(NOW - 3 * HOUR)}],
             "trouble": self.trouble,
         }  # fmt: skip
 

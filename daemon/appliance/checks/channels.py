@@ -30,8 +30,8 @@ async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Seque
                 check, str(error), f"put it into {case.settings.folder / '.env'} or its table, then `tether reload`"
             )
         ]
-    except ConfigError as error:
-        return [problem(check, str(error), "correct tether.toml, then `tether reload`")]
+    except ConfigError:
+        return []  # told of with the configuration
     try:
         if not channel.is_cloud:
             return [await _local(case, channel)]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
-from daemon.channels import registry
-from daemon.config import ConfigError, Settings
+from daemon.config import Settings
 from daemon.planner.check import check_templates
-from daemon.planner.routes import compile_routes
+from daemon.verify import faults
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -19,12 +18,9 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 async def check_configuration(case: Examination) -> Sequence[Finding]:
     settings = case.settings
     where = str(settings.file or "no tether.toml: all defaults")
-    try:
-        compile_routes(settings, tuple(settings.channels))
-        for name in settings.channels:
-            registry.channel_class(name)
-    except ConfigError as error:
-        return [problem("config", str(error), f"correct it in {where}, then `tether reload`")]
+    wrong = [problem("config", words, f"correct it in {where}, then `tether reload`") for words in faults(settings)]
+    if wrong:
+        return wrong
     found = [ok("config", where)]
     if not settings.channels:
         found.append(

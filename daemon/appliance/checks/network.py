@@ -10,6 +10,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError, Settings
+from daemon.listeners import try_to_listen
 
 LOOK_UP_SECONDS = 5.0
 
@@ -31,16 +32,9 @@ async def check_port(case: Examination) -> Sequence[Finding]:
     if case.running:
         return [*found, ok("port", f"the service takes events at {where}")]
     try:
-        await asyncio.to_thread(_try_to_listen, hook.host, hook.port)
-    except OSError as error:
-        return [
-            *found,
-            problem(
-                "port",
-                f"can't listen on {where}: {error.strerror}",
-                f"`ss -tlnp 'sport = :{hook.port}'` says who does; or set another [hook] port",
-            ),
-        ]
+        await asyncio.to_thread(try_to_listen, hook)
+    except ConfigError as error:
+        return [*found, problem("port", str(error), "correct tether.toml, or stop what listens there")]
     return [*found, ok("port", f"{where} is free (the service does not run)")]
 
 
@@ -49,13 +43,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _try_to_listen(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
 
 
 async def check_dns(case: Examination) -> Sequence[Finding]:

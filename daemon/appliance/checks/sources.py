@@ -16,15 +16,15 @@ from daemon.intake.polled import Fault, Polled, Turn, fault_of
 async def check_sources(case: Examination) -> Sequence[Finding]:
     async with asyncio.TaskGroup() as group:
         looks = [group.create_task(_look(case, name, table)) for name, table in case.settings.sources.items()]
-    return [look.result() for look in looks]
+    return [finding for look in looks if (finding := look.result()) is not None]
 
 
-async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Finding:
+async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Finding | None:
     check = f"source {name}"
     try:
         source = registry.build(name, table, case.settings.secrets, case.settings.store)
-    except ConfigError as error:
-        return problem(check, str(error), "correct tether.toml (docs/sources.md), then `tether reload`")
+    except ConfigError:
+        return None  # told of with the configuration
     missing = source.missing()
     if missing:
         what = " and ".join(missing)
