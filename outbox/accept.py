@@ -179,8 +179,8 @@ class Accept(Operation[Acceptance]):
             last_attempt=0,
             possible_duplicate=0,
             verdict="",
-            supersedes=int(planned.trigger.startswith("order.") and policy.supersede and not policy.manual),
-            manual=int(policy.manual),
+            supersedes=int(planned.trigger.startswith("order.") and policy.supersede and not policy.stands_alone),
+            manual=int(policy.stands_alone),
             kind=planned.trigger,
             created_at=now,
             updated_at=now,
@@ -222,7 +222,7 @@ def _actor(posted: Posted) -> str:
 def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, str]:
     if planned.state is State.QUEUED and not planned.via:
         return State.FAILED, planned.reason or "its route names no channel"
-    if planned.state is State.QUEUED and order.held and not planned.policy.manual:
+    if planned.state is State.QUEUED and order.held and not planned.policy.stands_alone:
         return State.HELD, planned.reason or "the order is on hold"
     return planned.state, planned.reason
 

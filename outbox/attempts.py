@@ -14,6 +14,9 @@ from outbox.writer import Operation
 Digest = Callable[[str], str]
 """The keyed digest of an address."""
 
+SAID_TO_ALL = frozenset({"stop", "help"})
+"""What is answered even to whom asked for silence: that they will have it, and what this number is."""
+
 _BACK = frozenset({State.QUEUED, State.UNKNOWN})
 
 
@@ -52,7 +55,7 @@ class Begin(Operation["Attempt | Refusal"]):
         if not row.ready:
             return Refusal("an earlier message of its order to the same recipient is unfinished")
         stop = batch.stop_of(self._digest, self._medium) if self._digest else None
-        if stop is not None:
+        if stop is not None and row.message().policy.answers not in SAID_TO_ALL:
             return Refusal("the recipient opted out", opted_out=True)
         self._place(batch, row)
         row.tries += 1

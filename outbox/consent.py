@@ -8,6 +8,8 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import NotFound
+from outbox.ledger import ALL, stopped
+from outbox.ledger import newest as newest_word
 from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
@@ -16,8 +18,6 @@ from outbox.store import Store
 from outbox.writer import Operation
 
 _SQL = Queries("consent.sql")
-
-ALL = "all"
 
 
 class OptOut(msgspec.Struct, frozen=True):
@@ -66,8 +66,11 @@ class Say(Operation[bool]):
         return True
 
     def _says_anything(self, batch: Batch) -> bool:
+        if self._medium != ALL and not self._stopped:
+            return batch.stop_of(self._digest, self._medium) is not None
         if self._medium != ALL:
-            return (batch.stop_of(self._digest, self._medium) is not None) != self._stopped
+            own = newest_word(batch.stops.get(self._digest, ()), self._medium)
+            return own is None or not own[1][1]
         newest = {about: stopped for about, stopped, _ in batch.stops.get(self._digest, ())}
         return (
             any(newest.values()) if not self._stopped else newest != {**newest, ALL: True} or not all(newest.values())
@@ -131,8 +134,8 @@ class Consent:
 
     async def blocked(self, medium: str, address: str) -> str | None:
         """Why nothing of that medium may go there; None: it may."""
-        found = await self._store.row(_SQL["newest"], digest=self._store.digester(address), medium=medium)
-        return found[1] if found and found[0] else None
+        words = await self._store.rows(_SQL["words"], digest=self._store.digester(address))
+        return stopped([(about, bool(stop), reason) for about, stop, reason in words], medium)
 
     async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
         """The opt-outs that stand, the newest first."""

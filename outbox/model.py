@@ -233,8 +233,15 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     supersede: bool = True
     manual: bool = False
     """Sent by a person: neither held nor superseded."""
+    answers: str = ""
+    """The kind of wish that it answers by itself ("stop"): neither held nor superseded, and said to whom has just asked for silence."""
     plain: bool = False
     """What its sender set is shown to the customer where it is a value (a colour, a number), and not where it is prose."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """No hold stops it and no newer status takes its place."""
+        return self.manual or bool(self.answers)
 
 
 class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):

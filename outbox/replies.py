@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from outbox.answers import Answer, answer
 from outbox.batch import Batch
 from outbox.consent import Say
 from outbox.errors import NotFound
@@ -45,14 +46,16 @@ class ReplyRow(msgspec.Struct, frozen=True):
     at: int
     read: bool
     consent: str | None = None
+    """"stop", "start", or "unclear": it may be a wish for silence, and staff decide."""
 
 
 class Add(Operation["str | None"]):
-    __slots__ = ("_channel", "_id", "_index", "_reply", "is_new")
+    __slots__ = ("_channel", "_id", "_index", "_reply", "_unclear", "is_new")
 
-    def __init__(self, channel: str, reply: Reply, store: Store) -> None:
+    def __init__(self, channel: str, reply: Reply, store: Store, *, unclear: bool = False) -> None:
         self._channel = channel
         self._reply = reply
+        self._unclear = unclear
         self._index = store.index
         self._id = store.digester.of_bytes(f"{channel} {reply.id}".encode()) if reply.id else ""
         """Providers' ids may hold the number of who wrote."""
@@ -77,6 +80,7 @@ class Add(Operation["str | None"]):
                 "id": self._id,
                 "order_ref": ref,
                 "consent": reply.consent,
+                "unclear": int(self._unclear),
                 "address": reply.address.strip(),
                 "text": reply.text,
             },
@@ -101,10 +105,42 @@ class Take(Operation[bool]):
             self._say.wants(wants)
 
     def apply(self, batch: Batch) -> bool:
-        self._add.apply(batch)
+        self.put_to(batch)
+        return self._add.is_new
+
+    @property
+    def is_new(self) -> bool:
+        return self._add.is_new
+
+    def put_to(self, batch: Batch) -> str | None:
+        """The ref of the order that it was put to."""
+        ref = self._add.apply(batch)
         if self._say and self._add.is_new:
             self._say.apply(batch)
-        return self._add.is_new
+        return ref
+
+
+class TakeAndAnswer(Operation[bool]):
+    """The same, and what is said to them by itself."""
+
+    __slots__ = ("_address", "_answer", "_store", "_take")
+
+    alone = True
+
+    def __init__(self, take: Take, wish: Answer, address: str, store: Store) -> None:
+        self._take = take
+        self._answer = wish
+        self._address = address
+        self._store = store
+
+    def wants(self, wants: Wants) -> None:
+        self._take.wants(wants)
+
+    def apply(self, batch: Batch) -> bool:
+        ref = self._take.put_to(batch)
+        if self._take.is_new:
+            answer(batch, self._answer, self._address, ref, self._store.digester, self._store.index)
+        return self._take.is_new
 
 
 class MarkRead(Operation[None]):
@@ -135,8 +171,21 @@ class Replies:
         """Keep a reply; the order it was put to, if the address has one. The same provider id again changes nothing."""
         return await self._store.write(Add(channel, reply, self._store))
 
-    async def take(self, channel: str, reply: Reply, *, medium: str, actor: str) -> bool:
-        """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed."""
+    async def take(
+        self,
+        channel: str,
+        reply: Reply,
+        *,
+        medium: str,
+        actor: str,
+        unclear: bool = False,
+        answers: Answer | None = None,
+    ) -> bool:
+        """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed.
+
+        `unclear`: it may be a wish for silence, and staff decide. `answers`: what is said to them by itself, planned in the same
+        transaction.
+        """
         say = None
         if reply.consent is not None:
             say = Say(
@@ -147,7 +196,10 @@ class Replies:
                 reason=reply.text,
                 actor=actor,
             )
-        return await self._store.write(Take(Add(channel, reply, self._store), say))
+        take = Take(Add(channel, reply, self._store, unclear=unclear), say)
+        if answers is None:
+            return await self._store.write(take)
+        return await self._store.write(TakeAndAnswer(take, answers, reply.address.strip(), self._store))
 
     async def mark_read(self, reply_id: str, *, actor: str) -> None:
         """Raises NotFound."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from outbox.errors import NotFound
+from outbox.ledger import stopped
 from outbox.model import Order
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
@@ -181,11 +182,8 @@ class Snapshot:
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
     def stop_of(self, digest: str, medium: str) -> str | None:
-        """Why nothing of that medium may go to that address: the newest word on the medium or on all counts."""
-        for about, stopped, reason in reversed(self.stops.get(digest, ())):
-            if about in (medium, "all"):
-                return reason if stopped else None
-        return None
+        """Why nothing of that medium may go to that address; None: it may."""
+        return stopped(self.stops.get(digest, ()), medium)
 
 
 def _json(values: Mapping[str, object]) -> dict[str, str]:

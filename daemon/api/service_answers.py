@@ -70,6 +70,7 @@ class ReplyOut(msgspec.Struct, frozen=True):
     name: str
     text: str
     consent: str | None
+    """"stop" and "start" are heeded; "unclear" may be a wish for silence, and staff decide."""
     at: Moment
     read: bool
 

@@ -45,7 +45,9 @@ class Preparer:
 
     def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
         """Whether the first text to a number carries the opt-out line here, and this may be one."""
-        return self._renderer.first_sms_notice and channel.medium == "sms" and due.message.audience == "customer"
+        message = due.message
+        is_news = message.audience == "customer" and not message.policy.answers
+        return self._renderer.first_sms_notice and channel.medium == "sms" and is_news
 
     def prepare(self, due: Due, channel: Channel, now: int, *, first_sms: bool = False) -> Prepared:
         message = due.message

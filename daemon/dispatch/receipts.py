@@ -1,22 +1,23 @@
 """What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One desk takes it all."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
 import harmless
-from daemon.channels.base import Channel, Inbound, Outgoing, ReceiptUpdate, Reply, Sent
+from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
+from daemon.dispatch.answers import confirmation, may_be_answered
 from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
 from daemon.modem import replies
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.model import Message, Rendered, State, Transition
+from outbox.model import Message, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.receipts import Decide
 from outbox.receipts import ReceiptUpdate as Receipt
@@ -25,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 LINE_WAIT = 15.0
-ANSWER_AGAIN_MS = 60_000
-"""Two machines must not answer each other for ever: one answer a minute to a number."""
 
 
 class ReceiptDesk:
@@ -47,7 +46,6 @@ class ReceiptDesk:
         self._clock = clock
         self._usable = usable
         self._store = store
-        self._to_confirm: deque[tuple[Channel, str, replies.Reading]] = deque()
         self.wake = asyncio.Event()
         self._sleeps_until: float | None = None
         """ms: when the next look comes by itself."""
@@ -72,27 +70,22 @@ class ReceiptDesk:
     async def reply(self, channel: Channel, reply: Reply) -> None:
         """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to.
 
-        Where no provider answers STOP, START and HELP for us (the modem), we confirm them, once."""
-        reply = harmless.cleaned(reply)
+        Where no provider answers STOP, START and HELP for us (the modem), they are confirmed. Words that only sound like a wish for
+        silence are marked for staff."""
         reading = replies.read(reply.text)
         if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP:
             reply = msgspec.structs.replace(reply, consent=reading.wish.value)
-        is_new = await self._box.replies.take(channel.name, reply, medium=channel.medium, actor=channel.title)
-        if is_new and reading is not None and not channel.is_cloud:
-            # Later, by our own task: it is the modem's that is waiting here, and it must be free to send.
-            self._to_confirm.append((channel, reply.address, reading))
-            self.wake.set()
-
-    async def _confirm(self, channel: Channel, address: str, reading: replies.Reading) -> None:
-        note = f"answered.{self._box.digest(address)}"
-        last = await self._box.notes.get(note)
-        now = self._clock.now()
-        if last is not None and now - int(last) < ANSWER_AGAIN_MS:
-            return
-        await self._box.notes.set(note, str(now))
-        text = replies.answer(reading.wish, reading.language, store=self._store.name, phone=self._store.phone)
-        outcome = await channel.send(_answer(address, text, now))
-        log.info("answered a customer's wish", wish=reading.wish, outcome=type(outcome).__name__)
+        answers = None
+        if reading is not None and not channel.is_cloud and may_be_answered(reply.address):
+            answers = confirmation(reading, self._store, channel.name, self._clock.now())
+        await self._box.replies.take(
+            channel.name,
+            reply,
+            medium=channel.medium,
+            actor=channel.title,
+            unclear=reply.consent is None and replies.may_want_silence(reply.text),
+            answers=answers,
+        )
 
     def _after(self, channel: Channel) -> Decide:
         def decide(message: Message, update: Receipt) -> Transition | None:
@@ -123,9 +116,7 @@ class ReceiptDesk:
             self.wake.set()
 
     async def turn(self) -> float | None:
-        """Confirm wishes and ask for what is due; seconds until the next look (None: nothing is awaited)."""
-        while self._to_confirm:
-            await self._confirm(*self._to_confirm.popleft())
+        """Ask for what is due; seconds until the next look (None: nothing is awaited)."""
         if self._uplink.is_down:
             return LINE_WAIT
         now = self._clock.now()
@@ -169,23 +160,3 @@ class ReceiptDesk:
             if at > sent.now:
                 return at
         return None
-
-
-def _answer(address: str, text: str, now: int) -> Outgoing:
-    return Outgoing(
-        message_id=f"manswer{now:x}",
-        attempt=1,
-        to=address,
-        addresses={"phone": address},
-        trigger="",
-        template="",
-        order_ref="",
-        order_source_id="",
-        name="",
-        locale="en",
-        rendered=Rendered(text=text),
-        data={},
-        order={},
-        now=now,
-        expires_at=now + 3_600_000,
-    )

@@ -1,9 +1,11 @@
 """What a customer's reply asks for: silence (STOP), messages again (START), or help. Pure.
 
-English follows the list that carriers and Twilio honour; the other languages' words are ours. A wish is a whole message of
-one word or one of the set phrases, whatever its case, accents and punctuation: "Stop!" is one, "please stop by at 5" is none.
+English follows the list that carriers and Twilio honour; the rest are people's own words in four languages. A wish is a whole message
+that is one of the set phrases, whatever its case, accents, punctuation and politeness: "Stop please!" is one, "please stop by at 5" is none.
+What only sounds like a wish for silence (`may_want_silence`) is for staff to decide.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,42 +28,80 @@ class Reading:
 _WORDS: dict[str, dict[Wish, tuple[str, ...]]] = {
     "en": {
         Wish.STOP: (
-            "STOP",
-            "STOPALL",
-            "STOP ALL",
-            "UNSUBSCRIBE",
-            "CANCEL",
-            "END",
-            "QUIT",
-            "REVOKE",
-            "OPTOUT",
-            "OPT OUT",
+            "STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "UNSUB", "UNSUBSCRIBE ME", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT",
+            "OPT OUT", "OPT ME OUT", "STOP MESSAGES", "STOP ALL MESSAGES", "STOP TEXTS", "STOP ALL TEXTS", "STOP TEXTING", "STOP TEXTING ME",
+            "STOP MESSAGING ME", "STOP SENDING TEXTS", "STOP SENDING ME TEXTS", "STOP SENDING MESSAGES", "STOP SENDING ME MESSAGES",
+            "STOP CONTACTING ME", "STOP WRITING TO ME", "NO MORE TEXTS", "NO MORE MESSAGES", "DO NOT TEXT ME", "DONT TEXT ME",
+            "DO NOT TEXT", "DONT TEXT", "DO NOT MESSAGE ME", "DONT MESSAGE ME", "DO NOT CONTACT ME", "DONT CONTACT ME", "REMOVE ME",
+            "REMOVE ME FROM YOUR LIST", "REMOVE ME FROM THE LIST", "TAKE ME OFF YOUR LIST", "TAKE ME OFF THE LIST", "LEAVE ME ALONE",
+            "STOP SMS",
         ),
-        Wish.START: ("START", "YES", "UNSTOP", "SUBSCRIBE"),
-        Wish.HELP: ("HELP", "INFO"),
+        Wish.START: ("START", "YES", "UNSTOP", "SUBSCRIBE", "OPT IN", "OPTIN", "OPT ME IN", "RESUME"),
+        Wish.HELP: ("HELP", "INFO", "HELP ME"),
     },
     "es": {
-        Wish.STOP: ("ALTO", "BAJA", "PARAR", "CANCELAR", "DAR DE BAJA", "NO MAS"),
-        Wish.START: ("ALTA", "INICIAR", "EMPEZAR", "DAR DE ALTA"),
+        Wish.STOP: (
+            "ALTO", "BAJA", "PARAR", "CANCELAR", "DAR DE BAJA", "DARME DE BAJA", "DARSE DE BAJA", "DEME DE BAJA", "DENME DE BAJA",
+            "DAME DE BAJA", "QUIERO DARME DE BAJA", "QUIERO LA BAJA", "NO MAS", "NO MAS SMS", "NO MAS MENSAJES", "BASTA", "DETENER",
+            "DESUSCRIBIR", "NO ENVIAR MAS", "NO ENVIAR MAS SMS", "NO ENVIAR MAS MENSAJES", "NO ENVIEN MAS MENSAJES", "NO ENVIEN MAS SMS",
+            "NO ME ENVIEN MAS MENSAJES", "NO ME ENVIEN MAS SMS", "NO ME ENVIE MAS MENSAJES", "NO ME ESCRIBAN MAS", "NO ME ESCRIBA MAS",
+            "NO QUIERO MAS MENSAJES", "NO QUIERO MAS SMS", "NO QUIERO RECIBIR MAS MENSAJES", "NO QUIERO RECIBIR MAS SMS",
+        ),
+        Wish.START: ("ALTA", "INICIAR", "EMPEZAR", "DAR DE ALTA", "DARME DE ALTA"),
         Wish.HELP: ("AYUDA",),
     },
     "fr": {
-        Wish.STOP: ("ARRET", "ARRETER", "ARRETEZ", "DESABONNER", "DESINSCRIRE", "STOP SMS"),
+        Wish.STOP: (
+            "ARRET", "ARRET SMS", "ARRETER", "ARRETEZ", "STOP PUB", "STOP PUBS", "STOP PUBLICITE", "STOP AU", "DESABONNER", "DESABONNEZ MOI",
+            "DESABONNEMENT", "ME DESABONNER", "SE DESABONNER", "DESINSCRIRE", "DESINSCRIPTION", "DESINSCRIVEZ MOI", "ME DESINSCRIRE",
+            "PLUS DE SMS", "PLUS DE MESSAGES", "PLUS DE PUB", "NE PLUS RECEVOIR DE SMS", "NE PLUS RECEVOIR DE MESSAGES",
+            "NE PLUS ENVOYER DE SMS", "NE MENVOYEZ PLUS DE SMS", "NE MENVOYEZ PLUS DE MESSAGES", "NE MECRIVEZ PLUS", "ARRETEZ DE MECRIRE",
+            "ARRETEZ LES SMS", "ARRETEZ VOS SMS", "ARRETEZ DE MENVOYER DES SMS", "ARRETEZ DE MENVOYER DES MESSAGES",
+            "JE NE VEUX PLUS DE SMS", "JE NE VEUX PLUS DE MESSAGES", "JE NE VEUX PLUS RECEVOIR DE SMS", "JE NE VEUX PLUS RECEVOIR DE MESSAGES",
+        ),
         Wish.START: ("REPRENDRE", "DEMARRER", "ABONNER"),
         Wish.HELP: ("AIDE",),
     },
     "de": {
-        Wish.STOP: ("STOPP", "ABMELDEN", "ABBESTELLEN", "AUFHOREN", "AUFHOEREN", "KEINE SMS"),
+        Wish.STOP: (
+            "STOPP", "STOPPEN", "ABMELDEN", "ABMELDUNG", "MICH ABMELDEN", "ABBESTELLEN", "AUFHOREN", "AUFHOEREN", "AUSTRAGEN",
+            "KEINE SMS", "KEINE SMS MEHR", "KEINE WEITEREN SMS", "KEINE SMS MEHR SENDEN", "KEINE SMS MEHR SCHICKEN", "KEINE NACHRICHTEN",
+            "KEINE NACHRICHTEN MEHR", "KEINE WEITEREN NACHRICHTEN", "KEINE NACHRICHTEN MEHR SENDEN", "KEINE NACHRICHTEN MEHR SCHICKEN",
+            "KEINE WERBUNG", "KEINE WERBUNG MEHR", "NICHT MEHR SCHREIBEN", "NICHT MEHR ANSCHREIBEN", "SCHREIBEN SIE MIR NICHT MEHR",
+            "SCHREIBT MIR NICHT MEHR", "ICH WILL KEINE SMS MEHR", "ICH MOCHTE KEINE SMS MEHR", "ICH MOECHTE KEINE SMS MEHR",
+            "ICH MOCHTE KEINE NACHRICHTEN MEHR", "ICH MOECHTE KEINE NACHRICHTEN MEHR", "SENDEN SIE MIR KEINE SMS MEHR",
+        ),
         Wish.START: ("STARTEN", "ANMELDEN"),
         Wish.HELP: ("HILFE",),
     },
-}
+}  # fmt: skip
+_POLITE = (
+    "PLEASE", "PLS", "PLZ", "THANKS", "THANK YOU", "THX", "NOW", "SORRY", "HI", "HELLO",
+    "POR FAVOR", "PORFAVOR", "GRACIAS", "YA", "HOLA",
+    "SVP", "STP", "SIL VOUS PLAIT", "SIL TE PLAIT", "MERCI", "BONJOUR",
+    "BITTE", "DANKE", "VIELEN DANK", "SOFORT", "HALLO",
+)  # fmt: skip
+"""What people put before and after, and means nothing here."""
+
 _READINGS = {
     word: Reading(wish, language)
     for language, wishes in _WORDS.items()
     for wish, words in wishes.items()
     for word in words
 }
+_AROUND = re.compile(rf"^(?:(?:{'|'.join(_POLITE)}) )+|(?: (?:{'|'.join(_POLITE)}))+$")
+
+_UNCLEAR = re.compile(
+    r"\b(?:"
+    r"UNSUBSCRIBE|UNSUBSCRIBED|OPT(?:ED|ING)? (?:ME )?OUT|STOP (?:THESE|THIS|THOSE|IT|THAT|ALL|SEND|SENDING|TEXT|TEXTING|TEXTS|MESSAGE|MESSAGES|MESSAGING|SMS|PUB|WRIT|CONTACT|SPAM)"
+    r"|(?:NO MORE|DONT|DO NOT) (?:\w+ ){0,3}(?:TEXT|TEXTS|MESSAGE|MESSAGES|SMS|SPAM)|REMOVE (?:ME|MY NUMBER)|TAKE ME OFF|LEAVE ME ALONE|WRONG (?:NUMBER|PERSON)"
+    r"|(?:DE|LA) BAJA|NO (?:\w+ ){0,3}MAS (?:SMS|MENSAJES)|NUMERO EQUIVOCADO"
+    r"|DESABONN\w*|DESINSCR\w*|ARRETE[RZ]?|PLUS (?:\w+ ){0,3}(?:SMS|MESSAGES?|PUB)|MAUVAIS NUMERO|FAUX NUMERO"
+    r"|ABMELDE[NT]?|ABBESTELL\w*|KEINE? (?:\w+ ){0,3}(?:SMS|NACHRICHTEN?|WERBUNG)|NICHT MEHR (?:\w+ ){0,2}(?:SCHREIB\w*|SCHICK\w*|SEND\w*)|FALSCHE NUMMER"
+    r")\b"
+)
+_STOP_ALONE = re.compile(r"(?<!NON )(?<!CANT )\bSTOPP?\b(?! (?:BY|IN|AT|OFF|OVER|ON)\b)")
+_FEW_WORDS = 4
 
 _ANSWERS: dict[str, dict[Wish, str]] = {
     "en": {
@@ -89,7 +129,21 @@ _ANSWERS: dict[str, dict[Wish, str]] = {
 
 def read(text: str) -> Reading | None:
     """What the message asks for; None for anything else, which is for the staff to read."""
-    return _READINGS.get(_plain(text))
+    words = _plain(text)
+    exact = _READINGS.get(words)
+    if exact is not None:
+        return exact
+    polite = _READINGS.get(_bare(words))  # "yes please" is an answer to somebody's question
+    return polite if polite is not None and polite.wish is Wish.STOP else None
+
+
+def may_want_silence(text: str) -> bool:
+    """Whether it sounds like a wish for silence and is none of the set phrases ("please stop these, we moved")."""
+    words = _plain(text)
+    if read(text) is not None:
+        return False
+    short = len(words.split()) <= _FEW_WORDS and _STOP_ALONE.search(words) is not None
+    return short or _UNCLEAR.search(words) is not None
 
 
 def answer(wish: Wish, language: str, *, store: str, phone: str = "") -> str:
@@ -98,11 +152,17 @@ def answer(wish: Wish, language: str, *, store: str, phone: str = "") -> str:
     return texts[wish].format(store=store, phone=f" {phone}" if phone else "")
 
 
+def _bare(words: str) -> str:
+    while (less := _AROUND.sub("", words)) != words:
+        words = less
+    return words
+
+
 def _plain(text: str) -> str:
-    """Upper case, without accents, with only letters and single spaces."""
+    """Upper case, without accents, with only letters and single spaces; a hyphen parts words, an apostrophe does not."""
     letters = unicodedata.normalize("NFKD", text).upper()
     kept = "".join(
-        character if character.isalpha() else " " if character.isspace() else ""
+        character if character.isalpha() else " " if character.isspace() or character in "-/" else ""
         for character in letters
         if not unicodedata.combining(character)
     )

@@ -2,8 +2,8 @@
 INSERT INTO consent (at, medium, digest, stopped, actor, reason, address)
 VALUES (:at, :medium, :digest, :stopped, :actor, :reason, :address);
 
--- newest: the newest word on that medium or on all for an address.
-SELECT stopped, reason FROM consent WHERE digest = :digest AND medium IN (:medium, 'all') ORDER BY seq DESC LIMIT 1;
+-- words: every word on consent of an address, the newest last.
+SELECT medium, stopped, reason FROM consent WHERE digest = :digest ORDER BY seq;
 
 -- standing: the opt-outs that no later word took back, the newest first.
 SELECT c.seq, c.medium, c.address, c.reason, c.actor, c.at

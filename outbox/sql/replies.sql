@@ -4,11 +4,11 @@ ON r.channel = :channel AND r.provider_id = w.value AND r.provider_id <> '' LIMI
 
 -- order_of: the newest order of an address.
 SELECT o.ref FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
-CROSS JOIN orders AS o ON o.seq = p.seq ORDER BY p.seq DESC LIMIT 1;
+CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether') ORDER BY p.seq DESC LIMIT 1;
 
 -- add: a new reply.
-INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, address, text)
-VALUES (:at, :channel, :id, :order_ref, 0, :consent, :address, :text);
+INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, unclear, address, text)
+VALUES (:at, :channel, :id, :order_ref, 0, :consent, :unclear, :address, :text);
 
 -- one: whether a reply was read, and the order it belongs to.
 SELECT order_ref, is_read FROM reply WHERE seq = :seq;
@@ -17,19 +17,23 @@ SELECT order_ref, is_read FROM reply WHERE seq = :seq;
 UPDATE reply SET is_read = 1 WHERE seq = :seq;
 
 -- all: replies, the newest first.
-SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read, r.consent
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref WHERE r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
 
 -- unread: those that nobody has seen.
-SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read, r.consent
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
 WHERE r.is_read = 0 AND r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
 
 -- of_order: those of one order; `unread`: of them those that nobody has seen.
-SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read, r.consent
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
 WHERE r.order_ref = :order_ref AND r.seq < :below AND r.is_read <= 1 - :unread ORDER BY r.seq DESC LIMIT :limit;
 
 -- some: those of these numbers.
-SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read, r.consent
+SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
 FROM json_each(:seqs) AS w CROSS JOIN reply AS r ON r.seq = w.value LEFT JOIN orders AS o ON o.ref = r.order_ref;

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.gsm_alphabet import septets
-from daemon.modem.replies import _ANSWERS, _WORDS, Wish, answer, read
+from daemon.modem.replies import _ANSWERS, _WORDS, Wish, answer, may_want_silence, read
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,23 @@ from daemon.modem.replies import _ANSWERS, _WORDS, Wish, answer, read
         "Stopp",
         "abmelden",
         "Unsubscribe",
+        "STOP PUB",
+        "stop please",
+        "Please, stop. Thanks!",
+        "bitte keine SMS mehr",
+        "Keine Nachrichten mehr, danke",
+        "STOPP",
+        "ARRET",
+        "BAJA",
+        "Quiero darme de baja, por favor",
+        "No me envíen más mensajes",
+        "désabonnez-moi svp",
+        "Stop au 36111",
+        "Je ne veux plus de SMS",
+        "don't text me!",
+        "stop texting me",
+        "remove me from your list",
+        "UNSUB",
     ],
 )
 def test_stop(text: str) -> None:
@@ -65,6 +82,51 @@ def test_help(text: str, language: str) -> None:
 )
 def test_anything_else_is_for_staff(text: str) -> None:
     assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop it",
+        "can you stop texting me about B-12",
+        "Please unsubscribe me from this, I have moved",
+        "wrong number",
+        "no more texts to my wife's phone please",
+        "ich habe mich doch schon abgemeldet, keine weitere Werbung",
+        "mauvais numéro",
+        "por favor la baja de mi hijo",
+    ],
+)
+def test_what_may_be_a_wish_for_silence_is_for_staff_to_decide(text: str) -> None:
+    assert read(text) is None
+    assert may_want_silence(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "please stop by at 5",
+        "I'll stop in tomorrow",
+        "non-stop",
+        "I can't stop",
+        "can you cancel my order?",
+        "STOP",
+        "no text came",
+        "👍",
+        "",
+    ],
+)
+def test_what_is_no_wish_or_a_clear_one_is_not_marked(text: str) -> None:
+    assert not may_want_silence(text)
+
+
+def test_every_set_phrase_is_found_as_people_type_it() -> None:
+    for language, wishes in _WORDS.items():
+        for wish, words in wishes.items():
+            for word in words:
+                found = read(f" {word.lower()}. ")
+                assert found is not None, (language, word)
+                assert found.wish is wish, (language, word)
 
 
 @pytest.mark.parametrize("language", _ANSWERS)

@@ -115,6 +115,13 @@ async def test_a_reply_that_comes_in_shows_and_stop_is_said_plainly() -> None:
         await counter.see("asked not to be written to")
 
 
+async def test_a_reply_that_may_be_a_wish_for_silence_is_shown_as_such() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        counter.service.reply("B-1036", "stop it", consent="unclear")
+        await counter.see("may want no more messages: stop it")
+
+
 # ---------------------------------------------------------------- the call list
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.outbox_box import MAIL, PHONE, open_box
+from outbox import Refusal
+from tests.support.outbox_box import MAIL, PHONE, accept_one, open_box, planned
 
 
 async def test_stop_and_allow(tmp_path: Path) -> None:
@@ -29,6 +30,36 @@ async def test_a_word_on_all_covers_each_medium_until_a_newer_word(tmp_path: Pat
         assert await box.consent.blocked("sms", MAIL) == "leave me alone"
         assert await box.consent.allow("all", MAIL, reason="", actor="Mia")
         assert await box.consent.blocked("sms", MAIL) is None
+
+
+async def test_silence_by_sms_holds_for_whatsapp_unless_they_opted_in_there(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        assert await box.consent.blocked("chat", PHONE) == "STOP"
+        assert await box.consent.blocked("email", PHONE) is None
+        assert await box.consent.allow("chat", PHONE, reason="resume", actor="WhatsApp")
+        assert await box.consent.blocked("chat", PHONE) is None
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+        await box.consent.allow("sms", PHONE, reason="START", actor="modem")
+        await box.consent.stop("sms", PHONE, reason="STOP again", actor="modem")
+        assert await box.consent.blocked("chat", PHONE) == "STOP again", "the newest word counts"
+
+
+async def test_silence_in_whatsapp_outlives_a_start_by_sms(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.consent.stop("chat", PHONE, reason="stop", actor="WhatsApp")
+        await box.consent.allow("sms", PHONE, reason="START", actor="modem")
+        assert await box.consent.blocked("sms", PHONE) is None
+        assert await box.consent.blocked("chat", PHONE) == "stop"
+
+
+async def test_no_whatsapp_goes_to_who_asked_for_silence_by_sms(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned("m1", via=("whatsapp",)))
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        refused = await box.spool.begin(message.seq, channel="whatsapp", hop=0, medium="chat", address=PHONE)
+        assert refused == Refusal("the recipient opted out", opted_out=True)
 
 
 async def test_case_and_spaces_make_no_other_address(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HOT = {
         "attempts_by_reference",
         "is_forgotten",
     ),
-    "consent.sql": ("newest",),
+    "consent.sql": ("words",),
     "replies.sql": ("known", "order_of", "one", "mark_read", "unread", "of_order"),
     "views.sql": (
         "events",

@@ -73,11 +73,22 @@ class RepliesPage(ListPage[Reply]):
         return [columns(width, *cells)]
 
     def _says(self, reply: Reply) -> str:
-        if reply.consent == "stop":
-            return self.t("asked not to be written to")
-        if reply.consent == "start":
-            return self.t("wants to be written to again")
-        return reply.text
+        means = self._means(reply)
+        if reply.consent == "unclear":
+            return f"{means}: {reply.text}"
+        return means or reply.text
+
+    def _means(self, reply: Reply) -> str:
+        """What it says about consent; "" for nothing."""
+        match reply.consent:
+            case "stop":
+                return self.t("asked not to be written to")
+            case "start":
+                return self.t("wants to be written to again")
+            case "unclear":
+                return self.t("may want no more messages")
+            case _:
+                return ""
 
     def detail(self, width: int) -> list[Line]:
         if self.current is None:
@@ -85,11 +96,7 @@ class RepliesPage(ListPage[Reply]):
         lines: list[Line] = []
         for reply in self._of_thread(self.current)[-8:]:
             head = f"{self.times.at(reply.at, self.desk.now())} {reply.name or reply.sender} ({self.words.channel(reply.channel)}): "
-            said = (
-                f"“{reply.text}”"
-                if not reply.consent
-                else f"“{reply.text}” {self.words.glyphs.going} {self._says(reply)}"
-            )
+            said = f"“{reply.text}”" + (f" {self.words.glyphs.going} {means}" if (means := self._means(reply)) else "")
             lines += [[Span(part, "" if reply.read else ACCENT)] for part in wrap(head + said, width)]
         return lines
 
