@@ -97,6 +97,7 @@ class Service:
             planning=PlanningFace(engine),
             preview=PreviewFace(engine),
             dispatch=engine.board,
+            restored=engine.restored,
             receipts=ReceiptsFace(engine),
             intake=IntakeFace(engine),
             clock=self.clock,
@@ -112,7 +113,7 @@ class Service:
     def _take_over(self) -> None:
         """Requests from now on see the engine that is in force."""
         fresh = self._make_services()
-        for name in ("settings", "planning", "preview", "dispatch", "receipts", "intake"):
+        for name in ("settings", "planning", "preview", "dispatch", "restored", "receipts", "intake"):
             setattr(self.services, name, getattr(fresh, name))
 
     async def reload(self, *, actor: str) -> None:

@@ -21,6 +21,7 @@ from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
+from daemon.dispatch.restored import RestoredGate
 from daemon.dispatch.uplink import LineState, Uplink, probe_hosts
 from daemon.http import Http, Request, Response
 from daemon.intake.intake import Intake
@@ -66,7 +67,8 @@ class Engine:
         self.uplink = Uplink(
             clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
         )
-        preparer = Preparer(settings, self.renderer, clock_trusted, clock_sure)
+        self.restored = RestoredGate(box)
+        preparer = Preparer(settings, self.renderer, clock_trusted, clock_sure, self.restored.holds)
         self._delivery = Delivery(
             box,
             preparer,
@@ -146,6 +148,7 @@ class Engine:
             self.desk.awaits(poll_at)
 
     async def _restore(self) -> None:
+        await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
         for name, lane in self.lanes.items():

@@ -68,9 +68,11 @@ class Accept(Operation[Acceptance]):
         plan = self.planned(before, after)
         batch.look_for_ids([planned.id for planned in plan.messages])
         self._drop(batch, order, plan)
+        left = batch.told_before([planned.id for planned in plan.messages])
+        wanted = [_already(planned) if planned.id in left else planned for planned in plan.messages]
         led_to = tuple(
             Outlook(row.id, planned.audience, State(row.state), planned.via, row.reason)
-            for planned in plan.messages
+            for planned in wanted
             if (row := self.add(batch, order, seq, planned))
         )
         self._keep_people(batch, order, before, after, plan)
@@ -217,6 +219,12 @@ def _actor(posted: Posted) -> str:
     if not posted.actor or not posted.token:
         return posted.actor
     return f"{posted.actor} ({posted.token})"
+
+
+def _already(planned: PlannedMessage) -> PlannedMessage:
+    return msgspec.structs.replace(
+        planned, state=State.CANCELLED, reason="it left, or may have, before the database was restored from a backup"
+    )
 
 
 def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, str]:

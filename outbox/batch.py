@@ -4,7 +4,7 @@ is written in a few statements again: the cost of a statement is shared by all o
 
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -51,11 +51,13 @@ class Marks:
     audit: int = 0
     hash: bytes = START
     epoch: str = ""
+    told: bool = False
+    """Whether there are messages that left before the database was restored."""
 
     @classmethod
     def read(cls, db: sqlite3.Connection) -> "Marks":
-        order, event, message, attempt, audit, end, epoch = db.execute(_SQL["newest"]).fetchone()
-        return cls(order, event, message, attempt, audit, end or START, epoch or "")
+        order, event, message, attempt, audit, end, epoch, told = db.execute(_SQL["newest"]).fetchone()
+        return cls(order, event, message, attempt, audit, end or START, epoch or "", bool(told))
 
 
 class Batch(Snapshot):
@@ -81,6 +83,13 @@ class Batch(Snapshot):
         self._cut_attempts: list[int] = []
         self._dirty_orders: dict[int, OrderRow] = {}
         self._entries: list[tuple[str, str, str, str, str]] = []
+
+    def told_before(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these messages that left before the database was restored from a backup."""
+        if not self.marks.told:
+            return frozenset()
+        found = self.db.execute(_SQL["told"], {"ids": encode(list(ids)).decode()})
+        return frozenset(id for (id,) in found)
 
     # ------------------------------------------------------------ changing
 

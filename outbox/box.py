@@ -7,8 +7,10 @@ from pathlib import Path
 
 from outbox.aliases import Aliases
 from outbox.audit import Audit
+from outbox.carry import Carrying
 from outbox.changes import Changes
 from outbox.clock import Clock
+from outbox.confirmation import Confirmation
 from outbox.consent import Consent
 from outbox.digest import Keys
 from outbox.errors import StorageDamaged
@@ -39,6 +41,8 @@ class Outbox:
         self.replies = Replies(store)
         self.audit = Audit(store)
         self.tokens = Tokens(store)
+        self.promises = Carrying(store)
+        self.confirmation = Confirmation(store)
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)

@@ -78,6 +78,12 @@ def key_for(db: sqlite3.Connection, keys: Keys, path: Path) -> bytes:
     return key
 
 
+def check_in(db: sqlite3.Connection) -> bytes | None:
+    """By which one key is told from another, without it; None: there is none in that database. Raises sqlite3.Error."""
+    found = dict(db.execute(_SQL["secrets"]).fetchall())
+    return found.get("digest_check") or (_check_of(found["digest"]) if "digest" in found else None)
+
+
 def _unlocked(db: sqlite3.Connection, locked: bytes, check: bytes, keys: Keys, path: Path) -> bytes:
     known = keys.read(make=False)
     for outer in known:

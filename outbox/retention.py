@@ -59,7 +59,7 @@ class PruneRest(Operation[Removed]):
         values = {"before": self._before, "early": batch.now - EARLY_RECEIPTS_KEPT_MS}
         replies = batch.db.execute(_SQL["prune_stray_replies"], values).rowcount
         optouts = batch.db.execute(_SQL["blank_old_consent"], values).rowcount
-        for name in ("prune_early_receipts", "prune_quarantine", "prune_aliases"):
+        for name in ("prune_early_receipts", "prune_quarantine", "prune_aliases", "prune_told"):
             batch.db.execute(_SQL[name], values)
         return Removed(replies=replies, optouts=optouts)
 

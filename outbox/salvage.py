@@ -54,7 +54,7 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
 
 def salvage(source: Path, target: Path) -> Salvaged:
     """Make `target` from what can be read of `source`, which is only read. Raises sqlite3.Error when `target` can't be written."""
-    with closing(_open(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
+    with closing(open_damaged(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
         new.executescript(_STORE["before_anything"])
         migrate(new, target, _steps(old))
         new.execute("PRAGMA synchronous = OFF")
@@ -77,7 +77,8 @@ def salvage(source: Path, target: Path) -> Salvaged:
     return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost)
 
 
-def _open(source: Path) -> sqlite3.Connection:
+def open_damaged(source: Path) -> sqlite3.Connection:
+    """To read what can be read; text that is no text any more is read all the same."""
     db = sqlite3.connect(source, isolation_level=None)
     db.execute("PRAGMA query_only = ON")
     db.execute("PRAGMA cell_size_check = ON")
@@ -109,7 +110,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     names = ", ".join(f'"{name}"' for name in columns)
     insert = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608
     dropped = 0
-    for row in _Reader(old, table, columns, key).rows():
+    for row in TableReader(old, table, columns, key).rows():
         try:
             dropped += not new.execute(insert, row).rowcount
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError):
@@ -117,7 +118,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     return dropped
 
 
-class _Reader:
+class TableReader:
     """The rows of one table that can still be read. Some may come twice."""
 
     def __init__(self, db: sqlite3.Connection, table: str, columns: Sequence[str], key: Sequence[str]) -> None:
@@ -127,6 +128,8 @@ class _Reader:
         self._places = [columns.index(name) for name in key]
         self._select = f'SELECT {names} FROM "{table}" NOT INDEXED'  # noqa: S608 - names of our own schema
         self._failed = False
+        self.is_whole = True
+        """As far as was read: nothing was in the way."""
 
     def rows(self) -> Iterator[Sequence[Any]]:
         ends: list[Any] = []
@@ -165,7 +168,7 @@ class _Reader:
         try:
             yield from self._db.execute(sql)
         except (sqlite3.Error, ValueError):
-            self._failed = True
+            self._failed, self.is_whole = True, False
 
 
 def _find_key(new: sqlite3.Connection) -> int:

@@ -88,8 +88,6 @@ class LineChange(Answer, frozen=True):
 
 
 class Trouble(Answer, frozen=True):
-    """Something that needs a person, in a sentence."""
-
     what: str = ""
     why: str = ""
 
@@ -109,6 +107,7 @@ class Glance(Answer, frozen=True):
     history: tuple[LineChange, ...] = ()
     trouble: tuple[Trouble, ...] = ()
     version: str = ""
+    restored: dict[str, str] | None = None  # a backup took the database's place, and nobody has confirmed it yet
 
     @property
     def shop(self) -> Store:

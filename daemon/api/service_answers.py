@@ -130,6 +130,19 @@ class TroubleOut(msgspec.Struct, frozen=True):
     why: str
 
 
+class RestoredOut(msgspec.Struct, frozen=True):
+    backup: str
+    made_at: Moment
+    at: Moment
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """`freed`: messages that waited for that and go on now."""
+
+    confirmed: bool
+    freed: int
+
+
 class Glance(msgspec.Struct, frozen=True):
     """What the counter's header shows."""
 
@@ -152,6 +165,8 @@ class Glance(msgspec.Struct, frozen=True):
     """What is wrong at this moment with the machine, its clock and others', its backups, and the channels."""
     unrouted: Mapping[str, int]
     """Event types that no route names, and how many of each came since the start."""
+    restored: RestoredOut | None
+    """The backup that took the database's place, until staff have confirmed it: automatic texts to customers wait."""
 
 
 class AuditOut(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
 from outbox import Kept
 from outbox.clock import Clock
+from outbox.confirmation import RestoredFrom
 from outbox.forget import Removed
 from outbox.model import (
     Event,
@@ -167,6 +168,18 @@ class Dispatch(Protocol):
 
     async def ussd(self, name: str, code: str) -> TestResult:
         """Ask the mobile network by a service code. Raises NotFound, ValueError for what is no code."""
+        ...
+
+
+class Restored(Protocol):
+    """What waits after a restore, until staff have looked."""
+
+    async def awaited(self) -> RestoredFrom | None:
+        """What staff have not confirmed yet; None: nothing."""
+        ...
+
+    async def confirm(self, actor: str) -> int | None:
+        """How many messages that waited go on; None: nothing waited for that."""
         ...
 
 
@@ -343,6 +356,7 @@ class Services:
     planning: Planning
     preview: Preview
     dispatch: Dispatch
+    restored: Restored
     receipts: Receipts
     intake: Intake
     clock: Clock

@@ -7,7 +7,15 @@ from daemon.api.problem import Problem
 from daemon.api.replies import to_call
 from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
-from daemon.api.service_answers import Glance, LineChange, Reloaded, StoreOut, TroubleOut
+from daemon.api.service_answers import (
+    Confirmed,
+    Glance,
+    LineChange,
+    Reloaded,
+    RestoredOut,
+    StoreOut,
+    TroubleOut,
+)
 from daemon.api.services import Services
 from daemon.api.wire import Reason
 from daemon.config import ConfigError
@@ -45,7 +53,18 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         history=await _history(services, now),
         trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],
         unrouted=vitals.unrouted,
+        restored=await _restored(services),
     )
+
+
+async def _restored(services: Services) -> RestoredOut | None:
+    found = await services.restored.awaited()
+    return None if found is None else RestoredOut(found.backup, moment(found.made_at), moment(found.at))
+
+
+async def confirm_restore(call: Call[NoQuery, None]) -> Confirmed:
+    freed = await call.services.restored.confirm(call.caller.actor)
+    return Confirmed(freed is not None, freed or 0)
 
 
 async def _count_lately(services: Services, state: State, now: int) -> int:
@@ -88,6 +107,16 @@ async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
 
 
 ROUTES = (
+    post(
+        "/v1/restore/confirm",
+        confirm_restore,
+        "Say that staff have looked through what a restore brought back: texts to customers go out again",
+        "Service",
+        None,
+        Confirmed,
+        Scope.STAFF,
+        body_required=False,
+    ),
     get("/v1/status", glance, "Show how things stand", "Service", Glance),
     post(
         "/v1/reload",

@@ -7,7 +7,7 @@ and decide on what waited in it, and only then swap the files. Until the swap no
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,15 +23,17 @@ from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
 from daemon.keys.digests import BoxKeys
 from outbox import Outbox
+from outbox.carry import ACTOR, Carried
 from outbox.clock import Clock
+from outbox.confirmation import RestoredFrom
 from outbox.digest import Keys
 from outbox.lock import Lock
 from outbox.migrate import migrations
 from outbox.model import Message, State
+from outbox.promises import WORDS, Promises, promises_of
 from outbox.proof import Proof, prove, trouble_with
 from outbox.rekey import rekey
 
-ACTOR = "restore"
 OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
 PAGE = 500
 
@@ -46,6 +48,8 @@ class Proved(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that were due, under way or of unknown outcome when it was made: they may have been sent since."""
     later: int
     """Messages that are not due yet: they stay as they are."""
+    lost: Mapping[str, str]
+    """What was promised since and can't be carried over, by its name, with what that means."""
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,15 +58,25 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     aside: Path | None
     """Where the database that was there is now."""
     cancelled: int
+    carried: Carried
 
 
 class Candidate:
     """A backup that is unpacked beside the database and proved, and has replaced nothing."""
 
     def __init__(
-        self, settings: Settings, path: Path, name: str, proved: Proved, keys: Keys, clock: Clock, rng: random.Random
+        self,
+        settings: Settings,
+        path: Path,
+        name: str,
+        proved: Proved,
+        promises: Promises,
+        keys: Keys,
+        clock: Clock,
+        rng: random.Random,
     ) -> None:
         self.proved = proved
+        self._promises = promises
         self._keys = keys
         self._settings = settings
         self._path = path
@@ -72,9 +86,13 @@ class Candidate:
 
     async def put_in_place(self, *, send_waiting: bool) -> Restored:
         """`send_waiting`: what waited is sent, though it may have been sent since. Else it is cancelled, and staff may send it
-        again by hand."""
-        made = datetime.fromtimestamp(self.proved.manifest.made_at / 1000, UTC)
+        again by hand. What the replaced database promised since holds on, and texts wait until staff confirm."""
+        made_at = self.proved.manifest.made_at
+        made = datetime.fromtimestamp(made_at / 1000, UTC)
         async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=self._keys) as box:
+            await box.spool.rescue()
+            carried = await box.promises.carry(self._promises, made_at=made_at)
+            await box.people.forget_again(self._promises.forgotten, actor=ACTOR)
             cancelled = 0 if send_waiting else await self._cancel(box, made)
             epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             detail = {
@@ -84,16 +102,16 @@ class Candidate:
                 "send_waiting": send_waiting,
             }
             await box.audit.append("backup.restored", actor=ACTOR, detail=detail)
+            await box.confirmation.ask(RestoredFrom(self._name, made_at, self._clock.now()))
         proof = await asyncio.to_thread(prove, self._path)
         if proof.first_bad is not None:
             raise BackupError(
                 f"the chain does not hold after the new epoch began (entry {proof.first_bad}): nothing was replaced"
             )
         aside = await asyncio.to_thread(_replace, self._path, self._settings.database, self._clock.now())
-        return Restored(proof=proof, epoch=epoch, aside=aside, cancelled=cancelled)
+        return Restored(proof=proof, epoch=epoch, aside=aside, cancelled=cancelled + carried.cancelled, carried=carried)
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:
-        await box.spool.rescue()
         reason = f"it waited in the backup of {made:%d %B %H:%M} UTC and may have been sent since"
         doubtful = [message async for message in _open_messages(box) if _is_doubtful(message, self._clock.now())]
         for message in doubtful:
@@ -146,8 +164,15 @@ async def candidate(
             keys = BoxKeys(settings, wanted.openers.keys)
             async with Outbox.open(path, clock=clock, rng=rng, keys=keys) as box:
                 waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
-            proved = Proved(manifest=manifest, header=header, doubtful=sum(waiting), later=len(waiting) - sum(waiting))
-            yield Candidate(settings, path, wanted.name, proved, keys, clock, rng)
+            promises = await asyncio.to_thread(promises_of, database, path, made_at=manifest.made_at)
+            proved = Proved(
+                manifest=manifest,
+                header=header,
+                doubtful=sum(waiting),
+                later=len(waiting) - sum(waiting),
+                lost={name: meaning for name, meaning in WORDS.items() if name in promises.lost},
+            )
+            yield Candidate(settings, path, wanted.name, proved, promises, keys, clock, rng)
     finally:
         lock.release()
 

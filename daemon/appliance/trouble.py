@@ -99,6 +99,11 @@ class TroubleWatch:
             for row in await self._board()
             if row.state != "ready" and not row.reason.startswith(BY_A_PERSON)
         }
+        if (restored := await self._box.confirmation.awaited()) is not None:
+            wrong["restore"] = (
+                f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "
+                "(sudo tether restore --confirm)"
+            )
         return {**wrong, **self._of_the_machine()}
 
     def _of_the_machine(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import msgspec
 import typer
@@ -21,16 +21,19 @@ from daemon.appliance.restore import Proved, Restored, Wanted, candidate
 from daemon.appliance.shelf import keeping
 from daemon.cli.backups import explained
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
+from daemon.cli.service import service
 from daemon.config import Settings, secrets_in
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, adopt, known
 from outbox.clock import SystemClock
+from outbox.promises import WORDS as MEANINGS
 
 LATEST, OLDER, LOST_WORDS = "latest", "older", "lost-words"
 ACCEPTABLE: Mapping[str, str] = {
     UNSIGNED: "a backup of an earlier release, which nobody signed",
     OLDER: "the newest backup on the shelf, though a newer one was made",
     LOST_WORDS: "that opt-outs are lost which nothing but the words of the box that made it could find",
+    **MEANINGS,
 }
 
 
@@ -72,10 +75,19 @@ def restore(
             help="Send what waited when the backup was made, though it may have been sent since. Default: cancel it.",
         ),
     ] = False,
+    confirm: Annotated[
+        bool,
+        typer.Option(
+            "--confirm", help="Say that you have looked through what a restore brought back: texts go out again."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask. What may be lost wants --accept.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Put a backup in the database's place. It is proved first, and what is there now is kept aside; the service must be stopped."""
+    if confirm:
+        _confirm(settings_of(config), json=json)
+        return
     asked = Asked(
         which=which, accepted=_accepted(accept or ()), dry_run=dry_run, send_waiting=send_waiting, yes=yes, json=json
     )
@@ -90,6 +102,20 @@ def restore(
         print("nothing was replaced")
     else:
         _tell_restored(restored)
+
+
+def _confirm(settings: Settings, *, json: bool) -> None:
+    async def post() -> Any:
+        async with service(settings) as client:
+            return await client.post("/v1/restore/confirm")
+
+    answer = settle(post)
+    if json:
+        as_json(answer)
+    elif not answer["confirmed"]:
+        print("nothing waits for that")
+    else:
+        print(f"confirmed: texts go out again, {counted(answer['freed'], 'message')} that waited among them")
 
 
 def explained_now(work: Callable[[], BoxKey]) -> BoxKey:
@@ -160,10 +186,23 @@ async def _restored(
             candidate(settings, wanted, fetch, clock=SystemClock(), rng=random.SystemRandom())
         )
         if not asked.json:
-            _tell_proved(wanted.name, found.proved, send_waiting=asked.send_waiting)
-        if asked.dry_run or not (asked.yes or typer.confirm(f"Put it in the place of {settings.database}?")):
+            _tell_proved(wanted.name, found.proved, asked)
+        if asked.dry_run or not _is_wanted(settings, found.proved, asked):
             return found.proved, None
         return found.proved, await found.put_in_place(send_waiting=asked.send_waiting)
+
+
+def _is_wanted(settings: Settings, proved: Proved, asked: Asked) -> bool:
+    """Whether a person says so, or a script has named what it takes the loss of. Raises Failure where it has not."""
+    lost = sorted(proved.lost.keys() - asked.accepted)
+    if lost and (asked.yes or not sys.stdin.isatty()):
+        raise Failure(
+            f"nothing was replaced: what was promised since the backup can't be carried over ({', '.join(lost)}). "
+            f"If that is taken, say so: `--accept {','.join(lost)}`"
+        )
+    if lost and not typer.confirm("Lose that?"):
+        return False
+    return asked.yes or typer.confirm(f"Put it in the place of {settings.database}?")
 
 
 def _settings_for(asked: Asked, config: Path | None, words: BoxKey | None, identity: Path | None) -> Settings:
@@ -231,7 +270,7 @@ def _refuse_older(settings: Settings, name: str, asked: Asked) -> None:
     )
 
 
-def _tell_proved(name: str, proved: Proved, *, send_waiting: bool) -> None:
+def _tell_proved(name: str, proved: Proved, asked: Asked) -> None:
     manifest = proved.manifest
     made = datetime.fromtimestamp(manifest.made_at / 1000, UTC)
     print(f"{name}, made {made:%Y-%m-%d %H:%M} UTC by Tether {manifest.release}")
@@ -241,13 +280,16 @@ def _tell_proved(name: str, proved: Proved, *, send_waiting: bool) -> None:
     print(f"\n{proved.doubtful} messages waited then and may have been sent since: ", end="")
     print(
         "they will be SENT (--send-waiting)"
-        if send_waiting
+        if asked.send_waiting
         else "they will be cancelled (send them by hand, or use --send-waiting)"
     )
     print(f"{proved.later} are not due yet and stay")
-    print(
-        "What a web shop's poller fetches again since then is taken as new, and told again: pause channels first if that matters"
-    )
+    if not proved.lost:
+        print("opt-outs, forgettings, tokens and what was sent since then are carried over")
+        return
+    print("MAY BE LOST, because the database that it replaces is not there, is another's, or is damaged:")
+    for name, meaning in proved.lost.items():
+        print(f"  {name}: {meaning}")
 
 
 def _tell_restored(restored: Restored) -> None:
@@ -255,6 +297,13 @@ def _tell_restored(restored: Restored) -> None:
         f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
         f"{counted(restored.cancelled, 'message')} cancelled"
     )
+    carried = restored.carried
+    print(
+        f"carried over: {counted(carried.words, 'word')} on consent, "
+        f"{len(carried.revoked)} revoked and {counted(len(carried.new_tokens), 'new token')}, {carried.told} sent, "
+        f"{counted(carried.replies, 'reply', 'replies')}"
+    )
     if restored.aside is not None:
         print(f"what was there before is {restored.aside}; remove it when all is well")
     print("start the service: sudo systemctl start tether")
+    print("texts to customers wait until you have looked and said so: sudo tether restore --confirm")

@@ -37,6 +37,11 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         if glance["unrouted"]:
             types = ", ".join(f"{kind} ({count})" for kind, count in glance["unrouted"].items())
             print(f"no route  {types}: nobody hears of these (docs/routes.md)")
+        told = any(each["what"] == "restore" for each in glance["trouble"])
+        if (restored := glance["restored"]) and not told:
+            print(
+                f"trouble   the database was restored from {restored['backup']}: texts to customers wait until you have looked and said so (tether restore --confirm)"
+            )
         print()
         rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
         ready = counted(len(channels["items"]), "channel is ready", "channels are ready")

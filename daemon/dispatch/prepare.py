@@ -9,7 +9,7 @@ from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import Renderer, RenderError
-from outbox.model import Due, Rendered, State, Transition
+from outbox.model import Due, Message, Rendered, State, Transition
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -37,11 +37,14 @@ class Preparer:
         renderer: Renderer,
         clock_trusted: Callable[[], bool],
         clock_sure: Callable[[], bool],
+        waits: Callable[[Message, str], str | None],
     ) -> None:
+        """`waits`: why a message may not go by that medium yet; None: it may."""
         self._settings = settings
         self._renderer = renderer
         self.clock_trusted = clock_trusted
         self._clock_sure = clock_sure
+        self._waits = waits
 
     def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
         """Whether the first text to a number carries the opt-out line here, and this may be one."""
@@ -53,6 +56,8 @@ class Preparer:
         message = due.message
         if late := self.too_late(due, now):
             return late
+        if why := self._waits(message, channel.medium):
+            return Transition(state=State.HELD, reason=why, counts=False)
         address = self.address(due, channel)
         if address is None:
             wanted = " or ".join(channel.address_kinds) or "destination"

@@ -15,7 +15,11 @@ SELECT
     coalesce((SELECT max(seq) FROM attempt), 0),
     coalesce((SELECT max(seq) FROM audit), 0),
     (SELECT hash FROM audit WHERE seq = (SELECT max(seq) FROM audit)),
-    (SELECT id FROM epoch WHERE first_seq = (SELECT max(first_seq) FROM epoch));
+    (SELECT id FROM epoch WHERE first_seq = (SELECT max(first_seq) FROM epoch)),
+    EXISTS (SELECT 1 FROM told);
+
+-- told: those of these messages that left before the database was restored.
+SELECT t.id FROM json_each(:ids) AS w CROSS JOIN told AS t ON t.id = w.value;
 
 -- known_events: which of these (id, source) were taken before, with their content.
 SELECT e.id, e.source, e.seq, e.raw

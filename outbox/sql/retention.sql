@@ -41,6 +41,9 @@ UPDATE consent SET address = '' WHERE address <> '' AND at < :before;
 -- prune_early_receipts: of attempts that never came to be known.
 DELETE FROM early_receipt WHERE kept_at < :early;
 
+-- prune_told: of events that nobody brings again any more.
+DELETE FROM told WHERE at < :before;
+
 -- prune_quarantine: what sources told and nobody came to understand.
 DELETE FROM quarantine WHERE at < :before;
 

@@ -3,8 +3,9 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.support.shop import event, open_shop
+from tests.support.shop import Shop, event, open_shop
 
 ROUTES = '[planning]\ndefault_routes = false\n[[route]]\non = "order.ready"\nto = "customer"\nvia = ["twilio"]\n'
 
@@ -22,11 +23,14 @@ async def test_there_and_back(tmp_path: Path) -> None:
         assert "stop it first" in refused.stderr
         assert await shop.post(event("later")) == 202
         await shop.until({"sent", "delivered"})
+        look = await asyncio.to_thread(shop.tether, "restore", "--dry-run")
+        assert "nothing was replaced" in look.stdout  # while it runs
         await shop.stop()
         listed = await asyncio.to_thread(shop.tether, "backup", "--list", "--json")
         assert json.loads(listed.stdout) == [made["name"]]
         dry = await asyncio.to_thread(shop.tether, "restore", "--dry-run")
         assert "nothing was replaced" in dry.stdout
+        assert "are carried over" in dry.stdout
         done = await asyncio.to_thread(shop.tether, "restore", str(tmp_path / "kept" / made["name"]), "--yes")
         assert "restored" in done.stdout
         await shop.start()
@@ -35,8 +39,70 @@ async def test_there_and_back(tmp_path: Path) -> None:
         assert (await shop.get("/v1/audit/verify"))["ok"]
         sent_before = len(list(shop.sandbox.mailbox))
         assert await shop.post(event("new")) == 202
-        await shop.until({"sent", "delivered"})
-        assert len(list(shop.sandbox.mailbox)) == sent_before + 1
+        assert await shop.post(event("later")) == 202
+        (waits,) = await until_held(shop)
+        assert (waits["order_ref"], "restore --confirm" in waits["reason"]) == ("B-new", True)
+        assert (await shop.get("/v1/status"))["restored"]["backup"] == made["name"]
+        status = await asyncio.to_thread(shop.tether, "status", check=False)
+        assert "the database was restored from" in status.stdout
+        doctor = await asyncio.to_thread(shop.tether, "doctor", "--offline", "--json", check=False)
+        assert [each["level"] for each in json.loads(doctor.stdout) if each["check"] == "restore"] == ["problem"]
+        assert len(list(shop.sandbox.mailbox)) == sent_before
+        confirmed = await asyncio.to_thread(shop.tether, "restore", "--confirm", "--json")
+        assert json.loads(confirmed.stdout) == {"confirmed": True, "freed": 1}
+        await shop.until({"sent", "delivered", "cancelled"})
+        assert (
+            len(list(shop.sandbox.mailbox)) == sent_before + 1
+        )  # "later" left before the restore, and is not told again
+        assert (await shop.get("/v1/status"))["restored"] is None
+        again = await asyncio.to_thread(shop.tether, "restore", "--confirm")
+        assert "nothing waits" in again.stdout
+
+
+async def until_held(shop: Shop) -> list[dict[str, Any]]:
+    async with asyncio.timeout(20):
+        while not (held := await shop.messages(state="held")):
+            await asyncio.sleep(0.05)
+    return held
+
+
+async def test_what_may_be_lost_is_named_and_wants_a_word_of_its_own(tmp_path: Path) -> None:
+    """The card died: nothing tells who opted out since. `--yes` alone is not a yes to that."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        await asyncio.to_thread(shop.tether, "backup")
+        (tmp_path / "tether.db").unlink()
+        refused = await asyncio.to_thread(shop.tether, "restore", "--yes", check=False)
+        assert refused.returncode == 1
+        assert "who opted out since then is written to again" in refused.stdout
+        assert "--accept forgotten,optouts,receipts,tokens" in refused.stderr
+        assert not (tmp_path / "tether.db").exists()
+        partly = await asyncio.to_thread(shop.tether, "restore", "--yes", "--accept", "optouts,tokens", check=False)
+        assert "--accept forgotten,receipts`" in partly.stderr
+        unknown = await asyncio.to_thread(shop.tether, "restore", "--yes", "--accept", "everything", check=False)
+        assert unknown.returncode == 2
+        done = await asyncio.to_thread(
+            shop.tether, "restore", "--yes", "--accept", "forgotten,optouts", "--accept", "receipts tokens"
+        )
+        assert "restored" in done.stdout
+
+
+async def test_the_newest_backup_taken_away_is_noticed(tmp_path: Path) -> None:
+    """Somebody with the stick in their hand wants an older state back: they need only take the newer backups off it."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        old = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)["name"]
+        await asyncio.sleep(1.0)  # names have seconds
+        new = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)["name"]
+        (tmp_path / "kept" / new).unlink()
+        refused = await asyncio.to_thread(shop.tether, "restore", "--dry-run", check=False)
+        assert refused.returncode == 1
+        assert new in refused.stderr
+        assert "--accept older" in refused.stderr
+        assert old in (await asyncio.to_thread(shop.tether, "restore", "--dry-run", "--accept", "older")).stdout
+        assert old in (await asyncio.to_thread(shop.tether, "restore", old, "--dry-run")).stdout
 
 
 async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> None:
@@ -55,7 +121,9 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         assert "twelve words" in strange.stderr
         assert not new.exists()
         done = await asyncio.to_thread(
-            shop.tether, "restore", str(archive), "--yes", "--words", str(words), "--config", str(new)
+            shop.tether,
+            *("restore", str(archive), "--yes", "--words", str(words), "--config", str(new)),
+            *("--accept", "optouts,forgotten,tokens,receipts"),
         )
         assert "was taken from the backup" in done.stdout
         assert (tmp_path / "new" / "tether.db.key").stat().st_mode & 0o777 == 0o600

@@ -280,6 +280,6 @@ async def test_that_texts_wait_after_a_restore_is_told_on_every_page() -> None:
     shop = SampleShop.ordinary()
     shop.restored = {"backup": "tether-20261120T033000Z.backup", "made_at": moment(NOW - 3_600_000), "at": moment(NOW)}
     async with opened(shop) as counter:
-        await counter.see("RESTORED: texts wait")
+        await counter.see("TEXTS WAIT")
         await counter.press("2")
-        await counter.see("RESTORED: texts wait")
+        await counter.see("TEXTS WAIT")

@@ -13,6 +13,7 @@ HOT = {
     "receipts.sql": ("due", "next_due", "keep_early"),
     "batch.sql": (
         "newest",
+        "told",
         "known_events",
         "known_orders",
         "open_of_orders",

@@ -10,6 +10,7 @@ from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Se
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from outbox import Kept
+from outbox.confirmation import RestoredFrom
 from outbox.errors import NotFound
 from outbox.forget import Removed
 from outbox.model import (
@@ -223,6 +224,16 @@ class FakeTried(msgspec.Struct):
     note: str = ""
 
 
+class FakeRestored:
+    """Nothing was restored."""
+
+    async def awaited(self) -> RestoredFrom | None:
+        return None
+
+    async def confirm(self, actor: str) -> int | None:
+        return None
+
+
 class FakeIntake:
     """A source `webshop` whose body is our own event, and that understands nothing else."""
 
@@ -279,6 +290,7 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         planning=FakePlanning(),
         preview=FakePreview(),
         dispatch=FakeDispatch(),
+        restored=FakeRestored(),
         receipts=FakeReceipts(),
         intake=FakeIntake(),
         clock=clock,

@@ -8,6 +8,7 @@ from pathlib import Path
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from outbox.clock import Clock
+from outbox.confirmation import awaited_in
 from outbox.errors import OutboxError
 from outbox.migrate import migrations
 from outbox.proof import prove, trouble_with
@@ -22,11 +23,21 @@ async def check_database(case: Examination) -> Sequence[Finding]:
     if not path.exists():
         return [ok("database", f"{path} will be made at the first start")]
     try:
-        return await asyncio.to_thread(_examine, path, case.clock)
+        return [*await asyncio.to_thread(_examine, path, case.clock), *_unconfirmed(path)]
     except OutboxError as error:
         return [problem("database", str(error), REMEDY)]
     except sqlite3.Error as error:
         return [problem("database", f"{path}: {error}", REMEDY)]
+
+
+def _unconfirmed(path: Path) -> Sequence[Finding]:
+    restored = awaited_in(path)
+    if restored is None:
+        return []
+    words = f"it was restored from {restored.backup}, and texts to customers wait until somebody has looked"
+    return [
+        problem("restore", words, "look through `tether orders` and `tether messages`, then `tether restore --confirm`")
+    ]
 
 
 def _examine(path: Path, clock: Clock) -> Sequence[Finding]:

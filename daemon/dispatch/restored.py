@@ -1,0 +1,34 @@
+"""Which messages wait after a restore, until staff have confirmed it: automatic texts to customers. E-mail and chat cost nothing and wake
+nobody; what staff send themselves, and what goes to the team, goes out.
+"""
+
+from outbox import Outbox
+from outbox.confirmation import RestoredFrom
+from outbox.model import Message
+
+MEDIUM = "sms"
+WHY = "the database was restored: texts wait until staff confirm it (tether restore --confirm)"
+
+
+class RestoredGate:
+    """`load` before the first message is looked at."""
+
+    def __init__(self, box: Outbox) -> None:
+        self._box = box
+        self._is_shut = False
+
+    async def load(self) -> None:
+        self._is_shut = await self._box.confirmation.awaited() is not None
+
+    def holds(self, message: Message, medium: str) -> str | None:
+        """Why it has to wait; None: it need not."""
+        waits = self._is_shut and medium == MEDIUM and message.audience == "customer" and not message.policy.manual
+        return WHY if waits else None
+
+    async def awaited(self) -> RestoredFrom | None:
+        return await self._box.confirmation.awaited()
+
+    async def confirm(self, actor: str) -> int | None:
+        """Staff have looked: how many that waited go on; None: nothing waited for that."""
+        self._is_shut = False
+        return await self._box.confirmation.confirm(actor=actor)

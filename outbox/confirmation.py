@@ -1,0 +1,112 @@
+"""After a restore, staff look first: what would go to customers by text waits until they say that all is well.
+
+That it waits is a note of the database's own, so that it outlives restarts; what waits is held without its order being held.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from outbox.batch import Batch
+from outbox.model import State
+from outbox.queries import Queries
+from outbox.rows import decode_messages
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("confirmation.sql")
+
+SLICE = 200
+
+
+class RestoredFrom(msgspec.Struct, frozen=True):
+    """Which backup took the database's place, when that was made, and when it was put there (ms)."""
+
+    backup: str
+    made_at: int
+    at: int
+
+
+def awaited_in(database: Path) -> RestoredFrom | None:
+    """The same as `Confirmation.awaited` for a file that others may have open. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as db:
+        found = db.execute(_SQL["awaited"]).fetchone()
+    return None if found is None else msgspec.json.decode(found[0], type=RestoredFrom)
+
+
+class Await(Operation[None]):
+    """From here on texts wait."""
+
+    __slots__ = ("_restored",)
+
+    alone = True
+
+    def __init__(self, restored: RestoredFrom) -> None:
+        self._restored = restored
+
+    def apply(self, batch: Batch) -> None:
+        batch.db.execute(_SQL["await"], {"value": msgspec.json.encode(self._restored).decode()})
+        batch.touched += 1
+
+
+class Confirm(Operation[bool]):
+    """Staff have looked. False: nothing waited for that."""
+
+    __slots__ = ("_actor",)
+
+    alone = True
+
+    def __init__(self, actor: str) -> None:
+        self._actor = actor
+
+    def apply(self, batch: Batch) -> bool:
+        if not batch.db.execute(_SQL["confirm"]).rowcount:
+            return False
+        batch.record("restore.confirmed", actor=self._actor)
+        return True
+
+
+class Free(Operation[int]):
+    """Let some of what waited go on; returns how many."""
+
+    __slots__ = ("_actor",)
+
+    alone = True
+
+    def __init__(self, actor: str) -> None:
+        self._actor = actor
+
+    def apply(self, batch: Batch) -> int:
+        found = batch.db.execute(_SQL["held_alone"], {"limit": SLICE}).fetchone()[0]
+        rows = decode_messages(found or "[]")
+        batch.adopt(rows)
+        for row in rows:
+            batch.move(row, State.QUEUED, "the restore was confirmed", actor=self._actor)
+        return len(rows)
+
+
+class Confirmation:
+    """`box.confirmation`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def awaited(self) -> RestoredFrom | None:
+        """What staff have not confirmed yet; None: nothing."""
+        found = await self._store.value(_SQL["awaited"])
+        return None if found is None else msgspec.json.decode(found, type=RestoredFrom)
+
+    async def ask(self, restored: RestoredFrom) -> None:
+        """Have texts wait until it is confirmed."""
+        await self._store.write(Await(restored))
+
+    async def confirm(self, *, actor: str) -> int | None:
+        """Texts go out again: how many that waited. None: nothing waited for that."""
+        if not await self._store.write(Confirm(actor)):
+            return None
+        freed = 0
+        while some := await self._store.write(Free(actor)):
+            freed += some
+        return freed

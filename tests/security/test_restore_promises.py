@@ -1,0 +1,286 @@
+"""A restore undoes nothing that was promised since: who said STOP stays untold, who was forgotten stays forgotten, who was shut out
+stays out.
+
+Somebody whose token was revoked waits for the next restore, or brings one about; somebody who opted out is texted again by mistake.
+"""
+
+import random
+import shutil
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from daemon.appliance.backup import back_up
+from daemon.appliance.opening import openers_of
+from daemon.appliance.restore import Candidate, Restored, Wanted, candidate
+from daemon.appliance.shelf import keeping
+from daemon.channels.base import Reply
+from daemon.config import Backup, Settings
+from daemon.keys.digests import BoxKeys
+from outbox import Outbox
+from outbox.model import State
+from outbox.outcome import Accepted
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import MAIL, PHONE, SENT, accept_one, open_own_box, planned, plans, posted, send, state_of
+
+OTHER = "+447700900777"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@asynccontextmanager
+async def shop(settings: Settings, clock: FakeClock):  # type: ignore[no-untyped-def]
+    async with open_own_box(settings.folder, clock) as box:
+        yield box
+
+
+async def backup(settings: Settings, clock: FakeClock) -> str:
+    async with keeping(settings, clock) as shelf:
+        name = (await back_up(settings, shelf, clock)).name
+    await clock.advance(3600)
+    return name
+
+
+@asynccontextmanager
+async def found(settings: Settings, name: str, clock: FakeClock, *, look_only: bool = False):  # type: ignore[no-untyped-def]
+    async def fetch(target: Path) -> None:
+        shutil.copyfile(settings.folder / "kept" / name, target)
+
+    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True, look_only=look_only)
+    async with candidate(settings, wanted, fetch, clock=clock, rng=random.Random(3)) as one:
+        yield one
+
+
+async def restore(settings: Settings, name: str, clock: FakeClock, *, send_waiting: bool = False) -> Restored:
+    one: Candidate
+    async with found(settings, name, clock) as one:
+        assert one.proved.lost == {}
+        return await one.put_in_place(send_waiting=send_waiting)
+
+
+async def test_who_opted_out_since_is_not_texted(settings: Settings, clock: FakeClock) -> None:
+    async with shop(settings, clock) as box:
+        await box.consent.stop("sms", OTHER, reason="STOP", actor="customer")
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+        await box.consent.allow("sms", OTHER, reason="START", actor="customer")
+    assert (await restore(settings, name, clock)).carried.words == 2
+    async with shop(settings, clock) as box:
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+        assert await box.consent.blocked("sms", OTHER) is None
+        message = await accept_one(box, planned("m1"), id="e1", ref="B-1")
+        refusal = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        assert getattr(refusal, "opted_out", False)
+
+
+async def test_who_was_forgotten_since_is_not_remembered(settings: Settings, clock: FakeClock) -> None:
+    async with shop(settings, clock) as box:
+        await accept_one(
+            box, planned("m1"), id="e1", ref="B-1", customer={"name": "Ada", "phone": PHONE, "email": MAIL}
+        )
+        await accept_one(box, planned("m2", addresses={"phone": OTHER}), id="e2", ref="B-2", customer={"phone": OTHER})
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.people.forget(PHONE, actor="owner")
+    await restore(settings, name, clock)
+    content = settings.database.read_bytes()
+    for trace in (PHONE, MAIL, "Ada"):
+        assert trace.lstrip("+").encode() not in content
+    assert OTHER.encode() in content
+    async with shop(settings, clock) as box:
+        assert (await box.audit.verify()).ok
+
+
+async def test_a_token_revoked_since_stays_revoked_and_a_new_one_opens(settings: Settings, clock: FakeClock) -> None:
+    async with shop(settings, clock) as box:
+        stolen = await box.tokens.create("till-1", ["admin"])
+        kept = await box.tokens.create("till-2", ["events"])
+        again = await box.tokens.create("till-3", ["events"])
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.tokens.revoke("till-1")
+        new = await box.tokens.create("till-4", ["events"])
+        await box.tokens.revoke("till-3")
+        renewed = await box.tokens.create("till-3", ["read"])
+    done = await restore(settings, name, clock)
+    assert (list(done.carried.revoked), list(done.carried.new_tokens)) == (["till-1", "till-3"], ["till-3", "till-4"])
+    async with shop(settings, clock) as box:
+        assert box.tokens.find(stolen) is None
+        assert box.tokens.find(again) is None
+        assert box.tokens.find(kept) is not None
+        assert box.tokens.find(new) is not None
+        assert box.tokens.find(renewed).scopes == {"read"}
+
+
+async def test_what_left_since_does_not_leave_again(settings: Settings, clock: FakeClock) -> None:
+    """Not when the source brings its event once more, and not out of the backup's own queue, whatever else is sent of that."""
+    async with shop(settings, clock) as box:
+        waits = await accept_one(box, planned("waits"), id="e1", ref="B-1")
+        await accept_one(box, planned("unsent"), id="e2", ref="B-2")
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await send(box, waits, Accepted("P1"), SENT)
+        await send(box, await accept_one(box, planned("new"), id="e3", ref="B-3"), Accepted("P2"), SENT)
+    done = await restore(settings, name, clock, send_waiting=True)
+    assert (done.carried.told, done.cancelled) == (2, 1)
+    async with shop(settings, clock) as box:
+        assert await state_of(box, "waits") is State.CANCELLED
+        assert await state_of(box, "unsent") is State.QUEUED
+        await box.spool.accept(posted("e3", ref="B-3"), plans(planned("new"), planned("never", recipient="team")))
+        assert await state_of(box, "new") is State.CANCELLED
+        assert await state_of(box, "never") is State.QUEUED
+        order = (await box.views.orders_by_ref(["B-3"]))[0]
+        assert order.ref == "B-3"
+
+
+async def test_a_reply_that_was_read_is_not_taken_twice(settings: Settings, clock: FakeClock) -> None:
+    """A provider, or whoever caught its signed post, posts a customer's START once more after they said STOP."""
+    start = Reply(address=PHONE, text="START", at=clock.now(), consent="start", id="SM1")
+    async with shop(settings, clock) as box:
+        pass
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.replies.take("twilio", start, medium="sms", actor="customer")
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+    assert (await restore(settings, name, clock)).carried.replies == 1
+    async with shop(settings, clock) as box:
+        assert not await box.replies.take("twilio", start, medium="sms", actor="customer")
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+
+
+async def test_a_stop_that_only_the_backup_heard_outlives_an_older_start(settings: Settings, clock: FakeClock) -> None:
+    """They restored a wrong backup first, and with it a START from before: then the right one, which ends with a STOP."""
+    async with shop(settings, clock) as box:
+        await box.consent.stop("sms", PHONE, reason="first", actor="customer")
+    await clock.advance(7200)
+    async with shop(settings, clock) as box:
+        await box.consent.allow("sms", PHONE, reason="START", actor="customer")
+        await box.consent.stop("sms", PHONE, reason="for good", actor="customer")
+    name = await backup(settings, clock)
+    with closing(sqlite3.connect(settings.database)) as db, db:
+        db.execute("DELETE FROM consent WHERE reason = 'for good'")
+        db.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
+        db.execute("UPDATE consent SET at = at - 3600000 WHERE reason = 'START'")
+    assert (await restore(settings, name, clock)).carried.words == 1
+    async with shop(settings, clock) as box:
+        assert await box.consent.blocked("sms", PHONE) == "for good"
+
+
+async def test_without_the_replaced_database_all_of_it_may_be_lost_and_is_named(
+    settings: Settings, clock: FakeClock
+) -> None:
+    async with shop(settings, clock):
+        pass
+    name = await backup(settings, clock)
+    settings.database.unlink()
+    async with found(settings, name, clock) as one:
+        assert set(one.proved.lost) == {"optouts", "forgotten", "tokens", "receipts"}
+
+
+async def test_another_box_s_database_in_its_place_is_no_predecessor(settings: Settings, clock: FakeClock) -> None:
+    """On a new card `init` has made an empty one: it knows of no opt-out, and has a token for the till."""
+    async with shop(settings, clock) as box:
+        old = await box.tokens.create("till-1", ["events"])
+    name = await backup(settings, clock)
+    settings.database.unlink()
+    keys = BoxKeys(settings)
+    async with Outbox.open(settings.database, clock=clock, rng=random.Random(99), keys=keys, reserve=0) as box:
+        new = await box.tokens.create("till-1", ["events"])
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+    async with found(settings, name, clock) as one:
+        assert set(one.proved.lost) == {"optouts", "forgotten", "tokens", "receipts"}
+        await one.put_in_place(send_waiting=False)
+    async with shop(settings, clock) as box:
+        assert box.tokens.find(new) is not None
+        assert box.tokens.find(old) is None
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+
+
+@pytest.mark.parametrize("place", ["first page", "nothing but zeros", "no database"])
+async def test_a_file_that_is_none_any_more_promises_nothing(settings: Settings, clock: FakeClock, place: str) -> None:
+    async with shop(settings, clock) as box:
+        await box.tokens.create("till-1", ["admin"])
+    name = await backup(settings, clock)
+    content = settings.database.read_bytes()
+    spoilt = {
+        "first page": b"\xa5" * 1024 + content[1024:],
+        "nothing but zeros": bytes(len(content)),
+        "no database": b"hi",
+    }
+    settings.database.write_bytes(spoilt[place])
+    async with found(settings, name, clock) as one:
+        assert set(one.proved.lost) == {"optouts", "forgotten", "tokens", "receipts"}
+
+
+async def test_what_can_be_read_of_a_damaged_one_is_carried_and_the_rest_is_named(
+    settings: Settings, clock: FakeClock
+) -> None:
+    async with shop(settings, clock) as box:
+        stolen = await box.tokens.create("till-1", ["admin"])
+        for number in range(60):
+            await accept_one(box, planned(f"m{number}"), id=f"e{number}", ref=f"B-{number}")
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.tokens.revoke("till-1")
+        for number in range(60, 120):
+            message = await accept_one(box, planned(f"m{number}"), id=f"e{number}", ref=f"B-{number}")
+            await send(box, message, Accepted(f"P{number}"), SENT)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+    damage_table(settings.database, "message")
+    async with found(settings, name, clock) as one:
+        assert set(one.proved.lost) == {"receipts"}
+        done = await one.put_in_place(send_waiting=False)
+    assert done.carried.told > 0
+    async with shop(settings, clock) as box:
+        assert box.tokens.find(stolen) is None
+        assert await box.consent.blocked("sms", PHONE) == "STOP"
+    assert done.aside is not None
+
+
+def damage_table(database: Path, table: str) -> None:
+    """Write nonsense over a leaf in the middle of a table."""
+    with closing(sqlite3.connect(database)) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
+    with database.open("r+b") as file:
+        file.seek((root - 1) * size)
+        page = file.read(size)
+        assert page[0] == 5  # an interior page of a table: its cells begin with the number of a child
+        cells = int.from_bytes(page[3:5], "big")
+        at = int.from_bytes(page[12 + 2 * (cells // 2) : 14 + 2 * (cells // 2)], "big")
+        child = int.from_bytes(page[at : at + 4], "big")
+        file.seek((child - 1) * size)
+        file.write(b"\xa5" * size)
+
+
+async def test_what_was_saved_of_a_damaged_file_counts_as_incomplete(settings: Settings, clock: FakeClock) -> None:
+    """The service saved what it could at its start: what is missing there is not known to be nothing."""
+    async with shop(settings, clock):
+        pass
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.audit.append("service.started")
+        await box.audit.begin_epoch("recovered from damage")
+    async with found(settings, name, clock) as one:
+        assert set(one.proved.lost) == {"optouts", "forgotten", "tokens", "receipts"}
+
+
+async def test_a_look_goes_while_the_service_runs_and_changes_nothing(settings: Settings, clock: FakeClock) -> None:
+    async with shop(settings, clock) as box:
+        await box.consent.stop("sms", OTHER, reason="STOP", actor="customer")
+        name = await backup(settings, clock)
+        async with found(settings, name, clock, look_only=True) as one:
+            assert one.proved.lost == {}
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+    assert not list(settings.folder.glob(".tether-*"))
