@@ -6,4 +6,4 @@ CREATE TABLE told (
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 8;
+PRAGMA user_version = 9;
