@@ -37,9 +37,10 @@ from daemon.notify import Notifier
 from daemon.planner.identity import StoreIdentities
 from daemon.supervise import first_of, supervised
 from daemon.verify import verify
+from daemon.vigil import Vigil, pick_up
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
-from outbox.errors import StorageBusy, StorageDamaged, StorageFull
+from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull, StorageLost
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,8 @@ class Service:
         )
         self._make_engine = make_engine
         self._reread = reread
-        self.damage: StorageDamaged | None = None
-        """What was found wrong with the database while it was in use: the service stops for it, and the next start repairs it."""
+        self.damage: OutboxError | None = None
+        """What was found wrong with the database while it was in use: the service stops for it, and the next start mends it."""
         box.when_damaged(self._found_damage)
         http.on_date = self.watch.heard
         self._next: Engine | None = None
@@ -108,6 +109,7 @@ class Service:
             people=self.box.people,
             vitals=self.trouble.vitals,
             copies=self.copies,
+            ready=self.box.trouble,
         )
 
     def _take_over(self) -> None:
@@ -142,6 +144,8 @@ class Service:
             group.create_task(self.watch.run(self.stop), name="clock")
             group.create_task(housekeeping.run(self.stop), name="housekeeping")
             group.create_task(trouble.run(self.stop), name="trouble")
+            vigil = Vigil(self.box, self.clock, trouble.tell_now, self._lost)
+            group.create_task(vigil.run(self.stop), name="vigil")
             group.create_task(self._index_people(), name="index of people")
             group.create_task(heartbeat.run(self.stop), name="heartbeat")
             if notifier.watchdog_seconds:
@@ -195,6 +199,10 @@ class Service:
     def _found_damage(self, error: StorageDamaged) -> None:
         log.error("the database is damaged; stopping, so that the next start repairs it", error=str(error))
         mark_damaged(self.box.path)
+        self.damage = error
+        self.stop.set()
+
+    def _lost(self, error: StorageLost) -> None:
         self.damage = error
         self.stop.set()
 
@@ -273,6 +281,10 @@ async def serve(
         unknown = await service.box.spool.rescue()
         if unknown:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
+        news = [] if recovered is None else [recovered.words]
+        if lost := pick_up(settings.database):
+            await service.box.audit.append("database.lost", detail={"what": lost})
+            news.append(lost)
         await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
         async with (
             listening(service.services, settings.socket, folder=settings.folder) as url,
@@ -285,7 +297,7 @@ async def serve(
                 notifier.ready(f"taking events at {url}")
                 ready(url)
 
-            await service.run(notifier, ready=announce, news=[] if recovered is None else [recovered.words])
+            await service.run(notifier, ready=announce, news=news)
         if service.damage is not None:
             raise service.damage
         await service.box.audit.append("service.stopped")

@@ -14,6 +14,7 @@ from outbox.confirmation import Confirmation
 from outbox.consent import Consent
 from outbox.digest import Keys
 from outbox.errors import StorageDamaged
+from outbox.health import Health
 from outbox.identity import Identities, PlainIdentities
 from outbox.notes import Notes
 from outbox.people import People
@@ -84,6 +85,19 @@ class Outbox:
     def when_damaged(self, tell: Callable[[StorageDamaged], None]) -> None:
         """Have `tell` called (in the loop's thread) whenever reading or writing meets a damaged page."""
         self._store.on_damage = tell
+
+    def trouble(self) -> str | None:
+        """Why events can't be taken at the moment; None: they can, as far as is known without writing."""
+        return self._store.trouble()
+
+    @property
+    def health(self) -> Health:
+        """What is known of the database's files and of the last write."""
+        return self._store.health
+
+    async def rescue(self, copy: Path) -> Path | None:
+        """After `health.look` found the files gone: save what only the open ones have, into the database or (returned) that copy."""
+        return await self._store.rescue(copy)
 
     def stalled_for(self) -> float:
         """Seconds that the present transaction has been under way: what a watchdog looks at."""

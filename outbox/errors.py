@@ -33,6 +33,15 @@ class StorageBusy(OutboxError):
     """The database could not be written within its bound: another program holds it, or the disk does not answer."""
 
 
+class StorageLost(StorageBusy):
+    """The database's files are not the ones any more that were opened: nothing is written until the service starts anew."""
+
+    def __init__(self, words: str, *, log: bool) -> None:
+        super().__init__(words)
+        self.log = log
+        """Only the log went: all that was in it can still be brought into the database."""
+
+
 class StorageDamaged(OutboxError):
     """The database file is damaged: see `tether doctor`."""
 

@@ -21,12 +21,13 @@ from outbox.clock import Clock
 from outbox.digest import Digester, Keys, key_for
 from outbox.errors import StorageDamaged, StorageFull
 from outbox.faults import in_our_words
+from outbox.health import Health
 from outbox.identity import Identities
 from outbox.lock import Lock, private
 from outbox.migrate import migrate
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
-from outbox.writer import Operation, Writer
+from outbox.writer import BringLogIn, Operation, Writer
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ class Store:
         self._reserve = reserve
         self._space: tuple[float, bool] = (float("-inf"), True)
         self._lock = Lock(path)
+        self.health = Health(path, clock)
         self._writer = Writer(self._connect, clock, self._committed, Checkpointer(self._beside))
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
 
@@ -69,6 +71,7 @@ class Store:
         try:
             await self._writer.start()
             try:
+                self.health.opened(self._lock.file)
                 for _ in range(READERS):
                     self._readers.put_nowait(await self._reader())
                 yield self
@@ -84,13 +87,36 @@ class Store:
 
     def write(self, operation: Operation[T]) -> "asyncio.Future[T]":
         """Have it done; done after its commit."""
+        if self.health.lost is not None:
+            refused: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            refused.set_exception(self.health.lost)
+            return refused
         done = self._writer.submit(operation)
-        done.add_done_callback(self._look_for_damage)
+        done.add_done_callback(self._look_at_end)
         return done
 
-    def _look_for_damage(self, done: "asyncio.Future[Any]") -> None:
-        if not done.cancelled() and isinstance(error := done.exception(), StorageDamaged):
+    def _look_at_end(self, done: "asyncio.Future[Any]") -> None:
+        if done.cancelled():
+            return
+        self.health.wrote(done.exception())
+        if isinstance(error := done.exception(), StorageDamaged):
             self.on_damage(error)
+
+    def trouble(self) -> str | None:
+        """Why events can't be taken at the moment; None: they can, as far as is known without writing."""
+        try:
+            self.ensure_space()
+        except StorageFull as error:
+            return str(error)
+        return self.health.trouble(self._writer.stalled_for())
+
+    async def rescue(self, copy: Path) -> Path | None:
+        """Save what only the open files have: into the database where that is still the one, else into a copy (which is returned)."""
+        if self.health.lost is not None and self.health.lost.log:
+            await self._writer.submit(BringLogIn())
+            return None
+        await self.back_up(copy)
+        return copy
 
     def stalled_for(self) -> float:
         """Seconds that the present transaction has been under way."""
@@ -115,7 +141,9 @@ class Store:
             self.on_ready(ready)
 
     def _connect(self) -> sqlite3.Connection:
-        private(self.path)
+        if self._lock.file is None:
+            private(self.path)
+            self._lock.take_file()
         db = sqlite3.connect(
             self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
         )

@@ -49,6 +49,17 @@ class Operation(ABC, Generic[T]):
         """Do it. An OutboxError is this operation's own failure."""
 
 
+class BringLogIn(Operation[None]):
+    """Nothing but what follows its commit: all of the log goes into the database."""
+
+    __slots__ = ()
+    alone = True
+    truncates_wal = True
+
+    def apply(self, batch: Batch) -> None:
+        """Nothing to do."""
+
+
 Committed = Callable[[Sequence[Change], Mapping[str, int]], None]
 
 

@@ -176,7 +176,8 @@ class Gate(ABC):
             log.error("a request failed", path=request.path, request_id=request_id, exc_info=error)
             problem = Problem(500, f"this should not have happened; the log has the reason under {request_id}")
         elif problem.status >= 500:
-            log.warning("refused", path=request.path, status=problem.status, why=problem.detail, request_id=request_id)
+            about = {"path": request.path, "status": problem.status, "why": problem.detail, "request_id": request_id}
+            self.guards.tally.count("unavailable", **about)
         return as_problem(problem, request_id)
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:

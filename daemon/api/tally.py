@@ -23,6 +23,7 @@ CAPS: Mapping[str, str] = {
     "credentials": "wrong tokens and signatures of one address",
     "rate": "calls of one token or address",
     "streams": "streams that are open at a time",
+    "unavailable": "requests that could not be served at present",
     "gone": "requests whose connection was gone",
 }
 """Every cap by name, with what it limits."""

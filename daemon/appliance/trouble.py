@@ -19,6 +19,7 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.model import nearly_event_type
 
 log = structlog.get_logger(__name__)
@@ -82,9 +83,17 @@ class TroubleWatch:
             if await self._tell(words):
                 self.news.remove(words)
 
+    async def tell_now(self, words: str) -> None:
+        """What can't wait, nor be put on record."""
+        self.standing = {**self.standing, "database": words}
+        await self._tell(words)
+
     async def _record(self, key: str, words: str) -> None:
-        await self._box.notes.set(NOTE + key, words)
-        await self._box.audit.append("trouble.told" if words else "trouble.over", detail={"what": key})
+        try:
+            await self._box.notes.set(NOTE + key, words)
+            await self._box.audit.append("trouble.told" if words else "trouble.over", detail={"what": key})
+        except (StorageBusy, StorageFull) as error:
+            log.warning("what was told could not be put on record", what=key, error=str(error))
         if words:
             self._told[key] = words
         else:
@@ -108,6 +117,8 @@ class TroubleWatch:
 
     def _of_the_machine(self) -> Mapping[str, str]:
         settings, wrong = self._settings(), {}
+        if (unwritten := self._box.health.lost or self._box.health.failing) is not None:
+            wrong["database"] = f"the database can't be written, so new orders are refused: {unwritten}"
         if _room(settings.database) < settings.data.reserve:
             wrong["disk"] = "the disk is full: new orders are refused until there is room. What waits is still sent"
         if trouble := self._clock_trouble():

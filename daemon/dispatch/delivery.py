@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -134,7 +135,8 @@ class Delivery:
         try:
             await lane.gate.acquire()
         except asyncio.CancelledError:
-            await self._box.spool.interrupt(begun)
+            with suppress(StorageBusy, StorageFull):  # the next start finds it, as after a power cut
+                await self._box.spool.interrupt(begun)
             raise
         try:
             if self._is_shut(lane, is_probe=is_probe):

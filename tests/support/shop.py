@@ -82,7 +82,7 @@ class Shop:
 
     async def _answers(self) -> bool:
         try:
-            async with self.session.get("/readyz") as answer:
+            async with self.session.get("/healthz") as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, OSError):
             return False
