@@ -13,7 +13,7 @@ import structlog
 from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
 from daemon.config import Settings
-from daemon.dispatch.board import Board
+from daemon.dispatch.board import Board, trials_since
 from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.dispatcher import Dispatcher
 from daemon.dispatch.lane import Lane
@@ -84,7 +84,9 @@ class Engine:
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
         self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store)
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
-        self.board = Board(box, self.lanes, self.uplink, clock, settings.store.name)
+        self.board = Board(
+            box, self.lanes, self.uplink, clock, store_name=settings.store.name, zone=settings.store.zone
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Restore what is on record of the channels, then dispatch until `stop`; then close the channels."""
@@ -155,6 +157,7 @@ class Engine:
             if today := sent_today.get(name):
                 lane.day.add(self._clock.now(), today.count)
                 lane.last_success = today.last_taken_at
+            lane.day.add(self._clock.now(), await trials_since(self._box, name, since))
             paused = await self._box.notes.get(f"channel.{name}.paused")
             if paused:
                 lane.paused_by = paused

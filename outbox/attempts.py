@@ -30,10 +30,19 @@ class Refusal(msgspec.Struct, frozen=True):
 class Begin(Operation["Attempt | Refusal"]):
     """Put an attempt on record before anything leaves, unless the message is elsewhere by now or its recipient opted out."""
 
-    __slots__ = ("_address", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq")
+    __slots__ = ("_address", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq", "_units")
 
     def __init__(
-        self, seq: int, *, channel: str, hop: int, medium: str, address: str, digest: str, sent: Rendered | None
+        self,
+        seq: int,
+        *,
+        channel: str,
+        hop: int,
+        medium: str,
+        address: str,
+        digest: str,
+        sent: Rendered | None,
+        units: int,
     ) -> None:
         self._seq = seq
         self._channel = channel
@@ -42,6 +51,7 @@ class Begin(Operation["Attempt | Refusal"]):
         self._address = address
         self._digest = digest
         self._sent = sent
+        self._units = units
 
     def wants(self, wants: Wants) -> None:
         wants.messages.append(self._seq)
@@ -94,6 +104,7 @@ class Begin(Operation["Attempt | Refusal"]):
             detail="",
             receipt_detail="",
             address=self._address,
+            units=self._units,
             sent=None if self._sent is None else encode(self._sent).decode(),
             message_id=row.id,
         )

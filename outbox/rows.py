@@ -203,6 +203,7 @@ class AttemptRow(msgspec.Struct, array_like=True):
     detail: Annotated[str, CHANGES]
     receipt_detail: Annotated[str, CHANGES]
     address: str
+    units: int
     sent: Annotated[str | None, BLOB]
     message_id: Annotated[str, Joined("m.id")]
 

@@ -112,13 +112,30 @@ class Spool:
     # ------------------------------------------------------------ attempts
 
     async def begin(
-        self, message_seq: int, *, channel: str, hop: int, medium: str, address: str, sent: Rendered | None = None
+        self,
+        message_seq: int,
+        *,
+        channel: str,
+        hop: int,
+        medium: str,
+        address: str,
+        sent: Rendered | None = None,
+        units: int = 1,
     ) -> Attempt | Refusal:
         """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
-        Raises NotFound."""
+        `units`: what it takes of its channel's limits. Raises NotFound."""
         digest = self._store.digester(address) if address else ""
         return await self._store.write(
-            Begin(message_seq, channel=channel, hop=hop, medium=medium, address=address, digest=digest, sent=sent)
+            Begin(
+                message_seq,
+                channel=channel,
+                hop=hop,
+                medium=medium,
+                address=address,
+                digest=digest,
+                sent=sent,
+                units=units,
+            )
         )
 
     async def settle(

@@ -123,6 +123,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     at: int | None = None
     consent: Literal["stop", "start"] | None = None
     """What the provider itself made of it; None: our own words decide (STOP, START, HELP)."""
+    is_person: bool = True
+    """False: a name, a short code or a service wrote it. It opts nobody out and is not answered."""
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +168,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     missing: Sequence[str] = ()
     """What is not there at the provider and `fix` can make."""
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """Why nothing can go this way at the moment, in words. `passes`: by itself, so messages wait rather than being tried."""
+
+    reason: str
+    passes: bool = True
 
 
 class PollPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,6 +249,10 @@ class Channel(ABC):
             return ""
         return next((addresses[kind] for kind in self.address_kinds if addresses.get(kind)), None)
 
+    def units(self, out: Outgoing) -> int:
+        """How much of the rate and the day's limit it takes: for the modem, its SMS."""
+        return 1
+
     def destination(self) -> str | None:
         """The configured address for `team` ("" where it needs none); None: this channel has none."""
         return None if self.address_kinds else ""
@@ -274,6 +287,10 @@ class Channel(ABC):
     async def check(self) -> Health:
         """A harmless call that proves the credentials."""
         return Health(ok=True, summary="nothing to check")
+
+    def obstacle(self) -> Obstacle | None:
+        """What it knows by itself to stand in the way (a modem that is not plugged in)."""
+        return None
 
     def detail(self) -> Mapping[str, Any]:
         """What is particular to it, for `GET /v1/channels` (the modem's signal, operator and credit)."""

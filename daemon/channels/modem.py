@@ -18,6 +18,7 @@ from daemon.channels.base import (
     Channel,
     CommonSettings,
     Health,
+    Obstacle,
     Outgoing,
     ReceiptUpdate,
     Reply,
@@ -159,6 +160,13 @@ class ModemChannel(Channel):
     def detail(self) -> Mapping[str, Any]:
         return self.status().as_json()
 
+    def obstacle(self) -> Obstacle | None:
+        status = self.status()
+        if status.stage is Stage.READY:
+            return None
+        reason = f"{status.reason}. {status.remedy}" if status.remedy else status.reason
+        return Obstacle(reason, passes=status.stage is not Stage.NEEDS_PERSON)
+
     async def ussd(self, code: str) -> UssdReply:
         """Ask the network by a service code. Raises ValueError for what is none, ModemError when it can't be asked."""
         return await self._driver.ussd(code)
@@ -215,6 +223,9 @@ class ModemChannel(Channel):
         assert noted is not None
         return self._refusals.judge(transmission, to, outcome(transmission, noted.handle))
 
+    def units(self, out: Outgoing) -> int:
+        return len(split(out.rendered.text))
+
     async def lookup(self, sent: Sent) -> Lookup:
         """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash or
         said late, and a status report may tell of a text for which the modem gave no reference."""
@@ -259,7 +270,14 @@ class ModemChannel(Channel):
         consent: Literal["stop", "start"] | None = None
         if reading and reading.wish is not replies.Wish.HELP:
             consent = "stop" if reading.wish is replies.Wish.STOP else "start"
-        reply = Reply(address=address, text=message.text, id=message.id, at=_ms(message.sent_at), consent=consent)
+        reply = Reply(
+            address=address,
+            text=message.text,
+            id=message.id,
+            at=_ms(message.sent_at),
+            consent=consent,
+            is_person=is_number and message.complete,
+        )
         assert self._sink is not None
         await _committed(self._sink.on_reply(reply))
 
@@ -290,14 +308,18 @@ class ModemChannel(Channel):
             await self._ledger.end(text, (), None)
 
     def _address(self, sender: Address) -> tuple[str, bool]:
-        """The sender's number in E.164, and whether it is one: a name or a short code can't be texted or opted out."""
+        """The sender's number in E.164, and whether it is one: names, short codes and numbers that only mean something locally
+        are kept as they are, and can't be texted or opted out."""
         if sender.kind is NumberType.ALPHANUMERIC or len(sender.value) <= _LONGEST_SHORT_CODE:
             return sender.value, False
         try:
             number = phonenumbers.parse(sender.value, self._country)
         except phonenumbers.NumberParseException:
             return sender.value, False
-        if not phonenumbers.is_possible_number(number):
+        trunk = phonenumbers.ndd_prefix_for_region(self._country, True)
+        is_whole = sender.kind is NumberType.INTERNATIONAL or bool(trunk and sender.value.startswith(trunk))
+        possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+        if not possible or not (is_whole or phonenumbers.is_valid_number(number)):
             return sender.value, False
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), True
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.dispatch.lane import Lane, LaneState
+from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.uplink import LineState, Uplink
 from outbox import Outbox
 from outbox.clock import Clock
@@ -31,6 +33,16 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_failure: int | None
     last_trouble: str
     detail: Mapping[str, Any]
+
+
+def trials_note(name: str) -> str:
+    return f"channel.{name}.trials"
+
+
+async def trials_since(box: Outbox, name: str, since: int) -> int:
+    """What tests of that channel took of its day's limit."""
+    at, _, units = (await box.notes.get(trials_note(name)) or "0:0").partition(":")
+    return int(units) if int(at) >= since else 0
 
 
 class UplinkStatus(msgspec.Struct, frozen=True):
@@ -65,12 +77,15 @@ class SpeaksUssd(Protocol):
 class Board:
     """Reads the lanes; pauses, resumes and tests them. A pause by a person survives a restart."""
 
-    def __init__(self, box: Outbox, lanes: Mapping[str, Lane], line: Uplink, clock: Clock, store_name: str) -> None:
+    def __init__(
+        self, box: Outbox, lanes: Mapping[str, Lane], line: Uplink, clock: Clock, *, store_name: str, zone: ZoneInfo
+    ) -> None:
         self._box = box
         self._lanes = lanes
         self._line = line
         self._clock = clock
         self._store_name = store_name
+        self._zone = zone
 
     async def board(self) -> list[ChannelStatus]:
         waiting = (await self._box.views.figures()).waiting_by_channel
@@ -108,7 +123,15 @@ class Board:
         if to is None:
             health = await lane.channel.check()
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
-        outcome = await lane.channel.send(self._trial(lane.channel, to))
+        out, now = self._trial(lane.channel, to), self._clock.now()
+        units = lane.channel.units(out)
+        if why_not := lane.trial(units, self._clock.monotonic(), now):
+            return TestResult(False, f"{lane.channel.title} can't send a test now: {why_not}.")
+        outcome = await lane.channel.send(out)
+        if isinstance(outcome, Accepted | Unknown):
+            await self._note_trial(name, units, now)
+        else:
+            lane.day.take_back(now, units)
         title = lane.channel.title
         match outcome:
             case Accepted():
@@ -122,6 +145,11 @@ class Board:
                 return TestResult(False, f"{title} did not take it now: {outcome.reason}.")
             case Unknown():
                 return TestResult(False, f"It is not known whether {title} took it: {outcome.reason}.")
+
+    async def _note_trial(self, name: str, units: int, now: int) -> None:
+        """Tests are no attempts of a message: what they took of the day is kept beside those."""
+        begun = midnight_before(now, self._zone)
+        await self._box.notes.set(trials_note(name), f"{now}:{await trials_since(self._box, name, begun) + units}")
 
     async def ussd(self, name: str, code: str) -> TestResult:
         """Ask the mobile network by a service code ("*100#" for the credit). Raises ValueError for what is no code."""

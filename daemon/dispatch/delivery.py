@@ -12,7 +12,7 @@ import structlog
 import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, decide, pass_over
+from daemon.dispatch.fallback import Situation, decide, next_hop, pass_over
 from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.uplink import Uplink
@@ -103,6 +103,10 @@ class Delivery:
 
     async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> Message | None:
         message, out = due.message, ready.outgoing
+        units = channel.units(out)
+        if not lane.takes(units - 1, self._clock.monotonic(), self._clock.now()):
+            lane.nothing_left(self._clock.now())
+            return await self._past_the_day(lane, message, units)
         is_probe = lane.breaker.is_open
         begun = await self._recorded(
             lambda: self._box.spool.begin(
@@ -112,10 +116,11 @@ class Delivery:
                 medium=channel.medium,
                 address=out.to,
                 sent=out.rendered,
+                units=units,
             )
         )
         if isinstance(begun, Refusal):
-            lane.nothing_left(self._clock.now())
+            lane.nothing_left(self._clock.now(), units)
             return (
                 await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
                 if begun.opted_out
@@ -123,10 +128,26 @@ class Delivery:
             )
         outcome = await self._send_in_turn(lane, channel, begun, out, is_probe=is_probe)
         if outcome is None:
-            lane.nothing_left(self._clock.now())
+            lane.nothing_left(self._clock.now(), units)
             await self._recorded(lambda: self._box.spool.interrupt(begun))
             return None
-        return await self._settle(lane, channel, due, begun, outcome)
+        return await self._settle(lane, channel, due, begun, outcome, units)
+
+    async def _past_the_day(self, lane: Lane, message: Message, units: int) -> Message | None:
+        """The day has room for some, but not for so many: the next channel, or tomorrow; a text that no day has room for can't go
+        this way."""
+        limit = lane.day.limit or 0
+        if units > limit:
+            why = f"it takes {units} of {lane.name}'s daily limit of {limit}"
+            return await self._pass_over(lane, message, PassOver(why))
+        now = self._clock.now()
+        reason = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
+        hop = next_hop(message, self._usable, after=self._hop(lane, message))
+        if hop is None:
+            to = Transition(state=State.QUEUED, reason=reason, due_at=lane.tomorrow(now), counts=False)
+        else:
+            to = Transition(state=State.QUEUED, reason=reason, hop=hop, counts=False)
+        return await self.move(message, to)
 
     async def _send_in_turn(
         self, lane: Lane, channel: Channel, begun: Attempt, out: Outgoing, *, is_probe: bool
@@ -161,8 +182,12 @@ class Delivery:
             log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
             return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")
 
-    async def _settle(self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome) -> Message:
+    async def _settle(
+        self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome, units: int
+    ) -> Message:
         line_down = await self._judge_line(lane, outcome)
+        if not isinstance(outcome, Accepted | Unknown):
+            lane.day.take_back(self._clock.now(), units)
         await self._learn(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
@@ -203,8 +228,6 @@ class Delivery:
 
     async def _learn(self, lane: Lane, outcome: Outcome, *, line_down: bool) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        if not isinstance(outcome, Accepted | Unknown):
-            lane.day.take_back(now)
         match outcome:
             case Accepted():
                 lane.last_success = now

@@ -143,7 +143,7 @@ class Dispatcher:
                 break
             for _ in range(min(room, len(ready))):
                 self._start(lane, lane.channel, ready.popleft(), sends)
-        if lane.breaker.is_open and await self._sweep(lane, move_on=False):
+        if (lane.breaker.is_open or lane.is_blocked) and await self._sweep(lane, move_on=False):
             return min(SWEEP_EVERY, lane.seconds_until_room(self._clock.monotonic(), self._clock.now()) or SWEEP_EVERY)
         if ready:
             return lane.seconds_until_room(self._clock.monotonic(), self._clock.now())

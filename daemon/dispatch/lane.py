@@ -16,6 +16,8 @@ LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
 
 AHEAD = 3
+BLOCKED_LOOK_EVERY = 2.0
+"""Seconds between looks at a channel that can't be used until something passes: its own life brings that about."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -82,7 +84,7 @@ class Lane:
             return "misconfigured"
         if self.paused_by is not None:
             return "paused"
-        return "open" if self.breaker.is_open else "ready"
+        return "open" if self.breaker.is_open or self.channel.obstacle() else "ready"
 
     @property
     def reason(self) -> str:
@@ -90,7 +92,15 @@ class Lane:
             return self.problem
         if self.paused_by is not None:
             return self.paused_by
+        if obstacle := self.channel.obstacle():
+            return obstacle.reason
         return self.last_failure.reason if self.breaker.is_open and self.last_failure else ""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Something stands in the way that passes by itself: nothing is tried meanwhile, and it costs no message anything."""
+        obstacle = self.channel.obstacle() if self.channel else None
+        return obstacle is not None and obstacle.passes
 
     def usable(self, now: int) -> bool:
         """Whether a message may be sent this way, now or soon."""
@@ -98,7 +108,7 @@ class Lane:
 
     def room(self, monotonic: float, now: int) -> int:
         """How many more may start at this moment."""
-        if monotonic < self.hold_until:
+        if monotonic < self.hold_until or self.is_blocked:
             return 0
         bounds = (
             self.width - self.sending,
@@ -116,6 +126,8 @@ class Lane:
             return self.hold_until - monotonic
         if self.day.left(now) == 0:
             return (midnight_after(now, self._zone) - now) / 1000
+        if self.is_blocked:
+            return BLOCKED_LOOK_EVERY
         if self.breaker.is_open:
             return self.breaker.seconds_until_probe(monotonic) or None
         if self.sending >= self.width:
@@ -170,10 +182,33 @@ class Lane:
         self.day.add(now)
         self.breaker.start()
 
-    def nothing_left(self, now: int) -> None:
+    def takes(self, more: int, monotonic: float, now: int) -> bool:
+        """What was started takes so much more of the rate and the day. False, and nothing taken, where the day has not so much."""
+        left = self.day.left(now)
+        if left is not None and left < more:
+            return False
+        self.bucket.take(monotonic, more)
+        self.day.add(now, more)
+        return True
+
+    def trial(self, units: int, monotonic: float, now: int) -> str:
+        """Let an operator's own text through within the limits; or why not."""
+        if self.paused_by is not None:
+            return f"the channel is paused: {self.paused_by}"
+        if self.bucket.rate and (wait := self.bucket.seconds_until_one(monotonic)):
+            return f"its rate lets the next one through in {wait:.0f} s"
+        if not self.takes(units, monotonic, now):
+            return f"today's limit of {self.day.limit} ([channels.{self.name}] daily_limit) has no room for it"
+        return ""
+
+    def tomorrow(self, now: int) -> int:
+        """When the day's limit begins anew (ms)."""
+        return midnight_after(now, self._zone)
+
+    def nothing_left(self, now: int, units: int = 1) -> None:
         """What was started turned out not to leave: its place in the rate and the day is free again."""
-        self.bucket.give_back()
-        self.day.take_back(now)
+        self.bucket.give_back(units)
+        self.day.take_back(now, units)
         self.breaker.abandon()
 
     def sweep_from(self, seq: int) -> None:

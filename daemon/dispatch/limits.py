@@ -19,17 +19,17 @@ class Bucket:
             return None
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        return int(self._tokens + 1e-9)
+        return max(0, int(self._tokens + 1e-9))
 
-    def take(self, now: float) -> None:
-        """Use one. Taking from an empty bucket leaves a debt that time pays."""
+    def take(self, now: float, count: int = 1) -> None:
+        """Use so many. Taking more than there are leaves a debt that time pays."""
         if self.available(now) is not None:
-            self._tokens -= 1
+            self._tokens -= count
 
-    def give_back(self) -> None:
-        """One that was taken was not used."""
+    def give_back(self, count: int = 1) -> None:
+        """So many that were taken were not used."""
         if self.rate is not None:
-            self._tokens = min(self._capacity, self._tokens + 1)
+            self._tokens = min(self._capacity, self._tokens + count)
 
     def seconds_until_one(self, now: float) -> float:
         """How long until the next may start."""
@@ -59,10 +59,10 @@ class Day:
         self._turn(now)
         self._count += count
 
-    def take_back(self, now: int) -> None:
-        """One that was counted turned out not to have been sent."""
+    def take_back(self, now: int, count: int = 1) -> None:
+        """So many that were counted turned out not to have been sent."""
         self._turn(now)
-        self._count = max(0, self._count - 1)
+        self._count = max(0, self._count - count)
 
     def _turn(self, now: int) -> None:
         day = self._local(now).date().isoformat()

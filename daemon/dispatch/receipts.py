@@ -72,7 +72,8 @@ class ReceiptDesk:
 
         Where no provider answers STOP, START and HELP for us (the modem), they are confirmed. Words that only sound like a wish for
         silence are marked for staff."""
-        reading = replies.read(reply.text)
+        reply = harmless.cleaned(reply)
+        reading = replies.read(reply.text) if reply.is_person else None
         if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP:
             reply = msgspec.structs.replace(reply, consent=reading.wish.value)
         answers = None
@@ -83,7 +84,7 @@ class ReceiptDesk:
             reply,
             medium=channel.medium,
             actor=channel.title,
-            unclear=reply.consent is None and replies.may_want_silence(reply.text),
+            unclear=reply.is_person and reply.consent is None and replies.may_want_silence(reply.text),
             answers=answers,
         )
 

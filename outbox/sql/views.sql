@@ -114,9 +114,9 @@ SELECT (SELECT count(*) FROM event), total(state = 'sent'), total(state = 'deliv
 -- count_attempts: how many attempts ended how on each channel. Reads all of them.
 SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP BY channel, outcome;
 
--- sent_since: by channel, how many attempts since a moment were taken or may have been, and when one last was taken; read from the
+-- sent_since: by channel, how many units of attempts since a moment were taken or may have been, and when one last was taken; read from the
 -- newest back to the first older.
-SELECT channel, count(*), max(iif(outcome = 'accepted', finished_at, NULL)) FROM attempt
+SELECT channel, sum(units), max(iif(outcome = 'accepted', finished_at, NULL)) FROM attempt
 WHERE seq > coalesce((SELECT seq FROM attempt WHERE started_at < :since ORDER BY seq DESC LIMIT 1), 0)
     AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
 GROUP BY channel;

@@ -181,7 +181,7 @@ async def test_a_report_is_given_time_since_the_modem_is_ready_again(tmp_path: P
         shop.modem.faults.report_status = None
         attempt = shop.record.keep(Unknown("x"))
         assert isinstance(await shop.send(), Unknown)
-        await shop.clock.sleep(500)
+        await shop.clock.sleep(20)
         assert await _waits(shop, attempt)  # the modem is away
         shop.modem.faults.unplug_after_pdu = False
         shop.plug.put()
@@ -230,7 +230,15 @@ async def test_what_customers_write(tmp_path: Path, text: str, consent: str | No
 
 @pytest.mark.parametrize(
     ("sender", "address", "consent"),
-    [("07700900123", ADA, "stop"), ("Balloon", "Balloon", None), ("60777", "60777", None)],
+    [
+        ("07700900123", ADA, "stop"),
+        ("Balloon", "Balloon", None),
+        ("60777", "60777", None),
+        ("85432", "85432", None),
+        ("+85432", "+85432", None),
+        ("854321", "854321", None),
+        ("8543219", "8543219", None),  # a neighbour's number without its area
+    ],
 )
 async def test_who_wrote_and_whether_they_can_opt_out(
     tmp_path: Path, sender: str, address: str, consent: str | None
@@ -239,7 +247,8 @@ async def test_who_wrote_and_whether_they_can_opt_out(
         await shop.ready()
         shop.modem.receive("STOP", sender)
         await shop.clock.until(lambda: shop.record.replies)
-        assert (shop.record.replies[0].address, shop.record.replies[0].consent) == (address, consent)
+        reply = shop.record.replies[0]
+        assert (reply.address, reply.consent, reply.is_person) == (address, consent, consent is not None)
 
 
 async def test_a_reply_stays_in_the_modem_until_it_is_on_record(tmp_path: Path) -> None:
