@@ -364,16 +364,21 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
 
 
 def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of `.env` in that folder, of the environment and of systemd credentials, the later over the earlier."""
+    """The values of `.env` in that folder, of the environment and of systemd credentials, the later over the earlier. One that is empty,
+    or nothing but space, is no secret: what is checked against it would be open to all."""
     env = folder / ".env"
     readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
-    found = {key: value for key, value in dotenv_values(env).items() if value} if readable else {}
-    found |= {key: value for key, value in environ.items() if value}
+    found = _set(dotenv_values(env)) if readable else {}
+    found |= _set(environ)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and Path(credentials).is_dir():
         for file in sorted(Path(credentials).iterdir()):
             if file.name == "env" or file.suffix == ".env":
-                found |= {key: value for key, value in dotenv_values(file).items() if value}
+                found |= _set(dotenv_values(file))
             elif file.is_file():
-                found[file.name] = file.read_text(encoding="utf-8").strip()
+                found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
     return found
+
+
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value and not value.isspace()}

@@ -361,8 +361,8 @@ class Services:
     intake: Intake
     clock: Clock
     rng: random.Random
-    clock_trusted: Callable[[], bool] = lambda: True
-    ready: Callable[[], str | None] = lambda: None
+    clock_trusted: Callable[[], bool]
+    ready: Callable[[], str | None]
     """Why events can't be taken at the moment; None: they can."""
     version: str = ""
     reload: Callable[[str], Awaitable[None]] | None = None

@@ -18,6 +18,8 @@ from daemon.config import ConfigError, Table
 from daemon.intake.base import Hook, Refused
 
 TOLERANCE_S = 300
+PREFIX = "whsec_"
+"""How secrets of Standard Webhooks and Stripe begin; by itself it is none."""
 _PART = re.compile(r"\{(body|url|method|header:[A-Za-z0-9-]+|json:[\w.]+)\}")
 _QUERY_ESCAPES = {f"%{ord(char):02X}": char for char in ":/?@!$'()*,;"}
 
@@ -142,17 +144,24 @@ def equal(given: str, secret: str) -> bool:
 
 
 def key_of(secret: str, form: KeyForm) -> bytes:
-    """Raises Refused for a secret that is not in that form."""
+    """Raises Refused for a secret that is not in that form, or that is none: anybody can sign with an empty key."""
     try:
-        match form:
-            case "text":
-                return secret.encode()
-            case "hex":
-                return bytes.fromhex(secret)
-            case "base64":
-                return b64decode(secret, validate=True)
+        key = _read_key(secret, form)
     except (ValueError, binascii.Error) as error:
         raise Refused(f"the webhook secret in .env is not {form}") from error
+    if not key or secret == PREFIX:
+        raise Refused("the webhook secret in .env is empty")
+    return key
+
+
+def _read_key(secret: str, form: KeyForm) -> bytes:
+    match form:
+        case "text":
+            return secret.encode()
+        case "hex":
+            return bytes.fromhex(secret)
+        case "base64":
+            return b64decode(secret, validate=True)
 
 
 def _same(given: str, digest: bytes, encoding: Encoding) -> bool:
@@ -186,7 +195,7 @@ def standard(hook: Hook, secrets: Sequence[str]) -> None:
     """Standard Webhooks 1.0.0, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
     id, stamp, signatures = (_header(hook, f"webhook-{part}") for part in ("id", "timestamp", "signature"))
     text = f"{id}.{stamp}.".encode("utf-8", "surrogateescape") + hook.body
-    due = [_base64(hmac.digest(key_of(secret.removeprefix("whsec_"), "base64"), text, "sha256")) for secret in secrets]
+    due = [_base64(hmac.digest(key_of(secret.removeprefix(PREFIX), "base64"), text, "sha256")) for secret in secrets]
     given = [part.removeprefix("v1,") for part in signatures.split() if part.startswith("v1,")]
     if not any(equal(one, mine) for one in given for mine in due):
         raise Refused("the signature does not hold: check the secret, and that the body is signed as it is sent")
@@ -199,7 +208,7 @@ def stripe(hook: Hook, secrets: Sequence[str]) -> None:
     stamp = next((value for name, value in parts if name == "t"), "")
     given = [value for name, value in parts if name == "v1"]
     text = f"{stamp}.".encode() + hook.body
-    due = [hmac.digest(secret.encode(), text, "sha256").hex() for secret in secrets]
+    due = [hmac.digest(key_of(secret, "text"), text, "sha256").hex() for secret in secrets]
     if not any(equal(one, mine) for one in given for mine in due):
         raise Refused("the Stripe signature does not hold: the secret is the endpoint's own, whsec_...")
     fresh(stamp, hook)
@@ -210,7 +219,7 @@ def hubspot(hook: Hook, secrets: Sequence[str]) -> None:
     given, stamp = _header(hook, "x-hubspot-signature-v3"), _header(hook, "x-hubspot-request-timestamp")
     urls = {hook.url, _decoded_query(hook.url)}
     texts = [hook.method.encode() + url.encode() + hook.body + stamp.encode() for url in urls]
-    due = [_base64(hmac.digest(secret.encode(), text, "sha256")) for secret in secrets for text in texts]
+    due = [_base64(hmac.digest(key_of(secret, "text"), text, "sha256")) for secret in secrets for text in texts]
     if not any(equal(given, mine) for mine in due):
         raise Refused("the HubSpot signature does not hold: is [hook] public_url the address HubSpot calls?")
     fresh(stamp, hook)

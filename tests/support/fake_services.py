@@ -295,6 +295,8 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         intake=FakeIntake(),
         clock=clock,
         rng=random.Random(1),
+        clock_trusted=lambda: True,
+        ready=lambda: None,
         version="1.2.3",
         people=FakePeople(),
     )
