@@ -39,12 +39,14 @@ audit: $(VENV)/.dev  ## known vulnerabilities and licences of what we depend on
 	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 	$(BIN)/pip-licenses --from=mixed --order=license
 
-lock: $(VENV)/.dev  ## resolve the dependencies anew into the two lock files
+lock: $(VENV)/.dev  ## resolve the dependencies anew into the lock files
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
-	  --upgrade -o requirements.lock pyproject.toml
+	  --upgrade --extra fleet -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
-	  --extra apprise --extra web --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	  --extra apprise --extra web --extra fleet --extra hq --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+	  --extra hq -c requirements-dev.lock -o requirements-hq.lock pyproject.toml
 
 wheel: $(VENV)/.run  ## the release as a wheel, in dist/
 	@mkdir -p dist
@@ -91,10 +93,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Chromium proves the board in a real browser, curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
+# PostgreSQL is the archive of headquarters, Chromium proves the board in a real browser, curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
 # damaged database; where they can't be had, those tests say so and skip.
 system-test:
 	@missing=$$(for program in chromium curl gammu sqlite3; do command -v $$program >/dev/null || echo $$program; done; \
+	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql; \
 	  php -r 'exit((int) !extension_loaded("curl"));' 2>/dev/null || echo php-cli php-curl); \
 	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \

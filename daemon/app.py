@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -25,6 +26,7 @@ from daemon.appliance.trouble import TroubleWatch
 from daemon.channels.base import Channel
 from daemon.clockwatch import ClockWatch
 from daemon.config import ConfigError, Settings
+from daemon.dispatch.delivery import at_once
 from daemon.engine import Engine
 from daemon.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.housekeeping import Housekeeping
@@ -41,6 +43,9 @@ from daemon.vigil import Vigil, pick_up
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull, StorageLost
+
+if TYPE_CHECKING:
+    from daemon.fleet.part import FleetPart
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +83,7 @@ class Service:
             require_sync=settings.clock.require_sync,
             on_step=self._clock_stepped,
         )
+        self.fleet = _fleet_part(self)
         self._make_engine = make_engine
         self._reread = reread
         self.damage: OutboxError | None = None
@@ -110,6 +116,7 @@ class Service:
             vitals=self.trouble.vitals,
             copies=self.copies,
             ready=self.box.trouble,
+            fleet=self.fleet,
         )
 
     def _take_over(self) -> None:
@@ -121,7 +128,7 @@ class Service:
     async def reload(self, *, actor: str) -> None:
         """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
         settings = self._reread()
-        fixed = ("data", "hook")
+        fixed = ("data", "hook", "fleet")
         changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
@@ -148,6 +155,8 @@ class Service:
             group.create_task(vigil.run(self.stop), name="vigil")
             group.create_task(self._index_people(), name="index of people")
             group.create_task(heartbeat.run(self.stop), name="heartbeat")
+            if self.fleet is not None:
+                group.create_task(self.fleet.run(self.stop), name="fleet")
             if notifier.watchdog_seconds:
                 group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
             ready()
@@ -221,6 +230,27 @@ class Service:
                 notifier.alive()
 
 
+def _nobody_waits() -> None:
+    """The line came back to a store that is in no fleet."""
+
+
+def _fleet_part(service: Service) -> "FleetPart | None":
+    """The line to headquarters; a store without `[fleet]` imports nothing of it."""
+    if not service.settings.fleet.store:
+        return None
+    from daemon.fleet.part import FleetPart
+
+    return FleetPart(
+        service.settings,
+        service.box,
+        service.clock,
+        service.rng,
+        trusted=service.watch.trusted,
+        release=VERSION,
+        board=lambda: service.engine.board,
+    )
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
@@ -242,8 +272,18 @@ async def open_service(
 
         def make_engine(new: Settings, service: Service) -> Engine:
             verify(new)
-            watch = service.watch
-            return Engine(new, box, http, clock, rng, clock_trusted=watch.trusted, clock_sure=watch.sure)
+            watch, fleet = service.watch, service.fleet
+            return Engine(
+                new,
+                box,
+                http,
+                clock,
+                rng,
+                clock_trusted=watch.trusted,
+                clock_sure=watch.sure,
+                hold=at_once if fleet is None else fleet.hold,
+                on_line_up=_nobody_waits if fleet is None else fleet.line_is_up,
+            )
 
         newest = await box.newest_record()
         current.append(Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest))

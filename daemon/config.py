@@ -219,6 +219,26 @@ class Trouble(Table, frozen=True):
     """How long something must have been wrong: what mends itself is no news."""
 
 
+class Fleet(Table, frozen=True):
+    """The store's line to headquarters; `tether fleet join` writes it. Without this table nothing of it runs."""
+
+    store: str = ""
+    """This store's name in the fleet; empty: it is in none."""
+    servers: tuple[str, ...] = ()
+    """`tls://host:port` each, all of them equals."""
+    ca: Path = Path("hq-ca.pem")
+    """The fleet's own certificate authority, relative to this file."""
+    claim: Path = Path("fleet.jwt")
+    """HQ's word on what this store may do, relative to this file; no secret."""
+    publisher: str = ""
+    """The Ed25519 public key (base64) whose bundles of texts and routes are believed."""
+    optouts: Literal["fleet", "store"] = "fleet"
+    """Whether an opt-out at another store counts here."""
+    consent_wait: Duration = Duration(30)
+    """How long the first messages after an outage wait for the fleet's opt-outs, at most."""
+    bundles: bool = True
+
+
 class Heartbeat(Table, frozen=True):
     """A call out every so often, so that somebody elsewhere notices a box that went dark (healthchecks.io and its like)."""
 
@@ -269,6 +289,7 @@ class Settings(Table, frozen=True):
     backup: Backup = Backup()
     trouble: Trouble = Trouble()
     heartbeat: Heartbeat = Heartbeat()
+    fleet: Fleet = Fleet()
     log: Log = Log()
     channels: dict[str, dict[str, Any]] = {}
     route: tuple[RouteTable, ...] = ()

@@ -14,7 +14,7 @@ from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
 from daemon.config import Settings
 from daemon.dispatch.board import Board, trials_since
-from daemon.dispatch.delivery import Delivery
+from daemon.dispatch.delivery import Delivery, Hold, at_once
 from daemon.dispatch.dispatcher import Dispatcher
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
@@ -53,8 +53,11 @@ class Engine:
         *,
         clock_trusted: Callable[[], bool],
         clock_sure: Callable[[], bool],
+        hold: Hold = at_once,
+        on_line_up: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
+        self._on_line_up = on_line_up
         self._box = box
         self._http = http
         self._clock = clock
@@ -79,6 +82,7 @@ class Engine:
             usable=self._usable,
             on_channel=self._channel_changed,
             on_settled=self._settled,
+            hold=hold,
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
@@ -171,6 +175,7 @@ class Engine:
 
     async def _line_changed(self, state: LineState, why: str) -> None:
         if state is LineState.UP:
+            self._on_line_up()
             self._delivery.line_up_at = self._clock.now()
             for lane in self.lanes.values():
                 lane.line_returned()

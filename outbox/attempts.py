@@ -1,13 +1,15 @@
 """An attempt's life: recorded before its request leaves, ended by one outcome, looked up when that is not known (DESIGN rule 4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from outbox.batch import Batch
 from outbox.model import Attempt, Message, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
+from outbox.remote import stopped_elsewhere
 from outbox.rows import AttemptRow, MessageRow, encode
+from outbox.shares import Asked
 from outbox.snapshot import Wants
 from outbox.writer import Operation
 
@@ -30,7 +32,7 @@ class Refusal(msgspec.Struct, frozen=True):
 class Begin(Operation["Attempt | Refusal"]):
     """Put an attempt on record before anything leaves, unless the message is elsewhere by now or its recipient opted out."""
 
-    __slots__ = ("_address", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq", "_units")
+    __slots__ = ("_address", "_asked", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq", "_units")
 
     def __init__(
         self,
@@ -43,7 +45,9 @@ class Begin(Operation["Attempt | Refusal"]):
         digest: str,
         sent: Rendered | None,
         units: int,
+        asked: Sequence[Asked] = (),
     ) -> None:
+        self._asked = asked
         self._seq = seq
         self._channel = channel
         self._hop = hop
@@ -64,9 +68,11 @@ class Begin(Operation["Attempt | Refusal"]):
             return Refusal(f"it is {row.state} by now")
         if not row.ready:
             return Refusal("an earlier message of its order to the same recipient is unfinished")
-        stop = batch.stop_of(self._digest, self._medium) if self._digest else None
-        if stop is not None and row.message().policy.answers not in SAID_TO_ALL:
+        is_answer = row.message().policy.answers in SAID_TO_ALL
+        if self._digest and not is_answer and batch.stop_of(self._digest, self._medium) is not None:
             return Refusal("the recipient opted out", opted_out=True)
+        if not is_answer and (elsewhere := stopped_elsewhere(batch.db, self._asked)) is not None:
+            return Refusal(f"the recipient opted out: {elsewhere}", opted_out=True)
         self._place(batch, row)
         row.tries += 1
         told = {"n": row.tries, "to": self._named(batch), "possible_duplicate": bool(row.possible_duplicate)}

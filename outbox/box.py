@@ -14,6 +14,7 @@ from outbox.confirmation import Confirmation
 from outbox.consent import Consent
 from outbox.digest import Keys
 from outbox.errors import StorageDamaged
+from outbox.fleet import Fleet
 from outbox.health import Health
 from outbox.identity import Identities, PlainIdentities
 from outbox.notes import Notes
@@ -51,6 +52,7 @@ class Outbox:
         self.quarantine = Quarantine(store)
         self.aliases = Aliases(store)
         self.replay = Replay(store)
+        self.fleet = Fleet(store)
 
     @classmethod
     @asynccontextmanager
@@ -98,6 +100,10 @@ class Outbox:
     async def rescue(self, copy: Path) -> Path | None:
         """After `health.look` found the files gone: save what only the open ones have, into the database or (returned) that copy."""
         return await self._store.rescue(copy)
+
+    def when_committed(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called (in the loop's thread) after each commit."""
+        self._store.on_commit = tell
 
     def stalled_for(self) -> float:
         """Seconds that the present transaction has been under way: what a watchdog looks at."""

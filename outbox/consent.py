@@ -4,6 +4,8 @@ Entries are never changed; the newest word on a medium, or on all, holds. They a
 an opt-out outlives the person's being forgotten. Why a message was not sent never quotes their words: those go with them.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from outbox.batch import Batch
@@ -13,6 +15,7 @@ from outbox.ledger import newest as newest_word
 from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
+from outbox.remote import blocked_elsewhere, share, share_again
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
@@ -34,12 +37,23 @@ class OptOut(msgspec.Struct, frozen=True):
 class Say(Operation[bool]):
     """A word on consent. False: it changes nothing, so it is not kept."""
 
-    __slots__ = ("_actor", "_address", "_digest", "_medium", "_reason", "_stopped")
+    __slots__ = ("_actor", "_address", "_digest", "_medium", "_reason", "_shared", "_stopped")
 
-    def __init__(self, medium: str, address: str, digest: str, *, stopped: bool, reason: str, actor: str) -> None:
+    def __init__(
+        self,
+        medium: str,
+        address: str,
+        digest: str,
+        *,
+        stopped: bool,
+        reason: str,
+        actor: str,
+        shared: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._medium = medium
         self._address = address
         self._digest = digest
+        self._shared = shared
         self._stopped = stopped
         self._reason = reason
         self._actor = actor
@@ -59,7 +73,8 @@ class Say(Operation[bool]):
             "reason": self._reason,
             "address": self._address.strip(),
         }
-        batch.db.execute(_SQL["say"], values)
+        said = batch.db.execute(_SQL["say"], values).lastrowid or 0
+        share(batch.db, self._shared, medium=self._medium, local=self._digest, said=said)
         batch.stops[self._digest].append((self._medium, self._stopped, self._reason))
         told = {"medium": self._medium, "to": batch.pseudonym(self._digest)}
         batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
@@ -102,7 +117,8 @@ class TakeBack(Operation[OptOut]):
             "reason": self._reason,
             "address": address,
         }
-        batch.db.execute(_SQL["say"], values)
+        said = batch.db.execute(_SQL["say"], values).lastrowid or 0
+        share_again(batch.db, medium=medium, local=digest, said=said)
         batch.stops[digest].append((medium, False, self._reason))
         names = dict(batch.db.execute(_SQL["pseudonym"], {"digest": digest}).fetchall())
         batch.pseudonyms |= names
@@ -125,17 +141,26 @@ class Consent:
         return await self._say(medium, address, stopped=False, reason=reason, actor=actor)
 
     async def _say(self, medium: str, address: str, *, stopped: bool, reason: str, actor: str) -> bool:
-        digest = self._store.digester(address)
-        return await self._store.write(Say(medium, address, digest, stopped=stopped, reason=reason, actor=actor))
+        say = Say(
+            medium,
+            address,
+            self._store.digester(address),
+            stopped=stopped,
+            reason=reason,
+            actor=actor,
+            shared=self._store.shares.of(medium, address),
+        )
+        return await self._store.write(say)
 
     async def allow_entry(self, entry_id: str, *, reason: str, actor: str) -> OptOut:
         """Take back the opt-out of that id, whose address need not be known. Returns what it was. Raises NotFound."""
         return await self._store.write(TakeBack(entry_id, reason, actor))
 
     async def blocked(self, medium: str, address: str) -> str | None:
-        """Why nothing of that medium may go there; None: it may."""
+        """Why nothing of that medium may go there, by our own ledger or the fleet's; None: it may."""
         words = await self._store.rows(_SQL["words"], digest=self._store.digester(address))
-        return stopped([(about, bool(stop), reason) for about, stop, reason in words], medium)
+        own = stopped([(about, bool(stop), reason) for about, stop, reason in words], medium)
+        return own if own is not None else await blocked_elsewhere(self._store, medium, address)
 
     async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
         """The opt-outs that stand, the newest first."""

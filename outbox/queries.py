@@ -23,9 +23,9 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64)
 class Queries(Mapping[str, str]):
     """The statements of one file by name."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, folder: Path = FOLDER) -> None:
         self._file = file
-        text = (FOLDER / file).read_text(encoding="utf-8")
+        text = (folder / file).read_text(encoding="utf-8")
         self._blocks: dict[str, str] = {name: fill(sql.strip().removesuffix(";")) for name, sql in _BLOCK.findall(text)}
 
     def __getitem__(self, name: str) -> str:

@@ -195,6 +195,7 @@ class Replies:
                 stopped=reply.consent == "stop",
                 reason=reply.text,
                 actor=actor,
+                shared=self._store.shares.of(medium, reply.address),
             )
         take = Take(Add(channel, reply, self._store, unclear=unclear), say)
         if answers is None:

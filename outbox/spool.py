@@ -125,18 +125,18 @@ class Spool:
         """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
         `units`: what it takes of its channel's limits. Raises NotFound."""
         digest = self._store.digester(address) if address else ""
-        return await self._store.write(
-            Begin(
-                message_seq,
-                channel=channel,
-                hop=hop,
-                medium=medium,
-                address=address,
-                digest=digest,
-                sent=sent,
-                units=units,
-            )
+        begin = Begin(
+            message_seq,
+            channel=channel,
+            hop=hop,
+            medium=medium,
+            address=address,
+            digest=digest,
+            sent=sent,
+            asked=self._store.shares.asked(medium, address),
+            units=units,
         )
+        return await self._store.write(begin)
 
     async def settle(
         self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None

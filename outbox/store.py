@@ -27,6 +27,7 @@ from outbox.lock import Lock, private
 from outbox.migrate import migrate
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
+from outbox.shares import Shares
 from outbox.writer import BringLogIn, Operation, Writer
 
 T = TypeVar("T")
@@ -55,6 +56,9 @@ class Store:
         self.index: PersonIndex
         self._identities = identities
         self._keys = keys
+        self.shares = Shares()
+        self.on_commit: Callable[[], None] = lambda: None
+        """Called in the loop's thread after each commit: there may be something to tell."""
         self._rng = rng
         self._reserve = reserve
         self._space: tuple[float, bool] = (float("-inf"), True)
@@ -139,6 +143,7 @@ class Store:
         self.changes.publish(changes)
         if ready:
             self.on_ready(ready)
+        self.on_commit()
 
     def _connect(self) -> sqlite3.Connection:
         if self._lock.file is None:

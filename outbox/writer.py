@@ -248,5 +248,4 @@ class Writer:
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
-        if done.changes or done.ready:
-            self._on_commit(done.changes, done.ready)
+        self._on_commit(done.changes, done.ready)

@@ -12,6 +12,7 @@ from daemon.api import (
     audit,
     channels,
     events,
+    fleet,
     hooks,
     messages,
     ops,
@@ -137,6 +138,7 @@ def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: 
         *tokens.ROUTES,
         *people.ROUTES,
         *status.ROUTES,
+        *fleet.ROUTES,
         *stream.routes(),
         *board.routes(),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
 
+from daemon.api.fleet_row import FleetRow
 from daemon.api.guards import Guards
 from daemon.api.latency import BOUNDS
 from daemon.api.reply import answer
@@ -34,6 +35,8 @@ class Metrics:
             *await _of_the_box(services),
             *self._of_the_hook(),
         ]
+        if services.fleet is not None:
+            lines += _of_the_fleet(await services.fleet.status(), services.clock.now())
         return answer(("\n".join(lines) + "\n").encode(), content_type=TEXT_FORMAT)
 
     def _of_the_doors(self) -> Iterator[str]:
@@ -75,6 +78,29 @@ class Metrics:
             yield f'{name}_bucket{{le="{bound}"}} {reached}'
         yield f"{name}_sum {accepts.total:.6f}"
         yield f"{name}_count {reached}"
+
+
+def _of_the_fleet(row: FleetRow, now: int) -> list[str]:
+    age = 0.0 if row.behind_since is None else max(0.0, (now - row.behind_since) / 1000)
+    figures = (
+        ("tether_fleet_connected", "1 while the line to headquarters is up.", float(row.state == "connected")),
+        (
+            "tether_fleet_refused",
+            "1 while headquarters refuses this store: somebody must act.",
+            float(row.state == "refused"),
+        ),
+        ("tether_fleet_behind_entries", "Entries of the record that headquarters does not have.", row.behind),
+        ("tether_fleet_behind_seconds", "Age of the oldest of them.", age),
+        ("tether_fleet_optouts_untold", "Words on consent that the fleet does not know yet.", row.untold),
+        (
+            "tether_fleet_optouts_elsewhere",
+            "Opt-outs that hold because another store told of them.",
+            row.from_elsewhere,
+        ),
+        ("tether_fleet_bytes_sent", "Bytes told to headquarters since the start.", row.bytes_out),
+        ("tether_fleet_errors", "Failures of the line since the start.", row.errors),
+    )
+    return [line for name, text, value in figures for line in _family(name, "gauge", text, [({}, value)])]
 
 
 async def _of_the_outbox(services: Services) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from daemon.api.box import Box
+from daemon.api.fleet_row import Fleet
 from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
 from outbox import Kept
@@ -371,3 +372,5 @@ class Services:
     vitals: Callable[[], Awaitable[Vitals]] = _well
     copies: Callable[[], Awaitable[Shelved]] | None = None
     """Copies of the database from before, and until when they are kept."""
+    fleet: Fleet | None = None
+    """None: this store is in no fleet."""

@@ -14,6 +14,8 @@ VERBS: dict[str, str] = {
     "run": "run",
     "demo": "demo",
     "tui": "tui",
+    "fleet": "fleet",
+    "hq": "hq",
     "init": "init",
     "doctor": "doctor",
     "status": "status",

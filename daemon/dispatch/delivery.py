@@ -32,6 +32,14 @@ STORAGE_WAIT = 1.0
 """Seconds between tries to put an outcome on record while the disk is full or busy."""
 
 
+Hold = Callable[[], Awaitable[None]]
+"""Returns once messages to customers may go: after an outage a store of a fleet asks first who opted out elsewhere."""
+
+
+async def at_once() -> None:
+    """Of a store that need not ask anybody."""
+
+
 class OnSettled(Protocol):
     """Told of every settled attempt: some need a look later."""
 
@@ -53,7 +61,9 @@ class Delivery:
         usable: Callable[[str], bool],
         on_channel: Callable[[Lane, str], Awaitable[None]],
         on_settled: OnSettled,
+        hold: Hold,
     ) -> None:
+        self._hold = hold
         self._box = box
         self._preparer = preparer
         self._uplink = uplink
@@ -69,6 +79,8 @@ class Delivery:
     async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
         """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
         message = due.message
+        if message.audience == "customer":
+            await self._hold()
         now = self._clock.now()
         first_sms = await self._is_first_sms(due, channel)
         try:

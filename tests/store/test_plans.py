@@ -48,6 +48,18 @@ HOT = {
         "messages_of_order_page",
     ),
     "forget.sql": ("orders_of", "addresses_of"),
+    "fleet.sql": (
+        "untold",
+        "told",
+        "say_again",
+        "words",
+        "cursor",
+        "entries",
+        "hash_at",
+        "ends",
+        "reached",
+        "states",
+    ),
     "audit.sql": ("acts", "since", "newest", "newest_at", "entries"),
 }
 SORTED_BY_NEED = {
@@ -61,10 +73,22 @@ SORTED_BY_NEED = {
         "messages_of_order_page",
         "messages_of_event",
     )
-} | {("replies.sql", "order_of")}
+} | {("replies.sql", "order_of"), ("fleet.sql", "words")}
 """Small results that are put in order: what belongs to one event, order or page."""
 
-_TABLES = ("orders", "event", "message", "attempt", "audit", "consent", "reply", "person", "pseudonym", "early_receipt")
+_TABLES = (
+    "orders",
+    "event",
+    "message",
+    "attempt",
+    "audit",
+    "consent",
+    "reply",
+    "person",
+    "pseudonym",
+    "early_receipt",
+    "fleet_consent",
+)
 
 
 def statement(file: str, name: str) -> str:

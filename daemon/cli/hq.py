@@ -1,0 +1,308 @@
+"""`tether hq`: headquarters of a fleet. Its libraries are the extra `hq`; a store's box has no need of them."""
+
+import hashlib
+import os
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+
+from daemon.cli.frame import Failure, JsonOption, app, as_json, settle, table
+from outbox.clock import SystemClock
+
+if TYPE_CHECKING:
+    from daemon.hq.config import HqSettings
+    from daemon.hq.database import Connection
+
+T = TypeVar("T")
+
+hq = typer.Typer(no_args_is_help=True, help="Headquarters of many stores: set it up, run it, add and revoke stores.")
+store = typer.Typer(no_args_is_help=True, help="The fleet's stores: add, list, revoke.")
+user = typer.Typer(no_args_is_help=True, help="Who may see headquarters' page.")
+token = typer.Typer(no_args_is_help=True, help="Who may ask headquarters' API.")
+app.add_typer(
+    hq, name="hq", epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --server hq1.example ..."
+)
+hq.add_typer(store, name="store", epilog="Example: tether hq store add soho --group london")
+hq.add_typer(user, name="user", epilog="Example: tether hq user add maria --role viewer")
+hq.add_typer(token, name="token", epilog="Example: tether hq token new grafana")
+
+HqConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="hq.toml. Default: $TETHER_HQ_CONFIG, ./hq.toml, /etc/tether-hq/hq.toml."),
+]
+NameArgument = Annotated[str, typer.Argument(help="A store's name in the fleet: small letters, digits, hyphens.")]
+
+
+@hq.command(epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --url https://hq.example:8788 --server hq1.example "
+    "--server hq2.example --server hq3.example")  # fmt: skip
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where hq.toml, the secrets and the servers' files go.")],
+    name: Annotated[str, typer.Option(help="The fleet's name.")],
+    url: Annotated[str, typer.Option(help="How stores reach headquarters to join: https://host:port.")],
+    server: Annotated[
+        list[str], typer.Option(help="A server of NATS, host or host:port; three times, or once for the small form.")
+    ],
+    dsn: Annotated[str, typer.Option(help="PostgreSQL's address.")] = "postgresql:///tether_hq",
+    listen: Annotated[str, typer.Option(help="Where headquarters itself listens.")] = "0.0.0.0:8788",
+) -> None:
+    """Write what headquarters needs to begin.
+
+    Its configuration and secrets, and for each server of NATS the files to carry there; says how to start them.
+    """
+    with _explained():
+        from daemon.hq.setup import Wanted, set_up
+
+        if not url.startswith("https://"):
+            raise Failure("--url: stores join over https only: https://host:port", 2)
+        if len(server) not in (1, 3, 5):
+            raise Failure(
+                "--server: three (or five) servers keep an acknowledged record when one dies; one is the small form", 2
+            )
+        wanted = Wanted(name=name, servers=tuple(_servers(server)), public_url=url, listen=listen, dsn=dsn)
+        set_up(folder, wanted, datetime.fromtimestamp(SystemClock().now() / 1000, UTC))
+    print(_next_steps(folder.resolve(), [each.partition(":")[0] for each in server]))
+
+
+def _servers(given: list[str]) -> Iterator[Any]:
+    from daemon.hq.servers import Server
+    from daemon.hq.setup import CLIENT_PORT, ROUTE_PORT
+
+    for n, text in enumerate(given, 1):
+        host, _, port = text.partition(":")
+        if port and not port.isdigit():
+            raise Failure(f"--server: {text!r} is not written like hq1.example:443", 2)
+        yield Server(f"hq{n}", host, int(port or CLIENT_PORT), ROUTE_PORT)
+
+
+def _next_steps(folder: Path, hosts: list[str]) -> str:
+    carried = "\n".join(
+        f"  {host}: {folder}/nats/hq{n}/* to /etc/tether-nats/, {folder}/nats/tether-nats.service to /etc/systemd/system/"
+        for n, host in enumerate(hosts, 1)
+    )
+    return f"""Headquarters is written to {folder}. Keep a copy of {folder}/.env and ca.key elsewhere: every store trusts them.
+
+1. On each server put nats-server 2.15 or newer at /usr/local/bin/nats-server, and carry over:
+{carried}
+   then there: systemctl daemon-reload && systemctl enable --now tether-nats
+2. A PostgreSQL database that the [postgres] dsn in {folder}/hq.toml names: createdb tether_hq
+3. tether hq doctor --config {folder}/hq.toml, then tether hq run --config {folder}/hq.toml
+4. tether hq store add NAME prints the code that a store joins with."""
+
+
+@hq.command(epilog="Example: tether hq run --config /etc/tether-hq/hq.toml")
+def run(config: HqConfigOption = None) -> None:
+    """Keep the archive and serve the API."""
+    with _explained():
+        from daemon.hq.service import serve
+        from daemon.logs import configure_logs
+
+        settings = _settings(config)
+        configure_logs("info", "auto", secrets=settings.secrets)
+        settle(
+            lambda: serve(
+                settings,
+                SystemClock(),
+                random.SystemRandom(),
+                ready=lambda url: print(f"headquarters at {url}", flush=True),
+            )
+        )
+
+
+@hq.command(epilog="Example: tether hq doctor --config /etc/tether-hq/hq.toml")
+def doctor(config: HqConfigOption = None, json: JsonOption = False) -> None:
+    """See that all is as it must be. Exits with 1 when something is not."""
+    with _explained():
+        from daemon.hq.checks import examine
+
+        settings = _settings(config)
+        findings = settle(lambda: examine(settings, SystemClock(), random.SystemRandom()))
+    if json:
+        as_json(findings)
+    else:
+        table(
+            ("check", "how it is", "what to do"),
+            [(f.check, f.summary, f.remedy) for f in findings],
+            empty="nothing was looked at",
+        )
+    raise typer.Exit(int(any(f.level == "problem" for f in findings)))
+
+
+@store.command("add", epilog="Example: tether hq store add soho --group london")
+def add_store(
+    name: NameArgument,
+    group: Annotated[str, typer.Option(help="A region, for bundles of texts.")] = "",
+    config: HqConfigOption = None,
+) -> None:
+    """Print a code with which that store joins: good once, for an hour. For a store that is there, its new box takes the old one's place."""
+
+    async def offer(settings: "HqSettings", db: "Connection") -> str:
+        from daemon.hq.stores import Stores
+
+        return await Stores(settings, SystemClock(), random.SystemRandom()).offer(db, name, group)
+
+    print(f"Within an hour, on the box of {name}:\n  sudo tether fleet join '{_with_archive(config, offer)}'")
+
+
+@store.command("list", epilog="Example: tether hq store list --json")
+def list_stores(config: HqConfigOption = None, json: JsonOption = False) -> None:
+    """Every store, when it was last heard, and how far it is archived."""
+
+    async def read(settings: "HqSettings", db: "Connection") -> Any:
+        from daemon.hq import answers
+
+        return await answers.stores(db, datetime.fromtimestamp(SystemClock().now() / 1000, UTC))
+
+    rows = _with_archive(config, read)
+    if json:
+        as_json(rows)
+    else:
+        told = [
+            (
+                r.name,
+                r.group,
+                r.state,
+                f"{r.heard_at:%Y-%m-%d %H:%M:%S}" if r.heard_at else "never",
+                r.archived,
+                r.behind,
+                r.forks,
+            )
+            for r in rows
+        ]
+        table(
+            ("store", "group", "state", "heard (UTC)", "archived", "behind", "forks"),
+            told,
+            empty="no store yet: tether hq store add NAME",
+        )
+
+
+@store.command("revoke", epilog="Example: tether hq store revoke soho")
+def revoke_store(name: NameArgument, config: HqConfigOption = None) -> None:
+    """Cut a store off, within seconds and on every server. What it told stays; a new code lets it join again."""
+
+    async def revoke(settings: "HqSettings", db: "Connection") -> None:
+        from daemon.hq.stores import Stores
+
+        await Stores(settings, SystemClock(), random.SystemRandom()).revoke(db, name)
+
+    _with_archive(config, revoke)
+    print(f"{name} is cut off")
+
+
+@user.command("add", epilog="Example: tether hq user add maria --role manager --store soho --store camden")
+def add_user(
+    name: Annotated[str, typer.Argument(help="Who.")],
+    role: Annotated[Literal["viewer", "manager", "admin"], typer.Option(help="What they may do.")] = "viewer",
+    stores: Annotated[list[str] | None, typer.Option("--store", help="A manager's stores; none: all.")] = None,
+    config: HqConfigOption = None,
+) -> None:
+    """Let a person see the page.
+
+    The password is asked for, or read from standard input.
+    """
+    password = typer.prompt("password", hide_input=True, confirmation_prompt=True) if os.isatty(0) else input()
+    if len(password) < 12:
+        raise Failure("a password has 12 characters at least", 2)
+    salt = secrets.token_bytes(16)
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26)
+
+    async def add(settings: "HqSettings", db: "Connection") -> None:
+        from daemon.hq.stores import add_user as put
+
+        await put(db, name, role, f"scrypt$15$8$1${salt.hex()}${digest.hex()}", stores or [])
+
+    _with_archive(config, add)
+    print(f"{name} may log in as {role}")
+
+
+@token.command("new", epilog="Example: tether hq token new grafana")
+def new_token(name: Annotated[str, typer.Argument(help="Whose it is.")], config: HqConfigOption = None) -> None:
+    """Make a token that may read headquarters' API; it is shown once."""
+    secret = f"hq_{secrets.token_urlsafe(32)}"
+
+    async def add(settings: "HqSettings", db: "Connection") -> None:
+        from daemon.hq.stores import add_token
+
+        await add_token(db, name, hashlib.sha256(secret.encode()).digest(), ["read"])
+
+    _with_archive(config, add)
+    print(secret)
+
+
+@hq.command("rotate-consent-key", epilog="Example: tether hq rotate-consent-key && systemctl restart tether-hq")
+def rotate_consent_key(config: HqConfigOption = None) -> None:
+    """Add a consent key. Stores get it sealed and tell their opt-outs under it too; what is known under the old one goes on to count."""
+    with _explained():
+        from daemon.hq.setup import add_consent_key
+
+        settings = _settings(config)
+        kid = add_consent_key(settings.folder / ".env", list(settings.consent_keys))
+    print(
+        f"{kid} is added beside {', '.join(settings.consent_keys)}; restart headquarters, and every store has it with its next mark"
+    )
+
+
+def _settings(config: Path | None) -> "HqSettings":
+    from daemon.hq.config import find, load
+
+    return load(find(config, os.environ))
+
+
+def _with_archive(config: Path | None, work: "Callable[[HqSettings, Connection], Awaitable[T]]") -> T:
+    """With the settings and a connection to the archive, brought to this release's schema."""
+
+    async def whole(settings: "HqSettings") -> T:
+        from daemon.hq.database import migrate, opened
+
+        await migrate(settings.postgres.dsn)
+        async with opened(settings.postgres.dsn) as db:
+            return await work(settings, db)
+
+    with _explained():
+        settings = _settings(config)
+        return settle(lambda: whole(settings))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what only a person can mend into a sentence."""
+    missing = [module for module in ("nats", "psycopg", "psycopg_pool") if find_spec(module) is None]
+    if missing:
+        raise Failure(
+            f"headquarters needs what is not installed here ({', '.join(missing)}): pip install 'tether-box[hq]'"
+        )
+    import psycopg
+
+    from daemon.fleet.line import LineError
+    from daemon.hq.database import ArchiveTooNew
+    from daemon.hq.nats import ServerRefused
+    from daemon.hq.setup import SetUpRefused
+    from daemon.hq.stores import Refused
+    from daemon.hq.streams import StreamRefused
+
+    expected = (LineError, ServerRefused, StreamRefused, SetUpRefused, ArchiveTooNew, Refused, psycopg.Error, OSError)
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = group.subgroup(expected)
+        if found is None:
+            raise
+        error: BaseException = found
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise Failure(_sentence(error)) from error
+    except expected as error:
+        raise Failure(_sentence(error)) from error
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if type(error).__module__.startswith("psycopg"):
+        return f"PostgreSQL: {text}: is it running, and is [postgres] dsn in hq.toml right?"
+    return text

@@ -1,0 +1,120 @@
+"""Opt-outs over all stores. Out is told without condition and always wins; in counts only where nobody said anything since this store last
+heard, else it stays out and staff see why. The order is the stream's, never a clock's.
+"""
+
+import base64
+from collections.abc import Sequence
+
+import structlog
+
+from daemon.fleet.line import Line, Stored, WrongSequence
+from daemon.fleet.wire import NAME, WAYS, Garbled, Word, optout_subject, pack, read_optout, unpack
+from outbox.fleet import Fleet, Heard, Position, Untold
+
+log = structlog.get_logger(__name__)
+
+STREAM = "CONSENT"
+PULL = 500
+TELL = 50
+
+
+class ConsentShare:
+    """Both directions, over one line at a time."""
+
+    def __init__(self, fleet: Fleet, store: str) -> None:
+        self._fleet = fleet
+        self._store = store
+        self.cursor = -1
+        self.refused = 0
+        """STARTs of ours that came after somebody else's word."""
+
+    async def pull(self, line: Line) -> int:
+        """All that was said beyond what we have heard; how many words were news."""
+        if self.cursor < 0:
+            self.cursor = await self._fleet.heard_up_to()
+        news = 0
+        while True:
+            found = await line.read(STREAM, self.cursor, limit=PULL)
+            if not found:
+                return news
+            news += await self._fleet.hear(_heard(found))
+            self.cursor = found[-1].seq
+            if len(found) < PULL:
+                return news
+
+    async def tell(self, line: Line, position: Position, *, clock_trusted: bool) -> bool:
+        """Words of ours that the fleet does not know; whether there may be more."""
+        untold = await self._fleet.untold(limit=TELL)
+        for word in untold:
+            await self._tell(line, word, position, clock_trusted=clock_trusted)
+        return len(untold) == TELL
+
+    async def _tell(self, line: Line, word: Untold, position: Position, *, clock_trusted: bool) -> None:
+        body = Word(
+            state="out" if word.stopped else "in",
+            at=word.at,
+            clock_trusted=clock_trusted,
+            store=self._store,
+            epoch=position.epoch,
+            seq=word.said,
+            how=way(word.reason),
+        )
+        expect = None if word.stopped else word.seq
+        try:
+            await line.publish(optout_subject(word.kid, word.medium, word.digest), pack(body), expect=expect)
+        except WrongSequence:
+            self.refused += 1
+            log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)
+            await self._fleet.told([word], refused=True)
+        else:
+            await self._fleet.told([word])
+
+    async def start_over(self) -> None:
+        await self._fleet.start_over()
+        self.cursor = 0
+
+
+def way(reason: str) -> str:
+    """By what word, as far as it may leave the store."""
+    word = reason.strip().upper()
+    return word if word in WAYS else "by hand"
+
+
+def _heard(found: Sequence[Stored]) -> list[Heard]:
+    words = []
+    for stored in found:
+        try:
+            words.append(_word(stored))
+        except Garbled as error:
+            log.warning("a word on consent from the fleet can't be read; it is left out", reason=str(error))
+    return words
+
+
+def _word(stored: Stored) -> Heard:
+    """Raises Garbled for a subject that names nobody. A body that can't be read, or an opt-in without its condition, is an opt-out."""
+    kid, medium, digest = read_optout(stored.subject)
+    try:
+        word = unpack(stored.body, Word)
+    except Garbled:
+        return Heard(kid, digest, medium, stored.seq, True, stored.at, "a store of the fleet", "")
+    conditional = "Nats-Expected-Last-Subject-Sequence" in stored.headers
+    how = word.how if word.how in WAYS else ""
+    store = word.store if NAME.fullmatch(word.store) else "a store of the fleet"
+    return Heard(kid, digest, medium, stored.seq, word.state != "in" or not conditional, word.at, store, how)
+
+
+def read_keys(text: str) -> dict[str, bytes]:
+    """ "k1:base64 k2:base64" as it stands in `.env`. Raises ValueError, which never repeats it."""
+    keys = {}
+    for part in text.split():
+        kid, colon, secret = part.partition(":")
+        try:
+            key = base64.b64decode(secret, validate=True)
+        except ValueError:
+            key = b""
+        if not colon or len(key) < 16:
+            raise ValueError(
+                'FLEET_CONSENT_KEY is not written like "k1:<base64>": join the fleet again, or copy it whole'
+            )
+        keys[kid] = key
+    return keys

@@ -1,0 +1,125 @@
+"""What is to be told of the record, in batches: reads the outbox beyond a cursor, and says where a store's own record stands against HQ's mark.
+
+Cursors count in the record's own numbers. They begin at HQ's mark: what was acknowledged and is not archived is told again, which harms
+nobody.
+"""
+
+from collections.abc import Sequence
+
+from daemon.fleet.wire import (
+    BATCH_BYTES,
+    BATCH_ENTRIES,
+    BATCH_STATES,
+    AuditBatch,
+    Mark,
+    State,
+    StateBatch,
+    batch_of,
+)
+from outbox.fleet import Fleet, MessageState
+
+LOOK = 400
+"""Entries looked at for changed messages at a time: a message has several."""
+
+
+class Feed:
+    """Where the telling stands."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._states: list[State] = []
+        """Of the last look, those that did not go into a batch yet."""
+        self._looked = 0
+        self.audit = 0
+        self.messages = 0
+        self.archived = 0
+        self._told_rev = 0
+        self.is_forked = False
+        """HQ holds another entry under a number of ours: two databases call themselves this store."""
+
+    async def begin(self, mark: Mark | None) -> None:
+        """From the mark on."""
+        await self.take(mark)
+        self.again()
+
+    async def take(self, mark: Mark | None) -> None:
+        """HQ's word on how far it has us."""
+        self.archived, self.is_forked = await self._archived(mark)
+        self._told_rev = await self._messages_at(mark)
+        self.audit = max(self.audit, self.archived)
+
+    def again(self) -> None:
+        """From where HQ has us: it misses what NATS had acknowledged."""
+        self.audit = self.archived
+        self.messages = self._looked = self._told_rev
+        self._states = []
+
+    async def _archived(self, mark: Mark | None) -> tuple[int, bool]:
+        reaches = {reach.epoch: reach for reach in mark.reaches} if mark else {}
+        for epoch, end in await self._ends():
+            if (reach := reaches.get(epoch)) is None:
+                continue
+            if reach.seq > end:
+                return end, False
+            own = await self._fleet.hash_at(reach.seq)
+            return reach.seq, own is not None and own.hex() != reach.hash
+        return 0, False
+
+    async def _messages_at(self, mark: Mark | None) -> int:
+        reaches = {reach.epoch: reach for reach in mark.reaches} if mark else {}
+        for epoch, end in await self._ends():
+            if (reach := reaches.get(epoch)) is not None:
+                return min(reach.rev, end)
+        return 0
+
+    async def _ends(self) -> Sequence[tuple[str, int]]:
+        """Each epoch with its last entry, the newest first."""
+        epochs = await self._fleet.epochs()
+        end = (await self._fleet.position()).seq
+        found = []
+        for epoch, first in reversed(epochs):
+            found.append((epoch, end))
+            end = first - 1
+        return found
+
+    async def next_audit(self) -> AuditBatch | None:
+        """The next entries; None: all are told."""
+        slice_ = await self._fleet.entries(self.audit, limit=BATCH_ENTRIES, most_bytes=BATCH_BYTES)
+        return None if slice_ is None else batch_of(slice_)
+
+    def told_audit(self, batch: AuditBatch) -> None:
+        self.audit = batch.entries[-1].seq
+
+    async def next_states(self, epoch: str) -> StateBatch | None:
+        """The next messages that changed; None: all are told."""
+        if not self._states:
+            changed = await self._fleet.changed(self._looked, look=LOOK)
+            if changed is None:
+                return None
+            self._states = [_told(state) for state in changed.states]
+            self._looked = changed.reached
+        rest = len(self._states) > BATCH_STATES
+        reached = self._states[BATCH_STATES - 1].rev if rest else self._looked
+        return StateBatch(epoch, self.messages, reached, self._states[:BATCH_STATES])
+
+    def told_states(self, batch: StateBatch) -> None:
+        self._states = self._states[len(batch.states) :]
+        self.messages = batch.reached
+
+
+def _told(state: MessageState) -> State:
+    return State(
+        id=state.id,
+        order_ref=state.order_ref,
+        state=state.state,
+        channel=state.channel,
+        reason_code=state.reason.partition(":")[0][:80],
+        type=state.type,
+        recipient=state.recipient,
+        to=state.to,
+        attempts=state.attempts,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        due_at=state.due_at,
+        rev=state.rev,
+    )

@@ -1,0 +1,70 @@
+"""What joining leaves in a store's folder: the `[fleet]` table, two secrets in `.env`, the fleet's certificate and HQ's claim. All of it is
+written whole or not at all, and taken out again by leaving."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon.fleet.join import Joined
+
+SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY")
+CA, CLAIM = "hq-ca.pem", "fleet.jwt"
+_TABLE = re.compile(r"^\[fleet\][^\n]*\n(?:(?!^\[).*\n?)*", re.MULTILINE)
+
+
+def keep_seed(folder: Path, seed: str) -> None:
+    """Before the code is traded: a right without its key would be lost."""
+    _set_secrets(folder / ".env", {"FLEET_SEED": seed})
+
+
+def keep(config: Path, joined: Joined, keys: str) -> None:
+    folder, welcome = config.parent, joined.welcome
+    _write(folder / CA, welcome.ca, 0o644)
+    _write(folder / CLAIM, welcome.claim + "\n", 0o644)
+    _set_secrets(folder / ".env", {"FLEET_SEED": joined.key.seed, "FLEET_CONSENT_KEY": keys})
+    servers = ", ".join(f'"{server}"' for server in welcome.servers)
+    table = f'[fleet]\nstore = "{welcome.store}"\nservers = [{servers}]\nca = "{CA}"\n'
+    if welcome.publisher:
+        table += f'publisher = "{welcome.publisher}"\n'
+    text = config.read_text(encoding="utf-8") if config.exists() else ""
+    rest = _TABLE.sub("", text).rstrip("\n")
+    _write(config, (rest + "\n\n" if rest else "") + table, 0o644)
+
+
+def forget(config: Path) -> None:
+    folder = config.parent
+    text = config.read_text(encoding="utf-8")
+    _write(config, _TABLE.sub("", text).rstrip("\n") + "\n", 0o644)
+    _set_secrets(folder / ".env", dict.fromkeys(SECRETS, ""))
+    for name in (CA, CLAIM):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _set_secrets(path: Path, values: Mapping[str, str]) -> None:
+    """Lines of these names are replaced; an empty value takes one out."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in values]
+    kept += [f'{name}="{value}"' for name, value in values.items() if value]
+    _write(path, "\n".join(kept) + "\n", 0o600)
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """In one rename, with the owner and mode of what was there."""
+    new = path.with_name(f".{path.name}.new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        was = path.stat()
+        new.chmod(was.st_mode & 0o777)
+        if os.geteuid() == 0:
+            os.chown(new, was.st_uid, was.st_gid)
+    else:
+        new.chmod(mode)
+        if os.geteuid() == 0:
+            above = path.parent.stat()
+            os.chown(new, above.st_uid, above.st_gid)
+    new.replace(path)

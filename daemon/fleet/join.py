@@ -1,0 +1,174 @@
+"""Joining: a code from headquarters, good once and for an hour, is traded for this store's right.
+
+The key is made here and never leaves; the code carries who to trust (the fleet's certificate authority, by its fingerprint), so a stranger
+in between can neither read nor answer. Consent keys come sealed for the key that was just made.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from daemon.fleet.nkey import KeyPair
+from daemon.fleet.seal import Unsealable, key_of, public_text, unseal
+
+SECONDS = 15.0
+SECRET_BYTES = 16
+PIN_BYTES = 16
+MOST = 256 * 1024
+
+
+class JoinRefused(Exception):
+    """Says what is wrong and what to do."""
+
+
+class Code(msgspec.Struct, frozen=True):
+    """`https://hq.example:8788/#SECRET.PIN`, as `tether hq store add` prints it."""
+
+    url: str
+    secret: str
+    pin: bytes
+
+    @classmethod
+    def read(cls, text: str) -> "Code":
+        """Raises JoinRefused."""
+        url, _, rest = text.strip().partition("#")
+        secret, _, pin = rest.partition(".")
+        parts = urlsplit(url)
+        try:
+            raw, secret_raw = _from_text(pin), _from_text(secret)
+        except (binascii.Error, ValueError):
+            raw = secret_raw = b""
+        if parts.scheme != "https" or not parts.hostname or len(raw) != PIN_BYTES or len(secret_raw) != SECRET_BYTES:
+            raise JoinRefused(
+                "that is no code of headquarters: copy the whole line that tether hq store add printed, in quotes"
+            )
+        return cls(url.rstrip("/"), secret, raw)
+
+    def __str__(self) -> str:
+        return f"{self.url}/#{self.secret}.{_text(self.pin)}"
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What a store asks of HQ's door."""
+
+    secret: str
+    key: str
+    sealing: str
+    signature: str
+
+    @staticmethod
+    def signed(secret: str, sealing: str) -> bytes:
+        return f"tether fleet join {secret} {sealing}".encode()
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """What HQ answers. `keys`: the consent keys, sealed."""
+
+    store: str
+    servers: tuple[str, ...]
+    ca: str
+    claim: str
+    publisher: str = ""
+    keys: dict[str, str] = {}
+
+
+class Joined(msgspec.Struct, frozen=True):
+    welcome: Welcome
+    key: KeyPair
+    consent_keys: Mapping[str, bytes]
+
+
+async def join(code: Code, key: KeyPair) -> Joined:
+    """Raises JoinRefused."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            authority = await _authority(code)
+            answer = await _trade(code, key, authority)
+    except TimeoutError as error:
+        raise JoinRefused(
+            f"{code.url} did not answer within {SECONDS:.0f} s: is this box online, and does HQ run?"
+        ) from error
+    except aiohttp.ClientError as error:
+        raise JoinRefused(_why(code, error)) from error
+    if hashlib.sha256(_der(answer.ca)).digest()[:PIN_BYTES] != code.pin:
+        raise JoinRefused(
+            "headquarters names another certificate authority than its code does: nothing was kept; ask HQ"
+        )
+    try:
+        keys = {kid: unseal(sealed, key_of(key.seed), f"{answer.store} {kid}") for kid, sealed in answer.keys.items()}
+    except Unsealable as error:
+        raise JoinRefused("the fleet's consent key could not be opened; ask HQ for a new code") from error
+    return Joined(answer, key, keys)
+
+
+async def _authority(code: Code) -> str:
+    """The fleet's certificate, known by its fingerprint: how it came doesn't matter."""
+    blind = ssl.create_default_context()
+    blind.check_hostname = False
+    blind.verify_mode = ssl.CERT_NONE
+    async with aiohttp.ClientSession() as session, session.get(f"{code.url}/v1/join/ca", ssl=blind) as answer:
+        text = (await answer.content.read(MOST)).decode("ascii", "replace")
+    try:
+        matches = answer.status == 200 and hashlib.sha256(_der(text)).digest()[:PIN_BYTES] == code.pin
+    except ValueError:
+        matches = False
+    if not matches:
+        raise JoinRefused(
+            f"what answers at {code.url} is not the headquarters that made this code. Check the address; if it is right, somebody "
+            "may be in between: tell HQ"
+        )
+    return text
+
+
+async def _trade(code: Code, key: KeyPair, authority: str) -> Welcome:
+    trusting = ssl.create_default_context()
+    trusting.load_verify_locations(cadata=authority)
+    sealing = public_text(key_of(key.seed))
+    signature = base64.b64encode(key.sign(Wish.signed(code.secret, sealing))).decode()
+    wish = Wish(code.secret, key.public, sealing, signature)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{code.url}/v1/join", data=msgspec.json.encode(wish), ssl=trusting) as answer,
+    ):
+        body = await answer.content.read(MOST)
+    if answer.status != 200:
+        try:
+            detail = msgspec.json.decode(body, type=dict[str, object]).get("detail", "")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            detail = ""
+        raise JoinRefused(str(detail)[:300] or f"headquarters answered {answer.status}")
+    try:
+        return msgspec.json.decode(body, type=Welcome)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise JoinRefused(f"headquarters answered what this release can't read: {error}") from error
+
+
+def _why(code: Code, error: aiohttp.ClientError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError) and "not yet valid" in str(error):
+        return "this box's clock is behind: set it (timedatectl), then try again with the same code"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{code.url} shows a certificate that can't be trusted: {error.certificate_error}"
+    return f"{code.url} can't be reached: {error}"
+
+
+def make_code(url: str, ca: str, secret: bytes) -> Code:
+    return Code(url.rstrip("/"), _text(secret), hashlib.sha256(_der(ca)).digest()[:PIN_BYTES])
+
+
+def _der(pem: str) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pem.strip() + "\n")
+
+
+def _text(raw: bytes) -> str:
+    return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def _from_text(text: str) -> bytes:
+    return base64.b32decode(text.upper() + "=" * (-len(text) % 8))

@@ -1,0 +1,342 @@
+"""One connection with NATS, made and ended within bounds: all that the link and HQ know of the client library is here.
+
+The library finds a dead line late, keeps trying by itself, and says of a refused publish only to a callback that there was one. So it
+makes one connection and nothing more, ours is the patience, and a refusal becomes an error that says so.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from daemon.fleet.nkey import KeyPair
+
+SOCKET_SECONDS = 10.0
+PING_SECONDS = 20
+UNANSWERED = 2
+"""Pings without an answer after which a connection is dropped: 60 s in all."""
+CLOSE_SECONDS = 1.0
+BATCH_BYTES = 4 * 2**20
+
+
+class _Chatter(logging.Filter):
+    """asyncio's remark on how the library ends TLS, at every goodbye: it means nothing to anybody here."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "eof_received" not in record.getMessage()
+
+
+logging.getLogger("nats").setLevel(logging.CRITICAL)
+logging.getLogger("asyncio").addFilter(_Chatter())
+
+
+class LineError(Exception):
+    """The line can't be had, or is gone: tried again later."""
+
+
+class NotAuthorised(LineError):
+    """NATS refuses this key, or this key this act."""
+
+
+class WrongSequence(LineError):
+    """Somebody else wrote to that subject meanwhile."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who we are on the line, and the prefix under which answers come back to us and nobody else."""
+
+    key: KeyPair
+    claim: str
+    inbox: str
+    name: str
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A message as a stream keeps it."""
+
+    subject: str
+    seq: int
+    at: int
+    """ms, by the servers' clocks."""
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """What a stream says of a publish."""
+
+    seq: int
+    duplicate: bool = False
+
+
+class _AckError(msgspec.Struct, frozen=True):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _AckBody(msgspec.Struct, frozen=True):
+    seq: int = 0
+    duplicate: bool = False
+    error: _AckError | None = None
+
+
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+_ack = msgspec.json.Decoder(_AckBody)
+
+
+def pinned(ca: Path) -> ssl.SSLContext:
+    """TLS 1.3 with the fleet's own authority and no other. Raises LineError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(ca)
+    except (OSError, ssl.SSLError) as error:
+        raise LineError(f"the fleet's certificate {ca} can't be read: {error}") from error
+    return context
+
+
+class Line:
+    """An open connection. Every call is bounded, and raises LineError when it can't be done."""
+
+    def __init__(self, client: Client, identity: Identity, server: str) -> None:
+        self._client = client
+        self._identity = identity
+        self._asking: set[asyncio.Future[None]] = set()
+        self.server = server
+        self.lost = asyncio.Event()
+        self.on_loss: Callable[[], None] = lambda: None
+        self.bytes_out = 0
+
+    async def publish(
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        id: str | None = None,
+        expect: int | None = None,
+        timeout: float = SOCKET_SECONDS,
+    ) -> Ack:
+        """Have a stream keep it. `id`: the stream keeps one of that id; `expect`: only if the subject's newest is of that number."""
+        headers = {}
+        if id is not None:
+            headers["Nats-Msg-Id"] = id
+        if expect is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect)
+        answer = await self.request(subject, body, headers=headers or None, timeout=timeout)
+        try:
+            ack = _ack.decode(answer.data)
+        except msgspec.MsgspecError as error:
+            raise LineError(f"no stream answered for {subject}: {answer.header or answer.data[:80]!r}") from error
+        if ack.error is not None:
+            if ack.error.err_code in _WRONG_LAST_SEQUENCE:
+                raise WrongSequence(ack.error.description)
+            raise LineError(f"the stream refused {subject}: {ack.error.description}")
+        return Ack(ack.seq, ack.duplicate)
+
+    async def request(
+        self, subject: str, body: bytes, *, headers: dict[str, str] | None = None, timeout: float = SOCKET_SECONDS
+    ) -> Msg:
+        """One question, one answer."""
+        self.bytes_out += len(body)
+        asking = asyncio.ensure_future(self._client.request(subject, body, timeout=timeout, headers=headers))  # noqa: TID251
+        return await self._or_trouble(asking, subject)
+
+    async def _or_trouble(self, asking: "asyncio.Future[Msg]", subject: str) -> Msg:
+        """A denied publish is never answered, nor what was asked on a line that is gone: what comes instead is a word to a callback."""
+        trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.add(trouble)
+        try:
+            either: set[asyncio.Future[Any]] = {asking, trouble}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if trouble.done():
+                trouble.result()
+            return await asking
+        except (NatsError, OSError, TimeoutError) as error:
+            raise LineError(f"no answer for {subject}: {_words(error)}") from error
+        finally:
+            self._asking.discard(trouble)
+            trouble.cancel()
+            if not asking.done():
+                asking.cancel()
+                with contextlib.suppress(asyncio.CancelledError, NatsError):
+                    await asking
+
+    async def tell(self, subject: str, body: bytes) -> None:
+        """Without waiting for an answer."""
+        self.bytes_out += len(body)
+        try:
+            async with asyncio.timeout(SOCKET_SECONDS):
+                await self._client.publish(subject, body)
+        except (NatsError, OSError, TimeoutError) as error:
+            raise LineError(f"can't tell {subject}: {_words(error)}") from error
+
+    async def listen(self, subject: str, heard: Callable[[Msg], None]) -> None:
+        """Have `heard` called (in the loop's thread) for what is published there from now on."""
+
+        async def pass_on(message: Msg) -> None:
+            heard(message)
+
+        try:
+            await self._client.subscribe(subject, cb=pass_on)
+        except (NatsError, OSError) as error:
+            raise LineError(f"can't listen to {subject}: {_words(error)}") from error
+
+    async def newest(self, stream: str, subject: str) -> Stored | None:
+        """The newest that a stream keeps under that very subject."""
+        answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
+        return _stored(answer)
+
+    async def read(self, stream: str, after: int, *, limit: int, subject: str = ">") -> list[Stored]:
+        """What a stream keeps beyond that number, in its order: up to `limit` in one question."""
+        inbox = f"{self._identity.inbox}.{self._client.new_inbox().rpartition('.')[2]}"
+        asked = {"seq": after + 1, "batch": limit, "next_by_subj": subject, "max_bytes": BATCH_BYTES}
+        found: list[Stored] = []
+        try:
+            async with asyncio.timeout(SOCKET_SECONDS):
+                answers = await self._client.subscribe(inbox)
+                try:
+                    await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(asked), reply=inbox)
+                    async for answer in answers.messages:
+                        stored = _stored(answer)
+                        if stored is None:
+                            break
+                        found.append(stored)
+                finally:
+                    await answers.unsubscribe()
+        except (NatsError, OSError, TimeoutError) as error:
+            raise LineError(f"stream {stream} can't be read: {_words(error)}") from error
+        return found
+
+    async def ask_all(self, subject: str, body: bytes, *, wait: float, most: int) -> list[bytes]:
+        """One question that several may answer: what came within that many seconds, or as soon as `most` have."""
+        inbox = f"{self._identity.inbox}.{self._client.new_inbox().rpartition('.')[2]}"
+        found: list[bytes] = []
+        try:
+            answers = await self._client.subscribe(inbox)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._client.publish(subject, body, reply=inbox)
+                    async for answer in answers.messages:
+                        found.append(answer.data)
+                        if len(found) == most:
+                            break
+            await answers.unsubscribe()
+        except (NatsError, OSError) as error:
+            raise LineError(f"{subject} can't be asked: {_words(error)}") from error
+        return found
+
+    async def close(self) -> None:
+        await _close(self._client)
+
+    # ------------------------------------------------------------ told by the library
+
+    def heard_error(self, error: Exception) -> None:
+        words = str(error)
+        if "permissions violation" in words.lower():
+            self._trouble(NotAuthorised(f"NATS refuses it: {words.removeprefix('nats: ')}"))
+
+    def heard_loss(self) -> None:
+        self.lost.set()
+        self.on_loss()
+        self._trouble(LineError("the line is gone"))
+
+    def _trouble(self, error: LineError) -> None:
+        for waiting in self._asking:
+            if not waiting.done():
+                waiting.set_exception(error)
+
+
+@asynccontextmanager
+async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[Line]:
+    """A connection to that server, closed at the end. Raises LineError, NotAuthorised."""
+    client = Client()
+    line = Line(client, identity, server)
+    last: list[Exception] = []
+
+    async def on_error(error: Exception) -> None:
+        last.append(error)
+        del last[:-3]
+        line.heard_error(error)
+
+    async def on_lost() -> None:
+        line.heard_loss()
+
+    try:
+        try:
+            async with asyncio.timeout(SOCKET_SECONDS):
+                await client.connect(
+                    servers=[server],
+                    tls=tls,
+                    tls_handshake_first=True,
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=round(SOCKET_SECONDS),
+                    ping_interval=PING_SECONDS,
+                    max_outstanding_pings=UNANSWERED,
+                    error_cb=on_error,
+                    disconnected_cb=on_lost,
+                    closed_cb=on_lost,
+                    signature_cb=lambda nonce: b64encode(identity.key.sign(nonce.encode())),
+                    user_jwt_cb=lambda: bytearray(identity.claim.encode()),
+                    inbox_prefix=identity.inbox,
+                    name=identity.name,
+                    pending_size=2 * 2**20,
+                )
+        except (NatsError, OSError, TimeoutError, ValueError) as error:
+            raise _why(server, last or [error]) from error
+        yield line
+    finally:
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    """The library closes politely, which a dead line can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
+    with contextlib.suppress(NatsError, OSError, TimeoutError, AssertionError, AttributeError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await client.close()
+    transport = getattr(client, "_transport", None)
+    writer = getattr(transport, "_io_writer", None) or getattr(transport, "_bare_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+
+
+def _why(server: str, errors: Sequence[Exception]) -> LineError:
+    told = " ".join(str(error) for error in errors).lower()
+    if "authorization violation" in told or "user authentication revoked" in told:
+        return NotAuthorised(f"{server} refuses this store's key")
+    return LineError(f"{server}: {_words(errors[0])}")
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or {"TimeoutError": "no answer in time"}.get(type(error).__name__, type(error).__name__)
+
+
+def _stored(answer: Msg) -> Stored | None:
+    headers = answer.headers or {}
+    if "Nats-Sequence" not in headers:
+        if (status := headers.get("Status", "")) not in ("404", "204"):
+            raise LineError(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
+        return None
+    return Stored(
+        headers["Nats-Subject"], int(headers["Nats-Sequence"]), _ms(headers["Nats-Time-Stamp"]), answer.data, headers
+    )
+
+
+def _ms(stamp: str) -> int:
+    """NATS writes nanoseconds, which `fromisoformat` of Python 3.11 does not read beyond microseconds."""
+    text, _, fraction = stamp.removesuffix("Z").partition(".")
+    whole = datetime.fromisoformat(f"{text}+00:00")
+    return int(whole.timestamp()) * 1000 + int((fraction + "000")[:3])

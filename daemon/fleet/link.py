@@ -1,0 +1,380 @@
+"""The one task of a store that speaks with headquarters. It reads the outbox and tells what is new, asks for the fleet's opt-outs and for its
+own mark, and reports how the store is. Nothing at the store waits for it but the first messages after an outage, and those not for long.
+
+In need's order, one batch in flight: opt-outs, health, messages, record.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+import structlog
+
+from daemon.fleet.consent import ConsentShare
+from daemon.fleet.feed import Feed
+from daemon.fleet.gate import ConsentGate
+from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
+from daemon.fleet.membership import Membership, unsealed
+from daemon.fleet.pace import Pace
+from daemon.fleet.status import FleetStatus, LinkState
+from daemon.fleet.wire import Cursors, Garbled, Health, Mark, audit_id, deflate, pack, states_id, unpack
+from outbox import Outbox
+from outbox.backoff import full_jitter
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+PULL_SECONDS = 30.0
+HEALTH_SECONDS = 30.0
+GATHER_SECONDS = 0.2
+"""A commit is seldom alone: what comes within this goes together."""
+TELL_SECONDS = 1.0
+"""Between two batches of a kind while there is no backlog."""
+BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
+CLOCK_LOOK_SECONDS = 5.0
+STALE_POKES = 4
+"""Reads that may come from a server that is behind before we wait for the next round."""
+NOTE_SECONDS = 300.0
+RATE = 64 * 1024.0
+LOG_SECONDS = 60.0
+MARK_NOTE, STREAM_NOTE, CLAIM_NOTE = "fleet.mark", "fleet.consent", "fleet.claim"
+
+Observe = Callable[[], Awaitable[Health]]
+Connect = Callable[..., AbstractAsyncContextManager[Line]]
+
+
+class Link:
+    """`run` works until `stop`; `status` says how it stands."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        box: Outbox,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        gate: ConsentGate,
+        trusted: Callable[[], bool],
+        observe: Observe,
+        rate: float = RATE,
+        connect: Connect = connected,
+    ) -> None:
+        self._me = membership
+        self._box = box
+        self._clock = clock
+        self._rng = rng
+        self._gate = gate
+        self._trusted = trusted
+        self._observe = observe
+        self._pace = Pace(clock, rate)
+        self._connect = connect
+        self._feed = Feed(box.fleet)
+        self._consent = ConsentShare(box.fleet, membership.store)
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._server = rng.randrange(len(membership.servers))
+        self._state: LinkState = "connecting"
+        self._since = clock.now()
+        self._reason = ""
+        self._mark: Mark | None = None
+        self._noted: Mark | None = None
+        self._noted_at = clock.monotonic()
+        self._heard_at: int | None = None
+        self._consent_at: int | None = None
+        self._poked: set[str] = set()
+        self._mark_is_news = False
+        self._pull_at = self._health_at = self._tell_at = float("-inf")
+        self._errors = 0
+        self._logged_at = float("-inf")
+        self._bytes_out = 0
+        self._line: Line | None = None
+        self._was_useful = False
+
+    # ------------------------------------------------------------ what others may ask and say
+
+    @property
+    def archived(self) -> int:
+        """Up to which entry HQ has the record, as far as is known since the start."""
+        return self._feed.archived
+
+    def line_is_up(self) -> None:
+        """The store's own line came back: HQ's opt-outs come before the first message, and the link doesn't sit out its patience."""
+        self._gate.shut()
+        self._hurry.set()
+
+    def health_changed(self) -> None:
+        self._health_at = min(self._health_at, self._clock.monotonic() - HEALTH_SECONDS + TELL_SECONDS)
+        self._wake.set()
+
+    async def status(self) -> FleetStatus:
+        fleet = self._box.fleet
+        position = await fleet.position()
+        behind = max(position.seq - self._feed.archived, 0)
+        oldest = await fleet.made_at(self._feed.archived + 1) if behind else None
+        return FleetStatus(
+            store=self._me.store,
+            state=self._state,
+            since=self._since,
+            reason=self._reason,
+            server=self._line.server if self._line else "",
+            epoch=position.epoch,
+            seq=position.seq,
+            archived=self._feed.archived,
+            behind=behind,
+            behind_since=oldest,
+            acknowledged=self._feed.audit,
+            last_heard=self._heard_at,
+            consent_at=self._consent_at,
+            from_elsewhere=await fleet.from_elsewhere(),
+            untold=len(await fleet.untold(limit=500)),
+            refused_optins=self._consent.refused,
+            kids=tuple(self._box.fleet.kids),
+            bytes_out=self._bytes_out,
+            errors=self._errors,
+        )
+
+    # ------------------------------------------------------------ its life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Whatever goes wrong here, the store goes on: it is logged once a minute at most, and tried again."""
+        self._box.when_committed(self._wake.set)
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._work(), name="fleet link")
+            await stop.wait()
+            work.cancel()
+        self._box.when_committed(lambda: None)
+
+    async def _work(self) -> None:
+        await self._recall()
+        tries = 0
+        while True:
+            await self._until_the_clock_is_set()
+            began = self._clock.monotonic()
+            try:
+                await self._session()
+            except LineError as error:
+                self._fell(error)
+            except Exception as error:
+                self._failed(error)
+            finally:
+                self._line = None
+            tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST or self._was_useful else tries + 1
+            self._hurry.clear()
+            wait = max(full_jitter(tries, base=BACKOFF_FIRST, cap=BACKOFF_LONGEST, rng=self._rng), BACKOFF_FIRST / 2)
+            await self._clock.wait(self._hurry, wait)
+            self._server = (self._server + 1) % len(self._me.servers)
+
+    async def _recall(self) -> None:
+        """What the last run learned from HQ."""
+        note = await self._box.notes.get(MARK_NOTE)
+        if note is not None:
+            self._mark = self._noted = unpack(note.encode(), Mark)
+            await self._feed.begin(self._mark)
+
+    async def _until_the_clock_is_set(self) -> None:
+        """A certificate can't be judged by a clock that stands in 1970."""
+        while not self._trusted():
+            self._turn("waiting", "the clock is not set: HQ is called once it is")
+            await self._clock.sleep(CLOCK_LOOK_SECONDS)
+
+    def _turn(self, state: LinkState, reason: str = "") -> None:
+        if state != self._state:
+            self._state, self._since = state, self._clock.now()
+        self._reason = reason
+
+    def _fell(self, error: LineError) -> None:
+        self._errors += 1
+        if isinstance(error, NotAuthorised):
+            self._turn(
+                "refused",
+                f"not authorised: {error}. If this store was revoked or its card replaced, ask HQ for a code (tether hq store add "
+                f"{self._me.store}), then: tether fleet join CODE",
+            )
+        else:
+            self._turn("away", str(error))
+        self._log_now_and_then(self._reason)
+
+    def _failed(self, error: Exception) -> None:
+        self._errors += 1
+        self._turn("away", f"the link failed inside: {type(error).__name__}")
+        self._log_now_and_then(f"{type(error).__name__}: {error}")
+
+    def _log_now_and_then(self, reason: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
+            log.warning(
+                "headquarters can't be reached; the store goes on by itself", reason=reason, errors=self._errors
+            )
+
+    # ------------------------------------------------------------ one connection
+
+    async def _session(self) -> None:
+        self._was_useful = False
+        server, me = self._me.servers[self._server], self._me
+        claim = await self._box.notes.get(CLAIM_NOTE) or me.claim
+        identity = Identity(me.key, claim, f"_INBOX.{me.store}", f"tether {me.store}")
+        if self._state not in ("away", "refused"):
+            self._turn("connecting")
+        async with self._connect(server, pinned(me.ca), identity) as line:
+            self._line = line
+            line.on_loss = self._wake.set
+            await self._begin(line)
+            self._turn("connected")
+            self._was_useful = True
+            while True:
+                if line.lost.is_set():
+                    raise LineError(f"{server}: the line was lost")
+                self._wake.clear()
+                if not await self._round(line):
+                    await self._clock.wait(self._wake, self._next_look())
+                    await self._clock.sleep(GATHER_SECONDS)
+
+    async def _begin(self, line: Line) -> None:
+        self._pull_at = self._health_at = self._tell_at = float("-inf")
+        await line.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
+        if self._me.shares_optouts:
+            await line.listen("optout.>", lambda message: self._poke(message.subject))
+        await self._ask_for_mark(line)
+        await self._feed.begin(self._mark)
+
+    def _poke(self, subject: str) -> None:
+        if subject:
+            self._poked.add(subject)
+        else:
+            self._mark_is_news = True
+        self._wake.set()
+
+    def _next_look(self) -> float:
+        due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS)
+        return max(min(due - self._clock.monotonic(), PULL_SECONDS), 0.0)
+
+    async def _round(self, line: Line) -> bool:
+        """All that is due, once; whether more waits to be told."""
+        now = self._clock.monotonic()
+        timed = now - self._pull_at >= PULL_SECONDS
+        if self._me.shares_optouts and (timed or self._poked):
+            await self._hear_optouts(line)
+        if timed or self._mark_is_news:
+            await self._ask_for_mark(line)
+        if timed:
+            self._pull_at = now
+        more = self._me.shares_optouts and await self._consent.tell(
+            line, await self._box.fleet.position(), clock_trusted=self._trusted()
+        )
+        if now - self._health_at >= HEALTH_SECONDS:
+            await self._report(line)
+            self._health_at = now
+        if now - self._tell_at >= TELL_SECONDS:
+            backlog = await self._tell_states(line)
+            backlog = await self._tell_audit(line) or backlog
+            if not backlog:
+                self._tell_at = now
+            more = more or backlog
+        else:
+            self._wake.set()
+        await self._note()
+        return more
+
+    # ------------------------------------------------------------ down
+
+    async def _hear_optouts(self, line: Line) -> None:
+        """A read may be answered by a server that lags behind the one that poked us."""
+        for look in range(STALE_POKES):
+            poked = self._poked
+            self._poked = set()
+            news = await self._consent.pull(line)
+            self._consent_at = self._clock.now()
+            if not poked or news or look == STALE_POKES - 1:
+                break
+            await self._clock.sleep(GATHER_SECONDS)
+            self._poked |= poked
+        self._gate.open()
+
+    async def _ask_for_mark(self, line: Line) -> None:
+        self._mark_is_news = False
+        stored = await line.newest("MARK", f"mark.{self._me.store}")
+        if stored is None:
+            return
+        try:
+            mark = unpack(stored.body, Mark)
+        except Garbled as error:
+            raise LineError(f"HQ's mark can't be read: {error}") from error
+        self._heard_at = self._clock.now()
+        was, self._mark = self._mark, mark
+        await self._feed.take(mark)
+        if was is not None and mark.again != was.again:
+            self._feed.again()
+        await self._take_stream(mark)
+        await self._take_keys(mark)
+        if mark.claim and mark.claim != await self._box.notes.get(CLAIM_NOTE):
+            await self._box.notes.set(CLAIM_NOTE, mark.claim)
+
+    async def _take_stream(self, mark: Mark) -> None:
+        """A new stream of consent numbers from the start: all is heard and told once more."""
+        if not mark.consent or not self._me.shares_optouts:
+            return
+        known = await self._box.notes.get(STREAM_NOTE)
+        if known != mark.consent:
+            if known is not None:
+                await self._consent.start_over()
+            await self._box.notes.set(STREAM_NOTE, mark.consent)
+
+    async def _take_keys(self, mark: Mark) -> None:
+        fresh = [kid for kid in mark.keys if kid not in self._box.fleet.kids]
+        if not fresh or not self._me.shares_optouts:
+            return
+        opened = unsealed(self._me, {kid: mark.keys[kid] for kid in fresh})
+        for kid in opened:
+            await self._box.fleet.keep_key(kid, mark.keys[kid].encode())
+        await self._box.fleet.use_keys({**self._box.fleet.keys, **opened})
+
+    # ------------------------------------------------------------ up
+
+    async def _report(self, line: Line) -> None:
+        position = await self._box.fleet.position()
+        seen = await self._observe()
+        health = msgspec.structs.replace(
+            seen,
+            epoch=position.epoch,
+            seq=position.seq,
+            hash=position.hash.hex(),
+            cursors=Cursors(self._feed.audit, self._feed.messages, max(self._consent.cursor, 0)),
+            kids=list(self._box.fleet.kids),
+            consent_refused=self._consent.refused,
+        )
+        await self._publish(line, f"health.{self._me.store}", pack(health), None)
+
+    async def _tell_states(self, line: Line) -> bool:
+        position = await self._box.fleet.position()
+        batch = await self._feed.next_states(position.epoch)
+        if batch is None:
+            return False
+        if batch.states:
+            body = await asyncio.to_thread(deflate, batch)
+            await self._publish(line, f"up.{self._me.store}.msg", body, states_id(self._me.store, batch))
+        self._feed.told_states(batch)
+        return True
+
+    async def _tell_audit(self, line: Line) -> bool:
+        batch = await self._feed.next_audit()
+        if batch is None:
+            return False
+        body = await asyncio.to_thread(deflate, batch)
+        await self._publish(line, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
+        self._feed.told_audit(batch)
+        return True
+
+    async def _publish(self, line: Line, subject: str, body: bytes, id: str | None) -> None:
+        await line.publish(subject, body, id=id)
+        self._bytes_out += len(body)
+        await self._pace.spent(len(body))
+
+    async def _note(self) -> None:
+        """How far HQ has us, for the next start and for pruning: seldom, since the card wears."""
+        now = self._clock.monotonic()
+        if self._mark is not None and self._mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
+            await self._box.notes.set(MARK_NOTE, pack(self._mark).decode())
+            self._noted, self._noted_at = self._mark, now

@@ -1,0 +1,107 @@
+"""The fleet's part of the service: what the configuration and the secrets make of it, the link, and how the store is, as HQ is told."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+
+from daemon.config import Settings
+from daemon.dispatch.board import Board
+from daemon.fleet.gate import ConsentGate
+from daemon.fleet.link import Link
+from daemon.fleet.membership import keys_of, membership_of, unsealed
+from daemon.fleet.status import FleetStatus
+from daemon.fleet.wire import Health
+from outbox import Outbox
+from outbox.changes import Subscription
+from outbox.clock import Clock
+from outbox.model import State
+
+TOLD_AT_ONCE = frozenset({"channel", "uplink"})
+"""Changes of which HQ hears at once."""
+
+
+class FleetPart:
+    """`run` works until `stop`; `hold` returns once messages to customers may go."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        trusted: Callable[[], bool],
+        release: str,
+        board: Callable[[], Board],
+    ) -> None:
+        self._keys = keys_of(settings)
+        self._box = box
+        self._clock = clock
+        self._trusted = trusted
+        self._release = release
+        self._board = board
+        self._has_keys = asyncio.Event()
+        self._gate = ConsentGate(clock, settings.fleet.consent_wait if self._keys else 0.0)
+        self._me = membership_of(settings)
+        self.link = Link(self._me, box, clock, rng, gate=self._gate, trusted=trusted, observe=self._observe)
+
+    async def hold(self) -> None:
+        await self._has_keys.wait()
+        await self._gate.passed()
+
+    def line_is_up(self) -> None:
+        self.link.line_is_up()
+
+    async def status(self) -> FleetStatus:
+        return await self.link.status()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        if self._keys:
+            kept = {kid: sealed.decode() for kid, sealed in (await self._box.fleet.kept_keys()).items()}
+            await self._box.fleet.use_keys({**unsealed(self._me, kept), **self._keys})
+        self._has_keys.set()
+        changes = self._box.changes.subscribe(kept=64)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch(changes), name="fleet health")
+            await self.link.run(stop)
+            watching.cancel()
+
+    async def _watch(self, changes: Subscription) -> None:
+        async for change in changes:
+            if change.kind in TOLD_AT_ONCE:
+                self.link.health_changed()
+
+    async def _observe(self) -> Health:
+        board = self._board()
+        figures = await self._box.views.figures()
+        rows = await board.board()
+        disk = os.statvfs(self._box.path.parent)
+        modem = next((row for row in rows if row.name == "modem"), None)
+        return Health(
+            at=self._clock.now(),
+            clock_trusted=self._trusted(),
+            release=self._release,
+            uplink=str(board.uplink().state),
+            epoch="",
+            seq=0,
+            hash="",
+            channels={row.name: str(row.state) for row in rows},
+            queued=figures.messages.get(State.QUEUED, 0),
+            oldest_queued_at=figures.oldest_due_at,
+            failed=figures.messages.get(State.FAILED, 0),
+            unknown=figures.messages.get(State.UNKNOWN, 0),
+            disk_free=disk.f_bavail * disk.f_frsize,
+            bytes_written=_bytes_written(),
+            modem="" if modem is None else str(modem.state),
+        )
+
+
+def _bytes_written() -> int | None:
+    """What this process wrote to storage, as the kernel counts it; None where it doesn't."""
+    try:
+        with open("/proc/self/io", encoding="ascii") as file:  # noqa: PTH123 - a file of the kernel's
+            found = dict(line.split(": ") for line in file.read().splitlines())
+    except OSError:
+        return None
+    return int(found["write_bytes"])

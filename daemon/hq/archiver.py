@@ -1,0 +1,174 @@
+"""The loop that keeps the archive: read what stores told, commit it, tell each how far it is archived. NATS or PostgreSQL away: it waits and
+says by how much the archive is behind; ended at any moment, the next one goes on from the last commit.
+"""
+
+import asyncio
+import random
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from daemon.fleet.line import Line, LineError, Stored
+from daemon.hq.config import HqSettings
+from daemon.hq.database import Connection, Weather, opened
+from daemon.hq.ingest import UP, Ingest
+from daemon.hq.ledger import Ledger
+from daemon.hq.marks import Marks
+from daemon.hq.nats import as_fleet
+from daemon.hq.pulse import Pulse
+from daemon.hq.streams import ask, ensure
+from outbox.backoff import full_jitter
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+IDLE_SECONDS = 0.1
+HEALTH_SECONDS = 1.0
+CHECK_SECONDS = 5.0
+AGAIN_SECONDS = 20.0
+LOG_SECONDS = 60.0
+BACKOFF_FIRST, BACKOFF_LONGEST = 0.5, 15.0
+REPLICAS = 3
+
+
+class Archive(msgspec.Struct):
+    """How the archive stands, for the page and the figures. Times are HQ's, None for never."""
+
+    state: str = "starting"
+    """starting | running | waiting"""
+    reason: str = ""
+    since: datetime | None = None
+    read_up_to: int = 0
+    behind: int = 0
+    """Messages that NATS has and PostgreSQL has not."""
+    behind_at: datetime | None = None
+    """When `behind` was counted."""
+    entries: int = 0
+    """Added by this process."""
+    forks: int = 0
+    server: str = ""
+
+
+class Archiver:
+    """`run` works until `stop`."""
+
+    def __init__(self, settings: HqSettings, clock: Clock, rng: random.Random) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._ingest = Ingest(self._now)
+        self._pulse = Pulse(self._now)
+        self._poked = True
+        self._logged_at = float("-inf")
+        self.status = Archive(since=self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._work(), name="archive")
+            await stop.wait()
+            work.cancel()
+
+    async def _work(self) -> None:
+        tries = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self._session()
+            except* (LineError, *Weather) as errors:
+                self._wait(_first(errors))
+            tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST else tries + 1
+            await self._clock.sleep(
+                BACKOFF_FIRST / 2 + full_jitter(tries, base=BACKOFF_FIRST, cap=BACKOFF_LONGEST, rng=self._rng)
+            )
+
+    def _wait(self, reason: str) -> None:
+        if self.status.state != "waiting":
+            self.status.state, self.status.since = "waiting", self._now()
+        self.status.reason = reason
+        now = self._clock.monotonic()
+        if now - self._logged_at > LOG_SECONDS:
+            self._logged_at = now
+            log.warning("the archive waits", reason=reason, behind=self.status.behind)
+
+    async def _session(self) -> None:
+        replicas = 1 if self._settings.hq.single else REPLICAS
+        async with (
+            opened(self._settings.postgres.dsn) as db,
+            as_fleet(self._settings, self._clock, self._rng) as line,
+        ):
+            streams = await ensure(line, self._clock, replicas=replicas)
+            ledger = Ledger(self._now, streams["CONSENT"].created)
+            marks = Marks(self._clock, self._settings.consent_keys, streams["CONSENT"].created)
+            await ledger.restore(db, line)
+            await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
+            await line.listen("optout.>", lambda message: self._poke())
+            await self._pulse.catch_up(line)
+            await marks.touch_all(db)
+            self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
+            self.status.server = line.server
+            await self._keep(db, line, streams[UP].created, marks, ledger)
+
+    def _poke(self) -> None:
+        self._poked = True
+
+    async def _keep(self, db: Connection, line: Line, made: str, marks: Marks, ledger: Ledger) -> None:
+        after = await self._ingest.cursor(db, made)
+        self._poked = True
+        health_at = check_at = float("-inf")
+        read_at = self._now()
+        async with asyncio.TaskGroup() as group:
+            ahead = group.create_task(line.read(UP, after, limit=PAGE))
+            while True:
+                asked_at = self._now()
+                found = await ahead
+                after = found[-1].seq if found else after
+                ahead = group.create_task(self._read_on(line, after, wait=not found))
+                if found:
+                    await self._add(db, made, found, marks)
+                else:
+                    read_at = asked_at
+                await marks.tell(db, line)
+                if self._poked:
+                    self._poked = False
+                    await ledger.read(db, line)
+                now = self._clock.monotonic()
+                if now - health_at >= HEALTH_SECONDS:
+                    health_at = now
+                    self.status.forks += len(await self._pulse.write(db))
+                if now - check_at >= CHECK_SECONDS:
+                    check_at = now
+                    await self._check(db, line, made, after, read_at, marks)
+                if line.lost.is_set():
+                    raise LineError(f"{line.server}: the line was lost")
+
+    async def _read_on(self, line: Line, after: int, *, wait: bool) -> list[Stored]:
+        if wait:
+            await self._clock.sleep(IDLE_SECONDS)
+        return await line.read(UP, after, limit=PAGE)
+
+    async def _add(self, db: Connection, made: str, found: list[Stored], marks: Marks) -> None:
+        told = await self._ingest.add(db, made, found)
+        self.status.entries += told.entries
+        self.status.read_up_to = told.seq
+        marks.touch(told.stores)
+
+    async def _check(self, db: Connection, line: Line, made: str, after: int, read_at: datetime, marks: Marks) -> None:
+        info = await ask(line, "INFO", UP)
+        if info.created != made:
+            raise LineError("the stream UP is another one than before: it is read from its start")
+        self.status.behind, self.status.behind_at = max(info.last_seq - after, 0), self._now()
+        self._poked = True
+        if not self.status.behind:
+            marks.touch(await self._pulse.ask_for_what_is_missed(db, read_at, AGAIN_SECONDS))
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error).strip() or type(error).__name__

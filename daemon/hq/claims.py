@@ -1,0 +1,88 @@
+"""What NATS's servers believe of the fleet, as signed claims (JWT in NATS's form): the operator vouches for accounts, the fleet's account for
+its users. A store's right is one such claim; taking it back is a new claim of the account's, which every server puts in force at once.
+
+Pure: times are passed in, nothing is sent.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from daemon.fleet.nkey import KeyPair
+
+_HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
+_ANY = -1
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """Subjects a user may publish to and subscribe to; all else is refused."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+EVERYTHING = Rights((">",), (">",))
+
+
+def store_rights(store: str, groups: Sequence[str]) -> Rights:
+    """What a store may do: tell its own, ask for its own, and hear that there is news."""
+    bundles = [f"bundle.{group}" for group in groups]
+    return Rights(
+        publish=(
+            f"up.{store}.>",
+            f"health.{store}",
+            "optout.>",
+            "$JS.API.DIRECT.GET.CONSENT",
+            f"$JS.API.DIRECT.GET.MARK.mark.{store}",
+            *(f"$JS.API.DIRECT.GET.BUNDLE.{bundle}" for bundle in bundles),
+        ),
+        subscribe=(f"_INBOX.{store}.>", "optout.>", f"mark.{store}", *bundles),
+    )
+
+
+def operator_claim(operator: KeyPair, system_account: str, *, at: int) -> str:
+    body = {"type": "operator", "version": 2, "system_account": system_account}
+    return _sign(operator, operator.public, "tether", body, at)
+
+
+def account_claim(
+    operator: KeyPair, account: str, name: str, *, at: int, revoked: Mapping[str, int], storage: int, memory: int
+) -> str:
+    """`revoked`: public keys of users, and until when (seconds) what was issued to them does not count. `storage`, `memory`: bytes that
+    JetStream may use for it over all servers; 0: none."""
+    jetstream = {"mem_storage": memory, "disk_storage": storage, "streams": _ANY, "consumer": _ANY} if storage else {}
+    limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), _ANY)
+    body = {
+        "type": "account",
+        "version": 2,
+        "limits": {**limits, "wildcards": True, **jetstream},
+        "default_permissions": {"pub": {}, "sub": {}},
+        "revocations": dict(revoked),
+    }
+    return _sign(operator, account, name, body, at)
+
+
+def user_claim(account: KeyPair, user: str, name: str, rights: Rights, *, at: int) -> str:
+    body = {
+        "type": "user",
+        "version": 2,
+        "subs": _ANY,
+        "data": _ANY,
+        "payload": _ANY,
+        "pub": {"allow": list(rights.publish)},
+        "sub": {"allow": list(rights.subscribe)},
+    }
+    return _sign(account, user, name, body, at)
+
+
+def _sign(by: KeyPair, subject: str, name: str, body: Mapping[str, object], at: int) -> str:
+    claim = {"iat": at, "iss": by.public, "sub": subject, "name": name, "nats": body}
+    claim["jti"] = base64.b32encode(hashlib.sha256(msgspec.json.encode(claim)).digest()).decode().rstrip("=")
+    text = f"{_text(msgspec.json.encode(_HEADER))}.{_text(msgspec.json.encode(claim))}"
+    return f"{text}.{_text(by.sign(text.encode()))}"
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

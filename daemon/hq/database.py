@@ -1,0 +1,96 @@
+"""HQ's PostgreSQL: brought to this release's schema at the start, under a lock, so that two processes may start at once."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from outbox.queries import Queries
+
+FOLDER = Path(__file__).parent / "sql"
+CONNECT_SECONDS = 10
+LOCK = 7_411_035
+"""The advisory lock of whoever changes the schema."""
+
+Connection: TypeAlias = psycopg.AsyncConnection[TupleRow]
+Pool: TypeAlias = AsyncConnectionPool[Connection]
+Weather = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
+"""PostgreSQL is away: tried again later."""
+
+
+class ArchiveTooNew(Exception):
+    """The database was written by a newer HQ."""
+
+
+def queries(file: str) -> Queries:
+    return Queries(file, FOLDER)
+
+
+@asynccontextmanager
+async def opened(dsn: str) -> AsyncIterator[Connection]:
+    """A connection of one's own."""
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=CONNECT_SECONDS)
+    async with connection:
+        yield connection
+
+
+@asynccontextmanager
+async def pooled(dsn: str, *, size: int = 4) -> AsyncIterator[Pool]:
+    """A few connections for those who ask; made when they are needed, so that HQ starts while PostgreSQL is away."""
+    pool: Pool = AsyncConnectionPool(
+        dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs={"autocommit": True, "connect_timeout": 5}
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=1.0)
+
+
+async def migrate(dsn: str) -> int:
+    """To this release's schema; the version it had. Raises ArchiveTooNew."""
+    files = sorted((FOLDER / "migrations").glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    async with opened(dsn) as db, db.transaction():
+        await db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        await db.execute("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY)")
+        found = await (await db.execute("SELECT coalesce(max(version), 0) FROM schema_version")).fetchone()
+        had = int(found[0]) if found else 0
+        if had > int(files[-1].name[:4]):
+            raise ArchiveTooNew(f"the archive has schema {had}, which a newer Tether made: install that one")
+        for file in files:
+            if (number := int(file.name[:4])) > had:
+                await db.execute(file.read_bytes())
+                await db.execute("INSERT INTO schema_version VALUES (%s)", (number,))
+    return had
+
+
+async def ensure_month(db: Connection, at: datetime) -> str:
+    """The partition for what arrives in that month; its name."""
+    begin = datetime(at.year, at.month, 1, tzinfo=UTC)
+    end = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
+    name = f"audit_{begin:%Y_%m}"
+    if not re.fullmatch(r"audit_\d{4}_\d{2}", name):
+        raise ValueError(name)
+    statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF audit FOR VALUES FROM ({}) TO ({})")
+    await db.execute(statement.format(sql.Identifier(name), sql.Literal(begin), sql.Literal(end)))
+    return name
+
+
+Now: TypeAlias = "Callable[[], datetime]"
+"""HQ's own clock."""
+
+
+def as_time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def columns(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Rows as arrays by column, as `unnest` wants them."""
+    return {name: [row[name] for row in rows] for name in names}

@@ -1,0 +1,79 @@
+"""The fleet's words on consent in PostgreSQL: a copy for those who ask, and what the stream is made of again should NATS lose it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from daemon.fleet.line import Line, Stored
+from daemon.fleet.wire import NAME, WAYS, Garbled, Word, optout_subject, read_optout, unpack
+from daemon.hq.database import Connection, as_time, queries
+
+log = structlog.get_logger(__name__)
+
+_SQL = queries("consent.sql")
+_INGEST = queries("ingest.sql")
+
+STREAM = "CONSENT"
+PAGE = 500
+
+
+class Ledger:
+    def __init__(self, now: Callable[[], datetime], made: str) -> None:
+        self._now = now
+        self._made = made
+
+    async def read(self, db: Connection, line: Line) -> int:
+        """All that was said since; how many words."""
+        total = 0
+        while True:
+            async with db.transaction():
+                values = {"stream": STREAM, "made": self._made, "now": self._now()}
+                await db.execute(_INGEST["begin_progress"], values)
+                found = await (await db.execute(_INGEST["progress"], values)).fetchone()
+                after = int(found[1]) if found and found[0] == self._made else 0
+                words = await line.read(STREAM, after, limit=PAGE)
+                if not words:
+                    return total
+                rows = [row for row in map(_row, words) if row is not None]
+                async with db.cursor() as cursor:
+                    await cursor.executemany(_SQL["keep"], rows)
+                await db.execute(_INGEST["advance"], values | {"seq": words[-1].seq})
+            total += len(words)
+
+    async def restore(self, db: Connection, line: Line) -> int:
+        """The stream is a new one: every opt-out is told to it again, unless somebody was quicker. How many."""
+        found = await (await db.execute(_INGEST["progress"], {"stream": STREAM})).fetchone()
+        if found is None or found[0] == self._made:
+            return 0
+        rows = await (await db.execute(_SQL["standing"])).fetchall()
+        for kid, medium, digest, body in rows:
+            subject = optout_subject(kid, medium, digest)
+            if await line.newest(STREAM, subject) is None:
+                await line.publish(subject, bytes(body))
+        log.warning("the fleet's stream of consent is a new one: its opt-outs were told again", optouts=len(rows))
+        return len(rows)
+
+
+def _row(stored: Stored) -> dict[str, object] | None:
+    try:
+        kid, medium, digest = read_optout(stored.subject)
+        word = unpack(stored.body, Word)
+    except Garbled as error:
+        log.warning("a word on consent can't be read", subject=stored.subject, reason=str(error))
+        return None
+    return {
+        "kid": kid,
+        "medium": medium,
+        "digest": digest,
+        "stopped": word.state != "in",
+        "at": word.at,
+        "clock_trusted": word.clock_trusted,
+        "store": word.store if NAME.fullmatch(word.store) else "",
+        "epoch": word.epoch[:32],
+        "seq": word.seq,
+        "how": word.how if word.how in WAYS else "",
+        "stream_seq": stored.seq,
+        "body": stored.body,
+        "arrived": as_time(stored.at),
+    }

@@ -1,0 +1,115 @@
+"""HQ's own connections with NATS: as the fleet's account for all it does, and as the system's for what is about the servers themselves.
+
+Its rights are claims that HQ signs for itself when it connects: there is nothing to keep but the accounts' seeds.
+"""
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
+from daemon.fleet.nkey import KeyPair
+from daemon.hq.claims import EVERYTHING, account_claim, user_claim
+from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
+from daemon.hq.servers import MEMORY, STORAGE
+from outbox.clock import Clock
+
+UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
+JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
+
+
+class ServerRefused(Exception):
+    """A server of NATS is not set up as the archive's promise needs it: says what to do."""
+
+
+@asynccontextmanager
+async def as_fleet(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[Line]:
+    """On any of the servers. Raises LineError, ConfigError."""
+    async with _as(settings, settings.key(ACCOUNT, "account"), "hq", clock, rng) as line:
+        yield line
+
+
+@asynccontextmanager
+async def as_system(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[Line]:
+    async with _as(settings, settings.key(SYSTEM, "account"), "hq-system", clock, rng) as line:
+        yield line
+
+
+@asynccontextmanager
+async def _as(
+    settings: HqSettings, account: KeyPair, name: str, clock: Clock, rng: random.Random
+) -> AsyncIterator[Line]:
+    key = KeyPair.make("user")
+    claim = user_claim(account, key.public, name, EVERYTHING, at=clock.now() // 1000)
+    identity = Identity(key, claim, f"_INBOX.{name}.{rng.getrandbits(64):016x}", f"tether {name}")
+    servers = list(settings.nats.servers)
+    rng.shuffle(servers)
+    tls = pinned(settings.ca)
+    failures: list[str] = []
+    for server in servers:
+        entered = connected(server, tls, identity)
+        try:
+            line = await entered.__aenter__()
+        except NotAuthorised:
+            raise
+        except LineError as error:
+            failures.append(str(error))
+            continue
+        try:
+            yield line
+        finally:
+            await entered.__aexit__(None, None, None)
+        return
+    raise LineError("none of NATS's servers can be reached: " + "; ".join(failures))
+
+
+async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int]) -> None:
+    """These keys are out on every server at once: connected ones are cut. Raises LineError."""
+    account = settings.key(ACCOUNT, "account")
+    claim = account_claim(
+        settings.key(OPERATOR, "operator"),
+        account.public,
+        "fleet",
+        at=clock.now() // 1000,
+        revoked=revoked,
+        storage=STORAGE,
+        memory=MEMORY,
+    )
+    async with as_system(settings, clock, rng) as line:
+        answer = await line.request(UPDATE, claim.encode())
+    if b'"code":200' not in answer.data:
+        raise LineError(f"NATS did not take the fleet's new claim: {answer.data[:200]!r}")
+
+
+class _Jetstream(msgspec.Struct, frozen=True):
+    config: dict[str, object] = {}
+
+
+class _Server(msgspec.Struct, frozen=True):
+    name: str = ""
+    ver: str = ""
+
+
+class _Ping(msgspec.Struct, frozen=True):
+    server: _Server = _Server()
+    data: _Jetstream = _Jetstream()
+
+
+async def check_servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[str]:
+    """The servers that answered, by name. Raises ServerRefused where one would lose what it acknowledged, LineError."""
+    async with as_system(settings, clock, rng) as line:
+        answers = await line.ask_all(JETSTREAM, b"", wait=1.0, most=len(settings.nats.servers))
+    names = []
+    for raw in answers:
+        ping = msgspec.json.decode(raw, type=_Ping)
+        names.append(ping.server.name)
+        if not ping.data.config.get("sync_always"):
+            raise ServerRefused(
+                f'{ping.server.name}: sync_interval is not "always" in its jetstream block: what it acknowledges is lost when the '
+                "power fails. Set it as tether hq init wrote it, restart that server, and start HQ again"
+            )
+    if not names:
+        raise LineError("none of NATS's servers said how it is set up")
+    return sorted(names)

@@ -1,0 +1,75 @@
+"""`tether hq run`: the archive's loop and the HTTP face, until SIGTERM."""
+
+import asyncio
+import random
+import signal
+import ssl
+from collections.abc import Callable
+from importlib.metadata import version
+
+import structlog
+from aiohttp import web
+
+from daemon.config import ConfigError
+from daemon.hq.archiver import Archiver
+from daemon.hq.config import OPERATOR, SYSTEM, HqSettings
+from daemon.hq.database import migrate, pooled
+from daemon.hq.nats import check_servers
+from daemon.hq.stores import Stores
+from daemon.hq.web import Services, make_app
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+CERTIFICATE, KEY = "web.pem", "web.key"
+END_SECONDS = 5.0
+
+
+def tls_of(settings: HqSettings) -> ssl.SSLContext | None:
+    """HQ's own certificate, as `tether hq init` made it. Raises ConfigError where it would be in the clear for others."""
+    host, _ = settings.address
+    certificate, key = settings.folder / CERTIFICATE, settings.folder / KEY
+    if not certificate.exists():
+        if host not in LOOPBACK:
+            raise ConfigError(
+                f"hq.listen is {settings.hq.listen}, which others can reach, and {certificate} is missing: tether hq init makes it; "
+                "behind a proxy of yours listen on 127.0.0.1"
+            )
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def serve(settings: HqSettings, clock: Clock, rng: random.Random, *, ready: Callable[[str], None]) -> None:
+    """Raises ConfigError, ServerRefused, StreamRefused, ArchiveTooNew: what nobody but a person can mend."""
+    for name, role in ((OPERATOR, "operator"), (SYSTEM, "account")):
+        settings.key(name, "operator" if role == "operator" else "account")
+    tls = tls_of(settings)
+    await migrate(settings.postgres.dsn)
+    servers = await check_servers(settings, clock, rng)
+    log.info("NATS is set up as it must be", servers=servers)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    archiver = Archiver(settings, clock, rng)
+    async with pooled(settings.postgres.dsn) as pool:
+        services = Services(
+            settings, pool, Stores(settings, clock, rng), clock, lambda: archiver.status, version("tether-box")
+        )
+        runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=END_SECONDS, handle_signals=False)
+        await runner.setup()
+        try:
+            host, port = settings.address
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            await site.start()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(archiver.run(stop), name="archive")
+                bound = runner.addresses[0][1] if runner.addresses else port
+                ready(f"{'https' if tls else 'http'}://{host}:{bound}")
+                await stop.wait()
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,37 @@
+-- all: every store of the fleet, with its health's arrival and how far it is archived.
+SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived
+FROM store AS s LEFT JOIN health AS h ON h.store = s.name ORDER BY s.name;
+
+-- offer: a join code for a store, known before or not; an earlier code of it is void.
+INSERT INTO store (name, grp, code, code_until) VALUES (%(name)s, %(grp)s, %(code)s, %(until)s)
+ON CONFLICT (name) DO UPDATE SET code = excluded.code, code_until = excluded.code_until, code_used_at = NULL,
+    grp = CASE WHEN excluded.grp = '' THEN store.grp ELSE excluded.grp END;
+
+-- by_code: whose code it is.
+SELECT name, grp, key, code_until, code_used_at FROM store WHERE code = %(code)s FOR UPDATE;
+
+-- join: a store's key is this one from now on.
+UPDATE store SET key = %(key)s, sealing = %(sealing)s, joined_at = %(now)s, revoked_at = NULL, code_used_at = %(now)s
+WHERE name = %(name)s;
+
+-- one: a store.
+SELECT name, grp, key, revoked_at FROM store WHERE name = %(name)s FOR UPDATE;
+
+-- revoke: a store's key does not count any more.
+UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name = %(name)s;
+
+-- note_revoked: for good.
+INSERT INTO revoked (key, store, at) VALUES (%(key)s, %(name)s, %(now)s) ON CONFLICT (key) DO UPDATE SET at = excluded.at;
+
+-- revoked: all keys that do not count, and since when in seconds.
+SELECT key, ceil(extract(epoch FROM at))::bigint FROM revoked;
+
+-- add_token: who may ask the API.
+INSERT INTO token (name, digest, scopes) VALUES (%(name)s, %(digest)s, %(scopes)s);
+
+-- tokens: by their digest.
+SELECT name, scopes FROM token WHERE digest = %(digest)s;
+
+-- add_user: who may see the page.
+INSERT INTO hq_user (name, role, password, stores) VALUES (%(name)s, %(role)s, %(password)s, %(stores)s)
+ON CONFLICT (name) DO UPDATE SET role = excluded.role, password = excluded.password, stores = excluded.stores;

@@ -1,0 +1,325 @@
+"""`box.fleet`: what a store of a fleet tells the others, and what it heard from them. Reads for the link, and the ledger of remote consent;
+how any of it travels is not known here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from outbox.batch import Batch
+from outbox.chain import START
+from outbox.consent import Say
+from outbox.masks import mask_address
+from outbox.queries import Queries
+from outbox.remote import share
+from outbox.snapshot import Wants
+from outbox.store import Store
+from outbox.writer import Operation
+
+_SQL = Queries("fleet.sql")
+
+INDEX_SLICE = 200
+KEY = "fleet."
+_addresses = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """An entry of the record as it is stored, but for its hash, which follows from the one before."""
+
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str
+    message_id: str
+    detail: str
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Entries of one epoch without a hole between them. `before`, `head`: the hash before the first, and of the last."""
+
+    epoch: str
+    before: bytes
+    entries: Sequence[Entry]
+    head: bytes
+    after_gap: bool
+    """The entries just before are not kept here any more."""
+
+
+class MessageState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a message stands; `rev`: the number of the newest entry that speaks of it."""
+
+    id: str
+    order_ref: str
+    state: str
+    channel: str
+    reason: str
+    type: str
+    recipient: str
+    to: str
+    """Masked."""
+    attempts: int
+    created_at: int
+    updated_at: int
+    due_at: int
+    rev: int
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """Messages that changed, and up to which entry they were looked for."""
+
+    states: Sequence[MessageState]
+    reached: int
+
+
+class Untold(msgspec.Struct, frozen=True):
+    """A word of ours that the fleet was not told. `seq`: the number of the fleet's own newest word on it, 0 for none."""
+
+    kid: str
+    digest: str
+    medium: str
+    said: int
+    seq: int
+    stopped: bool
+    at: int
+    reason: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The fleet's word on an address. `seq`: its number in the fleet's order."""
+
+    kid: str
+    digest: str
+    medium: str
+    seq: int
+    stopped: bool
+    at: int
+    store: str
+    how: str
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where the record stands."""
+
+    epoch: str
+    seq: int
+    hash: bytes
+    first: int
+    """The first entry that is kept."""
+
+
+class Hear(Operation[int]):
+    """Words of the fleet, in its order. A START elsewhere that follows a STOP of ours, which the fleet knew, ends ours too. Returns how many
+    were news."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: Sequence[Heard]) -> None:
+        self._words = words
+
+    def apply(self, batch: Batch) -> int:
+        news = 0
+        for word in self._words:
+            values: dict[str, Any] = msgspec.structs.asdict(word) | {"stopped": int(word.stopped)}
+            found = batch.db.execute(_SQL["heard"], values).fetchone()
+            batch.touched += 1
+            if found is None:
+                continue
+            news += 1
+            local, said, told = found
+            if not word.stopped and local and said == told:
+                self._end_ours(batch, word, local)
+        return news
+
+    def _end_ours(self, batch: Batch, word: Heard, local: str) -> None:
+        wants = Wants()
+        wants.digests.append(local)
+        batch.load(wants)
+        say = Say(word.medium, "", local, stopped=False, reason=word.how, actor=f"fleet: {word.store}")
+        say.apply(batch)
+
+
+class Told(Operation[None]):
+    """The fleet knows these words of ours; `refused`: it would not have them, since somebody said otherwise meanwhile."""
+
+    __slots__ = ("_refused", "_words")
+
+    def __init__(self, words: Sequence[Untold], *, refused: bool) -> None:
+        self._words = words
+        self._refused = refused
+
+    def apply(self, batch: Batch) -> None:
+        for word in self._words:
+            batch.db.execute(_SQL["told"], {"kid": word.kid, "digest": word.digest, "said": word.said})
+            batch.touched += 1
+            if self._refused:
+                batch.record("consent.refused", {"medium": word.medium, "fleet": word.digest, "kid": word.kid})
+
+
+class Index(Operation["int | None"]):
+    """Words from before the fleet, or from before a new key of it: each gets its digests and is to be told. The last one's number, None at
+    the end."""
+
+    __slots__ = ("_after", "_store")
+
+    def __init__(self, store: Store, after: int) -> None:
+        self._store = store
+        self._after = after
+
+    def apply(self, batch: Batch) -> int | None:
+        found = batch.db.execute(_SQL["own_addresses"], {"after": self._after, "limit": INDEX_SLICE}).fetchall()
+        for seq, medium, address, local in found:
+            share(batch.db, self._store.shares.of(medium, address), medium=medium, local=local, said=seq)
+            batch.touched += 1
+        return found[-1][0] if found else None
+
+
+class KeepKey(Operation[None]):
+    """A key of the fleet's, by its name, as it came: sealed, so that who has the file alone has no key."""
+
+    __slots__ = ("_key", "_kid")
+
+    def __init__(self, kid: str, key: bytes) -> None:
+        self._kid = kid
+        self._key = key
+
+    def apply(self, batch: Batch) -> None:
+        batch.db.execute(_SQL["keep_key"], {"name": f"{KEY}{self._kid}", "value": self._key})
+        batch.record("fleet.key", {"kid": self._kid})
+
+
+class StartOver(Operation[None]):
+    """The fleet's order begins anew: all is heard and told once more."""
+
+    __slots__ = ()
+
+    def apply(self, batch: Batch) -> None:
+        batch.db.execute(_SQL["start_over"])
+        batch.touched += 1
+
+
+class Fleet:
+    """`box.fleet`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def use_keys(self, keys: Mapping[str, bytes]) -> None:
+        """From now on consent is shared under these keys; what was said before is to be told under those that are new here."""
+        fresh = set(keys) - set(self._store.shares.keys)
+        self._store.shares.use(keys)
+        after: int | None = 0 if fresh else None
+        while after is not None:
+            after = await self._store.write(Index(self._store, after))
+
+    @property
+    def keys(self) -> Mapping[str, bytes]:
+        return self._store.shares.keys
+
+    @property
+    def kids(self) -> Sequence[str]:
+        """The names of the keys under which consent is shared."""
+        return tuple(self._store.shares.keys)
+
+    async def keep_key(self, kid: str, sealed: bytes) -> None:
+        """A key that came over the line."""
+        await self._store.write(KeepKey(kid, sealed))
+
+    async def kept_keys(self) -> dict[str, bytes]:
+        """As they came, by their names."""
+        return {name.removeprefix(KEY): key for name, key in await self._store.rows(_SQL["kept_keys"], prefix=KEY)}
+
+    async def position(self) -> Position:
+        first, last = await self._store.row(_SQL["ends"])
+        epochs = await self.epochs()
+        hash_: bytes = await self._store.value(_SQL["hash_at"], seq=last) or START
+        return Position(epochs[-1][0], last, hash_, first)
+
+    async def epochs(self) -> list[tuple[str, int]]:
+        """Each history of this database with the number of its first entry, the oldest first."""
+        return [(id, first) for id, first in await self._store.rows(_SQL["epochs"])]
+
+    async def hash_at(self, seq: int) -> bytes | None:
+        """None: that entry is not kept."""
+        found: bytes | None = await self._store.value(_SQL["hash_at"], seq=seq)
+        return found
+
+    async def made_at(self, seq: int) -> int | None:
+        """When (ms) an entry was made."""
+        found: int | None = await self._store.value(_SQL["at_of"], seq=seq)
+        return found
+
+    async def entries(self, after: int, *, limit: int, most_bytes: int) -> Slice | None:
+        """The record beyond an entry, as much as fits; None: there is nothing more."""
+        found = await self._store.rows(_SQL["entries"], after=after, limit=limit)
+        if not found:
+            return None
+        epoch, first = found[0][0], found[0][1]
+        taken: list[Entry] = []
+        size, head = 0, b""
+        for own, *fields, hash_ in found:
+            size += 60 + sum(len(field) for field in fields if isinstance(field, str))
+            if own != epoch or (taken and (size > most_bytes or fields[0] != taken[-1].seq + 1)):
+                break
+            taken.append(Entry(*fields))
+            head = hash_
+        before = START if first == 1 else await self.hash_at(first - 1)
+        return Slice(epoch, before or b"", taken, head, after_gap=before is None or first > after + 1)
+
+    async def changed(self, after: int, *, look: int) -> Changed | None:
+        """Messages that the next `look` entries beyond one speak of, as they stand now; None: there are no such entries."""
+        reached: int | None = await self._store.value(_SQL["reached"], after=after, limit=look)
+        if reached is None:
+            return None
+        revs = dict(await self._store.rows(_SQL["changed"], after=after, limit=look))
+        rows = await self._store.rows(_SQL["states"], ids=msgspec.json.encode(list(revs)).decode())
+        return Changed(sorted((_state(row, revs[row[0]]) for row in rows), key=lambda state: state.rev), reached)
+
+    async def untold(self, *, limit: int) -> list[Untold]:
+        """Our words that the fleet does not know, the oldest first."""
+        found = await self._store.rows(_SQL["untold"], limit=limit)
+        return [
+            Untold(kid, digest, medium, said, seq, bool(stopped), at, reason)
+            for kid, digest, medium, said, seq, stopped, at, reason in found
+        ]
+
+    async def told(self, words: Sequence[Untold], *, refused: bool = False) -> None:
+        await self._store.write(Told(words, refused=refused))
+
+    async def hear(self, words: Sequence[Heard]) -> int:
+        """In one commit; returns how many were news."""
+        return await self._store.write(Hear(words))
+
+    async def heard_up_to(self) -> int:
+        found: int = await self._store.value(_SQL["cursor"])
+        return found
+
+    async def start_over(self) -> None:
+        """The fleet's own order of consent begins anew (its stream was lost)."""
+        await self._store.write(StartOver())
+
+    async def from_elsewhere(self) -> int:
+        """How many opt-outs stand here that others of the fleet told us of."""
+        found: int = await self._store.value(_SQL["elsewhere"])
+        return found
+
+
+def _state(row: tuple[Any, ...], rev: int) -> MessageState:
+    id, ref, state, channel, reason, kind, created_at, updated_at, due_at, attempts, recipient, addresses = row
+    known = _addresses(addresses)
+    address = known.get("phone") or known.get("email") or next(iter(known.values()), "")
+    return MessageState(
+        id=id,
+        order_ref=ref,
+        state=state,
+        channel=channel,
+        reason=reason,
+        type=kind,
+        recipient=recipient,
+        to=mask_address(address),
+        attempts=attempts,
+        created_at=created_at,
+        updated_at=updated_at,
+        due_at=due_at,
+        rev=rev,
+    )

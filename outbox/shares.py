@@ -1,0 +1,59 @@
+"""How addresses are known among the stores of a fleet: by keyed digests of medium and address, under keys that all of them hold. A store
+that is in no fleet has no key, and nothing of this costs it anything."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from outbox.digest import HEX_LENGTH
+from outbox.ledger import ALL, BY_NUMBER
+
+
+class Asked(NamedTuple):
+    """Under which digests one key knows an address: for the medium, for the one whose silence it keeps (`outbox.ledger`), for all."""
+
+    kid: str
+    medium: str
+    own: str
+    number: str
+    all: str
+
+
+class Shares:
+    """The fleet's consent keys by their names; a word is told under each of them."""
+
+    def __init__(self) -> None:
+        self._keys: Mapping[str, bytes] = {}
+
+    def use(self, keys: Mapping[str, bytes]) -> None:
+        self._keys = dict(keys)
+
+    @property
+    def keys(self) -> Mapping[str, bytes]:
+        return self._keys
+
+    def of(self, medium: str, address: str) -> Sequence[tuple[str, str]]:
+        """(key's name, digest) for each key."""
+        plain = address.strip().lower()
+        if not plain:
+            return ()
+        return [(kid, _digest(key, medium, plain)) for kid, key in self._keys.items()]
+
+    def asked(self, medium: str, address: str) -> Sequence[Asked]:
+        """For each key: what a look before sending asks for."""
+        plain = address.strip().lower()
+        if not plain:
+            return ()
+        number = BY_NUMBER.get(medium, medium)
+        return [
+            Asked(kid, medium, _digest(key, medium, plain), _digest(key, number, plain), _digest(key, ALL, plain))
+            for kid, key in self._keys.items()
+        ]
+
+    def __repr__(self) -> str:
+        return f"Shares({', '.join(self._keys)})"
+
+
+def _digest(key: bytes, medium: str, plain: str) -> str:
+    return hmac.digest(key, f"{medium}\0{plain}".encode(), hashlib.sha256).hex()[:HEX_LENGTH]

@@ -1,0 +1,74 @@
+-- say: our newest word on an address, to be told.
+INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how)
+VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '')
+ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = max(said, excluded.said);
+
+-- say_again: a word on an address whose digest is known from before, though the address itself need not be.
+UPDATE fleet_consent SET said = :said WHERE local = :local AND local <> '' AND medium = :medium;
+
+-- untold: our words that the fleet was not told, the oldest first.
+SELECT f.kid, f.digest, f.medium, f.said, f.seq, c.stopped, c.at, c.reason
+FROM fleet_consent AS f CROSS JOIN consent AS c ON c.seq = f.said
+WHERE f.said > f.told ORDER BY f.said LIMIT :limit;
+
+-- told: the fleet knows our word, or will not have it.
+UPDATE fleet_consent SET told = max(told, :said) WHERE kid = :kid AND digest = :digest;
+
+-- heard: the fleet's newest word on an address.
+INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how)
+VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how)
+ON CONFLICT (kid, digest) DO UPDATE SET seq = excluded.seq, stopped = excluded.stopped, at = excluded.at, store = excluded.store,
+    how = excluded.how WHERE excluded.seq > seq
+RETURNING local, said, told;
+
+-- words: what the fleet said of an address under one key, the newest last: on a medium, on the one whose silence it keeps, on all.
+SELECT medium, stopped, store, at, how FROM fleet_consent
+WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
+
+-- cursor: how far in the fleet's order we have heard.
+SELECT coalesce(max(seq), 0) FROM fleet_consent;
+
+-- start_over: the fleet's order begins anew; what was stopped stays so until it is said again.
+UPDATE fleet_consent SET seq = min(seq, 1), told = 0;
+
+-- own_addresses: words on consent whose address is still known, to be told under another key.
+SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c WHERE c.seq > :after AND c.address <> '' ORDER BY c.seq LIMIT :limit;
+
+-- elsewhere: how many stand that others of the fleet told us of.
+SELECT count(*) FROM fleet_consent WHERE stopped = 1 AND said = 0;
+
+-- entries: the record beyond an entry, each with its epoch.
+SELECT (SELECT id FROM epoch WHERE first_seq <= a.seq ORDER BY first_seq DESC LIMIT 1),
+    a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
+FROM audit AS a WHERE a.seq > :after ORDER BY a.seq LIMIT :limit;
+
+-- hash_at: an entry's hash.
+SELECT hash FROM audit WHERE seq = :seq;
+
+-- at_of: when an entry was made.
+SELECT at FROM audit WHERE seq = :seq;
+
+-- ends: the first and the last entry that are kept.
+SELECT coalesce((SELECT min(seq) FROM audit), 0), coalesce((SELECT max(seq) FROM audit), 0);
+
+-- epochs: each history of this database, and where it begins.
+SELECT id, first_seq FROM epoch ORDER BY first_seq;
+
+-- changed: the messages that entries beyond one speak of, each with the newest of these entries.
+SELECT a.message_id, max(a.seq) FROM (
+    SELECT message_id, seq FROM audit WHERE seq > :after ORDER BY seq LIMIT :limit
+) AS a WHERE a.message_id <> '' GROUP BY a.message_id;
+
+-- reached: the last of the entries that `changed` looks at.
+SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > :after ORDER BY seq LIMIT :limit);
+
+-- states: how these messages stand.
+SELECT m.id, o.ref, m.state, m.channel, m.reason, m.kind, m.created_at, m.updated_at, m.due_at, m.attempt_count,
+    m.recipient, CAST(m.addresses AS TEXT)
+FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value CROSS JOIN orders AS o ON o.seq = m.order_seq;
+
+-- keep_key: one of the fleet's keys, beside this database's own.
+INSERT INTO secret (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- kept_keys: the fleet's keys that came over the line.
+SELECT name, value FROM secret WHERE substr(name, 1, length(:prefix)) = :prefix ORDER BY name;

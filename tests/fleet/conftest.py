@@ -1,0 +1,47 @@
+"""The real engines, started once for all tests of a worker; each test has stores, a database and streams of its own making."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
+from tests.support.fleet_world import World, world
+
+MISSING = why_not()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if MISSING and "engines" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.fixture(scope="session")
+def nats_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three servers; a test that kills some makes its own."""
+    with cluster(tmp_path_factory.mktemp("nats")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    folder = tmp_path_factory.mktemp("pg")
+    with postgres(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres_server: Postgres, tmp_path: Path) -> Iterator[str]:
+    """A fresh database's address."""
+    name = f"t{os.getpid()}_{abs(hash(tmp_path)) % 10**9}"
+    yield postgres_server.make_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, nats_servers: Cluster, database: str) -> AsyncIterator[World]:
+    """HQ and as many stores as a test asks for."""
+    async with world(tmp_path, nats_servers, database) as made:
+        yield made

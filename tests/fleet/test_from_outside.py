@@ -1,0 +1,69 @@
+"""A fleet as its owner sets it up, command by command: headquarters, a store that joins, what it did seen at headquarters, and the store cut off."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fleet_world import until
+from tests.support.headquarters import headquarters
+from tests.support.shop import event, open_shop
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(120)]
+
+
+async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> None:
+    (tmp_path / "hq").mkdir()
+    (tmp_path / "shop").mkdir()
+    async with headquarters(tmp_path / "hq", database) as hq, open_shop(tmp_path / "shop") as shop:
+        said = hq.init()
+        assert "systemctl enable --now tether-nats" in said
+        assert (
+            hq.tether("init", str(hq.folder), "--name", "x", "--url", hq.url, "--server", "a", check=False).returncode
+            == 1
+        )
+        hq.start_nats()
+        await hq.start()
+        token = hq.tether("token", "new", "test").stdout.strip()
+        code = hq.tether("store", "add", "soho", "--group", "london").stdout.split("'")[1]
+        shop.configure(["twilio"])
+        assert "soho now" in shop.tether("fleet", "join", code).stdout
+        used = shop.tether("fleet", "join", code, check=False)
+        assert used.returncode == 1
+        assert "that code was used" in used.stderr
+        assert "ask for a new one (tether hq store add soho)" in used.stderr
+        await shop.start()
+        await shop.post(event(1))
+        await shop.until({"sent", "delivered"})
+
+        async def archived() -> Any:
+            (store,) = (await hq.get("/v1/stores", token))["items"]
+            return (
+                store if store["archived"] > 5 and store["state"] == "ok" and store["health"]["queued"] == 0 else None
+            )
+
+        store = await until(archived)
+        assert (store["name"], store["group"], store["forks"], store["gaps"]) == ("soho", "london", 0, 0)
+        order = await hq.get("/v1/orders/B-1", token)
+        assert [message["state"] for message in order["messages"]] == ["sent"]
+        assert "event.accepted" in [entry["kind"] for entry in order["entries"]]
+        assert (await hq.get("/v1/audit/verify", token))["ok"]
+        assert (await hq.get("/v1/stores"))["status"] == 401
+        status = shop.tether("fleet", "status")
+        assert "connected since" in status.stdout
+        assert hq.tether("doctor").returncode == 0
+        assert "soho" in hq.tether("store", "list").stdout
+
+        hq.tether("store", "revoke", "soho")
+
+        async def refused() -> bool:
+            return bool((await shop.get("/v1/fleet"))["state"] == "refused")
+
+        await until(refused, seconds=10)
+        status = shop.tether("fleet", "status", check=False)
+        assert status.returncode == 1
+        assert "not authorised" in status.stdout
+        assert "tether hq store add soho" in status.stdout
+        await shop.post(event(2))
+        await shop.until({"sent", "delivered"})
+        assert hq.end("hq") == 0

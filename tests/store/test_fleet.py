@@ -1,0 +1,162 @@
+"""What the outbox gives the fleet's link, and the rule that the fleet's word on consent counts beside our own."""
+
+from pathlib import Path
+
+from outbox import Outbox, Refusal
+from outbox.chain import link
+from outbox.fleet import Heard
+from tests.support.outbox_box import PHONE, accept_one, open_box, send
+
+KEY = b"k" * 32
+OLD, NEW = {"k1": KEY}, {"k1": KEY, "k2": b"n" * 32}
+
+
+async def tries(box: Outbox, id: str = "e1") -> str | None:
+    """Why the next message to the customer may not be tried; None: its attempt began."""
+    message = await accept_one(box, id=id)
+    begun = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    return begun.reason if isinstance(begun, Refusal) else None
+
+
+async def word(
+    box: Outbox, seq: int, *, stopped: bool, store: str = "soho", kid: str = "k1", medium: str = "sms"
+) -> Heard:
+    digest = dict(box._store.shares.of(medium, PHONE))[kid]
+    return Heard(kid, digest, medium, seq, stopped, 1_777_766_400_000, store, "STOP")
+
+
+async def test_an_opt_out_elsewhere_holds_here_and_says_where_it_was_asked(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear([await word(box, 1, stopped=True)])
+        assert await tries(box) == "the recipient opted out: asked at soho, 3 May 2026 (STOP)"
+        assert await box.consent.blocked("sms", PHONE) == "asked at soho, 3 May 2026 (STOP)"
+        assert await box.consent.blocked("email", PHONE) is None
+
+
+async def test_a_word_on_all_media_elsewhere_holds_for_each(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear([await word(box, 1, stopped=True, medium="all")])
+        assert await tries(box)
+        await box.fleet.hear([await word(box, 2, stopped=False)])
+        assert await box.consent.blocked("sms", PHONE) is None
+
+
+async def test_an_older_word_that_comes_late_changes_nothing(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        assert await box.fleet.hear([await word(box, 7, stopped=True)]) == 1
+        assert await box.fleet.hear([await word(box, 6, stopped=False)]) == 0
+        assert await tries(box)
+        assert await box.fleet.heard_up_to() == 7
+
+
+async def test_an_opt_out_under_any_key_holds(tmp_path: Path) -> None:
+    """While a key is exchanged, a store that still has the old one only must be heard."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(NEW)
+        await box.fleet.hear([await word(box, 1, stopped=True, kid="k1"), await word(box, 2, stopped=False, kid="k2")])
+        assert await tries(box)
+
+
+async def test_our_own_word_is_to_be_told_once_under_each_key(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(NEW)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        untold = await box.fleet.untold(limit=10)
+        assert [(one.kid, one.medium, one.stopped, one.seq) for one in untold] == [
+            ("k1", "sms", True, 0),
+            ("k2", "sms", True, 0),
+        ]
+        await box.fleet.told(untold)
+        assert await box.fleet.untold(limit=10) == []
+
+
+async def test_what_was_said_before_the_fleet_is_told_too_though_the_person_was_forgotten_since(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.fleet.use_keys(OLD)
+        await box.people.forget(PHONE, actor="owner")
+        assert [one.stopped for one in await box.fleet.untold(limit=10)] == [True]
+
+
+async def test_a_start_elsewhere_after_our_stop_ends_ours(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.fleet.told(await box.fleet.untold(limit=10))
+        await box.fleet.hear([await word(box, 5, stopped=False)])
+        assert await tries(box) is None
+
+
+async def test_a_start_elsewhere_before_the_fleet_knew_of_our_stop_ends_nothing(tmp_path: Path) -> None:
+    """STOP and START at once: out."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.fleet.hear([await word(box, 5, stopped=False)])
+        assert await tries(box)
+        assert len(await box.fleet.untold(limit=10)) == 1
+
+
+async def test_an_opt_out_taken_back_by_its_number_is_told(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.fleet.told(await box.fleet.untold(limit=10))
+        (entry,) = (await box.consent.list(limit=5)).items
+        await box.consent.allow_entry(entry.id, reason="asked at the counter", actor="counter")
+        assert [one.stopped for one in await box.fleet.untold(limit=10)] == [False]
+
+
+async def test_a_slice_of_the_record_hangs_together_and_ends_with_its_epoch(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box))
+        last = (await box.fleet.position()).seq
+        second = await box.audit.begin_epoch("restored")
+        await accept_one(box, id="e2", ref="B-2")
+        slice_ = await box.fleet.entries(0, limit=100, most_bytes=100_000)
+        assert slice_ is not None
+        assert [entry.seq for entry in slice_.entries] == list(range(1, last + 1))
+        head = slice_.before
+        for entry in slice_.entries:
+            head = link(
+                head, slice_.epoch, entry.seq, entry.at, *(getattr(entry, name) for name in entry.__struct_fields__[2:])
+            )
+        assert head == slice_.head
+        after = await box.fleet.entries(last, limit=100, most_bytes=100_000)
+        assert after is not None
+        assert (after.epoch, after.before, after.after_gap) == (second, head, False)
+        assert await box.fleet.entries((await box.fleet.position()).seq, limit=1, most_bytes=1) is None
+
+
+async def test_a_slice_is_bounded_by_bytes_but_never_empty(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box)
+        slice_ = await box.fleet.entries(0, limit=100, most_bytes=1)
+        assert slice_ is not None
+        assert len(slice_.entries) == 1
+
+
+async def test_a_message_is_told_as_it_stands_with_the_number_of_its_newest_entry(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await send(box, await accept_one(box))
+        changed = await box.fleet.changed(0, look=100)
+        assert changed is not None
+        (state,) = changed.states
+        assert (state.id, state.state, state.to, state.rev) == (message.id, "sent", "+44…0123", changed.reached)
+        assert await box.fleet.changed(changed.reached, look=100) is None
+
+
+async def test_without_a_fleet_a_word_on_consent_costs_no_row_more(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        assert await box._store.value("SELECT count(*) FROM fleet_consent") == 0
+
+
+async def test_a_stop_by_sms_elsewhere_holds_for_whatsapp_here(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear([await word(box, 1, stopped=True)])
+        assert await box.consent.blocked("chat", PHONE)

@@ -1,0 +1,226 @@
+"""A fleet in small on real engines: an account of its own on the tests' servers, an archive of its own, HQ's loop, and stores with real
+databases and links. Time is the machine's: what is waited for is an event or a state, within a bound."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from daemon.fleet.gate import ConsentGate
+from daemon.fleet.line import Identity, Line, connected, pinned
+from daemon.fleet.link import Link
+from daemon.fleet.membership import Membership
+from daemon.fleet.nkey import KeyPair
+from daemon.fleet.seal import key_of, public_text
+from daemon.fleet.wire import Health
+from daemon.hq.archiver import Archiver
+from daemon.hq.claims import store_rights, user_claim
+from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM, Hq, HqSettings, Nats
+from daemon.hq.config import Postgres as PostgresTable
+from daemon.hq.database import migrate
+from daemon.hq.nats import as_fleet, put_in_force
+from outbox import Outbox
+from outbox.clock import Clock, SystemClock
+from tests.support.engines import Cluster
+from tests.support.outbox_box import KEY, accept_one, planned, send
+
+KEYS = "k1:" + "a" * 43 + "="
+SECONDS = 30.0
+FAST = float(2**30)
+
+
+async def until(true: Callable[[], Awaitable[Any]], *, seconds: float = SECONDS, every: float = 0.02) -> Any:
+    """What it comes to once it is true; fails when that takes longer."""
+    async with asyncio.timeout(seconds):
+        while not (found := await true()):
+            await asyncio.sleep(every)
+    return found
+
+
+@dataclass
+class Store:
+    """One store: its database, and its link while it has a line."""
+
+    name: str
+    box: Outbox
+    membership: Membership
+    clock: Clock
+    rate: float = FAST
+    gate: ConsentGate = field(init=False)
+    link: Link = field(init=False)
+    trusted: bool = True
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _task: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self._make()
+
+    def _make(self) -> None:
+        self.gate = ConsentGate(self.clock, 30.0)
+        self.link = Link(
+            self.membership,
+            self.box,
+            self.clock,
+            random.Random(11),
+            gate=self.gate,
+            trusted=lambda: self.trusted,
+            observe=self._observe,
+            rate=self.rate,
+        )
+
+    async def _observe(self) -> Health:
+        return Health(
+            at=self.clock.now(),
+            clock_trusted=self.trusted,
+            release="0",
+            uplink="up",
+            epoch="",
+            seq=0,
+            hash="",
+            channels={"modem": "ready"},
+        )
+
+    def connect(self) -> None:
+        self._make()
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(self.link.run(self._stop))
+
+    async def disconnect(self) -> None:
+        if self._task is not None:
+            self._stop.set()
+            await asyncio.wait_for(self._task, 5)
+            self._task = None
+
+    async def happen(self, orders: int, *, first: int = 1) -> None:
+        """So many orders, each with a message that is sent."""
+        for n in range(first, first + orders):
+            await send(self.box, await accept_one(self.box, planned(f"{self.name}-{n}"), id=f"e{n}", ref=f"B-{n}"))
+
+    async def head(self) -> tuple[str, int, bytes]:
+        position = await self.box.fleet.position()
+        return position.epoch, position.seq, position.hash
+
+
+@dataclass
+class World:
+    folder: Path
+    cluster: Cluster
+    settings: HqSettings
+    account: KeyPair
+    clock: Clock
+    stack: AsyncExitStack
+    stores: dict[str, Store] = field(default_factory=dict)
+    archivers: list[tuple[Archiver, asyncio.Event, "asyncio.Task[None]"]] = field(default_factory=list)
+
+    async def add_store(
+        self, name: str, *, database: Path | None = None, rate: float = FAST, key: KeyPair | None = None
+    ) -> Store:
+        key = key or KeyPair.make("user")
+        membership = Membership(
+            store=name,
+            servers=self.cluster.urls,
+            ca=self.cluster.ca,
+            key=key,
+            claim=self.claim(name, key),
+        )
+        await self.sql(
+            "INSERT INTO store (name, key, sealing, joined_at) VALUES (%s, %s, %s, now()) ON CONFLICT DO NOTHING",
+            name, key.public, public_text(key_of(key.seed)),
+        )  # fmt: skip
+        path = database or self.folder / f"{name}.db"
+        box = await self.stack.enter_async_context(
+            Outbox.open(path, clock=self.clock, rng=random.SystemRandom(), keys=KEY, reserve=0)
+        )
+        await box.fleet.use_keys({"k1": b"i" * 32})
+        store = Store(name, box, membership, self.clock, rate)
+        self.stores[name] = store
+        return store
+
+    def claim(self, name: str, key: KeyPair) -> str:
+        return user_claim(
+            self.account, key.public, name, store_rights(name, (name, "all")), at=self.clock.now() // 1000
+        )
+
+    @asynccontextmanager
+    async def line_of(self, store: Store, server: int = 0) -> AsyncIterator[Line]:
+        """A connection with that store's rights, for those who try what it may not."""
+        me = store.membership
+        identity = Identity(me.key, me.claim, f"_INBOX.{me.store}", me.store)
+        async with connected(self.cluster.urls[server], pinned(self.cluster.ca), identity) as line:
+            yield line
+
+    @asynccontextmanager
+    async def as_hq(self) -> AsyncIterator[Line]:
+        async with as_fleet(self.settings, self.clock, random.Random()) as line:
+            yield line
+
+    def start_hq(self) -> Archiver:
+        archiver = Archiver(self.settings, self.clock, random.Random(5))
+        stop = asyncio.Event()
+        self.archivers.append((archiver, stop, asyncio.create_task(archiver.run(stop))))
+        return archiver
+
+    async def stop_hq(self) -> None:
+        for _, stop, task in self.archivers:
+            stop.set()
+            await asyncio.wait_for(task, 5)
+        self.archivers.clear()
+
+    async def kill_hq(self) -> None:
+        """Ended between any two of its steps, as SIGKILL does to its process."""
+        for _, _, task in self.archivers:
+            task.cancel()
+        await asyncio.gather(*(task for _, _, task in self.archivers), return_exceptions=True)
+        self.archivers.clear()
+
+    async def sql(self, text: str, *values: object) -> list[Any]:
+        async with await psycopg.AsyncConnection.connect(self.settings.postgres.dsn, autocommit=True) as db:
+            cursor = await db.execute(text.encode(), values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def archived(self, store: Store) -> bool:
+        """Whether PostgreSQL has the store's whole record, to its newest hash."""
+        epoch, seq, hash_ = await store.head()
+        found = await self.sql(
+            "SELECT head_seq, head_hash FROM chain WHERE store = %s AND epoch = %s", store.name, epoch
+        )
+        return bool(found) and found[0][0] == seq and bytes(found[0][1]) == hash_
+
+    async def await_archived(self, *stores: Store, seconds: float = SECONDS) -> None:
+        for store in stores:
+            await until(lambda store=store: self.archived(store), seconds=seconds, every=0.05)
+
+    async def end(self) -> None:
+        for store in self.stores.values():
+            await store.disconnect()
+        await self.stop_hq()
+
+
+@asynccontextmanager
+async def world(folder: Path, cluster: Cluster, dsn: str) -> AsyncIterator[World]:
+    clock = SystemClock()
+    account = KeyPair.make("account")
+    settings = HqSettings(
+        hq=Hq("Balloon Loft"),
+        nats=Nats(cluster.urls, cluster.ca),
+        postgres=PostgresTable(dsn),
+        secrets={
+            ACCOUNT: account.seed,
+            OPERATOR: cluster.operator.seed,
+            SYSTEM: cluster.system.seed,
+            CONSENT: "k1:" + "aWlp" * 10 + "aWk=",
+        },
+    )
+    await migrate(dsn)
+    await put_in_force(settings, clock, random.Random(), {})
+    async with AsyncExitStack() as stack:
+        made = World(folder, cluster, settings, account, clock, stack)
+        try:
+            yield made
+        finally:
+            await made.end()
