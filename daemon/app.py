@@ -199,6 +199,7 @@ class Service:
             lambda: self.engine.board.board(),
             Messenger(lambda: self.settings, self._channel, self.clock).tell,
             self.watch.trouble,
+            lambda: self.engine.intake.rows(),
         )
 
     def _channel(self, name: str) -> Channel | None:

@@ -177,6 +177,8 @@ class ClockTable(Table, frozen=True):
 
 class Planning(Table, frozen=True):
     default_routes: bool = True
+    also: tuple[str, ...] = ()
+    """Event types whose shipped route is switched off by default, and is wanted."""
 
 
 class Counter(Table, frozen=True):

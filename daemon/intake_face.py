@@ -31,6 +31,9 @@ class IntakeFace:
     def sources(self) -> Sequence[SourceRow]:
         return self._intake.rows()
 
+    async def sync(self, source: str, since: int | None) -> SourceRow:
+        return await self._intake.sync(source, since)
+
     async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> TriedBody:
         try:
             return await self._intake.try_out(source, Body(body, headers.get("content-type", "")))

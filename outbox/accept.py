@@ -8,7 +8,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.errors import EventConflict, NotItsOwn
 from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import project
+from outbox.orders import moves_status, project
 from outbox.person_index import PersonIndex
 from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
@@ -181,7 +181,7 @@ class Accept(Operation[Acceptance]):
             last_attempt=0,
             possible_duplicate=0,
             verdict="",
-            supersedes=int(planned.trigger.startswith("order.") and policy.supersede and not policy.stands_alone),
+            supersedes=int(moves_status(planned.trigger) and policy.supersede and not policy.stands_alone),
             manual=int(policy.stands_alone),
             kind=planned.trigger,
             created_at=now,

@@ -36,10 +36,15 @@ EVENT_TYPES = (
 )
 """The event types that have a meaning here (DESIGN 5): texts and routes ship for each; others are stored, and do what routes say."""
 
+QUIET_TYPES = ("order.changed", "order.reopened", "order.deleted", "payment.pending")
+"""What shops tell beside these, and nobody hears of unless the store wants it: an order's details changed, it was taken up again
+after all, it is gone; it waits to be paid for."""
+
 
 def nearly_event_type(name: str) -> str | None:
     """The one that was probably meant; None where `name` is one, or is like none of them: then it is the store's own."""
-    near = [] if name in EVENT_TYPES else get_close_matches(name, EVENT_TYPES, n=1, cutoff=0.85)
+    known = (*EVENT_TYPES, *QUIET_TYPES)
+    near = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.85)
     return near[0] if near else None
 
 

@@ -14,6 +14,7 @@ SECOND_MS = 1000
 _RANKS = {
     "order.placed": 1,
     "order.confirmed": 2,
+    "order.reopened": 2,
     "order.in_production": 3,
     "order.customization_needed": 4,
     "order.out_of_stock": 4,
@@ -22,6 +23,7 @@ _RANKS = {
     "order.out_for_delivery": 6,
     "order.completed": 7,
     "order.cancelled": 8,
+    "order.deleted": 8,
 }
 _AFTER_THE_SALE = 9
 AFTER_SALE = ("return.", "refund.")
@@ -121,7 +123,7 @@ def _fields(order: Order, said: OrderFields, *, newer: bool) -> dict[str, object
 
 def moves_status(type: str) -> bool:
     """Whether an event of that type says where its order stands."""
-    return type.startswith("order.")
+    return type.startswith("order.") and type != "order.changed"
 
 
 def _pays(type: str, at: int, order: Order, now: int) -> bool:

@@ -30,6 +30,10 @@ STATUS_WORDS = {
     "refund.issued": text("refunded"),
     "payment.confirmed": text("paid"),
     "payment.failed": text("payment failed"),
+    "order.changed": text("changed"),
+    "order.reopened": text("taken up again"),
+    "order.deleted": text("deleted in the shop"),
+    "payment.pending": text("not paid yet"),
 }
 """What staff call each event type; others are shown as they are."""
 
@@ -40,12 +44,16 @@ _STAGE_OF = {
     "order.confirmed": "making",
     "order.in_production": "making",
     "order.delayed": "making",
+    "order.reopened": "making",
     "order.ready": "ready",
     "order.out_for_delivery": "out",
     "": "to_confirm",
 }
 
-SETTABLE = tuple(kind for kind in STATUS_WORDS if kind.startswith(("order.", "return.", "refund.")))
+_SHOPS_OWN = frozenset({"order.changed", "order.reopened", "order.deleted"})
+SETTABLE = tuple(
+    kind for kind in STATUS_WORDS if kind.startswith(("order.", "return.", "refund.")) and kind not in _SHOPS_OWN
+)
 """The statuses that staff may set by hand, as the box lists them."""
 
 

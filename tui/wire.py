@@ -92,6 +92,18 @@ class Trouble(Answer, frozen=True):
     why: str = ""
 
 
+class Source(Answer, frozen=True):
+    """A shop, till or customer system that is asked."""
+
+    name: str
+    state: Word = Word("")
+    """ready | waiting | failing | misconfigured"""
+    last_asked: When | None = None
+    behind: float | None = None
+    """Seconds."""
+    problem: str = ""
+
+
 class Glance(Answer, frozen=True):
     """What the header shows."""
 
@@ -106,6 +118,7 @@ class Glance(Answer, frozen=True):
     quiet_until: When | None = None
     history: tuple[LineChange, ...] = ()
     trouble: tuple[Trouble, ...] = ()
+    sources: tuple[Source, ...] = ()
     version: str = ""
     restored: dict[str, str] | None = None  # a backup took the database's place, and nobody has confirmed it yet
 

@@ -33,6 +33,13 @@ CHANNEL_STATES: Mapping[str, tuple[str, str, str]] = {
     "misconfigured": (text("not set up"), "unsure", WARN),
 }
 
+SOURCE_STATES: Mapping[str, tuple[str, str, str]] = {
+    "ready": (text("answers"), "done", GOOD),
+    "failing": (text("does not answer"), "bad", BAD),
+    "waiting": (text("not asked yet"), "unsure", WARN),
+    "misconfigured": (text("not set up"), "unsure", WARN),
+}
+
 OUTCOMES = {
     "accepted": text("taken"),
     "deferred": text("not now"),
@@ -147,6 +154,9 @@ class Words:
 
     def channel_state(self, state: str) -> Say:
         return self._say(CHANNEL_STATES, state)
+
+    def source_state(self, state: str) -> Say:
+        return self._say(SOURCE_STATES, state)
 
     def channel(self, name: str) -> str:
         return self.t("modem") if name == "modem" else self.titles.get(name, name)

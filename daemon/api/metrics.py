@@ -31,6 +31,7 @@ class Metrics:
         lines = [
             *await _of_the_outbox(services),
             *await _of_the_channels(services),
+            *_of_the_sources(services),
             *self._of_the_doors(),
             *await _of_the_box(services),
             *self._of_the_hook(),
@@ -170,6 +171,30 @@ async def _of_the_channels(services: Services) -> list[str]:
         ),
         *_family("tether_modem_bars", "gauge", "Signal as a telephone shows it, 0 to 4.", _detail(rows, "bars")),
         *_family("tether_modem_signal_dbm", "gauge", "Signal as the modem measures it.", _detail(rows, "signal_dbm")),
+    ]
+
+
+def _of_the_sources(services: Services) -> list[str]:
+    rows = [row for row in services.intake.sources() if row.poll is not None]
+    return [
+        *_family(
+            "tether_source_up",
+            "gauge",
+            "1 while a source that is asked answers.",
+            [({"source": row.name}, float(row.state == "ready")) for row in rows],
+        ),
+        *_family(
+            "tether_source_behind_seconds",
+            "gauge",
+            "How long ago all that a source told was on record.",
+            [({"source": row.name}, row.behind) for row in rows if row.behind is not None],
+        ),
+        *_family(
+            "tether_source_asked_seconds",
+            "gauge",
+            "Unix time of the last question.",
+            [({"source": row.name}, row.last_asked / 1000) for row in rows if row.last_asked is not None],
+        ),
     ]
 
 

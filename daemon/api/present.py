@@ -9,7 +9,8 @@ from daemon.api import answers as out
 from daemon.api import service_answers as service
 from daemon.api.box import Token
 from daemon.api.reply import encode, moment, moment_or_none
-from daemon.api.services import ChannelRow, UplinkRow
+from daemon.api.services import ChannelRow, SourceRow, UplinkRow
+from daemon.api.source_answers import SourceOut
 from daemon.channels.registry import CHANNELS, channel_class
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.masks import mask_address, mask_email, mask_phone
@@ -29,10 +30,12 @@ _STAGES: Mapping[str, out.Stage] = {
     "order.customization_needed": "making",
     "order.out_of_stock": "making",
     "order.delayed": "making",
+    "order.reopened": "making",
     "order.ready": "ready",
     "order.out_for_delivery": "out",
     "order.completed": "done",
     "order.cancelled": "done",
+    "order.deleted": "done",
 }
 
 
@@ -184,6 +187,24 @@ def order(row: Order, newest: Message | None) -> out.OrderOut:
 
 
 # ---------------------------------------------------------------- the rest
+
+
+def source(row: SourceRow) -> SourceOut:
+    return SourceOut(
+        name=row.name,
+        kind=row.kind,
+        title=row.title,
+        hook=f"/v1/hooks/{row.name}",
+        poll=row.poll,
+        missing=list(row.missing),
+        state=row.state,
+        last_asked=moment_or_none(row.last_asked),
+        last_success=moment_or_none(row.last_success),
+        behind=row.behind,
+        problem=row.problem,
+        swept_at=moment_or_none(row.swept_at),
+        mended=list(row.mended),
+    )
 
 
 def channel(row: ChannelRow) -> service.ChannelOut:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.api.answers import Masked, Moment
+from daemon.api.source_answers import SourceOut
 
 
 class ChannelOut(msgspec.Struct, frozen=True):
@@ -163,6 +164,8 @@ class Glance(msgspec.Struct, frozen=True):
     """The line's changes of the last day, the newest first."""
     trouble: list[TroubleOut]
     """What is wrong at this moment with the machine, its clock and others', its backups, and the channels."""
+    sources: list[SourceOut]
+    """Those that are asked, and how far behind each is."""
     unrouted: Mapping[str, int]
     """Event types that no route names, and how many of each came since the start."""
     restored: RestoredOut | None

@@ -14,6 +14,7 @@ from daemon.api.box import Box
 from daemon.api.fleet_row import Fleet
 from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
+from daemon.intake.row import SourceState
 from outbox import Kept
 from outbox.clock import Clock
 from outbox.confirmation import RestoredFrom
@@ -236,11 +237,24 @@ class SourceRow(Protocol):
     @property
     def poll(self) -> float | None: ...
     @property
+    def state(self) -> SourceState: ...
+    @property
+    def last_asked(self) -> int | None: ...
+    @property
     def last_success(self) -> int | None: ...
+    @property
+    def behind(self) -> float | None:
+        """Seconds ago up to which all that it told is on record; None: it is not asked, or was not yet."""
+        ...
+
     @property
     def problem(self) -> str: ...
     @property
-    def cursor(self) -> int | None: ...
+    def swept_at(self) -> int | None: ...
+    @property
+    def mended(self) -> Sequence[str]:
+        """Orders that the last nightly comparison found otherwise than on record."""
+        ...
 
 
 class TriedBody(Protocol):
@@ -275,6 +289,10 @@ class Intake(Protocol):
 
     def sources(self) -> Sequence[SourceRow]:
         """All that are configured, and how it goes with each."""
+        ...
+
+    async def sync(self, source: str, since: int | None) -> SourceRow:
+        """Ask it now, from that moment (ms) on, and wait a while for the answer. Raises NotFound, IllegalMove."""
         ...
 
     async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> TriedBody:

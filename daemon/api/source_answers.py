@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.api.answers import Masked, Moment, Prospective
+from daemon.intake.row import SourceState
 
 
 class SourceOut(msgspec.Struct, frozen=True):
@@ -19,8 +20,17 @@ class SourceOut(msgspec.Struct, frozen=True):
     """Seconds between two questions; null: it is not asked."""
     missing: list[str]
     """Secrets that it needs and that are not in `.env`."""
+    state: SourceState
+    """waiting: not asked yet; failing: `problem` says why."""
+    last_asked: Moment | None
     last_success: Moment | None
+    behind: float | None
+    """Seconds ago up to which all that it told is on record; null: it is not asked, or was not yet."""
     problem: str
+    swept_at: Moment | None
+    """When the last two weeks were compared with the record."""
+    mended: list[str]
+    """Orders that were found otherwise than on record then, and told."""
 
 
 class Sources(msgspec.Struct, frozen=True):

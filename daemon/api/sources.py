@@ -7,18 +7,28 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from daemon.api import present
 from daemon.api.body import described
 from daemon.api.gate import Gate
 from daemon.api.problem import Problem
 from daemon.api.prospect import prospect
-from daemon.api.reply import as_json, moment, moment_or_none
+from daemon.api.reply import as_json, moment
 from daemon.api.route import Call, NoQuery, Route, Scope, get, post
-from daemon.api.services import Services, SourceRow
-from daemon.api.source_answers import KeptDetail, KeptOut, KeptPage, Reread, SourceOut, Sources, TriedEvent, TriedOut
-from daemon.api.wire import ListQuery, Word
+from daemon.api.services import Services
+from daemon.api.source_answers import (
+    KeptDetail,
+    KeptOut,
+    KeptPage,
+    Reread,
+    SourceOut,
+    Sources,
+    TriedEvent,
+    TriedOut,
+)
+from daemon.api.wire import ListQuery, Sync, Word
 from outbox import Kept
 from outbox.model import Order, Posted
-from outbox.orders import project
+from outbox.orders import project, to_ms
 
 
 class KeptQuery(ListQuery, frozen=True, kw_only=True):
@@ -27,20 +37,12 @@ class KeptQuery(ListQuery, frozen=True, kw_only=True):
 
 
 async def index(call: Call[NoQuery, None]) -> Sources:
-    return Sources([_source(row) for row in call.services.intake.sources()], None)
+    return Sources([present.source(row) for row in call.services.intake.sources()], None)
 
 
-def _source(row: SourceRow) -> SourceOut:
-    return SourceOut(
-        name=row.name,
-        kind=row.kind,
-        title=row.title,
-        hook=f"/v1/hooks/{row.name}",
-        poll=row.poll,
-        missing=list(row.missing),
-        last_success=moment_or_none(row.last_success),
-        problem=row.problem,
-    )
+async def sync(call: Call[NoQuery, Sync]) -> SourceOut:
+    since = None if call.body.since is None else to_ms(call.body.since)
+    return present.source(await call.services.intake.sync(call.path("source"), since))
 
 
 # ---------------------------------------------------------------- trying
@@ -135,6 +137,16 @@ def _kept(each: Kept) -> KeptOut:
 def routes(gate: Gate) -> tuple[Route[Any, Any], ...]:
     return (
         get("/v1/sources", index, "List sources", "Sources", Sources),
+        post(
+            "/v1/sources/{source}/sync",
+            sync,
+            "Ask a source now",
+            "Sources",
+            Sync,
+            SourceOut,
+            refusals=(404, 409),
+            body_required=False,
+        ),
         Route(
             method="POST",
             path="/v1/sources/{source}/try",

@@ -52,6 +52,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
         history=await _history(services, now),
         trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],
+        sources=[present.source(row) for row in services.intake.sources() if row.poll is not None],
         unrouted=vitals.unrouted,
         restored=await _restored(services),
     )

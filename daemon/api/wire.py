@@ -170,6 +170,13 @@ class Reason(msgspec.Struct, frozen=True):
     reason: Line = ""
 
 
+class Sync(msgspec.Struct, frozen=True):
+    """Ask now."""
+
+    since: Moment | None = None
+    """From when on; absent: from where it was left."""
+
+
 class Retry(msgspec.Struct, frozen=True):
     channel: Word | None = None
     """Absent: from its first channel on."""

@@ -6,12 +6,12 @@ that a restart doesn't tell it again; `daemon.appliance.messenger` brings it to 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
-from daemon.api.services import Vitals
+from daemon.api.services import SourceRow, Vitals
 from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.messenger import TEAM
 from daemon.clockwatch import spoken
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 EVERY = 30.0
 NOTE = "trouble."
 BACKUP_OLD_MS = 50 * 3_600_000
+SOURCE_BEHIND = 600.0
 BY_A_PERSON = "paused by "
 """How the reason of a pause begins that somebody made on purpose: no news to them."""
 
@@ -42,6 +43,7 @@ class TroubleWatch:
         board: Callable[[], Awaitable[Sequence[ChannelStatus]]],
         tell: Callable[[str], Awaitable[bool]],
         clock_trouble: Callable[[], str],
+        sources: Callable[[], Sequence[SourceRow]],
     ) -> None:
         self._box = box
         self._clock = clock
@@ -49,6 +51,7 @@ class TroubleWatch:
         self._board = board
         self._tell = tell
         self._clock_trouble = clock_trouble
+        self._sources = sources
         self.news: list[str] = []
         """What happened once and is told once: it is not over by itself."""
         self._since: dict[str, float] = {}
@@ -113,7 +116,16 @@ class TroubleWatch:
                 f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "
                 "(sudo tether restore --confirm)"
             )
-        return {**wrong, **self._of_the_machine()}
+        return {**wrong, **dict(self._of_the_sources()), **self._of_the_machine()}
+
+    def _of_the_sources(self) -> Iterator[tuple[str, str]]:
+        """One that can't be asked at all, and one that has not been read for a while: the line may be down for a moment."""
+        for row in self._sources():
+            if row.state == "misconfigured":
+                yield f"source {row.name}", f"{row.name} is not read: {' and '.join(row.missing)} missing in .env"
+            elif row.state == "failing" and (row.behind or 0.0) > max(SOURCE_BEHIND, 3 * (row.poll or 0.0)):
+                behind = spoken(row.behind or 0.0)
+                yield f"source {row.name}", f"{row.name} has not been read for {behind}: {row.problem}"
 
     def _of_the_machine(self) -> Mapping[str, str]:
         settings, wrong = self._settings(), {}

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
-from daemon.config import Duration
+from daemon.clockwatch import spoken
+from daemon.config import Duration, Settings
 from outbox.clock import SystemClock
+
+HEADINGS = ("source", "kind", "state", "asked", "last asked", "behind", "webhooks to", "trouble")
+NONE = "no sources: give tether.toml a [sources.NAME] table (docs/sources.md)"
 
 group = typer.Typer(no_args_is_help=True, help="Where events come from, and how it goes.")
 app.add_typer(group, name="sources")
@@ -25,12 +29,48 @@ def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         as_json(answer)
         return
-    rows = [
-        (row["name"], row["title"], row["hook"], _every(row["poll"]), row["last_success"], _trouble(row))
-        for row in answer["items"]
-    ]
-    headings = ("source", "kind", "webhooks to", "asked", "last answer", "trouble")
-    table(headings, rows, empty="no sources: give tether.toml a [sources.NAME] table (docs/sources.md)")
+    settings = settings_of(config)
+    table(HEADINGS, [_row(row, settings) for row in answer["items"]], empty=NONE)
+    for row in answer["items"]:
+        if row["mended"]:
+            print(
+                f"{row['name']}: the comparison of {when(row['swept_at'], settings)} mended {', '.join(row['mended'])}"
+            )
+
+
+def _row(row: dict[str, Any], settings: Settings) -> tuple[str, ...]:
+    return (
+        row["name"],
+        row["title"],
+        row["state"],
+        _every(row["poll"]),
+        when(row["last_asked"], settings),
+        _behind(row["behind"]),
+        row["hook"],
+        _trouble(row),
+    )
+
+
+def _behind(seconds: float | None) -> str:
+    return "" if seconds is None else spoken(seconds)
+
+
+@group.command(epilog="Example: tether sources sync webshop --since 3d")
+def sync(
+    name: NameArgument,
+    since: Annotated[str | None, typer.Option(help='From when on ("3d", "2026-11-24T09:00:00Z").')] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask a source now, and from when on again. What is on record already is not told again."""
+    wish = {} if since is None else {"since": moment_of(since)}
+    row = _call(config, "POST", f"/v1/sources/{segment(name)}/sync", wish)
+    if json:
+        as_json(row)
+    else:
+        table(HEADINGS, [_row(row, settings_of(config))], empty=NONE)
+    if row["state"] != "ready":
+        raise Failure(_trouble(row) or f"{name} has not answered yet: look at `tether sources list` in a while")
 
 
 def _every(seconds: float | None) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, counted, settings_of, settle, table, when
 from daemon.cli.service import is_running, running_service, service
+from daemon.clockwatch import spoken
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
@@ -42,6 +43,11 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             print(
                 f"trouble   the database was restored from {restored['backup']}: texts to customers wait until you have looked and said so (tether restore --confirm)"
             )
+        for each in glance["sources"]:
+            behind = "" if each["behind"] is None else f", behind by {spoken(each['behind'])}"
+            asked = f"asked {when(each['last_asked'], settings)}" if each["last_asked"] else "not asked yet"
+            why = f": {each['problem']}" if each["problem"] else ""
+            print(f"source    {each['name']} {each['state']}, {asked}{behind}{why}")
         print()
         rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
         ready = counted(len(channels["items"]), "channel is ready", "channels are ready")

@@ -16,6 +16,11 @@ from daemon.redact import mask_contacts, scrub
 from outbox.model import Customer, Event, OrderFields
 from outbox.orders import rank
 
+PLACED = "order.placed"
+REOPENED = "order.reopened"
+DELETED = "order.deleted"
+CHANGED = "order.changed"
+
 
 class Refused(Exception):
     """What came is not vouched for, or is for nobody here: `status` is the answer."""
@@ -72,6 +77,10 @@ class Fact(msgspec.Struct, frozen=True):
     data: Mapping[str, Any] = {}
     state: bool = False
     """Where the order stands now, told anew when it comes back to it; else something that happens once."""
+    draft: bool = False
+    """Of an order that, as far as this shows, was never placed: nobody hears of it unless it is known as placed."""
+    usual: bool = False
+    """Of a state: where an order stands of which nothing is told, so it counts only after something was."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,16 +5,19 @@ in whatever order and however often, come to the same events, and a crash betwee
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from daemon.intake.base import Fact, Snapshot
+from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
+from daemon.intake.details import Details, details_of
 from outbox.model import Event
-from outbox.orders import rank, to_ms
+from outbox.orders import moves_status, rank, to_ms
 
 REFUND = "refund.issued"
+CONFIRMED = "order.confirmed"
+_ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -25,36 +28,62 @@ class Known(msgspec.Struct, frozen=True):
     ref: str
     as_of: int | None = None
     """Of a state: the moment (ms) of the snapshot it was read from."""
+    seen: int | None = None
+    """That moment, whatever it told."""
+    received_at: int = 0
+    details: Details = Details()
 
 
 class News(msgspec.Struct, frozen=True):
-    """An event to be taken. `history`: it happened before Tether was there to tell of it; nobody is to hear of it now."""
+    """An event to be taken. `history`: it happened before Tether was there to tell of it, or was told already; nobody is to
+    hear of it now."""
 
     event: Event
     history: bool = False
     as_of: int | None = None
+    seen: int | None = None
     odd: tuple[str, ...] = ()
 
 
-def diff(now: Snapshot, known: Sequence[Known], *, horizon: int, moved: bool) -> list[News]:
-    """What is new, in the order in which it is to be told. `known`: oldest first; `horizon` (ms): what happened before is history.
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
-    `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if
-    it was never seen before.
+    `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
+    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that.
     """
+
+    horizon: int
+    moved: bool = False
+    asked: int | None = None
+
+
+def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
+    """What is new, in the order in which it is to be told. `known`: oldest first."""
     ref = known[-1].ref if known else now.order.ref
     ids = {one.id for one in known}
     news = []
-    for fact in now.facts:
-        id = _state_id(now, fact, known) if fact.state else _once_id(now, fact, known)
+    for told in now.facts:
+        fact = _as_told(told, known)
+        id = _state_id(now, fact, known, view) if fact.state else _once_id(now, fact, known)
         if id is not None and id not in ids:
             ids.add(id)
-            news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, horizon, moved=moved)))
+            news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, view)))
+    if not news and known and now.order.ref:
+        news += _changed(now, known, ref, view)
     return news
 
 
+def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:
+    """Coming back to where it was confirmed is no second confirmation."""
+    if fact.type == CONFIRMED and any(one.type == CONFIRMED for one in known):
+        return msgspec.structs.replace(fact, type=REOPENED, usual=True)
+    return fact
+
+
 def _once_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:
-    """Refunds are told one by one where the shop lists them, else as one: never both ways."""
+    """Refunds are told one by one where the shop lists them, else as one: never both ways. A draft that was placed is none."""
+    if fact.draft and any(one.type == PLACED for one in known):
+        return None
     if fact.type == REFUND:
         told = [one.id for one in known if one.type == REFUND]
         whole = f"{now.id}:{REFUND}"
@@ -63,26 +92,54 @@ def _once_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:
     return f"{now.id}:{fact.type}" + (f":{fact.key}" if fact.key else "")
 
 
-def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:
+def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], view: View) -> str | None:
     """None: it stands there already, or this snapshot is older than one that was told."""
     states = [one for one in known if one.as_of is not None]
-    if states:
+    if not states:
+        if fact.usual or (fact.type == DELETED and not known):
+            return None
+    else:
         newest = max(states, key=lambda one: one.as_of or 0)
-        as_of, told = to_ms(now.updated), newest.as_of or 0
-        if newest.type == fact.type or as_of < told or (as_of == told and rank(fact.type) <= rank(newest.type)):
+        stands = newest.type == CONFIRMED or not moves_status(newest.type)
+        if newest.type == fact.type or (fact.usual and stands) or not _is_newer(now, fact, newest, known, view):
             return None
     times = sum(one.type == fact.type for one in states)
     return f"{now.id}:{fact.type}" + (f":{times + 1}" if times else "")
 
 
-def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], horizon: int, *, moved: bool) -> bool:
-    if moved and fact.state:
+def _is_newer(now: Snapshot, fact: Fact, newest: Known, known: Sequence[Known], view: View) -> bool:
+    as_of, told = to_ms(now.updated), newest.as_of or 0
+    if as_of != told:
+        return as_of > told or _is_answered_later(as_of, newest, known, view)
+    return rank(fact.type) > rank(newest.type)
+
+
+def _is_answered_later(as_of: int, newest: Known, known: Sequence[Known], view: View) -> bool:
+    """The shop was asked after that was taken, and shows a moment that it never showed: its clock was put back."""
+    return view.asked is not None and view.asked > newest.received_at and all(as_of != one.seen for one in known)
+
+
+def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], view: View) -> bool:
+    if _is_silent(fact, known):
+        return True
+    created = to_ms(now.created or fact.at or now.updated)
+    if fact.type == PLACED:
+        return created < view.horizon
+    if view.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
         return False
     if fact.at is not None:
-        return to_ms(fact.at) < horizon
-    if moved and fact.type == REFUND:
+        return to_ms(fact.at) < view.horizon
+    if known or created >= view.horizon:
         return False
-    return not known and to_ms(now.created or now.updated) < horizon
+    return not (fact.state and fact.type not in _ENDS and to_ms(now.updated) >= view.horizon)
+
+
+def _is_silent(fact: Fact, known: Sequence[Known]) -> bool:
+    """The end of what was never placed; and where an order stood before it was thrown away, once it is back."""
+    if fact.draft and fact.state:
+        return all(one.type != PLACED for one in known)
+    states = [one for one in known if one.as_of is not None]
+    return len(states) > 1 and states[-1].type == DELETED and states[-2].type == fact.type
 
 
 def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> News:
@@ -90,15 +147,33 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
         id=id,
         type=fact.type,
         order=msgspec.structs.replace(now.order, ref=ref, source_id=now.id),
-        occurred_at=_moment(now, fact),
+        occurred_at=fact.at or now.updated,
         customer=now.customer,
         data=dict(fact.data) or None,
     )
-    return News(event, is_history, to_ms(now.updated) if fact.state else None, now.odd)
+    return News(event, is_history, to_ms(now.updated) if fact.state else None, to_ms(now.updated), now.odd)
 
 
-def _moment(now: Snapshot, fact: Fact) -> datetime:
-    return fact.at or now.updated
+def _changed(now: Snapshot, known: Sequence[Known], ref: str, view: View) -> list[News]:
+    """That its details are others than were told, its status being the same."""
+    seen = to_ms(now.updated)
+    if seen <= max(one.seen or one.as_of or 0 for one in known):
+        return []
+    told = Details()
+    for one in sorted(known, key=lambda one: one.seen or 0):
+        told = told.then(one.details)
+    names = told.differing(details_of(now.order, now.customer))
+    if not names:
+        return []
+    fact = Fact(CHANGED, data={"changed": list(names)})
+    return [_news(now, fact, f"{now.id}:{CHANGED}:{seen // 1000}", ref, is_history=seen < view.horizon)]
+
+
+def capped(snapshot: Snapshot, now: int) -> Snapshot:
+    """The same, its moment being no later than now (ms): a date in the future would outdo all that follows."""
+    if to_ms(snapshot.updated) <= now:
+        return snapshot
+    return msgspec.structs.replace(snapshot, updated=datetime.fromtimestamp(now / 1000, UTC))
 
 
 def form_of(news: News) -> dict[str, Any]:
@@ -106,6 +181,8 @@ def form_of(news: News) -> dict[str, Any]:
     form: dict[str, Any] = msgspec.to_builtins(news.event)
     if news.as_of is not None:
         form["as_of"] = news.as_of
+    if news.seen is not None:
+        form["seen"] = news.seen
     if news.history:
         form["history"] = True
     if news.odd:

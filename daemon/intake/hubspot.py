@@ -176,7 +176,7 @@ class HubSpot(Source, Polled):
             if (at := one["properties"][self.settings.modified].moment() or one["updatedAt"].moment())
         ]
         after = Place(answer)["paging"]["next"]["after"].text() or ""
-        return Page(self._records(records), newest=max(moments, default=None), next_token=after if records else "")
+        return Page(self._records(records), changed=moments, next_token=after if records else "")
 
     def _bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret('ACCESS_TOKEN')}"}

@@ -15,10 +15,13 @@ from daemon.http import Http
 from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
 from daemon.intake.calls import Caller
-from daemon.intake.diff import diff
+from daemon.intake.desk import PollDesk
+from daemon.intake.diff import View, diff
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.polled import Fault, Polled, fault_of
-from daemon.intake.poller import Poller, PollStatus
+from daemon.intake.poller import Poller
+from daemon.intake.reader import Reader
+from daemon.intake.row import SourceRow, row_of
 from daemon.intake.teller import Teller
 from outbox import Kept, Outbox
 from outbox.clock import Clock
@@ -29,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_EVERY = 120.0
 RETRIES = 50
+SYNC_WAIT = 30.0
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", "x-wc-webhook-topic", "x-github-event")
 """Headers that say what a body is; none that vouch for it."""
 
@@ -53,19 +57,6 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A source and how it goes."""
-
-    name: str
-    kind: str
-    title: str
-    missing: Sequence[str]
-    poll: float | None
-    last_success: int | None = None
-    problem: str = ""
-    cursor: int | None = None
-
-
 class Intake:
     """Built from settings without IO; raises ConfigError for what can't be meant. `run` asks until `stop`."""
 
@@ -84,6 +75,7 @@ class Intake:
         self._box = box
         self._clock = clock
         self._trusted = clock_trusted
+        self._zone = settings.store.zone
         self._teller = Teller(box, plan, clock)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
@@ -97,23 +89,15 @@ class Intake:
         assert isinstance(source, Polled)
         assert source.settings.poll
 
-        async def tell(reading: Reading) -> None:
-            for reason in await self._teller.tell(source, reading, hooked=False):
-                await self._box.quarantine.keep(source.name, reason.encode(), headers={}, reason=f"polled: {reason}")
-
-        async def born() -> int:
-            return await self._teller.born(source.name)
-
         return Poller(
             source.name,
             source,
-            self._callers[source.name],
+            Reader(source.name, source, self._callers[source.name], self._clock),
             self._box.notes,
-            tell,
-            born,
-            source.clean,
+            PollDesk(source, self._teller, self._box),
             self._clock,
             rng,
+            self._zone,
             every=source.settings.poll,
             history=source.looks_back,
             clock_trusted=self._trusted,
@@ -136,7 +120,7 @@ class Intake:
         unread: list[str] = []
         if reading.snapshots:
             whole = msgspec.structs.replace(reading, events=(), unread=())
-            unread += self._left(source, await self._teller.tell(source, whole, hooked=True))
+            unread += self._left(source, (await self._teller.tell(source, whole)).unread)
         if reading.fetch:
             await self._keep_to_fetch(hook)
         posted, more = await self._teller.heard(source, reading.events)
@@ -183,7 +167,7 @@ class Intake:
         retry = False
         try:
             reading = self._read(source, Body(kept.body, kept.headers.get("content-type", "")), self._clock.now())
-            unread = list(await self._teller.tell(source, reading, hooked=True))
+            unread = list((await self._teller.tell(source, reading)).unread)
             for record in reading.fetch:
                 unread += await self._fetched(source, record)
         except Unreadable as error:
@@ -202,7 +186,7 @@ class Intake:
         if not response.ok or response.is_page:
             raise fault_of(response, source.words(response))
         reading = source.read_record(response, record, now=self._clock.now())
-        return await self._teller.tell(source, reading, hooked=True)
+        return (await self._teller.tell(source, reading)).unread
 
     async def try_out(self, name: str, body: Body) -> Tried:
         """What a body would become, as if nothing had been told before; changes nothing. Raises NotFound, Unreadable."""
@@ -215,7 +199,7 @@ class Intake:
                 named = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
                 if not named.order.ref:
                     named = await self._teller.named(source, named)
-                posted += [posted_news(name, one, now=now) for one in diff(named, (), horizon=0, moved=True)]
+                posted += [posted_news(name, one, now=now) for one in diff(named, (), View(horizon=0, moved=True))]
             except Unreadable as error:
                 unread.append(f"order {snapshot.id}: {error}")
         for heard in reading.events:
@@ -262,21 +246,15 @@ class Intake:
 
     def rows(self) -> list[SourceRow]:
         """All sources, and how it goes with each."""
-        return [self._row(source) for source in self._sources.values()]
+        return [row_of(source, self.pollers.get(name), self._clock.now()) for name, source in self._sources.items()]
 
-    def _row(self, source: Source) -> SourceRow:
-        poller = self.pollers.get(source.name)
-        status = poller.status if poller else PollStatus()
-        return SourceRow(
-            name=source.name,
-            kind=source.kind,
-            title=source.title,
-            missing=source.missing(),
-            poll=source.settings.poll,
-            last_success=status.last_success,
-            problem=status.problem,
-            cursor=status.cursor,
-        )
+    async def sync(self, name: str, since: int | None) -> SourceRow:
+        """Ask it now, from that moment (ms) on, and wait a while for the answer. Raises NotFound, IllegalMove."""
+        source = self._source(name)
+        if name not in self.pollers:
+            raise IllegalMove(f'{name} is not asked, it tells by webhook: give [sources.{name}] a poll = "60s"')
+        await self._clock.wait(self.pollers[name].sync(since), SYNC_WAIT)
+        return row_of(source, self.pollers[name], self._clock.now())
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:

@@ -285,8 +285,8 @@ class Mapped(Source, Polled):
 
     def page(self, response: Response, turn: Turn) -> Page:
         assert self._poll is not None
-        items, newest, next_token = self._poll.page(response, turn, self._zone)
-        return Page(self.read_items(items), newest=newest, next_token=next_token, ordered=False)
+        items, changed, next_token = self._poll.page(response, turn, self._zone)
+        return Page(self.read_items(items), changed=changed, next_token=next_token, ordered=False)
 
 
 def _zone(name: str, where: str) -> Any:

@@ -1,8 +1,10 @@
 """What a source says of how it is asked: a request for one page, and how to read the answer. No IO here."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import ClassVar
 
 import msgspec
 
@@ -15,16 +17,26 @@ class Turn(msgspec.Struct, frozen=True):
 
     since: int
     token: str = ""
+    until: int = 0
+    """Nothing that changed at that moment or later; 0: there is no end."""
+    thrown: bool = False
+    """Of what was thrown away, where that is asked for apart."""
+    at: int = 0
+    """Now, for a request that is signed with the time."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What one page held. `newest`: when the last of it changed; `next_token` "": it was the last page."""
+    """What one page held. `changed`: when each of it changed; `next_token` "": it was the last page."""
 
     reading: Reading
-    newest: datetime | None = None
+    changed: Sequence[datetime] = ()
     next_token: str = ""
     ordered: bool = True
     """Whether all that comes after this page changed no earlier than the last of it."""
+    ids: Sequence[str] = ()
+    """What it lists, where each page begins with the last of the one before: so it shows when the list moved up meanwhile."""
+    back_token: str = ""
+    """The page before, to be read once more then."""
     warning: str = ""
     """What is odd about the answer, for the log."""
     wait: float = 0.0
@@ -50,6 +62,11 @@ class Fault(Exception):
 
 class Polled(ABC):
     """A source that can be asked. `token_request` None: its requests carry what they need."""
+
+    window: ClassVar[float | None] = None
+    """Seconds that one question spans at most, for lists that can't be read from where they were left."""
+    has_bin: ClassVar[bool] = False
+    """Whether what was thrown away has to be asked for apart."""
 
     @abstractmethod
     def request(self, turn: Turn, token: str) -> Request:
@@ -79,6 +96,14 @@ class Polled(ABC):
         if not isinstance(value, str) or not value:
             return None
         return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
+
+    def lookup_request(self, ids: Sequence[str], at: int) -> Request | None:
+        """How to ask which of these orders are still there; None: it can't be asked."""
+        return None
+
+    def read_lookup(self, response: Response) -> frozenset[str]:
+        """Those that are. Raises Fault."""
+        raise NotImplementedError
 
     def record_request(self, record: Record, token: str) -> Request:
         """How to fetch one record that a thin notification named."""

@@ -1,37 +1,38 @@
 """Asks one source again and again what changed, from a durable cursor, a little further back than it stands.
 
-The cursor moves on only after what was read is on the disk. It is a moment of the source's own clock: the next page begins where the
-last one ended (not at a number of pages, under which orders move while they are read), and what is read twice is known.
+The cursor is the newest change that was read and that lies no later than our own now: an order dated into the future can't carry it
+away, and a clock that was put back takes it along. It moves on only after what was read is on the disk. Now and then a question goes
+back further, for a shop whose own clock was put back; and each night the last two weeks are compared with the record.
 """
 
 import asyncio
-import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from daemon.intake.base import Reading, Snapshot
-from daemon.intake.calls import Caller
-from daemon.intake.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.base import DELETED, Fact, Reading, Snapshot
+from daemon.intake.polled import Fault, Polled, Turn
+from daemon.intake.reader import LONGEST_WAIT, STEP_MS, Reader
 from outbox.clock import Clock
 from outbox.errors import OutboxError
-from outbox.orders import to_ms
+from outbox.model import OrderFields
 
 log = structlog.get_logger(__name__)
 
 OVERLAP_MS = 120_000
 """How far back each round begins: search indexes lag, and moments are of whole seconds."""
-STEP_MS = 1_000
-"""The grain of a shop's moments."""
-PAGES = 20
-"""Pages read before it is looked whether there is something else to do."""
-MOST_PAGES = 500
-"""Pages of one round at most, where they are in no order and the cursor can't move between them."""
-LONGEST_WAIT = 300.0
-SEEN = 4_000
+WIDE_MS = 3 * 3_600_000
+"""How far back a wide one begins: clocks are put back by an hour, by hand or by a host's mistake."""
+WIDE_EVERY = 900.0
+DAY_MS = 86_400_000
+SWEEP_MS = 14 * DAY_MS
+SWEEP_HOUR = 3
+"""Of the store's night: from then on the day's sweep is due."""
+LOOKED_UP = 100
 CLOCK_WAIT = 5.0
 
 
@@ -43,28 +44,49 @@ class Notes(Protocol):
     async def set(self, key: str, value: str) -> None: ...
 
 
-class PollStatus(msgspec.Struct):
-    """How it goes, for those who look."""
+class Desk(Protocol):
+    """What becomes of what was read, and what the record says."""
 
+    async def tell(self, reading: Reading, asked: int) -> Sequence[str]:
+        """Take it; the refs of the orders of which something was news."""
+        ...
+
+    async def born(self) -> int: ...
+
+    async def standing(self, since: int) -> Mapping[str, str]:
+        """Its orders that are open and changed since then: the source's own id -> ref."""
+        ...
+
+    def clean(self, words: str) -> str: ...
+
+
+class PollStatus(msgspec.Struct):
+    """How it goes, for those who look. Moments in ms."""
+
+    last_asked: int | None = None
     last_success: int | None = None
     problem: str = ""
     cursor: int | None = None
+    current: int | None = None
+    """Up to when all that it told is on record."""
+    swept_at: int | None = None
+    mended: Sequence[str] = ()
+    """Orders that the last sweep found otherwise than on record."""
 
 
 class Poller:
-    """`run` asks until it is cancelled; `wake` makes it ask at once."""
+    """`run` asks until it is cancelled; `sync` makes it ask at once."""
 
     def __init__(
         self,
         name: str,
         source: Polled,
-        caller: Caller,
+        reader: Reader,
         notes: Notes,
-        tell: Callable[[Reading], Awaitable[None]],
-        born: Callable[[], Awaitable[int]],
-        clean: Callable[[str], str],
+        desk: Desk,
         clock: Clock,
         rng: random.Random,
+        zone: tzinfo,
         *,
         every: float,
         history: float,
@@ -74,19 +96,19 @@ class Poller:
         self.wake = asyncio.Event()
         self._name = name
         self._source = source
-        self._caller = caller
+        self._reader = reader
         self._notes = notes
-        self._tell = tell
-        self._born = born
-        self._clean = clean
+        self._desk = desk
         self._clock = clock
         self._rng = rng
+        self._zone = zone
         self._every = every
         self._history_ms = round(history * 1000)
         self._trusted = clock_trusted
         self._failures = 0
-        self._warned = ""
-        self._seen: dict[str, object] = {}
+        self._wide_at = -WIDE_EVERY
+        self._again: int | None = None
+        self._wanted: list[asyncio.Event] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until `stop`."""
@@ -95,12 +117,28 @@ class Poller:
             wait = await self.round() if self._trusted() else CLOCK_WAIT
             await self._clock.wait(self.wake, wait)
 
+    def sync(self, since: int | None) -> asyncio.Event:
+        """Ask at once, from that moment (ms) on. Set once the answer is on record, or the question has failed."""
+        if since is not None:
+            self._again = since
+        done = asyncio.Event()
+        self._wanted.append(done)
+        self.wake.set()
+        return done
+
     async def round(self) -> float:
         """Read what changed; the seconds to wait until the next round."""
+        wanted, self._wanted = self._wanted, []
+        self.status.last_asked = self._clock.now()
         try:
             more = await self._read()
+            if not more:
+                await self._sweep_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
+        finally:
+            for done in wanted:
+                done.set()
         if self._failures:
             log.info("a source answers again", source=self._name)
         self._failures = 0
@@ -108,7 +146,7 @@ class Poller:
         return 0.0 if more else self._every
 
     def _failed(self, fault: Exception) -> float:
-        reason = self._clean(str(fault))
+        reason = self._desk.clean(str(fault))
         if reason != self.status.problem:
             log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
         self.status.problem = reason
@@ -118,79 +156,117 @@ class Poller:
             wait = LONGEST_WAIT if fault.lasting else max(wait, fault.after or 0.0)
         return wait
 
+    # ------------------------------------------------------------ a round
+
     async def _read(self) -> bool:
-        cursor = newest = await self._cursor()
-        turn = Turn(max(cursor - OVERLAP_MS, await self._first()))
-        for number in itertools.count(1):
-            page = await self._page(turn)
-            await self._tell(self._fresh(page.reading))
-            self._remember(page.reading)
-            newest = max(newest, to_ms(page.newest)) if page.newest else newest
-            if page.ordered or not page.next_token:
-                await self._move(cursor, newest)
-                cursor = newest
-            if not page.next_token:
-                return False
-            if page.ordered and number >= PAGES:
+        begun, first = self._clock.now(), await self._first()
+        if self._again is not None:
+            cursor = since = min(self._again, begun)
+            await self._keep(cursor)
+            self._again = None
+            self._reader.forget()
+        else:
+            cursor = min(await self._cursor(), begun)
+            since = max(cursor - self._back(), min(first, cursor))
+        if self.status.current is None:
+            self.status.current = cursor
+        if await self._through(since, cursor, begun):
+            return True
+        self.status.current = begun
+        return False
+
+    def _back(self) -> int:
+        now = self._clock.monotonic()
+        if now - self._wide_at < WIDE_EVERY:
+            return OVERLAP_MS
+        self._wide_at = now
+        return WIDE_MS
+
+    async def _through(self, since: int, cursor: int, begun: int) -> bool:
+        """Stretch by stretch up to now; whether there is more."""
+        if self._source.has_bin and since <= cursor - WIDE_MS:
+            await self._reader.read(Turn(since, thrown=True), cursor, self._tell)
+        while True:
+            until = self._until(since, begun)
+            read = await self._reader.read(Turn(since, until=until), cursor, self._tell)
+            cursor = max(cursor, until, read.reached)
+            await self._keep(cursor)
+            if read.more:
+                self.status.current = cursor
                 return True
-            if number >= MOST_PAGES:
-                raise Fault(f"there is no end to its pages: after {MOST_PAGES} it was given up", lasting=True)
-            turn = _next(turn, page)
-            if page.wait > 0:
-                await self._clock.sleep(min(page.wait, LONGEST_WAIT))
-        raise AssertionError("there is always a next number")
+            if not until:
+                return False
+            since = until - STEP_MS
 
-    async def _move(self, cursor: int, newest: int) -> None:
+    def _until(self, since: int, begun: int) -> int:
+        """Where this stretch ends; 0: it is the last, and has no end."""
+        if self._source.window is None:
+            return 0
+        end = since + round(self._source.window * 1000)
+        return end if end < begun else 0
+
+    async def _tell(self, reading: Reading, asked: int) -> None:
+        await self._desk.tell(reading, asked)
+
+    async def _keep(self, cursor: int) -> None:
         """All up to that moment is on the disk."""
-        if newest > cursor:
-            await self._notes.set(self._key("cursor"), str(newest))
-        self.status.cursor = newest
-
-    async def _page(self, turn: Turn) -> Page:
-        response = await self._caller.call(lambda token: self._source.request(turn, token))
-        if not (response.ok or response.status == 304) or response.is_page:
-            raise fault_of(response, self._source.words(response))
-        try:
-            page = self._source.page(response, turn)
-        except Fault:
-            raise
-        except Exception as error:
-            log.exception("reading a source's answer failed inside", source=self._name)
-            raise Fault(f"reading its answer failed inside: {type(error).__name__}", lasting=True) from error
-        if page.warning and page.warning != self._warned:
-            log.warning("a source answers oddly", source=self._name, what=page.warning)
-        self._warned = page.warning
-        return page
+        if cursor != self.status.cursor:
+            await self._notes.set(self._key("cursor"), str(cursor))
+        self.status.cursor = cursor
 
     async def _first(self) -> int:
         """Where the first question begins: now, less what is looked back to learn (with nobody told) how open orders stand."""
-        return await self._born() - self._history_ms
+        return await self._desk.born() - self._history_ms
 
     async def _cursor(self) -> int:
-        kept = await self._notes.get(self._key("cursor"))
-        return await self._first() if kept is None else int(kept)
+        if self.status.cursor is None:
+            kept = await self._notes.get(self._key("cursor"))
+            self.status.cursor = None if kept is None else int(kept)
+        return await self._first() if self.status.cursor is None else self.status.cursor
 
     def _key(self, what: str) -> str:
         return f"source.{self._name}.{what}"
 
-    def _fresh(self, reading: Reading) -> Reading:
-        """Without what was read at an earlier turn: the overlap brings it again."""
-        fresh = tuple(one for one in reading.snapshots if self._seen.get(one.id) != _mark(one))
-        return msgspec.structs.replace(reading, snapshots=fresh)
+    # ------------------------------------------------------------ the nightly sweep
 
-    def _remember(self, reading: Reading) -> None:
-        for one in reading.snapshots:
-            self._seen.pop(one.id, None)
-            self._seen[one.id] = _mark(one)
-        while len(self._seen) > SEEN:
-            del self._seen[next(iter(self._seen))]
+    async def _sweep_if_due(self) -> None:
+        now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
+        today, swept = now.date().isoformat(), await self._notes.get(self._key("swept"))
+        if swept is None:  # the first round has looked back further than a sweep does
+            await self._notes.set(self._key("swept"), today)
+        elif swept != today and now.hour >= SWEEP_HOUR:
+            await self.sweep()
+            await self._notes.set(self._key("swept"), today)
+
+    async def sweep(self) -> None:
+        """Compare how the orders of the last two weeks stand with the record, and tell what was missed."""
+        begun = self._clock.now()
+        mended: list[str] = []
+
+        async def mend(reading: Reading, asked: int) -> None:
+            mended.extend(await self._desk.tell(reading, asked))
+
+        self._reader.forget()
+        since = begun - SWEEP_MS
+        if self._source.has_bin:
+            await self._reader.read(Turn(since, thrown=True), since, mend)
+        while since < begun:
+            until = self._until(since, begun)
+            await self._reader.read(Turn(since, until=until), since, mend)
+            since = until - STEP_MS if until else begun
+        standing = await self._desk.standing(begun - SWEEP_MS)
+        for at in range(0, len(standing), LOOKED_UP):
+            gone = await self._reader.missing(list(standing)[at : at + LOOKED_UP])
+            await mend(Reading(snapshots=tuple(_deleted(id, begun) for id in gone)), begun)
+        self.status.swept_at, self.status.mended = begun, tuple(dict.fromkeys(mended))
+        if mended:
+            log.warning("orders stood otherwise than on record; told now", source=self._name, orders=self.status.mended)
 
 
-def _mark(snapshot: Snapshot) -> object:
-    return (snapshot.updated, snapshot.facts)
-
-
-def _next(turn: Turn, page: Page) -> Turn:
-    """From the end of this page on; where all of it changed in one second, or pages are in no order, by its token."""
-    begin = to_ms(page.newest) - STEP_MS if page.newest and page.ordered else turn.since
-    return Turn(begin) if begin > turn.since else Turn(turn.since, page.next_token)
+def _deleted(id: str, at: int) -> Snapshot:
+    return Snapshot(
+        id=id,
+        updated=datetime.fromtimestamp(at / 1000, UTC),
+        facts=(Fact(DELETED, state=True),),
+        order=OrderFields(ref=""),
+    )

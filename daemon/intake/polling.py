@@ -77,8 +77,8 @@ class Asking:
             case "none":
                 return {}
 
-    def page(self, response: Response, turn: Turn, zone: tzinfo) -> tuple[Sequence[Any], datetime | None, str]:
-        """Its items, when the newest of them changed, and the token of the next page. Raises Fault."""
+    def page(self, response: Response, turn: Turn, zone: tzinfo) -> tuple[Sequence[Any], Sequence[datetime], str]:
+        """Its items, when each of them changed, and the token of the next page. Raises Fault."""
         answer = response.json()
         odd: list[str] = []
         items = self._items.find(answer, odd).value
@@ -87,7 +87,7 @@ class Asking:
         moments = [at for one in items if (at := self._changed.find(one, odd).moment(zone))]
         if items and not moments:
             raise fault_of(response, "ask.changed found no time in any item")
-        return items, max(moments, default=None), self._next_token(answer, items, turn)
+        return items, moments, self._next_token(answer, items, turn)
 
     def _next_token(self, answer: Any, items: Sequence[Any], turn: Turn) -> str:
         if self._next is not None:

@@ -100,12 +100,11 @@ class ShopifyApi(Source, Polled):
         if not isinstance(orders.value, dict):
             raise fault_of(response)
         nodes = list(orders["nodes"])
-        newest = max((at for node in nodes if (at := node["updatedAt"].moment())), default=None)
         info = orders["pageInfo"]
         more = info["hasNextPage"].value is True and bool(nodes)
         return Page(
             self.read_nodes(orders.value),
-            newest=newest,
+            changed=[at for node in nodes if (at := node["updatedAt"].moment())],
             next_token=info["endCursor"].text() or "" if more else "",
             warning=self._oddness(response, answer),
             wait=_wait(cost) if more else 0.0,

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daemon.intake.base import Heard, Reading, Snapshot, Source, Unreadable
-from daemon.intake.diff import Known, News, diff
+from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
+from daemon.intake.details import Details, details_of
+from daemon.intake.diff import Known, News, View, capped, diff
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.turns import Turns
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.errors import EventConflict, OutboxError
-from outbox.model import Order, OrderFields, Plan, Planner, Posted
+from outbox.model import Customer, Order, OrderFields, Plan, Planner, Posted
 from outbox.orders import to_ms
 
 DAY_MS = 86_400_000
@@ -27,6 +28,14 @@ LONG_ID = 8
 """Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What became of a reading. `unread`: what could not be understood, each with its place; `news`: the refs of the orders of
+    which there was some."""
+
+    unread: tuple[str, ...] = ()
+    news: tuple[str, ...] = ()
+
+
 class Teller:
     """Turns readings into events that are taken. All calls return after the commit."""
 
@@ -36,31 +45,32 @@ class Teller:
         self._clock = clock
         self._turns = Turns()
 
-    async def tell(self, source: Source, reading: Reading, *, hooked: bool) -> tuple[str, ...]:
-        """Take what is new; returns what could not be understood, each with its place. `hooked`: it came by a webhook, which
-        says that something happened just now. Raises OutboxError when nothing can be taken at present."""
-        unread = list(reading.unread)
+    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Told:
+        """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
+        happened just now. Raises OutboxError when nothing can be taken at present."""
+        unread, refs = list(reading.unread), []
         async with self._turns.of((source.name, snapshot.id) for snapshot in reading.snapshots):
             batch: dict[str, list[tuple[Posted, bool]]] = {}
             for snapshot in reading.snapshots:
                 if snapshot.id in batch:
                     await self._take(batch)
                 try:
-                    news = await self.news(source, snapshot, hooked=hooked)
+                    news = await self.news(source, snapshot, asked=asked)
                     batch[snapshot.id] = [(self._posted(source, one), one.history) for one in news]
+                    refs += [one.event.order.ref for one in news if not one.history]
                 except Unreadable as error:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
         posted, more = await self.heard(source, reading.events)
-        if not hooked:
+        if asked is not None:
             posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
         await self.accept(posted)
-        return (*unread, *more)
+        return Told((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
         told = [one for several in batch.values() for one in several]
         batch.clear()
-        await self.accept([posted for posted, history in told if history], silently)
+        await self.accept([posted for posted, history in told if history], self._silently)
         await self.accept([posted for posted, history in told if not history])
 
     async def accept(self, posted: Sequence[Posted], plan: "Planner | None" = None) -> None:
@@ -79,21 +89,28 @@ class Teller:
             elif isinstance(result, OutboxError):
                 raise result
 
+    def _silently(self, posted: Posted, before: Order | None, after: Order) -> Plan:
+        """The plan of history: nobody is told, and what it makes pointless is not sent any more."""
+        return Plan(drops=self._plan(posted, before, after).drops)
+
     def _posted(self, source: Source, news: News) -> Posted:
         return posted_news(source.name, news, now=self._clock.now())
 
     # ------------------------------------------------------------ orders as a shop shows them
 
-    async def news(self, source: Source, snapshot: Snapshot, *, hooked: bool) -> list[News]:
+    async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
         """What of it is new. Raises Unreadable for a part of an order that nobody has named."""
-        snapshot = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
+        now = self._clock.now()
+        snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
         told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
         if not snapshot.order.ref and not told:
+            if all(fact.type == DELETED for fact in snapshot.facts):
+                return []
             snapshot = await self.named(source, snapshot)
-        if hooked:
-            return diff(snapshot, told, horizon=to_ms(snapshot.updated) - LATE_MS, moved=True)
-        horizon = max(await self.born(source.name), self._clock.now() - REMEMBERED_MS)
-        return diff(snapshot, told, horizon=horizon, moved=False)
+        horizon = max(await self.born(source.name), now - REMEMBERED_MS)
+        if asked is None:
+            return diff(snapshot, told, View(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
+        return diff(snapshot, told, View(horizon=horizon, asked=asked))
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history."""
@@ -148,14 +165,20 @@ def _renamed(heard: Heard, order: OrderFields) -> Heard:
 class _Marks(msgspec.Struct):
     """What only the source needs to know again of an event it told."""
 
+    order: OrderFields
+    customer: Customer | None = None
     as_of: int | None = None
+    seen: int | None = None
 
 
 def _known(stored: StoredEvent) -> Known:
-    as_of = msgspec.json.decode(stored.raw, type=_Marks).as_of if stored.raw else None
-    return Known(stored.id, stored.type, stored.order_ref, as_of)
-
-
-def silently(posted: Posted, before: Order | None, after: Order) -> Plan:
-    """The plan of history."""
-    return Plan()
+    marks = msgspec.json.decode(stored.raw, type=_Marks) if stored.raw else None
+    return Known(
+        stored.id,
+        stored.type,
+        stored.order_ref,
+        marks.as_of if marks else None,
+        marks.seen if marks else None,
+        stored.received_at,
+        details_of(marks.order, marks.customer) if marks else Details(),
+    )

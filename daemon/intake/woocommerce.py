@@ -1,31 +1,36 @@
-"""WooCommerce: its REST API v3 (the main path) and its webhooks, which both bring the order object as it is now.
+"""WooCommerce: its orders as its REST API v3 (`woocommerce_api`, the main path) and its webhooks bring them, both as they are now.
 
 https://woocommerce.github.io/woocommerce-rest-api-docs and class-wc-webhook.php of 11.2 (checked 2026-11-24). Only `_gmt` dates are
 UTC; the saving of a webhook sends an unsigned ping that must get 200; a delivery's id is not unique and not looked at.
+An order that waits to be paid is a draft: it is placed once it is paid, or taken without.
 """
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
-from daemon.config import ConfigError, Store
-from daemon.http import Request, Response, encode
 from daemon.intake import signatures
-from daemon.intake.base import Body, Fact, Hook, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
-from daemon.intake.polled import Page, Polled, Turn, fault_of
 from daemon.intake.values import Place, decimal_of, json_of
+from daemon.intake.woocommerce_api import WooCommerceApi, WooCommerceSettings
 from outbox.model import Customer, Item, OrderFields
 
-PAGE = 50
-_FIELDS = (
-    "id,number,status,currency,total,date_created_gmt,date_modified_gmt,date_paid_gmt,date_completed_gmt,billing,shipping,"
-    "customer_note,meta_data,line_items,shipping_lines,refunds,payment_url,needs_payment"
-)
-_DRAFTS = frozenset({"checkout-draft", "draft", "auto-draft", "new", "trash"})
+_DRAFTS = frozenset({"checkout-draft", "draft", "auto-draft", "new"})
+_UNPAID = frozenset({"pending", "failed", "cancelled"})
+"""Where an order that was never paid stands before it is placed, and where one ends that never was."""
+_UNDER_WAY = frozenset({"pending", "on-hold", "processing"})
+_LATE = timedelta(days=1)
+"""A draft that was placed so long after it was begun was placed when it changed last."""
+_LANGUAGES = ("wpml_language", "_locale")
+_OTHERS: Mapping[str, str] = {
+    "sku": "a product",
+    "discount_type": "a coupon",
+    "username": "a customer",
+    "billing_period": "a subscription",
+}
+"""What other topics send, by a field that no order has."""
 _STATUSES: Mapping[str, str] = {
     "failed": "payment.failed",
     "ready-for-pickup": "order.ready",
@@ -35,28 +40,10 @@ _STATUSES: Mapping[str, str] = {
 """Beside these: `pending` and `on-hold` are as placed; `processing` is paid, else confirmed; `refunded` and refunds are facts."""
 
 
-class WooCommerceSettings(SourceSettings, frozen=True, kw_only=True):
-    url: str = ""
-    """The shop's address, as people type it."""
-    key_in_query: bool = False
-    """Whether the key goes into the URL, for hosts that strip the Authorization header."""
-    plain_permalinks: bool = False
-    """Whether the shop is without pretty permalinks: /?rest_route= instead of /wp-json."""
-    promised: str = ""
-    """The key of `meta_data` that holds the promised time."""
-
-
-class WooCommerce(Source, Polled):
+class WooCommerce(WooCommerceApi):
     kind = "woocommerce"
     title = "WooCommerce"
     Settings = WooCommerceSettings
-
-    settings: WooCommerceSettings
-
-    def __init__(self, name: str, settings: WooCommerceSettings, secrets: Mapping[str, str], store: Store) -> None:
-        super().__init__(name, settings, secrets, store)
-        if settings.poll and not urlsplit(settings.url).hostname:
-            raise ConfigError(f'sources.{name}: url: write the shop\'s address, like "https://shop.example.com"')
 
     def missing(self) -> Sequence[str]:
         wanted = ("KEY", "SECRET") if self.settings.poll else ("WEBHOOK_SECRET",)
@@ -76,7 +63,9 @@ class WooCommerce(Source, Polled):
         if not isinstance(value, dict):
             raise Unreadable("the body is not an order")
         if set(value) == {"id"}:
-            return Reading(note="the order was deleted in the shop: nobody is told")
+            return Reading(snapshots=(_deleted(Place(value), now),))
+        if thing := _other_thing(value):
+            return Reading(note=f"it is {thing}, not an order: let the shop send only the topics order.*")
         return self.read_orders([value])
 
     def read_orders(self, orders: Sequence[object]) -> Reading:
@@ -98,11 +87,12 @@ class WooCommerce(Source, Polled):
         if status in _DRAFTS:
             return None
         updated = order["date_modified_gmt"].need_moment()
+        facts = (Fact(DELETED, state=True),) if status == "trash" else tuple(self._facts(order, status, updated))
         return Snapshot(
             id=id,
             updated=updated,
             created=order["date_created_gmt"].moment(),
-            facts=tuple(self._facts(order, status)),
+            facts=facts,
             order=OrderFields(
                 ref=order["number"].text() or id,
                 total=order["total"].money(),
@@ -111,23 +101,31 @@ class WooCommerce(Source, Polled):
                 promised_at=self._promised(order),
                 items=tuple(_items(order)) or None,
                 note=order["customer_note"].text(),
-                url=order["payment_url"].text() if order["needs_payment"] else None,
             ),
             customer=_customer(order),
             odd=tuple(order.odd),
         )
 
-    def _facts(self, order: Place, status: str) -> Iterator[Fact]:
-        currency = order["currency"].text()
-        yield Fact("order.placed", at=order["date_created_gmt"].moment())
-        paid = order["date_paid_gmt"].moment()
+    def _facts(self, order: Place, status: str, updated: datetime) -> Iterator[Fact]:
+        currency, total = order["currency"].text(), order["total"].money()
+        created, paid = order["date_created_gmt"].moment(), order["date_paid_gmt"].moment()
+        is_draft = paid is None and status in _UNPAID
+        if not is_draft or self.statuses.get(status) == PLACED:
+            is_late = created is not None and updated - created > _LATE
+            owed = _given(pay_url=order["payment_url"].text()) if order["needs_payment"] else {}
+            yield Fact(PLACED, at=(paid or updated) if is_late else created, data=owed)
+        elif status == "pending" and status not in self.statuses:
+            data = _given(amount=total, currency=currency, pay_url=order["payment_url"].text())
+            yield Fact("payment.pending", at=created, data=data, draft=True)
         if paid is not None and status not in ("refunded", "cancelled", "failed"):
-            yield Fact("payment.confirmed", at=paid, data=_given(amount=order["total"].money(), currency=currency))
+            yield Fact("payment.confirmed", at=paid, data=_given(amount=total, currency=currency))
         state = self._state(order, status)
-        if state:
+        if state and state != PLACED:
             at = order["date_completed_gmt"].moment() if state == "order.completed" else None
             data = _given(pay_url=order["payment_url"].text()) if state == "payment.failed" else {}
-            yield Fact(state, at=at, data=data, state=True)
+            yield Fact(state, at=at, data=data, state=True, draft=is_draft and state == "order.cancelled")
+        elif not state and status in _UNDER_WAY and status not in self.statuses:
+            yield Fact(REOPENED, state=True, usual=True)
         yield from _refunds(order, status, currency)
 
     def _state(self, order: Place, status: str) -> str:
@@ -142,47 +140,22 @@ class WooCommerce(Source, Polled):
         found = (meta["value"] for meta in order["meta_data"] if meta["key"].value == self.settings.promised)
         return next((at for value in found if (at := value.moment(self.store.zone))), None)
 
-    # ------------------------------------------------------------ polling
 
-    def request(self, turn: Turn, token: str) -> Request:
-        """Orders changed after a second, in the order of their change. A zone in the value would be read as the site's own."""
-        after = datetime.fromtimestamp(turn.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        query = [
-            ("modified_after", after),
-            ("dates_are_gmt", "true"),
-            ("orderby", "modified"),
-            ("order", "asc"),
-            ("per_page", str(PAGE)),
-            ("page", turn.token or "1"),
-            ("status", "any"),
-            ("_fields", _FIELDS),
-        ]
-        path = "/wp-json/wc/v3/orders"
-        if self.settings.plain_permalinks:
-            path, query = "/", [("rest_route", "/wc/v3/orders"), *query]
-        key, secret = self.secret("KEY"), self.secret("SECRET")
-        if self.settings.key_in_query:
-            query += [("consumer_key", key), ("consumer_secret", secret)]
-            return Request(method="GET", path=f"{path}?{encode(query)}")
-        basic = b64encode(f"{key}:{secret}".encode()).decode()
-        return Request(method="GET", path=f"{path}?{encode(query)}", headers={"Authorization": f"Basic {basic}"})
-
-    def base(self, request: Request) -> str:
-        return self.settings.url
-
-    def page(self, response: Response, turn: Turn) -> Page:
-        orders = response.json()
-        if not isinstance(orders, list):
-            raise fault_of(response)
-        reading = self.read_orders(orders)
-        newest = max((at for one in orders if (at := Place(one)["date_modified_gmt"].moment())), default=None)
-        more = len(orders) >= PAGE or int(turn.token or "1") < _pages(response)
-        return Page(reading, newest=newest, next_token=str(int(turn.token or "1") + 1) if more and orders else "")
+def _deleted(order: Place, now: int) -> Snapshot:
+    """All that a deletion says is the order's id."""
+    return Snapshot(
+        id=order["id"].need(),
+        updated=datetime.fromtimestamp(now / 1000, UTC),
+        facts=(Fact(DELETED, state=True),),
+        order=OrderFields(ref=""),
+    )
 
 
-def _pages(response: Response) -> int:
-    total = response.headers.get("x-wp-totalpages", "")
-    return int(total) if total.isdecimal() and len(total) < 9 else 0
+def _other_thing(value: Mapping[str, Any]) -> str:
+    """What a body of another topic is; "" for an order, and for what nobody knows."""
+    if "line_items" in value and "billing_period" not in value:
+        return ""
+    return next((thing for field, thing in _OTHERS.items() if field in value), "")
 
 
 def _marks(order: Place) -> Iterator[str]:
@@ -220,7 +193,14 @@ def _customer(order: Place) -> Customer:
         phone=phone,
         country=next((code for place in places if (code := place["country"].line())), None),
         email=email.lower() if email else None,
+        locale=_language(order),
     )
+
+
+def _language(order: Place) -> str | None:
+    """Which the customer chose, where a plug-in for languages says so."""
+    found = {meta["key"].text(): meta["value"] for meta in order["meta_data"]}
+    return next((code for key in _LANGUAGES if key in found and (code := found[key].line())), None)
 
 
 def _items(order: Place) -> Iterator[Item]:

@@ -163,7 +163,7 @@ class Zoho(Source, Polled):
         moments = [at for one in records if (at := Place(one)["Modified_Time"].moment())]
         more = Place(response.object())["info"]["more_records"].value is True
         token = str(int(turn.token or "1") + 1) if more and records else ""
-        return Page(self._records(records), newest=max(moments, default=None), next_token=token)
+        return Page(self._records(records), changed=moments, next_token=token)
 
 
 def _data(response: Response) -> list[Any]:

@@ -16,7 +16,7 @@ from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
-from outbox.model import EVENT_TYPES, Medium, nearly_event_type
+from outbox.model import EVENT_TYPES, QUIET_TYPES, Medium, nearly_event_type
 
 Severity = Literal["error", "warning"]
 
@@ -154,7 +154,7 @@ class _Check:
     def _templates(self) -> set[str]:
         routes = self._settings.route
         named = {route.template or route.on for route in routes}
-        return {*EVENT_TYPES, *STAFF_TEMPLATES, ANY_TYPE, *named}
+        return {*EVENT_TYPES, *QUIET_TYPES, *STAFF_TEMPLATES, ANY_TYPE, *named}
 
     # ------------------------------------------------------------ what comes of a file
 
@@ -163,7 +163,7 @@ class _Check:
         medium = FILE_MEDIA[text.kind]
         if self._picked(text, medium) != text.name:
             return
-        event_type = text.template if text.template in EVENT_TYPES else "order.placed"
+        event_type = text.template if text.template in (*EVENT_TYPES, *QUIET_TYPES) else "order.placed"
         samples = (complete(event_type, self._settings.store.currency), minimal(event_type))
         for event, order in samples:
             try:

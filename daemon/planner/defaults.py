@@ -33,6 +33,7 @@ _HOUR = 3600
 _NO_WAIT = Duration(0)
 _MODEM_SOON = Duration(60)
 _RETRY_AT_CHECKOUT = Duration(10 * 60)
+_REMINDED_AFTER = Duration(_HOUR)
 _MODEM_FOR_RECORDS = Duration(_HOUR)
 """What belongs into the mailbox waits this long for the line before it is sent as a text by the modem."""
 
@@ -46,6 +47,7 @@ def _customer(
     urgent: bool = False,
     delay: Duration = _NO_WAIT,
     modem_after: Duration = _MODEM_SOON,
+    when: str | None = None,
 ) -> RouteTable:
     return RouteTable(
         on=on,
@@ -56,6 +58,7 @@ def _customer(
         urgent=urgent,
         delay=delay,
         modem_after=modem_after,
+        when=when,
     )
 
 
@@ -108,3 +111,9 @@ SHIPPED: tuple[RouteTable, ...] = (
     _team("payment.failed", 24, delay=_RETRY_AT_CHECKOUT),
     *(_crm(on, channel) for on in EVENT_TYPES for channel in CRM),
 )
+
+OPTIONAL: tuple[RouteTable, ...] = (
+    _customer("order.changed", ON_RECORD, 24, when="order.open and event.news"),
+    _customer("payment.pending", ON_RECORD, 24, "low", delay=_REMINDED_AFTER, modem_after=_MODEM_FOR_RECORDS),
+)
+"""What ships switched off: `[planning] also` names the types for which a store wants it."""

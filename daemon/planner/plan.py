@@ -22,14 +22,16 @@ from daemon.planner.recipients import (
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.planner.sandbox import explain
-from outbox.model import Order, Plan, PlannedMessage, Planner, Posted, State, nearly_event_type
-from outbox.orders import comes_late, happened_at
+from outbox.model import QUIET_TYPES, Order, Plan, PlannedMessage, Planner, Posted, State, nearly_event_type
+from outbox.orders import comes_late, happened_at, moves_status
 
-DROPS: Mapping[str, tuple[str, ...]] = {"payment.confirmed": ("payment.failed",)}
+DROPS: Mapping[str, tuple[str, ...]] = {
+    "payment.confirmed": ("payment.failed", "payment.pending"),
+    "order.placed": ("payment.pending",),
+    "order.cancelled": ("payment.pending",),
+    "order.deleted": ("payment.pending",),
+}
 """What an event makes pointless: waiting messages of these types are not sent any more."""
-
-SUPERSEDED_FAMILY = "order"
-"""The family in which newer news replaces older."""
 
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
@@ -90,7 +92,7 @@ class _Planning:
         routes = self._routes.matching(posted.event.type)
         drops = DROPS.get(posted.event.type, ())
         if not routes:
-            return Plan(drops=drops, why=no_route(posted.event.type), unrouted=True)
+            return Plan(drops=drops, why=no_route(posted.event.type), unrouted=posted.event.type not in QUIET_TYPES)
         if _already_told(posted, before):
             return Plan(drops=drops, why=ALREADY_TOLD)
         late = _came_late(posted, before)
@@ -213,5 +215,4 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
 
 def _came_late(posted: Posted, before: Order | None) -> bool:
     """The order's status was newer than this event when it came."""
-    in_family = posted.event.type.split(".", 1)[0] == SUPERSEDED_FAMILY
-    return in_family and before is not None and comes_late(before, posted)
+    return moves_status(posted.event.type) and before is not None and comes_late(before, posted)

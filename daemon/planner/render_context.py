@@ -234,6 +234,16 @@ class EventView:
         amount, total = self.amount, self._formats.amount(self._order.total, self._order.currency)
         return data.get("full") is True or (amount is not None and total is not None and amount >= total > 0)
 
+    def told(self, name: str) -> bool:
+        """Whether that detail of the order is among those that changed; where nobody says which, any may be."""
+        changed = (self._event.data or {}).get("changed")
+        return name in changed if isinstance(changed, list) else True
+
+    @property
+    def news(self) -> bool:
+        """Whether a change is news to the customer: of the time, the place or the sum."""
+        return any(self.told(name) for name in ("promised_at", "fulfilment", "total"))
+
     def _moment(self, moment: datetime | None) -> Moment | None:
         return None if moment is None else self._formats.moment(milliseconds(moment))
 

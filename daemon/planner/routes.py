@@ -11,7 +11,7 @@ import msgspec
 from jinja2 import TemplateError
 
 from daemon.config import ConfigError, RouteTable, Settings
-from daemon.planner.defaults import CHANNELS, SHIPPED
+from daemon.planner.defaults import CHANNELS, OPTIONAL, SHIPPED
 from daemon.planner.moments import At, parse_at
 from daemon.planner.sandbox import Condition, compile_condition
 from daemon.planner.template_files import is_template_name
@@ -76,7 +76,7 @@ def compile_routes(settings: Settings, channels: Collection[str]) -> Routes:
     """
     known = CHANNELS | frozenset(channels)
     own = [_Compiler(settings, known, _place(index, table)).route(table) for index, table in enumerate(settings.route)]
-    shipped = SHIPPED if settings.planning.default_routes else ()
+    shipped = (*(SHIPPED if settings.planning.default_routes else ()), *_wanted(settings))
     enabled = known & settings.channels.keys()
     ready = [
         _Compiler(settings, known, f"shipped route for {table.on}").route(msgspec.structs.replace(table, via=via))
@@ -84,6 +84,16 @@ def compile_routes(settings: Settings, channels: Collection[str]) -> Routes:
         if (via := tuple(name for name in table.via if name in enabled))
     ]
     return Routes(own, ready)
+
+
+def _wanted(settings: Settings) -> Sequence[RouteTable]:
+    """The shipped routes that are off by default and that the store switched on. Raises ConfigError."""
+    known = [table.on for table in OPTIONAL]
+    for name in settings.planning.also:
+        if name not in known:
+            where = settings.file or "tether.toml"
+            raise ConfigError(f"{where}: planning.also: no shipped route for {name!r} is off{_nearest(name, known)}")
+    return [table for table in OPTIONAL if table.on in settings.planning.also]
 
 
 def _place(index: int, table: RouteTable) -> str:

@@ -23,6 +23,8 @@ _DATA: Mapping[str, Mapping[str, Any]] = {
     "order.delayed": {"reason": "driver"},
     "refund.issued": {"amount": "48.50"},
     "payment.confirmed": {"amount": "48.50"},
+    "payment.pending": {"amount": "48.50", "pay_url": "https://example.com/pay/1"},
+    "order.changed": {"changed": ["promised_at", "total"]},
     "payment.failed": {"amount": "48.50", "reason": "card_declined", "pay_url": "https://example.com/pay/1"},
 }
 _ADDED = {"staff.question": "Gold or silver?", "staff.out_of_stock": "Silver instead?", "staff.text": "See you soon."}

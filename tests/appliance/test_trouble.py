@@ -22,6 +22,7 @@ from outbox import Outbox
 from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
+from tests.support.fake_services import FakeSource
 from tests.support.outbox_box import open_box, plans, posted
 from tests.support.vendor import Answer, Vendor, serving
 
@@ -55,10 +56,17 @@ class Team:
     told: list[str] = field(default_factory=list)
     reached: bool = True
     clock_trouble: str = ""
+    sources: list[FakeSource] = field(default_factory=list)
 
     def watch(self, news: Sequence[str] = ()) -> TroubleWatch:
         watch = TroubleWatch(
-            self.box, self.clock, lambda: self.settings, self._board, self._tell, lambda: self.clock_trouble
+            self.box,
+            self.clock,
+            lambda: self.settings,
+            self._board,
+            self._tell,
+            lambda: self.clock_trouble,
+            lambda: self.sources,
         )
         watch.news += news
         return watch
@@ -338,3 +346,16 @@ def test_an_address_that_can_t_be_meant(url: str) -> None:
     with pytest.raises(ConfigError, match=r"heartbeat\.url") as refused:
         check_heartbeat(Settings(heartbeat=HeartbeatTable(url=url)))
     assert "pass@" not in str(refused.value)
+
+
+async def test_a_shop_that_is_not_read_any_more_is_told(team: Team) -> None:
+    watch = team.watch()
+    team.sources = [FakeSource(state="failing", problem="it answered 503", behind=300.0)]
+    await team.pass_time(watch, 300)
+    assert team.told == []
+    team.sources[0].behind = 7300.0
+    await team.pass_time(watch, 300)
+    assert team.told == ["webshop has not been read for 2 h: it answered 503"]
+    team.sources = [FakeSource(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
+    await team.pass_time(watch, 300)
+    assert "crm is not read: CRM_ACCESS_TOKEN missing in .env" in team.told

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.config import RouteTable, Settings, Templates, decode
 from daemon.planner.check import check_templates
+from daemon.planner.defaults import OPTIONAL
 from daemon.planner.formats import Formats
 from daemon.planner.plan import make_planner
 from daemon.planner.render import Renderer
@@ -41,7 +42,10 @@ def test_the_keys_of_a_route() -> None:
 
 def test_the_shipped_routes_are_listed() -> None:
     text = (DOCS / "routes.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text, re.MULTILINE) == list(EVENT_TYPES)
+    assert re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text, re.MULTILINE) == [
+        *EVENT_TYPES,
+        *(table.on for table in OPTIONAL),
+    ]
 
 
 def test_examples_of_texts(tmp_path: Path) -> None:

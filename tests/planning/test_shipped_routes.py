@@ -3,6 +3,7 @@
 import pytest
 
 from daemon.channels import registry
+from daemon.config import ConfigError
 from daemon.planner.defaults import CHANNELS, CHAT, CRM, DESK, MAIL, PUSH, TEXT
 from outbox.model import EVENT_TYPES, Customer, PlannedMessage, Priority
 from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
@@ -119,3 +120,51 @@ def test_every_channel_that_there_is_has_a_place_in_the_shipped_routes() -> None
 def test_the_shipped_routes_take_a_channel_for_what_it_is(name: str) -> None:
     groups = {"sms": TEXT, "email": MAIL, "chat": CHAT + DESK, "push": PUSH, "crm": (*CRM, "woocommerce")}
     assert name in groups[registry.channel_class(name).medium]
+
+
+CHANGED = {"changed": ["promised_at"]}
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "status", "wait"),
+    [("order.changed", CHANGED, "order.confirmed", 0), ("payment.pending", {}, "", 60)],
+)
+def test_what_is_off_by_default_is_told_where_the_store_switches_it_on(
+    event_type: str, data: dict[str, object], status: str, wait: int
+) -> None:
+    what, about = posted(event_type, data=data), order(customer=ADA, status=status)
+    channels = ("twilio", "modem", "sendgrid", "fcm", "slack", "hubspot")
+    assert plan(store(*channels), what, about).messages == ()
+    [message] = plan(store(*channels, planning={"also": [event_type]}), what, about).messages
+    assert (message.audience, message.via, message.due_at) == ("customer", MAIL_FIRST, NOW + wait * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "is_told"),
+    [
+        (["total"], "order.confirmed", True),
+        (["note", "phone"], "order.confirmed", False),
+        (["fulfilment"], "order.completed", False),
+        (None, "order.confirmed", True),
+    ],
+)
+def test_a_change_is_news_by_its_time_place_or_sum_while_the_order_is_open(
+    changed: list[str] | None, status: str, is_told: bool
+) -> None:
+    settings = store("sendgrid", planning={"also": ["order.changed"]})
+    data = None if changed is None else {"changed": changed}
+    assert (
+        bool(plan(settings, posted("order.changed", data=data), order(customer=ADA, status=status)).messages) is is_told
+    )
+
+
+@pytest.mark.parametrize("settled", ["payment.confirmed", "order.placed", "order.cancelled", "order.deleted"])
+def test_a_reminder_is_dropped_once_it_is_settled(settled: str) -> None:
+    assert "payment.pending" in plan(store("sendgrid"), posted(settled)).drops
+
+
+def test_a_name_that_ships_no_such_route_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"planning.also: no shipped route for 'order.change' is off; did you mean 'order.changed'"
+    ):
+        plan(store("sendgrid", planning={"also": ["order.change"]}), posted())

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.config import Settings, Store, Templates
 from daemon.planner.check import STAFF_TEMPLATES, check_templates
+from daemon.planner.defaults import OPTIONAL
 from daemon.planner.render import FREE_TEXT, Renderer
 from daemon.planner.samples import NAME, REF, complete, minimal, sample_text
 from daemon.planner.sms_text import measure
@@ -49,7 +50,8 @@ STORES = {
     ),
 }
 BARE = {language: Store(name=store.name, locale=language, country=store.country) for language, store in STORES.items()}
-TEMPLATES = (*EVENT_TYPES, *STAFF_TEMPLATES)
+OFF_BY_DEFAULT = tuple(table.on for table in OPTIONAL)
+TEMPLATES = (*EVENT_TYPES, *OFF_BY_DEFAULT, *STAFF_TEMPLATES)
 GREETINGS = {
     "en": ("Hi ", "Hello,"),
     "es": ("Hola ", "Hola,"),

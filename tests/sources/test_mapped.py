@@ -352,6 +352,8 @@ async def test_an_erp_is_asked_page_by_page(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=secrets, http=FakeHttp(answer), erp=table) as front:
         assert await front.poll("erp") == 60
         rows[0]["total"] = "12.00"
+        assert await front.box.notes.get("source.erp.cursor") == str(NOW)  # what is dated later can't carry it away
+        await front.clock.advance(60)
         assert await front.poll("erp") == 60
         assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
         assert sorted(ref for _, ref in await front.events()) == [f"B-{n}" for n in range(1, 6)]

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,15 +142,62 @@ async def _attempts(shop: Shop, ids: list[str]) -> list[dict[str, Any]]:
     return [attempt for message in found for attempt in message["attempts"] if attempt["sent"]]
 
 
+async def test_how_it_goes_with_a_shop_is_shown_as_it_is_with_channels(tmp_path: Path) -> None:
+    """In the list of sources, in the status, in the figures; and it is asked again when somebody wants it."""
+    asked: list[str] = []
+    broken = [False]
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["modified_after"])
+        return web.json_response({"code": "no", "message": "Sorry"}, status=401) if broken[0] else web.json_response([])
+
+    web_shop = web.Application()
+    web_shop.router.add_get("/wp-json/wc/v3/orders", answer)
+    async with TestServer(web_shop) as server, open_shop(tmp_path) as shop:
+        table = f'[sources.webshop]\nkind = "woocommerce"\nurl = "{server.make_url("/")}"\npoll = "10m"\n'
+        shop.configure(["twilio"], extra=table)
+        with (tmp_path / ".env").open("a") as env:
+            env.write("WEBSHOP_KEY=ck\nWEBSHOP_SECRET=cs\n")
+        await shop.start()
+        while (row := (await shop.get("/v1/sources"))["items"][0])["state"] != "ready":
+            await asyncio.sleep(0.05)
+        assert (row["poll"], row["problem"], row["behind"] < 60) == (600.0, "", True)
+        assert row["last_asked"] is not None
+        count = len(asked)
+        synced = await _told(shop, "sources", "sync", "webshop", "--since", "2026-01-02T00:00:00Z")
+        assert (synced.returncode, len(asked) > count) == (0, True), synced.stderr
+        assert "2026-01-02T00:00:00" in asked
+        assert "every 600 s" in synced.stdout
+        broken[0] = True
+        refused = await _told(shop, "sources", "sync", "webshop")
+        assert refused.returncode == 1
+        assert "it answered 401: no Sorry" in refused.stderr
+        assert "source    webshop failing" in (await _told(shop, "status")).stdout
+        async with shop.session.get("/metrics") as figures:
+            assert 'tether_source_up{source="webshop"} 0' in await figures.text()
+        assert "no source 'nobody'" in (await _told(shop, "sources", "sync", "nobody")).stderr
+
+
+async def _told(shop: Shop, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return await asyncio.to_thread(lambda: shop.tether(*arguments, check=False))
+
+
 async def test_a_shop_that_is_asked_tells_its_customers(tmp_path: Path) -> None:
     """The whole way: a shop's order becomes ready, the service asks, the customer is told; over a restart too."""
     orders: list[dict[str, Any]] = []
     web_shop = web.Application()
 
     async def answer(request: web.Request) -> web.Response:
-        assert request.headers["Authorization"].startswith("Basic ")
-        changed = [order for order in orders if str(order["date_modified_gmt"]) > request.query["modified_after"]]
-        return web.json_response(changed, headers={"X-WP-TotalPages": "1"})
+        assert request.query["oauth_consumer_key"] == "ck"  # over http the key signs, and does not travel
+        changed = [
+            order
+            for order in orders
+            if request.query["modified_after"]
+            < str(order["date_modified_gmt"])
+            < request.query.get("modified_before", "9")
+            and request.query["status"] == "any"
+        ]
+        return web.json_response(changed, headers={"X-WP-Total": str(len(changed))})
 
     def now() -> str:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -170,7 +218,7 @@ async def test_a_shop_that_is_asked_tells_its_customers(tmp_path: Path) -> None:
             1.1
         )  # the shop's moments are of whole seconds: this one is to lie after the service's start
         orders.append(
-            {**ORDER, "number": "NEW", "status": "pending", "date_created_gmt": now(), "date_modified_gmt": now()}
+            {**ORDER, "number": "NEW", "status": "on-hold", "date_created_gmt": now(), "date_modified_gmt": now()}
         )
         await _until(shop, {"OLD", "NEW"})
         shop.kill()

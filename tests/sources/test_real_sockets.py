@@ -27,13 +27,13 @@ class Shop:
 
     async def orders(self, request: web.Request) -> web.StreamResponse:
         after = request.query["modified_after"]
-        rows = [row for number in range(TOTAL) if (row := self._order(number))["date_modified_gmt"] > after]
-        first = (int(request.query["page"]) - 1) * 3
+        rows = [row for number in reversed(range(TOTAL)) if (row := self._order(number))["date_modified_gmt"] > after]
+        first = int(request.query["offset"])
         body = msgspec.json.encode(rows[first : first + 3])
-        headers = {"X-WP-TotalPages": str(-(-len(rows) // 3)), "Content-Length": str(len(body))}
+        headers = {"X-WP-Total": str(len(rows)), "Content-Length": str(len(body))}
         answer = web.StreamResponse(headers=headers)
         await answer.prepare(request)
-        if len(rows) < TOTAL and self.cuts:
+        if first and self.cuts:
             self.cuts -= 1
             await answer.write(body[: len(body) // 2])
             assert request.transport is not None
@@ -47,7 +47,7 @@ class Shop:
         return {
             "id": number + 1,
             "number": f"W-{number}",
-            "status": "pending",
+            "status": "on-hold",
             "date_created_gmt": moment,
             "date_modified_gmt": moment,
         }
@@ -64,7 +64,7 @@ async def test_a_page_that_is_cut_in_the_middle_is_asked_again(tmp_path: Path) -
         poller = intake.pollers["webshop"]
         await poller.round()
         assert "could not be read" in poller.status.problem
-        assert 0 < len(await box.replay.since(0, limit=50)) < TOTAL
+        assert await box.replay.since(0, limit=50) == []
         assert await poller.round() == 60
         assert poller.status.problem == ""
         assert [event.order_ref for event in await box.replay.since(0, limit=50)] == [f"W-{n}" for n in range(TOTAL)]

@@ -42,10 +42,11 @@ async def test_webhook_and_poller_tell_the_same_once(tmp_path: Path, webhook_fir
         paid = shopify_hook(sample("orders-paid"))
         if webhook_first:
             await front.take(paid)
-        await both(front, nodes({}))
+        brought = {"fulfillmentOrders": {"nodes": [{"status": "OPEN", "deliveryMethod": {"methodType": "LOCAL"}}]}}
+        await both(front, nodes(brought))
         await front.take(paid)
         await front.take(paid)
-        await both(front, nodes({"updatedAt": "2026-11-24T10:16:00Z"}))
+        await both(front, nodes({**brought, "updatedAt": "2026-11-24T10:16:00Z"}))
         assert await front.events() == [(f"{ORDER}:order.placed", "#1001"), (f"{ORDER}:payment.confirmed", "#1001")]
         (order,) = await front.box.views.orders_by_ref(["#1001"])
         assert (order.total, order.currency, order.customer.email) == ("34.90", "EUR", "ada@example.com")

@@ -9,6 +9,7 @@ import msgspec
 from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
+from daemon.intake.row import SourceState
 from outbox import Kept
 from outbox.confirmation import RestoredFrom
 from outbox.errors import NotFound
@@ -211,9 +212,13 @@ class FakeSource(msgspec.Struct):
     title: str = "WooCommerce"
     missing: list[str] = []
     poll: float | None = 60.0
+    state: SourceState = "ready"
+    last_asked: int | None = 1_795_515_300_000
     last_success: int | None = 1_795_515_300_000
+    behind: float | None = 12.0
     problem: str = ""
-    cursor: int | None = None
+    swept_at: int | None = None
+    mended: list[str] = []
 
 
 class FakeTried(msgspec.Struct):
@@ -256,6 +261,11 @@ class FakeIntake:
 
     def sources(self) -> Sequence[FakeSource]:
         return [FakeSource()]
+
+    async def sync(self, source: str, since: int | None) -> FakeSource:
+        if source != "webshop":
+            raise NotFound(f"no source {source!r} is configured")
+        return FakeSource()
 
     async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> FakeTried:
         if source != "webshop":

@@ -11,7 +11,7 @@ from tui.screens.listing import ListPage
 from tui.state import Part
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Channel, Glance, Modem
+from tui.wire import Channel, Glance, Modem, Source
 from tui.words import BAD, DIM, GOOD, STRONG, WARN
 
 
@@ -50,6 +50,7 @@ class LinePage(ListPage[Channel]):
             lines.append(self._modem(glance.modem))
         if glance.quiet_until:
             lines.append([Span(self.t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
+        lines += [line for source in glance.sources for line in self._source(source, width, now)]
         lines += self._trouble(glance, width)
         titles = columns(
             width,
@@ -62,9 +63,21 @@ class LinePage(ListPage[Channel]):
         )
         return [*lines, [], [Span(span.text, DIM) for span in titles]]
 
+    def _source(self, source: Source, width: int, now: int) -> list[Line]:
+        """Whether it answers, when it was asked, how far behind it is, and why."""
+        state, t = self.words.source_state(source.state), self.t
+        facts = [
+            state.words,
+            t("last asked {time}", time=self.times.at(source.last_asked, now)) if source.last_asked else "",
+            t("behind by {age}", age=self.times.span(source.behind or 0.0)) if (source.behind or 0.0) >= 300 else "",
+            source.problem,
+        ]
+        said = f"{source.name}: {' · '.join(fact for fact in facts if fact)}"
+        return [[Span(part, state.tone)] for part in wrap(said, width)]
+
     def _trouble(self, glance: Glance, width: int) -> list[Line]:
         """What needs a person beside the channels, which say so themselves below."""
-        others = [each.why for each in glance.trouble if not each.what.startswith("channel ")]
+        others = [each.why for each in glance.trouble if not each.what.startswith(("channel ", "source "))]
         sign = self.words.glyphs.bad
         return [[Span(part, BAD)] for why in others for part in wrap(f"{sign} {why}", width)]
 

@@ -1,0 +1,159 @@
+"""A shop whose clock is wrong, or goes back, or whose order is dated years ahead: nothing is lost, and nothing is blind for good."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fake_clock import FakeClock
+from tests.support.sources import FakeHttp, Shopfront, open_front
+from tests.support.woo_shop import WooShop
+
+SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
+TABLE = {"kind": "woocommerce", "url": "https://shop.example.com", "poll": "60s"}
+HOUR, DAY = 3600.0, 86_400.0
+CLOCKS_BACK = 1_792_889_400_000
+"""2026-10-25T00:50:00Z: ten minutes before London's clocks go back from two to one."""
+
+
+def asked(shop: WooShop) -> FakeHttp:
+    return FakeHttp(lambda request: shop.answer(request.method, request.path, request.headers))
+
+
+async def pass_time(front: Shopfront, seconds: float) -> None:
+    await front.clock.advance(seconds)
+    await front.poll()
+
+
+async def told(front: Shopfront) -> list[str]:
+    return [id for id, _ in await front.events()]
+
+
+@pytest.mark.parametrize("hpos", [True, False])
+async def test_an_order_dated_into_the_future_blinds_nobody(tmp_path: Path, hpos: bool) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now, hpos=hpos)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.ahead = 730 * DAY
+        shop.save(1, "on-hold")
+        shop.ahead = 0
+        await pass_time(front, 60)
+        for number in range(2, 5):
+            shop.save(number, "on-hold")
+            await pass_time(front, 60)
+        assert await told(front) == [f"{number}:order.placed" for number in range(1, 5)]
+        shop.save(1, "ready-for-pickup")
+        await pass_time(front, 60)
+        assert (await told(front))[-1] == "1:order.ready"
+
+
+@pytest.mark.parametrize("hpos", [True, False])
+async def test_the_night_the_clocks_go_back(tmp_path: Path, hpos: bool) -> None:
+    """120 orders from before to after: as posts they are listed by a local time that comes twice."""
+    clock = FakeClock(CLOCKS_BACK)
+    shop = WooShop(clock.now, hpos=hpos)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        for number in range(120):
+            await clock.advance(60)
+            shop.save(100 + number, "on-hold")
+            if number % 3 == 0 and number:
+                shop.save(100 + number // 2, "ready-for-pickup")
+            if number % 40 == 39:  # the line was away meanwhile
+                await front.poll()
+        placed = {id for id in await told(front) if id.endswith("order.placed")}
+        assert placed == {f"{100 + number}:order.placed" for number in range(120)}
+        ready = {id.partition(":")[0] for id in await told(front) if "order.ready" in id}
+        assert ready == {str(order.id) for order in shop.orders.values() if order.status == "ready-for-pickup"}
+
+
+@pytest.mark.parametrize("back", [0.5, 2.0])
+async def test_a_shop_whose_clock_is_put_back_is_read_on(tmp_path: Path, back: float) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await pass_time(front, 60)
+        shop.ahead = -back * HOUR
+        shop.save(1, "ready-for-pickup")
+        shop.save(2, "on-hold")
+        for _ in range(16):
+            await pass_time(front, 60)
+        assert sorted(await told(front)) == ["1:order.placed", "1:order.ready", "2:order.placed"]
+
+
+async def test_our_own_clock_that_is_put_back_loses_nothing(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await pass_time(front, 60)
+        clock.step(-6 * HOUR)
+        shop.save(2, "on-hold")
+        await pass_time(front, 60)
+        assert await told(front) == ["1:order.placed", "2:order.placed"]
+
+
+async def test_the_nightly_comparison_mends_what_was_missed_and_names_it(tmp_path: Path) -> None:
+    """A clock that was days off, a restored database: whatever it was, two weeks are looked at each night."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        await clock.advance(2 * DAY)
+        shop.save(2, "on-hold")
+        await pass_time(front, HOUR)
+        shop.ahead = -1.5 * DAY
+        shop.save(1, "on-hold")
+        shop.ahead = 0
+        await pass_time(front, HOUR)
+        assert await told(front) == ["2:order.placed"]
+        await pass_time(front, DAY)
+        assert await told(front) == ["2:order.placed", "1:order.placed"]
+        (row,) = front.intake.rows()
+        assert (list(row.mended), row.swept_at) == (["1"], clock.now())
+        await pass_time(front, DAY)
+        assert list(front.intake.rows()[0].mended) == []
+
+
+async def test_an_order_that_was_deleted_for_good_is_found_gone_at_night(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        for number in (1, 2):
+            shop.save(number, "on-hold")
+        await pass_time(front, HOUR)
+        shop.delete(1)
+        await pass_time(front, DAY)
+        assert (await told(front))[2:] == ["1:order.deleted"]
+
+
+async def test_orders_that_move_up_under_the_pages_are_all_read(tmp_path: Path) -> None:
+    """While page after page is read, the shop trashes some: what follows them moves up, to a page that was read."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    shop.most = 5
+    questions: list[Any] = []
+
+    def answer(request: Any) -> Any:
+        questions.append(request)
+        standing = [order.id for order in shop.orders.values() if order.status == "on-hold"]
+        if len(questions) % 4 == 3 and len(standing) > 30:
+            for number in standing[-3:]:
+                shop.trash(number)
+        return shop.answer(request.method, request.path, request.headers)
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        for number in range(100, 160):
+            await clock.advance(20)
+            shop.save(number, "on-hold")
+        for _ in range(4):
+            await pass_time(front, 30)
+        left = {f"{order.id}:order.placed" for order in shop.orders.values() if order.status == "on-hold"}
+        assert len(left) > 20
+        assert left <= set(await told(front))
