@@ -58,7 +58,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._on_line_up = on_line_up
-        self._box = box
+        self.box = self._box = box
         self._http = http
         self._clock = clock
         surroundings = Surroundings(clock=clock, rng=rng, notes=box.notes, country=settings.store.country)

@@ -1,11 +1,14 @@
 """What the HTTP face asks of the rest (`daemon.api.services`), answered by the engine that is in force."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import msgspec
+
 from daemon.api.services import Manual, PreviewText
-from daemon.channels.base import Channel, Inbound, InboundRequest
+from daemon.channels.base import Channel, Inbound, InboundRequest, Refused
 from daemon.engine import Engine
 from daemon.planner.manual import Wish, manual_planner
 from daemon.planner.plan import no_route
@@ -105,10 +108,22 @@ class ReceiptsFace:
     async def receive(self, channel: str, request: InboundRequest) -> Inbound:
         asked = self._channel(channel)
         await asked.fetch_keys(request)
-        return asked.receive(request)
+        inbound = asked.receive(request)
+        if not inbound.once:
+            return await asked.believed(inbound)
+        body = hashlib.sha256(request.body).hexdigest()
+        before = await self._engine.box.used.body_of(_once(channel, inbound.once))
+        if before == body:
+            return Inbound(answer=inbound.answer, content_type=inbound.content_type)
+        if before is not None:
+            raise Refused("this signature came with another body before")
+        return msgspec.structs.replace(await asked.believed(inbound), body_digest=body)
 
     async def apply_inbound(self, channel: str, inbound: Inbound) -> None:
         await self._engine.desk.apply_inbound(self._channel(channel), inbound)
+        if inbound.once:
+            used = self._engine.box.used
+            await used.use(_once(channel, inbound.once), inbound.body_digest, until=inbound.once_until)
         if inbound.confirm_url:
             await self._engine.confirm(inbound.confirm_url)
 
@@ -117,3 +132,7 @@ class ReceiptsFace:
         if lane is None or lane.channel is None:
             raise NotFound(f"no channel {name!r} is in use here")
         return lane.channel
+
+
+def _once(channel: str, shown: str) -> str:
+    return f"{channel} {hashlib.sha256(shown.encode()).hexdigest()}"

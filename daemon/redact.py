@@ -1,8 +1,10 @@
 """Taking secrets and personal data out of what people and logs may see. A leaf: pure functions on text."""
 
+import base64
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
+from functools import lru_cache
+from urllib.parse import quote, unquote
 
 from outbox.masks import mask_address, mask_email, mask_phone
 
@@ -18,13 +20,59 @@ def mask_contacts(text: str) -> str:
 
 
 def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
-    """A provider's words with our secrets and the recipient's addresses taken out, also where they stand percent-encoded,
-    in another case, or without a number's plus sign."""
-    for secret in sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True):
-        for form in {secret, quote(secret, safe="")}:
-            text = text.replace(form, "[secret]")
+    """A provider's words with our secrets and the recipient's addresses taken out: also where they stand percent-encoded, escaped as in
+    JSON or HTML, in base64 or hexadecimal (an echo of our Authorization header), in another case, or without a number's plus sign."""
+    known = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    for secret in known:
+        text = _spelt(secret).sub("[secret]", text)
+    text = _BASE64.sub(lambda found: "[secret]" if _holds(found[0], known) else found[0], text)
     for address in sorted((a for a in addresses if a), key=len, reverse=True):
         forms = {address, quote(address, safe=""), address.removeprefix("+")}
         for form in sorted(forms, key=len, reverse=True):
             text = re.sub(re.escape(form), mask_address(address), text, flags=re.IGNORECASE)
     return text
+
+
+@lru_cache(maxsize=256)
+def _spelt(secret: str) -> re.Pattern[str]:
+    """The secret with each of its characters as it is or escaped, and the whole in hexadecimal."""
+    in_hex = "".join(f"{byte:02x}" for byte in secret.encode())
+    return re.compile(f"{''.join(map(_either, secret))}|(?i:{in_hex})")
+
+
+def _either(character: str) -> str:
+    percent = "".join(f"%{byte:02x}" for byte in character.encode())
+    units = character.encode("utf-16-be").hex()
+    escaped = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    code = ord(character)
+    forms = [
+        re.escape(character),
+        f"(?i:{re.escape(percent)})",
+        f"(?i:{re.escape(escaped)})",
+        f"&#0*{code};",
+        f"(?i:&#x0*{code:x};)",
+    ]
+    forms += [re.escape(f"\\{character}")] if character in "\\\"/'" else []
+    forms += [re.escape(_NAMED[character])] if character in _NAMED else []
+    return f"(?:{'|'.join(reversed(forms))})"
+
+
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", " ": "+", "\n": "\\n", "\t": "\\t"}
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]|%2[BbFf]){8,}(?:=|%3[Dd]){0,2}")
+
+
+def _holds(run: str, secrets: Iterable[str]) -> bool:
+    """Whether base64 in it, whichever alphabet, padded or not, and wherever it begins, decodes to something with a secret in it."""
+    letters = unquote(run).translate(_STANDARD).rstrip("=")
+    decoded = [
+        base64.b64decode(part + "=" * (-len(part) % 4)) for at in range(4) if len(part := _whole(letters[at:])) > 1
+    ]
+    return any(secret.encode() in text for text in decoded for secret in secrets)
+
+
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def _whole(letters: str) -> str:
+    """Without a last letter that is no whole byte."""
+    return letters[:-1] if len(letters) % 4 == 1 else letters

@@ -27,6 +27,7 @@ from outbox.retention import Retention
 from outbox.spool import Spool
 from outbox.store import Store
 from outbox.tokens import Tokens
+from outbox.used import Used
 from outbox.views import Views
 
 _PLAIN = PlainIdentities()
@@ -53,6 +54,7 @@ class Outbox:
         self.aliases = Aliases(store)
         self.replay = Replay(store)
         self.fleet = Fleet(store)
+        self.used = Used(store)
 
     @classmethod
     @asynccontextmanager

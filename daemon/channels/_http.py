@@ -22,6 +22,8 @@ from outbox.outcome import Accepted, CannotTell, Deferred, Lookup, Outcome, Reje
 Reading: TypeAlias = Response | Failure
 """An answer, or why there is none."""
 
+MOST_LOOKED_AT = 16_384
+"""Of a provider's words; what is kept of them is far less, so that a secret cut in two here is not among it."""
 MAX_WORDS = 300
 """Characters of a provider's own words that are kept."""
 
@@ -221,7 +223,7 @@ class HttpChannel(Channel):
 
     def clean(self, said: Failure, addresses: Collection[str]) -> Failure:
         """The same with its words cut to size, and secrets and addresses taken out."""
-        words = scrub(" ".join(said.reason.split()), self.private(), addresses)
+        words = scrub(" ".join(said.reason[:MOST_LOOKED_AT].split()), self.private(), addresses)
         code = scrub(said.code, self.private(), addresses)
         return msgspec.structs.replace(said, reason=words[:MAX_WORDS], code=code[:64])
 

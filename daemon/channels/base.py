@@ -125,6 +125,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider itself made of it; None: our own words decide (STOP, START, HELP)."""
     is_person: bool = True
     """False: a name, a short code or a service wrote it. It opts nobody out and is not answered."""
+    vouched: bool = True
+    """False: who wrote was looked up, what they wrote could not be: it may silence, and never undo a silence."""
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,12 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "text/plain"
     confirm_url: str = ""
     """A URL the provider wants fetched once to begin (SNS's SubscribeURL): its host was checked."""
+    once: str = ""
+    """What the sender may show once, where the signature doesn't cover the body: with another body it is refused."""
+    once_until: int = 0
+    """When (ms) it is too old to be shown anyway."""
+    body_digest: str = ""
+    """Of the body that it came with."""
 
 
 class InboundRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,6 +291,11 @@ class Channel(ABC):
     def receive(self, request: InboundRequest) -> Inbound:
         """Verify and read a provider's POST. Raises Refused. Default: this channel takes none."""
         raise Refused(f"{self.name} sends no receipts here", status=404)
+
+    async def believed(self, inbound: Inbound) -> Inbound:
+        """Of what `receive` read, as much as is believed. Default: all, since the signature covers the body; where it does not, what
+        the provider says when it is asked. Raises Refused (503: it is to be sent again)."""
+        return inbound
 
     async def check(self) -> Health:
         """A harmless call that proves the credentials."""

@@ -47,6 +47,10 @@ _SILENCED = frozenset({"suppress-unsubscribe", "suppress-complaint"})
 _DEAD = frozenset({"bounce", "suppress-bounce"})
 
 
+FRESH_MS = 15 * 60_000
+"""How old a signature may be."""
+
+
 class MailgunSettings(HttpSettings, frozen=True, kw_only=True):
     domain: str
     from_: str = msgspec.field(name="from")
@@ -159,26 +163,59 @@ class Mailgun(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         posted = Response(status=200, body=request.body).object()
         signature = posted.get("signature")
-        self._verify(signature if isinstance(signature, dict) else {})
+        signed = signature if isinstance(signature, dict) else {}
+        self._verify(signed, request.now)
         event = posted.get("event-data")
-        if not isinstance(event, dict):
-            return Inbound()
-        update = _receipt(event)
+        told = event if isinstance(event, dict) else {}
+        update = _receipt(told)
         wishes = []
-        if str(event.get("event")) in _SILENCE and event.get("recipient"):
-            wishes.append(Reply(address=str(event["recipient"]), id=str(event.get("id") or ""), consent="stop"))
-        return Inbound(receipts=[update] if update else (), replies=wishes)
+        if str(told.get("event")) in _SILENCE and told.get("recipient"):
+            wishes.append(Reply(address=str(told["recipient"]), id=str(told.get("id") or ""), consent="stop"))
+        return Inbound(
+            receipts=[update] if update else (),
+            replies=wishes,
+            once=f"{signed['timestamp']} {signed['token']}",
+            once_until=request.now + 2 * FRESH_MS,
+        )
 
-    def _verify(self, signature: Mapping[str, Any]) -> None:
+    def _verify(self, signature: Mapping[str, Any], now: int) -> None:
         key = self.secret.get("MAILGUN_WEBHOOK_SIGNING_KEY")
         if not key:
             raise Refused(
                 "MAILGUN_WEBHOOK_SIGNING_KEY is needed to check Mailgun's signature: put it in .env", status=503
             )
-        signed = f"{signature.get('timestamp')}{signature.get('token')}"
-        due = hmac.new(key.encode(), signed.encode(), hashlib.sha256).hexdigest()
+        timestamp, token = str(signature.get("timestamp")), str(signature.get("token"))
+        due = hmac.new(key.encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(due.encode(), str(signature.get("signature")).encode()):
             raise Refused("the signature does not hold: is MAILGUN_WEBHOOK_SIGNING_KEY the HTTP webhook signing key?")
+        if not timestamp.isascii() or not timestamp.isdecimal() or abs(now - int(timestamp) * 1000) > FRESH_MS:
+            raise Refused("the signature is older than fifteen minutes, or this clock is wrong")
+
+    async def believed(self, inbound: Inbound) -> Inbound:
+        """The signature covers a token and a time and no word of the event: what Mailgun says when it is asked counts."""
+        until = self.deadline()
+        receipts = [found for update in inbound.receipts for found in await self._asked(update, until)]
+        replies = [reply for reply in inbound.replies if await self._is_silenced(reply.address, until)]
+        return msgspec.structs.replace(inbound, receipts=receipts, replies=replies)
+
+    async def _asked(self, update: ReceiptUpdate, until: float) -> Sequence[ReceiptUpdate]:
+        answer = await self._answer(self._events(("message-id", update.provider_id)), until)
+        found = map(_receipt, objects(answer.object().get("items")))
+        return [each for each in found if each and each.provider_id == update.provider_id]
+
+    async def _is_silenced(self, address: str, until: float) -> bool:
+        """Whether they are on Mailgun's own list of those who want no mail, or complained of it."""
+        for kind in ("unsubscribes", "complaints"):
+            request = Request(method="GET", path=self._path(f"/{kind}/{quote(address, safe='')}"), headers=self.headers)
+            if (await self._answer(request, until, also=404)).ok:
+                return True
+        return False
+
+    async def _answer(self, request: Request, until: float, *, also: int = 200) -> Response:
+        answer = await self.call(request, until=until)
+        if not isinstance(answer, Response) or not (answer.ok or answer.status == also):
+            raise Refused("Mailgun could not be asked whether it is so: it will be sent again", status=503)
+        return answer
 
     def check_request(self) -> Request:
         return self._events(("limit", "1"))

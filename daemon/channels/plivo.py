@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -43,6 +43,10 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
 _OPTED_OUT = "200"
 _BAD_NUMBER = "50"
 _SLACK = 5000
+
+
+_NONCE_MS = 7 * 86_400_000
+"""How long a nonce is remembered: a signature without a time says nothing of its age."""
 
 
 class PlivoSettings(HttpSettings, frozen=True, kw_only=True):
@@ -133,42 +137,86 @@ class Plivo(HttpChannel):
 
     def receive(self, request: InboundRequest) -> Inbound:
         form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
-        self._verify(request, form)
+        nonce = self._verify(request, form)
         fields = {**dict(request.query), **dict(form)}
+        until = request.now + _NONCE_MS if nonce else 0
         if "Status" in fields:
             update = _receipt(fields.get("MessageUUID"), fields["Status"], fields.get("ErrorCode"), "")
-            return Inbound(receipts=[update] if update else ())
+            return Inbound(receipts=[update] if update else (), once=nonce, once_until=until)
         number = fields.get("From", "").removeprefix("+")
         if not number:
-            return Inbound()
+            return Inbound(once=nonce, once_until=until)
         reply = Reply(address=f"+{number}", text=fields.get("Text", ""), id=fields.get("MessageUUID", ""))
-        return Inbound(replies=[reply])
+        return Inbound(replies=[reply], once=nonce, once_until=until)
 
-    def _verify(self, request: InboundRequest, form: list[tuple[str, str]]) -> None:
-        """V2 signs the URL, V3 the parameters too: plivo.com/docs/messaging/concepts/signature-validation."""
-        headers, bare = request.headers, request.url.split("?")[0]
-        query = urlsplit(request.url).query
-        fields = "".join(name + value for name, value in sorted(form))
-        named = f"{bare}?{query}.{fields}" if query and fields else f"{bare}?{query}{fields}"
-        v2, v3 = headers.get("x-plivo-signature-v2-nonce", ""), headers.get("x-plivo-signature-v3-nonce", "")
-        given = [
-            (bare + v2, headers.get("x-plivo-signature-v2", "")),
-            (bare + v2, headers.get("x-plivo-signature-ma-v2", "")),
-            (f"{named}.{v3}", headers.get("x-plivo-signature-v3", "")),
-            (f"{named}.{v3}", headers.get("x-plivo-signature-ma-v3", "")),
+    def _verify(self, request: InboundRequest, form: list[tuple[str, str]]) -> str:
+        """V3 signs the URL and what is in the body, V2 the URL alone: then its nonce is returned, which may be shown once
+        (plivo.com/docs/messaging/concepts/signature-validation)."""
+        headers = request.headers
+        third, nonce = (headers.get(f"x-plivo-signature-{name}", "") for name in ("v3", "v3-nonce"))
+        named = f"{_v3_text(request.url, form)}.{nonce}"
+        if self._signs(named, third) or self._signs(named, headers.get("x-plivo-signature-ma-v3", "")):
+            return ""
+        nonce = headers.get("x-plivo-signature-v2-nonce", "")
+        bare = request.url.split("?")[0] + nonce
+        if nonce and any(
+            self._signs(bare, headers.get(name, "")) for name in ("x-plivo-signature-v2", "x-plivo-signature-ma-v2")
+        ):
+            return nonce
+        raise Refused("the signature does not hold: is [hook] public_url the address that Plivo calls?")
+
+    async def believed(self, inbound: Inbound) -> Inbound:
+        """A V2 signature covers nothing of the body: what Plivo says of the message when it is asked counts. The text of one that
+        came in it does not say again."""
+        if not inbound.once:
+            return inbound
+        until = self.deadline()
+        receipts = [found for update in inbound.receipts for found in await self._asked(update, until)]
+        replies = [
+            msgspec.structs.replace(reply, vouched=False)
+            for reply in inbound.replies
+            if await self._wrote(reply, until)
         ]
-        if not any(self._signs(text, each.strip()) for text, signatures in given for each in signatures.split(",")):
-            raise Refused("the signature does not hold: is [hook] public_url the address that Plivo calls?")
+        return msgspec.structs.replace(inbound, receipts=receipts, replies=replies)
 
-    def _signs(self, text: str, signature: str) -> bool:
+    async def _asked(self, update: ReceiptUpdate, until: float) -> Sequence[ReceiptUpdate]:
+        row = await self._message(update.provider_id, until)
+        known = _receipt(
+            row.get("message_uuid"), row.get("message_state"), row.get("error_code"), row.get("error_message")
+        )
+        return [known] if known and known.provider_id == update.provider_id else []
+
+    async def _wrote(self, reply: Reply, until: float) -> bool:
+        row = await self._message(reply.id, until)
+        number = str(row.get("from_number") or "").removeprefix("+")
+        return row.get("message_direction") == "inbound" and f"+{number}" == reply.address
+
+    async def _message(self, uuid: str, until: float) -> Mapping[str, Any]:
+        """What Plivo has under that id; nothing where it has none."""
+        answer = await self.call(self._get(f"Message/{quote(uuid, safe='')}/"), until=until) if uuid else None
+        if answer is not None and (not isinstance(answer, Response) or not (answer.ok or answer.status == 404)):
+            raise Refused("Plivo could not be asked whether it is so: it will be sent again", status=503)
+        return answer.object() if answer is not None and answer.ok else {}
+
+    def _signs(self, text: str, signatures: str) -> bool:
+        """A header may list several, one for each token that is valid."""
         due = hmac.new(self.secret["PLIVO_AUTH_TOKEN"].encode(), text.encode(), hashlib.sha256).digest()
-        return hmac.compare_digest(b64encode(due), signature.encode())
+        return any(hmac.compare_digest(b64encode(due), each.strip().encode()) for each in signatures.split(","))
 
     def check_request(self) -> Request:
         return self._get("")
 
     def read_check(self, response: Response) -> Health:
         return Health(ok=True, summary=f"the account's credit is {response.object().get('cash_credits', 'not told')}")
+
+
+def _v3_text(url: str, form: list[tuple[str, str]]) -> str:
+    """What a V3 signature covers, as Plivo's own library puts it together: the URL without its query, the query's names and values in
+    order and decoded, and the body's."""
+    bare, _, query = url.partition("?")
+    asked = "&".join(f"{name}={value}" for name, value in sorted(parse_qsl(query, keep_blank_values=True)))
+    fields = "".join(name + value for name, value in sorted(form))
+    return f"{bare}{'?' if asked or form else ''}{asked}{'.' if asked and form else ''}{fields}"
 
 
 def _receipt(uuid: Any, state: Any, code: Any, detail: Any) -> ReceiptUpdate | None:

@@ -21,6 +21,7 @@ from daemon.channels.base import (
     HttpSettings,
     Inbound,
     InboundRequest,
+    Misconfigured,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
@@ -106,6 +107,10 @@ class Ses(HttpChannel):
         self.origin = f"https://email.{settings.region}.amazonaws.com"
         self.poll = PollPlan(delays=(60, 600, 3600, 21600, 43200)) if settings.insights else None
         sender(settings.from_, "channels.ses.from")
+        if settings.topic and not _sns.is_topic(settings.topic):
+            raise Misconfigured(
+                'channels.ses.topic: that is no topic of SNS; copy its ARN from the console ("arn:aws:sns:eu-west-1:123456789012:tether")'
+            )
         access, secret = self.secret["AWS_ACCESS_KEY_ID"], self.secret["AWS_SECRET_ACCESS_KEY"]
         self.keys = Keys(access, secret, self.secret.get("AWS_SESSION_TOKEN", ""), settings.region, "ses")
         self._certificates: dict[str, bytes] = {}
@@ -172,12 +177,12 @@ class Ses(HttpChannel):
     async def fetch_keys(self, request: InboundRequest) -> None:
         posted = Response(status=200, body=request.body).object()
         url = posted.get("SigningCertURL")
-        place = _sns.place(url) if self._is_our_topic(posted) else None
+        place = _sns.certificate_place(url, self.settings.topic) if self._is_our_topic(posted) else None
         if place is None or url in self._certificates:
             return
         origin, path = place
         answer = await self.exchange(origin, Request(method="GET", path=path), until=self.deadline())
-        if isinstance(answer, Response) and answer.ok:
+        if isinstance(answer, Response) and answer.ok and _sns.is_certificate(answer.body):
             self._certificates = {str(url): answer.body}
 
     def _is_our_topic(self, posted: Mapping[str, Any]) -> bool:
@@ -186,7 +191,7 @@ class Ses(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         posted = Response(status=200, body=request.body).object()
         url = posted.get("SigningCertURL")
-        if not self._is_our_topic(posted) or _sns.place(url) is None:
+        if not self._is_our_topic(posted) or _sns.certificate_place(url, self.settings.topic) is None:
             raise Refused("this is no message of the SNS topic that [channels.ses] names as `topic`")
         certificate = self._certificates.get(str(url))
         if certificate is None:
@@ -194,7 +199,7 @@ class Ses(HttpChannel):
         if not _sns.holds(posted, certificate):
             raise Refused("the signature of Amazon SNS does not hold")
         if posted.get("Type") == "SubscriptionConfirmation":
-            return Inbound(confirm_url=str(posted["SubscribeURL"]) if _sns.place(posted.get("SubscribeURL")) else "")
+            return Inbound(confirm_url=_sns.subscription(posted.get("SubscribeURL"), self.settings.topic))
         return _read(Response(status=200, body=str(posted.get("Message")).encode()).object())
 
     def check_request(self) -> Request:

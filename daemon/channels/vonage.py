@@ -53,6 +53,10 @@ _WAIT = re.compile(r"\[\s*(\d+)\s*\]")
 _HASHES = {64: "sha256", 128: "sha512", 40: "sha1", 32: "md5"}
 
 
+_LEEWAY = 60.0
+"""Seconds by which two clocks may differ."""
+
+
 class VonageSettings(HttpSettings, frozen=True, kw_only=True):
     from_: str = msgspec.field(name="from")
     """A number without plus sign, or up to eleven letters where the country allows it."""
@@ -188,11 +192,11 @@ class Vonage(HttpChannel):
         if not secret:
             raise Refused("VONAGE_SIGNATURE_SECRET is needed to check Vonage's signature: put it in .env", status=503)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        fields = _fields(request)
         if token:
-            _check_jwt(token, secret, request.body)
-        else:
-            _check_sig(fields, secret)
+            _check_jwt(token, secret, request.body, request.now)
+            return _read(_posted(request))  # the token covers the body, and nothing of the query
+        fields = {**dict(request.query), **_posted(request)}
+        _check_sig(fields, secret)
         return _read(fields)
 
     def check_request(self) -> Request:
@@ -207,12 +211,10 @@ def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
-def _fields(request: InboundRequest) -> dict[str, Any]:
+def _posted(request: InboundRequest) -> dict[str, Any]:
     if request.headers.get("content-type", "").startswith("application/json"):
-        fields = Response(status=200, body=request.body).object()
-        return {**dict(request.query), **fields}
-    form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
-    return {**dict(request.query), **dict(form)}
+        return Response(status=200, body=request.body).object()
+    return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _check_sig(fields: Mapping[str, Any], secret: str) -> None:
@@ -230,15 +232,30 @@ def _check_sig(fields: Mapping[str, Any], secret: str) -> None:
         raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
 
 
-def _check_jwt(token: str, secret: str, body: bytes) -> None:
-    """Signed Messages webhooks (RFC 7515, HS256): the claim `payload_hash` is the SHA-256 of the body, which the SDK forgets."""
+def _check_jwt(token: str, secret: str, body: bytes, now: int) -> None:
+    """Signed Messages webhooks (RFC 7519, HS256): the claim `payload_hash` is the SHA-256 of the body, which the SDK forgets; `exp` ends
+    it, and none was issued later than now."""
     signed, _, signature = token.rpartition(".")
     due = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
     head, _, claims = signed.partition(".")
     if _part(head).get("alg") != "HS256" or not hmac.compare_digest(due, _decode(signature)):
         raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
-    if _part(claims).get("payload_hash") != hashlib.sha256(body).hexdigest():
+    claimed = _part(claims)
+    if claimed.get("payload_hash") != hashlib.sha256(body).hexdigest():
         raise Refused("the signature is for another body")
+    seconds = now / 1000
+    if _time(claimed, "exp", otherwise=seconds) < seconds - _LEEWAY:
+        raise Refused("the signature has expired, or this clock is wrong")
+    if _time(claimed, "iat", otherwise=seconds) > seconds + _LEEWAY:
+        raise Refused("the signature was made in the future, or this clock is wrong")
+
+
+def _time(claims: Mapping[str, Any], name: str, *, otherwise: float) -> float:
+    """A NumericDate; `otherwise` where it is not claimed. Raises Refused for what is no time."""
+    value = claims.get(name, otherwise)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused(f"the claim {name} of the signature is no time")
+    return float(value)
 
 
 def _decode(text: str) -> bytes:

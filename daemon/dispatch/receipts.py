@@ -74,7 +74,8 @@ class ReceiptDesk:
         silence are marked for staff."""
         reply = harmless.cleaned(reply)
         reading = replies.read(reply.text) if reply.is_person else None
-        if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP:
+        doubted = reading is not None and reading.wish is replies.Wish.START and not reply.vouched
+        if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP and not doubted:
             reply = msgspec.structs.replace(reply, consent=reading.wish.value)
         answers = None
         if reading is not None and not channel.is_cloud and may_be_answered(reply.address):
@@ -84,7 +85,7 @@ class ReceiptDesk:
             reply,
             medium=channel.medium,
             actor=channel.title,
-            unclear=reply.is_person and reply.consent is None and replies.may_want_silence(reply.text),
+            unclear=reply.is_person and reply.consent is None and (doubted or replies.may_want_silence(reply.text)),
             answers=answers,
         )
 

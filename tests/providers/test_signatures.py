@@ -1,9 +1,12 @@
 """Receipts' signatures against known answers that the vendors' own libraries gave."""
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -12,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from daemon.channels.base import Channel, Inbound, InboundRequest, Misconfigured, Refused
 from daemon.channels.registry import build
-from tests.support.channel_case import inbound, outgoing
+from tests.support.channel_case import NOW, inbound, outgoing
 from tests.support.shared import shared
 
 
@@ -92,6 +95,8 @@ def test_twilio_without_the_token_that_signs() -> None:
 
 # ---------------------------------------------------------------- the others
 
+PLIVO_FIELDS = [("To", "14155550123"), ("Status", "delivered"), ("MessageUUID", "5b40a428"), ("Text", "Prêt a+b")]
+
 
 def test_plivo() -> None:
     known = vectors("plivo")
@@ -104,6 +109,37 @@ def test_plivo() -> None:
         }
         got = holds(plivo, inbound(body, head, url=known["url"]))
         assert got.receipts[0].provider_id == known["v3_params"]["MessageUUID"]
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "signature"),
+    [
+        (
+            "https://hooks.example.com/v1/receipts/plivo?shop=1&b=a%20c&a=x%2By",
+            PLIVO_FIELDS,
+            "y986KRck3WRLEQ1TGdy0LrwpvRIvXzZQ/A20Rg83k2M=",
+        ),
+        (
+            "https://hooks.example.com/v1/receipts/plivo?b=2&a=1&a=0",
+            PLIVO_FIELDS,
+            "tiQ7Ext++5eMXlnKJC/BQmWNb2mejtQCgHfY2lsRGXI=",
+        ),
+        ("https://hooks.example.com/v1/receipts/plivo?b=2&a=1", [], "nrcHK583q3LZWoMXgvgo7qm/UbM5hbAAAllySCyVsvc="),
+    ],
+)
+def test_plivo_v3_with_a_query_of_our_own_as_its_library_signs(
+    url: str, fields: list[tuple[str, str]], signature: str
+) -> None:
+    """Known answers of `plivo.utils.signature_v3` (plivo 4.63.0)."""
+    plivo = channel("plivo", {"from": "14155550100"}, {"PLIVO_AUTH_ID": "MA1", "PLIVO_AUTH_TOKEN": "plivo-auth-token"})
+    head = {"X-Plivo-Signature-V3": f"b3RoZXI=,{signature}", "X-Plivo-Signature-V3-Nonce": "12345"}
+    query = parse_qsl(url.partition("?")[2])
+    got = holds(plivo, inbound(urlencode(fields), head, url=url, query=query))
+    assert got.once == "", "it covers the body"
+    with pytest.raises(Refused):
+        plivo.receive(inbound(urlencode([*fields, ("Status", "read")]), head, url=url, query=query))
+    with pytest.raises(Refused):
+        plivo.receive(inbound(urlencode(fields), head, url=url.replace("b=", "c="), query=query))
 
 
 def vonage(secret: str) -> Channel:
@@ -130,16 +166,57 @@ def test_vonage_messages() -> None:
         vonage(known["signature_secret"]).receive(inbound(known["body"] + " ", head))
 
 
+def jwt(secret: str, body: str, **claims: Any) -> dict[str, str]:
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    hashed = {"payload_hash": hashlib.sha256(body.encode()).hexdigest(), **claims}
+    signed = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(hashed)}"
+    signature = base64.urlsafe_b64encode(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())
+    return {"Authorization": f"Bearer {signed}.{signature.decode().rstrip('=')}", "Content-Type": "application/json"}
+
+
+def test_a_vonage_token_ends_and_does_not_come_from_the_future() -> None:
+    body, second = '{"message_uuid":"aaaa","status":"delivered"}', NOW // 1000
+    good: list[dict[str, Any]] = [{}, {"iat": second, "exp": second + 900}, {"exp": second - 30}, {"iat": second + 30}]
+    for claims in good:
+        assert vonage("s3cret").receive(inbound(body, jwt("s3cret", body, **claims))).receipts
+    bad: list[dict[str, Any]] = [
+        {"exp": second - 61},
+        {"iat": second + 61},
+        {"exp": "never"},
+        {"exp": True},
+        {"payload_hash": None},
+    ]
+    for claims in bad:
+        with pytest.raises(Refused):
+            vonage("s3cret").receive(inbound(body, jwt("s3cret", body, **claims)))
+
+
+def test_a_vonage_token_vouches_for_nothing_in_the_query() -> None:
+    body = '{"message_uuid":"aaaa"}'
+    request = inbound(body, jwt("s3cret", body), query=(("status", "delivered"), ("text", "START"), ("from", "4477")))
+    got = vonage("s3cret").receive(request)
+    assert not got.receipts
+    assert not got.replies
+
+
 def test_mailgun() -> None:
     known = vectors("mailgun")
     secrets = {"MAILGUN_API_KEY": "key", "MAILGUN_WEBHOOK_SIGNING_KEY": known["signing_key"]}
     mailgun = channel("mailgun", {"domain": "mg.example.com", "from": "a@mg.example.com"}, secrets)
     signature = {name: known[name] for name in ("timestamp", "token", "signature")}
     event = {"event": "delivered", "message": {"headers": {"message-id": "x@mg.example.com"}}}
-    got = holds(mailgun, inbound(json.dumps({"signature": signature, "event-data": event}), {}))
+    body, now = json.dumps({"signature": signature, "event-data": event}), int(known["timestamp"]) * 1000
+    got = holds(mailgun, inbound(body, {}, now=now + 14 * 60_000))
     assert got.receipts[0].provider_id == "x@mg.example.com"
+    assert got.once == f"{known['timestamp']} {known['token']}"
+    forged = {"signature": {**signature, "token": "0"}, "event-data": event}
     with pytest.raises(Refused):
-        mailgun.receive(inbound(json.dumps({"signature": {**signature, "token": "0"}, "event-data": event}), {}))
+        mailgun.receive(inbound(json.dumps(forged), {}, now=now))
+    for late in (16 * 60_000, -16 * 60_000):
+        with pytest.raises(Refused, match="fifteen minutes"):
+            mailgun.receive(inbound(body, {}, now=now + late))
 
 
 def test_sendgrid() -> None:

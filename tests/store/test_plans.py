@@ -60,6 +60,7 @@ HOT = {
         "reached",
         "states",
     ),
+    "used.sql": ("body_of", "drop_old"),
     "audit.sql": ("acts", "since", "newest", "newest_at", "entries"),
 }
 SORTED_BY_NEED = {
@@ -88,6 +89,7 @@ _TABLES = (
     "pseudonym",
     "early_receipt",
     "fleet_consent",
+    "used_once",
 )
 
 

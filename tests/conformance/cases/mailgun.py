@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import EMAIL, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, inbound, says
 
 ID = "m1042ready0000000000000abc.1@mg.example.com"
 KEY = "key-webhook-signing"
@@ -45,8 +45,9 @@ def listed(*events: dict[str, Any]) -> Answer:
 
 
 def posted(of: dict[str, Any], *, key: str = KEY, token: str = "a8ce0edb2dd8301dee6c") -> InboundRequest:
-    signature = hmac.new(key.encode(), b"1529006854a8ce0edb2dd8301dee6c", hashlib.sha256).hexdigest()
-    signed = {"timestamp": "1529006854", "token": token, "signature": signature}
+    at = str(NOW // 1000)
+    signature = hmac.new(key.encode(), f"{at}a8ce0edb2dd8301dee6c".encode(), hashlib.sha256).hexdigest()
+    signed = {"timestamp": at, "token": token, "signature": signature}
     return inbound(json.dumps({"signature": signed, "event-data": of}), {"Content-Type": "application/json"})
 
 

@@ -1,0 +1,222 @@
+"""An adversary caught a provider's signed post, or has its signature of another body: they want to mark texts as delivered, to silence
+customers, and to have those texted again who asked for silence."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from daemon.channels import _sns
+from daemon.channels.base import InboundRequest, Misconfigured, Refused
+from daemon.channels.registry import build
+from daemon.dispatch.receipts import ReceiptDesk
+from daemon.faces import ReceiptsFace
+from daemon.redact import scrub
+from tests.conformance.cases.mailgun import posted as mailgun_post
+from tests.conformance.cases.ses import CASE as SES
+from tests.support.at_vendor import Bench, bench
+from tests.support.channel_case import EMAIL, Answer, inbound, says
+from tests.support.outbox_box import open_box
+
+MAIL_ID = "x@mg.example.com"
+
+
+@asynccontextmanager
+async def hook(name: str, folder: Path, steps: dict[str, Answer]) -> AsyncIterator[tuple[ReceiptsFace, Bench, Any]]:
+    """The receipts' face on a real outbox, with that channel at its vendor's stand-in."""
+    async with bench(name, steps) as at, open_box(folder, at.clock) as box:
+        store = SimpleNamespace(name="Balloon Loft", phone="", zone=None)
+        desk = ReceiptDesk(box, {}, SimpleNamespace(is_down=False), at.clock, lambda name: True, store)  # type: ignore[arg-type]
+        lane = SimpleNamespace(channel=at.channel)
+        engine = SimpleNamespace(box=box, desk=desk, lanes={name: lane})
+        yield ReceiptsFace(engine), at, box  # type: ignore[arg-type]
+
+
+async def take(face: ReceiptsFace, name: str, request: InboundRequest) -> None:
+    await face.apply_inbound(name, await face.receive(name, request))
+
+
+def complained(address: str) -> dict[str, Any]:
+    return {
+        "event": "complained",
+        "id": f"e-{address}",
+        "recipient": address,
+        "message": {"headers": {"message-id": MAIL_ID}},
+    }
+
+
+# ---------------------------------------------------------------- Mailgun
+
+
+async def test_a_mailgun_signature_is_good_for_one_body(tmp_path: Path) -> None:
+    steps = {
+        "/unsubscribes/": Answer(404, b"{}"),
+        "/complaints/": says({"address": EMAIL}),
+        "/events": says({"items": []}),
+    }
+    async with hook("mailgun", tmp_path, steps) as (face, at, box):
+        await take(face, "mailgun", mailgun_post(complained(EMAIL)))
+        assert await box.consent.blocked("email", EMAIL) is not None
+        asked = len(at.vendor.seen)
+        await take(face, "mailgun", mailgun_post(complained(EMAIL)))
+        assert len(at.vendor.seen) == asked, "the same once more is no news"
+        with pytest.raises(Refused, match="another body"):
+            await take(face, "mailgun", mailgun_post(complained("other@example.com")))
+        assert await box.consent.blocked("email", "other@example.com") is None
+    async with hook("mailgun", tmp_path, steps) as (face, _, _box):
+        with pytest.raises(Refused, match="another body"):
+            await take(face, "mailgun", mailgun_post(complained("other@example.com")))
+
+
+async def test_what_mailgun_does_not_confirm_is_not_believed(tmp_path: Path) -> None:
+    """The signature covers a token and a time: whoever caught one before we did may put any event beside it."""
+    steps = {"/unsubscribes/": Answer(404, b"{}"), "/complaints/": Answer(404, b"{}"), "/events": says({"items": []})}
+    async with hook("mailgun", tmp_path, steps) as (face, _, box):
+        got = await face.receive("mailgun", mailgun_post(complained(EMAIL)))
+        assert not got.receipts
+        await face.apply_inbound("mailgun", got)
+        assert await box.consent.blocked("email", EMAIL) is None
+
+
+async def test_while_mailgun_can_t_be_asked_it_is_to_send_again(tmp_path: Path) -> None:
+    async with hook("mailgun", tmp_path, {"/events": Answer(500, b""), "/complaints/": Answer(500, b"")}) as (
+        face,
+        _,
+        _box,
+    ):
+        with pytest.raises(Refused) as refused:
+            await face.receive("mailgun", mailgun_post(complained(EMAIL)))
+        assert refused.value.status == 503
+
+
+# ---------------------------------------------------------------- Plivo
+
+
+def plivo_v2(fields: dict[str, str], nonce: str = "n1") -> InboundRequest:
+    url = "https://hook.example.com/v1/receipts/plivo"
+    signature = base64.b64encode(
+        hmac.new(b"plivo-auth-token", (url + nonce).encode(), hashlib.sha256).digest()
+    ).decode()
+    head = {"X-Plivo-Signature-V2": signature, "X-Plivo-Signature-V2-Nonce": nonce}
+    return inbound(urlencode(fields), head, url=url)
+
+
+async def test_a_text_under_a_signature_of_the_url_alone_may_silence_and_never_undo_it(tmp_path: Path) -> None:
+    row = {"message_uuid": "u1", "message_direction": "inbound", "from_number": "447700900123"}
+    async with hook("plivo", tmp_path, {"/Message/u1/": says(row)}) as (face, at, box):
+        at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
+        stop = {"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}
+        await take(face, "plivo", plivo_v2(stop))
+        assert await box.consent.blocked("sms", "+447700900123") == "STOP"
+        with pytest.raises(Refused, match="another body"):
+            await take(face, "plivo", plivo_v2({**stop, "Text": "START"}))
+        await take(face, "plivo", plivo_v2({**stop, "Text": "START", "MessageUUID": "u1"}, nonce="n2"))
+        assert await box.consent.blocked("sms", "+447700900123") == "STOP"
+
+
+async def test_a_text_that_plivo_does_not_know_is_not_taken(tmp_path: Path) -> None:
+    async with hook("plivo", tmp_path, {"/Message/": Answer(404, b"{}")}) as (face, at, box):
+        at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
+        await take(face, "plivo", plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}))
+        assert (await box.replies.list(limit=9)).items == []
+
+
+# ---------------------------------------------------------------- SNS
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-events"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        "https://sns.eu-west-1.amazonaws.com/mine/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem?x=1",
+        "https://sns.eu-west-1.amazonaws.com:443/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.eu-west-1.amazonaws.com/?Action=GetTopicAttributes",
+        "https://sns.mybucket.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-.pem",
+        "https://a@sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        None,
+    ],
+)
+def test_no_other_place_has_certificates(url: Any) -> None:
+    assert _sns.certificate_place(url, TOPIC) is None
+
+
+def test_subscriptions_of_other_topics_and_other_calls_are_not_confirmed() -> None:
+    base = "https://sns.eu-west-1.amazonaws.com/"
+    ours = f"{base}?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37f"
+    assert _sns.subscription(ours, TOPIC) == ours
+    for other in (
+        ours.replace("eu-west-1.ama", "us-east-1.ama"),
+        ours.replace("ses-events", "another"),
+        ours.replace("ConfirmSubscription", "Unsubscribe"),
+        ours + "&AuthenticateOnUnsubscribe=true",
+        ours.replace("/?", "/x?"),
+        "https://evil.example/?sns.amazonaws.com",
+    ):
+        assert _sns.subscription(other, TOPIC) == "", other
+
+
+def test_a_certificate_is_one_and_nothing_beside_it() -> None:
+    one = b"-----BEGIN CERTIFICATE-----\n" + b"A" * 64 + b"\n-----END CERTIFICATE-----\n"
+    assert _sns.is_certificate(one)
+    for other in (one + one, b"x\n" + one, one + b"trailing", b"", one.replace(b"CERTIFICATE", b"PUBLIC KEY")):
+        assert not _sns.is_certificate(other)
+
+
+@pytest.mark.parametrize("topic", ["ses-events", "arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:sns:eu:1:x"])
+def test_a_topic_that_is_none_is_told_at_the_start(topic: str) -> None:
+    with pytest.raises(Misconfigured, match="topic"):
+        build("ses", {**SES.settings, "topic": topic}, SES.secrets, http=None)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- what providers echo
+
+SECRET = 'p@ss/wö"rd+1&x'
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SECRET,
+        "p%40ss%2Fw%C3%B6%22rd%2B1%26x",
+        "p%40ss%2fw%c3%b6%22rd%2b1%26x",
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        'p@ss\\/wö\\"rd+1&x',
+        "p@ss/wö&quot;rd+1&amp;x",
+        "Authorization: Basic " + base64.b64encode(f"api:{SECRET}".encode()).decode(),
+        "Basic " + base64.b64encode(f"AC123:{SECRET}".encode()).decode(),
+        base64.urlsafe_b64encode(f"ab:{SECRET}".encode()).decode().rstrip("="),
+        "x="
+        + base64.b64encode(f"{SECRET}{SECRET}".encode())
+        .decode()
+        .replace("+", "%2B")
+        .replace("/", "%2F")
+        .replace("=", "%3D"),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+    ],
+)
+def test_our_secrets_are_taken_out_of_what_providers_say_however_they_write_them(echo: str) -> None:
+    clean = scrub(f"401 {echo} is wrong", [SECRET], [])
+    assert "[secret]" in clean
+    assert clean.startswith("401 ")
+    assert clean.endswith(" is wrong")
+    for form in (SECRET, base64.b64encode(SECRET.encode()).decode()[:12], SECRET.encode().hex()[:12], "wö", "w%C3"):
+        assert form.lower() not in clean.lower()
+
+
+def test_what_is_no_secret_is_left_as_it_was() -> None:
+    text = "message order-1042-ready of 2026-11-27T10:00:00Z was refused: aGVsbG8gd29ybGQ= deadbeefdeadbeef"
+    assert scrub(text, [SECRET], []) == text
