@@ -5,7 +5,6 @@ outbox > http session > engine (a new one after each reload) > listeners
 
 import asyncio
 import random
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import structlog
 
 from daemon.api.guards import Guards
 from daemon.api.services import Services
+from daemon.appliance import recovery_note
 from daemon.appliance.copies import Shelved, copies
 from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.messenger import Messenger
@@ -37,6 +37,7 @@ from daemon.listeners import listening, unix_door
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
 from daemon.planner.identity import StoreIdentities
+from daemon.signals import heed_signals
 from daemon.supervise import first_of, supervised
 from daemon.verify import verify
 from daemon.vigil import Vigil, pick_up
@@ -114,6 +115,7 @@ class Service:
             reload=lambda actor: self.reload(actor=actor),
             people=self.box.people,
             vitals=self.trouble.vitals,
+            seen=self._recovery_seen,
             copies=self.copies,
             ready=self.box.trouble,
             fleet=self.fleet,
@@ -205,6 +207,12 @@ class Service:
     def _channel(self, name: str) -> Channel | None:
         lane = self.engine.lanes.get(name)
         return None if lane is None else lane.channel
+
+    async def _recovery_seen(self, actor: str) -> bool:
+        was_there = await asyncio.to_thread(recovery_note.seen, self.box.path)
+        if was_there:
+            await self.box.audit.append("database.recovery_seen", actor=actor)
+        return was_there
 
     def _found_damage(self, error: StorageDamaged) -> None:
         log.error("the database is damaged; stopping, so that the next start repairs it", error=str(error))
@@ -315,14 +323,19 @@ async def serve(
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
     verify(settings)
     notifier = Notifier(clock)
-    recovered = await make_sound(settings.database, clock)
+    await make_sound(settings.database, clock)
+    note = await asyncio.to_thread(recovery_note.unseen, settings.database)
     async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
-        if recovered is not None:
-            await record(service.box, recovered)
+        if note is not None:
+            log.warning(
+                "a damaged database was recovered, and staff have not said that they know", what=note.recovered.words
+            )
+            if not note.is_recorded:
+                await record(service.box, note.recovered)
         unknown = await service.box.spool.rescue()
         if unknown:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
-        news = [] if recovered is None else [recovered.words]
+        news = [] if note is None else [note.recovered.words]
         if lost := pick_up(settings.database):
             await service.box.audit.append("database.lost", detail={"what": lost})
             news.append(lost)
@@ -331,7 +344,7 @@ async def serve(
             listening(service.services, settings.socket, folder=settings.folder) as url,
             asyncio.TaskGroup() as group,
         ):
-            _heed_signals(service, notifier, group)
+            heed_signals(service, notifier, group)
 
             def announce() -> None:
                 log.info("taking events", url=url, database=str(settings.database))
@@ -342,24 +355,6 @@ async def serve(
         if service.damage is not None:
             raise service.damage
         await service.box.audit.append("service.stopped")
-
-
-def _heed_signals(service: Service, notifier: Notifier, group: asyncio.TaskGroup) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(service, notifier), name="reload"))
-
-
-async def _reload(service: Service, notifier: Notifier) -> None:
-    notifier.reloading()
-    try:
-        await service.reload(actor="SIGHUP")
-    except ConfigError as error:
-        log.error("the new configuration is refused; the old one stays in force", reason=str(error))
-        notifier.ready(f"running on the old configuration: {error}")
-    else:
-        notifier.ready("running on the new configuration")
 
 
 def main(

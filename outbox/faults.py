@@ -2,12 +2,26 @@
 
 import sqlite3
 
+import msgspec
+
 from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull
 
 
 def is_hopeless(error: BaseException) -> bool:
     """Whether doing a group's operations one by one would meet the same wall, each after its wait."""
     return isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR)
+
+
+def is_no_damage(error: sqlite3.Error) -> bool:
+    """Whether it says that the file can't be got at, and nothing of what is in it."""
+    return _code(error) in (
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
 
 
 def in_our_words(error: BaseException) -> BaseException:
@@ -17,6 +31,12 @@ def in_our_words(error: BaseException) -> BaseException:
         busy = StorageBusy(f"the database can't be used ({lack}): look at this machine and at who owns the file")
         busy.__cause__ = error
         return busy
+    if isinstance(error, UnicodeDecodeError | msgspec.DecodeError):
+        damaged = StorageDamaged(
+            "the database is damaged (a value in it can't be read): `tether doctor` says what to do"
+        )
+        damaged.__cause__ = error
+        return damaged
     if not isinstance(error, sqlite3.Error):
         return error
     match _code(error):

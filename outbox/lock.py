@@ -40,11 +40,16 @@ class Lock:
         self.file: Identity | None = None
         """The database that is held; None: there was none yet."""
 
+    @staticmethod
+    def path_for(database: Path) -> Path:
+        """It stays when the lock is released: where it is, a database was opened."""
+        return database.with_name(database.name + ".lock")
+
     def take(self) -> None:
         """Raises AlreadyRunning with the owner's process id, where that is known."""
         real = self._database.resolve()
         try:
-            self._beside(real.with_name(real.name + ".lock"))
+            self._beside(self.path_for(real))
             self.take_file()
         except BaseException:
             self.release()

@@ -4,21 +4,25 @@ For backups, for what is restored from them, and for `tether doctor`. It only re
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from outbox.chain import START, link
-from outbox.faults import in_our_words
+from outbox.faults import in_our_words, is_no_damage
+from outbox.migrate import migrations
 from outbox.queries import Queries
+from outbox.readable import unreadable
 
 _SQL = Queries("proof.sql")
 
 STEPS_BETWEEN_LOOKS = 20_000
 """Steps of SQLite's machine between two looks at the clock."""
 BUSY_SECONDS = 5.0
+MOST_TOLD = 5
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +42,13 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Rows by table."""
 
 
-def trouble_with(path: Path, *, whole: bool = False, go_on: Callable[[], bool] = lambda: True) -> str | None:
+def trouble_with(
+    path: Path, *, whole: bool = False, rows: bool = False, go_on: Callable[[], bool] = lambda: True
+) -> str | None:
     """What SQLite finds wrong with the file; "" for nothing, None when `go_on` ended the search before its end.
 
-    `whole` also compares indexes with tables, which takes several times as long.
+    `whole` also compares indexes with tables, which takes several times as long. `rows` also reads what stands in the rows, in a
+    database of this release's schema. Raises StorageBusy where the file can't be opened, which says nothing of what is in it.
     """
     stopped = False
 
@@ -54,9 +61,21 @@ def trouble_with(path: Path, *, whole: bool = False, go_on: Callable[[], bool] =
         with closing(opened_to_read(path)) as db:
             db.set_progress_handler(look, STEPS_BETWEEN_LOOKS)
             found = [str(row[0]) for row in db.execute(_SQL["whole" if whole else "quick"])]
+            if found == ["ok"] and rows:
+                found = list(islice(_unreadable(db, go_on), MOST_TOLD)) or found
     except sqlite3.DatabaseError as error:
+        if not stopped and is_no_damage(error):
+            raise in_our_words(error) from error
         return None if stopped else str(error)
+    except UnicodeDecodeError:
+        return "its schema can't be read"
     return "" if found == ["ok"] else "; ".join(found)[:500]
+
+
+def _unreadable(db: sqlite3.Connection, go_on: Callable[[], bool]) -> Iterator[str]:
+    if db.execute(_SQL["schema"]).fetchone()[0] == migrations()[-1][0]:
+        for table, column, seq in unreadable(db, go_on):
+            yield f"{table} {seq}: its {column} can't be read"
 
 
 def prove(path: Path) -> Proof:

@@ -251,6 +251,9 @@ def decode_event(raw: bytes | str) -> Event:
     return event if text.isascii() and text.isprintable() and "\\" not in text else harmless.cleaned(event)
 
 
+decode_body = _bodies.decode
+decode_addresses = _addresses.decode
+decode_rendered = _rendered.decode
 decode_order = msgspec.json.Decoder(Order).decode
 decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
 decode_dues = msgspec.json.Decoder(list[DueRow]).decode

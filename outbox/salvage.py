@@ -17,6 +17,7 @@ import msgspec
 from outbox.digest import Digester
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
+from outbox.readable import MEND, unreadable
 
 _SQL = Queries("salvage.sql")
 _STORE = Queries("store.sql")
@@ -50,6 +51,8 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that could be read but hung on lost ones, or could not be right."""
     optouts_lost: int
     """Opt-outs that nobody can be found for any more (the key of their digests was lost, and they named no address)."""
+    gaps: int = 0
+    """Tables that could not be read from one end to the other."""
 
 
 def salvage(source: Path, target: Path) -> Salvaged:
@@ -59,9 +62,11 @@ def salvage(source: Path, target: Path) -> Salvaged:
         migrate(new, target, _steps(old))
         new.execute("PRAGMA synchronous = OFF")
         new.execute("BEGIN")
-        dropped = sum(_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall())
+        copied = [_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
+        dropped, gaps = sum(lost for lost, _ in copied), sum(gap for _, gap in copied)
         is_indexed = new.execute(_STORE["schema"]).fetchone()[0] >= INDEXED
         optouts_lost = _find_key(new)
+        dropped += _drop_unreadable(new)
         mend = (*_MEND, *(_SINCE if is_indexed else _BEFORE))
         dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in mend if name.startswith("drop_"))
         for name in mend:
@@ -74,7 +79,17 @@ def salvage(source: Path, target: Path) -> Salvaged:
             name: int(new.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608 - names of our own schema
             for (name,) in new.execute(_SQL["tables"]).fetchall()
         }
-    return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost)
+    return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost, gaps=gaps)
+
+
+def _drop_unreadable(new: sqlite3.Connection) -> int:
+    """Rows whose page is sound and whose value is not."""
+    dropped = 0
+    for table, column, seq in list(unreadable(new)):
+        mend = MEND[table, column]
+        new.execute(_SQL[mend], {"seq": seq})
+        dropped += mend.startswith("drop_")
+    return dropped
 
 
 def open_damaged(source: Path) -> sqlite3.Connection:
@@ -91,31 +106,31 @@ def _steps(old: sqlite3.Connection) -> Sequence[tuple[int, str]]:
     steps = migrations()
     try:
         version = int(old.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):
         return steps
     return steps[:version] if 0 < version < len(steps) else steps
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
-    """Returns how many rows could be read and not kept."""
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple[int, bool]:
+    """Returns how many rows could be read and not kept, and whether there is a gap that could not be read."""
     wanted = new.execute(_SQL["columns"], {"name": table}).fetchall()
     try:
         present = {name for name, _ in old.execute(_SQL["columns"], {"name": table})}
-    except sqlite3.Error:
-        return 0
+    except (sqlite3.Error, ValueError):  # a message of SQLite's may quote what is no text
+        return 0, True
     columns = [name for name, _ in wanted if name in present]
     key = [name for name, place in sorted(wanted, key=lambda column: column[1]) if place]
     if not set(key) <= set(columns):
-        return 0
+        return 0, True
     names = ", ".join(f'"{name}"' for name in columns)
     insert = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608
-    dropped = 0
-    for row in TableReader(old, table, columns, key).rows():
+    dropped, reader = 0, TableReader(old, table, columns, key)
+    for row in reader.rows():
         try:
             dropped += not new.execute(insert, row).rowcount
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError):
             dropped += 1
-    return dropped
+    return dropped, not reader.is_whole
 
 
 class TableReader:

@@ -124,6 +124,12 @@ class LineChange(msgspec.Struct, frozen=True):
     at: Moment
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Whether there was something to know of."""
+
+    seen: bool
+
+
 class TroubleOut(msgspec.Struct, frozen=True):
     """Something that needs a person."""
 

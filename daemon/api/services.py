@@ -388,6 +388,8 @@ class Services:
     """Read the configuration anew, for that actor. Raises `daemon.config.ConfigError`, and then nothing has changed."""
     people: People | None = None
     vitals: Callable[[], Awaitable[Vitals]] = _well
+    seen: Callable[[str], Awaitable[bool]] | None = None
+    """Staff (named) know what was saved of a damaged database. False: nothing was damaged."""
     copies: Callable[[], Awaitable[Shelved]] | None = None
     """Copies of the database from before, and until when they are kept."""
     fleet: Fleet | None = None

@@ -13,6 +13,7 @@ from daemon.api.service_answers import (
     LineChange,
     Reloaded,
     RestoredOut,
+    Seen,
     StoreOut,
     TroubleOut,
 )
@@ -107,6 +108,12 @@ async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
     return Reloaded(True)
 
 
+async def seen(call: Call[NoQuery, Reason]) -> Seen:
+    if call.services.seen is None:
+        raise Problem(501, "this service keeps no such note")
+    return Seen(await call.services.seen(call.caller.actor))
+
+
 ROUTES = (
     post(
         "/v1/restore/confirm",
@@ -119,6 +126,16 @@ ROUTES = (
         body_required=False,
     ),
     get("/v1/status", glance, "Show how things stand", "Service", Glance),
+    post(
+        "/v1/status/seen",
+        seen,
+        "Say that staff know what was saved of a damaged database",
+        "Service",
+        Reason,
+        Seen,
+        refusals=(501,),
+        body_required=False,
+    ),
     post(
         "/v1/reload",
         reload,

@@ -19,11 +19,13 @@ def put_in_place(fresh: Path, database: Path) -> None:
     sync_folder(database.parent)
 
 
-def set_aside(database: Path, why: str, now: int) -> Path:
-    """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well."""
+def set_aside(database: Path, why: str, now: int, *, fold: bool = True) -> Path:
+    """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well.
+    Not `fold`: with its log in any case, since it may be the log that is wrong."""
     stamp = f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
     aside = database.with_name(f"{database.name}.{why}-{stamp}")
-    _fold_log(database)
+    if fold:
+        _fold_log(database)
     for suffix in ("", *SIDE_FILES):
         source, name = database.with_name(database.name + suffix), aside.with_name(aside.name + suffix)
         if source.exists():

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from daemon.api.services import SourceRow, Vitals
+from daemon.appliance import recovery_note
 from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.messenger import TEAM
 from daemon.clockwatch import spoken
@@ -161,8 +162,10 @@ class TroubleWatch:
         """How the box is, looked up now."""
         settings = self._settings()
         last = last_backup(settings)
+        note = recovery_note.unseen(settings.database)
+        known = {} if note is None else {"database": f"{note.recovered.words}. `tether status --seen` once you know"}
         return Vitals(
-            trouble=await self.wrong_now(),
+            trouble={**known, **await self.wrong_now()},
             disk_free=_room(settings.database),
             disk_reserve=settings.data.reserve,
             clock_right=not self._clock_trouble(),

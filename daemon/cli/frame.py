@@ -6,6 +6,7 @@ import os
 import platform
 import sqlite3
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -98,6 +99,29 @@ def explain() -> Iterator[None]:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _end(_of_ours(error), 1)
+
+
+TRACEBACK = "TETHER_TRACEBACK"
+"""Set in the environment, a failure that nobody foresaw is shown in full: for whoever mends it, and for the journal."""
+
+
+def _of_ours(error: BaseException) -> str:
+    """A failure that is a mistake of ours, in a sentence."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"this should not have happened: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}. "
+        f"With {TRACEBACK}=1 in front of the command all of it is shown, for a report"
+    )
 
 
 def speak_plainly() -> None:

@@ -1,6 +1,7 @@
 """The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
 
 import getpass
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,6 +90,7 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
         async with _session(settings.socket) as client:
             yield client
         return
+    _check_place(settings)
     from daemon.app import open_offline
     from daemon.logs import configure_logs
 
@@ -96,6 +98,27 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
     with as_owner_of(settings.database):
         async with open_offline(settings) as socket, _session(socket) as client:
             yield client
+
+
+def _check_place(settings: Settings) -> None:
+    """Whether its database could be opened here. Raises Failure with what to do."""
+    database = settings.database
+    if settings.file is None and not database.exists():
+        raise Failure(
+            f"there is no store here: no tether.toml in {settings.folder} or /etc/tether, and no service that runs; "
+            "`tether init` sets one up, `tether demo` shows one, `--config FILE` names another"
+        )
+    folder = next(each for each in database.parents if each.exists())
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise Failure(
+            f"the service is stopped, and {folder} can only be read (the file system is read-only): "
+            "a card that went read-only is dying; `tether doctor` says more"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK) or (database.exists() and not os.access(database, os.R_OK | os.W_OK)):
+        raise Failure(
+            f"the service is stopped, and {actor()} may not open its database ({database}): "
+            "start it (`sudo systemctl start tether`), or put sudo in front"
+        )
 
 
 @asynccontextmanager

@@ -1,18 +1,29 @@
 """`tether status` and `tether reload`: how the service is, and a new reading of its configuration."""
 
-from typing import Any
+import sys
+from typing import Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, counted, settings_of, settle, table, when
 from daemon.cli.service import is_running, running_service, service
 from daemon.clockwatch import spoken
+from daemon.config import Settings
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
-def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    seen: Annotated[
+        bool,
+        typer.Option("--seen", help="Say that you know what was saved of a damaged database: it is told of no more."),
+    ] = False,
+) -> None:
     """Whether it runs, the line, what waits, what failed. Exits with 1 when the service is stopped or something failed."""
     settings = settings_of(config)
+    if seen:
+        _say_seen(settings)
 
     async def look() -> tuple[bool, Any, Any]:
         async with service(settings) as client:
@@ -53,6 +64,15 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         ready = counted(len(channels["items"]), "channel is ready", "channels are ready")
         table(("channel", "state", "why"), rows, empty=ready if channels["items"] else "no channel is enabled")
     raise typer.Exit(0 if running and not glance["failed"] else 1)
+
+
+def _say_seen(settings: Settings) -> None:
+    async def say() -> bool:
+        async with service(settings) as client:
+            return bool((await client.post("/v1/status/seen"))["seen"])
+
+    if not settle(say):
+        print("there was nothing to know of: no database was damaged", file=sys.stderr)
 
 
 @app.command(epilog="Example: tether reload && tether channels")

@@ -1,5 +1,6 @@
--- begin_epoch: the database begins another history.
-INSERT INTO epoch (first_seq, id, at, reason) VALUES (:first_seq, :id, :at, :reason);
+-- begin_epoch: the database begins another history. One that has no entry yet names nothing, and gives way.
+INSERT INTO epoch (first_seq, id, at, reason) VALUES (:first_seq, :id, :at, :reason)
+ON CONFLICT (first_seq) DO UPDATE SET id = excluded.id, at = excluded.at, reason = excluded.reason;
 
 -- list: entries, the newest first, as far as the filters let them through.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash

@@ -4,6 +4,21 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
 -- columns: of a table, with their places in the primary key (0: not in it).
 SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid;
 
+-- drop_order: it can't be read.
+DELETE FROM orders WHERE seq = :seq;
+
+-- drop_event: it can't be read.
+DELETE FROM event WHERE seq = :seq;
+
+-- drop_message: it can't be read.
+DELETE FROM message WHERE seq = :seq;
+
+-- blank_sent: what was sent can't be read; that it was still counts.
+UPDATE attempt SET sent = NULL WHERE seq = :seq;
+
+-- blank_detail: the chain breaks at this entry, and says so.
+UPDATE audit SET detail = '{}' WHERE seq = :seq;
+
 -- drop_messages: whose event or order is lost.
 DELETE FROM message WHERE event_seq NOT IN (SELECT seq FROM event) OR order_seq NOT IN (SELECT seq FROM orders);
 
@@ -26,6 +41,13 @@ DELETE FROM person WHERE (what = 'order' AND seq NOT IN (SELECT seq FROM orders)
 
 -- index_again: rows of the index may be lost; it is made anew from what is there.
 DELETE FROM note WHERE key = 'people.indexed';
+
+-- late_epochs: those that began after what is left of the record.
+DELETE FROM epoch WHERE first_seq > (SELECT coalesce(max(seq), 0) + 1 FROM audit);
+
+-- first_epoch: the record's beginning has one, whatever was lost.
+INSERT INTO epoch (first_seq, id, at, reason)
+SELECT 1, 'lost', 0, 'its record was lost' WHERE NOT EXISTS (SELECT 1 FROM epoch WHERE first_seq = 1);
 
 -- chain_events: each to the one before of the same order.
 UPDATE event SET earlier = c.earlier

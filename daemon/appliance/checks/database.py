@@ -9,7 +9,7 @@ from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
-from outbox.errors import OutboxError
+from outbox.errors import OutboxError, StorageBusy
 from outbox.migrate import migrations
 from outbox.proof import prove, trouble_with
 
@@ -24,6 +24,8 @@ async def check_database(case: Examination) -> Sequence[Finding]:
         return [ok("database", f"{path} will be made at the first start")]
     try:
         return [*await asyncio.to_thread(_examine, path, case.clock), *_unconfirmed(path)]
+    except StorageBusy as error:
+        return [problem("database", str(error), "run the doctor with sudo, or as the service's user")]
     except OutboxError as error:
         return [problem("database", str(error), REMEDY)]
     except sqlite3.Error as error:
@@ -42,7 +44,7 @@ def _unconfirmed(path: Path) -> Sequence[Finding]:
 
 def _examine(path: Path, clock: Clock) -> Sequence[Finding]:
     end = clock.monotonic() + PATIENCE
-    trouble = trouble_with(path, whole=True, go_on=lambda: clock.monotonic() < end)
+    trouble = trouble_with(path, whole=True, rows=True, go_on=lambda: clock.monotonic() < end)
     if trouble is None:
         return [
             advice(

@@ -1,0 +1,54 @@
+"""How lengths of time, sizes, rates and times of day are written in `tether.toml`. A leaf."""
+
+import re
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
+_UNIT_BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+class Duration(float):
+    """Seconds, written as "90s", "10m", "12h", "180d" (parts may be joined: "1h30m")."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        parts = _DURATION.findall(text)
+        if not parts or _DURATION.sub("", text).strip():
+            raise ValueError(f'{text!r} is not a duration; write it like "90s", "10m", "12h" or "180d"')
+        return cls(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+
+
+class Size(int):
+    """Bytes, written as "64MiB" or "500MB"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        match = _SIZE.fullmatch(text.strip())
+        if not match:
+            raise ValueError(f'{text!r} is not a size; write it like "64MiB"')
+        return cls(float(match[1]) * _UNIT_BYTES[match[2]])
+
+
+class Rate(float):
+    """Per second, written as "10/s" or "30/m"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Rate":
+        match = _RATE.fullmatch(text.strip())
+        if not match or float(match[1]) <= 0:
+            raise ValueError(f'{text!r} is not a rate; write it like "10/s" or "30/m"')
+        return cls(float(match[1]) / _UNIT_SECONDS[match[2]])
+
+
+class TimeOfDay(int):
+    """Minutes after midnight, written as "21:00"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "TimeOfDay":
+        match = _TIME_OF_DAY.fullmatch(text.strip())
+        if not match:
+            raise ValueError(f'{text!r} is not a time of day; write it like "21:00"')
+        return cls(int(match[1]) * 60 + int(match[2]))

@@ -1,0 +1,182 @@
+"""Every kind of damage, by seeds: the service comes up taking events, what was lost is said at each start until staff know, and nothing
+begins anew in silence."""
+
+import asyncio
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from daemon.appliance import recover, recovery_note
+from daemon.appliance.recover import make_sound, record
+from outbox import Outbox
+from outbox.errors import KeyChanged, StorageBusy
+from outbox.outcome import Accepted
+from outbox.proof import trouble_with
+from tests.support.damage import KINDS, PAGE, nothing_in_it
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import KEY, SENT, accept_one, message_of, open_box, planned, send
+from tests.support.shop import event, open_shop
+
+ORDERS = 24
+SEEDS = int(os.environ.get("DAMAGE_SEEDS", "52"))
+"""200 were tried; the suite takes as many as it has time for."""
+
+
+async def _two_days(folder: Path) -> None:
+    async with open_box(folder) as box:
+        for number in range(ORDERS):
+            message = await accept_one(box, planned(f"m{number}"), id=f"e{number}", ref=f"B-{number}")
+            if number % 2:
+                await send(box, message, Accepted(f"P{number}"), SENT)
+        await box.consent.stop("sms", "+447700900999", reason="STOP", actor="customer")
+
+
+async def _another(folder: Path) -> None:
+    """A database of some other box, whose log is taken while it is open."""
+    file = folder / "other.db"
+    async with Outbox.open(file, clock=FakeClock(), rng=random.Random(99), keys=KEY, reserve=0) as box:
+        await accept_one(box, planned("x"), id="x", ref="X-1")
+        shutil.copyfile(file.with_name("other.db-wal"), folder / "another.db-wal")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    asyncio.run(_two_days(folder))
+    asyncio.run(_another(folder))
+    return folder
+
+
+def laid_out(model: Path, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(model / "another.db-wal", folder / "another.db-wal")
+    return Path(shutil.copyfile(model / "tether.db", folder / "tether.db"))
+
+
+async def started(folder: Path) -> int:
+    """As a start does it; returns how many orders there are, once an event was taken."""
+    database = folder / "tether.db"
+    await make_sound(database, FakeClock())
+    async with open_box(folder) as box:
+        note = recovery_note.unseen(database)
+        if note is not None and not note.is_recorded:
+            await record(box, note.recovered)
+        before = len((await box.views.orders(statuses=(), search=None, since=None, limit=500, cursor=None)).items)
+        fresh = f"new{before}"
+        await accept_one(box, planned(fresh), id=fresh, ref=f"B-{fresh}")
+        assert (await message_of(box, fresh)).id == fresh
+        await box.audit.verify()
+    return before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_service_comes_up_and_says_what_it_lost(
+    kind: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(-(-SEEDS // len(KINDS))):
+        with_program = seed % 2 == 0
+        if not with_program:
+            monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+        database = laid_out(model, tmp_path / str(seed))
+        KINDS[kind](database, random.Random(f"{kind}{seed}"))
+        try:
+            orders = await started(database.parent)
+        except KeyChanged:
+            assert kind == "flipped_bits", "the one value that can't be told from another box's"
+            continue
+        finally:
+            monkeypatch.undo()
+        told = recovery_note.unseen(database)
+        assert orders == ORDERS or told is not None, f"seed {seed}: {ORDERS - orders} orders went in silence"
+        assert trouble_with(database, whole=True, rows=True) == "", f"seed {seed}"
+        assert await started(database.parent) == orders + 1, f"seed {seed}: the second start is like the first"
+        assert recovery_note.unseen(database) == told, f"seed {seed}: it is told until staff have seen it"
+
+
+async def test_a_lost_first_page_costs_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first page says where the tables are: without SQLite's own program too, a new database's says it again."""
+    monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+    database = laid_out(model, tmp_path)
+    with database.open("r+b") as file:
+        file.write(bytes(PAGE))
+    assert await started(tmp_path) == ORDERS
+    async with open_box(tmp_path) as box:
+        assert await box.consent.blocked("sms", "+447700900999")
+
+
+async def test_what_was_set_aside_stays_as_it_was_found(model: Path, tmp_path: Path) -> None:
+    database = laid_out(model, tmp_path)
+    KINDS["the_log_of_another"](database, random.Random(1))
+    found, log = database.read_bytes(), database.with_name("tether.db-wal").read_bytes()
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    assert recovered.trouble == "its log (-wal) belongs to another database"
+    assert recovered.aside is not None
+    assert recovered.aside.read_bytes() == found
+    assert recovered.aside.with_name(recovered.aside.name + "-wal").read_bytes() == log
+    assert recovered.salvaged.rows["orders"] == ORDERS
+
+
+async def test_a_database_that_is_gone_is_begun_anew_and_told(model: Path, tmp_path: Path) -> None:
+    database = laid_out(model, tmp_path)
+    async with open_box(tmp_path):
+        pass
+    database.unlink()
+    assert await started(tmp_path) == 0
+    note = recovery_note.unseen(database)
+    assert note is not None
+    assert "the database was gone, and a new one was begun" in note.recovered.words
+    async with open_box(tmp_path) as box:
+        [entry] = (await box.audit.list(kind="database.recovered", limit=5)).items
+        assert entry.detail["trouble"] == recover.GONE
+
+
+async def test_a_crash_before_the_record_is_made_up_for_at_the_next_start(model: Path, tmp_path: Path) -> None:
+    database = laid_out(model, tmp_path)
+    nothing_in_it(database, random.Random(1))
+    assert await make_sound(database, FakeClock()) is not None
+    assert await make_sound(database, FakeClock()) is None, "what lies there now is sound"
+    await started(tmp_path)
+    async with open_box(tmp_path) as box:
+        assert len((await box.audit.list(kind="database.recovered", limit=5)).items) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_that_may_not_be_read_is_not_damaged(model: Path, tmp_path: Path) -> None:
+    database = laid_out(model, tmp_path)
+    database.chmod(0)
+    with pytest.raises(StorageBusy):
+        trouble_with(database)
+
+
+async def test_a_file_that_can_not_be_opened_is_not_damaged(tmp_path: Path) -> None:
+    (tmp_path / "tether.db").mkdir()
+    with pytest.raises(StorageBusy, match="look at the disk and at who owns the file"):
+        trouble_with(tmp_path / "tether.db")
+
+
+async def test_staff_hear_of_it_at_each_start_until_they_say_that_they_know(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"])
+        await shop.start()
+        assert await shop.post(event(1)) == 202
+        await shop.stop()
+        (tmp_path / "tether.db").write_text("not a database")
+        for _ in range(2):
+            await shop.start()
+            [trouble] = [each for each in (await shop.get("/v1/status"))["trouble"] if each["what"] == "database"]
+            assert "the database was damaged (file is not a database); saved were 0 orders" in trouble["why"]
+            await shop.stop()
+        await shop.start()
+        said = shop.tether("status", "--seen", check=False)
+        assert "trouble" not in said.stdout
+        await shop.stop()
+        await shop.start()
+        assert (await shop.get("/v1/status"))["trouble"] == []
+        assert [each["kind"] for each in (await shop.get("/v1/audit", kind="database"))["items"]] == [
+            "database.recovery_seen",
+            "database.recovered",
+        ]
