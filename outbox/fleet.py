@@ -73,20 +73,22 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Untold(msgspec.Struct, frozen=True):
-    """A word of ours that the fleet was not told. `seq`: the number of the fleet's own newest word on it, 0 for none."""
+    """A word of ours that the fleet was not told. `base`: the fleet's number of what we knew of that very subject when it was said, 0
+    for nothing; `knew`: how far we had heard the fleet at all."""
 
     kid: str
     digest: str
     medium: str
     said: int
-    seq: int
+    base: int
+    knew: int
     stopped: bool
     at: int
     reason: str
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """The fleet's word on an address. `seq`: its number in the fleet's order."""
+    """The fleet's word on an address. `seq`: its number in the fleet's order; `heard`: how far its sayer had heard the fleet."""
 
     kid: str
     digest: str
@@ -96,6 +98,7 @@ class Heard(msgspec.Struct, frozen=True):
     at: int
     store: str
     how: str
+    heard: int = 0
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -126,12 +129,15 @@ class Hear(Operation[int]):
             if found is None:
                 continue
             news += 1
-            local, said, told = found
-            if not word.stopped and local and said == told:
-                self._end_ours(batch, word, local)
+            if not word.stopped and found[0]:
+                self._end_ours(batch, word, found[0])
         return news
 
     def _end_ours(self, batch: Batch, word: Heard, local: str) -> None:
+        """Unless something of ours was not told, or its sayer could not have heard of it."""
+        for medium, known, told_seq in batch.db.execute(_SQL["ours"], {"kid": word.kid, "local": local}).fetchall():
+            if not known or (medium != word.medium and told_seq > word.heard):
+                return
         wants = Wants()
         wants.digests.append(local)
         batch.load(wants)
@@ -140,20 +146,20 @@ class Hear(Operation[int]):
 
 
 class Told(Operation[None]):
-    """The fleet knows these words of ours; `refused`: it would not have them, since somebody said otherwise meanwhile."""
+    """The fleet took this word of ours under that number; 0: it would not have it, since somebody said otherwise meanwhile."""
 
-    __slots__ = ("_refused", "_words")
+    __slots__ = ("_seq", "_word")
 
-    def __init__(self, words: Sequence[Untold], *, refused: bool) -> None:
-        self._words = words
-        self._refused = refused
+    def __init__(self, word: Untold, seq: int) -> None:
+        self._word = word
+        self._seq = seq
 
     def apply(self, batch: Batch) -> None:
-        for word in self._words:
-            batch.db.execute(_SQL["told"], {"kid": word.kid, "digest": word.digest, "said": word.said})
-            batch.touched += 1
-            if self._refused:
-                batch.record("consent.refused", {"medium": word.medium, "fleet": word.digest, "kid": word.kid})
+        word = self._word
+        batch.db.execute(_SQL["told"], {"kid": word.kid, "digest": word.digest, "said": word.said, "seq": self._seq})
+        batch.touched += 1
+        if not self._seq:
+            batch.record("consent.refused", {"medium": word.medium, "fleet": word.digest, "kid": word.kid})
 
 
 class Index(Operation["int | None"]):
@@ -279,12 +285,13 @@ class Fleet:
         """Our words that the fleet does not know, the oldest first."""
         found = await self._store.rows(_SQL["untold"], limit=limit)
         return [
-            Untold(kid, digest, medium, said, seq, bool(stopped), at, reason)
-            for kid, digest, medium, said, seq, stopped, at, reason in found
+            Untold(kid, digest, medium, said, base, knew, bool(stopped), at, reason)
+            for kid, digest, medium, said, base, knew, stopped, at, reason in found
         ]
 
-    async def told(self, words: Sequence[Untold], *, refused: bool = False) -> None:
-        await self._store.write(Told(words, refused=refused))
+    async def told(self, word: Untold, seq: int) -> None:
+        """`seq`: under which number the fleet took it; 0: it would not have it."""
+        await self._store.write(Told(word, seq))
 
     async def hear(self, words: Sequence[Heard]) -> int:
         """In one commit; returns how many were news."""

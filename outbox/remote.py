@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from outbox.ledger import stopped
 from outbox.queries import Queries
@@ -10,6 +11,7 @@ from outbox.shares import Asked
 from outbox.store import Store
 
 _SQL = Queries("fleet.sql")
+_Row: TypeAlias = tuple[str, int, str, int, str, int, int]
 
 
 def share(db: sqlite3.Connection, digests: Sequence[tuple[str, str]], *, medium: str, local: str, said: int) -> None:
@@ -45,8 +47,15 @@ def _named(one: Asked) -> dict[str, str]:
     return {"kid": one.kid, "own": one.own, "number": one.number, "all": one.all}
 
 
-def _stopped(found: Sequence[tuple[str, int, str, int, str]], medium: str) -> str | None:
-    return stopped([(about, bool(stop), asked_at(store, at, how)) for about, stop, store, at, how in found], medium)
+def _stopped(found: Sequence[_Row], medium: str) -> str | None:
+    """An opt-in whose sayer had not heard of an opt-out that stands counts against none."""
+    outs = [(about, seq) for about, stop, *_, seq, _ in found if stop]
+    words = [
+        (about, bool(stop), asked_at(store, at, how))
+        for about, stop, store, at, how, seq, heard in found
+        if stop or not any(other != about and heard < out < seq for other, out in outs)
+    ]
+    return stopped(words, medium)
 
 
 def asked_at(store: str, at: int, how: str) -> str:

@@ -58,16 +58,17 @@ class ConsentShare:
             epoch=position.epoch,
             seq=word.said,
             how=way(word.reason),
+            heard=word.knew,
         )
-        expect = None if word.stopped else word.seq
+        expect = None if word.stopped else word.base
         try:
-            await line.publish(optout_subject(word.kid, word.medium, word.digest), pack(body), expect=expect)
+            ack = await line.publish(optout_subject(word.kid, word.medium, word.digest), pack(body), expect=expect)
         except WrongSequence:
             self.refused += 1
             log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)
-            await self._fleet.told([word], refused=True)
+            await self._fleet.told(word, 0)
         else:
-            await self._fleet.told([word])
+            await self._fleet.told(word, ack.seq)
 
     async def start_over(self) -> None:
         await self._fleet.start_over()
@@ -100,7 +101,9 @@ def _word(stored: Stored) -> Heard:
     conditional = "Nats-Expected-Last-Subject-Sequence" in stored.headers
     how = word.how if word.how in WAYS else ""
     store = word.store if NAME.fullmatch(word.store) else "a store of the fleet"
-    return Heard(kid, digest, medium, stored.seq, word.state != "in" or not conditional, word.at, store, how)
+    return Heard(
+        kid, digest, medium, stored.seq, word.state != "in" or not conditional, word.at, store, how, word.heard
+    )
 
 
 def read_keys(text: str) -> dict[str, bytes]:

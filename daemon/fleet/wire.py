@@ -141,6 +141,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     seq: int
     how: str = ""
+    heard: int = 0
+    """How far the store had heard the fleet when it was said: an opt-in counts against no opt-out beyond that."""
 
 
 class Reach(msgspec.Struct, frozen=True):

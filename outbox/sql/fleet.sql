@@ -1,35 +1,40 @@
 -- say: our newest word on an address, to be told.
-INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how)
-VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '')
-ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = max(said, excluded.said);
+INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, knew)
+VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '', (SELECT coalesce(max(seq), 0) FROM fleet_consent))
+ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = max(said, excluded.said), base = max(seq, told_seq),
+    knew = excluded.knew;
 
 -- say_again: a word on an address whose digest is known from before, though the address itself need not be.
-UPDATE fleet_consent SET said = :said WHERE local = :local AND local <> '' AND medium = :medium;
+UPDATE fleet_consent SET said = :said, base = max(seq, told_seq), knew = (SELECT coalesce(max(f.seq), 0) FROM fleet_consent AS f)
+WHERE local = :local AND local <> '' AND medium = :medium;
 
 -- untold: our words that the fleet was not told, the oldest first.
-SELECT f.kid, f.digest, f.medium, f.said, f.seq, c.stopped, c.at, c.reason
+SELECT f.kid, f.digest, f.medium, f.said, f.base, f.knew, c.stopped, c.at, c.reason
 FROM fleet_consent AS f CROSS JOIN consent AS c ON c.seq = f.said
 WHERE f.said > f.told ORDER BY f.said LIMIT :limit;
 
--- told: the fleet knows our word, or will not have it.
-UPDATE fleet_consent SET told = max(told, :said) WHERE kid = :kid AND digest = :digest;
+-- told: the fleet took our word under that number of its own (0: it would not have it).
+UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq) WHERE kid = :kid AND digest = :digest;
 
 -- heard: the fleet's newest word on an address.
-INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how)
-VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how)
+INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, heard)
+VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how, :heard)
 ON CONFLICT (kid, digest) DO UPDATE SET seq = excluded.seq, stopped = excluded.stopped, at = excluded.at, store = excluded.store,
-    how = excluded.how WHERE excluded.seq > seq
-RETURNING local, said, told;
+    how = excluded.how, heard = excluded.heard WHERE excluded.seq > seq
+RETURNING local;
+
+-- ours: our own words on an address, whatever the medium: whether the fleet took the newest, and under which number.
+SELECT medium, said = told, told_seq FROM fleet_consent WHERE kid = :kid AND local = :local AND local <> '' AND said > 0;
 
 -- words: what the fleet said of an address under one key, the newest last: on a medium, on the one whose silence it keeps, on all.
-SELECT medium, stopped, store, at, how FROM fleet_consent
+SELECT medium, stopped, store, at, how, seq, heard FROM fleet_consent
 WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
 
 -- cursor: how far in the fleet's order we have heard.
 SELECT coalesce(max(seq), 0) FROM fleet_consent;
 
 -- start_over: the fleet's order begins anew; what was stopped stays so until it is said again.
-UPDATE fleet_consent SET seq = min(seq, 1), told = 0;
+UPDATE fleet_consent SET seq = min(seq, 1), told = 0, told_seq = 0, base = 0, knew = 0, heard = 0;
 
 -- own_addresses: words on consent whose address is still known, to be told under another key.
 SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c WHERE c.seq > :after AND c.address <> '' ORDER BY c.seq LIMIT :limit;

@@ -19,10 +19,15 @@ async def tries(box: Outbox, id: str = "e1") -> str | None:
 
 
 async def word(
-    box: Outbox, seq: int, *, stopped: bool, store: str = "soho", kid: str = "k1", medium: str = "sms"
+    box: Outbox, seq: int, *, stopped: bool, store: str = "soho", kid: str = "k1", medium: str = "sms", heard: int = 0
 ) -> Heard:
     digest = dict(box._store.shares.of(medium, PHONE))[kid]
-    return Heard(kid, digest, medium, seq, stopped, 1_777_766_400_000, store, "STOP")
+    return Heard(kid, digest, medium, seq, stopped, 1_777_766_400_000, store, "STOP", heard)
+
+
+async def tell(box: Outbox, seq: int = 4) -> None:
+    for one in await box.fleet.untold(limit=10):
+        await box.fleet.told(one, seq)
 
 
 async def test_an_opt_out_elsewhere_holds_here_and_says_where_it_was_asked(tmp_path: Path) -> None:
@@ -39,8 +44,29 @@ async def test_a_word_on_all_media_elsewhere_holds_for_each(tmp_path: Path) -> N
         await box.fleet.use_keys(OLD)
         await box.fleet.hear([await word(box, 1, stopped=True, medium="all")])
         assert await tries(box)
-        await box.fleet.hear([await word(box, 2, stopped=False)])
+        await box.fleet.hear([await word(box, 2, stopped=False, heard=1)])
         assert await box.consent.blocked("sms", PHONE) is None
+
+
+async def test_an_opt_in_of_who_had_not_heard_of_the_opt_out_counts_against_nothing(tmp_path: Path) -> None:
+    """STOP for all media at one store and START for texts at another, at once: out."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear(
+            [await word(box, 5, stopped=True, medium="all"), await word(box, 6, stopped=False, heard=4)]
+        )
+        assert await tries(box)
+
+
+async def test_an_opt_in_that_could_not_know_our_opt_out_for_all_does_not_end_it(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box, 4)
+        await box.consent.stop("all", PHONE, reason="STOP", actor="modem")
+        await tell(box, 5)
+        await box.fleet.hear([await word(box, 6, stopped=False, heard=4)])
+        assert await tries(box)
 
 
 async def test_an_older_word_that_comes_late_changes_nothing(tmp_path: Path) -> None:
@@ -65,11 +91,11 @@ async def test_our_own_word_is_to_be_told_once_under_each_key(tmp_path: Path) ->
         await box.fleet.use_keys(NEW)
         await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
         untold = await box.fleet.untold(limit=10)
-        assert [(one.kid, one.medium, one.stopped, one.seq) for one in untold] == [
+        assert [(one.kid, one.medium, one.stopped, one.base) for one in untold] == [
             ("k1", "sms", True, 0),
             ("k2", "sms", True, 0),
         ]
-        await box.fleet.told(untold)
+        await tell(box)
         assert await box.fleet.untold(limit=10) == []
 
 
@@ -85,7 +111,7 @@ async def test_a_start_elsewhere_after_our_stop_ends_ours(tmp_path: Path) -> Non
     async with open_box(tmp_path) as box:
         await box.fleet.use_keys(OLD)
         await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-        await box.fleet.told(await box.fleet.untold(limit=10))
+        await tell(box)
         await box.fleet.hear([await word(box, 5, stopped=False)])
         assert await tries(box) is None
 
@@ -104,7 +130,7 @@ async def test_an_opt_out_taken_back_by_its_number_is_told(tmp_path: Path) -> No
     async with open_box(tmp_path) as box:
         await box.fleet.use_keys(OLD)
         await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-        await box.fleet.told(await box.fleet.untold(limit=10))
+        await tell(box)
         (entry,) = (await box.consent.list(limit=5)).items
         await box.consent.allow_entry(entry.id, reason="asked at the counter", actor="counter")
         assert [one.stopped for one in await box.fleet.untold(limit=10)] == [False]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 
 from daemon.fleet.gate import ConsentGate
@@ -29,7 +30,6 @@ from outbox.clock import Clock, SystemClock
 from tests.support.engines import Cluster
 from tests.support.outbox_box import KEY, accept_one, planned, send
 
-KEYS = "k1:" + "a" * 43 + "="
 SECONDS = 30.0
 FAST = float(2**30)
 
@@ -164,6 +164,12 @@ class World:
         stop = asyncio.Event()
         self.archivers.append((archiver, stop, asyncio.create_task(archiver.run(stop))))
         return archiver
+
+    def rotate(self, kid: str) -> None:
+        """HQ's consent keys have one more, for its next start."""
+        held = self.settings.secrets[CONSENT]
+        secrets = {**self.settings.secrets, CONSENT: f"{held} {kid}:{'bmVy' * 10}bmU="}
+        self.settings = msgspec.structs.replace(self.settings, secrets=secrets)
 
     async def stop_hq(self) -> None:
         for _, stop, task in self.archivers:

@@ -1,0 +1,85 @@
+"""A store may tell its own and ask for its own; who has its key gets nothing of another's, and nothing at all once it is revoked."""
+
+import asyncio
+import random
+
+import pytest
+
+from daemon.fleet.line import LineError, NotAuthorised
+from daemon.hq.nats import put_in_force
+from tests.support.fleet_world import World, until
+
+pytestmark = pytest.mark.engines
+
+FORBIDDEN = (
+    "up.s2.audit",
+    "up.s2.msg",
+    "health.s2",
+    "mark.s1",
+    "mark.s2",
+    "bundle.all",
+    "$JS.API.DIRECT.GET.MARK.mark.s2",
+    "$JS.API.DIRECT.GET.MARK",
+    "$JS.API.DIRECT.GET.UP",
+    "$JS.API.STREAM.PURGE.UP",
+    "$JS.API.STREAM.DELETE.CONSENT",
+    "$JS.API.STREAM.INFO.UP",
+    "$JS.API.STREAM.MSG.GET.UP",
+    "$JS.API.CONSUMER.CREATE.UP",
+    "$JS.API.CONSUMER.DURABLE.CREATE.CONSENT.mine",
+    "$SYS.REQ.CLAIMS.UPDATE",
+)
+
+
+async def test_a_store_can_do_nothing_but_its_own(fleet: World) -> None:
+    """Somebody has the key of one store's box and wants to speak as another, read its mark, make consumers, or purge."""
+    fleet.start_hq()
+    store = await fleet.add_store("s1")
+    store.connect()
+    await store.happen(1)
+    await fleet.await_archived(store)
+    async with fleet.line_of(store) as line:
+        for subject in FORBIDDEN:
+            with pytest.raises(NotAuthorised):
+                await line.publish(subject, b"{}", timeout=5)
+
+
+@pytest.mark.parametrize("subject", ["up.>", "health.s2", "mark.s2", "_INBOX.s2.>", "_INBOX.>", ">"])
+async def test_a_store_hears_nothing_of_others(fleet: World, subject: str) -> None:
+    fleet.start_hq()
+    store = await fleet.add_store("s1")
+    heard: list[bytes] = []
+    async with fleet.line_of(store) as line, fleet.as_hq() as hq:
+        await line.listen(subject, lambda message: heard.append(message.data))
+        await hq.tell(subject.replace(">", "x.y"), b"secret")
+        await asyncio.sleep(0.2)
+    assert heard == []
+
+
+async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_others_are_not(fleet: World) -> None:
+    fleet.start_hq()
+    s1, s2 = await fleet.add_store("s1"), await fleet.add_store("s2")
+    s1.connect()
+    s2.connect()
+    for store in (s1, s2):
+
+        async def connected(store=store) -> bool:
+            return (await store.link.status()).state == "connected"
+
+        await until(connected)
+    await put_in_force(
+        fleet.settings, fleet.clock, random.Random(), {s1.membership.key.public: fleet.clock.now() // 1000 + 1}
+    )
+
+    async def refused() -> bool:
+        return (await s1.link.status()).state == "refused"
+
+    await until(refused, seconds=10)
+    assert "tether hq store add s1" in (await s1.link.status()).reason
+    for server in range(len(fleet.cluster.urls)):
+        with pytest.raises(LineError):
+            async with fleet.line_of(s1, server):
+                pass
+    await s2.happen(1)
+    await fleet.await_archived(s2)
+    await s1.happen(1)
