@@ -33,14 +33,16 @@ class Details(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, **said)
 
     def differing(self, later: "Details") -> Sequence[str]:
-        """What the later one says otherwise. What was never said is no change."""
+        """What the later one says that was not said so yet. What it does not say is no change."""
         mine, theirs = msgspec.structs.asdict(self), msgspec.structs.asdict(later)
-        said = [name for name in mine if None not in (mine[name], theirs[name])]
+        said = [name for name in mine if theirs[name] is not None]
         return [name for name in said if _plain(name, mine[name]) != _plain(name, theirs[name])]
 
 
 def _plain(name: str, value: Any) -> object:
     """As two ways of asking one shop write it alike: 34.9 is 34.90, and what one item costs follows from the total."""
+    if value is None:
+        return None
     if name == "total":
         return decimal_of(value)
     if name == "items":

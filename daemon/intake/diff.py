@@ -74,8 +74,8 @@ def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
 
 
 def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:
-    """Coming back to where it was confirmed is no second confirmation."""
-    if fact.type == CONFIRMED and any(one.type == CONFIRMED for one in known):
+    """Coming back to where it is confirmed, from wherever it stood, is no confirmation."""
+    if fact.type == CONFIRMED and any(one.as_of is not None and moves_status(one.type) for one in known):
         return msgspec.structs.replace(fact, type=REOPENED, usual=True)
     return fact
 

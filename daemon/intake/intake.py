@@ -216,6 +216,8 @@ class Intake:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask all that are to be asked, and fetch what was named, until `stop`."""
+        for name in self._sources:
+            await self._teller.born(name)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(poller.run(stop), name=f"poller of {name}") for name, poller in self.pollers.items()

@@ -82,24 +82,24 @@ class WooShop:
             order = self.orders[id] = WooOrder(id, status, self.clock(), self.clock(), {})
         order.status, order.modified = status, self.clock()
         order.fields |= fields
-        self._tell(topic, self.shown(order))
+        self.tell(topic, self.shown(order))
         return order
 
     def trash(self, id: int) -> None:
         order = self.orders[id]
         order.before_bin, order.status, order.modified = order.status, "trash", self.clock()
-        self._tell("order.deleted", {"id": id})
+        self.tell("order.deleted", {"id": id})
 
     def restore(self, id: int) -> None:
         order = self.orders[id]
         order.status, order.modified = order.before_bin, self.clock()
-        self._tell("order.restored", self.shown(order))
+        self.tell("order.restored", self.shown(order))
 
     def delete(self, id: int) -> None:
         del self.orders[id]
-        self._tell("order.deleted", {"id": id})
+        self.tell("order.deleted", {"id": id})
 
-    def _tell(self, topic: str, body: Mapping[str, Any]) -> None:
+    def tell(self, topic: str, body: Mapping[str, Any]) -> None:
         raw = msgspec.json.encode(body)
         for hook in self.hooks:
             if hook.topic != topic or hook.status != "active":
