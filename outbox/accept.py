@@ -10,12 +10,16 @@ from outbox.errors import EventConflict, NotItsOwn
 from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import moves_status, project
 from outbox.person_index import PersonIndex
+from outbox.reasons import ON_HOLD, Reason, encode_args
 from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
 MODEM = "modem"
 _WAITING = (State.QUEUED, State.HELD)
+
+
+LEFT_BEFORE = Reason("it left, or may have, before the database was restored from a backup", "left_before")
 
 
 class Accept(Operation[Acceptance]):
@@ -109,7 +113,9 @@ class Accept(Operation[Acceptance]):
                 trigger=self._posted.event.type,
                 due_at=self._posted.received_at,
                 state=State.FAILED,
-                reason=f"planning failed inside: {type(error).__name__}",
+                reason=Reason(
+                    f"planning failed inside: {type(error).__name__}", "planning_failed", error=type(error).__name__
+                ),
             )
             return Plan((failed,))
 
@@ -119,9 +125,9 @@ class Accept(Operation[Acceptance]):
             return
         for row in batch.open_of(order.seq):
             if row.kind in plan.drops and not row.manual:
-                self._put_aside(batch, row, f"{self._posted.event.type} came meanwhile")
+                self._put_aside(batch, row, _superseded_by(self._posted.event.type))
 
-    def _put_aside(self, batch: Batch, row: MessageRow, reason: str) -> None:
+    def _put_aside(self, batch: Batch, row: MessageRow, reason: Reason) -> None:
         if row.state in _WAITING:
             batch.move(row, State.SUPERSEDED, reason)
         elif not row.verdict:
@@ -143,6 +149,7 @@ class Accept(Operation[Acceptance]):
             "channel": row.channel,
             "reason": row.reason,
             "source": self._posted.source,
+            "reason_code": row.reason_code,
         }
         batch.record(f"message.{row.state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id)
         return row
@@ -152,7 +159,7 @@ class Accept(Operation[Acceptance]):
         for row in batch.open_of(new.order_seq):
             older = row.supersedes and row.event_seq < new.event_seq
             if older and row.recipient == new.recipient and row.family == new.family:
-                self._put_aside(batch, row, f"{new.kind} came meanwhile")
+                self._put_aside(batch, row, _superseded_by(new.kind))
 
     def _row(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow:
         batch.marks.message += 1
@@ -186,7 +193,9 @@ class Accept(Operation[Acceptance]):
             kind=planned.trigger,
             created_at=now,
             updated_at=now,
-            reason=reason,
+            reason=str(reason),
+            reason_code=reason.code,
+            reason_args=encode_args(reason),
             via=",".join(planned.via),
             addresses=encode(planned.addresses).decode(),
             body=body_of(planned).decode(),
@@ -222,17 +231,19 @@ def _actor(posted: Posted) -> str:
 
 
 def _already(planned: PlannedMessage) -> PlannedMessage:
-    return msgspec.structs.replace(
-        planned, state=State.CANCELLED, reason="it left, or may have, before the database was restored from a backup"
-    )
+    return msgspec.structs.replace(planned, state=State.CANCELLED, reason=LEFT_BEFORE)
 
 
-def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, str]:
+def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, Reason]:
     if planned.state is State.QUEUED and not planned.via:
-        return State.FAILED, planned.reason or "its route names no channel"
+        return State.FAILED, planned.reason or Reason("its route names no channel", "no_channel")
     if planned.state is State.QUEUED and order.held and not planned.policy.stands_alone:
-        return State.HELD, planned.reason or "the order is on hold"
+        return State.HELD, planned.reason or ON_HOLD
     return planned.state, planned.reason
+
+
+def _superseded_by(type: str) -> Reason:
+    return Reason(f"{type} came meanwhile", "superseded", by=type)
 
 
 def _modem_after(policy: Policy) -> int:

@@ -7,6 +7,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.model import Attempt, Message, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
+from outbox.reasons import ON_HOLD, UNDELIVERED, Reason
 from outbox.remote import stopped_elsewhere
 from outbox.rows import AttemptRow, MessageRow, encode
 from outbox.shares import Asked
@@ -20,12 +21,16 @@ SAID_TO_ALL = frozenset({"stop", "help"})
 """What is answered even to whom asked for silence: that they will have it, and what this number is."""
 
 _BACK = frozenset({State.QUEUED, State.UNKNOWN})
+_WHILE_UNDER_WAY = {
+    "superseded": Reason("a newer message came meanwhile", "superseded"),
+    "cancelled": Reason("cancelled while it was under way", "cancelled"),
+}
 
 
 class Refusal(msgspec.Struct, frozen=True):
     """Why a message may not be tried now. `opted_out`: the recipient asked for silence."""
 
-    reason: str
+    reason: Reason
     opted_out: bool = False
 
 
@@ -65,18 +70,15 @@ class Begin(Operation["Attempt | Refusal"]):
     def apply(self, batch: Batch) -> Attempt | Refusal:
         row = batch.message(self._seq)
         if row.state is not State.QUEUED:
-            return Refusal(f"it is {row.state} by now")
+            return Refusal(Reason(f"it is {row.state} by now", "elsewhere", state=row.state.value))
         if not row.ready:
-            return Refusal("an earlier message of its order to the same recipient is unfinished")
-        is_answer = row.message().policy.answers in SAID_TO_ALL
-        if self._digest and not is_answer and batch.stop_of(self._digest, self._medium) is not None:
-            return Refusal("the recipient opted out", opted_out=True)
-        if not is_answer and (elsewhere := stopped_elsewhere(batch.db, self._asked)) is not None:
-            return Refusal(f"the recipient opted out: {elsewhere}", opted_out=True)
+            return Refusal(Reason("an earlier message of its order to the same recipient is unfinished", "in_line"))
+        if row.message().policy.answers not in SAID_TO_ALL and (why := self._opted_out(batch)) is not None:
+            return Refusal(why, opted_out=True)
         self._place(batch, row)
         row.tries += 1
         told = {"n": row.tries, "to": self._named(batch), "possible_duplicate": bool(row.possible_duplicate)}
-        batch.move(row, State.SENDING, row.reason, detail=told, in_our_words=False)
+        batch.move(row, State.SENDING, row.why, detail=told, in_our_words=False)
         attempt = self._attempt(batch, row)
         row.last_attempt = attempt.seq
         batch.add_attempt(attempt)
@@ -84,6 +86,17 @@ class Begin(Operation["Attempt | Refusal"]):
 
     def _named(self, batch: Batch) -> str:
         return batch.pseudonym(self._digest) if self._digest else ""
+
+    def _opted_out(self, batch: Batch) -> Reason | None:
+        """Why nothing of this medium may go to this address, by our own ledger or another store's."""
+        stop = batch.stop_of(self._digest, self._medium) if self._digest else None
+        if stop is not None:
+            said = "the recipient opted out"
+            return Reason(said, "opted_out", medium=stop.medium, since=stop.at, how=stop.reason)
+        elsewhere = stopped_elsewhere(batch.db, self._asked)
+        if elsewhere is None:
+            return None
+        return Reason(f"the recipient opted out: {elsewhere}", "opted_out_elsewhere", how=elsewhere)
 
     def _place(self, batch: Batch, row: MessageRow) -> None:
         if row.hop != self._hop or row.channel != self._channel:
@@ -163,8 +176,8 @@ class Settle(Operation[Message]):
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
             hop = row.hop + 1
             if hop < len(row.channels()):
-                return Transition(state=State.QUEUED, reason="it could not be delivered", hop=hop)
-            return Transition(state=State.FAILED, reason="it could not be delivered")
+                return Transition(state=State.QUEUED, reason=UNDELIVERED, hop=hop)
+            return Transition(state=State.FAILED, reason=UNDELIVERED)
         return self._to
 
     def _take_early_receipt(self, batch: Batch, attempt: AttemptRow) -> None:
@@ -200,7 +213,12 @@ class Interrupt(Operation[None]):
         go(
             batch,
             row,
-            Transition(state=State.QUEUED, reason="cut before it left", due_at=row.due_at, relative=bool(row.relative)),
+            Transition(
+                state=State.QUEUED,
+                reason=Reason("cut before it left", "cut"),
+                due_at=row.due_at,
+                relative=bool(row.relative),
+            ),
         )
 
 
@@ -242,7 +260,7 @@ class Rescue(Operation[int]):
         for seq in self._attempts:
             attempt = batch.attempt(seq)
             row = batch.message(attempt.message_seq)
-            reason = "Tether stopped before the answer came"
+            reason = Reason("Tether stopped before the answer came", "interrupted")
             note_outcome(attempt, Unknown(reason, code="interrupted"), at=batch.now)
             batch.change_attempt(attempt)
             row.attempt_count += attempt.counts
@@ -279,14 +297,13 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
     )
 
 
-def _after_all(row: MessageRow, to: Transition) -> tuple[State, str]:
+def _after_all(row: MessageRow, to: Transition) -> tuple[State, Reason]:
     if to.state is not State.QUEUED:
         return to.state, to.reason
     if row.verdict:
-        reason = "a newer message came meanwhile" if row.verdict == "superseded" else "cancelled while it was under way"
-        return State(row.verdict), reason
+        return State(row.verdict), _WHILE_UNDER_WAY[row.verdict]
     if row.order_held and not row.manual:
-        return State.HELD, "the order is on hold"
+        return State.HELD, ON_HOLD
     return State.QUEUED, to.reason
 
 

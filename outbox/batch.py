@@ -13,6 +13,7 @@ from outbox.chain import START, Change, change, link
 from outbox.errors import IllegalMove
 from outbox.model import MOVES, Order, State
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import (
     IN_LINE,
     OPEN,
@@ -132,7 +133,7 @@ class Batch(Snapshot):
         self,
         row: MessageRow,
         state: State,
-        reason: str,
+        reason: Reason,
         *,
         actor: str = "",
         look_up: bool = False,
@@ -150,13 +151,18 @@ class Batch(Snapshot):
         stays = row.state is state and state in (State.QUEUED, State.UNKNOWN)
         if not stays and state not in MOVES[row.state]:
             raise IllegalMove(f"message {row.id} is {row.state}: it can't become {state}")
-        row.state, row.reason = state, reason
+        row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
         if state not in OPEN:
             row.verdict = ""
         self.reline(row)
         self.touch(row)
-        told = {"channel": row.channel, "reason": reason if in_our_words else "", **(detail or {})}
+        told = {
+            "channel": row.channel,
+            "reason": reason if in_our_words else "",
+            "reason_code": reason.code,
+            **(detail or {}),
+        }
         self.record(f"message.{state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id, actor)
 
     def touch(self, row: MessageRow) -> None:

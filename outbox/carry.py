@@ -14,6 +14,7 @@ from outbox.model import State
 from outbox.person_index import PersonIndex
 from outbox.promises import TOKENS, Promises, Row
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import decode_messages
 from outbox.store import Store
 from outbox.writer import Operation
@@ -125,7 +126,12 @@ class Carry(Operation[Carried]):
         waiting = batch.db.execute(_SQL["open_told"]).fetchone()[0]
         batch.adopt(rows := decode_messages(waiting or "[]"))
         for row in rows:
-            batch.move(row, State.CANCELLED, "it left, or may have, after the backup was made", actor=ACTOR)
+            batch.move(
+                row,
+                State.CANCELLED,
+                Reason("it left, or may have, after the backup was made", "left_before"),
+                actor=ACTOR,
+            )
         return len(rows)
 
     def _replies(self, batch: Batch) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.model import State
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import decode_messages
 from outbox.store import Store
 from outbox.writer import Operation
@@ -83,7 +84,7 @@ class Free(Operation[int]):
         rows = decode_messages(found or "[]")
         batch.adopt(rows)
         for row in rows:
-            batch.move(row, State.QUEUED, "the restore was confirmed", actor=self._actor)
+            batch.move(row, State.QUEUED, Reason("the restore was confirmed", "released"), actor=self._actor)
         return len(rows)
 
 

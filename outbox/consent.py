@@ -10,7 +10,7 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import NotFound
-from outbox.ledger import ALL, stopped
+from outbox.ledger import ALL, Word, stopped
 from outbox.ledger import newest as newest_word
 from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
@@ -75,7 +75,7 @@ class Say(Operation[bool]):
         }
         said = batch.db.execute(_SQL["say"], values).lastrowid or 0
         share(batch.db, self._shared, medium=self._medium, local=self._digest, said=said)
-        batch.stops[self._digest].append((self._medium, self._stopped, self._reason))
+        batch.words[self._digest].append(Word(self._medium, self._stopped, self._reason, batch.now))
         told = {"medium": self._medium, "to": batch.pseudonym(self._digest)}
         batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
         return True
@@ -84,9 +84,9 @@ class Say(Operation[bool]):
         if self._medium != ALL and not self._stopped:
             return batch.stop_of(self._digest, self._medium) is not None
         if self._medium != ALL:
-            own = newest_word(batch.stops.get(self._digest, ()), self._medium)
-            return own is None or not own[1][1]
-        newest = {about: stopped for about, stopped, _ in batch.stops.get(self._digest, ())}
+            own = newest_word(batch.words.get(self._digest, ()), self._medium)
+            return own is None or not own[1].stopped
+        newest = {word.medium: word.stopped for word in batch.words.get(self._digest, ())}
         return (
             any(newest.values()) if not self._stopped else newest != {**newest, ALL: True} or not all(newest.values())
         )
@@ -119,7 +119,7 @@ class TakeBack(Operation[OptOut]):
         }
         said = batch.db.execute(_SQL["say"], values).lastrowid or 0
         share_again(batch.db, medium=medium, local=digest, said=said)
-        batch.stops[digest].append((medium, False, self._reason))
+        batch.words[digest].append(Word(medium, False, self._reason, batch.now))
         names = dict(batch.db.execute(_SQL["pseudonym"], {"digest": digest}).fetchall())
         batch.pseudonyms |= names
         batch.record("consent.allowed", {"medium": medium, "to": batch.pseudonym(digest)}, actor=self._actor)
@@ -159,8 +159,8 @@ class Consent:
     async def blocked(self, medium: str, address: str) -> str | None:
         """Why nothing of that medium may go there, by our own ledger or the fleet's; None: it may."""
         words = await self._store.rows(_SQL["words"], digest=self._store.digester(address))
-        own = stopped([(about, bool(stop), reason) for about, stop, reason in words], medium)
-        return own if own is not None else await blocked_elsewhere(self._store, medium, address)
+        stop = stopped([Word(about, bool(said), reason, at) for about, said, reason, at in words], medium)
+        return stop.reason if stop is not None else await blocked_elsewhere(self._store, medium, address)
 
     async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
         """The opt-outs that stand, the newest first."""

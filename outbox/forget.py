@@ -19,6 +19,7 @@ from outbox.batch import Batch
 from outbox.model import State
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import decode_messages, encode
 from outbox.writer import Operation
 
@@ -173,7 +174,7 @@ class Forget(Operation[Removed]):
                 row.verdict = "cancelled"
                 batch.touch(row)
             else:
-                batch.move(row, State.CANCELLED, "the person is forgotten", actor=self._actor)
+                batch.move(row, State.CANCELLED, Reason("the person is forgotten", "forgotten"), actor=self._actor)
 
     def _rekey(self, db: sqlite3.Connection, person: Person) -> None:
         """What stays of them, their past words on consent, is found under nothing any more; a standing opt-out still is, or it

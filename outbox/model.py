@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from outbox.outcome import ReceiptState
+from outbox.reasons import NO_REASON, Reason
 
 Medium: TypeAlias = Literal["sms", "email", "chat", "push", "crm"]
 OnUnknown: TypeAlias = Literal["resend", "ask"]
@@ -273,7 +274,7 @@ class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     state: State = State.QUEUED
     """QUEUED, or an end the planner saw at once: FAILED (broken route), SUPPRESSED (no address), SUPERSEDED (came too late)."""
-    reason: str = ""
+    reason: Reason = NO_REASON
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -365,7 +366,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """Where a message goes next, as a pure policy decided it."""
 
     state: State
-    reason: str = ""
+    reason: Reason = NO_REASON
     hop: int | None = None
     """None: stays at its channel."""
     due_at: int | None = None

@@ -11,6 +11,7 @@ from outbox.batch import Batch
 from outbox.model import Attempt, Message, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
+from outbox.reasons import UNDELIVERED
 from outbox.rows import AttemptRow, MessageRow
 from outbox.snapshot import Wants
 from outbox.store import Store
@@ -137,12 +138,7 @@ class Apply(Operation["Message | None"]):
         newest = attempt.n == row.tries
         if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
             to = self._decide(row.message(), self._update) if self._decide else None
-            go(
-                batch,
-                row,
-                to or Transition(state=State.FAILED, reason="it could not be delivered"),
-                in_our_words=to is None,
-            )
+            go(batch, row, to or Transition(state=State.FAILED, reason=UNDELIVERED), in_our_words=to is None)
 
     def _told(self, attempt: AttemptRow) -> Mapping[str, object]:
         told = {"n": attempt.n, "channel": self._channel, "state": self._update.state.value, "code": self._update.code}

@@ -22,6 +22,7 @@ from outbox.model import (
     State,
 )
 from outbox.outcome import ReceiptState
+from outbox.reasons import Reason, decode_args, encode_args, plain
 
 IN_LINE = frozenset({State.QUEUED, State.SENDING})
 """The states in which a message keeps later ones of its line waiting."""
@@ -119,6 +120,8 @@ class MessageRow(msgspec.Struct, array_like=True):
     created_at: int
     updated_at: Annotated[int, CHANGES]
     reason: Annotated[str, CHANGES]
+    reason_code: Annotated[str, CHANGES]
+    reason_args: Annotated[str, CHANGES]
     via: Annotated[str, CHANGES]
     addresses: Annotated[str, BLOB]
     body: Annotated[str, BLOB]
@@ -133,6 +136,14 @@ class MessageRow(msgspec.Struct, array_like=True):
     @property
     def family(self) -> str:
         return self.kind.split(".", 1)[0]
+
+    @property
+    def why(self) -> Reason:
+        return Reason(self.reason, self.reason_code, **decode_args(self.reason_args))
+
+    @why.setter
+    def why(self, reason: Reason) -> None:
+        self.reason, self.reason_code, self.reason_args = str(reason), reason.code, encode_args(reason)
 
     def channels(self) -> tuple[str, ...]:
         return tuple(self.via.split(",")) if self.via else ()
@@ -154,7 +165,7 @@ class MessageRow(msgspec.Struct, array_like=True):
             expires_at=self.expires_at,
             policy=body.policy,
             state=self.state,
-            reason=self.reason,
+            reason=self.why,
             seq=self.seq,
             event_seq=self.event_seq,
             event_id=self.event_id,
@@ -235,7 +246,7 @@ def body_of(planned: PlannedMessage) -> bytes:
 
 
 _PRIORITIES = tuple(Priority)
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=plain)
 _bodies = msgspec.json.Decoder(MessageBody)
 _addresses = msgspec.json.Decoder(dict[str, str])
 _rendered = msgspec.json.Decoder(Rendered)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from outbox.errors import NotFound
-from outbox.ledger import stopped
+from outbox.ledger import Word, stopped
 from outbox.model import Order
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
@@ -59,8 +59,8 @@ class Snapshot:
         """By (id, source): seq and content of events that were taken before."""
         self.orders: dict[str, OrderRow] = {}
         self.ids: dict[str, int] = {}
-        self.stops: dict[str, list[tuple[str, bool, str]]] = defaultdict(list)
-        """By digest: (medium, stopped, reason), the newest last."""
+        self.words: dict[str, list[Word]] = defaultdict(list)
+        """By digest, what its people said on consent: the newest last."""
         self.pseudonyms: dict[str, str] = {}
         """By digest of an address: its name in the record."""
         self.early_receipts: dict[tuple[str, str], tuple[ReceiptState, int, str]] = {}
@@ -96,8 +96,8 @@ class Snapshot:
             for row in decode_attempts(self._one("attempts", attempts=wants.attempts) or "[]"):
                 self._attempts[row.seq] = row
         if wants.digests:
-            for _, digest, medium, stopped, reason in sorted(self._all("stopped", digests=wants.digests)):
-                self.stops[digest].append((medium, bool(stopped), reason))
+            for _, digest, medium, stopped, reason, at in sorted(self._all("stopped", digests=wants.digests)):
+                self.words[digest].append(Word(medium, bool(stopped), reason, at))
             self.pseudonyms |= dict(self._all("pseudonyms", digests=wants.digests))
         if wants.receipts:
             for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
@@ -181,9 +181,9 @@ class Snapshot:
         """The order's messages that something still works on."""
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
-    def stop_of(self, digest: str, medium: str) -> str | None:
-        """Why nothing of that medium may go to that address; None: it may."""
-        return stopped(self.stops.get(digest, ()), medium)
+    def stop_of(self, digest: str, medium: str) -> Word | None:
+        """The word by which nothing of that medium may go to that address; None: it may."""
+        return stopped(self.words.get(digest, ()), medium)
 
 
 def _json(values: Mapping[str, object]) -> dict[str, str]:

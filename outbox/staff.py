@@ -3,9 +3,13 @@
 from outbox.batch import Batch, with_held
 from outbox.errors import IllegalMove
 from outbox.model import Message, State
+from outbox.reasons import ON_HOLD, Reason
 from outbox.rows import MessageRow
 from outbox.snapshot import Wants
 from outbox.writer import Operation
+
+UNDONE = "undone"
+"""Why a message is cancelled whose step is taken back."""
 
 
 class Hold(Operation[None]):
@@ -30,7 +34,7 @@ class Hold(Operation[None]):
         kind = "order.held" if self._held else "order.released"
         batch.record(kind, {"reason": self._reason} if self._reason else None, self._ref, "", self._actor)
         source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
-        reason = "the order is on hold" if self._held else "released"
+        reason = ON_HOLD if self._held else Reason("released", "released")
         for row in batch.open_of(order.seq):
             row.order_held = int(self._held)
             if row.state is source and not row.manual:
@@ -61,7 +65,9 @@ class Retry(Operation[Message]):
             row.possible_duplicate = 1
         row.hop, row.channel, row.via, row.channel_since = hop, via[hop], ",".join(via), batch.now
         row.due_at, row.relative, row.verdict = batch.now, 1, ""
-        batch.move(row, State.QUEUED, f"tried again by {self._actor}", actor=self._actor)
+        batch.move(
+            row, State.QUEUED, Reason(f"tried again by {self._actor}", "retried", by=self._actor), actor=self._actor
+        )
         return row.message()
 
     def _hop(self, row: MessageRow) -> tuple[int, tuple[str, ...]]:
@@ -93,5 +99,10 @@ class Cancel(Operation[Message]):
             batch.touch(row)
             batch.record("message.cancelling", {"reason": self._reason}, row.order_ref, row.id, self._actor)
         elif row.state is not State.CANCELLED:
-            batch.move(row, State.CANCELLED, self._reason or f"cancelled by {self._actor}", actor=self._actor)
+            batch.move(row, State.CANCELLED, self._why(), actor=self._actor)
         return row.message()
+
+    def _why(self) -> Reason:
+        if self._reason == UNDONE:
+            return Reason(UNDONE, "undone")
+        return Reason(self._reason or f"cancelled by {self._actor}", "cancelled", by=self._actor, words=self._reason)

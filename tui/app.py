@@ -117,7 +117,7 @@ class CounterApp(App[int]):
         if parts & {Part.GLANCE, Part.CHANNELS} and self.desk.learn_store():
             parts |= {Part.ORDERS}
         for message in self.desk.shop.alarms:
-            why = self.desk.words.short_reason(message.reason)
+            why = self.desk.words.short_reason(message)
             self.desk.say(
                 self.desk.t("{ref} is ready, but the customer was NOT told: {why}", ref=message.order_ref, why=why), BAD
             )

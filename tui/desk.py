@@ -63,7 +63,7 @@ class Desk:
         self.clock = clock
         self.read_only = read_only
         self.t = Texts(language)
-        self.words = Words(self.t, glyphs)
+        self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.clock.now()))
         self.times = Times(self.t, wire.Store())
         self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []

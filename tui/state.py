@@ -249,6 +249,8 @@ class Shop:
             channel=message.channel,
             at=message.updated_at,
             reason=message.reason,
+            reason_code=message.reason_code,
+            reason_args=message.reason_args,
         )
         return self._put_order(msgspec.structs.replace(order, told=told))
 

@@ -12,7 +12,7 @@ WELL = frozenset({"", "sent", "delivered", "read"})
 ECHO = "event.accepted"
 """The record's entry of an event of staff's own, which stands in the story already."""
 UNDONE = "undone"
-"""The reason of what an undo stopped: the step that is taken back says it once."""
+"""The code of what an undo stopped: the step that is taken back says it once."""
 
 
 def condense(timeline: Sequence[Moment]) -> list[Moment]:
@@ -26,7 +26,7 @@ def condense(timeline: Sequence[Moment]) -> list[Moment]:
             kept.append(msgspec.structs.replace(moment, text=attempt.text or moment.text, to=attempt.to or moment.to))
         elif moment.kind in {"attempt", "receipt"} and attempt is not None:
             continue
-        elif moment.kind != "override" or (moment.type != ECHO and moment.reason != UNDONE):
+        elif moment.kind != "override" or (moment.type != ECHO and moment.reason_code != UNDONE):
             kept.append(moment)
     return kept
 

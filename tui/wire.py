@@ -2,6 +2,7 @@
 Every field but a thing's own name has a default, so that an older or newer service gives a poorer screen, not a broken one.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -145,6 +146,8 @@ class Told(Answer, frozen=True):
     channel: Word = Word("")
     at: When | None = None
     reason: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
 
 
 class Order(Answer, frozen=True):
@@ -189,6 +192,8 @@ class Moment(Answer, frozen=True):
     code: str = ""
     detail: str = ""
     reason: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
     text: str = ""
     to: str = ""
     consent: Word = Word("")
@@ -245,6 +250,8 @@ class Message(Answer, frozen=True):
     via: tuple[Word, ...] = ()
     template: Word = Word("")
     reason: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
     trigger: Word = Word("")
     possible_duplicate: bool = False
     attempt_count: int = 0
@@ -357,6 +364,8 @@ class Call(Answer, frozen=True):
     phone: str | None = None
     say: str = ""
     reason: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
     since: When | None = None
     done_at: When | None = None
 

@@ -1,9 +1,9 @@
 """Plain words for what the service says: states, reasons, channels, statuses. State is a word and a mark; a tone only adds colour."""
 
-import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
+from daemon.wire.reasons import Reasons
 from tui.glyphs import RICH, Glyphs
 from tui.i18n import Texts, text
 from tui.stages import STATUS_WORDS
@@ -68,53 +68,19 @@ _TITLES = {
     "sfmc": "Salesforce", "zoho": "Zoho", "woocommerce": "WooCommerce", "apprise": "Apprise",
 }  # fmt: skip
 
-REASONS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), short, full)
-    for pattern, short, full in (
-        (
-            r"no phone number or e-mail address",
-            text("no phone, no e-mail"),
-            text("There is no telephone number or e-mail address."),
-        ),
-        (r"no phone number", text("no phone"), text("There is no telephone number that can be used.")),
-        (r"no e-mail address", text("no e-mail"), text("There is no e-mail address that can be used.")),
-        (
-            r"the phone number given can't be one",
-            text("bad phone number"),
-            text("The telephone number given can't be one."),
-        ),
-        (r"the e-mail address given can't be one", text("bad e-mail"), text("The e-mail address given can't be one.")),
-        (r"the customer wants no .*", text("not wanted"), text("The customer does not want this kind of message.")),
-        (r"undone", text("taken back"), text("The step was taken back.")),
-        (r"came late: .*", text("came late"), text("It came late: the order had moved on by then.")),
-        (r"a newer message came meanwhile", text("newer news"), text("Newer news of the same order took its place.")),
-        (
-            r"it had not arrived: sent again",
-            text("sent again"),
-            text("It was looked up: it had not arrived, so it was sent again."),
-        ),
-        (r"no usable phone\b.*", text("no phone"), text("There is no telephone number that can be used.")),
-        (r"no usable email\b.*", text("no e-mail"), text("There is no e-mail address that can be used.")),
-        (r"no usable .*|.*no (usable )?address.*", text("no address"), text("There is no address that can be used.")),
-        (
-            r"the line is down|line down",
-            text("line is down"),
-            text("The line is down: it goes out when the line is back."),
-        ),
-        (r"quiet hours", text("quiet hours"), text("It waits for the end of the quiet hours.")),
-        (r"too late to be of use", text("too late"), text("It would have come too late to be of use.")),
-        (
-            r"the customer does not want \w+",
-            text("not wanted"),
-            text("The customer does not want this kind of message."),
-        ),
-        (r".*opted out.*|.*\bSTOP\b.*", text("asked for silence"), text("The customer asked not to be written to.")),
-        (r"staff chose not to tell", text("nobody told"), text("It was done silently: nobody was told.")),
-        (r"it had arrived", text("it arrived"), text("It was looked up: it had arrived.")),
-        (r"the order is on hold|held( by .*)?|on hold.*", text("on hold"), text("Its order is on hold.")),
-    )
-)
-"""What the service gives as a reason, in three words and as a sentence. Others are shown as they are."""
+
+class Reasoned(Protocol):
+    """What the service gives a reason for."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def reason_code(self) -> str: ...
+
+    @property
+    def reason_args(self) -> Mapping[str, Any]: ...
+
 
 CAUTIONS = {
     "not_sent": text("It will not be sent: {detail}"),
@@ -139,10 +105,11 @@ class Say(NamedTuple):
 class Words:
     """The service's vocabulary in the screen's language."""
 
-    def __init__(self, texts: Texts, glyphs: Glyphs = RICH) -> None:
+    def __init__(self, texts: Texts, glyphs: Glyphs = RICH, moment: Callable[[int], str] = str) -> None:
         self.t = texts
         self.glyphs = glyphs
         self.titles: dict[str, str] = dict(_TITLES)
+        self._reasons = Reasons(texts.language, channel=self.channel, moment=moment)
 
     def learn_titles(self, channels: Mapping[str, Channel]) -> None:
         """What the service calls its channels."""
@@ -174,15 +141,13 @@ class Words:
     def outcome(self, outcome: str | None) -> str:
         return self.t(OUTCOMES.get(outcome, outcome)) if outcome else self.t("under way")
 
-    def reason(self, reason: str) -> str:
-        """As a sentence."""
-        found = _known(reason)
-        return self.t(found[1]) if found else reason
+    def reason(self, about: Reasoned) -> str:
+        """Why it is so, as a sentence."""
+        return self._reasons.sentence(about.reason_code, about.reason_args, about.reason)
 
-    def short_reason(self, reason: str) -> str:
+    def short_reason(self, about: Reasoned) -> str:
         """In three words or so."""
-        found = _known(reason)
-        return self.t(found[0]) if found else reason
+        return self._reasons.short(about.reason_code, about.reason_args, about.reason)
 
     def told(self, order: Order) -> Say:
         """Whether the customer knows where the order stands: by one mark and word, or why not."""
@@ -192,13 +157,13 @@ class Words:
         if told.state == "delivered":
             return Say(f"{self.t('told')} {g.done}", GOOD)
         if told.state in {"failed", "expired", "suppressed"}:
-            why = self.short_reason(told.reason) if told.reason else self.state(told.state).words
+            why = self.short_reason(told) if told.reason else self.state(told.state).words
             return Say(f"{self.t('NOT TOLD')}: {why}", BAD)
         word, _, tone = STATE_WORDS.get(told.state, (told.state, "", PLAIN))
         if told.state == "unknown":
             return Say(f"{self.t(word)} {g.unsure}", tone)
         waits = told.state == "queued" and told.reason
-        return Say(f"{self.t(word)}: {self.short_reason(told.reason)}" if waits else self.t(word), tone)
+        return Say(f"{self.t(word)}: {self.short_reason(told)}" if waits else self.t(word), tone)
 
     def caution(self, caution: Caution, until: str) -> str:
         known = CAUTIONS.get(caution.code)
@@ -221,7 +186,3 @@ class Words:
             return Say(key)
         word, mark, tone = table[key]
         return Say(f"{getattr(self.glyphs, mark)} {self.t(word)}", tone)
-
-
-def _known(reason: str) -> tuple[str, str] | None:
-    return next(((short, full) for pattern, short, full in REASONS if pattern.fullmatch(reason.strip())), None)

@@ -1,7 +1,7 @@
 """What goes out, as msgspec structs: DESIGN 6's fields, by its names. Times are RFC 3339 in UTC."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,16 @@ from outbox.model import Item, State
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Stage = Literal["to_confirm", "making", "ready", "out", "done"]
+
+
+class ReasonFields(TypedDict):
+    """Why a message stands where it does, as each answer about one has it."""
+
+    reason: str
+    reason_code: str
+    reason_args: dict[str, Any]
+
+
 Masked = Annotated[str, Meta(description="Masked.", examples=["+44…0123"])]
 
 
@@ -109,6 +119,9 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     priority: Literal["high", "normal", "low"]
     reason: str
+    """The English sentence; programs read `reason_code` and `reason_args`."""
+    reason_code: str
+    reason_args: dict[str, Any]
     manual: bool
     possible_duplicate: bool
     attempt_count: int
@@ -187,6 +200,8 @@ class Told(msgspec.Struct, frozen=True):
     channel: str
     at: Moment
     reason: str
+    reason_code: str
+    reason_args: dict[str, Any]
 
 
 class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +248,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     text: str | None = None
     reason: str | None = None
+    reason_code: str | None = None
+    reason_args: dict[str, Any] | None = None
     consent: str | None = None
     possible_duplicate: bool = False
 

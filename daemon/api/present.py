@@ -15,6 +15,7 @@ from daemon.channels.registry import CHANNELS, channel_class
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.masks import mask_address, mask_email, mask_phone
 from outbox.model import Attempt, Event, Message, Order, Priority
+from outbox.reasons import Reason, whole_args
 
 PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
     Priority.HIGH: "high",
@@ -61,6 +62,11 @@ def to(message: Message) -> str:
     return mask_address(next((addresses[kind] for kind in kinds if addresses.get(kind)), ""))
 
 
+def reason(why: Reason) -> out.ReasonFields:
+    """A reason as answers carry it."""
+    return {"reason": str(why), "reason_code": why.code, "reason_args": whole_args(why)}
+
+
 def message(row: Message) -> out.MessageOut:
     return out.MessageOut(
         id=row.id,
@@ -75,7 +81,7 @@ def message(row: Message) -> out.MessageOut:
         template=row.template,
         trigger=row.trigger,
         priority=PRIORITIES[row.priority],
-        reason=row.reason,
+        **reason(row.reason),
         manual=row.policy.manual,
         possible_duplicate=row.possible_duplicate,
         attempt_count=row.attempt_count,
@@ -155,7 +161,7 @@ _events = msgspec.json.Decoder(Event)
 def told(row: Message | None) -> out.Told | None:
     if row is None:
         return None
-    return out.Told(row.id, row.state, row.channel, moment(row.updated_at), row.reason)
+    return out.Told(row.id, row.state, row.channel, moment(row.updated_at), **reason(row.reason))
 
 
 def order(row: Order, newest: Message | None) -> out.OrderOut:

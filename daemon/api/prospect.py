@@ -67,9 +67,9 @@ def _address(message: PlannedMessage, channel: ChannelRow | None) -> str:
 
 def _planned_trouble(message: PlannedMessage) -> Iterator[Warned]:
     if message.state is State.SUPPRESSED:
-        yield Warned("no_address" if message.audience == "customer" else "no_channel", detail=message.reason)
+        yield Warned("no_address" if message.audience == "customer" else "no_channel", detail=str(message.reason))
     elif message.state is not State.QUEUED:
-        yield Warned("not_sent", detail=message.reason)
+        yield Warned("not_sent", detail=str(message.reason))
 
 
 async def _trouble(

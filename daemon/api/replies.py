@@ -8,6 +8,7 @@ from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
 from daemon.api.service_answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.services import Services
+from daemon.api.staff import SILENT
 from daemon.api.wire import ListQuery, Reason, RepliesQuery
 from outbox.masks import mask_phone
 from outbox.model import Message, Order, State
@@ -47,7 +48,7 @@ async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
         limit=MOST_CALLS,
         cursor=None,
     )
-    missed = [each for each in page.items if each.reason != "staff chose not to tell"]
+    missed = [each for each in page.items if each.reason.code != SILENT.code]
     candidates = {each.order_ref: each for each in reversed(missed)}  # the page has the newest first: that one counts
     if not candidates:
         return ()
@@ -79,7 +80,7 @@ async def _call(services: Services, message: Message, order: Order, *, whole: bo
         name=order.customer.name or "",
         phone=phone if whole or not phone else mask_phone(phone),
         say=await _say(services, message, order),
-        reason=message.reason,
+        **present.reason(message.reason),
         since=moment(message.updated_at),
         done_at=moment_or_none(None),
     )

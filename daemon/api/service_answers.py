@@ -95,6 +95,8 @@ class CallOut(msgspec.Struct, frozen=True):
     phone: str | None
     say: str
     reason: str
+    reason_code: str
+    reason_args: dict[str, Any]
     since: Moment
     done_at: Moment | None
 

@@ -14,12 +14,13 @@ from daemon.api.wire import ManualMessage, StatusChange
 from outbox import StoredEvent, Story
 from outbox.model import EVENT_TYPES, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 from outbox.orders import SECOND_MS, moves_status
+from outbox.reasons import Reason
 
 SOURCE = "counter"
 MESSAGE = "staff.message"
 """The type of the event that a message by hand becomes."""
 
-SILENT = "staff chose not to tell"
+SILENT = Reason("staff chose not to tell", "silent")
 UNSENT = frozenset({State.QUEUED, State.HELD})
 NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
 STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))

@@ -10,6 +10,7 @@ from daemon.api.reply import moment
 from outbox import StoredEvent, Story
 from outbox.masks import mask_address
 from outbox.model import Attempt, Message
+from outbox.reasons import whole_args
 
 Dated = tuple[int, int, Entry]
 """(when, rank at the same moment, what)."""
@@ -71,7 +72,9 @@ def _message(row: Message) -> Entry:
         channel=row.channel or None,
         to=present.to(row) or None,
         text=row.text,
-        reason=row.reason or None,
+        reason=str(row.reason) or None,
+        reason_code=row.reason.code or None,
+        reason_args=whole_args(row.reason) or None,
         possible_duplicate=row.possible_duplicate,
     )
 
@@ -140,6 +143,7 @@ def _acts(story: Story) -> Iterator[Dated]:
                 message_id=row.message_id or None,
                 channel=_text(row.detail.get("channel")),
                 reason=_text(row.detail.get("reason")),
+                reason_code=_text(row.detail.get("reason_code")),
             ),
         )
 

@@ -23,6 +23,7 @@ from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 from outbox.model import Attempt, Due, Message, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -151,9 +152,12 @@ class Delivery:
         limit = lane.day.limit or 0
         if units > limit:
             why = f"it takes {units} of {lane.name}'s daily limit of {limit}"
-            return await self._pass_over(lane, message, PassOver(why))
+            return await self._pass_over(
+                lane, message, PassOver(Reason(why, "over_limit", channel=lane.name, parts=units, limit=limit))
+            )
         now = self._clock.now()
-        reason = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
+        words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
+        reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
         hop = next_hop(message, self._usable, after=self._hop(lane, message))
         if hop is None:
             to = Transition(state=State.QUEUED, reason=reason, due_at=lane.tomorrow(now), counts=False)

@@ -214,4 +214,4 @@ class Dispatcher:
         if not move_on and (not impatient or self._uplink.is_down):
             return None
         hop = next_hop(message, self.usable)
-        return None if hop is None else Transition(state=State.QUEUED, reason=lane.reason, hop=hop, counts=False)
+        return None if hop is None else Transition(state=State.QUEUED, reason=lane.why, hop=hop, counts=False)

@@ -6,9 +6,13 @@ import msgspec
 
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 
 LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
+
+
+LINE_DOWN = Reason("the line is down", "line_down")
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +31,16 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
 
 
+def said(code: str, message: Message, outcome: Deferred | Rejected | Unknown) -> Reason:
+    """What its channel said, in the channel's own words."""
+    return Reason(outcome.reason, code, channel=message.channel, code=outcome.code, words=outcome.reason)
+
+
+def _gave_up(message: Message, because: Reason) -> Reason:
+    tries = message.attempt_count + 1
+    return Reason(f"gave up after {tries} tries: {because}", "gave_up", tries=tries, because=because)
+
+
 def next_hop(message: Message, usable: Callable[[str], bool], *, after: int | None = None) -> int | None:
     """The index of the next channel that can be used; None: there is no other."""
     start = (message.hop if after is None else after) + 1
@@ -37,44 +51,44 @@ def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
     """What becomes of the message. Total: every outcome has a decided continuation."""
     match outcome:
         case Accepted():
-            return Transition(state=State.SENT, reason=outcome.detail)
+            return Transition(state=State.SENT, reason=Reason(outcome.detail, "taken", words=outcome.detail))
         case Deferred():
             return _after_deferral(message, outcome, at)
         case Rejected(scope=Scope.CHANNEL):
-            return _past_the_channel(message, outcome.reason, at)
+            return _past_the_channel(message, said("channel_out", message, outcome), at)
         case Rejected():
-            return pass_over(message, outcome.reason, at, counts=True, opted_out=outcome.opted_out)
+            why = said("opted_out_there" if outcome.opted_out else "refused", message, outcome)
+            return pass_over(message, why, at, counts=True, opted_out=outcome.opted_out)
         case Unknown():
-            return after_unknown(message, outcome.reason, at)
+            return after_unknown(message, said("unsure", message, outcome), at)
 
 
 def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Transition:
     if outcome.local:
         due_at = at.now + round(at.backoff * 1000)
-        return Transition(state=State.QUEUED, reason=outcome.reason, due_at=due_at, counts=False)
+        return Transition(state=State.QUEUED, reason=said("short_of", message, outcome), due_at=due_at, counts=False)
     if outcome.unreachable and at.line_down:
-        return Transition(state=State.QUEUED, reason="the line is down", counts=False)
+        return Transition(state=State.QUEUED, reason=LINE_DOWN, counts=False)
+    reason = said("throttled" if outcome.throttled else "not_now", message, outcome)
     if message.attempt_count + 1 >= at.max_attempts:
-        return Transition(
-            state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {outcome.reason}"
-        )
+        return Transition(state=State.FAILED, reason=_gave_up(message, reason))
     wait = at.backoff if outcome.after is None else outcome.after
     due_at = at.now + round(wait * 1000)
     impatient_at = at.patience_from + round(message.policy.patience * 1000)
     hop = next_hop(message, at.usable)
     if hop is not None and due_at >= impatient_at:
-        return Transition(state=State.QUEUED, reason=outcome.reason, hop=hop, due_at=max(at.now, impatient_at))
-    return Transition(state=State.QUEUED, reason=outcome.reason, due_at=due_at)
+        return Transition(state=State.QUEUED, reason=reason, hop=hop, due_at=max(at.now, impatient_at))
+    return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
 
 
-def _past_the_channel(message: Message, reason: str, at: Situation) -> Transition:
+def _past_the_channel(message: Message, reason: Reason, at: Situation) -> Transition:
     """The whole channel is out: the next one takes the message, or it waits here; it never pays for it."""
     return Transition(state=State.QUEUED, reason=reason, hop=next_hop(message, at.usable), counts=False)
 
 
 def pass_over(
     message: Message,
-    reason: str,
+    reason: Reason,
     at: Situation,
     *,
     counts: bool = False,
@@ -88,7 +102,7 @@ def pass_over(
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
 
 
-def after_unknown(message: Message, reason: str, at: Situation, *, looked_up: bool = False) -> Transition:
+def after_unknown(message: Message, reason: Reason, at: Situation, *, looked_up: bool = False) -> Transition:
     """The request may have arrived. First ask, then repeat where that is harmless, else as the route says."""
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
@@ -97,6 +111,6 @@ def after_unknown(message: Message, reason: str, at: Situation, *, looked_up: bo
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
     if message.policy.on_unknown == "resend":
         if message.attempt_count + 1 >= at.max_attempts:
-            return Transition(state=State.FAILED, reason=f"gave up after {message.attempt_count + 1} tries: {reason}")
+            return Transition(state=State.FAILED, reason=_gave_up(message, reason))
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
-    return Transition(state=State.UNKNOWN, reason=f"{reason}; staff decide")
+    return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))

@@ -11,6 +11,7 @@ from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Bucket, Day, midnight_after
 from outbox.model import Medium
 from outbox.outcome import Rejected
+from outbox.reasons import Reason
 
 LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
@@ -101,6 +102,11 @@ class Lane:
         """Something stands in the way that passes by itself: nothing is tried meanwhile, and it costs no message anything."""
         obstacle = self.channel.obstacle() if self.channel else None
         return obstacle is not None and obstacle.passes
+
+    @property
+    def why(self) -> Reason:
+        """The same for a message that goes another way because of it."""
+        return Reason(self.reason, "channel_out", channel=self.name, code="", words=self.reason)
 
     def usable(self, now: int) -> bool:
         """Whether a message may be sent this way, now or soon."""

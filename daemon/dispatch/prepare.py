@@ -10,6 +10,7 @@ from daemon.config import Settings
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import Renderer, RenderError
 from outbox.model import Due, Message, Rendered, State, Transition
+from outbox.reasons import Reason
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class Ready(msgspec.Struct, frozen=True):
 class PassOver(msgspec.Struct, frozen=True):
     """Not by this channel: its next one may reach the recipient."""
 
-    reason: str
+    reason: Reason
     opted_out: bool = False
 
 
@@ -37,7 +38,7 @@ class Preparer:
         renderer: Renderer,
         clock_trusted: Callable[[], bool],
         clock_sure: Callable[[], bool],
-        waits: Callable[[Message, str], str | None],
+        waits: Callable[[Message, str], Reason | None],
     ) -> None:
         """`waits`: why a message may not go by that medium yet; None: it may."""
         self._settings = settings
@@ -61,22 +62,24 @@ class Preparer:
         address = self.address(due, channel)
         if address is None:
             wanted = " or ".join(channel.address_kinds) or "destination"
-            return PassOver(f"no usable {wanted} for {channel.title}")
+            kinds = list(channel.address_kinds)
+            return PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
         if message.audience == "customer" and _declined(due, channel.medium):
-            return PassOver(f"the customer does not want {channel.medium}", opted_out=True)
+            words = f"the customer does not want {channel.medium}"
+            return PassOver(Reason(words, "declined", media=[channel.medium]), opted_out=True)
         if quiet := self._quiet(due, channel, now):
             return quiet
         try:
             rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms))
         except RenderError as error:
-            return PassOver(f"the text could not be made: {error}")
+            return PassOver(Reason(f"the text could not be made: {error}", "text_broken", error=str(error)))
         return Ready(self._outgoing(due, channel, address, rendered, now))
 
     def too_late(self, due: Due, now: int) -> Transition | None:
         """Past its time, if the clock can be believed for what can't be undone."""
         expires_at = due.message.expires_at
         if expires_at is not None and now >= expires_at and self._clock_sure():
-            return Transition(state=State.EXPIRED, reason="too late to be of use", counts=False)
+            return Transition(state=State.EXPIRED, reason=Reason("too late to be of use", "too_late"), counts=False)
         return None
 
     def address(self, due: Due, channel: Channel) -> str | None:
@@ -118,7 +121,9 @@ class Preparer:
         until = quiet_until(self._settings, channel.medium, now)
         if until is None:
             return None
-        return Transition(state=State.QUEUED, reason="quiet hours", due_at=until, relative=False, counts=False)
+        return Transition(
+            state=State.QUEUED, reason=Reason("quiet hours", "quiet_hours"), due_at=until, relative=False, counts=False
+        )
 
     def _outgoing(self, due: Due, channel: Channel, address: str, rendered: Rendered, now: int) -> Outgoing:
         message, order = due.message, due.order

@@ -19,6 +19,7 @@ from outbox import Outbox
 from outbox.clock import Clock
 from outbox.model import Message, State, Transition
 from outbox.outcome import ReceiptState
+from outbox.reasons import Reason
 from outbox.receipts import Decide
 from outbox.receipts import ReceiptUpdate as Receipt
 
@@ -93,7 +94,8 @@ class ReceiptDesk:
         def decide(message: Message, update: Receipt) -> Transition | None:
             if update.state is not ReceiptState.UNDELIVERED:
                 return None
-            reason = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
+            words = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
+            reason = Reason(words, "undelivered", channel=channel.name, code=update.code, words=update.detail)
             hop = next_hop(message, self._usable)
             if hop is None:
                 return Transition(state=State.FAILED, reason=reason)

@@ -17,6 +17,7 @@ from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.model import Attempt, Due, State, Transition
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, ReceiptState, Unknown
+from outbox.reasons import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -78,13 +79,17 @@ class Resolver:
         match answer:
             case Found(receipt=receipt):
                 state = State.DELIVERED if receipt in (ReceiptState.DELIVERED, ReceiptState.READ) else State.SENT
-                to = Transition(state=state, reason="it had arrived", possible_duplicate=message.possible_duplicate)
+                to = Transition(
+                    state=state,
+                    reason=Reason("it had arrived", "had_arrived"),
+                    possible_duplicate=message.possible_duplicate,
+                )
                 poll_at = None
                 if channel and channel.poll and state is State.SENT and answer.provider_id:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
             case Absent():
-                to = Transition(state=State.QUEUED, reason="it had not arrived: sent again")
+                to = Transition(state=State.QUEUED, reason=Reason("it had not arrived: sent again", "had_not_arrived"))
                 await self._box.spool.resolve(attempt, Deferred("looked up: it had not arrived"), to)
             case CannotTell():
                 await self._box.spool.resolve(
@@ -104,11 +109,10 @@ class Resolver:
             return CannotTell("looking it up failed inside")
 
     def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
-        now = self._clock.now()
+        now, words = self._clock.now(), attempt.detail or answer.reason
+        reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
         if answer.again is not None and now - attempt.started_at < GIVE_UP_AFTER * 1000:
-            return Transition(
-                state=State.UNKNOWN, reason=attempt.detail or answer.reason, due_at=now + round(answer.again * 1000)
-            )
+            return Transition(state=State.UNKNOWN, reason=reason, due_at=now + round(answer.again * 1000))
         situation = Situation(
             now=now,
             backoff=full_jitter(0, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
@@ -119,4 +123,4 @@ class Resolver:
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
         )
-        return after_unknown(due.message, attempt.detail or answer.reason, situation)
+        return after_unknown(due.message, reason, situation)

@@ -5,9 +5,10 @@ nobody; what staff send themselves, and what goes to the team, goes out.
 from outbox import Outbox
 from outbox.confirmation import RestoredFrom
 from outbox.model import Message
+from outbox.reasons import Reason
 
 MEDIUM = "sms"
-WHY = "the database was restored: texts wait until staff confirm it (tether restore --confirm)"
+WHY = Reason("the database was restored: texts wait until staff confirm it (tether restore --confirm)", "after_restore")
 
 
 class RestoredGate:
@@ -20,7 +21,7 @@ class RestoredGate:
     async def load(self) -> None:
         self._is_shut = await self._box.confirmation.awaited() is not None
 
-    def holds(self, message: Message, medium: str) -> str | None:
+    def holds(self, message: Message, medium: str) -> Reason | None:
         """Why it has to wait; None: it need not."""
         waits = self._is_shut and medium == MEDIUM and message.audience == "customer" and not message.policy.manual
         return WHY if waits else None

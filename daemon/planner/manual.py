@@ -13,8 +13,12 @@ from daemon.planner.plan import message_id
 from daemon.planner.recipients import Reach, Recipient, Way, audience_recipients, customer_recipient, way_to
 from daemon.planner.routes import CUSTOMER, TEAM
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, Priority, State
+from outbox.reasons import NO_REASON, Reason
 
 EXPIRES_MS = 24 * 3600 * 1000
+
+
+NO_CHANNEL = Reason("no channel that could reach them is enabled", "no_channel")
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,5 +76,5 @@ def _message(wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], w
         expires_at=posted.received_at + EXPIRES_MS,
         policy=Policy(urgent=wish.urgent, supersede=False, manual=True),
         state=State.QUEUED if way.via else State.SUPPRESSED,
-        reason=way.reason or ("" if via else "no channel that could reach them is enabled"),
+        reason=way.reason or (NO_REASON if via else NO_CHANNEL),
     )

@@ -24,6 +24,7 @@ from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.planner.sandbox import explain
 from outbox.model import QUIET_TYPES, Order, Plan, PlannedMessage, Planner, Posted, State, nearly_event_type
 from outbox.orders import comes_late, happened_at, moves_status
+from outbox.reasons import Reason
 
 DROPS: Mapping[str, tuple[str, ...]] = {
     "payment.confirmed": ("payment.failed", "payment.pending"),
@@ -36,7 +37,7 @@ DROPS: Mapping[str, tuple[str, ...]] = {
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
 
-CAME_LATE = "came late: the order had moved on by then"
+CAME_LATE = Reason("came late: the order had moved on by then", "came_late")
 ALREADY_TOLD = "another source told it already"
 NOT_MEANT = "the routes for it have a condition (`when`) that does not hold here"
 
@@ -157,14 +158,18 @@ class _Planning:
         template = route.template or posted.event.type
         state, reason = State.QUEUED, way.reason
         if trouble:
-            state, reason = State.FAILED, trouble
+            state, reason = State.FAILED, Reason(trouble, "route_broken", words=trouble)
         elif late and route.policy.supersede:
             state, reason = State.SUPERSEDED, CAME_LATE
         elif not route.via:
             names = ", ".join(route.asked_via)
             state, reason = (
                 State.FAILED,
-                f"{route.place}: via: none of these channels has a table in tether.toml: {names}",
+                Reason(
+                    f"{route.place}: via: none of these channels has a table in tether.toml: {names}",
+                    "not_enabled",
+                    channels=list(route.asked_via),
+                ),
             )
         elif not way.via:
             state = State.FAILED if recipient.name == TEAM else State.SUPPRESSED

@@ -14,6 +14,7 @@ from babel import Locale
 from daemon.config import ConfigError, Settings
 from daemon.iso import country_trouble
 from outbox.model import Customer, Medium
+from outbox.reasons import NO_REASON, Reason, joined
 
 _MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
 _LONGEST_ADDRESS = 4096
@@ -56,7 +57,7 @@ class Way(msgspec.Struct, frozen=True):
     """The channels of a route that can reach a recipient, and in words what was left out and why."""
 
     via: tuple[str, ...]
-    reason: str = ""
+    reason: Reason = NO_REASON
 
 
 def check_country(settings: Settings) -> None:
@@ -190,25 +191,30 @@ def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reac
         via = sorted(via, key=lambda name: "phone" in channels[name].address_kinds)
     if recipient.name == "team":
         reached = tuple(name for name in via if channels[name].own_destination)
-        return Way(reached, f"no destination for the team is set on {_listed(via)}" if via and not reached else "")
+        if reached or not via:
+            return Way(reached)
+        return Way((), Reason(f"no destination for the team is set on {_listed(via)}", "no_team", channels=list(via)))
     if not recipient.refuses and all(channels[name].reaches(recipient.addresses) for name in via):
         return Way(tuple(via))
     wanted = [name for name in via if channels[name].medium not in recipient.refuses]
     reached = tuple(name for name in wanted if channels[name].reaches(recipient.addresses))
     refused = [channels[name].medium for name in via if name not in wanted]
     needed = [kind for name in wanted if name not in reached for kind in channels[name].address_kinds]
-    return Way(reached, "; ".join(_why(recipient, refused, needed, told=bool(reached))))
+    return Way(reached, joined(list(_why(recipient, refused, needed, told=bool(reached)))))
 
 
-def _why(recipient: Recipient, refused: Sequence[Medium], needed: Sequence[str], *, told: bool) -> Iterator[str]:
+def _why(recipient: Recipient, refused: Sequence[Medium], needed: Sequence[str], *, told: bool) -> Iterator[Reason]:
     if refused:
-        yield f"the customer wants no {_listed([_MEDIUM_WORDS[medium] for medium in refused])}"
+        media = list(dict.fromkeys(refused))
+        words = f"the customer wants no {_listed([_MEDIUM_WORDS[medium] for medium in media])}"
+        yield Reason(words, "declined", media=media)
     for kind in dict.fromkeys(kind for kind in needed if kind in recipient.unusable):
-        yield f"the {_kind(kind)} given can't be one"
+        yield Reason(f"the {_kind(kind)} given can't be one", "bad_address", kind=kind)
     lacking = [kind for kind in needed if kind not in recipient.unusable]
     if lacking and not told:
         common = [kind for kind in lacking if kind in _KIND_WORDS]
-        yield f"no {_listed([_kind(kind) for kind in common or lacking])}"
+        kinds = list(dict.fromkeys(common or lacking))
+        yield Reason(f"no {_listed([_kind(kind) for kind in kinds])}", "no_address", kinds=kinds)
 
 
 def _kind(kind: str) -> str:

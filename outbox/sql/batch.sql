@@ -51,7 +51,7 @@ SELECT m.seq, m.id FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w
 SELECT '[' || group_concat(a.row) || ']' FROM json_each(:attempts) AS w CROSS JOIN attempt_row AS a ON a.seq = w.value;
 
 -- stopped: every word on consent of these addresses.
-SELECT c.seq, w.value, c.medium, c.stopped, c.reason
+SELECT c.seq, w.value, c.medium, c.stopped, c.reason, c.at
 FROM json_each(:digests) AS w CROSS JOIN consent AS c ON c.digest = w.value;
 
 -- pseudonyms: the names under which these addresses stand in the record.

@@ -3,7 +3,7 @@ INSERT INTO consent (at, medium, digest, stopped, actor, reason, address)
 VALUES (:at, :medium, :digest, :stopped, :actor, :reason, :address);
 
 -- words: every word on consent of an address, the newest last.
-SELECT medium, stopped, reason FROM consent WHERE digest = :digest ORDER BY seq;
+SELECT medium, stopped, reason, at FROM consent WHERE digest = :digest ORDER BY seq;
 
 -- standing: the opt-outs that no later word took back, the newest first.
 SELECT c.seq, c.medium, c.address, c.reason, c.actor, c.at

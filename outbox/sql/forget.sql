@@ -35,6 +35,7 @@ UPDATE attempt SET address = '', sent = NULL, detail = '', receipt_detail = '', 
 
 -- forget_messages: the addresses and the words of staff, of providers and of themselves.
 UPDATE message SET addresses = CAST('{}' AS BLOB), reason = CASE WHEN reason = '' THEN '' ELSE 'the person is forgotten' END,
+    reason_code = CASE WHEN reason = '' THEN '' ELSE 'forgotten' END, reason_args = '',
     body = CAST(json_set(CAST(body AS TEXT), '{message_body.text}', NULL, '{message_body.subject}', NULL) AS BLOB)
 WHERE order_seq IN (SELECT value FROM json_each(:orders));
 

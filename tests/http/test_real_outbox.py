@@ -12,6 +12,7 @@ from outbox import Outbox
 from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
+from outbox.reasons import Reason
 from tests.support.face import Face, event, serving
 from tests.support.fake_services import FakeServices, make_services
 from tests.support.outbox_box import KEY
@@ -143,7 +144,7 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
     message_id = await only_message(face)
     refusal = Rejected(Scope.RECIPIENT, "21614", "not a mobile number")
     await box.spool.settle(
-        await attempt(box, message_id), refusal, Transition(state=State.FAILED, reason="no channel took it")
+        await attempt(box, message_id), refusal, Transition(state=State.FAILED, reason=Reason("no channel took it"))
     )
     glance = (await face.get("/v1/status")).json
     assert (glance["failed"], glance["calls"], glance["waiting"]) == (1, 1, 0)
@@ -156,7 +157,7 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
 
 async def test_an_order_with_several_failures_is_on_the_call_list_with_the_newest(face: Face, box: Outbox) -> None:
     refusal = Rejected(Scope.RECIPIENT, "21614", "not a mobile number")
-    failed = Transition(state=State.FAILED, reason="no channel took it")
+    failed = Transition(state=State.FAILED, reason=Reason("no channel took it"))
     for type in ("order.in_production", "order.ready"):
         await face.post("/v1/events", event(id=type, type=type), as_="till-2")
         newest = (await face.get("/v1/messages")).json["items"][0]["id"]

@@ -9,23 +9,31 @@ from outbox.migrate import migrate, migrations
 from tests.support.outbox_box import open_box, posted
 from tests.support.sources import tell_all
 
+ORDERS = {"A": ["order.ready", "refund.issued"], "B": ["refund.issued"], "C": ["order.ready"]}
+
+
+def of_the_third_schema(path: Path) -> None:
+    """A database in which a refund had become the status of orders A and B."""
+    with sqlite3.connect(path, isolation_level=None) as db:
+        migrate(db, path, migrations()[:3])
+        event = 0
+        for seq, (ref, types) in enumerate(ORDERS.items(), 1):
+            earlier = 0
+            for kind in types:
+                event += 1
+                raw = msgspec.json.encode({"id": f"e{event}", "type": kind, "order": {"ref": ref}})
+                row = (event, seq, earlier, "pos", f"e{event}", kind, "", 1_795_515_300_000, raw)
+                db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                earlier = event
+            status = [types[-1], 1_795_515_300_000, "pos"]
+            said = [None, None, None, None, [], None, {}, None, False, 1, 1, 1]
+            body = msgspec.json.encode([ref, "pos", None, *status, "", 0, *said])
+            db.execute("INSERT INTO orders VALUES (?, ?, 0, ?, ?)", (seq, ref, event, body))
+    db.close()
+
 
 async def test_a_refund_no_longer_counts_as_where_an_order_stands(tmp_path: Path) -> None:
-    path = tmp_path / "tether.db"
-    async with open_box(tmp_path) as box:
-        for ref, types in {"A": ["order.ready", "refund.issued"], "B": ["refund.issued"], "C": ["order.ready"]}.items():
-            for number, kind in enumerate(types):
-                await box.spool.accept(posted(f"{ref}{number}", kind, ref=ref), tell_all)
-    with sqlite3.connect(path, isolation_level=None) as db:
-        for ref in ("A", "B"):
-            (body,) = db.execute("SELECT body FROM orders WHERE ref = ?", (ref,)).fetchone()
-            old = msgspec.json.decode(body)[:20]
-            old[3:6] = ["refund.issued", 1_795_515_300_000, "pos"]
-            db.execute("UPDATE orders SET body = ? WHERE ref = ?", (msgspec.json.encode(old), ref))
-        db.execute("PRAGMA user_version = 3")
-        assert migrate(db, path, migrations()[:4]) == 3
-        db.execute(f"PRAGMA user_version = {migrations()[-1][0]}")
-    db.close()
+    of_the_third_schema(tmp_path / "tether.db")
     async with open_box(tmp_path) as box:
         found = {order.ref: order for order in await box.views.orders_by_ref(["A", "B", "C"])}
         assert [(found[ref].status, found[ref].after_sale) for ref in "ABC"] == [

@@ -45,7 +45,7 @@ def test_so_is_what_was_refused_or_is_not_known_or_came_back() -> None:
 def test_what_staff_did_is_told_once() -> None:
     story = [
         moment("override", type="event.accepted"),
-        moment("override", "m1", type="message.cancelled", reason="undone"),
+        moment("override", "m1", type="message.cancelled", reason="undone", reason_code="undone"),
         moment("override", type="order.held", reason="colour?"),
         moment("reply", text="ok"),
     ]

@@ -1,5 +1,7 @@
 """The words on the screen: a state is a word and a mark, a reason is a sentence."""
 
+from typing import Any
+
 import pytest
 
 from tui.glyphs import BARE, PLAIN, RICH, glyphs_for
@@ -11,24 +13,27 @@ WORDS = Words(Texts("en"))
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "said"),
+    ("state", "code", "args", "said"),
     [
-        ("delivered", "", "told ✓"),
-        ("sent", "", "sent"),
-        ("queued", "", "waiting"),
-        ("queued", "the line is down", "waiting: line is down"),
-        ("unknown", "no answer", "not sure ?"),
-        ("failed", "no usable phone for Twilio", "NOT TOLD: no phone"),
-        ("failed", "", "NOT TOLD: ✗ failed"),
-        ("expired", "too late to be of use", "NOT TOLD: too late"),
-        ("suppressed", "the customer does not want sms", "NOT TOLD: not wanted"),
-        ("held", "", "on hold"),
-        ("superseded", "", ""),
-        ("a state of tomorrow", "", "a state of tomorrow"),
+        ("delivered", "", {}, "told ✓"),
+        ("sent", "", {}, "sent"),
+        ("queued", "", {}, "waiting"),
+        ("queued", "line_down", {}, "waiting: line is down"),
+        ("unknown", "unsure", {}, "not sure ?"),
+        ("failed", "no_address", {"kinds": ["phone"]}, "NOT TOLD: no phone"),
+        ("failed", "", {}, "NOT TOLD: ✗ failed"),
+        ("expired", "too_late", {}, "NOT TOLD: too late"),
+        ("suppressed", "declined", {"media": ["sms"]}, "NOT TOLD: not wanted"),
+        ("held", "", {}, "on hold"),
+        ("superseded", "", {}, ""),
+        ("a state of tomorrow", "", {}, "a state of tomorrow"),
     ],
 )
-def test_whether_the_customer_knows(state: str, reason: str, said: str) -> None:
-    assert WORDS.told(Order(ref="B-1", told=Told(state=Word(state), reason=reason))).words == said
+def test_whether_the_customer_knows(state: str, code: str, args: dict[str, Any], said: str) -> None:
+    told = Told(
+        state=Word(state), reason="an English sentence" if code else "", reason_code=Word(code), reason_args=args
+    )
+    assert WORDS.told(Order(ref="B-1", told=told)).words == said
 
 
 def test_nothing_to_tell_says_nothing() -> None:
@@ -41,14 +46,29 @@ def test_no_two_states_share_word_and_mark_and_none_is_told_by_colour_alone() ->
     assert all(len(words.split()) >= 2 for words in said)
 
 
-def test_a_reason_that_is_not_known_is_shown_as_it_came() -> None:
-    assert WORDS.reason("Twilio says 21614") == "Twilio says 21614"
-    assert WORDS.short_reason("Twilio says 21614") == "Twilio says 21614"
+def test_a_reason_without_a_code_is_shown_as_it_came() -> None:
+    told = Told(reason="Twilio says 21614")
+    assert (WORDS.reason(told), WORDS.short_reason(told)) == ("Twilio says 21614", "Twilio says 21614")
 
 
 def test_reasons_as_sentences() -> None:
-    assert WORDS.reason("no usable email for SendGrid") == "There is no e-mail address that can be used."
-    assert Words(Texts("de")).reason("quiet hours") == "Es wartet das Ende der Ruhezeit ab."
+    no_mail = Told(
+        reason="no usable email for SendGrid", reason_code=Word("no_address"), reason_args={"kinds": ["email"]}
+    )
+    assert WORDS.reason(no_mail) == "There is no e-mail address that can be used."
+    quiet = Told(reason="quiet hours", reason_code=Word("quiet_hours"))
+    assert Words(Texts("de")).reason(quiet) == "Sie wartet auf das Ende der Ruhezeit."
+
+
+def test_a_reason_calls_a_channel_what_the_screen_calls_it_and_a_moment_what_staff_say() -> None:
+    words = Words(Texts("en"), moment=lambda ms: f"on day {ms}")
+    words.learn_titles({"pigeon": Channel(name="pigeon", title="Carrier pigeon")})
+    refused = Told(
+        reason="x", reason_code=Word("refused"), reason_args={"channel": "pigeon", "code": "7", "words": "rain"}
+    )
+    assert words.reason(refused) == "Carrier pigeon refused it: rain"
+    stop = Told(reason="x", reason_code=Word("opted_out"), reason_args={"medium": "sms", "since": 3, "how": "STOP"})
+    assert words.reason(stop) == "Asked not to get texts, on day 3: STOP"
 
 
 def test_channels_by_the_names_the_service_gives_them() -> None:

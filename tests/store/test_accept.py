@@ -9,6 +9,7 @@ import pytest
 from outbox.errors import EventConflict, StorageFull
 from outbox.model import Acceptance, Order, Outlook, Plan, Policy, Posted, State, Transition
 from outbox.outcome import Deferred
+from outbox.reasons import Reason
 from tests.support.outbox_box import (
     NOW,
     PHONE,
@@ -201,7 +202,7 @@ async def test_one_under_way_is_superseded_when_it_comes_back_unsent(tmp_path: P
         attempt = await begin(box, older)
         await accept_one(box, planned("newer"), id="e2")
         assert await state_of(box, "older") is State.SENDING
-        ended = await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, reason="busy"))
+        ended = await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, reason=Reason("busy")))
         assert ended.state is State.SUPERSEDED
         assert await due_ids(box) == ["newer"]
 

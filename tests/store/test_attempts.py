@@ -8,6 +8,7 @@ from outbox import Refusal
 from outbox.errors import NotFound
 from outbox.model import Policy, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
     NOW,
@@ -23,7 +24,7 @@ from tests.support.outbox_box import (
     state_of,
 )
 
-LATER = Transition(state=State.QUEUED, reason="busy", due_at=NOW + 5000)
+LATER = Transition(state=State.QUEUED, reason=Reason("busy"), due_at=NOW + 5000)
 
 
 async def test_an_attempt_is_on_record_before_it_leaves(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ async def test_each_outcome_is_kept_in_the_providers_words(
 ) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await send(box, message, outcome, Transition(state=State.FAILED, reason="x"))
+        await send(box, message, outcome, Transition(state=State.FAILED, reason=Reason("x")))
         (kept,) = await box.views.attempts([message.id])
         assert (kept.outcome, kept.scope, kept.code, kept.detail) == (name, scope, code, detail)
         assert kept.finished_at is not None
@@ -62,9 +63,9 @@ async def test_each_outcome_is_kept_in_the_providers_words(
 async def test_attempts_are_numbered_per_message_and_counted_when_they_count(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        cut = Transition(state=State.QUEUED, reason="the line is down", counts=False)
+        cut = Transition(state=State.QUEUED, reason=Reason("the line is down"), counts=False)
         await send(box, message, Deferred("no line", unreachable=True), cut)
-        await send(box, message, Deferred("busy"), Transition(state=State.QUEUED, reason="busy"))
+        await send(box, message, Deferred("busy"), Transition(state=State.QUEUED, reason=Reason("busy")))
         ended = await send(box, message)
         assert ended.attempt_count == 2
         assert [(one.n, one.counts) for one in await box.views.attempts([message.id])] == [
@@ -83,7 +84,10 @@ async def test_a_deferred_message_waits_and_a_passed_over_one_changes_channel(tm
         assert await due_ids(box, now=NOW + 5000) == [message.id]
         clock.step(10)
         moved = await send(
-            box, message, Rejected(Scope.RECIPIENT, "x", "no"), Transition(state=State.QUEUED, reason="no", hop=2)
+            box,
+            message,
+            Rejected(Scope.RECIPIENT, "x", "no"),
+            Transition(state=State.QUEUED, reason=Reason("no"), hop=2),
         )
         assert (moved.channel, moved.channel_since) == ("sendgrid", clock.now())
         assert await due_ids(box, "sendgrid", now=clock.now()) == [message.id]
@@ -133,7 +137,7 @@ async def test_settling_twice_changes_nothing(tmp_path: Path) -> None:
         attempt = await begin(box, message)
         await box.spool.settle(attempt, Accepted("P"), SENT)
         before = (await box.audit.verify()).entries
-        again = await box.spool.settle(attempt, Deferred("?"), Transition(state=State.QUEUED, reason="?"))
+        again = await box.spool.settle(attempt, Deferred("?"), Transition(state=State.QUEUED, reason=Reason("?")))
         assert again.state is State.SENT
         assert (await box.audit.verify()).entries == before
 
@@ -144,7 +148,9 @@ async def test_settling_twice_changes_nothing(tmp_path: Path) -> None:
 async def test_an_unknown_attempt_is_looked_up_when_due(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason="cut", due_at=NOW + 5000))
+        await send(
+            box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason=Reason("cut"), due_at=NOW + 5000)
+        )
         assert await box.spool.unknowns(now=NOW, limit=10) == []
         assert await box.spool.next_unknown() == NOW + 5000
         ((due, attempt),) = await box.spool.unknowns(now=NOW + 5000, limit=10)
@@ -159,7 +165,7 @@ async def test_an_unknown_attempt_is_looked_up_when_due(tmp_path: Path) -> None:
 async def test_an_unknown_attempt_that_staff_decide_on_is_not_looked_up(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason="cut; staff decide"))
+        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason=Reason("cut; staff decide")))
         assert await box.spool.unknowns(now=NOW + 10**9, limit=10) == []
         assert await box.spool.next_unknown() is None
         again = await box.spool.retry(message.id, actor="Mia")
@@ -169,7 +175,7 @@ async def test_an_unknown_attempt_that_staff_decide_on_is_not_looked_up(tmp_path
 async def test_a_repeat_is_marked_as_a_possible_duplicate(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        to = Transition(state=State.QUEUED, reason="cut", possible_duplicate=True)
+        to = Transition(state=State.QUEUED, reason=Reason("cut"), possible_duplicate=True)
         assert (await send(box, message, Unknown("cut"), to)).possible_duplicate
         await begin(box, message)
         marked = [
@@ -227,7 +233,7 @@ async def test_one_whose_order_is_held_meanwhile_is_held_when_it_comes_back(tmp_
 async def test_an_unknown_one_that_newer_news_superseded_is_not_sent_again(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box, planned("older"), id="e1")
-        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason="cut", due_at=NOW))
+        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, reason=Reason("cut"), due_at=NOW))
         await accept_one(box, planned("newer"), id="e2")
         ((_, attempt),) = await box.spool.unknowns(now=NOW, limit=1)
         ended = await box.spool.resolve(attempt, Deferred("it had not arrived"), Transition(state=State.QUEUED))
@@ -238,17 +244,17 @@ async def test_move_leaves_a_message_that_is_elsewhere(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         await begin(box, message)
-        assert await box.spool.move(message.seq, Transition(state=State.EXPIRED, reason="too late")) is None
+        assert await box.spool.move(message.seq, Transition(state=State.EXPIRED, reason=Reason("too late"))) is None
         assert await state_of(box, message.id) is State.SENDING
 
 
 async def test_move_expires_and_postpones(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        quiet = Transition(state=State.QUEUED, reason="quiet hours", due_at=NOW + 1000, relative=False)
+        quiet = Transition(state=State.QUEUED, reason=Reason("quiet hours"), due_at=NOW + 1000, relative=False)
         assert (await box.spool.move(message.seq, quiet)) is not None
         assert (await message_of(box, message.id)).reason == "quiet hours"
-        await box.spool.move(message.seq, Transition(state=State.EXPIRED, reason="too late"))
+        await box.spool.move(message.seq, Transition(state=State.EXPIRED, reason=Reason("too late")))
         assert await state_of(box, message.id) is State.EXPIRED
 
 
@@ -312,7 +318,7 @@ async def test_hold_stops_automatic_messages_and_release_lets_them_go(tmp_path: 
 async def test_retry_begins_again_or_goes_by_a_named_channel(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await box.spool.move(message.seq, Transition(state=State.FAILED, reason="x", hop=2))
+        await box.spool.move(message.seq, Transition(state=State.FAILED, reason=Reason("x"), hop=2))
         assert (await box.spool.retry(message.id, actor="Mia")).channel == "twilio"
         assert (await box.spool.retry(message.id, actor="Mia", channel="sendgrid")).hop == 2
         added = await box.spool.retry(message.id, actor="Mia", channel="vonage")

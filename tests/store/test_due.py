@@ -4,6 +4,7 @@ from pathlib import Path
 
 from outbox.model import Policy, Priority, State, Transition
 from outbox.outcome import Deferred, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 from tests.support.outbox_box import NOW, accept_one, begin, due_ids, ids, open_box, planned, plans, posted, send
 
 
@@ -42,7 +43,7 @@ async def test_one_recipient_hears_of_one_order_in_order(tmp_path: Path) -> None
         assert "second" not in await due_ids(box)
         await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW + 9))
         assert "second" not in await due_ids(box)
-        await send(box, first, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED, reason="no"))
+        await send(box, first, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED, reason=Reason("no")))
         assert (await due_ids(box))[0] == "second"
 
 

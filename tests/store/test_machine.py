@@ -16,6 +16,7 @@ from outbox import Outbox, Refusal
 from outbox.errors import IllegalMove, NotFound
 from outbox.model import MOVES, Attempt, Message, Policy, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import PHONE, Update, open_box, planned, plans, posted
 
@@ -25,12 +26,12 @@ ENDED = {State.SENT, State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPERSE
 
 BACK: list[tuple[Outcome, Transition]] = [
     (Accepted("P"), Transition(state=State.SENT)),
-    (Deferred("busy"), Transition(state=State.QUEUED, reason="busy")),
-    (Deferred("no line", unreachable=True), Transition(state=State.QUEUED, reason="line", counts=False)),
-    (Rejected(Scope.RECIPIENT, "1", "no"), Transition(state=State.QUEUED, reason="no", hop=1)),
-    (Rejected(Scope.MESSAGE, "2", "no"), Transition(state=State.FAILED, reason="no")),
-    (Unknown("cut"), Transition(state=State.UNKNOWN, reason="cut", due_at=0)),
-    (Unknown("cut"), Transition(state=State.QUEUED, reason="cut", possible_duplicate=True)),
+    (Deferred("busy"), Transition(state=State.QUEUED, reason=Reason("busy"))),
+    (Deferred("no line", unreachable=True), Transition(state=State.QUEUED, reason=Reason("line"), counts=False)),
+    (Rejected(Scope.RECIPIENT, "1", "no"), Transition(state=State.QUEUED, reason=Reason("no"), hop=1)),
+    (Rejected(Scope.MESSAGE, "2", "no"), Transition(state=State.FAILED, reason=Reason("no"))),
+    (Unknown("cut"), Transition(state=State.UNKNOWN, reason=Reason("cut"), due_at=0)),
+    (Unknown("cut"), Transition(state=State.QUEUED, reason=Reason("cut"), possible_duplicate=True)),
 ]
 
 
@@ -142,7 +143,7 @@ class Spooling(RuleBasedStateMachine):
         if self.seen:
             id = data.draw(st.sampled_from(sorted(self.seen)))
             (message,) = self.run(self.box.views.messages_by_id([id]))
-            self.run(self.box.spool.move(message.seq, Transition(state=to, reason="moved")))
+            self.run(self.box.spool.move(message.seq, Transition(state=to, reason=Reason("moved"))))
 
     @rule(ref=st.sampled_from(REFS), held=st.booleans())
     def hold(self, ref: str, held: bool) -> None:

@@ -25,6 +25,7 @@ from outbox.model import (
 from outbox.orders import project
 from outbox.outcome import Accepted, ReceiptState, Rejected, Scope
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import decode_order, encode
 from outbox.tables import fill
 from tests.support.outbox_box import NOW, Update, accept_one, begin, message_of, open_box, planned, plans, posted
@@ -101,7 +102,7 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
         priority=Priority.LOW,
         expires_at=NOW + 9_000,
         policy=policy,
-        reason="the planner's word",
+        reason=Reason("the planner's word", "silent"),
     )
     async with open_box(tmp_path) as box:
         message = await accept_one(box, wanted)
@@ -116,7 +117,7 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
         await box.spool.settle(
             attempt,
             Accepted("P-1", "the provider's word"),
-            Transition(state=State.SENT, reason="taken", possible_duplicate=True),
+            Transition(state=State.SENT, reason=Reason("taken"), possible_duplicate=True),
         )
         await box.receipts.apply("modem", Update(state=ReceiptState.READ, provider_id="P-1", detail="read by her"))
     async with open_box(tmp_path) as box:
@@ -140,7 +141,7 @@ async def test_a_refusal_keeps_the_rest(tmp_path: Path) -> None:
         await box.spool.settle(
             await begin(box, message),
             Rejected(Scope.RECIPIENT, "21614", "not a mobile"),
-            Transition(state=State.FAILED, reason="not a mobile", counts=False),
+            Transition(state=State.FAILED, reason=Reason("not a mobile"), counts=False),
         )
         (tried,) = await box.views.attempts([message.id])
         kept = await message_of(box, message.id)

@@ -7,6 +7,7 @@ import pytest
 
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
+from outbox.reasons import Reason
 from tests.support.outbox_box import (
     NOW,
     SENT,
@@ -24,7 +25,7 @@ DELIVERED, UNDELIVERED, READ = ReceiptState.DELIVERED, ReceiptState.UNDELIVERED,
 
 
 def next_channel(message: Message, update: object) -> Transition:
-    return Transition(state=State.QUEUED, reason="could not be delivered", hop=message.hop + 1)
+    return Transition(state=State.QUEUED, reason=Reason("could not be delivered"), hop=message.hop + 1)
 
 
 async def test_a_receipt_finds_its_attempt_by_the_providers_id(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ async def test_a_delivery_that_comes_late_ends_a_repeat(tmp_path: Path) -> None:
 async def test_a_late_delivery_is_the_truth_whatever_became_of_the_message(tmp_path: Path, state: State) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await send(box, message, Unknown("cut"), Transition(state=state, reason="x"))
+        await send(box, message, Unknown("cut"), Transition(state=state, reason=Reason("x")))
         await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
         assert await state_of(box, "m1") is State.DELIVERED
 

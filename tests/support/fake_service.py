@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.fake_clock import FakeClock
-from tests.support.sample_shop import SampleShop, moment
+from tests.support.sample_shop import SampleShop, moment, reasoned
 
 Json = dict[str, Any]
 
@@ -318,6 +318,8 @@ class FakeService:
     def change_message(self, message_id: str, **changes: Any) -> None:
         """A message moves; its order's "told" with it, as the service's own views would have it."""
         message = self.shop.messages[message_id]
+        if "reason" in changes:
+            changes |= reasoned(changes["reason"])
         message |= {**changes, "updated_at": moment(self.clock.now())}
         order = self.shop.orders.get(message["order_ref"])
         if order and message["audience"] == "customer" and message["trigger"] == order["status"]:

@@ -22,6 +22,18 @@ def moment(ms: int | None) -> str | None:
     )
 
 
+REASONS: dict[str, tuple[str, Json]] = {
+    "no usable phone for Twilio": ("no_address", {"kinds": ["phone"]}),
+    "undone": ("undone", {}),
+}
+
+
+def reasoned(reason: str) -> Json:
+    """A reason as an answer has it: sentence, code and parameters."""
+    code, args = REASONS.get(reason, ("", {}))
+    return {"reason": reason, "reason_code": code, "reason_args": args}
+
+
 class SampleShop:
     """What the service knows, as JSON values. `empty()` knows its channels alone, `ordinary()` the day, `large()` thousands."""
 
@@ -143,7 +155,7 @@ class SampleShop:
         ]  # fmt: skip
         self.calls[failed["id"]] = {
             "message_id": failed["id"], "order_ref": "B-1039", "name": "Kofi", "phone": "+447700900456",
-            "say": self.text(self.orders["B-1039"], "order.ready"), "reason": "no usable phone for Twilio",
+            "say": self.text(self.orders["B-1039"], "order.ready"), **reasoned("no usable phone for Twilio"),
             "since": failed["created_at"], "done_at": None,
         }  # fmt: skip
 
@@ -199,7 +211,7 @@ class SampleShop:
         self.messages[message_id] = {
             "id": message_id, "event_id": f"e-{message_id}", "order_ref": ref, "audience": audience, "recipient": audience, "to": to,
             "state": state, "channel": channel, "via": VIA if audience == "customer" else [channel], "template": "" if text else status,
-            "trigger": status, "priority": "normal", "reason": reason, "manual": False, "possible_duplicate": False,
+            "trigger": status, "priority": "normal", **reasoned(reason), "manual": False, "possible_duplicate": False,
             "attempt_count": 0, "created_at": moment(now), "updated_at": moment(now), "due_at": moment(due_at or now),
             "expires_at": moment(now + 12 * HOUR),
         }  # fmt: skip
@@ -231,7 +243,7 @@ class SampleShop:
     def told(self, message: Json) -> Json:
         return {
             "message_id": message["id"], "state": message["state"], "channel": message["channel"], "at": message["updated_at"],
-            "reason": message["reason"],
+            **{name: message[name] for name in ("reason", "reason_code", "reason_args")},
         }  # fmt: skip
 
     def text(self, order: Json, status: str) -> str:

@@ -65,7 +65,7 @@ class CallsPage(ListPage[Call]):
         ]
         lines += [[Span(part, "accent")] for part in wrap(f"“{call.say}”", width)]
         since = self.t("since {time}", time=self.times.at(call.since, self.desk.now())) if call.since else ""
-        why = f"{self.words.reason(call.reason)} {since}"
+        why = f"{self.words.reason(call)} {since}"
         return [*lines, *([Span(part, DIM)] for part in wrap(why, width))]
 
     # ------------------------------------------------------------ acting

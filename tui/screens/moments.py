@@ -79,11 +79,7 @@ class Moments:
             for part in ("" if is_system else words.audience(moment.audience), words.channel(moment.channel))
             if part
         )
-        why = (
-            f": {words.short_reason(moment.reason)}"
-            if moment.reason and moment.state not in {"sent", "delivered"}
-            else ""
-        )
+        why = f": {words.short_reason(moment)}" if moment.reason and moment.state not in {"sent", "delivered"} else ""
         return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_system and state.tone != BAD else state.tone)
 
     def _attempt(self, moment: Moment) -> Say:
@@ -107,6 +103,6 @@ class Moments:
     def _act(self, moment: Moment) -> Say:
         t = self._desk.t
         what = t(ACTS.get(moment.type, moment.type))
-        why = f": {moment.reason}" if moment.reason else ""
+        why = f": {self._desk.words.reason(moment)}" if moment.reason else ""
         by = f" {self._desk.words.channel(moment.channel)}" if moment.channel else ""
         return Say(f"{what}{by}{why}   {moment.actor}", WARN)

@@ -105,7 +105,7 @@ class OutboxPage(ListPage[Message]):
         """When it is tried next; else why it stands as it does, in short."""
         if message.state == "queued" and message.due_at and message.due_at > now:
             return self.times.until(message.due_at, now)
-        return self.words.short_reason(message.reason)
+        return self.words.short_reason(message)
 
     def detail(self, width: int) -> list[Line]:
         message = self.current
@@ -124,7 +124,7 @@ class OutboxPage(ListPage[Message]):
 
     def _why(self, message: Message) -> str:
         state = self.words.state(message.state).words
-        parts = [self.words.reason(message.reason)] if message.reason else []
+        parts = [self.words.reason(message)] if message.reason else []
         now = self.desk.now()
         if message.state == "queued" and message.due_at:
             parts.append(self.t("Next try {when}.", when=self.times.until(message.due_at, now)))
