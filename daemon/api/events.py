@@ -177,7 +177,7 @@ async def _led_to(services: Services, event: model.Event, acceptance: Acceptance
         return messages, [acceptance.why] if acceptance.why else []
     rows = await services.box.views.messages_of_event(acceptance.seq)
     why = "" if rows else services.planning.why_none(event.type)
-    return [LedTo(row.id, row.audience, row.state, row.via, row.reason) for row in rows], [why] if why else []
+    return [LedTo(row.id, row.audience, row.state, row.via, str(row.reason)) for row in rows], [why] if why else []
 
 
 def _form(request: web.Request) -> str:

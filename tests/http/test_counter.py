@@ -8,6 +8,7 @@ import pytest
 from outbox import ReplyRow
 from outbox.model import Attempt, Rendered, State
 from outbox.outcome import ReceiptState
+from outbox.reasons import Reason
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
 from tui import wire
@@ -41,7 +42,7 @@ async def furnished(face: Face, services: FakeServices) -> Face:
             sent=Rendered("Hi Ada"),
         )
     )
-    services.box.move(message_id, State.FAILED, "every channel refused it")
+    services.box.move(message_id, State.FAILED, Reason("every channel refused it"))
     services.box.inbox.append(ReplyRow("r1", "B-1042", "twilio", "+447700900123", "Ada", "on my way", NOW, False))
     await services.box.consent.stop("email", "ada@example.com", reason="asked", actor="desk")
     return face

@@ -8,6 +8,7 @@ import pytest
 from daemon.api import present
 from outbox.model import Attempt, Message, Rendered, State
 from outbox.outcome import ReceiptState
+from outbox.reasons import Reason
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
 
@@ -144,7 +145,7 @@ async def test_undo_tells_again_who_had_not_heard_yet(face: Face, order: str) ->
     box = face.services.box
     older = next(iter(box.sent))
     done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
-    box.move(older, State.SUPERSEDED, "order.ready came meanwhile")
+    box.move(older, State.SUPERSEDED, Reason("order.ready came meanwhile"))
     await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
     told = (await face.get(order)).json["told"]
     assert told["state"] == "queued"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from outbox.model import Attempt, Rendered, State
+from outbox.reasons import Reason
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
 
@@ -48,7 +49,7 @@ async def test_parameters_of_lists(face: Face, path: str) -> None:
 
 
 async def test_filters_of_messages(face: Face, messages: list[str]) -> None:
-    face.services.box.move(messages[0], State.FAILED, "no channel took it")
+    face.services.box.move(messages[0], State.FAILED, Reason("no channel took it"))
     face.services.box.move(messages[1], State.DELIVERED)
     for query, found in [
         ([("state", "failed")], [messages[0]]),
@@ -247,7 +248,7 @@ async def test_replies(face: Face, services: FakeServices) -> None:
 async def not_reached(face: Face, state: State) -> Any:
     await face.post("/v1/events", event())
     (message_id,) = face.services.box.sent
-    face.services.box.move(message_id, state, "every channel refused it")
+    face.services.box.move(message_id, state, Reason("every channel refused it"))
     return message_id
 
 

@@ -25,6 +25,7 @@ from outbox import Outbox
 from outbox.errors import KeyChanged, KeyMissing
 from outbox.model import Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred
+from outbox.reasons import Reason
 from outbox.rekey import rekey
 from tests.store.test_replies import Reply
 from tests.support.fake_clock import FakeClock
@@ -70,7 +71,10 @@ async def a_customer_everywhere(box: Outbox) -> None:
     for outcome, to in (
         (
             Deferred("no room for Ada Lovelace at +44 7700 900123"),
-            Transition(state=State.QUEUED, reason="for Lovelace"),
+            Transition(
+                state=State.QUEUED,
+                reason=Reason("for Lovelace", "refused", channel="twilio", code="", words="for Lovelace"),
+            ),
         ),
         (Accepted(WAMID, detail="to Lovelace"), SENT),
     ):

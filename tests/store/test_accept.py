@@ -192,7 +192,7 @@ async def test_messages_of_one_event_do_not_supersede_each_other(tmp_path: Path)
 async def test_one_that_ends_as_planned_supersedes_nothing(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await accept_one(box, planned("older"), id="e1")
-        await accept_one(box, planned("late", state=State.SUPERSEDED, reason="too late"), id="e2")
+        await accept_one(box, planned("late", state=State.SUPERSEDED, reason=Reason("too late")), id="e2")
         assert await state_of(box, "older") is State.QUEUED
 
 

@@ -267,7 +267,8 @@ async def test_begin_refuses_an_opt_out_at_the_last_moment(tmp_path: Path, mediu
         message = await accept_one(box)
         await box.consent.stop(medium, PHONE, reason="STOP", actor="modem")
         refused = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
-        assert refused == Refusal("the recipient opted out", opted_out=True)
+        assert refused == Refusal(Reason("the recipient opted out"), opted_out=True)
+        assert (refused.reason.code, refused.reason.args["how"]) == ("opted_out", "STOP")
         assert await state_of(box, message.id) is State.QUEUED
         other = await box.spool.begin(message.seq, channel="sendgrid", hop=2, medium="email", address="ada@example.com")
         assert not isinstance(other, Refusal)

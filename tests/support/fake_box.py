@@ -22,6 +22,7 @@ from outbox.model import (
     State,
 )
 from outbox.orders import happened_at, project
+from outbox.reasons import NO_REASON, Reason
 from tests.support.fake_records import FakeAudit, FakeConsent, FakeOptOut, FakeQuarantine, FakeReplies, FakeTokens, page
 
 
@@ -83,7 +84,7 @@ class FakeBox:
         led_to = []
         for message in planned.messages:
             self.put(message, stored)
-            led_to.append(Outlook(message.id, message.audience, message.state, message.via, message.reason))
+            led_to.append(Outlook(message.id, message.audience, message.state, message.via, str(message.reason)))
         for message in list(self.sent.values()):
             if message.trigger in planned.drops and message.state is State.QUEUED and message.order_ref == order.ref:
                 self.move(message.id, State.SUPERSEDED, "dropped")
@@ -115,7 +116,7 @@ class FakeBox:
         )
         self.change("message", planned.id)
 
-    def move(self, message_id: str, state: State, reason: str = "") -> Message:
+    def move(self, message_id: str, state: State, reason: Reason = NO_REASON) -> Message:
         if message_id not in self.sent:
             raise NotFound(f"no message has the id {message_id!r}")
         moved = msgspec.structs.replace(self.sent[message_id], state=state, reason=reason, updated_at=self.clock.now())
@@ -141,12 +142,14 @@ class FakeBox:
     async def retry(self, message_id: str, *, actor: str, channel: str | None = None) -> Message:
         if message_id in self.sent and self.sent[message_id].state in (State.DELIVERED, State.SENDING):
             raise IllegalMove(f"message {message_id} is {self.sent[message_id].state}: it can't be tried again")
-        return self.move(message_id, State.QUEUED, f"tried again by {actor}")
+        return self.move(message_id, State.QUEUED, Reason(f"tried again by {actor}", "retried", by=actor))
 
     async def cancel(self, message_id: str, *, actor: str, reason: str) -> Message:
         if message_id in self.sent and self.sent[message_id].state not in (State.QUEUED, State.HELD, State.CANCELLED):
             raise IllegalMove(f"message {message_id} is {self.sent[message_id].state}: it can't be cancelled")
-        return self.move(message_id, State.CANCELLED, reason or f"cancelled by {actor}")
+        return self.move(
+            message_id, State.CANCELLED, Reason(reason or f"cancelled by {actor}", "cancelled", by=actor, words=reason)
+        )
 
     # ------------------------------------------------------------ views
 

@@ -26,6 +26,7 @@ from outbox.model import (
     State,
 )
 from outbox.people import Held, StrayReply, Word
+from outbox.reasons import NO_REASON, Reason
 from tests.support.fake_box import FakeBox
 from tests.support.fake_clock import FakeClock
 
@@ -145,7 +146,9 @@ def _message(
         due_at=posted.received_at,
         policy=policy,
         state=State.QUEUED if addresses else State.SUPPRESSED,
-        reason="" if addresses else "no phone number or e-mail address",
+        reason=NO_REASON
+        if addresses
+        else Reason("no phone number or e-mail address", "no_address", kinds=["phone", "email"]),
     )
 
 
