@@ -60,7 +60,7 @@ def test_every_language_has_the_same_codes_and_words(language: str) -> None:
 
 
 def test_a_sentence_names_only_what_its_reason_gives() -> None:
-    by_said = {"channel_out", "refused", "opted_out_there", "unsure", "throttled", "not_now"}
+    by_said = {"channel_out", "refused", "opted_out_there", "unsure", "throttled", "not_now", "short_of"}
     given_by = parameters() | {code: {"channel", "code", "words"} for code in by_said}
     for code, forms in catalogue("en")["reasons"].items():
         for form in FORMS:
