@@ -2,4 +2,4 @@
 ALTER TABLE message ADD COLUMN reason_code TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN reason_args TEXT NOT NULL DEFAULT '';
 
-PRAGMA user_version = 13;
+PRAGMA user_version = 14;
