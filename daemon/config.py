@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from dotenv import dotenv_values
 
+from daemon.config_words import dotenv_trouble, secret_hint, toml_hint, value_hint
 from daemon.grammars import Duration as Duration
 from daemon.grammars import Rate as Rate
 from daemon.grammars import Size as Size
@@ -29,13 +30,19 @@ class ConfigError(Exception):
     """A configuration that can't be used: says what, where and what to do. The command line exits with 78."""
 
 
+_EXAMPLES: Mapping[Any, str] = {
+    Duration: '"90s", "10m", "12h" or "180d"',
+    Size: '"64MiB" or "500MB"',
+    Rate: '"10/s" or "30/m"',
+    TimeOfDay: '"21:00"',
+}
 _GRAMMARS = (Duration, Size, Rate, TimeOfDay)
 
 
 def _hook(kind: type, value: Any) -> Any:
     if kind in _GRAMMARS:
         if not isinstance(value, str):
-            raise ValueError(f"expected a string such as {kind.__doc__!r}")
+            raise ValueError(f"{value!r} stands without quotes and unit; write it like {_EXAMPLES[kind]}")
         return kind.parse(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -288,10 +295,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     folder = path.parent if path else Path.cwd()
     table: dict[str, Any] = {}
     if path:
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from error
+        table = _toml(path)
     for own in ("__file__", "__secrets__"):
         if own in table:
             raise ConfigError(f"{path}: {own}: no such key")
@@ -305,21 +309,38 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     return msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ))
 
 
-def decode(table: Mapping[str, Any], kind: type[T], *, where: str) -> T:
-    """Turn a plain table into a struct; the error names the key (`where: channels.twilio.frm: ...`) and the nearest known one."""
-    _refuse_unknown(table, kind, where, "")
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError(f"{path}: {why}") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}{toml_hint(text, error)}") from error
+
+
+def decode(
+    table: Mapping[str, Any], kind: type[T], *, where: str, secrets: tuple[str, ...] = (), owner: str = "tether"
+) -> T:
+    """Turn a plain table into a struct; the error names the key (`where: channels.twilio.frm: ...`) and the nearest known one.
+
+    `secrets`: names that belong into .env for this table, whose `owner` is a channel, a source or the store."""
+    _refuse_unknown(table, kind, where, "", secrets, owner)
     try:
         return msgspec.convert(table, kind, dec_hook=_hook)
     except msgspec.ValidationError as error:
         text, _, at = str(error).partition(" - at `")
         key = at.removesuffix("`").removeprefix("$.").replace("[...]", "")
-        raise ConfigError(f"{where}: {key + ': ' if key else ''}{text}") from error
+        raise ConfigError(f"{where}: {key + ': ' if key else ''}{text}{value_hint(kind, key, text)}") from error
 
 
-def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
+def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str, secrets: tuple[str, ...], owner: str) -> None:
     if isinstance(table, list | tuple):
         for index, item in enumerate(table):
-            _refuse_unknown(item, getattr(kind, "__args__", (kind,))[0], where, f"{prefix.removesuffix('.')}[{index}].")
+            place = f"{prefix.removesuffix('.')}[{index}]."
+            _refuse_unknown(item, getattr(kind, "__args__", (kind,))[0], where, place, secrets, owner)
         return
     if not (isinstance(kind, type) and issubclass(kind, Table) and isinstance(table, Mapping)):
         return
@@ -327,13 +348,13 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str) -> None:
     for key, value in table.items():
         if key not in known:
             near = difflib.get_close_matches(key, [k for k in known if not k.startswith("__")], n=1)
-            hint = (
+            hint = secret_hint(key, secrets, owner) or (
                 f"; did you mean {near[0]!r}?"
                 if near
                 else f"; known are {', '.join(sorted(k for k in known if k[0] != '_'))}"
             )
             raise ConfigError(f"{where}: {prefix}{key}: no such key{hint}")
-        _refuse_unknown(value, known[key], where, f"{prefix}{key}.")
+        _refuse_unknown(value, known[key], where, f"{prefix}{key}.", secrets, owner)
 
 
 def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -341,16 +362,23 @@ def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     or nothing but space, is no secret: what is checked against it would be open to all."""
     env = folder / ".env"
     readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
-    found = _set(dotenv_values(env)) if readable else {}
+    found = _dotenv(env) if readable else {}
     found |= _set(environ)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and Path(credentials).is_dir():
         for file in sorted(Path(credentials).iterdir()):
             if file.name == "env" or file.suffix == ".env":
-                found |= _set(dotenv_values(file))
+                found |= _dotenv(file)
             elif file.is_file():
                 found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
     return found
+
+
+def _dotenv(file: Path) -> dict[str, str]:
+    """Raises ConfigError for what can't be read: a secret that is passed over in silence is a channel that doesn't send."""
+    if trouble := dotenv_trouble(file):
+        raise ConfigError(trouble)
+    return _set(dotenv_values(file))
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -57,7 +57,10 @@ def check(name: str, table: Mapping[str, Any]) -> None:
         for field in msgspec.structs.fields(kind.Settings)
         if field.required and field.encode_name not in table
     ]
-    decode({**table, **dict.fromkeys(missing, "")}, kind.Settings, where=f"channels.{name}")
+    secrets = (*kind.secrets, *getattr(kind, "optional_secrets", ()))
+    decode(
+        {**table, **dict.fromkeys(missing, "")}, kind.Settings, where=f"channels.{name}", secrets=secrets, owner=name
+    )
 
 
 def build(

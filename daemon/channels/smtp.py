@@ -26,6 +26,7 @@ from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _ACCOUNT = "check SMTP_USERNAME and SMTP_PASSWORD in .env, and host, port and security in [channels.smtp]"
+_CERTIFICATE = "is it a mail server of your own with a certificate of its own, set [channels.smtp] verify = false; else look at `host` and at this machine's clock"
 _SENDER = "the server does not let this account send as `from` in [channels.smtp]"
 _MAX_WORDS = 300
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
@@ -169,6 +170,8 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
 def _fault(error: Exception, progress: _Progress) -> Failure:
     """What ended a delivery other than a reply to one of its commands."""
     words = str(error) or "no answer in time"
+    if (why := _certificate(error)) is not None:
+        words = f"the server's certificate does not hold ({why}): {_CERTIFICATE}"
     if progress.writing:
         return Unknown(f"the mail may have been taken: {words}", code="no_answer")
     if isinstance(error, aiosmtplib.SMTPResponseException):
@@ -180,6 +183,15 @@ def _fault(error: Exception, progress: _Progress) -> Failure:
             return Deferred(f"the connection was cut before the mail was sent: {words}", code="cut")
         return Deferred(f"no connection: {words}", code="unreachable", unreachable=True)
     return Rejected(Scope.CHANNEL, "unsupported", words, _ACCOUNT)
+
+
+def _certificate(error: BaseException | None) -> str | None:
+    """What is wrong with the server's certificate; None: nothing is."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _refusal(code: int, words: str, scope: Scope, remedy: str) -> Failure:

@@ -297,6 +297,7 @@ async def test_starttls_with_a_certificate_of_its_own(room: Mailroom, tmp_path: 
         )
         strict = await smtp(port, security="starttls").send(mail())
         assert told(strict) == "deferred:unreachable", "a certificate nobody vouches for is not trusted"
+        assert "[channels.smtp] verify = false" in strict.reason
         assert not room.mails
         assert isinstance(await smtp(port, security="starttls", verify=False).send(mail()), Accepted)
     assert room.mail()["To"]

@@ -1,0 +1,94 @@
+"""What to write instead: the second half of an error about `tether.toml` or `.env`. A leaf."""
+
+import io
+import re
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from dotenv.parser import parse_stream
+
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_BARE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*([^\s\"'\[{][^#\n]*?)\s*(#.*)?")
+_SECRET = re.compile(r"passw|secret|token|api_?key|auth|credential|(^|_)(key|sid|pin)$", re.IGNORECASE)
+
+
+def toml_hint(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """For a file that is no TOML: mostly a text without its quotes."""
+    found = _AT_LINE.search(str(error))
+    line = text.splitlines()[int(found[1]) - 1] if found and int(found[1]) <= len(text.splitlines()) else ""
+    bare = _BARE.fullmatch(line)
+    if not bare or "Invalid value" not in str(error):
+        return ""
+    shown = "..." if _SECRET.search(bare[1]) else bare[2]
+    return f'; text stands in quotes: {bare[1]} = "{shown}"'
+
+
+def value_hint(kind: Any, path: str, problem: str) -> str:
+    """For a value of the wrong kind: `path` leads to its field, `problem` is msgspec's sentence."""
+    if problem.startswith("Invalid enum value"):
+        choices = list(_choices(_field(kind, path.split("."))))
+        return f"; write one of {', '.join(map(str, choices))}" if choices else ""
+    if problem.startswith(("Expected `int`, got `str`", "Expected `float`, got `str`")):
+        return "; a number stands without quotes"
+    if problem.startswith("Expected `bool`"):
+        return "; write true or false, without quotes"
+    if problem.startswith(("Expected `str`, got `int`", "Expected `str`, got `float`", "Expected `str`, got `bool`")):
+        return "; text stands in quotes"
+    if problem.startswith("Expected `array`, got `str`"):
+        return '; a list stands in brackets, like ["one", "two"]'
+    return ""
+
+
+def secret_hint(key: str, known: tuple[str, ...], owner: str) -> str:
+    """For a key that is none and looks like a secret; "" for any other. `known`: secrets of what it stands in, `owner`: its name."""
+    if not _SECRET.search(key):
+        return ""
+    name = next((each for each in known if each.lower().endswith(key.lower())), f"{owner}_{key}".upper())
+    return f"; secrets don't stand here: write {name}=... into .env beside this file, and take it out of this one"
+
+
+def dotenv_trouble(file: Path) -> str:
+    """What is wrong with a `.env`, with its line but none of its words; "" for nothing."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"{file}, line {content[: error.start].count(10) + 1}: is no text in UTF-8"
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            first = binding.original.string.lstrip("\r\n")
+            line = binding.original.line + len(binding.original.string) - len(first)
+            return f"{file}, line {line}: can't be read; write NAME=value there, a value with spaces in single quotes"
+    return ""
+
+
+def _field(kind: Any, path: list[str]) -> Any:
+    """The type of the field that a path leads to; None where it leads nowhere."""
+    for name in path:
+        kind = next(
+            (each for each in _options(kind) if isinstance(each, type) and issubclass(each, msgspec.Struct)), None
+        )
+        if kind is None:
+            return None
+        types_by_name: Mapping[str, Any] = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        kind = types_by_name.get(re.sub(r"\[\d*\]", "", name))
+    return kind
+
+
+def _options(kind: Any) -> Iterator[Any]:
+    """The kinds that a union, a list or a plain kind stands for."""
+    if get_origin(kind) in (Union, types.UnionType, tuple, list):
+        for each in get_args(kind):
+            yield from _options(each)
+    else:
+        yield kind
+
+
+def _choices(kind: Any) -> Iterator[Any]:
+    for each in _options(kind):
+        if get_origin(each) is Literal:
+            yield from get_args(each)

@@ -1,0 +1,74 @@
+"""What an owner reads who wrote something wrong: where, what, and how it would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import ConfigError, load
+from daemon.verify import verify
+
+SMTP = '[channels.smtp]\nhost = "mail.example"\nfrom = "shop@shop.example"\n'
+
+CASES = [
+    ("[store]\nname = Balloon Loft\n", 'text stands in quotes: name = "Balloon Loft"'),
+    (
+        "[retry]\nbase = 2\n",
+        'retry.base: 2 stands without quotes and unit; write it like "90s", "10m", "12h" or "180d"',
+    ),
+    ("[data]\nreserve = 5\n", 'data.reserve: 5 stands without quotes and unit; write it like "64MiB" or "500MB"'),
+    ('[quiet_hours]\nfrom = "9pm"\n', "'9pm' is not a time of day; write it like \"21:00\""),
+    ('[hook]\nport = "8787"\n', "hook.port: Expected `int`, got `str`; a number stands without quotes"),
+    ("[store]\nlocale = 3\n", "store.locale: Expected `str`, got `int`; text stands in quotes"),
+    ('[log]\nlevel = "loud"\n', "log.level: Invalid enum value 'loud'; write one of debug, info, warning, error"),
+    (
+        '[[route]]\non = "a.b"\nto = "team"\nvia = ["slack"]\npriority = "urgent"\n',
+        "route[0].priority: Invalid enum value 'urgent'; write one of high, normal, low",
+    ),
+    (SMTP + 'security = "ssl"\n', "security: Invalid enum value 'ssl'; write one of starttls, tls, none"),
+    (
+        SMTP + 'password = "hunter2"\n',
+        "channels.smtp: password: no such key; secrets don't stand here: write SMTP_PASSWORD=... into .env beside this file",
+    ),
+    (
+        '[channels.twilio]\nfrom = "+447400123456"\nauth_token = "hunter2"\n',
+        "secrets don't stand here: write TWILIO_AUTH_TOKEN=... into .env",
+    ),
+    ('[channels.smpt]\nhost = "a"\n', "channels.smpt: no such channel; did you mean 'smtp'?"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), CASES, ids=[words[:40] for _, words in CASES])
+def test_a_mistake_is_named_with_its_mending_and_no_secret(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "tether.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as told:
+        verify(load(file, environ={}))
+    assert words in str(told.value)
+    assert "hunter2" not in str(told.value)
+    assert len(str(told.value).splitlines()) == 1, "a mistake is told once"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"A=1\n\nthis is hunter2\nB=2\n", 3),
+        (b"A=1\nB='hunter2\n", 2),
+        (b"A=1\nhunter2\n", 2),
+        (b"A=1\nB=2\nC=\xff\n", 3),
+    ],
+)
+def test_garbage_among_the_secrets_is_named_by_file_and_line_and_not_quoted(
+    tmp_path: Path, content: bytes, line: int
+) -> None:
+    (tmp_path / "tether.toml").write_text("")
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"\.env, line {line}: ") as told:
+        load(tmp_path / "tether.toml", environ={})
+    assert "hunter2" not in str(told.value)
+
+
+def test_an_env_as_people_write_it_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "tether.toml").write_text("")
+    (tmp_path / ".env").write_text("# mine\nexport A=1\n\nB='two words' # why\nC=\nD=\"x\\ny\"\n")
+    secrets = load(tmp_path / "tether.toml", environ={}).secrets
+    assert secrets == {"A": "1", "B": "two words", "D": "x\ny"}
