@@ -66,4 +66,5 @@ class Messenger:
             data={"order_ref": "TETHER", "store_name": store.name},
             order={"ref": "TETHER"},
             now=now,
+            happened_at=now,
         )

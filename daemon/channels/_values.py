@@ -19,6 +19,14 @@ def values_of(out: Outgoing) -> dict[str, str]:
     }
 
 
+def title_of(out: Outgoing) -> str:
+    """What stands over a text: its subject, else the shop's name, and the order's number where neither it nor the text names it."""
+    title = out.rendered.subject or out.data.get("store_name", "")
+    if out.order_ref in title or out.order_ref in out.rendered.text:
+        return title or out.order_ref
+    return f"{title} · {out.order_ref}" if title else out.order_ref
+
+
 def status_of(out: Outgoing) -> str:
     """The value that a CRM's workflow waits for: "order.ready B-1042".
 

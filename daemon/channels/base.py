@@ -72,6 +72,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """The order as JSON values, for channels that pass it on whole (webhook, klaviyo, sfmc)."""
     now: int
     """ms since the epoch: requests are signed when they are sent."""
+    happened_at: int
+    """When what it tells of happened (ms), the same at every try."""
     expires_at: int | None = None
     possible_duplicate: bool = False
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from daemon.channels._oauth import OAuthChannel
+from daemon.channels._values import title_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
 from daemon.channels.base import Health, Misconfigured, OAuthSettings, Outgoing
 from daemon.http import Http, Request, Response, form_request, json_request, objects
@@ -120,7 +121,6 @@ class Fcm(OAuthChannel):
     def build(self, out: Outgoing) -> Request:
         topic = out.to.removeprefix("/topics/")
         target: dict[str, str] = {"topic": topic} if topic != out.to else {self.settings.target: out.to}
-        title = out.rendered.subject or out.data.get("store_name") or out.order_ref
         android: dict[str, Any] = {"priority": "HIGH", "collapse_key": out.message_id}
         apns, webpush = {"apns-collapse-id": out.message_id}, {"Topic": out.message_id}
         if out.expires_at is not None:
@@ -130,7 +130,7 @@ class Fcm(OAuthChannel):
             webpush["TTL"] = str(left)
         content = {
             **target,
-            "notification": {"title": title, "body": out.rendered.text},
+            "notification": {"title": title_of(out), "body": out.rendered.text},
             "data": {"id": out.message_id, "type": out.trigger, "order_ref": out.order_ref},
             "android": {**android, "notification": {"tag": out.message_id}},
             "apns": {"headers": apns},

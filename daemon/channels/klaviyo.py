@@ -5,6 +5,7 @@ harmless; all keys of an account share one quota. A metric exists from its first
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -72,6 +73,7 @@ class Klaviyo(HttpChannel):
         attributes: dict[str, Any] = {
             "properties": {**values_of(out), "order": out.order},
             "unique_id": out.message_id,
+            "time": datetime.fromtimestamp(out.happened_at / 1000, UTC).isoformat(timespec="seconds"),
             "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
             "profile": {"data": {"type": "profile", "attributes": _profile(out)}},
         }

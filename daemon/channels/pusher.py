@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from daemon.channels._http import HttpChannel
+from daemon.channels._values import title_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, ReceiptUpdate, Refused
 from daemon.http import Http, Request, Response, objects
@@ -152,7 +153,7 @@ def _data(out: Outgoing) -> bytes:
         "reference": out.reference,
         "type": out.trigger,
         "order_ref": out.order_ref,
-        "title": out.rendered.subject or "",
+        "title": title_of(out),
         "text": out.rendered.text,
     }
     return msgspec.json.encode(data)

@@ -1,6 +1,6 @@
 """WooCommerce, a note on the order that the shop mails to its customer: https://woocommerce.github.io/woocommerce-rest-api-docs (2026-11).
 
-Quirks: every POST mails again, so the note ends with a short mark of ours and a later try looks for it first; the order is named by
+Quirks: a guest without an e-mail address gets nothing, and the shop says 201 all the same, so this channel needs one; every POST mails again, so the note ends with a short mark of ours and a later try looks for it first; the order is named by
 the shop's own id, not by its number; a firewall or a page for maintenance answers HTML; over plain HTTP keys are never sent.
 """
 
@@ -28,7 +28,7 @@ class WooCommerce(HttpChannel):
     name = "woocommerce"
     medium = "crm"
     title = "WooCommerce"
-    address_kinds = ()
+    address_kinds = ("email",)
     Settings = WooCommerceSettings
     secrets = ("WOOCOMMERCE_KEY", "WOOCOMMERCE_SECRET")
     console = "WooCommerce, Settings, Advanced, REST API"

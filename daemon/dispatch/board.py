@@ -177,6 +177,7 @@ class Board:
             data={"order_ref": "TEST", "store_name": self._store_name},
             order={"ref": "TEST"},
             now=now,
+            happened_at=now,
         )
 
     def _lane(self, name: str) -> Lane:

@@ -10,6 +10,7 @@ from daemon.config import Settings
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import Renderer, RenderError
 from outbox.model import Due, Message, Rendered, State, Transition
+from outbox.orders import to_ms
 from outbox.reasons import Reason
 
 
@@ -144,9 +145,16 @@ class Preparer:
             data=harmless.cleaned(self._fields(due, channel, locale)) if channel.wants_fields(message.trigger) else {},
             order=_order_values(due),
             now=now,
+            happened_at=_happened(due),
             expires_at=message.expires_at,
             possible_duplicate=message.possible_duplicate,
         )
+
+
+def _happened(due: Due) -> int:
+    """By its source's word, and no later than when it was taken."""
+    occurred, taken = due.event.occurred_at, due.message.created_at
+    return taken if occurred is None else min(to_ms(occurred), taken)
 
 
 def _declined(due: Due, medium: str) -> bool:

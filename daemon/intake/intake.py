@@ -216,8 +216,7 @@ class Intake:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask all that are to be asked, and fetch what was named, until `stop`."""
-        for name in self._sources:
-            await self._teller.born(name)
+        await self._begin()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(poller.run(stop), name=f"poller of {name}") for name, poller in self.pollers.items()
@@ -226,6 +225,14 @@ class Intake:
             await stop.wait()
             for task in tasks:
                 task.cancel()
+
+    async def _begin(self) -> None:
+        """From now on what the sources tell is news."""
+        try:
+            for name in self._sources:
+                await self._teller.born(name)
+        except OutboxError as error:
+            log.warning("when the sources began can't be noted at present", why=str(error))
 
     async def _fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -53,8 +53,11 @@ class Token(msgspec.Struct, frozen=True):
 class Fault(Exception):
     """A question that brought no answer. `after`: their own wait in seconds; `lasting`: it won't mend by itself."""
 
-    def __init__(self, reason: str, *, after: float | None = None, lasting: bool = False, status: int = 0) -> None:
+    def __init__(
+        self, reason: str, *, after: float | None = None, lasting: bool = False, status: int = 0, page: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.page = page
         self.after = after
         self.lasting = lasting
         self.status = status
@@ -79,6 +82,18 @@ class Polled(ABC):
     @abstractmethod
     def page(self, response: Response, turn: Turn) -> Page:
         """The answer. Raises Fault."""
+
+    def remedy(self, fault: Fault) -> str:
+        """What most likely mends it, in a sentence."""
+        if fault.page:
+            return "look at the address in a browser: a firewall, a login or a maintenance page stands before the API"
+        if fault.status in (401, 403):
+            return "the key is not valid there, or may not read orders: make a new one (docs/sources.md)"
+        if fault.status == 404:
+            return "there is no such API at that address: look at the source's address (docs/sources.md)"
+        if fault.status == 429 or fault.status >= 500:
+            return "nothing is wrong on this side: it is asked again by itself"
+        return "look whether this machine reaches it: its address, its name, the line and the firewall"
 
     def words(self, response: Response) -> str:
         """The sender's own words in an answer that is none."""
@@ -120,7 +135,8 @@ LASTING = frozenset({400, 401, 402, 403, 404, 405, 410, 422, 423})
 def fault_of(response: Response, words: str = "") -> Fault:
     """An answer that brought nothing, as a Fault: by its status, and its Retry-After."""
     if response.is_page:
-        return Fault(f"a web page answered with {response.status} instead of the API (a firewall, or maintenance?)")
+        why = f"a web page answered with {response.status} instead of the API (a firewall, or maintenance?)"
+        return Fault(why, status=response.status, page=True)
     said = f": {words[:200]}" if words else ""
     if 200 <= response.status < 300:
         return Fault(f"the answer could not be read{said}", status=response.status)

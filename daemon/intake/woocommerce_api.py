@@ -17,7 +17,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Pairs, Request, Response, encode
 from daemon.intake import oauth1
 from daemon.intake.base import Reading, Source, SourceSettings
-from daemon.intake.polled import Page, Polled, Turn, fault_of
+from daemon.intake.polled import Fault, Page, Polled, Turn, fault_of
 from daemon.intake.values import Place
 
 PAGE = 25
@@ -117,6 +117,25 @@ class WooCommerceApi(Source, Polled):
             ids=[one["id"].text() or "" for one in places],
             back_token=str(max(first - max(len(orders) - 1, 1), 0)) if first else "",
         )
+
+    def remedy(self, fault: Fault) -> str:
+        if fault.status == 404:
+            return (
+                "the shop's REST API is not at /wp-json: set plain_permalinks = true where WordPress, Settings, Permalinks says Plain; "
+                "else look whether `url` is the shop's own address, with its folder"
+            )
+        if fault.status == 401 and self._in_clear:
+            return (
+                "the signature does not hold: `url` must be written as the shop knows itself (WordPress, Settings, General), "
+                "its clock and ours must be right, and the key pair belong together"
+            )
+        if fault.status in (401, 403):
+            return (
+                f"{self.secret_name('KEY')} and {self.secret_name('SECRET')} are not a pair that may read (WooCommerce, Settings, Advanced, "
+                "REST API); or the host strips the Authorization header (set key_in_query = true); or a proxy in front of the shop "
+                "does not tell it of TLS (X-Forwarded-Proto)"
+            )
+        return super().remedy(fault)
 
     def read_orders(self, orders: Sequence[object]) -> Reading:
         """The orders of an answer."""

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from daemon.channels.base import Misconfigured
 from daemon.channels.registry import build
 from daemon.http import open_http
+from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Scope
 from tests.conformance.cases.fcm import KEY_FILE, PRIVATE_KEY
 from tests.support.at_vendor import Bench, bench
@@ -150,3 +151,13 @@ async def test_google_s_discovery_document_knows_every_field() -> None:
         method = document["resources"]["projects"]["resources"]["messages"]["methods"]["send"]
         assert at.last(SEND).path == "/" + method["flatPath"].replace("{projectsId}", "demo")
     assert outgoing().message_id in json.dumps(at.body(SEND))
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("Order B-1042 is ready.", "Balloon Loft"), ("Please call us.", "Balloon Loft · B-1042")],
+)
+async def test_whoever_reads_it_sees_which_order_it_is_about(text: str, title: str) -> None:
+    async with bench("fcm") as at:
+        await at.channel.send(at.out(rendered=Rendered(text)))
+        assert json.loads(at.last(SEND).body)["message"]["notification"] == {"title": title, "body": text}

@@ -2,6 +2,8 @@
 
 import json
 
+import msgspec
+
 from outbox.outcome import Accepted
 from tests.support.at_vendor import bench
 from tests.support.channel_case import Answer, says
@@ -58,3 +60,14 @@ async def test_a_check_tells_whether_a_flow_waits() -> None:
     assert "test message" in health.remedy
     async with bench("klaviyo", {FLOWS: Answer(403, b"{}")}) as at:
         assert not (await at.channel.check()).ok
+
+
+async def test_what_waited_for_a_day_is_filed_under_the_time_it_happened_at_every_try() -> None:
+    """Without a time it would arrive as now, and flows that wait "an hour after" would start a day late."""
+    async with bench("klaviyo") as at:
+        out = at.out()
+        await at.channel.send(out)
+        await at.clock.advance(86_400)
+        await at.channel.send(msgspec.structs.replace(out, attempt=2, now=at.clock.now()))
+        times = {json.loads(seen.body)["data"]["attributes"]["time"] for seen in at.vendor.seen}
+        assert times == {"2026-11-24T08:45:00+00:00"}

@@ -6,6 +6,7 @@ import pytest
 
 from daemon.channels.base import Refused
 from daemon.channels.pusher import Pusher
+from outbox.model import Rendered
 from outbox.outcome import Accepted, Rejected, Scope
 from tests.support.at_vendor import bench
 from tests.support.channel_case import NOW, Answer, inbound, says
@@ -92,3 +93,9 @@ async def test_what_is_no_channel_s_name_is_not_asked_for(name: str) -> None:
         outcome = await at.channel.send(at.out(to=name))
         assert not at.vendor.seen
     assert isinstance(outcome, Rejected)
+
+
+async def test_whoever_reads_it_sees_which_order_it_is_about() -> None:
+    async with bench("pusher") as at:
+        await at.channel.send(at.out(rendered=Rendered("Please call us.")))
+        assert '"title":"Balloon Loft · B-1042"' in at.body("POST")["data"]

@@ -43,7 +43,6 @@ async def look(
     ("table", "secrets", "answer", "level", "words"),
     [
         (WOO, {}, None, "problem", "X_KEY and X_SECRET are missing"),
-        ({"kind": "shop"}, {}, None, "problem", "there is no 'shop'"),
         (WOO, KEYS, json_response([]), "ok", "WooCommerce answers"),
         (WOO, KEYS, json_response({"code": "no", "message": "Sorry"}, 401), "problem", "it answered 401: no Sorry"),
         (WOO, KEYS, Response(status=200, body=b"<html>"), "problem", "a web page answered"),
@@ -62,3 +61,27 @@ async def test_what_can_be_reached_needs_no_asking_and_offline_asks_nobody() -> 
     hook = Hook(public_url="https://relay.example.com")
     assert (await look({"kind": "shopify"}, {"X_WEBHOOK_SECRET": "s"}, hook=hook))[0] == "ok"
     assert (await look(WOO, KEYS, Deferred("must not be asked"), offline=True))[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            json_response({"code": "woocommerce_rest_cannot_view"}, 401),
+            "X_KEY and X_SECRET are not a pair that may read",
+        ),
+        (json_response({"code": "rest_no_route"}, 404), "plain_permalinks"),
+        (Response(status=200, body=b"<html>"), "in a browser"),
+        (Response(status=404, headers={"content-type": "text/html"}, body=b"<html>"), "plain_permalinks"),
+        (json_response({}, 503), "nothing is wrong on this side"),
+        (Deferred("its name could not be looked up"), "its name"),
+    ],
+)
+async def test_the_remedy_names_the_cause(answer: Any, words: str) -> None:
+    assert words in (await look(WOO, KEYS, answer))[2]
+
+
+async def test_where_questions_are_signed_the_remedy_is_another() -> None:
+    plain = {**WOO, "url": "http://shop.lan"}
+    _, _, remedy = await look(plain, KEYS, json_response({"code": "woocommerce_rest_cannot_view"}, 401))
+    assert "as the shop knows itself" in remedy

@@ -43,6 +43,7 @@ def outgoing(**changes: Any) -> Outgoing:
         "data": {"order_ref": "B-1042", "store_name": "Balloon Loft", "name": "Ada"},
         "order": {"ref": "B-1042", "status": "order.ready"},
         "now": NOW,
+        "happened_at": NOW - 90 * 60_000,
         "expires_at": NOW + 12 * 3600 * 1000,
     }
     return Outgoing(**{**plain, **changes})

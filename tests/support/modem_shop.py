@@ -122,6 +122,7 @@ class Shop:
                 data={},
                 order={},
                 now=now,
+                happened_at=now,
                 expires_at=None if expires_in is None else now + round(expires_in * 1000),
             )
         )

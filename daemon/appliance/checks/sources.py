@@ -52,7 +52,5 @@ async def _ask(case: Examination, source: Polled) -> Finding:
             raise fault_of(response, source.words(response))
         source.page(response, turn)
     except Fault as fault:
-        return problem(
-            check, f"{source.title} was asked, and {fault}", "docs/sources.md tells what its key must be allowed to do"
-        )
+        return problem(check, f"{source.title} was asked, and {fault}", source.remedy(fault))
     return ok(check, f"{source.title} answers")
