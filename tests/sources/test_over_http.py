@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -133,7 +134,7 @@ async def test_staff_ask_and_offer_from_the_command_line_and_the_record_says_who
     assert any("Silver star" in text and "Blue moon" in text for text in texts)
     assert any("Which name on it?" in text for text in texts)
     acts = [entry for entry in (await shop.get("/v1/audit", order="B-7", limit=100))["items"] if entry["actor"]]
-    assert {entry["actor"] for entry in acts} == {getpass.getuser()}
+    assert {entry["actor"] for entry in acts} == {f"{getpass.getuser()} (uid {os.getuid()})"}
     assert "supplier is out" in shop.tether("orders", "show", "B-7").stdout
 
 
