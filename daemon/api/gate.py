@@ -108,6 +108,8 @@ class Gate(ABC):
             self.guards.tally.count("body_wait", path=request.path)
             raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"}) from error
         except (ConnectionError, web.RequestPayloadError) as error:
+            # aiohttp keeps the error with the body: by its traceback the half that came would live until the next round of gc.
+            error.__traceback__ = None
             raise Problem(400, "the body ended before its end", headers={"Connection": "close"}) from error
         if len(raw) > limit:
             self.guards.tally.count("body_bytes", path=request.path)

@@ -1,0 +1,176 @@
+"""What must hold whatever attackers do: the till and the provider are heard in time, memory is bounded, nothing is changed that nobody
+with a right to it changed, and no text goes where it costs.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from typing import Any
+
+import aiohttp
+import psutil
+
+from tests.security.attack.catalogue import COSTLY
+from tests.security.attack.target import HERE, Target, event, sealed
+
+TAKEN_WITHIN_S = 5.0
+MOST_MB = 200.0
+TILL_EVERY_S = 0.5
+PROVIDER_EVERY_S = 3.0
+OWN_TOKENS = ("stolen", "till-1")
+MAY_HAPPEN = frozenset(
+    {
+        "service.started", "service.stopped", "config.loaded", "epoch.began", "token.created", "channel.changed",
+        "uplink.changed", "event.accepted", "event.conflict", "quarantine.kept", "order.changed", "clock.stepped",
+    }
+)  # fmt: skip
+"""Kinds of entries that no attacker has a part in, or only in the stolen token's own name."""
+ITS_OWN = ("message.", "attempt.", "receipt.", "reply.", "trouble.")
+"""What the service does by itself."""
+
+
+class Watch:
+    """Lives through the attack as the shop does; `broken` is what did not hold."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.broken: list[str] = []
+        self.slowest = 0.0
+        self.most_mb = 0.0
+        self.taken: Counter[str] = Counter()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._till(stop))
+            group.create_task(self._provider(stop))
+            group.create_task(self._memory(stop))
+
+    async def _till(self, stop: asyncio.Event) -> None:
+        bearer = {"Authorization": f"Bearer {self._target.till}"}
+        number = 0
+        while not stop.is_set():
+            raw = json.dumps(event(f"till-{number}")).encode()
+            await self._taken("till", "/v1/events", raw, bearer)
+            number += 1
+            await _pause(stop, TILL_EVERY_S)
+
+    async def _provider(self, stop: asyncio.Event) -> None:
+        number = 0
+        while not stop.is_set():
+            raw = json.dumps(event(f"pay-{number}")).encode()
+            headers = sealed(raw, f"msg-{number}")
+            await self._taken("provider", "/v1/hooks/pay", raw, headers)
+            self._target.overheard = [*self._target.overheard[-50:], (headers, raw)]
+            number += 1
+            await _pause(stop, PROVIDER_EVERY_S)
+
+    async def _taken(self, who: str, path: str, raw: bytes, headers: dict[str, str]) -> None:
+        """Told until it is taken, as tills do; the time runs while the service is up."""
+        began = time.monotonic()
+        while True:
+            if not self._target.up.is_set():
+                await self._target.up.wait()
+                began = time.monotonic()
+            status = await self._tell(path, raw, headers)
+            waited = time.monotonic() - began
+            if status in (200, 202):
+                break
+            if waited > TAKEN_WITHIN_S and self._target.up.is_set():
+                self.broken.append(f"the {who} was not heard within {TAKEN_WITHIN_S} s ({status})")
+                return
+            await asyncio.sleep(0.1)
+        self.taken[who] += 1
+        self.slowest = max(self.slowest, waited)
+        if waited > TAKEN_WITHIN_S:
+            self.broken.append(f"the {who} was heard only after {waited:.1f} s")
+
+    async def _tell(self, path: str, raw: bytes, headers: dict[str, str]) -> int:
+        connector = aiohttp.TCPConnector(ssl=self._target.tls, local_addr=(HERE, 0), force_close=True)
+        timeout = aiohttp.ClientTimeout(TAKEN_WITHIN_S)
+        told = {"Content-Type": "application/json", **headers}
+        try:
+            async with (
+                aiohttp.ClientSession(self._target.url, connector=connector, timeout=timeout) as session,
+                session.post(path, data=raw, headers=told) as answer,
+            ):
+                return answer.status
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return 0
+
+    async def _memory(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._target.up.is_set():
+                try:
+                    used = psutil.Process(self._target.shop.pid).memory_info().rss / 1e6
+                except psutil.NoSuchProcess:
+                    used = 0.0
+                if used > MOST_MB >= self.most_mb:
+                    self.broken.append(f"memory reached {used:.0f} MB")
+                self.most_mb = max(self.most_mb, used)
+            await _pause(stop, 0.25)
+
+    async def judge(self) -> None:
+        """After the last attack: what the record, the orders and the providers say of it all."""
+        shop = self._target.shop
+        verdict = await shop.get("/v1/audit/verify")
+        if not verdict["ok"]:
+            self.broken.append(f"the record does not hold: {verdict}")
+        tokens = sorted(each["name"] for each in (await shop.get("/v1/tokens"))["items"])
+        if tokens != sorted(OWN_TOKENS):
+            self.broken.append(f"tokens were changed: {tokens}")
+        if optouts := (await shop.get("/v1/optouts"))["items"]:
+            self.broken.append(f"somebody was opted out: {optouts}")
+        await self._judge_record()
+        await self._judge_orders()
+        for arrival in shop.sandbox.mailbox:
+            if arrival.to in COSTLY or not arrival.to.startswith("+447"):
+                self.broken.append(f"a text went to {arrival.to}")
+            if any(sign in arrival.text for sign in ("\x1b", "\x07", "\u202e")):
+                self.broken.append(f"a text carries control characters: {arrival.text!r}")
+        if "Traceback" in shop.log:
+            self.broken.append("a bug showed: " + shop.log[shop.log.index("Traceback") :][:2000])
+
+    async def _judge_record(self) -> None:
+        cursor = None
+        while True:
+            page = await self._target.shop.get("/v1/audit", limit=500, **({"cursor": cursor} if cursor else {}))
+            for entry in page["items"]:
+                if wrong := _wrong(entry):
+                    self.broken.append(f"{wrong}: {json.dumps(entry)[:300]}")
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    async def _judge_orders(self) -> None:
+        cursor = None
+        while True:
+            page = await self._target.shop.get("/v1/orders", limit=500, **({"cursor": cursor} if cursor else {}))
+            for order in page["items"]:
+                if order["ref"].startswith(("B-till-", "B-pay-")) and order["status"] != "order.ready":
+                    self.broken.append(f"an order was changed: {order['ref']} is {order['status']}")
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+
+def _wrong(entry: dict[str, Any]) -> str:
+    """Why an entry should not be there; "": it may."""
+    kind, detail = entry["kind"], entry["detail"] or {}
+    if kind not in MAY_HAPPEN and not kind.startswith(ITS_OWN):
+        return "somebody did what nobody had a right to"
+    source = str(detail.get("source", "")).partition("/")[0]
+    ref = entry["order_ref"] or ""
+    if kind == "event.accepted" and ref.startswith("B-till-") and source != "till-1":
+        return "somebody spoke for the till"
+    if kind == "event.accepted" and ref.startswith("B-pay-") and source != "pay":
+        return "somebody spoke for the provider"
+    return ""
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
