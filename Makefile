@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check lint types bench screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
+.PHONY: help run test check lint types bench attack screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ types: $(VENV)/.dev  ## mypy --strict
 
 bench: $(VENV)/.dev  ## benchmarks: a JSON line a result, then a table
 	$(BIN)/python -m tests.bench
+
+attack: $(VENV)/.dev  ## an hour of attacks against a service of its own on loopback (SECONDS=60 SEED=1 for a shorter one)
+	$(BIN)/python -m tests.security.attack $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 screenshots: $(VENV)/.dev  ## the pictures of the README, made anew
 	$(BIN)/python -m tui.screenshots docs/screenshots

@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import psutil
 
-from tests.security.attack.catalogue import COSTLY
 from tests.security.attack.target import HERE, Target, event, sealed
 
 TAKEN_WITHIN_S = 5.0
@@ -124,7 +123,7 @@ class Watch:
         await self._judge_record()
         await self._judge_orders()
         for arrival in shop.sandbox.mailbox:
-            if arrival.to in COSTLY or not arrival.to.startswith("+447"):
+            if not arrival.to.startswith("+447"):
                 self.broken.append(f"a text went to {arrival.to}")
             if any(sign in arrival.text for sign in ("\x1b", "\x07", "\u202e")):
                 self.broken.append(f"a text carries control characters: {arrival.text!r}")
