@@ -199,10 +199,14 @@ class Service:
             self.clock,
             lambda: self.settings,
             lambda: self.engine.board.board(),
-            Messenger(lambda: self.settings, self._channel, self.clock).tell,
+            Messenger(lambda: self.settings, self._channel, self.clock, self._may_text).tell,
             self.watch.trouble,
             lambda: self.engine.intake.rows(),
+            lambda: self.engine.sms.trouble(self.clock.now()),
         )
+
+    def _may_text(self, channel: str, to: str, words: str) -> bool:
+        return not isinstance(self.engine.sms.admit_trial(channel, to, words, self.clock.now()), str)
 
     def _channel(self, name: str) -> Channel | None:
         lane = self.engine.lanes.get(name)

@@ -16,6 +16,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from daemon.config_words import dotenv_trouble, secret_hint, toml_hint, value_hint
+from daemon.grammars import Amount as Amount
 from daemon.grammars import Duration as Duration
 from daemon.grammars import Rate as Rate
 from daemon.grammars import Size as Size
@@ -35,8 +36,9 @@ _EXAMPLES: Mapping[Any, str] = {
     Size: '"64MiB" or "500MB"',
     Rate: '"10/s" or "30/m"',
     TimeOfDay: '"21:00"',
+    Amount: '"0.045" or "50.00"',
 }
-_GRAMMARS = (Duration, Size, Rate, TimeOfDay)
+_GRAMMARS = (Duration, Size, Rate, TimeOfDay, Amount)
 
 
 def _hook(kind: type, value: Any) -> Any:
@@ -111,6 +113,15 @@ class QuietHours(Table, frozen=True):
 
 class Sms(Table, frozen=True):
     """What all text messages together may cost and say, whatever channel or modem they go by."""
+
+    countries: tuple[str, ...] | None = None
+    """Where to; None: the store's own."""
+    daily_parts: int = 2000
+    daily_cost: Amount = Amount("50.00")
+    prices: dict[str, str | dict[str, str]] = {}
+    """A part's, by country, `*` for the rest; a table for a channel of its own."""
+    new_numbers: int = 40
+    """So many new ones of one block of 10,000 in an hour are no customers: more are held. 0: never."""
 
     links: tuple[str, ...] = ()
     """Hosts whose links in what customers and tills wrote may stay; those beneath them too."""

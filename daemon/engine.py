@@ -22,6 +22,7 @@ from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
+from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.uplink import LineState, Uplink, probe_hosts
 from daemon.http import Http, Request, Response
 from daemon.intake.intake import Intake
@@ -71,11 +72,13 @@ class Engine:
             clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
         )
         self.restored = RestoredGate(box)
+        self.sms = SmsGuard(settings, box, lambda name: self.lanes[name].medium, self._usable)
         preparer = Preparer(settings, self.renderer, clock_trusted, clock_sure, self.restored.holds)
         self._delivery = Delivery(
             box,
             preparer,
             self.uplink,
+            self.sms,
             settings,
             clock,
             rng,
@@ -89,7 +92,7 @@ class Engine:
         self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store)
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
         self.board = Board(
-            box, self.lanes, self.uplink, clock, store_name=settings.store.name, zone=settings.store.zone
+            box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -157,6 +160,7 @@ class Engine:
         await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
+        await self.sms.restore([name for name, lane in self.lanes.items() if lane.medium == "sms"], since)
         for name, lane in self.lanes.items():
             if today := sent_today.get(name):
                 lane.day.add(self._clock.now(), today.count)

@@ -1,12 +1,14 @@
 """How lengths of time, sizes, rates and times of day are written in `tether.toml`. A leaf."""
 
 import re
+from decimal import Decimal
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
 _UNIT_BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
+_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -41,6 +43,16 @@ class Rate(float):
         if not match or float(match[1]) <= 0:
             raise ValueError(f'{text!r} is not a rate; write it like "10/s" or "30/m"')
         return cls(float(match[1]) / _UNIT_SECONDS[match[2]])
+
+
+class Amount(Decimal):
+    """Money of the store's currency, written as "0.045"."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Amount":
+        if not _AMOUNT.fullmatch(text.strip()):
+            raise ValueError(f'{text!r} is no amount; write it like "0.045" or "50.00"')
+        return cls(text.strip())
 
 
 class TimeOfDay(int):

@@ -12,6 +12,9 @@ UNDONE = "undone"
 """Why a message is cancelled whose step is taken back."""
 
 
+RELEASED = Reason("released", "released")
+
+
 class Hold(Operation[None]):
     """Stop (or resume) the automatic messages of an order. Those that people send go on."""
 
@@ -29,16 +32,24 @@ class Hold(Operation[None]):
     def apply(self, batch: Batch) -> None:
         order = batch.order(self._ref)
         if order.order.held == self._held:
+            if not self._held:
+                self._let_go(batch, order.seq)
             return
         batch.change_order(order, with_held(order.order, self._held))
         kind = "order.held" if self._held else "order.released"
         batch.record(kind, {"reason": self._reason} if self._reason else None, self._ref, "", self._actor)
         source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
-        reason = ON_HOLD if self._held else Reason("released", "released")
+        reason = ON_HOLD if self._held else RELEASED
         for row in batch.open_of(order.seq):
             row.order_held = int(self._held)
             if row.state is source and not row.manual:
                 batch.move(row, target, reason, actor=self._actor)
+
+    def _let_go(self, batch: Batch, order_seq: int) -> None:
+        """Messages of an order that is not on hold may be held one by one."""
+        for row in batch.open_of(order_seq):
+            if row.state is State.HELD:
+                batch.move(row, State.QUEUED, RELEASED, actor=self._actor)
 
 
 class Retry(Operation[Message]):
@@ -56,7 +67,8 @@ class Retry(Operation[Message]):
 
     def apply(self, batch: Batch) -> Message:
         row = batch.message_by_id(self._id)
-        if row.state in (State.SENT, State.SENDING, State.HELD, State.DELIVERED, State.SUPERSEDED):
+        is_held = row.state is State.HELD and bool(row.order_held)
+        if is_held or row.state in (State.SENT, State.SENDING, State.DELIVERED, State.SUPERSEDED):
             raise IllegalMove(f"message {row.id} is {row.state}: it can't be tried again")
         if batch.is_forgotten(row):
             raise IllegalMove(f"message {row.id} can't be tried again: its customer was forgotten")

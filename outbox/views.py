@@ -1,13 +1,13 @@
 """What the HTTP face shows: reads over what is on record, paged, never in the way of the writer."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from outbox.audit import AuditRow, audit_row
 from outbox.chain import Change, change
-from outbox.model import Attempt, Message, Order, State
+from outbox.model import Attempt, Message, Order, Rendered, State
 from outbox.orders import to_ms
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
@@ -76,6 +76,16 @@ class _Past(msgspec.Struct, frozen=True):
     events: int
     messages: Mapping[State, int]
     attempts: Mapping[tuple[str, str], int]
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A text message that left."""
+
+    channel: str
+    address: str
+    at: int
+    text: str
+    """"" where it was forgotten."""
 
 
 class Views:
@@ -232,6 +242,15 @@ class Views:
         """By channel, what was sent since that moment (ms)."""
         return {channel: Sent(*rest) for channel, *rest in await self._store.rows(_SQL["sent_since"], since=since)}
 
+    async def texts_since(self, since: int, channels: Collection[str]) -> Sequence[Text]:
+        """The text messages that these channels took (or may have taken) since that moment (ms), in order."""
+        rows = await self._store.rows(_SQL["texts_since"], since=since, channels=encode(list(channels)).decode())
+        return [Text(channel, address, at, _text_of(sent)) for channel, address, at, sent in rows]
+
+    async def is_new(self, address: str, *, before: int) -> bool:
+        """Whether no order of that address is older than that moment (ms)."""
+        return not await self._store.value(_SQL["had_order"], digest=self._store.digester(address), before=before)
+
     async def changes(self, since: int, *, limit: int) -> Sequence[Change]:
         """What changed after that number, in order: from the audit, so nothing is missing. At most `limit` entries are looked
         at; ask again from the last until nothing comes."""
@@ -260,3 +279,7 @@ def stored_event(row: tuple[int, str, str, str, str, int, str, bytes]) -> Stored
     return StoredEvent(
         seq, source, id, type_, order_ref, received_at, None if moment is None else to_ms(moment), actor, raw
     )
+
+
+def _text_of(sent: str | None) -> str:
+    return msgspec.json.decode(sent, type=Rendered).text if sent else ""

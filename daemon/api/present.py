@@ -9,7 +9,7 @@ from daemon.api import answers as out
 from daemon.api import service_answers as service
 from daemon.api.box import Token
 from daemon.api.reply import encode, moment, moment_or_none
-from daemon.api.services import ChannelRow, SourceRow, UplinkRow
+from daemon.api.services import ChannelRow, SmsRow, SourceRow, UplinkRow
 from daemon.api.source_answers import SourceOut
 from daemon.channels.registry import CHANNELS, channel_class
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
@@ -263,6 +263,17 @@ def audit(row: AuditRow) -> service.AuditOut:
         message_id=row.message_id or None,
         detail=dict(row.detail),
         hash=row.hash,
+    )
+
+
+def sms(row: SmsRow) -> service.SmsOut:
+    return service.SmsOut(
+        row.parts_today,
+        row.daily_parts,
+        f"{row.cost_today:.2f}",
+        f"{row.daily_cost:.2f}",
+        list(row.countries),
+        list(row.held_blocks),
     )
 
 

@@ -27,6 +27,20 @@ class ChannelOut(msgspec.Struct, frozen=True):
     """What is particular to it: the modem's signal, operator and credit."""
 
 
+class SmsOut(msgspec.Struct, frozen=True):
+    """Text messages today, over all channels and the modem."""
+
+    parts_today: int
+    daily_parts: int
+    cost_today: str
+    """Estimated, in the store's currency."""
+    daily_cost: str
+    countries: list[str]
+    """Where they may go."""
+    held_blocks: list[str]
+    """How numbers begin of which too many new ones came: more of them are held."""
+
+
 class UplinkOut(msgspec.Struct, frozen=True):
     state: Literal["up", "down"]
     since: Moment
@@ -165,6 +179,7 @@ class Glance(msgspec.Struct, frozen=True):
     replies: int
     calls: int
     """Customers to phone."""
+    sms: SmsOut
     modem: dict[str, Any] | None
     quiet_until: Moment | None
     """While quiet hours last: until when."""

@@ -6,6 +6,7 @@
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -147,10 +148,29 @@ class UplinkRow(Protocol):
     def since(self) -> int: ...
 
 
+class SmsRow(Protocol):
+    @property
+    def parts_today(self) -> int: ...
+    @property
+    def daily_parts(self) -> int: ...
+    @property
+    def cost_today(self) -> Decimal: ...
+    @property
+    def daily_cost(self) -> Decimal: ...
+    @property
+    def countries(self) -> Sequence[str]: ...
+    @property
+    def held_blocks(self) -> Sequence[str]: ...
+
+
 class Dispatch(Protocol):
     async def board(self) -> Sequence[ChannelRow]: ...
 
     def uplink(self) -> UplinkRow: ...
+
+    def sms(self) -> SmsRow:
+        """What text messages have cost today, over all channels."""
+        ...
 
     async def force_uplink(self, state: Literal["up", "down"] | None, *, actor: str) -> None:
         """An operator's word on the line; None: evidence decides again."""

@@ -50,6 +50,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         replies=figures.unread_replies,
         calls=len(await to_call(services)),
         modem=await _modem(services),
+        sms=present.sms(services.dispatch.sms()),
         quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
         history=await _history(services, now),
         trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],

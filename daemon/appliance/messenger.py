@@ -17,11 +17,17 @@ TEAM = "team"
 
 
 class Messenger:
-    """`channel` gives an enabled channel by its name, None for one that can't be used."""
+    """`channel` gives an enabled channel by its name, None for one that can't be used. `may_text(channel, to, words)`: whether a text
+    message may still go there today."""
 
     def __init__(
-        self, settings: Callable[[], Settings], channel: Callable[[str], Channel | None], clock: Clock
+        self,
+        settings: Callable[[], Settings],
+        channel: Callable[[str], Channel | None],
+        clock: Clock,
+        may_text: Callable[[str, str, str], bool],
     ) -> None:
+        self._may_text = may_text
         self._settings = settings
         self._channel = channel
         self._clock = clock
@@ -34,7 +40,11 @@ class Messenger:
             channel = self._channel(name)
             if channel is None:
                 continue
-            outcomes = [await channel.send(self._outgoing(channel, to, words)) for to in self._addresses(channel)]
+            outcomes = [
+                await channel.send(self._outgoing(channel, to, words))
+                for to in self._addresses(channel)
+                if channel.medium != "sms" or self._may_text(name, to, words)
+            ]
             if any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes):
                 return True
         return not settings.trouble.via

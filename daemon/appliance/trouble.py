@@ -45,6 +45,7 @@ class TroubleWatch:
         tell: Callable[[str], Awaitable[bool]],
         clock_trouble: Callable[[], str],
         sources: Callable[[], Sequence[SourceRow]],
+        texts: Callable[[], Mapping[str, str]],
     ) -> None:
         self._box = box
         self._clock = clock
@@ -53,6 +54,7 @@ class TroubleWatch:
         self._tell = tell
         self._clock_trouble = clock_trouble
         self._sources = sources
+        self._texts = texts
         self.news: list[str] = []
         """What happened once and is told once: it is not over by itself."""
         self._since: dict[str, float] = {}
@@ -117,7 +119,7 @@ class TroubleWatch:
                 f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "
                 "(sudo tether restore --confirm)"
             )
-        return {**wrong, **dict(self._of_the_sources()), **self._of_the_machine()}
+        return {**wrong, **self._texts(), **dict(self._of_the_sources()), **self._of_the_machine()}
 
     def _of_the_sources(self) -> Iterator[tuple[str, str]]:
         """One that can't be asked at all, and one that has not been read for a while: the line may be down for a moment."""

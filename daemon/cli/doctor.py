@@ -17,6 +17,7 @@ from daemon.channels.base import Channel, Misconfigured
 from daemon.cli.frame import EX_CONFIG, ConfigOption, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import is_running, running_service
 from daemon.config import ConfigError, Settings
+from daemon.dispatch.sms.destination import refusal
 from daemon.http import open_http
 from daemon.redact import mask_contacts
 from outbox.clock import SystemClock
@@ -96,7 +97,11 @@ async def report(settings: Settings, news: str, found: Sequence[Finding]) -> Non
             return made if made.is_cloud else None
 
         await call(http, settings.heartbeat.url, "/fail", words)
-        if not await Messenger(lambda: settings, channel, clock).tell(words):
+
+        def may_text(name: str, to: str, words: str) -> bool:
+            return refusal(to, (), anywhere=True) is None
+
+        if not await Messenger(lambda: settings, channel, clock, may_text).tell(words):
             print(f"nobody could be told by {', '.join(settings.trouble.via)}", file=sys.stderr)
 
 

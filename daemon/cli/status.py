@@ -43,6 +43,7 @@ def status(
         )
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
         print(f"replies   {glance['replies']} unread")
+        print(f"texts     {_texts(glance['sms'], glance['store']['currency'])}")
         for each in glance["trouble"]:
             if not each["what"].startswith("channel "):
                 print(f"trouble   {each['why']}")
@@ -73,6 +74,13 @@ def _say_seen(settings: Settings) -> None:
 
     if not settle(say):
         print("there was nothing to know of: no database was damaged", file=sys.stderr)
+
+
+def _texts(sms: dict[str, Any], currency: str) -> str:
+    """What text messages have cost today of what they may."""
+    spent = f"{sms['parts_today']} of {sms['daily_parts']} parts, about {sms['cost_today']} of {sms['daily_cost']} {currency} today"
+    held = f"; new numbers held: {', '.join(sms['held_blocks'])}" if sms["held_blocks"] else ""
+    return f"{spent}; to {', '.join(sms['countries'])} only{held}"
 
 
 @app.command(epilog="Example: tether reload && tether channels")

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.dispatch.lane import Lane, LaneState
 from daemon.dispatch.limits import midnight_before
+from daemon.dispatch.sms.guard import SmsGuard, SmsStatus
 from daemon.dispatch.uplink import LineState, Uplink
 from outbox import Outbox
 from outbox.clock import Clock
@@ -78,11 +80,20 @@ class Board:
     """Reads the lanes; pauses, resumes and tests them. A pause by a person survives a restart."""
 
     def __init__(
-        self, box: Outbox, lanes: Mapping[str, Lane], line: Uplink, clock: Clock, *, store_name: str, zone: ZoneInfo
+        self,
+        box: Outbox,
+        lanes: Mapping[str, Lane],
+        line: Uplink,
+        sms: SmsGuard,
+        clock: Clock,
+        *,
+        store_name: str,
+        zone: ZoneInfo,
     ) -> None:
         self._box = box
         self._lanes = lanes
         self._line = line
+        self._sms = sms
         self._clock = clock
         self._store_name = store_name
         self._zone = zone
@@ -90,6 +101,10 @@ class Board:
     async def board(self) -> list[ChannelStatus]:
         waiting = (await self._box.views.figures()).waiting_by_channel
         return [self._status(lane, waiting.get(lane.name, 0)) for lane in self._lanes.values()]
+
+    def sms(self) -> SmsStatus:
+        """What all text messages together have cost today, and what stops them."""
+        return self._sms.status(self._clock.now())
 
     def uplink(self) -> UplinkStatus:
         return UplinkStatus(self._line.state, self._line.since, self._line.forced is not None)
@@ -124,15 +139,20 @@ class Board:
             health = await lane.channel.check()
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
         out, now = self._trial(lane.channel, to), self._clock.now()
-        units = lane.channel.units(out)
+        title, units = lane.channel.title, lane.channel.units(out)
         if why_not := lane.trial(units, self._clock.monotonic(), now):
-            return TestResult(False, f"{lane.channel.title} can't send a test now: {why_not}.")
-        outcome = await lane.channel.send(out)
+            return TestResult(False, f"{title} can't send a test now: {why_not}.")
+        share = self._sms.admit_trial(name, to, out.rendered.text, now) if lane.medium == "sms" else None
+        if isinstance(share, str):
+            lane.day.take_back(now, units)
+            return TestResult(False, f"{title} was not asked: {share}.")
+        outcome = harmless.cleaned(await lane.channel.send(out))
         if isinstance(outcome, Accepted | Unknown):
             await self._note_trial(name, units, now)
         else:
             lane.day.take_back(now, units)
-        title = lane.channel.title
+            if share is not None:
+                self._sms.spending.give_back(share)
         match outcome:
             case Accepted():
                 return TestResult(

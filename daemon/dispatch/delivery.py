@@ -15,6 +15,8 @@ from daemon.config import Settings
 from daemon.dispatch.fallback import Situation, decide, next_hop, pass_over
 from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
+from daemon.dispatch.sms.guard import SmsGuard
+from daemon.dispatch.sms.spending import Spent
 from daemon.dispatch.uplink import Uplink
 from daemon.shortage import CODE, is_short, words
 from outbox import Outbox, Refusal
@@ -55,6 +57,7 @@ class Delivery:
         box: Outbox,
         preparer: Preparer,
         uplink: Uplink,
+        sms: SmsGuard,
         settings: Settings,
         clock: Clock,
         rng: random.Random,
@@ -68,6 +71,7 @@ class Delivery:
         self._box = box
         self._preparer = preparer
         self._uplink = uplink
+        self._sms = sms
         self._retry = settings.retry
         self._clock = clock
         self._rng = rng
@@ -88,6 +92,13 @@ class Delivery:
             prepared = self._preparer.prepare(due, channel, now, first_sms=first_sms)
         except (OSError, MemoryError) as error:
             return await self._put_off(lane, message, error)
+        spent = None
+        if isinstance(prepared, Ready) and channel.medium == "sms":
+            share = await self._sms.admit(lane.name, message, self._hop(lane, message), prepared.outgoing, now)
+            if isinstance(share, Spent):
+                spent = share
+            else:
+                prepared = share
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -96,7 +107,7 @@ class Delivery:
                 lane.nothing_left(now)
                 return await self._pass_over(lane, message, prepared)
             case Ready():
-                return await self._attempt(lane, channel, due, prepared)
+                return await self._attempt(lane, channel, due, prepared, spent)
 
     async def _put_off(self, lane: Lane, message: Message, error: Exception) -> Message | None:
         """This machine could not make the text now: that passes, and is no reason to give anything up."""
@@ -114,11 +125,13 @@ class Delivery:
         to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=hop)
         return await self.move(message, to)
 
-    async def _attempt(self, lane: Lane, channel: Channel, due: Due, ready: Ready) -> Message | None:
+    async def _attempt(
+        self, lane: Lane, channel: Channel, due: Due, ready: Ready, spent: Spent | None
+    ) -> Message | None:
         message, out = due.message, ready.outgoing
         units = channel.units(out)
         if not lane.takes(units - 1, self._clock.monotonic(), self._clock.now()):
-            lane.nothing_left(self._clock.now())
+            self._nothing_left(lane, spent)
             return await self._past_the_day(lane, message, units)
         is_probe = lane.breaker.is_open
         begun = await self._recorded(
@@ -133,7 +146,7 @@ class Delivery:
             )
         )
         if isinstance(begun, Refusal):
-            lane.nothing_left(self._clock.now(), units)
+            self._nothing_left(lane, spent, units)
             return (
                 await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
                 if begun.opted_out
@@ -141,9 +154,11 @@ class Delivery:
             )
         outcome = await self._send_in_turn(lane, channel, begun, out, is_probe=is_probe)
         if outcome is None:
-            lane.nothing_left(self._clock.now(), units)
+            self._nothing_left(lane, spent, units)
             await self._recorded(lambda: self._box.spool.interrupt(begun))
             return None
+        if spent is not None and not isinstance(outcome, Accepted | Unknown):
+            self._sms.spending.give_back(spent)
         return await self._settle(lane, channel, due, begun, outcome, units)
 
     async def _past_the_day(self, lane: Lane, message: Message, units: int) -> Message | None:
@@ -164,6 +179,11 @@ class Delivery:
         else:
             to = Transition(state=State.QUEUED, reason=reason, hop=hop, counts=False)
         return await self.move(message, to)
+
+    def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:
+        lane.nothing_left(self._clock.now(), units)
+        if spent is not None:
+            self._sms.spending.give_back(spent)
 
     async def _send_in_turn(
         self, lane: Lane, channel: Channel, begun: Attempt, out: Outgoing, *, is_probe: bool

@@ -57,6 +57,7 @@ class Team:
     reached: bool = True
     clock_trouble: str = ""
     sources: list[FakeSource] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def watch(self, news: Sequence[str] = ()) -> TroubleWatch:
         watch = TroubleWatch(
@@ -67,6 +68,7 @@ class Team:
             self._tell,
             lambda: self.clock_trouble,
             lambda: self.sources,
+            lambda: self.texts,
         )
         watch.news += news
         return watch
@@ -224,8 +226,15 @@ async def test_the_machine_s_own_troubles(team: Team) -> None:
 # ---------------------------------------------------------------- by which way
 
 
+def anyone(channel: str, to: str, words: str) -> bool:
+    """Nothing stands in a text's way."""
+    return True
+
+
 class Way:
     """A channel that takes what it is told to take."""
+
+    medium = "chat"
 
     def __init__(self, outcome: Outcome, own: str | None = "C012") -> None:
         self.outcome = outcome
@@ -248,7 +257,7 @@ async def test_the_first_that_takes_it() -> None:
     first, second, third = Way(Deferred("later")), Way(Accepted("1")), Way(Accepted("2"))
     ways: dict[str, Any] = {"a": first, "b": second, "c": third}
     settings = Settings(trouble=Trouble(via=("gone", "a", "b", "c")))
-    assert await Messenger(lambda: settings, ways.get, FakeClock()).tell("the disk is full")
+    assert await Messenger(lambda: settings, ways.get, FakeClock(), anyone).tell("the disk is full")
     assert first.sent == second.sent == [("C012", "Our shop: the disk is full")]
     assert third.sent == []
 
@@ -256,14 +265,14 @@ async def test_the_first_that_takes_it() -> None:
 async def test_nobody_could_be_told() -> None:
     ways: dict[str, Any] = {"a": Way(Deferred("later")), "b": Way(Accepted("1"), own=None)}
     settings = Settings(trouble=Trouble(via=("a", "b")))
-    assert not await Messenger(lambda: settings, ways.get, FakeClock()).tell("the disk is full")
+    assert not await Messenger(lambda: settings, ways.get, FakeClock(), anyone).tell("the disk is full")
 
 
 async def test_a_named_audience() -> None:
     way = Way(Accepted("1"), own=None)
     ways: dict[str, Any] = {"a": way}
     settings = Settings(trouble=Trouble(via=("a",), audience="owner"), audiences={"owner": {"slack": ("U1", "U2")}})
-    assert await Messenger(lambda: settings, ways.get, FakeClock()).tell("x")
+    assert await Messenger(lambda: settings, ways.get, FakeClock(), anyone).tell("x")
     assert [to for to, _ in way.sent] == ["U1", "U2"]
 
 
@@ -271,7 +280,7 @@ async def test_by_a_real_channel() -> None:
     async with bench("slack", channel="C0123ABCD") as slack:
         settings = Settings(trouble=Trouble(via=("slack",)), channels={"slack": {}})
         channel: Channel = slack.channel
-        assert await Messenger(lambda: settings, lambda name: channel, slack.clock).tell("Twilio is paused")
+        assert await Messenger(lambda: settings, lambda name: channel, slack.clock, anyone).tell("Twilio is paused")
         assert "Our shop: Twilio is paused" in slack.last("chat.postMessage").body.decode()
 
 

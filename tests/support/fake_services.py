@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
+from daemon.dispatch.sms.guard import SmsStatus
 from daemon.intake.row import SourceState
 from outbox import Kept
 from outbox.confirmation import RestoredFrom
@@ -72,6 +74,16 @@ class FakeDispatch:
 
     def uplink(self) -> FakeUplink:
         return self.line
+
+    def sms(self) -> SmsStatus:
+        return SmsStatus(
+            parts_today=12,
+            daily_parts=2000,
+            cost_today=Decimal("0.48"),
+            daily_cost=Decimal("50.00"),
+            countries=("GB",),
+            held_blocks=(),
+        )
 
     async def force_uplink(self, state: Any, *, actor: str) -> None:
         self.line.state = state or "up"

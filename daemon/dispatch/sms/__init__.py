@@ -1,0 +1,4 @@
+"""What text messages may cost, whatever channel or modem they go by: where to, how many parts, at what price, and what looks like fraud.
+
+`destination`, `tariff`, `spending` and `pumping` are pure; `guard` holds them together for the dispatcher.
+"""

@@ -1,0 +1,163 @@
+"""The last look at a text message before it is put on record as leaving: may it go there, is it fraud, can the day afford it?
+
+What is not allowed to go there goes to its next channel. What the day can't afford goes by another medium, or waits for the store's
+midnight. What looks like pumping is held until staff let it go.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+
+import msgspec
+import structlog
+
+from daemon.channels.base import Outgoing
+from daemon.config import ConfigError, Settings
+from daemon.dispatch.fallback import next_hop
+from daemon.dispatch.limits import midnight_after
+from daemon.dispatch.prepare import PassOver
+from daemon.dispatch.sms.destination import destination, refusal
+from daemon.dispatch.sms.pumping import WINDOW_MS, Pumping, block_of
+from daemon.dispatch.sms.spending import Spending, Spent
+from daemon.dispatch.sms.tariff import Tariff
+from daemon.iso import country_trouble
+from daemon.planner.sms_text import measure
+from outbox import Outbox
+from outbox.model import Medium, Message, State, Transition
+from outbox.reasons import Reason
+
+LOOKS_LIKE_FRAUD = Reason("one of too many new numbers that begin alike: staff decide", "sms_pumping")
+
+log = structlog.get_logger(__name__)
+
+
+class SmsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the day stands, for people."""
+
+    parts_today: int
+    daily_parts: int
+    cost_today: Decimal
+    daily_cost: Decimal
+    countries: tuple[str, ...]
+    held_blocks: tuple[str, ...]
+
+
+class SmsGuard:
+    """One for all channels that send texts. Built without IO; `restore` reads what the day has cost already."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        medium_of: Callable[[str], Medium],
+        usable: Callable[[str], bool],
+    ) -> None:
+        sms, store = settings.sms, settings.store
+        self.countries = countries_of(settings)
+        self.spending = Spending(sms.daily_parts, sms.daily_cost, store.zone)
+        self.pumping = Pumping(sms.new_numbers)
+        self._tariff = Tariff(sms)
+        self._zone = store.zone
+        self._box = box
+        self._medium_of = medium_of
+        self._usable = usable
+        self._held: set[str] = set()
+        """Messages that were held as fraud: when they come again, staff have let them go."""
+
+    async def restore(self, channels: Collection[str], since: int) -> None:
+        """Count what left since the store's midnight, before this process began."""
+        for text in await self._box.views.texts_since(since, channels):
+            self.pumping.note(text.address, text.at)
+            parts = measure(text.text).parts
+            self.spending.spend(parts, self._cost(text.channel, text.address, parts), text.at)
+
+    async def admit(
+        self, channel: str, message: Message, hop: int, out: Outgoing, now: int
+    ) -> Spent | PassOver | Transition:
+        """Its share of the day where it may leave by that channel (at `hop` of its ways); else where it goes instead."""
+        refused = refusal(out.to, self.countries, anywhere=message.audience != "customer")
+        if refused is not None:
+            return PassOver(refused)
+        if await self._is_fraud(message, out.to, now):
+            return Transition(state=State.HELD, reason=LOOKS_LIKE_FRAUD, counts=False)
+        parts = measure(out.rendered.text).parts
+        cost = self._cost(channel, out.to, parts)
+        if exceeded := self.spending.exceeded_by(parts, cost, now):
+            return self._otherwise(message, hop, exceeded, now)
+        self._held.discard(message.id)
+        self.pumping.note(out.to, now)
+        return self.spending.spend(parts, cost, now)
+
+    def admit_trial(self, channel: str, to: str, text: str, now: int) -> Spent | str:
+        """The same for a test that somebody asks for, or a word about the box: why not, in a sentence."""
+        refused = refusal(to, self.countries, anywhere=True)
+        if refused is not None:
+            return refused
+        parts = measure(text).parts
+        cost = self._cost(channel, to, parts)
+        return self.spending.exceeded_by(parts, cost, now) or self.spending.spend(parts, cost, now)
+
+    def status(self, now: int) -> SmsStatus:
+        spending = self.spending
+        return SmsStatus(
+            parts_today=spending.parts(now),
+            daily_parts=spending.daily_parts,
+            cost_today=spending.cost(now),
+            daily_cost=spending.daily_cost,
+            countries=self.countries,
+            held_blocks=tuple(self.pumping.alarms(now)),
+        )
+
+    def trouble(self, now: int) -> Mapping[str, str]:
+        """What the team is told, by what it is."""
+        wrong = {
+            f"texts to {block}": f"too many new numbers that begin with {block} came within an hour, as when somebody makes money of "
+            "our texts: more of them are held (tether messages --state held; tether retry ID lets one go)"
+            for block in self.pumping.alarms(now)
+        }
+        if used_up := self.spending.exceeded_by(1, Decimal(0), now):
+            wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
+        return wrong
+
+    def _cost(self, channel: str, to: str, parts: int) -> Decimal:
+        return parts * self._tariff.price(channel, destination(to).country)
+
+    def _otherwise(self, message: Message, hop: int, reason: Reason, now: int) -> Transition:
+        other = next_hop(message, self._is_another_medium, after=hop)
+        if other is not None:
+            return Transition(state=State.QUEUED, reason=reason, hop=other, counts=False)
+        midnight = midnight_after(now, self._zone)
+        return Transition(state=State.QUEUED, reason=reason, due_at=midnight, relative=False, counts=False)
+
+    def _is_another_medium(self, channel: str) -> bool:
+        return self._medium_of(channel) != "sms" and self._usable(channel)
+
+    async def _is_fraud(self, message: Message, to: str, now: int) -> bool:
+        if message.audience != "customer" or message.policy.manual or message.id in self._held:
+            return False
+        if not self.pumping.is_crowded(to, now) or not await self._is_new(to, now):
+            return False
+        if not self.pumping.in_alarm(to, now):
+            new = [number for number in self.pumping.others(to, now) if await self._is_new(number, now)]
+            if len(new) < self.pumping.limit:
+                return False
+        if self.pumping.alarm(to, now):
+            log.warning("too many new numbers that begin alike: their texts are held", limit=self.pumping.limit)
+            detail = {"block": self._box.digest(block_of(to)), "limit": self.pumping.limit}
+            await self._box.audit.append("sms.pumping", detail=detail)
+        self._held.add(message.id)
+        return True
+
+    async def _is_new(self, address: str, now: int) -> bool:
+        """Whether nobody of that number had an order before this hour."""
+        return await self._box.views.is_new(address, before=now - WINDOW_MS)
+
+
+def countries_of(settings: Settings) -> tuple[str, ...]:
+    """Where texts may go: as `[sms] countries` says, else to the store's own country. Raises ConfigError for what is none."""
+    named = settings.sms.countries
+    if named is None:
+        return (settings.store.country.upper(),)
+    for code in named:
+        if trouble := country_trouble(code):
+            raise ConfigError(f"{settings.file or 'tether.toml'}: sms.countries: {trouble}")
+    return tuple(code.upper() for code in named)
