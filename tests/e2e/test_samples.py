@@ -35,7 +35,7 @@ via = ["twilio"]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     async with open_shop(tmp_path_factory.mktemp("shop")) as it:
-        it.configure(["twilio"], ROUTES)
+        it.configure(["twilio"], ROUTES, extra='[sms]\ncountries = ["GB", "DE"]\n')
         env = it.folder / ".env"
         env.write_text(env.read_text() + f"TETHER_WEBHOOK_SECRET=whsec_{base64.b64encode(KEY).decode()}\n")
         await it.start()
