@@ -9,8 +9,9 @@ from daemon.api import answers as out
 from daemon.api import service_answers as service
 from daemon.api.box import Token
 from daemon.api.reply import encode, moment, moment_or_none
-from daemon.api.services import ChannelRow, SmsRow, SourceRow, UplinkRow
+from daemon.api.services import ChannelRow, SourceRow
 from daemon.api.source_answers import SourceOut
+from daemon.api.way_rows import SmsRow, UplinkRow
 from daemon.channels.registry import CHANNELS, channel_class
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.masks import mask_address, mask_email, mask_phone

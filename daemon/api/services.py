@@ -6,13 +6,14 @@
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from daemon.api.box import Box
 from daemon.api.fleet_row import Fleet
+from daemon.api.way_rows import SmsRow
+from daemon.api.way_rows import UplinkRow as UplinkRow
 from daemon.channels.base import Inbound, InboundRequest
 from daemon.config import Settings
 from daemon.intake.row import SourceState
@@ -139,28 +140,6 @@ class TestResult(Protocol):
     def ok(self) -> bool: ...
     @property
     def summary(self) -> str: ...
-
-
-class UplinkRow(Protocol):
-    @property
-    def state(self) -> str: ...
-    @property
-    def since(self) -> int: ...
-
-
-class SmsRow(Protocol):
-    @property
-    def parts_today(self) -> int: ...
-    @property
-    def daily_parts(self) -> int: ...
-    @property
-    def cost_today(self) -> Decimal: ...
-    @property
-    def daily_cost(self) -> Decimal: ...
-    @property
-    def countries(self) -> Sequence[str]: ...
-    @property
-    def held_blocks(self) -> Sequence[str]: ...
 
 
 class Dispatch(Protocol):
