@@ -3,6 +3,7 @@
 import grp
 import os
 import tempfile
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -28,10 +29,27 @@ SYSTEM_DATABASE = "/var/lib/tether/tether.db"
 SYSTEM_GROUP = "tether"
 
 
+PACKAGED = "# The configuration that came with Tether."
+"""How the Debian package's own tether.toml begins: nobody's words yet."""
+_BEGINS: Mapping[str, tuple[str, ...]] = {
+    "TWILIO_ACCOUNT_SID": ("AC",),
+    "TWILIO_API_KEY": ("SK",),
+    "SENDGRID_API_KEY": ("SG.",),
+    "SLACK_BOT_TOKEN": ("xoxb-",),
+    "WOOCOMMERCE_KEY": ("ck_",),
+    "WOOCOMMERCE_SECRET": ("cs_",),
+    "HUBSPOT_ACCESS_TOKEN": ("pat-",),
+    "KLAVIYO_API_KEY": ("pk_",),
+    "AWS_ACCESS_KEY_ID": ("AKIA", "ASIA"),
+}
+"""How each provider's secrets begin, where they do so always."""
+_STANDARD_WEBHOOKS = ("WEBHOOK_SECRET", "TETHER_WEBHOOK_SECRET")
+
+
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What an owner knows. `tables`: top-level tables of tether.toml by name."""
 
-    tables: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, Any]
     channels: Mapping[str, Mapping[str, Any]]
     secrets: Mapping[str, str]
 
@@ -65,6 +83,28 @@ def questions_for(channel: str) -> Sequence[Question]:
         *(Question(name, False) for name in dict.fromkeys((*required, *keys))),
         *(Question(name, True) for name in dict.fromkeys((*kind.secrets, *secrets))),
     ]
+
+
+def secret_trouble(name: str, value: str) -> str:
+    """Why a secret does not look like one of its kind; "" where it does, or its kind has no look. It is not quoted."""
+    if name in _STANDARD_WEBHOOKS:
+        try:
+            size = len(b64decode(value.removeprefix("whsec_"), validate=True))
+        except ValueError:
+            size = 0
+        if not value.startswith("whsec_") or not 24 <= size <= 64:
+            return f"{name} is whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` makes one, with whsec_ before it"
+    begins = _BEGINS.get(name)
+    if begins and not value.startswith(begins):
+        return f"{name} begins with {' or '.join(begins)}: is it another of the provider's keys?"
+    if name == "GOOGLE_APPLICATION_CREDENTIALS" and not Path(value).expanduser().is_file():
+        return f"{name} is the path of a file (the service account's key, JSON), and there is none at that place"
+    return "it has space in it: was more copied than the secret?" if value.split() != [value] else ""
+
+
+def number_of(text: str) -> int | str:
+    """A whole number where it is one."""
+    return int(text) if text.isascii() and text.isdecimal() else text
 
 
 # ---------------------------------------------------------------- guesses
@@ -166,10 +206,11 @@ def toml_of(answers: Answers) -> str:
     parts = [
         "\n".join([f"[{name}]", *(f"{_key(key)} = {toml_value(value)}" for key, value in table.items())])
         for name, table in tables.items()
-        if table or name.startswith("channels.")
+        if isinstance(table, Mapping) and (table or name.startswith("channels."))
     ]
+    lists = [f"{_key(name)} = {toml_value(table)}" for name, table in tables.items() if not isinstance(table, Mapping)]
     head = "# Written by `tether init`. docs/configuration.md lists every key; `tether doctor` checks it; `tether reload` applies it."
-    return "\n\n".join([head, *parts]) + "\n"
+    return "\n\n".join([head, *lists, *parts]) + "\n"
 
 
 def toml_value(value: Any) -> str:

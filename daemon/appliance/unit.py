@@ -16,6 +16,31 @@ STAYS_FOR = 8.0
 LOOK_EVERY = 1.0
 
 
+HANDED_OVER = "/run/credentials/tether.service/env"
+"""Where systemd put what it read of /etc/tether/.env when it started the service: a reload reads nothing anew."""
+
+
+async def hand_over_secrets(machine: Machine, settings: Settings) -> bool:
+    """Start the service anew where systemd handed it secrets that are not those of `.env` any more. True: it was.
+
+    Raises InstallError when that fails. Only root can see what was handed over, and only root can do it.
+    """
+    handed, env = machine.path(HANDED_OVER), settings.folder / ".env"
+    if settings.folder != machine.path("/etc/tether").resolve():
+        return False
+    try:
+        if handed.read_bytes() == env.read_bytes():
+            return False
+    except OSError:
+        return False
+    ran = await machine.run("systemctl", "restart", UNIT, seconds=START_SECONDS)
+    if ran is None or ran.code != 0:
+        raise InstallError(
+            f"the secrets changed, and `systemctl restart {UNIT}` failed: {ran.said[-500:] if ran else ''}"
+        )
+    return True
+
+
 class Unit:
     def __init__(self, machine: Machine, clock: Clock) -> None:
         self._machine = machine

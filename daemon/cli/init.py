@@ -2,9 +2,8 @@
 
 import os
 import re
-import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +14,19 @@ from daemon.appliance import setup
 from daemon.channels.registry import CHANNELS, channel_class
 from daemon.cli.doctor import look, tell, verdict
 from daemon.cli.frame import ConfigOption, Failure, app, settle
+from daemon.cli.interview import (
+    Check,
+    Interview,
+    check_country,
+    check_currency,
+    check_locale,
+    check_name,
+    check_zone,
+    country_of,
+    key_of,
+)
 from daemon.cli.key import worded
-from daemon.cli.service import service
+from daemon.cli.service import is_running, service
 from daemon.config import SEARCH, Data, Settings, secrets_in
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS
@@ -57,19 +67,27 @@ def init(
 ) -> None:
     """Set up a store. Writes tether.toml and .env (mode 600), makes the till's token, and checks it all."""
     file = _place(config)
-    _may_write(file, ask=not yes, force=force)
+    standing = _standing(file, ask=not yes, force=force)
+    interview = Interview(file.absolute().parent, ask=not yes)
     given = {key: value for key, value in zip(STORE, (name, country, timezone, locale, currency), strict=True) if value}
-    store = _store(given, ask=not yes)
-    chosen = list(channel or ()) or ([] if yes else _choose_channels())
+    store = _store(given, standing.get("store", {}), interview)
+    before = standing.get("channels", {})
+    chosen = list(channel or ()) or (list(before) if yes else _choose_channels(interview, before))
     tables, channels = _keys(set_ or ())
-    known = {**os.environ, **_secrets_in(secrets)}
-    answers = _interview(chosen, channels, known, ask=not yes)
-    tables = {**tables, "store": {**store, **tables.get("store", {})}}
+    channels = {
+        name: {**before.get(name, {}), **channels.get(name, {})} for name in dict.fromkeys((*chosen, *channels))
+    }
+    known = {**os.environ, **secrets_in(file.absolute().parent, {}), **_secrets_in(secrets)}
+    answers = _interview(chosen, channels, known, interview)
+    kept = {name: table for name, table in standing.items() if name != "channels"}
+    own_store = {**store, **tables.get("store", {})}
+    tables = {**kept, **{name: {**kept.get(name, {}), **table} for name, table in tables.items()}, "store": own_store}
     if file.absolute().is_relative_to(setup.SYSTEM_FOLDER):
         tables["data"] = {"path": setup.SYSTEM_DATABASE, **tables.get("data", {})}
     own, is_new = _own_key(file, tables, known)
     secrets_found = {**answers[1], WORDS: own.words}
     settings = setup.write(setup.Answers(tables=tables, channels=answers[0], secrets=secrets_found), file)
+    interview.done()
     print(f"\nwrote {file} and {file.parent / '.env'} (mode 600)")
     if is_new:
         print(
@@ -78,6 +96,8 @@ def init(
         )
     if token:
         _make_token(settings)
+    if settle(lambda: is_running(settings)):
+        print("\nThe service runs with its old configuration: `tether reload` puts this one in force.")
     print("\nNow the doctor:\n")
     found = look(settings, offline=offline)
     tell(found)
@@ -96,47 +116,61 @@ def _place(config: Path | None) -> Path:
     return system if not own.exists() and os.geteuid() == 0 and system.parent.is_dir() else own
 
 
-def _may_write(file: Path, *, ask: bool, force: bool) -> None:
-    if not file.exists() or force:
-        return
-    if not ask or not typer.confirm(f"{file} is there already. Write over it (it is kept as {file.name}.bak)?"):
+def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
+    """What stands there already and is gone on from: the package's own configuration, or one that the owner says so of."""
+    if not file.exists() or (force and not ask):
+        return {}
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        tables = {}
+    if file.read_text(encoding="utf-8", errors="replace").startswith(setup.PACKAGED) or force:
+        return tables
+    if not ask or not typer.confirm(f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"):
         raise Failure(f"{file} is there already and was left as it is; --force writes over it (and keeps it as .bak)")
+    return tables
 
 
-def _store(given: Mapping[str, str], *, ask: bool) -> dict[str, Any]:
+def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: Interview) -> dict[str, Any]:
+    """What is known of the store: as it was given, or stood there, or is answered."""
     machine = setup.guess_timezone()
-    likely = given.get("country", setup.guess_country(machine)).upper()
-    zone = given.get("timezone") or _ask("Time zone", setup.zone_in(likely, machine), ask=ask)
-    country = (given.get("country") or _ask("Country (two letters)", setup.guess_country(zone), ask=ask)).upper()
+    known = {key: str(value) for key, value in was.items()} | dict(given)
+    likely = country_of(known.get("country", setup.guess_country(machine)))
+
+    def ask(key: str, words: str, guess: str, check: Check) -> str:
+        return given.get(key) or interview.answer(key, words, known.get(key, guess), check)
+
+    zone = ask("timezone", "Time zone", setup.zone_in(likely, machine), check_zone)
+    country = country_of(ask("country", "Country (two letters)", setup.guess_country(zone), check_country))
     return {
-        "name": given.get("name") or _ask("The shop's name", "Our shop", ask=ask),
+        **was,
+        "name": ask("name", "The shop's name", "Our shop", check_name),
         "country": country,
         "timezone": zone,
-        "locale": given.get("locale") or _ask("Language (en, de, es, fr)", setup.guess_locale(country), ask=ask),
-        "currency": given.get("currency") or _ask("Currency", setup.guess_currency(country), ask=ask),
+        "locale": ask("locale", "Language (en, de, es, fr)", setup.guess_locale(country), check_locale),
+        "currency": ask("currency", "Currency", setup.guess_currency(country), check_currency).upper(),
     }
 
 
-def _ask(words: str, guess: str, *, ask: bool) -> str:
-    return str(typer.prompt(words, default=guess)).strip() if ask else guess
-
-
-def _choose_channels() -> list[str]:
+def _choose_channels(interview: Interview, standing: Collection[str]) -> list[str]:
     print("\nBy which channels may customers and the team be told?")
     for medium in ("sms", "email", "chat", "push", "crm"):
         print(f"  {medium:6} {', '.join(name for name in CHANNELS if channel_class(name).medium == medium)}")
-    while True:
-        words = (
-            str(typer.prompt("Channels, separated by spaces", default="", show_default=False)).replace(",", " ").split()
-        )
-        unknown = [word for word in words if word not in CHANNELS]
-        if not unknown:
-            return words
-        print(f"there is no {', '.join(unknown)}")
+    words = "Channels, separated by spaces"
+    return _split(interview.answer("channels", words, " ".join(standing), _check_channels))
+
+
+def _split(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _check_channels(text: str) -> str:
+    unknown = [word for word in _split(text) if word not in CHANNELS]
+    return f"there is no {', '.join(unknown)}" if unknown else ""
 
 
 def _interview(
-    chosen: Sequence[str], given: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], *, ask: bool
+    chosen: Sequence[str], given: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], interview: Interview
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Each channel's keys and secrets: as they were given, or asked for; one that is not known is left to the doctor to name."""
     channels: dict[str, dict[str, Any]] = {}
@@ -144,23 +178,25 @@ def _interview(
     for name in dict.fromkeys((*chosen, *given)):
         table = dict(given.get(name, {}))
         questions = setup.questions_for(name)
-        if ask:
+        if interview.ask:
             print(f"\n{channel_class(name).title} (docs/providers/{name}.md)")
         for question in questions:
             if question.is_secret:
-                value = known.get(question.name) or (_ask_secret(question.name) if ask else "")
+                value = known.get(question.name) or (interview.secret(question.name) if interview.ask else "")
                 secrets |= {question.name: value} if value else {}
-            elif question.name not in table and ask:
-                value = str(typer.prompt(f"  {question.name}", default="", show_default=False)).strip()
-                table |= {question.name: value} if value else {}
+            elif question.name not in table and interview.ask:
+                table |= _key_asked(name, table, question.name, interview)
         channels[name] = table
     return channels, secrets
 
 
-def _ask_secret(name: str) -> str:
-    return str(
-        typer.prompt(f"  {name} (not shown)", default="", show_default=False, hide_input=sys.stdin.isatty())
-    ).strip()
+def _key_asked(channel: str, table: Mapping[str, Any], key: str, interview: Interview) -> dict[str, Any]:
+    def check(text: str) -> str:
+        return key_of(channel, table, key, text)[1]
+
+    text = interview.answer(f"{channel}.{key}", f"  {key}", "", check)
+    value, _ = key_of(channel, table, key, text)
+    return {} if value is None else {key: value}
 
 
 def _keys(assignments: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:

@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, counted, settings_of, settle, table, when
+from daemon.appliance.errors import InstallError
+from daemon.appliance.machine import Machine
+from daemon.appliance.unit import hand_over_secrets
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table, when
 from daemon.cli.service import is_running, running_service, service
 from daemon.clockwatch import spoken
 from daemon.config import Settings
@@ -93,4 +96,11 @@ def reload(config: ConfigOption = None) -> None:
             await client.post("/v1/reload")
 
     settle(ask)
-    print("the new configuration is in force")
+    try:
+        anew = settle(lambda: hand_over_secrets(Machine(), settings))
+    except InstallError as error:
+        raise Failure(str(error)) from error
+    if anew:
+        print("the secrets changed since the service was started, so it was started anew: all of it is in force")
+    else:
+        print("the new configuration is in force")

@@ -93,6 +93,78 @@ def test_with_questions(tmp_path: Path) -> None:
     assert settings.secrets["TWILIO_AUTH_TOKEN"] == "hush"
 
 
+def test_each_answer_is_checked_when_it_is_given(tmp_path: Path) -> None:
+    answers = [
+        *("Europe/Londn", "Europe/London"),
+        *("England", "UK"),
+        "Balloon Loft",
+        *("english", "en"),
+        *("POUND", "gbp"),
+        "webhook, smtp",
+        *("hooks", "https://erp.example/hook"),
+        *("whsec_short", "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY"),
+        *("mail.example", "shop@shop.example"),
+        "kim",
+        *("pass word", "hunter2"),
+    ]
+    done = tether(tmp_path, "init", "--offline", "--set", "hook.port=0", typed="\n".join(answers) + "\n")
+    said = done.stdout + done.stderr
+    for words in (
+        "'Europe/Londn' is no time zone",
+        "'ENGLAND' is no country's code",
+        "'english' is no language",
+        "'POUND' is no currency's code",
+        "'hooks' is no address",
+        "WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64",
+        "it has space in it: was more copied than the secret?",
+    ):
+        assert words in said, said
+    settings = load(tmp_path / "tether.toml", environ={})
+    assert (settings.store.country, settings.store.currency) == ("GB", "GBP")
+    assert settings.channels["smtp"] == {"host": "mail.example", "from": "shop@shop.example"}
+    assert settings.secrets["SMTP_PASSWORD"] == "hunter2"
+
+
+def test_what_was_broken_off_goes_on_with_what_was_answered(tmp_path: Path) -> None:
+    first = ["Europe/Berlin", "DE", "Ballonladen", "de", "EUR", "twilio", "+4915112345678", "AC1"]
+    broken = tether(tmp_path, "init", "--offline", "--set", "hook.port=0", typed="\n".join(first) + "\n")
+    assert broken.returncode == 1
+    assert "Traceback" not in broken.stderr
+    assert (tmp_path / ".tether-init.json").stat().st_mode & 0o777 == 0o600
+    done = tether(tmp_path, "init", "--offline", "--set", "hook.port=0", typed="\n" * 8 + "hush\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Going on from where it was broken off" in done.stdout
+    settings = load(tmp_path / "tether.toml", environ={})
+    assert (settings.store.name, settings.channels["twilio"]["from"]) == ("Ballonladen", "+4915112345678")
+    assert (settings.secrets["TWILIO_ACCOUNT_SID"], settings.secrets["TWILIO_AUTH_TOKEN"]) == ("AC1", "hush")
+    assert not (tmp_path / ".tether-init.json").exists()
+
+
+def test_the_package_s_own_configuration_is_gone_on_from(tmp_path: Path) -> None:
+    """Nobody wrote it: it is no reason to refuse, and what it says of groups and places stays."""
+    packaged = (ROOT / "systemd" / "debian" / "tether.toml").read_text()
+    (tmp_path / "tether.toml").write_text(packaged.replace("/var/lib/tether/tether.db", "tether.db"))
+    done = tether(tmp_path, "init", "--yes", "--offline", "--country", "UK", "--name", "Loft", "--set", "hook.port=0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = load(tmp_path / "tether.toml", environ={})
+    assert (settings.store.name, settings.store.country) == ("Loft", "GB")
+    assert settings.hook.socket_groups == {"tether": "admin", "tether-staff": "staff"}
+
+
+def test_a_configuration_that_is_there_keeps_what_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "tether.toml").write_text(
+        '[store]\nname = "Loft"\ncountry = "GB"\n[channels.slack]\nchannel = "C1"\n'
+        '[[route]]\non = "order.ready"\nto = "team"\nvia = ["slack"]\n'
+    )
+    typed = ["y", "", "", "Balloon Loft", "", "", ""]
+    done = tether(tmp_path, "init", "--offline", "--set", "hook.port=0", typed="\n".join(typed) + "\nxoxb-1\n")
+    settings = load(tmp_path / "tether.toml", environ={})
+    assert settings.store.name == "Balloon Loft", done.stdout + done.stderr
+    assert settings.channels == {"slack": {"channel": "C1"}}
+    assert [(route.on, route.via) for route in settings.route] == [("order.ready", ("slack",))]
+    assert settings.secrets["SLACK_BOT_TOKEN"] == "xoxb-1"
+
+
 def test_nothing_is_written_over_unasked(tmp_path: Path) -> None:
     (tmp_path / "tether.toml").write_text("# mine\n")
     (tmp_path / ".env").write_text("KEPT=1\n")
