@@ -144,7 +144,13 @@ class Service:
 
     async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
         """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
-        housekeeping = Housekeeping(self.box, lambda: self.settings, self.clock, self.watch.sure)
+        housekeeping = Housekeeping(
+            self.box,
+            lambda: self.settings,
+            self.clock,
+            self.watch.sure,
+            lambda: 0 if self.fleet is None else self.fleet.link.archived,
+        )
         trouble = self.trouble
         trouble.news += news
         heartbeat = Heartbeat(self.http, self.clock, lambda: self.settings, lambda: trouble.standing)

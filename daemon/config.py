@@ -80,6 +80,8 @@ class Store(Table, frozen=True):
 class Data(Table, frozen=True):
     path: Path = Path("tether.db")
     retention: Duration = Duration(180 * 86400)
+    audit_retention: Duration | None = None
+    """In a fleet: how long entries of the record are kept here once headquarters has them; None: for good."""
     copies: Duration = Duration(30 * 86400)
     """How long what an upgrade, a restore or a repair put aside is kept, and a backup after somebody in it was forgotten."""
     reserve: Size = Size(64 * 2**20)

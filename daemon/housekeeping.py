@@ -21,8 +21,15 @@ class Housekeeping:
     """Runs the round once a day, and only by a clock that can be believed: a wrong one would throw away what is new."""
 
     def __init__(
-        self, box: Outbox, settings: Callable[[], Settings], clock: Clock, trusted: Callable[[], bool]
+        self,
+        box: Outbox,
+        settings: Callable[[], Settings],
+        clock: Clock,
+        trusted: Callable[[], bool],
+        archived: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`archived`: up to which entry headquarters has the record, as it said itself lately; 0 without one."""
+        self._archived = archived
         self._box = box
         self._settings = settings
         self._clock = clock
@@ -41,8 +48,18 @@ class Housekeeping:
         removed = await self._box.retention.prune(before=before)
         if removed.orders:
             log.info("orders past their time were removed", orders=removed.orders)
+        await self._record()
         await self._copies()
         return removed.orders
+
+    async def _record(self) -> None:
+        """Old entries of the record that headquarters has, where the owner wants them to go here."""
+        kept = self._settings().data.audit_retention
+        if kept is None or not (archived := self._archived()):
+            return
+        up_to = await self._box.retention.prune_audit(archived=archived, before=self._clock.now() - round(kept * 1000))
+        if up_to:
+            log.info("entries of the record that headquarters has were taken out", up_to=up_to)
 
     async def _copies(self) -> None:
         """Copies from before somebody was forgotten go when they are due; who was forgotten need not be known when none is left."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 import harmless
+from outbox.audit_base import Base, read_base
 from outbox.batch import Batch
 from outbox.chain import START, link
 from outbox.pages import Page, cursor_of, place_of
@@ -35,6 +36,13 @@ class ExportedEntry(msgspec.Struct, frozen=True):
     hash: str
 
 
+class _Begins(msgspec.Struct, frozen=True):
+    """The first line of an export whose record does not begin with its first entry."""
+
+    begins_after: Base
+
+
+_BASE = b'{"begins_after"'
 COLUMNS = ExportedEntry.__struct_fields__
 _exported = msgspec.json.Decoder(ExportedEntry)
 
@@ -154,14 +162,19 @@ class Audit:
         )
 
     async def verify(self) -> Verdict:
-        """Read the whole record and compute its chain anew."""
-        before, entries = START, 0
+        """Read the whole record, as far as it is kept here, and compute its chain anew."""
+        base = await self.base()
+        before, number = base.before, base.seq
         async for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in self._entries():
             before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
-            entries += 1
-            if seq != entries or digest != before:
-                return Verdict(False, await self._count(), min(seq, entries))
-        return Verdict(True, entries, None)
+            number += 1
+            if seq != number or digest != before:
+                return Verdict(False, await self._count(), min(seq, number))
+        return Verdict(True, number - base.seq, None)
+
+    async def base(self) -> Base:
+        """Where the record begins: older entries are at headquarters only."""
+        return read_base(await self._store.value(_SQL["base"]))
 
     async def export(self, form: str = "jsonl") -> AsyncIterator[bytes]:
         """The whole record in pieces, as "jsonl", with all that is needed to compute the chain again (`outbox.chain`), or as "csv", for people's
@@ -170,6 +183,8 @@ class Audit:
             raise ValueError(f'{form!r} is no form of export: "jsonl" or "csv"')
         if form == "csv":
             yield _csv([COLUMNS])
+        elif (base := await self.base()).seq:
+            yield msgspec.json.encode(_Begins(base)) + b"\n"
         lines: list[tuple[Any, ...]] = []
         async for entry in self._entries():
             lines.append((*entry[:-1], entry[-1].hex()))
@@ -201,17 +216,23 @@ class Audit:
 
 def verify_export(lines: Iterable[bytes]) -> Verdict:
     """The same for an export in JSON Lines, without the database. Raises ValueError, naming the line, for what is none."""
-    before, entries, first_bad = START, 0, None
-    for entries, line in enumerate(lines, 1):
+    before, number, base, first_bad = START, 0, 0, None
+    for place, line in enumerate(lines, 1):
         try:
+            if place == 1 and line.startswith(_BASE):
+                begins = msgspec.json.decode(line, type=_Begins).begins_after
+                before, number = begins.before, begins.seq
+                base = number
+                continue
             entry = _exported.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"line {entries} is no entry of an export: {error}") from error
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise ValueError(f"line {place} is no entry of an export: {error}") from error
         *fields, digest = msgspec.structs.astuple(entry)
         before = link(before, *fields)
-        if first_bad is None and (entry.seq != entries or digest != before.hex()):
-            first_bad = min(entry.seq, entries)
-    return Verdict(first_bad is None, entries, first_bad)
+        number += 1
+        if first_bad is None and (entry.seq != number or digest != before.hex()):
+            first_bad = min(entry.seq, number)
+    return Verdict(first_bad is None, number - base, first_bad)
 
 
 def audit_row(row: tuple[Any, ...]) -> AuditRow:

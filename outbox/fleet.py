@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from outbox.audit_base import read_base
 from outbox.batch import Batch
 from outbox.chain import START
 from outbox.consent import Say
@@ -17,6 +18,7 @@ from outbox.store import Store
 from outbox.writer import Operation
 
 _SQL = Queries("fleet.sql")
+_BASE = Queries("audit.sql")["base"]
 
 INDEX_SLICE = 200
 KEY = "fleet."
@@ -53,7 +55,7 @@ class MessageState(msgspec.Struct, frozen=True, kw_only=True):
     order_ref: str
     state: str
     channel: str
-    reason: str
+    reason_code: str
     type: str
     recipient: str
     to: str
@@ -269,8 +271,11 @@ class Fleet:
                 break
             taken.append(Entry(*fields))
             head = hash_
-        before = START if first == 1 else await self.hash_at(first - 1)
-        return Slice(epoch, before or b"", taken, head, after_gap=before is None or first > after + 1)
+        return Slice(epoch, await self._hash_before(first), taken, head, after_gap=first > after + 1)
+
+    async def _hash_before(self, first: int) -> bytes:
+        base = read_base(await self._store.value(_BASE))
+        return base.before if first == base.seq + 1 else await self.hash_at(first - 1) or b""
 
     async def changed(self, after: int, *, look: int) -> Changed | None:
         """Messages that the next `look` entries beyond one speak of, as they stand now; None: there are no such entries."""
@@ -320,7 +325,7 @@ def _state(row: tuple[Any, ...], rev: int) -> MessageState:
         order_ref=ref,
         state=state,
         channel=channel,
-        reason=reason,
+        reason_code=reason,
         type=kind,
         recipient=recipient,
         to=mask_address(address),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from outbox.chain import START, link
+from outbox.audit_base import read_base
+from outbox.chain import link
 from outbox.faults import in_our_words, is_no_damage
 from outbox.migrate import migrations
 from outbox.queries import Queries
@@ -82,12 +83,13 @@ def prove(path: Path) -> Proof:
     """Compute the audit's chain anew and count. Raises StorageDamaged, StorageBusy; OutboxError's text says which file."""
     try:
         with closing(opened_to_read(path)) as db:
-            before, entries, newest_at, first_bad, last_epoch, last_seq = START, 0, 0, None, "", 0
+            base = read_base(next((value for (value,) in db.execute(_SQL["base"])), None))
+            before, entries, newest_at, first_bad, last_epoch, last_seq = base.before, 0, 0, None, "", 0
             for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in db.execute(_SQL["entries"]):
                 before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
                 entries, newest_at, last_epoch, last_seq = entries + 1, at, epoch, seq
-                if first_bad is None and (seq != entries or digest != before):
-                    first_bad = min(seq, entries)
+                if first_bad is None and (seq != base.seq + entries or digest != before):
+                    first_bad = min(seq, base.seq + entries)
                 before = digest
             tables = [name for (name,) in db.execute(_SQL["tables"])]
             counts = {name: int(db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables}  # noqa: S608

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from outbox.audit_base import TakeOut
 from outbox.batch import Batch
 from outbox.forget import Removed
 from outbox.queries import Queries
@@ -10,6 +11,7 @@ from outbox.writer import Operation
 
 _SQL = Queries("retention.sql")
 
+AUDIT_SLICE = 500
 SLICE = 100
 """Orders removed in one transaction: what an event that comes meanwhile may have to wait for."""
 
@@ -79,3 +81,11 @@ class Retention:
             gone, after = await self._store.write(PruneSlice(before, after, slice))
             removed += gone
         return removed
+
+    async def prune_audit(self, *, archived: int, before: int, slice: int = AUDIT_SLICE) -> int:
+        """Take out entries of the record that headquarters has (up to `archived`) and that are older than that moment (ms), but for the
+        newest of all. Up to which; 0: none went."""
+        up_to = 0
+        while last := await self._store.write(TakeOut(archived, before, slice)):
+            up_to = last
+        return up_to

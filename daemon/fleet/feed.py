@@ -113,7 +113,7 @@ def _told(state: MessageState) -> State:
         order_ref=state.order_ref,
         state=state.state,
         channel=state.channel,
-        reason_code=state.reason.partition(":")[0][:80],
+        reason_code=state.reason_code,
         type=state.type,
         recipient=state.recipient,
         to=state.to,

@@ -96,8 +96,8 @@ class Link:
 
     @property
     def archived(self) -> int:
-        """Up to which entry HQ has the record, as far as is known since the start."""
-        return self._feed.archived
+        """Up to which entry HQ has the record, as it said itself since the start; 0 before."""
+        return self._feed.archived if self._heard_at is not None else 0
 
     def line_is_up(self) -> None:
         """The store's own line came back: HQ's opt-outs come before the first message, and the link doesn't sit out its patience."""

@@ -40,3 +40,20 @@ SELECT coalesce(max(seq), 0) FROM audit;
 
 -- newest_at: when the newest entry was made.
 SELECT at FROM audit WHERE seq = (SELECT max(seq) FROM audit);
+
+-- base: the last entry that was taken out, with its hash; the record is proved from there on.
+SELECT value FROM note WHERE key = 'audit.base';
+
+-- keep_base: where the record begins now.
+INSERT INTO note (key, value) VALUES ('audit.base', :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- old_enough: the last of the next entries that are archived and old; none of the newest goes.
+SELECT max(seq) FROM (
+    SELECT seq, at FROM audit WHERE seq <= :archived AND seq < (SELECT max(seq) FROM audit) ORDER BY seq LIMIT :limit
+) WHERE at < :before;
+
+-- take_out: these entries are at headquarters.
+DELETE FROM audit WHERE seq <= :seq;
+
+-- hash_of: an entry's hash.
+SELECT hash FROM audit WHERE seq = :seq;

@@ -17,3 +17,6 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
 SELECT (SELECT id FROM epoch WHERE first_seq <= a.seq ORDER BY first_seq DESC LIMIT 1),
     a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
 FROM audit AS a ORDER BY a.seq;
+
+-- base: where the record begins (`outbox.audit_base`).
+SELECT value FROM note WHERE key = 'audit.base';

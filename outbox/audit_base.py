@@ -1,0 +1,54 @@
+"""Where the record begins, once its oldest entries are at headquarters and were taken out here: the number and hash of the last of them, from
+which the rest is proved. Headquarters has the same hash, so that a beginning that was made up does not stand."""
+
+import msgspec
+
+from outbox.batch import Batch
+from outbox.chain import START
+from outbox.queries import Queries
+from outbox.writer import Operation
+
+_SQL = Queries("audit.sql")
+
+
+class Base(msgspec.Struct, frozen=True):
+    """The entry just before the first that is kept. Of a whole record: number 0, and the hash that stands before the first."""
+
+    seq: int = 0
+    hash: str = START.hex()
+
+    @property
+    def before(self) -> bytes:
+        return bytes.fromhex(self.hash)
+
+
+WHOLE = Base()
+
+
+def read_base(note: str | None) -> Base:
+    return WHOLE if note is None else msgspec.json.decode(note, type=Base)
+
+
+class TakeOut(Operation[int]):
+    """The next archived entries that are old enough go, and the record begins after them. The last one's number; 0: there are none."""
+
+    __slots__ = ("_archived", "_before", "_limit")
+
+    alone = True
+
+    def __init__(self, archived: int, before: int, limit: int) -> None:
+        self._archived = archived
+        self._before = before
+        self._limit = limit
+
+    def apply(self, batch: Batch) -> int:
+        values = {"archived": self._archived, "before": self._before, "limit": self._limit}
+        last: int | None = batch.db.execute(_SQL["old_enough"], values).fetchone()[0]
+        if last is None:
+            return 0
+        (hash_,) = batch.db.execute(_SQL["hash_of"], {"seq": last}).fetchone()
+        base = Base(last, bytes(hash_).hex())
+        batch.db.execute(_SQL["keep_base"], {"value": msgspec.json.encode(base).decode()})
+        batch.db.execute(_SQL["take_out"], {"seq": last})
+        batch.record("audit.taken_out", {"up_to": last, "hash": base.hash})
+        return last
