@@ -66,6 +66,8 @@ class Store(Table, frozen=True):
     currency: str = "GBP"
     address: str = ""
     phone: str = ""
+    email: str = ""
+    """Where answers to mails go (Reply-To)."""
     hours: str = ""
     """In the store's own words ("10:00 to 18:00"): templates may name it."""
     url: str = ""

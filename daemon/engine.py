@@ -73,7 +73,9 @@ class Engine:
         )
         self.restored = RestoredGate(box)
         self.sms = SmsGuard(settings, box, lambda name: self.lanes[name].medium, self._usable)
-        preparer = Preparer(settings, self.renderer, clock_trusted, clock_sure, self.restored.holds)
+        preparer = Preparer(
+            settings, self.renderer, clock_trusted, clock_sure, self.restored.holds, box.unsubscribe.token
+        )
         self._delivery = Delivery(
             box,
             preparer,

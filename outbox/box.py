@@ -27,6 +27,7 @@ from outbox.retention import Retention
 from outbox.spool import Spool
 from outbox.store import Store
 from outbox.tokens import Tokens
+from outbox.unsubscribe import Unsubscribe
 from outbox.used import Used
 from outbox.views import Views
 
@@ -55,6 +56,7 @@ class Outbox:
         self.replay = Replay(store)
         self.fleet = Fleet(store)
         self.used = Used(store)
+        self.unsubscribe = Unsubscribe(store)
 
     @classmethod
     @asynccontextmanager

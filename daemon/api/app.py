@@ -25,6 +25,7 @@ from daemon.api import (
     sources,
     status,
     tokens,
+    unsubscribe,
 )
 from daemon.api.board import Board
 from daemon.api.connection import connection_of
@@ -133,6 +134,7 @@ def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: 
         *replies.ROUTES,
         *channels.ROUTES,
         *optouts.ROUTES,
+        *unsubscribe.routes(gate),
         *audit.ROUTES,
         *receipts.routes(gate),
         *tokens.ROUTES,

@@ -1,9 +1,13 @@
 """What the mail channels share: the sender as written in the settings, and what an automatic mail says of itself."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
+from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,6 +15,10 @@ from daemon.channels.base import Misconfigured, Outgoing
 
 AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 """RFC 3834 section 5: nobody's vacation notice is to answer this. The second is Exchange's own word for it."""
+
+
+ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+"""RFC 8058: a mail program may POST to the link by itself."""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -41,18 +49,42 @@ def compose(out: Outgoing, by: Sender) -> EmailMessage:
     """The whole mail (RFC 5322), with a Message-ID made from our reference. Plain text, and HTML where there is some.
 
     It is written in 7-bit encodings, so that any server takes it; only an address outside ASCII needs SMTPUTF8 (RFC 6531)."""
-    mail = EmailMessage(policy=WIRE.clone(cte_type="7bit", utf8=not is_plain(out, by)))
+    mail = EmailMessage(policy=WIRE.clone(cte_type="7bit", utf8=not is_plain(out, by), header_factory=_HEADERS))
     mail["From"] = _addressed(by.name, by.address)
     mail["To"] = _addressed(out.name, out.to)
     mail["Subject"] = subject(out)
     mail["Date"] = format_datetime(datetime.fromtimestamp(out.now / 1000, UTC))
     mail["Message-ID"] = f"<{out.reference}@{by.host}>"
-    for name, value in AUTOMATIC.items():
+    if out.reply_to:
+        mail["Reply-To"] = out.reply_to
+    for name, value in headers(out, by).items():
         mail[name] = value
     mail.set_content(out.rendered.text)
     if out.rendered.html:
         mail.add_alternative(out.rendered.html, subtype="html")
     return mail
+
+
+class _Whole(UnstructuredHeader):
+    """A header on one line, as long as it is: what has no space in it would else be put into encoded words, which nobody reads in a link."""
+
+    def fold(self, *, policy: Any) -> str:
+        header: Any = self
+        return f"{header.name}: {header}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", cast("Any", _Whole))
+
+
+def headers(out: Outgoing, by: Sender) -> Mapping[str, str]:
+    """What a mail of ours says beside its addresses and subject: that it is automatic, and how to have no more of them (RFC 2369)."""
+    if not out.unsubscribe:
+        return AUTOMATIC
+    if out.unsubscribe.startswith("https://"):
+        return {**AUTOMATIC, "List-Unsubscribe": f"<{out.unsubscribe}>", **ONE_CLICK}
+    mailbox = quote(out.reply_to or by.address, safe="@")
+    return {**AUTOMATIC, "List-Unsubscribe": f"<mailto:{mailbox}?subject=unsubscribe>"}
 
 
 def is_plain(out: Outgoing, by: Sender) -> bool:

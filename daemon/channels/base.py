@@ -76,6 +76,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """When what it tells of happened (ms), the same at every try."""
     expires_at: int | None = None
     possible_duplicate: bool = False
+    reply_to: str = ""
+    """The store's own mail address; "": answers go to the sender."""
+    unsubscribe: str = ""
+    """Where the recipient of a mail asks for silence: a link that takes one click (https), or "mailto:"; "" for the team's mails."""
 
     @property
     def reference(self) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from daemon.channels._http import HttpChannel, basic
-from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._mail import headers, sender, subject
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, until
 from daemon.channels.base import (
@@ -109,7 +109,9 @@ class Mailgun(HttpChannel):
             if out.rendered.html:
                 pairs.append(("html", out.rendered.html))
         pairs.append(("h:Message-Id", f"<{self._id(out.reference)}>"))
-        pairs += [(f"h:{name}", value) for name, value in AUTOMATIC.items()]
+        pairs += [(f"h:{name}", value) for name, value in headers(out, self.sender).items()]
+        if out.reply_to:
+            pairs.append(("h:Reply-To", out.reply_to))
         if out.expires_at is not None:
             minutes = min(max((out.expires_at - out.now) // 60_000, 5), 24 * 60)
             pairs.append(("o:deliver-within", f"{minutes // 60}h{minutes % 60}m" if minutes >= 60 else f"{minutes}m"))

@@ -91,6 +91,8 @@ class Outlook(OAuthChannel):
             "internetMessageHeaders": [{"name": name, "value": value} for name, value in headers.items()],
             "singleValueExtendedProperties": [{"id": _PROPERTY, "value": out.reference}],
         }
+        if out.reply_to:
+            mail["replyTo"] = [{"emailAddress": {"address": out.reply_to}}]
         value = {"message": mail, "saveToSentItems": self.settings.save_to_sent_items}
         trace = {"client-request-id": str(uuid5(NAMESPACE_URL, f"tether:{out.reference}"))}
         return json_request("POST", f"{self.user}/sendMail", value, headers=trace)

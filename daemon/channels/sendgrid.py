@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.channels import _signed
 from daemon.channels._http import HttpChannel
-from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._mail import headers, sender, subject
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient
 from daemon.channels.base import (
@@ -99,8 +99,10 @@ class SendGrid(HttpChannel):
         body: dict[str, Any] = {
             "personalizations": [person],
             "from": {"email": self.sender.address, **_named(self.sender.name)},
-            "headers": AUTOMATIC,
+            "headers": headers(out, self.sender),
         }
+        if out.reply_to:
+            body["reply_to"] = {"email": out.reply_to}
         template = self.settings.templates.get(out.trigger)
         if template:
             body["template_id"] = template

@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.channels import _sns
 from daemon.channels._http import HttpChannel
-from daemon.channels._mail import AUTOMATIC, sender, subject
+from daemon.channels._mail import headers, sender, subject
 from daemon.channels._sigv4 import Keys, sign
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
@@ -106,7 +106,7 @@ class Ses(HttpChannel):
         super().__init__(settings, secrets, http)
         self.origin = f"https://email.{settings.region}.amazonaws.com"
         self.poll = PollPlan(delays=(60, 600, 3600, 21600, 43200)) if settings.insights else None
-        sender(settings.from_, "channels.ses.from")
+        self.sender = sender(settings.from_, "channels.ses.from")
         if settings.topic and not _sns.is_topic(settings.topic):
             raise Misconfigured(
                 'channels.ses.topic: that is no topic of SNS; copy its ARN from the console ("arn:aws:sns:eu-west-1:123456789012:tether")'
@@ -119,24 +119,26 @@ class Ses(HttpChannel):
         return sign(request, self.base(request), self.keys, now)
 
     def build(self, out: Outgoing) -> Request:
-        headers = [{"Name": name, "Value": value} for name, value in AUTOMATIC.items()]
+        said = [{"Name": name, "Value": value} for name, value in headers(out, self.sender).items()]
         template = self.settings.templates.get(out.trigger)
         content: dict[str, Any]
         if template:
             data = msgspec.json.encode(values_of(out)).decode()
-            content = {"Template": {"TemplateName": template, "TemplateData": data, "Headers": headers}}
+            content = {"Template": {"TemplateName": template, "TemplateData": data, "Headers": said}}
         else:
             body = {
                 "Text": _text(out.rendered.text),
                 **({"Html": _text(out.rendered.html)} if out.rendered.html else {}),
             }
-            content = {"Simple": {"Subject": _text(subject(out)), "Body": body, "Headers": headers}}
+            content = {"Simple": {"Subject": _text(subject(out)), "Body": body, "Headers": said}}
         value: dict[str, Any] = {
             "FromEmailAddress": self.settings.from_,
             "Destination": {"ToAddresses": [out.to]},
             "Content": content,
             "EmailTags": [{"Name": "msg_ref", "Value": out.reference.replace(".", "-")}],
         }
+        if out.reply_to:
+            value["ReplyToAddresses"] = [out.reply_to]
         if self.settings.configuration_set:
             value["ConfigurationSetName"] = self.settings.configuration_set
         return self._signed(json_request("POST", "/v2/email/outbound-emails", value), out.now)

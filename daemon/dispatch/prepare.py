@@ -40,13 +40,16 @@ class Preparer:
         clock_trusted: Callable[[], bool],
         clock_sure: Callable[[], bool],
         waits: Callable[[Message, str], Reason | None],
+        unsubscribe_token: Callable[[str], str],
     ) -> None:
-        """`waits`: why a message may not go by that medium yet; None: it may."""
+        """`waits`: why a message may not go by that medium yet; None: it may. `unsubscribe_token`: what stands in the link by which
+        a mail address asks for silence."""
         self._settings = settings
         self._renderer = renderer
         self.clock_trusted = clock_trusted
         self._clock_sure = clock_sure
         self._waits = waits
+        self._unsubscribe_token = unsubscribe_token
 
     def wants_first_sms_notice(self, due: Due, channel: Channel) -> bool:
         """Whether the first text to a number carries the opt-out line here, and this may be one."""
@@ -148,7 +151,14 @@ class Preparer:
             happened_at=_happened(due),
             expires_at=message.expires_at,
             possible_duplicate=message.possible_duplicate,
+            reply_to=self._settings.store.email,
+            unsubscribe=self._unsubscribe(address) if to_customer and channel.medium == "email" else "",
         )
+
+    def _unsubscribe(self, address: str) -> str:
+        """RFC 8058 wants https; without an address that the outside reaches, their mail comes to the store."""
+        root = self._settings.hook.public_url.rstrip("/")
+        return f"{root}/unsubscribe/{self._unsubscribe_token(address)}" if root.startswith("https://") else "mailto:"
 
 
 def _happened(due: Due) -> int:

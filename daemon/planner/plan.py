@@ -16,6 +16,7 @@ from daemon.planner.recipients import (
     Recipient,
     audience_recipients,
     check_country,
+    check_mail,
     customer_recipient,
     way_to,
 )
@@ -75,6 +76,7 @@ class _Times(msgspec.Struct, frozen=True):
 class _Planning:
     def __init__(self, routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> None:
         check_country(settings)
+        check_mail(settings)
         for route in (*routes.own, *routes.shipped):
             for name in route.via:
                 if name not in channels:

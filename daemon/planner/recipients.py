@@ -66,6 +66,15 @@ def check_country(settings: Settings) -> None:
         raise ConfigError(f"{settings.file or 'tether.toml'}: store.country: {trouble}")
 
 
+def check_mail(settings: Settings) -> None:
+    """Answers to mails go there. Raises ConfigError for what is no mail address."""
+    given = settings.store.email
+    if given and usable_address("email", given, settings.store.country) is None:
+        raise ConfigError(
+            f'{settings.file or "tether.toml"}: store.email: {given!r} is no mail address; write it like "hello@shop.example"'
+        )
+
+
 def customer_recipient(customer: Customer, country: str) -> Recipient:
     """The customer, with what of their addresses is usable. A number is read in the customer's own country where it is known, else
     in the store's."""

@@ -166,6 +166,22 @@ async def test_a_server_that_does_not_say_goodbye_has_the_mail_all_the_same(room
     assert len(room.mails) == 1
 
 
+async def test_a_mail_says_where_answers_go_and_how_to_have_no_more_of_them(room: Mailroom, port: int) -> None:
+    link = "https://tether.balloon-loft.example.com/unsubscribe/" + "A" * 43
+    assert isinstance(await smtp(port).send(mail(reply_to="hello@shop.example", unsubscribe=link)), Accepted)
+    got = room.mail()
+    assert (got["Reply-To"], got["List-Unsubscribe"]) == ("hello@shop.example", f"<{link}>")
+    assert got["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    lines = room.mails[0].splitlines()
+    assert f"List-Unsubscribe: <{link}>".encode() in lines, "in one piece and not in encoded words"
+
+
+async def test_without_a_link_silence_is_asked_for_by_mail(room: Mailroom, port: int) -> None:
+    assert isinstance(await smtp(port).send(mail(unsubscribe="mailto:")), Accepted)
+    assert room.mail()["List-Unsubscribe"] == "<mailto:orders@example.com?subject=unsubscribe>"
+    assert room.mail()["List-Unsubscribe-Post"] is None
+
+
 async def test_plain_text_alone_is_no_multipart(room: Mailroom, port: int) -> None:
     await smtp(port).send(mail(rendered=Rendered("Ready.")))
     assert room.mail().get_content_type() == "text/plain"

@@ -23,7 +23,16 @@ from outbox.model import (
 )
 from outbox.orders import happened_at, project
 from outbox.reasons import NO_REASON, Reason
-from tests.support.fake_records import FakeAudit, FakeConsent, FakeOptOut, FakeQuarantine, FakeReplies, FakeTokens, page
+from tests.support.fake_records import (
+    FakeAudit,
+    FakeConsent,
+    FakeOptOut,
+    FakeQuarantine,
+    FakeReplies,
+    FakeTokens,
+    FakeUnsubscribe,
+    page,
+)
 
 
 class FakeBox:
@@ -48,6 +57,7 @@ class FakeBox:
         self.notes = _Notes(self)
         self.audit = FakeAudit(self)
         self.consent = FakeConsent(self)
+        self.unsubscribe = FakeUnsubscribe()
         self.replies = FakeReplies(self)
         self.quarantine = FakeQuarantine(self)
         self.replay = _Replay(self)

@@ -102,6 +102,21 @@ class FakeAudit:
             yield f"{each.seq} as {form}\n".encode()
 
 
+class FakeUnsubscribe:
+    """Links of which one holds."""
+
+    def __init__(self) -> None:
+        self.used: list[tuple[str, str]] = []
+
+    def holds(self, token: str) -> bool:
+        return token == "T" * 43
+
+    async def use(self, token: str, *, how: str) -> bool:
+        if self.holds(token):
+            self.used.append((token, how))
+        return self.holds(token)
+
+
 class FakeConsent:
     def __init__(self, box: "FakeBox") -> None:
         self._box = box

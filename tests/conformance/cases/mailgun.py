@@ -132,6 +132,10 @@ CASE = Case(
     ],
     spec="mailgun.json",
     variants=[
+        Variant(
+            out={"reply_to": "hello@shop.example", "unsubscribe": "https://tether.shop.example/unsubscribe/" + "A" * 43}
+        ),
+        Variant(out={"reply_to": "", "unsubscribe": "mailto:"}),
         Variant(settings={"region": "eu", "templates": {"order.ready": "order-ready"}}),
         Variant(out={"expires_at": None}),
     ],

@@ -81,5 +81,10 @@ CASE = Case(
     ],
     spec="outlook.json",
     beyond_spec=[r"/mailFolders/sentitems/"],
-    variants=[Variant(settings={"save_to_sent_items": False}, out={"name": ""})],
+    variants=[
+        Variant(settings={"save_to_sent_items": False}, out={"name": ""}),
+        Variant(
+            out={"reply_to": "hello@shop.example", "unsubscribe": "https://tether.shop.example/unsubscribe/" + "A" * 43}
+        ),
+    ],
 )

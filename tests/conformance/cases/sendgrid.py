@@ -128,6 +128,10 @@ CASE = Case(
     spec="sendgrid.json",
     beyond_spec=[r"/v3/scopes"],
     variants=[
+        Variant(
+            out={"reply_to": "hello@shop.example", "unsubscribe": "https://tether.shop.example/unsubscribe/" + "A" * 43}
+        ),
+        Variant(out={"reply_to": "", "unsubscribe": "mailto:"}),
         Variant(settings={"templates": {"order.ready": "d-" + "0" * 32}}),
         Variant(settings={"region": "eu", "unsubscribe_group": 5}, out={"name": ""}),
     ],

@@ -93,6 +93,10 @@ CASE = Case(
     ],
     spec="ses.botocore.json",
     variants=[
+        Variant(
+            out={"reply_to": "hello@shop.example", "unsubscribe": "https://tether.shop.example/unsubscribe/" + "A" * 43}
+        ),
+        Variant(out={"reply_to": "", "unsubscribe": "mailto:"}),
         Variant(settings={"templates": {"order.ready": "order-ready"}, "configuration_set": "edge"}),
         Variant(settings={"insights": False}),
     ],
