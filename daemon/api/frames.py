@@ -14,14 +14,32 @@ from outbox import Change
 from outbox.model import Attempt, Message
 
 Key = tuple[str, str]
+CUSTOMER = "customer"
 _OF_MESSAGES = ("message", "attempt", "receipt")
 
 
 async def frames(services: Services, changes: Sequence[Change]) -> list[bytes]:
     """The events of these changes, in their order. What changed more than once stands where it changed last."""
     latest = _latest(changes)
-    values = await _values(services, list(latest))
-    return [frame(key[0], seq, encode(values[key])) for key, seq in latest.items() if key in values]
+    messages = await _messages(services, list(latest))
+    _with_their_orders(latest, messages)
+    values = await _values(services, list(latest), messages)
+    told = sorted(((seq, key) for key, seq in latest.items() if key in values), key=lambda each: each[0])
+    return [frame(key[0], seq, encode(values[key])) for seq, key in told]
+
+
+async def _messages(services: Services, keys: Sequence[Key]) -> Mapping[str, Message]:
+    ids = list(dict.fromkeys(key for kind, key in keys if kind in _OF_MESSAGES))
+    return {each.id: each for each in await services.box.views.messages_by_id(ids)} if ids else {}
+
+
+def _with_their_orders(latest: dict[Key, int], messages: Mapping[str, Message]) -> None:
+    """Whether the customer was told is part of an order: when that changes, the order does. One that changed besides is told as it is
+    now anyway."""
+    for (kind, key), seq in list(latest.items()):
+        message = messages.get(key) if kind == "message" else None
+        if message is not None and message.recipient == CUSTOMER:
+            latest.setdefault(("order", message.order_ref), seq)
 
 
 def _latest(changes: Sequence[Change]) -> dict[Key, int]:
@@ -37,13 +55,15 @@ def _latest(changes: Sequence[Change]) -> dict[Key, int]:
     return latest
 
 
-async def _values(services: Services, keys: Sequence[Key]) -> dict[Key, msgspec.Struct]:
+async def _values(
+    services: Services, keys: Sequence[Key], messages: Mapping[str, Message]
+) -> dict[Key, msgspec.Struct]:
     values: dict[Key, msgspec.Struct] = {}
     if refs := [key for kind, key in keys if kind == "order"]:
         found = await services.box.views.orders_by_ref(refs)
         values |= {("order", each.ref): each for each in await with_told(services, found)}
-    if ids := list(dict.fromkeys(key for kind, key in keys if kind in _OF_MESSAGES)):
-        values |= await _of_messages(services, ids)
+    if messages:
+        values |= await _of_messages(services, messages)
     if any(kind == "channel" for kind, _ in keys):
         values |= {("channel", row.name): present.channel(row) for row in await services.dispatch.board()}
     if replies := [key for kind, key in keys if kind == "reply"]:
@@ -52,9 +72,9 @@ async def _values(services: Services, keys: Sequence[Key]) -> dict[Key, msgspec.
     return values
 
 
-async def _of_messages(services: Services, ids: Sequence[str]) -> dict[Key, msgspec.Struct]:
-    messages = {each.id: each for each in await services.box.views.messages_by_id(ids)}
-    attempts: Mapping[str, Attempt] = {each.message_id: each for each in await services.box.views.attempts(ids)}
+async def _of_messages(services: Services, messages: Mapping[str, Message]) -> dict[Key, msgspec.Struct]:
+    found = await services.box.views.attempts(list(messages))
+    attempts: Mapping[str, Attempt] = {each.message_id: each for each in found}
     values: dict[Key, msgspec.Struct] = {("message", each.id): present.message(each) for each in messages.values()}
     for message_id, attempt in attempts.items():
         if message := messages.get(message_id):

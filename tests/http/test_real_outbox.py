@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from daemon.api.box import Box
@@ -225,3 +226,29 @@ async def test_stream_tells_what_the_outbox_committed(face: Face, box: Outbox) -
         while b'"state":"sent"' not in (block := await response.content.readuntil(b"\n\n")):
             names.append(block.split(b"\n")[1])
     assert b"event: attempt" in names
+
+
+async def test_an_order_on_the_stream_is_never_old_on_whether_its_customer_knows(
+    face: Face, box: Outbox, services: FakeServices
+) -> None:
+    """Ten orders whose messages move on after them: the last that the stream says of each order is what its page says."""
+    headers = {"Authorization": f"Bearer {face.secret('screen')}"}
+    refs = [f"B-{n}" for n in range(10)]
+    latest: dict[str, object] = {}
+    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(20):
+        await response.content.readuntil(b"\n\n")
+        for n, ref in enumerate(refs):
+            await face.post("/v1/events", event(f"e-{n}", ref=ref), as_="till-2")
+            message_id = (await face.get(f"/v1/messages?order={ref}&recipient=customer")).json["items"][0]["id"]
+            begun = await attempt(box, message_id)
+            await services.clock.advance(1)
+            to = Transition(state=State.SENT if n % 2 else State.FAILED, reason=Reason("x", "refused"))
+            await box.spool.settle(begun, Accepted(f"SM{n}"), to)
+        wanted = {ref: (await face.get(f"/v1/orders/{ref}")).json["told"] for ref in refs}
+        while latest != wanted:
+            await services.clock.advance(1)
+            block = await response.content.readuntil(b"\n\n")
+            if b"event: order\n" in block:
+                told = msgspec.json.decode(block.split(b"data: ", 1)[1].split(b"\n")[0])
+                latest[told["ref"]] = told["told"]
+    assert {told["state"] for told in wanted.values()} == {"sent", "failed"}

@@ -97,7 +97,7 @@ async def test_attempts_receipts_channels_the_line_and_replies(face: Face, servi
             ("reply", "r1"),
         ]:
             box.change(kind, key)
-        told = {each.name: each.data for each in [await reader.next() for _ in range(6)]}
+        told = {each.name: each.data for each in [await reader.next() for _ in range(7)]}
     assert told["attempt"]["message_id"] == message_id
     assert told["attempt"]["outcome"] == "accepted"
     assert told["receipt"]["receipt"] == "delivered"
