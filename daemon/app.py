@@ -12,15 +12,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
 from daemon.api.guards import Guards
 from daemon.api.services import Services
 from daemon.appliance import recovery_note
 from daemon.appliance.copies import Shelved, copies
+from daemon.appliance.heads import RecordHeads
 from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.messenger import Messenger
+from daemon.appliance.record_mail import RecordMail
 from daemon.appliance.recover import make_sound, mark_damaged, record
 from daemon.appliance.trouble import TroubleWatch
 from daemon.channels.base import Channel
@@ -33,6 +34,7 @@ from daemon.housekeeping import Housekeeping
 from daemon.http import Http, open_http
 from daemon.intake_face import IntakeFace
 from daemon.keys.digests import BoxKeys
+from daemon.keys.keyring import keyring
 from daemon.listeners import listening, unix_door
 from daemon.logs import configure_logs
 from daemon.notify import Notifier
@@ -94,7 +96,9 @@ class Service:
         self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = make_engine(settings, self)
+        self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._may_text)
         self.trouble = self._trouble_watch()
+        self.heads = RecordHeads(box, lambda: self.settings, clock)
         self.services = self._make_services()
 
     def _make_services(self) -> Services:
@@ -106,6 +110,7 @@ class Service:
             preview=PreviewFace(engine),
             dispatch=engine.board,
             restored=engine.restored,
+            heads=self.heads,
             receipts=ReceiptsFace(engine),
             intake=IntakeFace(engine),
             clock=self.clock,
@@ -153,7 +158,9 @@ class Service:
         )
         trouble = self.trouble
         trouble.news += news
-        heartbeat = Heartbeat(self.http, self.clock, lambda: self.settings, lambda: trouble.standing)
+        heartbeat = Heartbeat(
+            self.http, self.clock, lambda: self.settings, lambda: trouble.standing, self.heads.going_out
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(self._engines(), name="engines")
             group.create_task(self.watch.run(self.stop), name="clock")
@@ -165,6 +172,8 @@ class Service:
             group.create_task(heartbeat.run(self.stop), name="heartbeat")
             if self.fleet is not None:
                 group.create_task(self.fleet.run(self.stop), name="fleet")
+            mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail)
+            group.create_task(mail.run(self.stop), name="record mail")
             if notifier.watchdog_seconds:
                 group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
             ready()
@@ -205,7 +214,7 @@ class Service:
             self.clock,
             lambda: self.settings,
             lambda: self.engine.board.board(),
-            Messenger(lambda: self.settings, self._channel, self.clock, self._may_text).tell,
+            self.messenger.tell,
             self.watch.trouble,
             lambda: self.engine.intake.rows(),
             lambda: self.engine.sms.trouble(self.clock.now()),
@@ -341,7 +350,7 @@ async def serve(
                 "a damaged database was recovered, and staff have not said that they know", what=note.recovered.words
             )
             if not note.is_recorded:
-                await record(service.box, note.recovered)
+                await record(service.box, note.recovered, keyring(settings).own, clock)
         unknown = await service.box.spool.rescue()
         if unknown:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
@@ -365,32 +374,3 @@ async def serve(
         if service.damage is not None:
             raise service.damage
         await service.box.audit.append("service.stopped")
-
-
-def main(
-    settings: Settings, *, reread: Callable[[], Settings], host: str | None = None, port: int | None = None
-) -> int:
-    """`tether run`. Returns the exit code; raises ConfigError, OutboxError for what the command line explains."""
-    import uvloop
-
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-
-    def with_given(read: Settings) -> Settings:
-        return msgspec.structs.replace(read, hook=msgspec.structs.replace(read.hook, **given))
-
-    configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets)
-    work = serve(
-        with_given(settings),
-        lambda: with_given(reread()),
-        clock=SystemClock(),
-        rng=random.SystemRandom(),
-        ready=lambda url: None,
-    )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(work)
-        except BaseExceptionGroup as group:
-            if (damaged := group.subgroup(StorageDamaged)) is None:
-                raise
-            raise StorageDamaged("the database is damaged: the next start repairs it") from damaged
-    return 0

@@ -213,6 +213,15 @@ class Fleet(Table, frozen=True):
     bundles: bool = True
 
 
+class Record(Table, frozen=True):
+    """A mail a day with the record's signed head."""
+
+    mail_at: TimeOfDay | None = None
+    """When, on the store's clocks ("07:30"); none: no such mail."""
+    audience: str = "owner"
+    """Whose e-mail addresses it goes to."""
+
+
 class Heartbeat(Table, frozen=True):
     """A call out every so often, so that somebody elsewhere notices a box that went dark (healthchecks.io and its like)."""
 
@@ -262,6 +271,7 @@ class Settings(Table, frozen=True):
     board: Board = Board()
     backup: Backup = Backup()
     trouble: Trouble = Trouble()
+    record: Record = Record()
     heartbeat: Heartbeat = Heartbeat()
     fleet: Fleet = Fleet()
     log: Log = Log()

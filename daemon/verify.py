@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.appliance.heartbeat import check_heartbeat
+from daemon.appliance.record_mail import check_record
 from daemon.appliance.trouble import check_trouble
 from daemon.channels import registry as channels
 from daemon.config import ConfigError, Settings, Templates
@@ -40,7 +41,7 @@ def _errors(settings: Settings) -> Iterator[ConfigError]:
     checks: list[Callable[[Settings], object]] = [_check_store, _check_templates, _check_hook, _check_uplink]
     if not tables:
         checks.insert(1, _check_routes)
-    for check in (*checks, check_trouble, check_heartbeat):
+    for check in (*checks, check_trouble, check_record, check_heartbeat):
         try:
             check(settings)
         except ConfigError as error:

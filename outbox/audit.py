@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,12 +11,14 @@ import harmless
 from outbox.audit_base import Base, read_base
 from outbox.batch import Batch
 from outbox.chain import START, link
+from outbox.heads import End
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.store import Store
 from outbox.writer import Operation
 
 _SQL = Queries("audit.sql")
+_HEADS = Queries("heads.sql")
 
 SLICE = 500
 """Entries read at a time: what a reader holds in memory."""
@@ -44,6 +46,8 @@ class _Begins(msgspec.Struct, frozen=True):
 
 _BASE = b'{"begins_after"'
 COLUMNS = ExportedEntry.__struct_fields__
+_SIGNED = b'","signature":"'
+"""In a head's line; in an entry, a quotation mark of its texts is escaped."""
 _exported = msgspec.json.Decoder(ExportedEntry)
 
 
@@ -66,6 +70,9 @@ class Verdict(msgspec.Struct, frozen=True):
     ok: bool
     entries: int
     first_bad: int | None
+    last: str = ""
+    """Of an export: the hash, in hex, that its chain comes to, and the line of the signed head that it ends with."""
+    head: str = ""
 
 
 class Append(Operation[int]):
@@ -176,8 +183,8 @@ class Audit:
         """Where the record begins: older entries are at headquarters only."""
         return read_base(await self._store.value(_SQL["base"]))
 
-    async def export(self, form: str = "jsonl") -> AsyncIterator[bytes]:
-        """The whole record in pieces, as "jsonl", with all that is needed to compute the chain again (`outbox.chain`), or as "csv", for people's
+    async def export(self, form: str = "jsonl", seal: Callable[[End], str] | None = None) -> AsyncIterator[bytes]:
+        """The whole record in pieces, the signed head of its last entry (`seal`) at the end, as "jsonl", with all that is needed to compute the chain again (`outbox.chain`), or as "csv", for people's
         sheets: what would be a formula there has an apostrophe before it."""
         if form not in ("jsonl", "csv"):
             raise ValueError(f'{form!r} is no form of export: "jsonl" or "csv"')
@@ -186,13 +193,23 @@ class Audit:
         elif (base := await self.base()).seq:
             yield msgspec.json.encode(_Begins(base)) + b"\n"
         lines: list[tuple[Any, ...]] = []
+        last: tuple[Any, ...] | None = None
         async for entry in self._entries():
             lines.append((*entry[:-1], entry[-1].hex()))
             if len(lines) == SLICE:
                 yield _csv(lines) if form == "csv" else _jsonl(lines)
-                lines = []
+                last, lines = lines[-1], []
         if lines:
             yield _csv(lines) if form == "csv" else _jsonl(lines)
+            last = lines[-1]
+        if last is not None and seal is not None:
+            head = seal(End(last[0], last[1], last[-1], last[2]))
+            yield _csv([_head_row(last, head)]) if form == "csv" else f"{head}\n".encode()
+
+    async def end(self) -> End | None:
+        """What the record ends with; None: it is empty."""
+        found = await self._store.row(_HEADS["end"])
+        return None if found is None else End(*found)
 
     async def newest_at(self) -> int:
         """When (ms) the newest entry was made; 0 without any."""
@@ -216,8 +233,13 @@ class Audit:
 
 def verify_export(lines: Iterable[bytes]) -> Verdict:
     """The same for an export in JSON Lines, without the database. Raises ValueError, naming the line, for what is none."""
-    before, number, base, first_bad = START, 0, 0, None
+    before, number, base, first_bad, head = START, 0, 0, None, b""
     for place, line in enumerate(lines, 1):
+        if head:
+            raise ValueError(f"line {place}: something stands behind the signed head")
+        if _SIGNED in line:
+            head = line
+            continue
         try:
             if place == 1 and line.startswith(_BASE):
                 begins = msgspec.json.decode(line, type=_Begins).begins_after
@@ -232,7 +254,7 @@ def verify_export(lines: Iterable[bytes]) -> Verdict:
         number += 1
         if first_bad is None and (entry.seq != number or digest != before.hex()):
             first_bad = min(entry.seq, number)
-    return Verdict(first_bad is None, number - base, first_bad)
+    return Verdict(first_bad is None, number - base, first_bad, before.hex(), head.decode("utf-8", "replace").strip())
 
 
 def audit_row(row: tuple[Any, ...]) -> AuditRow:
@@ -241,6 +263,12 @@ def audit_row(row: tuple[Any, ...]) -> AuditRow:
     return AuditRow(
         seq, at, kind, actor, order_ref or None, message_id or None, msgspec.json.decode(detail), digest.hex()
     )
+
+
+def _head_row(last: tuple[Any, ...], head: str) -> tuple[Any, ...]:
+    """The signed head as the last row of a sheet: what would be its detail is the head."""
+    epoch, seq, at, *_, hash = last
+    return (epoch, seq, at, "record.head", "", "", "", head, hash)
 
 
 def _jsonl(lines: list[tuple[Any, ...]]) -> bytes:

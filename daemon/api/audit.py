@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import structlog
 from aiohttp import web
 
 from daemon.api import present
 from daemon.api.reply import API_POLICY, GUARD, write
 from daemon.api.route import Call, NoQuery, Scope, get
-from daemon.api.service_answers import AuditPage, VerifyOut
+from daemon.api.service_answers import AuditPage, HeadLine, HeadOut, VerifyOut
 from daemon.api.wire import AuditQuery, ExportQuery
 from outbox.errors import OutboxError
 from outbox.orders import to_ms
@@ -44,7 +45,8 @@ async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
     }
     if call.request.method == "HEAD":
         return web.Response(headers=headers)
-    pieces = call.services.box.audit.export(form)
+    sign = call.services.heads.sign
+    pieces = call.services.box.audit.export(form, lambda end: sign(end).line)
     first = await anext(pieces, b"")  # what can't be read at all is refused before the answer has begun
     response = web.StreamResponse(headers=headers)
     await response.prepare(call.request)
@@ -57,6 +59,11 @@ async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
         if call.request.transport is not None:
             call.request.transport.abort()  # an answer that ended well would look whole
     return response
+
+
+async def head(call: Call[NoQuery, None]) -> HeadOut:
+    found = await call.services.heads.current()
+    return HeadOut(None if found is None else HeadLine(**msgspec.structs.asdict(found)))
 
 
 async def verify(call: Call[NoQuery, None]) -> VerifyOut:
@@ -74,6 +81,14 @@ ROUTES = (
         tuple(FORMS.values()),
         ExportQuery,
         Scope.ADMIN,
+    ),
+    get(
+        "/v1/audit/head",
+        head,
+        "What the record ends with, signed: who keeps it can tell later that nothing before it was changed or cut off",
+        "Audit",
+        HeadOut,
+        scope=Scope.ADMIN,
     ),
     get("/v1/audit/verify", verify, "Check that the record was not changed", "Audit", VerifyOut, scope=Scope.ADMIN),
 )

@@ -1,10 +1,11 @@
 """The outbox, as far as the HTTP face goes: `outbox.Outbox` satisfies `Box`, and tests hand in a small one."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from outbox import AuditRow, Bounds, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
 from outbox.errors import OutboxError
+from outbox.heads import End
 from outbox.model import (
     Acceptance,
     Attempt,
@@ -131,7 +132,11 @@ class Audit(Protocol):
 
     async def verify(self) -> Verdict: ...
 
-    def export(self, form: str) -> AsyncIterator[bytes]:
+    async def end(self) -> End | None:
+        """What the record ends with; None: it is empty."""
+        ...
+
+    def export(self, form: str, seal: Callable[[End], str]) -> AsyncIterator[bytes]:
         """The whole record in pieces, as "jsonl" or "csv"."""
         ...
 

@@ -211,6 +211,22 @@ class AuditPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class HeadLine(msgspec.Struct, frozen=True):
+    """`at` in ms; `signature`: Ed25519 by `key` over "tether head 1", a line break and the JSON array [epoch, seq, hash, at]."""
+
+    epoch: str
+    seq: int
+    hash: str
+    at: int
+    key: str
+    signature: str
+
+
+class HeadOut(msgspec.Struct, frozen=True):
+    head: HeadLine | None
+    """None: the record is empty."""
+
+
 class VerifyOut(msgspec.Struct, frozen=True):
     ok: bool
     entries: int

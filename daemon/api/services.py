@@ -12,6 +12,7 @@ import msgspec
 
 from daemon.api.box import Box
 from daemon.api.fleet_row import Fleet
+from daemon.api.keeping import Heads, Restored
 from daemon.api.way_rows import SmsRow
 from daemon.api.way_rows import UplinkRow as UplinkRow
 from daemon.channels.base import Inbound, InboundRequest
@@ -19,7 +20,6 @@ from daemon.config import Settings
 from daemon.intake.row import SourceState
 from outbox import Kept
 from outbox.clock import Clock
-from outbox.confirmation import RestoredFrom
 from outbox.forget import Removed
 from outbox.model import (
     Event,
@@ -169,18 +169,6 @@ class Dispatch(Protocol):
 
     async def ussd(self, name: str, code: str) -> TestResult:
         """Ask the mobile network by a service code. Raises NotFound, ValueError for what is no code."""
-        ...
-
-
-class Restored(Protocol):
-    """What waits after a restore, until staff have looked."""
-
-    async def awaited(self) -> RestoredFrom | None:
-        """What staff have not confirmed yet; None: nothing."""
-        ...
-
-    async def confirm(self, actor: str) -> int | None:
-        """How many messages that waited go on; None: nothing waited for that."""
         ...
 
 
@@ -375,6 +363,7 @@ class Services:
     preview: Preview
     dispatch: Dispatch
     restored: Restored
+    heads: Heads
     receipts: Receipts
     intake: Intake
     clock: Clock

@@ -15,12 +15,15 @@ import msgspec
 
 from daemon.appliance.archive import Manifest, pack, read_through
 from daemon.appliance.errors import BackupError
+from daemon.appliance.heads import note
 from daemon.appliance.seal import Header, check, seal
 from daemon.appliance.shelf import Shelf
 from daemon.config import ConfigError, Settings
+from daemon.keys.heads import signed
 from daemon.keys.keyring import Keyring, keyring, known
 from outbox.clock import Clock
 from outbox.errors import OutboxError
+from outbox.heads import End
 from outbox.proof import copy_of, prove, trouble_with
 
 ROOM = 2.0
@@ -117,8 +120,19 @@ async def _back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
         header = await asyncio.to_thread(_seal, settings, keys, Path(plain) / ARCHIVE, sealed, manifest)
         await shelf.put(sealed, name)
         await _read_back(shelf, name, Path(folder), header, keys)
+        _note_head(settings, header, manifest, keys)
         made = Made(name=name, bytes=sealed.stat().st_size, manifest=manifest, header=header, removed=())
     return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, shelf, name))
+
+
+def _note_head(settings: Settings, header: Header, manifest: Manifest, keys: Keyring) -> None:
+    """It went out with the backup."""
+    if not header.seq:
+        return
+    try:
+        note(settings, signed(End(header.epoch, header.seq, header.hash, manifest.proof.newest_at), keys.own))
+    except OSError as error:
+        raise BackupError(f"{header.name} is there, but its head can't be noted: {error.strerror}") from error
 
 
 def _keys(settings: Settings) -> Keyring:

@@ -2,10 +2,12 @@
 
 As healthchecks.io has it (https://healthchecks.io/docs/http_api/) and others understand: URL/start once, URL while all is well, URL/fail
 with the reasons in the body while something needs a person. An address with a query is called as it is, and only while all is well.
+
+Each call's body ends with the record's signed head: whoever keeps the log of calls can tell later whether entries were cut off.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,15 +24,21 @@ LONGEST_BODY = 2000
 
 
 class Heartbeat:
-    """`standing` says what needs a person, by key; empty: all is well."""
+    """`standing` says what needs a person, by key; empty: all is well. `head` is the record's, as a line."""
 
     def __init__(
-        self, http: Http, clock: Clock, settings: Callable[[], Settings], standing: Callable[[], Mapping[str, str]]
+        self,
+        http: Http,
+        clock: Clock,
+        settings: Callable[[], Settings],
+        standing: Callable[[], Mapping[str, str]],
+        head: Callable[[], Awaitable[str]],
     ) -> None:
         self._http = http
         self._clock = clock
         self._settings = settings
         self._standing = standing
+        self._head = head
         self._answered: bool | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -41,7 +49,9 @@ class Heartbeat:
     async def beat(self) -> None:
         """One call, as things are."""
         reasons = mask_contacts("\n".join(self._standing().values()))[:LONGEST_BODY]
-        await self._call("/fail" if reasons else "", reasons)
+        head = await self._head() if self._settings().heartbeat.url else ""
+        body = "\n".join(part for part in (reasons, head) if part)
+        await self._call("/fail" if reasons else "", body)
 
     async def _call(self, ending: str, body: str) -> None:
         answer = await call(self._http, self._settings().heartbeat.url, ending, body)

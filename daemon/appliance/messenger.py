@@ -35,23 +35,37 @@ class Messenger:
     async def tell(self, words: str) -> bool:
         """True once some channel took it (or may have), and when nobody wants to be told."""
         settings = self._settings()
-        words = harmless.clean(f"{settings.store.name}: {words}")
+        words = f"{settings.store.name}: {words}"
+        subject = f"{settings.store.name}: Tether needs a look"
         for name in settings.trouble.via:
             channel = self._channel(name)
-            if channel is None:
-                continue
-            outcomes = [
-                await channel.send(self._outgoing(channel, to, words))
-                for to in self._addresses(channel)
-                if channel.medium != "sms" or self._may_text(name, to, words)
-            ]
-            if any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes):
+            if channel is not None and await self._sent(channel, settings.trouble.audience, subject, words):
                 return True
         return not settings.trouble.via
 
-    def _addresses(self, channel: Channel) -> Sequence[str]:
+    async def mail(self, audience: str, subject: str, words: str) -> bool:
+        """To an audience's e-mail addresses, by the first e-mail channel that takes it (or may have)."""
+        for name in self._settings().channels:
+            channel = self._channel(name)
+            if (
+                channel is not None
+                and channel.medium == "email"
+                and await self._sent(channel, audience, subject, words)
+            ):
+                return True
+        return False
+
+    async def _sent(self, channel: Channel, audience: str, subject: str, words: str) -> bool:
+        made = [
+            self._outgoing(channel, to, subject, words)
+            for to in self._addresses(channel, audience)
+            if channel.medium != "sms" or self._may_text(channel.name, to, words)
+        ]
+        outcomes = [await channel.send(outgoing) for outgoing in made]
+        return any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes)
+
+    def _addresses(self, channel: Channel, audience: str) -> Sequence[str]:
         settings = self._settings()
-        audience = settings.trouble.audience
         if audience == TEAM:
             own = channel.destination()
             return [] if own is None else [own]
@@ -59,7 +73,7 @@ class Messenger:
         found = (channel.address_of(recipient.addresses) for recipient in recipients)
         return [address for address in found if address is not None]
 
-    def _outgoing(self, channel: Channel, to: str, words: str) -> Outgoing:
+    def _outgoing(self, channel: Channel, to: str, subject: str, words: str) -> Outgoing:
         now, store = self._clock.now(), self._settings().store
         return Outgoing(
             message_id=f"mtrouble{now:x}",
@@ -72,7 +86,7 @@ class Messenger:
             order_source_id="TETHER",
             name="",
             locale=store.locale,
-            rendered=Rendered(text=words, subject=f"{store.name}: Tether needs a look", html=None),
+            rendered=Rendered(text=harmless.clean(words), subject=harmless.line(subject), html=None),
             data={"order_ref": "TETHER", "store_name": store.name},
             order={"ref": "TETHER"},
             now=now,

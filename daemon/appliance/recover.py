@@ -21,9 +21,12 @@ import structlog
 from daemon.appliance import recovery_note
 from daemon.appliance.recovery_note import Recovered
 from daemon.appliance.swap import put_in_place, set_aside
+from daemon.keys.box_key import BoxKey
+from daemon.keys.heads import vouch
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.graft import graft
+from outbox.heads import Break
 from outbox.lock import Lock
 from outbox.log_file import log_of, trouble_with_log
 from outbox.proof import trouble_with
@@ -31,6 +34,7 @@ from outbox.salvage import Salvaged, salvage
 
 log = structlog.get_logger(__name__)
 
+RECOVERED = "database.recovered"
 LOOK_SECONDS = 10.0
 """How long a start may wait for the look at all pages; what it has not seen by then is taken as sound until it proves otherwise."""
 RECOVER_SECONDS = 600
@@ -55,17 +59,19 @@ async def make_sound(database: Path, clock: Clock) -> Recovered | None:
     return await asyncio.to_thread(_make_sound, database, clock)
 
 
-async def record(box: Outbox, recovered: Recovered) -> None:
-    """It is another history from here on, and the audit says why."""
-    await box.audit.begin_epoch("recovered from damage")
+async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -> None:
+    """It is another history from here on, and the audit says why; the box's own key stands behind that."""
+    kept = await box.audit.end()
+    epoch = await box.audit.begin_epoch("recovered from damage")
     detail = {
+        **vouch(key, RECOVERED, Break(epoch, kept, None, clock.now())),
         "trouble": recovered.trouble,
         "aside": recovered.aside.name if recovered.aside else "",
         "saved": dict(recovered.salvaged.rows),
         "dropped": recovered.salvaged.dropped,
         "optouts_lost": recovered.salvaged.optouts_lost,
     }
-    await box.audit.append("database.recovered", detail=detail)
+    await box.audit.append(RECOVERED, detail=detail)
     await asyncio.to_thread(recovery_note.recorded, box.path)
 
 

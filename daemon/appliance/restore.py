@@ -21,12 +21,17 @@ from daemon.appliance.opening import Openers, open_backup
 from daemon.appliance.seal import Header
 from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
+from daemon.keys.box_key import BoxKey
 from daemon.keys.digests import BoxKeys
+from daemon.keys.heads import vouch
+from daemon.keys.keyring import keyring
 from outbox import Outbox
 from outbox.carry import ACTOR, Carried
 from outbox.clock import Clock
 from outbox.confirmation import RestoredFrom
 from outbox.digest import Keys
+from outbox.errors import OutboxError
+from outbox.heads import Break, End, newest_end
 from outbox.lock import Lock
 from outbox.migrate import migrations
 from outbox.model import Message, State
@@ -36,6 +41,7 @@ from outbox.rekey import rekey
 
 OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
 PAGE = 500
+RESTORED = "backup.restored"
 
 
 class Proved(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +67,14 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     carried: Carried
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """What the new history begins with: what the backup's record ends with, and that of the database it replaces; and who says so."""
+
+    key: BoxKey
+    kept: End | None
+    replaced: End | None
+
+
 class Candidate:
     """A backup that is unpacked beside the database and proved, and has replaced nothing."""
 
@@ -72,11 +86,13 @@ class Candidate:
         proved: Proved,
         promises: Promises,
         keys: Keys,
+        origin: Origin,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         self.proved = proved
         self._promises = promises
+        self._origin = origin
         self._keys = keys
         self._settings = settings
         self._path = path
@@ -90,18 +106,20 @@ class Candidate:
         made_at = self.proved.manifest.made_at
         made = datetime.fromtimestamp(made_at / 1000, UTC)
         async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=self._keys) as box:
+            epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             await box.spool.rescue()
             carried = await box.promises.carry(self._promises, made_at=made_at)
             await box.people.forget_again(self._promises.forgotten, actor=ACTOR)
             cancelled = 0 if send_waiting else await self._cancel(box, made)
-            epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
+            left = Break(epoch, self._origin.kept, self._origin.replaced, self._clock.now())
             detail = {
+                **vouch(self._origin.key, RESTORED, left),
                 "backup": self._name,
                 "made_at": made.isoformat(),
                 "cancelled": cancelled,
                 "send_waiting": send_waiting,
             }
-            await box.audit.append("backup.restored", actor=ACTOR, detail=detail)
+            await box.audit.append(RESTORED, actor=ACTOR, detail=detail)
             await box.confirmation.ask(RestoredFrom(self._name, made_at, self._clock.now()))
         proof = await asyncio.to_thread(prove, self._path)
         if proof.first_bad is not None:
@@ -164,6 +182,8 @@ async def candidate(
             keys = BoxKeys(settings, wanted.openers.keys)
             async with Outbox.open(path, clock=clock, rng=rng, keys=keys) as box:
                 waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
+            key = wanted.openers.keys[0] if wanted.openers.keys else keyring(settings).own
+            origin = Origin(key, newest_end(path), _end_of(database))
             promises = await asyncio.to_thread(promises_of, database, path, made_at=manifest.made_at)
             proved = Proved(
                 manifest=manifest,
@@ -172,9 +192,17 @@ async def candidate(
                 later=len(waiting) - sum(waiting),
                 lost={name: meaning for name, meaning in WORDS.items() if name in promises.lost},
             )
-            yield Candidate(settings, path, wanted.name, proved, promises, keys, clock, rng)
+            yield Candidate(settings, path, wanted.name, proved, promises, keys, origin, clock, rng)
     finally:
         lock.release()
+
+
+def _end_of(database: Path) -> End | None:
+    """None: its record is empty, or can't be read."""
+    try:
+        return newest_end(database) if database.exists() else None
+    except OutboxError:
+        return None
 
 
 def _hold_to(manifest: Manifest, path: Path) -> None:

@@ -1,7 +1,7 @@
 """`tether audit`: whether the record holds, and a copy of it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -10,10 +10,15 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
+from daemon.appliance.heads import compared, heads_of_file, told, words_of
+from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
 from daemon.cli.service import service
 from daemon.config import Settings
-from outbox.audit import verify_export
+from daemon.keys.heads import Head, heads_in
+from daemon.keys.keyring import Keyring, known
+from outbox.audit import Verdict, verify_export
+from outbox.heads import End, Standing
 
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
@@ -24,40 +29,116 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-@audit.command(epilog="Example: tether audit verify --file audit.jsonl")
+@audit.command(epilog="Example: tether audit verify --head saved-mail.txt")
 def verify(
     file: Annotated[Path | None, typer.Option(help="An export in JSON Lines to check instead of the database.")] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file in which a head of the record stands that was told before: a mail, a log, a backup, an export."
+        ),
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Walk the chain of hashes. Exits with 1 and the first bad entry if the record was changed."""
-    answer = _of_the_database(config) if file is None else _of_the_file(file)
+    """Walk the chain of hashes, and hold the record against the heads that went out. Exits with 1 and the first bad entry if it was changed."""
+    answer, wrong = (_of_the_database if file is None else _of_the_file)(settings_of(config), file, head)
     if json:
         as_json(answer)
     elif answer["ok"]:
-        print(f"the record holds: {counted(answer['entries'], 'entry', 'entries')}")
-    if not answer["ok"]:
-        raise Failure(f"the record was changed: entry {answer['first_bad']} does not follow from the one before it")
+        print(f"the record holds: {counted(answer['entries'], 'entry', 'entries')}; {answer['compared']}")
+    if wrong:
+        raise Failure(wrong)
 
 
-def _of_the_database(config: Path | None) -> Any:
-    settings = settings_of(config)
-
+def _of_the_database(settings: Settings, file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
     async def ask() -> Any:
         async with service(settings) as client:
             return await client.get("/v1/audit/verify")
 
-    return settle(ask)
+    answer = settle(ask)
+    wrong = "" if answer["ok"] else _changed(answer["first_bad"])
+    keys = known(settings)
+    ends = _heads(head, keys) if head is not None else [] if keys is None else told(settings, keys).ends
+    with as_owner_of(settings.database):
+        found = compared(settings, ends, keys) if keys is not None and settings.database.exists() else []
+    bad = [each for each in found if not each.is_well]
+    wrong = wrong or (words_of(bad[0]) if bad else "")
+    aside = sum(each.standing == Standing.SET_ASIDE for each in found)
+    words = f"it has {counted(len(found) - aside, 'head')} of those that went out" + (
+        f", and {aside} are of before a restore or a repair" if aside else ""
+    )
+    return {**answer, "ok": not wrong, "heads": found, "compared": words}, wrong
 
 
-def _of_the_file(file: Path) -> Any:
+def _heads(file: Path, keys: Keyring | None) -> Sequence[End]:
+    try:
+        return heads_of_file(file, lambda public: keys is not None and keys.trusts(public))
+    except OSError as error:
+        raise Failure(f"{file} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Failure(f"{file}: {error}") from error
+
+
+def _changed(first_bad: int) -> str:
+    return f"the record was changed: entry {first_bad} does not follow from the one before it"
+
+
+def _of_the_file(settings: Settings, file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+    """An export proves itself as far as its own signed head, and is held against one that is given."""
+    assert file is not None
+    keys = known(settings)
     try:
         with file.open("rb") as lines:
-            return msgspec.to_builtins(verify_export(lines))
+            verdict = verify_export(lines)
     except OSError as error:
         raise Failure(f"{file} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise Failure(f"{file}: {error}; `tether audit export --output FILE` makes one") from error
+    signed = heads_in(verdict.head)
+    wrong = "" if verdict.first_bad is None else _changed(verdict.first_bad)
+    wrong = wrong or _trouble_with_head(signed, verdict)
+    if head is not None and not wrong:
+        wrong = _missing(file, _heads(head, keys), signed[0].end if signed else None)
+    words = _who_signed(signed, keys)
+    return {"ok": not wrong, "entries": verdict.entries, "first_bad": verdict.first_bad, "compared": words}, wrong
+
+
+def _trouble_with_head(signed: Sequence[Head], verdict: Verdict) -> str:
+    if not signed:
+        return (
+            ""
+            if verdict.entries == 0
+            else "it ends without a signed head: its end was cut off, or an earlier release made it"
+        )
+    head = signed[0]
+    if not head.is_genuine:
+        return "its signed head was changed: the signature does not fit"
+    if head.hash != verdict.last:
+        return "its signed head is of another record: entries were changed, added or cut off"
+    return ""
+
+
+def _missing(file: Path, heads: Sequence[End], last: End | None) -> str:
+    wanted = {(end.epoch, end.seq): end for end in heads}
+    for line in file.open("rb"):
+        entry = msgspec.json.decode(line)
+        end = wanted.get((entry.get("epoch"), entry.get("seq")))
+        if end is not None and end.hash == entry["hash"]:
+            del wanted[(end.epoch, end.seq)]
+    beyond = [end for end in wanted.values() if last is not None and end.epoch == last.epoch and end.seq > last.seq]
+    lost = [end for end in wanted.values() if end not in beyond]
+    if not lost:
+        return f"the head of entry {beyond[0].seq} is younger than this export: export again" if beyond else ""
+    return f"entry {lost[0].seq} of epoch {lost[0].epoch} was told to the outside, and this record has another, or none"
+
+
+def _who_signed(signed: Sequence[Head], keys: Keyring | None) -> str:
+    if not signed:
+        return "it has no signed head"
+    if keys is not None and keys.trusts(signed[0].key):
+        return "its head is signed by this box"
+    return f"its head is signed by {signed[0].key}: compare that with `tether key public` on the box"
 
 
 @audit.command(epilog="Example: tether audit export --format csv --output audit.csv")
@@ -81,7 +162,8 @@ def export(
         raise Failure(
             f"{output or 'the output'} can't be written: {error.strerror}; name another with --output"
         ) from error
-    print(f"{lines - (format is Form.CSV)} entries are in {output}")
+    entries = max(0, lines - 1 - (format is Form.CSV))  # without the signed head, and a sheet's headings
+    print(f"{entries} entries are in {output}")
 
 
 @contextmanager

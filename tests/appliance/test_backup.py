@@ -92,7 +92,7 @@ async def test_what_is_restored_is_what_was_there(settings: Settings) -> None:
     async with open_own_box(settings.folder, clock) as box:
         since = await box.audit.list(limit=500, oldest_first=True, cursor=cursor_of(before.entries))
         kinds = [row.kind for row in since.items]
-        assert kinds == ["attempt.unknown", "message.unknown", "promises.carried", "epoch.began", "backup.restored"]
+        assert kinds == ["epoch.began", "attempt.unknown", "message.unknown", "promises.carried", "backup.restored"]
         assert await box.consent.blocked("sms", "+447700900999")
         assert (await box.audit.verify()).ok
         assert await due_ids(box, now=clock.now()) == ["waits"]

@@ -11,6 +11,7 @@ import pytest
 
 from daemon.appliance import recover, recovery_note
 from daemon.appliance.recover import make_sound, record
+from daemon.keys.box_key import BoxKey
 from outbox import Outbox
 from outbox.errors import KeyChanged, StorageBusy
 from outbox.outcome import Accepted
@@ -63,7 +64,7 @@ async def started(folder: Path) -> int:
     async with open_box(folder) as box:
         note = recovery_note.unseen(database)
         if note is not None and not note.is_recorded:
-            await record(box, note.recovered)
+            await record(box, note.recovered, BoxKey.new(), FakeClock())
         before = len((await box.views.orders(statuses=(), search=None, since=None, limit=500, cursor=None)).items)
         fresh = f"new{before}"
         await accept_one(box, planned(fresh), id=fresh, ref=f"B-{fresh}")

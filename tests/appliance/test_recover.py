@@ -11,11 +11,14 @@ import pytest
 
 from daemon.appliance import recover
 from daemon.appliance.recover import make_sound, mark_damaged, mark_path, record
+from daemon.keys.box_key import BoxKey
 from outbox.outcome import Accepted
 from outbox.proof import trouble_with
 from outbox.salvage import salvage
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import NOW, SENT, accept_one, due_ids, message_of, open_box, planned, send
+
+KEY = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
 
 ORDERS = 400
 PAGE = 1024
@@ -79,7 +82,7 @@ async def test_a_few_lost_pages_cost_a_few_rows(
     assert rows["message"] > ORDERS * 0.8
     assert recovered.aside.exists()
     async with open_box(database.parent) as box:
-        await record(box, recovered)
+        await record(box, recovered, KEY, FakeClock())
         message = await accept_one(box, planned("new"), id="new", ref="B-new")
         assert "new" in [due.message.id for due in await box.spool.due("twilio", now=NOW, limit=ORDERS)]
         await send(box, message, Accepted("P-new"), SENT)
@@ -117,7 +120,7 @@ async def test_the_owner_is_told_and_the_audit_says_where_it_broke(database: Pat
     assert recovered is not None
     assert "tether restore latest" in recovered.words
     async with open_box(database.parent) as box:
-        await record(box, recovered)
+        await record(box, recovered, KEY, FakeClock())
         page = await box.audit.list(kind="database.recovered", limit=5)
         assert page.items[0].detail["aside"] == recovered.aside.name
     with closing(sqlite3.connect(database)) as db:

@@ -305,6 +305,10 @@ async def listener() -> AsyncIterator[Vendor]:
         yield vendor
 
 
+async def no_record() -> str:
+    return ""
+
+
 async def beats(vendor: Vendor, path: str, standing: Mapping[str, str], seconds: float) -> list[tuple[str, str]]:
     """What is heard in that time."""
     clock = FakeClock()
@@ -312,7 +316,7 @@ async def beats(vendor: Vendor, path: str, standing: Mapping[str, str], seconds:
     settings = Settings(heartbeat=HeartbeatTable(url=url, every=Duration(60)))
     stop = asyncio.Event()
     async with open_http(clock) as http, asyncio.TaskGroup() as group:
-        heart = Heartbeat(http, clock, lambda: settings, lambda: standing)
+        heart = Heartbeat(http, clock, lambda: settings, lambda: standing, no_record)
         group.create_task(heart.run(stop))
         for turn in range(round(seconds / 60) + 1):
             async with asyncio.timeout(5):
@@ -368,3 +372,15 @@ async def test_a_shop_that_is_not_read_any_more_is_told(team: Team) -> None:
     team.sources = [FakeSource(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
     await team.pass_time(watch, 300)
     assert "crm is not read: CRM_ACCESS_TOKEN missing in .env" in team.told
+
+
+async def test_each_beat_carries_the_record_s_head(listener: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def head() -> str:
+        return '{"epoch":"e","seq":7}'
+
+    monkeypatch.setattr(f"{__name__}.no_record", head)
+    heard = await beats(listener, "/uuid", {}, 60)
+    assert heard[1] == ("/uuid", '{"epoch":"e","seq":7}')
+    listener.seen.clear()
+    path, body = (await beats(listener, "/uuid", {"disk": "the disk is full"}, 60))[1]
+    assert (path, body.splitlines()) == ("/uuid/fail", ["the disk is full", '{"epoch":"e","seq":7}'])

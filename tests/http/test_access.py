@@ -28,7 +28,7 @@ READS = [
     "/v1/status",
     "/v1/templates",
 ]
-ADMIN_READS = ["/v1/audit", "/v1/audit/export", "/v1/audit/verify", "/v1/tokens"]
+ADMIN_READS = ["/v1/audit", "/v1/audit/export", "/v1/audit/verify", "/v1/audit/head", "/v1/tokens"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.support.face import serving
 from tests.support.fake_services import make_services
 
 
-async def breaking(form: str) -> AsyncIterator[bytes]:
+async def breaking(form: str, seal: object) -> AsyncIterator[bytes]:
     yield b"the first piece\n" * 5000
     raise StorageDamaged("a page can't be read")
 

@@ -1,12 +1,13 @@
 """In memory: tokens, the record, consent, replies and the quarantine of `FakeBox`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from outbox import UNBOUND, AuditRow, Bounds, Kept, Page, ReplyRow, Verdict
 from outbox.errors import IllegalMove, NotFound
+from outbox.heads import End
 from outbox.masks import mask_address
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class FakeAudit:
     async def verify(self) -> Verdict:
         return Verdict(ok=True, entries=len(self._box.acts), first_bad=None)
 
-    async def export(self, form: str) -> AsyncIterator[bytes]:
+    async def end(self) -> End | None:
+        return None
+
+    async def export(self, form: str, seal: Callable[[End], str]) -> AsyncIterator[bytes]:
         for each in self._box.acts:
             yield f"{each.seq} as {form}\n".encode()
 

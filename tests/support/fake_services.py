@@ -12,10 +12,13 @@ from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from daemon.dispatch.sms.guard import SmsStatus
 from daemon.intake.row import SourceState
+from daemon.keys.box_key import BoxKey
+from daemon.keys.heads import Head, signed
 from outbox import Kept
 from outbox.confirmation import RestoredFrom
 from outbox.errors import NotFound
 from outbox.forget import Removed
+from outbox.heads import End
 from outbox.model import (
     Event,
     Order,
@@ -254,6 +257,18 @@ class FakeRestored:
         return None
 
 
+class FakeHeads:
+    """An empty record."""
+
+    key = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
+
+    async def current(self) -> Head | None:
+        return None
+
+    def sign(self, end: End) -> Head:
+        return signed(end, self.key)
+
+
 class FakeIntake:
     """A source `webshop` whose body is our own event, and that understands nothing else."""
 
@@ -316,6 +331,7 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         preview=FakePreview(),
         dispatch=FakeDispatch(),
         restored=FakeRestored(),
+        heads=FakeHeads(),
         receipts=FakeReceipts(),
         intake=FakeIntake(),
         clock=clock,

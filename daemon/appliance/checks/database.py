@@ -7,6 +7,9 @@ from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.appliance.heads import compared, heads_path, told, words_of
+from daemon.config import Settings
+from daemon.keys.keyring import known
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
 from outbox.errors import OutboxError, StorageBusy
@@ -23,13 +26,42 @@ async def check_database(case: Examination) -> Sequence[Finding]:
     if not path.exists():
         return [ok("database", f"{path} will be made at the first start")]
     try:
-        return [*await asyncio.to_thread(_examine, path, case.clock), *_unconfirmed(path)]
+        found = await asyncio.to_thread(_examine, path, case.clock)
+        return [*found, *_unconfirmed(path), *await asyncio.to_thread(_check_heads, case.settings)]
     except StorageBusy as error:
         return [problem("database", str(error), "run the doctor with sudo, or as the service's user")]
     except OutboxError as error:
         return [problem("database", str(error), REMEDY)]
     except sqlite3.Error as error:
         return [problem("database", f"{path}: {error}", REMEDY)]
+
+
+def _check_heads(settings: Settings) -> Sequence[Finding]:
+    """Whether the record still has what was told of it to the outside."""
+    keys = known(settings)
+    if keys is None:
+        return []
+    went_out = told(settings, keys)
+    bad = [found for found in compared(settings, went_out.ends, keys) if not found.is_well]
+    findings = [
+        problem(
+            "audit",
+            words_of(found),
+            "compare with a backup from before (`tether restore FILE --dry-run`): somebody wrote into it",
+        )
+        for found in bad[:1]
+    ]
+    if went_out.forged:
+        findings.append(
+            problem(
+                "audit",
+                f"{heads_path(settings)} holds {went_out.forged} heads that no key of this box has signed",
+                "somebody wrote into it, or the words in .env were changed: put the old ones into the file of the key",
+            )
+        )
+    if not findings and went_out.ends:
+        findings.append(ok("audit", f"it has all of the {len(went_out.ends)} heads that went out"))
+    return findings
 
 
 def _unconfirmed(path: Path) -> Sequence[Finding]:

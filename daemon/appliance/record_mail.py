@@ -1,0 +1,94 @@
+"""A mail a day to the owner with the record's signed head: it lies in their mailbox, where nobody who gets into the box can change it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from daemon.config import ConfigError, Settings
+from daemon.keys.heads import Head
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER = 600.0
+"""Seconds until the next try, while the line or the mail provider is away."""
+TRIES = 36
+IDLE = 3600.0
+"""Seconds between looks at the configuration while it wants no mail: a reload may turn it on."""
+
+
+class RecordMail:
+    """`mail(audience, subject, words)` brings it by the first e-mail channel that takes it; False: none did."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: Callable[[], Settings],
+        head: Callable[[], Awaitable[Head | None]],
+        mail: Callable[[str, str, str], Awaitable[bool]],
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._head = head
+        self._mail = mail
+
+    async def run(self, stop: asyncio.Event) -> None:
+        done = self._newest_due()
+        while not await self._clock.wait(stop, self._wait()):
+            due = self._newest_due()
+            if due is None or due == done:
+                continue
+            for _ in range(TRIES):
+                if await self.send() or await self._clock.wait(stop, AGAIN_AFTER):
+                    break
+            done = due
+
+    async def send(self) -> bool:
+        """One mail, as things are. True when it is away, and when there is nothing to say."""
+        settings = self._settings()
+        try:
+            head = await self._head()
+        except (ConfigError, OSError) as error:
+            log.error("the day's record can't be signed or noted", error=str(error))
+            return False
+        if head is None or settings.record.mail_at is None:
+            return True
+        at = datetime.fromtimestamp(self._clock.now() / 1000, settings.store.zone)
+        words = (
+            f"The record of {settings.store.name} at {at:%d %B %Y, %H:%M}: {head.seq} entries.\n\n"
+            "Keep this mail. Saved as a file, `tether audit verify --head FILE` tells by the line below whether anything up to here was "
+            f"changed or cut off since.\n\n{head.line}\n"
+        )
+        sent = await self._mail(settings.record.audience, f"{settings.store.name}: the day's record", words)
+        if not sent:
+            log.warning("the day's record could not be mailed; trying again")
+        return sent
+
+    def _newest_due(self) -> datetime | None:
+        """When the newest mail was due; None: none is wanted."""
+        settings = self._settings()
+        if settings.record.mail_at is None:
+            return None
+        now = datetime.fromtimestamp(self._clock.now() / 1000, settings.store.zone)
+        hour, minute = divmod(settings.record.mail_at, 60)
+        today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        return today if today <= now else today - timedelta(days=1)
+
+    def _wait(self) -> float:
+        due = self._newest_due()
+        if due is None:
+            return IDLE
+        now = datetime.fromtimestamp(self._clock.now() / 1000, self._settings().store.zone)
+        return min(IDLE, max(1.0, (due + timedelta(days=1) - now).total_seconds()))
+
+
+def check_record(settings: Settings) -> None:
+    """Raises ConfigError for a `[record]` that can't be meant."""
+    record, where = settings.record, settings.file or "tether.toml"
+    if record.mail_at is not None and "email" not in settings.audiences.get(record.audience, {}):
+        raise ConfigError(
+            f'{where}: record.mail_at: [audiences.{record.audience}] names no email; write email = "..." into it, or name another '
+            "with record.audience"
+        )

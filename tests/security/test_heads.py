@@ -1,0 +1,277 @@
+"""Somebody with root's patience and the database's file: they cut off what shows them, and compute the chain anew, so that it holds.
+
+What the record ended with before is in the heartbeat's log, in a mail, on the stick: that they can't call back, and the key that signed
+it is not in the database.
+"""
+
+import asyncio
+import json
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemon.appliance.backup import back_up
+from daemon.appliance.heads import RecordHeads, compared, heads_of_file, heads_path, note, told
+from daemon.appliance.opening import openers_of
+from daemon.appliance.recover import make_sound, record
+from daemon.appliance.restore import Wanted, candidate
+from daemon.appliance.shelf import keeping
+from daemon.config import Backup, Settings
+from daemon.keys.box_key import BoxKey
+from daemon.keys.heads import Head, heads_in, signed, vouch
+from daemon.keys.keyring import keyring
+from outbox.chain import START, link
+from outbox.heads import Break, End, Standing, newest_end
+from outbox.proof import prove
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import open_own_box
+from tests.support.shop import open_shop
+
+EVIL = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+
+
+async def recorded(settings: Settings, entries: int, clock: FakeClock | None = None) -> Head:
+    """So many entries more, and the head that went out after them."""
+    async with open_own_box(settings.folder, clock) as box:
+        for number in range(entries):
+            await box.audit.append("channel.paused", detail={"n": number})
+        head = await RecordHeads(box, lambda: settings, clock or FakeClock()).told()
+    assert head is not None
+    return head
+
+
+def cut_and_rehashed(database: Path, entries: int) -> None:
+    """Take the newest entries away, change one before, and make the chain hold again."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        last = db.execute("SELECT max(seq) FROM audit").fetchone()[0] - entries
+        db.execute("DELETE FROM audit WHERE seq > ?", (last,))
+        db.execute("UPDATE audit SET actor = 'nobody' WHERE seq = ?", (last,))
+        (epoch,) = db.execute("SELECT id FROM epoch ORDER BY first_seq LIMIT 1").fetchone()
+        before = START
+        rows = db.execute("SELECT seq, at, kind, actor, order_ref, message_id, detail FROM audit ORDER BY seq")
+        for row in rows.fetchall():
+            before = link(before, epoch, *row)
+            db.execute("UPDATE audit SET hash = ? WHERE seq = ?", (before, row[0]))
+    assert prove(database).first_bad is None
+
+
+def standings(settings: Settings, *heads: Head) -> list[Standing]:
+    keys = keyring(settings)
+    return [each.standing for each in compared(settings, [head.end for head in heads], keys)]
+
+
+async def test_two_hundred_entries_cut_and_rehashed_are_found(settings: Settings) -> None:
+    early = await recorded(settings, 50)
+    head = await recorded(settings, 250)
+    assert standings(settings, early, head) == [Standing.HOLDS, Standing.HOLDS]
+    cut_and_rehashed(settings.database, 200)
+    assert standings(settings, early, head) == [Standing.HOLDS, Standing.CUT]
+    cut_and_rehashed(settings.database, 55)
+    assert standings(settings, early, head) == [Standing.CUT, Standing.CUT]
+
+
+async def test_filled_up_again_it_is_found_all_the_same(settings: Settings) -> None:
+    head = await recorded(settings, 30)
+    cut_and_rehashed(settings.database, 10)
+    await recorded(settings, 40)
+    assert standings(settings, head) == [Standing.CHANGED]
+
+
+async def test_the_heads_that_went_out_are_noted_and_the_backups_tell_them_too(settings: Settings) -> None:
+    """They take the note away as well: the stick still has its word."""
+    await recorded(settings, 30)
+    clock = FakeClock()
+    async with keeping(settings, clock) as shelf:
+        await back_up(settings, shelf, clock)
+    keys = keyring(settings)
+    assert len(told(settings, keys).ends) == 3  # the note's, the backup's, and the backup's note
+    heads_path(settings).unlink()
+    cut_and_rehashed(settings.database, 10)
+    found = compared(settings, told(settings, keys).ends, keys)
+    assert [each.standing for each in found] == [Standing.CUT]
+
+
+async def test_a_head_of_their_own_counts_for_nothing(settings: Settings) -> None:
+    """They cut, and write into the note a head that fits what is left."""
+    head = await recorded(settings, 30)
+    cut_and_rehashed(settings.database, 10)
+    end = newest_end(settings.database)
+    assert end is not None
+    for forged in (signed(end, EVIL), msgspec.structs.replace(head, seq=end.seq, hash=end.hash)):
+        note(settings, forged)
+    went_out = told(settings, keyring(settings))
+    assert (list(went_out.ends), went_out.forged) == ([head.end], 2)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda head: head.line,
+        lambda head: f"Dear owner,\r\n\r\nthe record:\r\n> {head.line[:70]}\r\n> {head.line[70:]}\r\n\r\nBye",
+        lambda head: f"2026-11-24 POST /uuid 200\n{head.line}\n",
+    ],
+    ids=["line", "quoted mail", "log"],
+)
+async def test_a_head_is_found_wherever_it_was_kept(settings: Settings, kept: Callable[[Head], str]) -> None:
+    head = await recorded(settings, 3)
+    file = settings.folder / "kept.txt"
+    file.write_text(kept(head), newline="")
+    assert list(heads_of_file(file, keyring(settings).trusts)) == [head.end]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"), [("seq", "does not fit"), ("key", "does not fit"), ("other", "another box")]
+)
+async def test_a_kept_head_that_is_none_is_told(settings: Settings, change: str, why: str) -> None:
+    head = await recorded(settings, 3)
+    made = {
+        "seq": msgspec.structs.replace(head, seq=2),
+        "key": msgspec.structs.replace(head, key=EVIL.public),
+        "other": signed(head.end, EVIL),
+    }[change]
+    file = settings.folder / "kept.txt"
+    file.write_text(made.line)
+    with pytest.raises(ValueError, match=why):
+        heads_of_file(file, keyring(settings).trusts)
+    file.write_text("nothing of that kind")
+    with pytest.raises(ValueError, match="no head"):
+        heads_of_file(file, keyring(settings).trusts)
+
+
+async def restored(settings: Settings, clock: FakeClock) -> Head:
+    """Backed up, gone on, and restored: the head that had gone out before."""
+    await recorded(settings, 20, clock)
+    async with keeping(settings, clock) as shelf:
+        name = (await back_up(settings, shelf, clock)).name
+    head = await recorded(settings, 15, clock)
+
+    async def fetch(target: Path) -> None:
+        shutil.copyfile(settings.folder / "kept" / name, target)
+
+    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True)
+    async with candidate(settings, wanted, fetch, clock=clock, rng=random.Random(5)) as one:
+        await one.put_in_place(send_waiting=False)
+    return head
+
+
+async def test_what_a_restore_left_behind_is_no_alarm(settings: Settings) -> None:
+    head = await restored(settings, FakeClock())
+    assert standings(settings, head) == [Standing.SET_ASIDE]
+    later = await recorded(settings, 30)
+    assert standings(settings, head, later) == [Standing.SET_ASIDE, Standing.HOLDS]
+    cut_in_the_new_epoch(settings.database)
+    assert standings(settings, later) == [Standing.CUT]
+
+
+def cut_in_the_new_epoch(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("DELETE FROM audit WHERE seq > (SELECT max(seq) - 5 FROM audit)")
+
+
+@pytest.mark.parametrize("by", ["nobody", "a key of their own", "another break's signature"])
+async def test_a_restore_that_the_box_s_key_did_not_sign_excuses_nothing(settings: Settings, by: str) -> None:
+    """They cut, begin an epoch, and write that a restore did it."""
+    clock = FakeClock()
+    head = await recorded(settings, 40, clock)
+    cut_and_rehashed(settings.database, 30)
+    async with open_own_box(settings.folder, clock) as box:
+        kept = await box.audit.end()
+        epoch = await box.audit.begin_epoch("restored from tether-20261124T000000Z.backup")
+        lie = Break(epoch, kept, head.end, clock.now())
+        own = keyring(settings).own
+        detail = {
+            "nobody": {"vouched": {**msgspec.to_builtins(lie), "key": own.public, "signature": ""}},
+            "a key of their own": vouch(EVIL, "backup.restored", lie),
+            "another break's signature": {
+                "vouched": {
+                    **msgspec.to_builtins(lie),
+                    "key": own.public,
+                    "signature": vouch(own, "database.recovered", lie)["vouched"]["signature"],
+                }
+            },
+        }[by]
+        await box.audit.append("backup.restored", detail=detail)
+    assert standings(settings, head) == [Standing.CHANGED if newest(settings) >= head.seq else Standing.CUT]
+
+
+def newest(settings: Settings) -> int:
+    end = newest_end(settings.database)
+    return end.seq if end else 0
+
+
+async def test_what_was_lost_to_damage_is_no_alarm_either(settings: Settings) -> None:
+    clock = FakeClock()
+    head = await recorded(settings, 400, clock)
+    with closing(sqlite3.connect(settings.database)) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(settings.database.read_bytes())
+    at = content.rindex(b'{"n":399}') // size * size
+    content[at : at + size] = b"\xa5" * size
+    settings.database.write_bytes(content)
+    recovered = await make_sound(settings.database, clock)
+    assert recovered is not None
+    async with open_own_box(settings.folder, clock) as box:
+        await record(box, recovered, keyring(settings).own, clock)
+    assert standings(settings, head) == [Standing.SET_ASIDE]
+
+
+async def test_the_commands_find_it(tmp_path: Path) -> None:
+    """As an owner types them: with the mail they kept, and with what went out by itself."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], extra='[backup]\nto = "kept"\n')
+        for name in ("till-1", "till-2", "till-3"):
+            await asyncio.to_thread(shop.tether, "token", "new", name, "--scope", "events")
+        await asyncio.to_thread(shop.tether, "backup")
+        export = tmp_path / "audit.jsonl"
+        await asyncio.to_thread(shop.tether, "audit", "export", "--output", str(export))
+        (tmp_path / "mail.txt").write_text(export.read_text().splitlines()[-1])
+        good = await asyncio.to_thread(shop.tether, "audit", "verify", "--head", str(tmp_path / "mail.txt"))
+        assert "the record holds" in good.stdout
+        cut_and_rehashed(tmp_path / "tether.db", 2)
+        for arguments in ([], ["--head", str(tmp_path / "mail.txt")], ["--head", str(export)]):
+            found = await asyncio.to_thread(shop.tether, "audit", "verify", *arguments, check=False)
+            assert (found.returncode, "the record ends before it" in found.stderr) == (1, True), found.stderr
+        doctor = await asyncio.to_thread(shop.tether, "doctor", "--offline", "--json", check=False)
+        problems = [each["summary"] for each in json.loads(doctor.stdout) if each["level"] == "problem"]
+        assert any("entries were cut off" in summary for summary in problems)
+
+
+async def test_an_export_says_by_its_head_that_it_is_whole(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"])
+        for name in ("till-1", "till-2", "till-3"):
+            await asyncio.to_thread(shop.tether, "token", "new", name, "--scope", "events")
+        export = tmp_path / "audit.jsonl"
+        await asyncio.to_thread(shop.tether, "audit", "export", "--output", str(export))
+        lines = export.read_text().splitlines(keepends=True)
+        (head,) = heads_in(lines[-1])
+        assert head.end.seq == len(lines) - 1
+
+        async def said(*kept: str) -> tuple[int, str]:
+            export.write_text("".join(kept))
+            done = await asyncio.to_thread(shop.tether, "audit", "verify", "--file", str(export), check=False)
+            return done.returncode, done.stdout + done.stderr
+
+        assert "its head is signed by this box" in (await said(*lines))[1]
+        assert await said(*lines[:-1]) == (
+            1,
+            "tether: it ends without a signed head: its end was cut off, or an earlier release made it\n",
+        )
+        assert "entries were changed, added or cut off" in (await said(*lines[:-2], lines[-1]))[1]
+        assert "behind the signed head" in (await said(*lines, lines[-2]))[1]
+        forged = signed(End(head.epoch, head.seq - 1, json.loads(lines[-3])["hash"], head.at), EVIL)
+        assert f"signed by {EVIL.public}: compare" in (await said(*lines[:-2], forged.line + "\n"))[1]
+        sheet = tmp_path / "audit.csv"
+        await asyncio.to_thread(shop.tether, "audit", "export", "--format", "csv", "--output", str(sheet))
+        assert "record.head" in sheet.read_text().splitlines()[-1]
