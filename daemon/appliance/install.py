@@ -18,6 +18,8 @@ from outbox.clock import Clock
 CONFIG = "/etc/tether"
 DATA = "/var/lib/tether"
 USER = "tether"
+STAFF = "tether-staff"
+"""Whose members may work at the counter by the socket."""
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - where the unit can't see anything (ProtectHome, PrivateTmp)
 
 
@@ -75,6 +77,7 @@ class Installer:
             for folder in (CONFIG, DATA):
                 shutil.rmtree(self._machine.path(folder), ignore_errors=True)
             await self._machine.run("userdel", USER)
+            await self._machine.run("groupdel", STAFF)
             self._did(f"{CONFIG}, {DATA} and the user {USER} are gone")
         else:
             self._did(f"{CONFIG} and {DATA} are kept; --purge removes them too")

@@ -259,6 +259,21 @@ async def control_characters(target: Target, rng: random.Random) -> None:
     assert await target.ask("POST", "/v1/events", told, local=target.address(rng), **headers) in (0, 202, 422, 429)
 
 
+@attack
+async def numbers_that_cost(target: Target, rng: random.Random) -> None:
+    """Whoever stole a till's token has texts sent to satellite, premium and foreign numbers that pay them a share."""
+    bearer = {"Authorization": f"Bearer {target.stolen}"}
+    batch = []
+    for number in range(20):
+        told = event(f"m-{rng.randrange(10**9)}", "order.placed", f"B-stolen-m{rng.randrange(10**9)}")
+        told["customer"]["phone"] = COSTLY[number % len(COSTLY)]
+        batch.append(told)
+    assert await target.ask("POST", "/v1/events", batch, local=target.address(rng), **bearer) in (0, 202, 207, 422, 429)
+
+
+COSTLY = ("+882160000001", "+19005550123", "+448712345678", "+449098790000", "+37167860000", "+88213123456", "84433")
+"""Satellite, premium, shared cost, far away, and a short code."""
+
 # ---------------------------------------------------------------- power cuts and impatient owners
 
 
