@@ -312,7 +312,7 @@ class Driver:
         if isinstance(trouble, Restarting | NotCommitted):
             await self._clock.wait(stop, _RESTART_SECONDS)
             return
-        self._step = self._ladder.climb()
+        self._step = self._ladder.climb(restarts=self._ready is None or self._ready.family.restarts)
         self._board.trouble(str(trouble), self._clock.now())
         self._board.set(resets=self.status.resets + 1)
         self._stage(Stage.GIVEN_UP if self._step is Step.REST else Stage.RECOVERING)

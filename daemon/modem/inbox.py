@@ -22,6 +22,7 @@ from outbox.clock import Clock
 
 _LIST_SECONDS = 20.0
 _MOST_KEPT = 256
+_MOST_MEMORIES = 8
 
 
 class Hear(Protocol):
@@ -54,8 +55,12 @@ class Inbox:
         self._assemblies = {memory: Assembly() for memory in memories}
         self._lists = family.lists
         self._selected = memories[0]
-        self._wanted: dict[str, None] = {}  # an ordered set
+        self._wanted: dict[str, set[int]] = {}
+        """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
         self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
+        self._inline_parts: deque[Arrived] = deque(maxlen=_MOST_KEPT)
+        self._inline_assembly = Assembly()
+        self._inline_count = 0
         self._ignored = 0
 
     def begin(self) -> None:
@@ -65,7 +70,8 @@ class Inbox:
 
     def look_everywhere(self) -> None:
         """The next `collect` looks into all memories."""
-        self._wanted = dict.fromkeys(self._memories)
+        for memory in self._memories:
+            self._wanted.setdefault(memory, set())
 
     def notice(self, word: Unsolicited) -> bool:
         """Remember what an unsolicited word announces. True when there is something to collect."""
@@ -75,7 +81,9 @@ class Inbox:
         place = answers.arrival(word.text)
         if place is None:
             return False
-        self._wanted[place[0] if place[0] in self._assemblies else self._memories[0]] = None
+        memory, number = place
+        if memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
+            self._wanted.setdefault(memory, set()).add(number)
         return True
 
     async def collect(self, link: Dialogue, *, sweep: bool = False) -> Tally:
@@ -86,16 +94,16 @@ class Inbox:
         self._ignored = 0
         tally = Tally(heard=await self._collect_inline())
         if sweep:
-            self._wanted |= dict.fromkeys(self._memories[:1])
+            self._wanted.setdefault(self._memories[0], set())
         if self._wanted and self._family.arrival_pause:
             await self._clock.sleep(self._family.arrival_pause)
         for memory in list(self._wanted):
-            del self._wanted[memory]  # what is announced from here on is for the next time
+            places = self._wanted.pop(memory)  # what is announced from here on is for the next time
             try:
                 room = await self._select(link, memory)
-                tally.heard += await self._empty(link, memory, room) if room else 0
+                tally.heard += await self._empty(link, memory, room, places) if room else 0
             except ModemError:
-                self._wanted[memory] = None
+                self._wanted.setdefault(memory, set()).update(places)
                 raise
             tally.room = room if memory == self._memories[0] else tally.room
         if self._selected != self._memories[0]:
@@ -112,6 +120,14 @@ class Inbox:
                 break
             self._inline.popleft()
             taken += 1
+        for whole in self._inline_assembly.sort(self._inline_parts, now=self._clock.monotonic()):
+            with contextlib.suppress(NotCommitted):  # its parts stay, for the next time
+                await self._hear.message(whole.incoming)
+                handed = set(whole.places)
+                self._inline_parts = deque(
+                    (part for part in self._inline_parts if part.place not in handed), maxlen=_MOST_KEPT
+                )
+                taken += 1
         return taken
 
     async def _hand_over_pdu(self, text: str) -> None:
@@ -119,8 +135,8 @@ class Inbox:
             case StatusReport() as report:
                 await self._hear.report(report)
             case Deliver() as message if message.for_people:
-                for whole in Assembly().sort([Arrived(0, text, message)], now=0.0, hurry=True):
-                    await self._hear.message(whole.incoming)
+                self._inline_count += 1
+                self._inline_parts.append(Arrived(self._inline_count, text, message))
             case _:
                 self._ignored += 1
 
@@ -134,11 +150,11 @@ class Inbox:
         self._selected = memory
         return answers.room(lines) or Room(0, 0)
 
-    async def _empty(self, link: Dialogue, memory: str, room: Room) -> int:
+    async def _empty(self, link: Dialogue, memory: str, room: Room, announced: set[int]) -> int:
         """Hand over what is ready in this memory and delete it. How many messages and reports that were."""
         arrived: list[Arrived] = []
         handed = 0
-        for stored in await self._stored(link, room):
+        for stored in await self._all_stored(link, room, announced):
             match _decoded(stored.pdu):
                 case StatusReport() as report:
                     with contextlib.suppress(NotCommitted):  # it stays in the modem, for the next time
@@ -150,13 +166,21 @@ class Inbox:
                 case _:
                     self._ignored += 1
                     await self._delete(link, [stored.place])
-        assembly = self._assemblies[memory]
+        assembly = self._assemblies.setdefault(memory, Assembly())
         for whole in assembly.sort(arrived, now=self._clock.monotonic(), hurry=room.nearly_full):
             with contextlib.suppress(NotCommitted):
                 await self._hear.message(whole.incoming)
                 handed += 1
                 await self._delete(link, whole.places)
         return handed
+
+    async def _all_stored(self, link: Dialogue, room: Room, announced: set[int]) -> list[Stored]:
+        found = await self._stored(link, room)
+        for place in sorted(announced - {stored.place for stored in found}):
+            with contextlib.suppress(CommandFailed):  # it was read before
+                if (stored := answers.reading(await link.command(f"AT+CMGR={place}"), place)) and stored.came_in:
+                    found.append(stored)
+        return found
 
     async def _stored(self, link: Dialogue, room: Room) -> list[Stored]:
         if self._lists:

@@ -19,6 +19,8 @@ class Family:
     """Seconds between +CMTI and the moment the message can be read."""
     submit_seconds: float = 60.0
     """How long the network's answer to a message may take."""
+    restarts: bool = True
+    """AT+CFUN=1,1 brings it back as it was. Others come back as the CD-ROM with their Windows driver, and stay one."""
     packed_ussd: bool = False
     """USSD strings are packed septets in hex, both ways."""
 
@@ -33,6 +35,7 @@ FAMILIES: tuple[Family, ...] = (
         lists=False,
         first_place=0,
         arrival_pause=0.5,
+        restarts=False,
         packed_ussd=True,
     ),
     Family("simcom-2g", r"SIM(800|808|868|900)"),
@@ -43,7 +46,7 @@ FAMILIES: tuple[Family, ...] = (
         setup=('AT+QURCCFG="urcport","usbat"',),
         submit_seconds=120.0,
     ),
-    Family("zte", r"\bZTE\b", setup=("AT+ZCDRUN=8",)),
+    Family("zte", r"\bZTE\b", setup=("AT+ZCDRUN=8",), restarts=False),
 )
 
 MODEM_VENDORS: dict[int, int | None] = {

@@ -31,10 +31,11 @@ class Ladder:
         self._steps = tuple(step for step in steps if step is not Step.POWER or has_power_command)
         self._next = 0
 
-    def climb(self) -> Step:
+    def climb(self, *, restarts: bool = True) -> Step:
+        """`restarts`: this modem comes back from a restart of its own."""
         step = self._steps[self._next]
         self._next = (self._next + 1) % len(self._steps)
-        return step
+        return self.climb() if step is Step.RESTART and not restarts else step
 
     def reset(self) -> None:
         """It works again."""

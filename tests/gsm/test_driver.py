@@ -223,6 +223,16 @@ async def test_a_hung_modem_is_brought_back_by_the_least_step_that_helps(
         assert (await b.send()).complete
 
 
+async def test_a_stick_that_would_come_back_as_a_cd_rom_is_not_told_to_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty", character="e3372") as b:
+        await b.ready()
+        b.modem.faults.hung = "for good"
+        await b.until_stage(Stage.GIVEN_UP)
+        assert "AT+CFUN=1,1" not in b.modem.commands
+        b.modem.faults.hung = ""
+        await b.ready()
+
+
 async def test_reopening_may_be_enough(tmp_path: Path) -> None:
     async with bench(tmp_path, kind="tcp") as b:
         await b.ready()

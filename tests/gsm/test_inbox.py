@@ -168,3 +168,45 @@ async def test_the_memorys_room_is_told(tmp_path: Path) -> None:
         await b.clock.until(lambda: b.driver.status.storage)
         assert b.driver.status.storage is not None
         assert b.driver.status.storage.total == 12
+
+
+@pytest.mark.parametrize("character", ["sierra", "sim7600", "ec25"])
+async def test_reports_that_are_announced_anywhere_are_fetched_at_once(tmp_path: Path, character: str) -> None:
+    """In SM though no listing shows them, in SR though no list of memories names it."""
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        b.modem.state.reports = 2
+        reference = (await b.send()).references[0]
+        await b.clock.until(lambda: b.ear.reports, within=15)
+        assert b.ear.reports[0].reference == reference
+        await b.clock.until(lambda: _empty(b))
+
+
+async def test_parts_that_come_inline_are_joined(tmp_path: Path) -> None:
+    """+CMT, as a stick hands on what it does not store."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        text = "Could you please put my balloons aside until tomorrow evening? " * 4
+        for pdu in reversed(b.modem.delivers(text, ADA, parts=3)):
+            b.modem.say(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}")
+            await b.clock.sleep(20)
+        await b.clock.until(lambda: b.ear.messages, within=5)
+        assert [message.text for message in b.ear.messages] == [text]
+        b.modem.say(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{b.modem.delivers('Tuesday at five, please', ADA, parts=2)[0]}")
+        began = b.clock.monotonic()
+        await b.clock.until(lambda: len(b.ear.messages) == 2)
+        assert b.ear.messages[1].text == "Tuesday at f[…]"
+        assert 600 <= b.clock.monotonic() - began <= 700
+
+
+async def test_an_inline_text_that_can_not_be_recorded_is_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.ear.refuses = True
+        [pdu] = b.modem.delivers("STOP", ADA)
+        b.modem.say(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}")
+        await b.clock.sleep(120)
+        b.ear.refuses = False
+        await b.clock.until(lambda: b.ear.messages)
+        await b.clock.sleep(120)
+        assert [message.text for message in b.ear.messages] == ["STOP"]

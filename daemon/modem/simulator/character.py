@@ -31,7 +31,13 @@ class Character:
     buffering: tuple[int, ...] = (0, 1)
     """Values of CNMI's `bfr` that it takes."""
     report_memory: str = "SR"
-    """Where stored reports go, if it has it."""
+    """Where stored reports go."""
+    lists_reports: bool = True
+    """AT+CMGL shows them; otherwise only AT+CMGR does."""
+    hidden_memories: tuple[str, ...] = ()
+    """Memories that AT+CPMS=? does not name."""
+    restarts_as_disk: bool = False
+    """After AT+CFUN=1,1 it comes back as a CD-ROM, without a port."""
     lte: bool = False
 
 
@@ -48,6 +54,7 @@ CHARACTERS: Mapping[str, Character] = {
             refusal="COMMAND NOT SUPPORT",
             first_place=0,
             packed_ussd=True,
+            restarts_as_disk=True,
             pin_counter="AT^CPIN?",
             boot_words=("^BOOT:12345,0,0,0,6", "^RSSI:17"),
             lte=True,
@@ -66,7 +73,8 @@ CHARACTERS: Mapping[str, Character] = {
             "sim7600",
             "SIMCOM INCORPORATED",
             "SIMCOM_SIM7600E-H",
-            memories=("ME", "MT", "SM", "SR"),
+            memories=("ME", "MT", "SM"),
+            hidden_memories=("SR",),
             report_modes=(0, 2),
             pin_counter="AT+SPIC",
             boot_words=("*PSUTTZ: 26/11/24,10:15:00", "SMS DONE", "PB DONE"),
@@ -89,7 +97,15 @@ CHARACTERS: Mapping[str, Character] = {
             unknown=("AT+CREG", "AT+CEREG", "AT+CPIN", "AT+CPMS", "AT+CMEE", "AT+CMMS", "AT+COPS", "AT+CSQ"),
             memories=("SM",),
         ),
-        Character("sierra", "Sierra Wireless", "MC7455", buffering=(1,), report_modes=(0, 2), report_memory="SM"),
+        Character(
+            "sierra",
+            "Sierra Wireless",
+            "MC7455",
+            buffering=(1,),
+            report_modes=(0, 2),
+            report_memory="SM",
+            lists_reports=False,
+        ),
         Character("wavecom", "WAVECOM MODEM", "MULTIBAND 900E", cpin_ends=False, unknown=("AT+CEREG", "AT+CPINR")),
     )
 }

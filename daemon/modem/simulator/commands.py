@@ -88,7 +88,7 @@ def _operator(state: State, _: str) -> Answer:
 
 
 def _memories(state: State, _: str) -> Answer:
-    names = "(" + ",".join(f'"{memory}"' for memory in state.memories) + ")"
+    names = "(" + ",".join(f'"{memory}"' for memory in state.character.memories) + ")"
     return Answer((f"+CPMS: {names},{names},{names}",))
 
 
@@ -136,6 +136,8 @@ def _list(state: State, argument: str) -> Answer:
         return Answer(final="+CMS ERROR: 302")
     lines: list[str] = []
     for place, (status, pdu) in sorted(state.memories[state.reading].items()):
+        if oracle.is_report(pdu) and not state.character.lists_reports:
+            continue
         lines += [f"+CMGL: {place},{status},,{len(pdu) // 2 - 8}", pdu]
         state.memories[state.reading][place] = (max(status, 1), pdu)
     return Answer(tuple(lines))

@@ -177,6 +177,8 @@ class SimulatedModem:
         if command.startswith("AT+CMGS="):
             await self._submit(wire, command.partition("=")[2])
         elif command == "AT+CFUN=1,1":
+            if self.state.character.restarts_as_disk:
+                wire.unplug()
             wire.restart()
         else:
             self._reply(self._answer(command))

@@ -117,6 +117,12 @@ def status_report(reference: int, recipient: str, at_ms: int, status: int, *, do
     return (_CENTRE + body).hex().upper()
 
 
+def is_report(pdu: str) -> bool:
+    """Whether a stored PDU is an SMS-STATUS-REPORT."""
+    octets = bytes.fromhex(pdu)
+    return octets[octets[0] + 1] & 3 == 2
+
+
 def pack(text: str) -> str:
     """Hex of packed septets, as some modems want USSD."""
     return _octets("".join(f"{code:07b}"[::-1] for character in text for code in _CODES[character])).hex().upper()

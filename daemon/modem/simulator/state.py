@@ -59,7 +59,7 @@ class State:
     """CNMI's `mt` and `ds`."""
 
     def __post_init__(self) -> None:
-        self.memories = {memory: {} for memory in self.character.memories}
+        self.memories = {memory: {} for memory in (*self.character.memories, *self.character.hidden_memories)}
         self.forget()
 
     def forget(self) -> None:
