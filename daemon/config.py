@@ -71,6 +71,8 @@ class Store(Table, frozen=True):
     hours: str = ""
     """In the store's own words ("10:00 to 18:00"): templates may name it."""
     url: str = ""
+    order_url: str = ""
+    """The customer's page of an order at the shop, with `{ref}` where its number goes: texts and mails link there."""
     first_sms_notice: bool | None = None
     """The opt-out line in the first text to a number; None: on in US and CA."""
 

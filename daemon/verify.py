@@ -16,6 +16,7 @@ from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.iso import currency_trouble
 from daemon.listeners import tls_context
+from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.routes import compile_routes
@@ -67,6 +68,11 @@ def _of_sources(settings: Settings) -> Iterator[ConfigError]:
 def _check_store(settings: Settings) -> None:
     if trouble := currency_trouble(settings.store.currency):
         raise ConfigError(f"store.currency: {trouble}")
+    page = settings.store.order_url
+    if page and not (_is_address(page) and REF in page):
+        raise ConfigError(
+            f'store.order_url: {page!r}: write the address of an order\'s page with {REF} for its number, like "https://shop.example/orders/{REF}"'
+        )
 
 
 def _check_routes(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -19,6 +20,8 @@ from babel.numbers import format_currency
 from daemon.config import Store
 from daemon.planner.moments import local
 
+REF = "{ref}"
+"""Stands for an order's number in `[store] order_url`."""
 _DIGITS = 40
 _BEYOND = Decimal(10) ** 15
 _CURRENCY = re.compile("[A-Za-z]{3}")
@@ -31,6 +34,11 @@ class Formats:
         self.locale = _babel(locale, store.country)
         self.zone: ZoneInfo = store.zone
         self.currency = store.currency
+        self._order_url = store.order_url
+
+    def link(self, ref: str) -> str | None:
+        """The shop's page of that order, where it has one."""
+        return self._order_url.replace(REF, quote(ref, safe="")) or None
 
     def amount(self, value: object, currency: str | None = None) -> "Money | None":
         """A number or decimal string as money; None for what is none."""

@@ -127,7 +127,8 @@ class OrderView:
         self.payment = order.payment
         self.fulfilment = _shown_if_any(order.fulfilment, wording)
         self.note = _shown_if_any(order.note, wording)
-        self.url = _shown_if_any(order.url, wording)
+        self.link = formats.link(order.ref)
+        self.url = _shown_if_any(order.url, wording) or self.link
 
     @property
     def currency(self) -> str:
