@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed (DESIGN rule 10): a Pi has no clock battery, and NTP steps it under us."""
+"""Whether the wall clock can be believed: a Pi has no clock battery, and NTP steps it under us."""
 
 import asyncio
 import ctypes

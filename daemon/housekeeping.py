@@ -1,4 +1,4 @@
-"""The daily round: personal data that is past its time goes (DESIGN rule 11), in slices, so that nobody waits for it."""
+"""The daily round: personal data that is past its time goes, in slices, so that nobody waits for it."""
 
 import asyncio
 from collections.abc import Callable

@@ -23,7 +23,7 @@ LEFT_BEFORE = Reason("it left, or may have, before the database was restored fro
 
 
 class Accept(Operation[Acceptance]):
-    """DESIGN rules 1 to 3 and 5 for one event."""
+    """One event: taken once, planned, and its older news put aside, all in one transaction."""
 
     __slots__ = ("_index", "_plan", "_posted")
 
@@ -155,7 +155,7 @@ class Accept(Operation[Acceptance]):
         return row
 
     def _supersede(self, batch: Batch, new: MessageRow) -> None:
-        """Older news of the same family, for the same recipient, that has not left yet (DESIGN rule 5)."""
+        """Older news of the same family, for the same recipient, that has not left yet."""
         for row in batch.open_of(new.order_seq):
             older = row.supersedes and row.event_seq < new.event_seq
             if older and row.recipient == new.recipient and row.family == new.family:

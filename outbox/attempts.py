@@ -1,4 +1,4 @@
-"""An attempt's life: recorded before its request leaves, ended by one outcome, looked up when that is not known (DESIGN rule 4)."""
+"""An attempt's life: recorded before its request leaves, ended by one outcome, looked up when that is not known."""
 
 from collections.abc import Callable, Sequence
 

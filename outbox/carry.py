@@ -1,4 +1,4 @@
-"""Puts what a replaced database has promised into the one that takes its place (DESIGN rule 14), in one transaction.
+"""Puts what a replaced database has promised into the one that takes its place, in one transaction.
 
 Where the two say different things, the stricter one holds: silence before a text, a revoked token before an open one.
 """

@@ -1,4 +1,4 @@
-"""How entries of the audit hang together: each carries the hash of itself and the one before (DESIGN rule 9). Pure.
+"""How entries of the audit hang together: each carries the hash of itself and the one before. Pure.
 
 hash = SHA-256(hash of the entry before, 32 bytes, zeros before the first
                + the UTF-8 of the JSON array [epoch, seq, at, kind, actor, order_ref, message_id, detail] without spaces,

@@ -1,4 +1,4 @@
-"""Who asked for silence, and who asked to hear again: one ledger for all channels of a medium (DESIGN rule 8).
+"""Who asked for silence, and who asked to hear again: one ledger for all channels of a medium.
 
 Entries are never changed; the newest word on a medium, or on all, holds. They are found by the keyed digest of the address, so that
 an opt-out outlives the person's being forgotten. Why a message was not sent never quotes their words: those go with them.

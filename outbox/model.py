@@ -1,4 +1,4 @@
-"""The nouns of the outbox, as plain frozen values. DESIGN's words; no behaviour beyond what a value knows of itself.
+"""The nouns of the outbox, as plain frozen values. No behaviour beyond what a value knows of itself.
 
 Times are wall-clock ms since the epoch (`outbox.clock`); durations are seconds. `seq` numbers order everything.
 """
@@ -35,7 +35,7 @@ EVENT_TYPES = (
     "payment.confirmed",
     "payment.failed",
 )
-"""The event types that have a meaning here (DESIGN 5): texts and routes ship for each; others are stored, and do what routes say."""
+"""The event types that have a meaning here: texts and routes ship for each; others are stored, and do what routes say."""
 
 QUIET_TYPES = ("order.changed", "order.reopened", "order.deleted", "payment.pending")
 """What shops tell beside these, and nobody hears of unless the store wants it: an order's details changed, it was taken up again

@@ -24,7 +24,7 @@ class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
 class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
     """Not now: try this channel again. `after` is the provider's own wait in seconds (Retry-After), None for our backoff.
 
-    `unreachable`: no connection was made, which is evidence about the line (DESIGN rule 6); such a try was never sent.
+    `unreachable`: no connection was made, which is evidence about the line; such a try was never sent.
     `throttled`: the provider is well but wants fewer requests; it does not count against the channel's breaker.
     `local`: this machine lacked what it takes (descriptors, memory): no evidence about channel or line, and no try that counts.
     """

@@ -101,7 +101,7 @@ def allow_writing(medium: str, address: str, entry_id: str = "") -> Call:
 
 
 def take_order(event: Mapping[str, Any]) -> Call:
-    """An order taken at the counter: an event (DESIGN section 5), taken once by its id."""
+    """An order taken at the counter: an event, taken once by its id."""
     return Call(path="/v1/events", body=event, id_in_body=True)
 
 

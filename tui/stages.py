@@ -1,4 +1,4 @@
-"""Where an order stands in the shop, and what comes next: plain rules on DESIGN's event types."""
+"""Where an order stands in the shop, and what comes next: plain rules on event types."""
 
 from tui.i18n import text
 from tui.wire import Order

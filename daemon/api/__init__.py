@@ -1,1 +1,1 @@
-"""The HTTP face (DESIGN 6): bytes in, checked values to the outbox, answers out. No rule of the business lives here."""
+"""The HTTP face: bytes in, checked values to the outbox, answers out. No rule of the business lives here."""

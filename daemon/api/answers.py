@@ -1,4 +1,4 @@
-"""What goes out, as msgspec structs: DESIGN 6's fields, by its names. Times are RFC 3339 in UTC."""
+"""What goes out, as msgspec structs. Times are RFC 3339 in UTC."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypedDict

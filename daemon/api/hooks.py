@@ -61,7 +61,7 @@ class SourceDoor:
 
 
 async def _accept(services: Services, events: Sequence[Posted]) -> None:
-    """All that one webhook meant. An id that came before with other content keeps the first (DESIGN rule 3): the audit says so.
+    """All that one webhook meant. An id that came before with other content keeps the first: the audit says so.
 
     Raises what has nothing to do with the events themselves (a full disk), so that the sender comes again.
     """

@@ -253,7 +253,7 @@ class Channel(ABC):
     """A second send of the same message id has no second effect (an idempotency key, an upsert, a collapse key)."""
 
     needs_time: ClassVar[bool] = False
-    """Its requests are signed with the wall clock: while that is not set, nothing may go this way (DESIGN rule 10)."""
+    """Its requests are signed with the wall clock: while that is not set, nothing may go this way."""
 
     settings: CommonSettings
 

@@ -1,4 +1,4 @@
-"""One message's try on one channel: begin (on the disk), send, settle (on the disk). An attempt is never forgotten (DESIGN rule 4)."""
+"""One message's try on one channel: begin (on the disk), send, settle (on the disk). An attempt is never forgotten."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Where a message goes after a try: pure rules over the message, the outcome and what is known of the channels (DESIGN rules 4 and 7)."""
+"""Where a message goes after a try: pure rules over the message, the outcome and what is known of the channels."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The last look before an attempt: is it still wanted, allowed at this hour, addressable, and what will it say (DESIGN rule 8)?"""
+"""The last look before an attempt: is it still wanted, allowed at this hour, addressable, and what will it say?"""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Attempts of unknown outcome: ask the provider where it can be asked, and else do as the route says (DESIGN rule 4)."""
+"""Attempts of unknown outcome: ask the provider where it can be asked, and else do as the route says."""
 
 import asyncio
 import random

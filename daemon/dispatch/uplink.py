@@ -1,4 +1,4 @@
-"""The store's line to the internet, judged by evidence (DESIGN rule 6).
+"""The store's line to the internet, judged by evidence.
 
 It is down when every cloud channel that was tried lately failed to connect and a probe agrees; it stays down until a probe
 connects. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator

@@ -1,4 +1,4 @@
-"""A clock that can't be trusted (DESIGN rule 10)."""
+"""A clock that can't be trusted."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Where a message goes after each outcome (DESIGN rules 4 and 7), as properties over all messages and outcomes."""
+"""Where a message goes after each outcome, as properties over all messages and outcomes."""
 
 import msgspec
 import pytest

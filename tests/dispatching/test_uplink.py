@@ -1,4 +1,4 @@
-"""The line, judged by evidence (DESIGN rule 6)."""
+"""The line, judged by evidence."""
 
 import asyncio
 

@@ -36,7 +36,7 @@ def test_document_has_every_route_that_is_served(document: Any) -> None:
     assert served == documented
 
 
-DESIGN = """
+PROMISED = """
 POST /v1/events
 POST /v1/hooks/{source}
 GET /v1/events/{id}
@@ -70,7 +70,7 @@ GET /docs
 """
 
 
-@pytest.mark.parametrize("line", DESIGN.strip().splitlines())
+@pytest.mark.parametrize("line", PROMISED.strip().splitlines())
 def test_document_has_every_call_of_the_design(document: Any, line: str) -> None:
     method, path = line.split()
     assert method.lower() in document["paths"][path]

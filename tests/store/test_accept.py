@@ -1,4 +1,4 @@
-"""Events are taken once, with all they lead to, and put older news aside (DESIGN rules 1 to 3 and 5)."""
+"""Events are taken once, with all they lead to, and put older news aside."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""No attempt is forgotten, and each ends in one outcome (DESIGN rule 4); what happened meanwhile has its say."""
+"""No attempt is forgotten, and each ends in one outcome; what happened meanwhile has its say."""
 
 from pathlib import Path
 

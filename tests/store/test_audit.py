@@ -1,4 +1,4 @@
-"""The record can't be rewritten quietly (DESIGN rule 9)."""
+"""The record can't be rewritten quietly."""
 
 import csv
 import hashlib

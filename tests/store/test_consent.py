@@ -1,4 +1,4 @@
-"""One ledger of consent: the newest word holds, for a medium and for all (DESIGN rule 8)."""
+"""One ledger of consent: the newest word holds, for a medium and for all."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What may go, and in which order: by priority, in line, at its time (DESIGN rules 5 and 6)."""
+"""What may go, and in which order: by priority, in line, at its time."""
 
 from pathlib import Path
 

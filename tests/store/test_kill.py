@@ -1,4 +1,4 @@
-"""Killed at any moment, the outbox has every event it acknowledged, and knows of every attempt it began (DESIGN rules 1 and 4)."""
+"""Killed at any moment, the outbox has every event it acknowledged, and knows of every attempt it began."""
 
 import asyncio
 import random

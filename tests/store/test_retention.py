@@ -1,4 +1,4 @@
-"""Personal data goes when it is due or when a person asks; the record holds (DESIGN rules 9 and 11)."""
+"""Personal data goes when it is due or when a person asks; the record holds."""
 
 from pathlib import Path
 
