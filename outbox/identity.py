@@ -12,7 +12,7 @@ from outbox.model import Customer
 Known = frozenset[tuple[str, str]]
 """(kind of address, address in its one form)"""
 
-MOST_IN_A_TEXT = 200
+MOST_IN_A_TEXT = 1000
 _MAIL = re.compile(r"[^\s@<>(),;:\"'\[\]\\=&]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _NUMBER = re.compile(r"(?<![\w.])\+?\(?\d(?:[ \u00a0./()-]{0,2}\d){6,17}(?![\w])")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\(/)")

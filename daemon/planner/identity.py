@@ -24,10 +24,12 @@ class StoreIdentities:
     def of_customer(self, customer: Customer) -> Known:
         given = {"phone": customer.phone, "email": customer.email, **(customer.addresses or {})}
         store = self._country()
-        usable = customer_recipient(customer, store).addresses
         own = region(customer.country) or store
-        written = (_known(kind, value, own) for kind, value in given.items() if value)
-        return frozenset().union(*written, *(_known(kind, value, store) for kind, value in usable.items()))
+        written = [_known(kind, value, own) for kind, value in given.items() if value]
+        if own.upper() != store.upper():  # a guest: the number may be one of the store's country after all
+            usable = customer_recipient(customer, store).addresses
+            written += [_known(kind, value, store) for kind, value in usable.items()]
+        return frozenset().union(*written)
 
     def of_address(self, address: str) -> Known:
         kind = "email" if "@" in address else "phone" if _digits(address) else "address"
@@ -54,7 +56,7 @@ def _known(kind: str, value: str, country: str) -> Known:
 def _international(value: str) -> str | None:
     """Digits alone as WhatsApp and many providers write them: the country's code without a plus sign."""
     digits = _digits(value)
-    if value.strip().startswith("0") or len(digits) < _SHORTEST:
+    if value.strip().startswith(("0", "+")) or len(digits) < _SHORTEST:
         return None
     number = f"+{digits}"
     try:

@@ -16,15 +16,20 @@ async def test_what_is_kept_and_taking_it_out(tmp_path: Path) -> None:
         for number in (1, 2):
             assert await shop.post(event(number, email="ada@example.com")) == 202
         assert await shop.post(event(3, phone="07700 900999", name="Grace")) == 202
+        unplanned = {**event(4, email="ada@example.com"), "type": "order.placed"}
+        assert await shop.post(unplanned) == 202
+        aside = tmp_path / "tether.db.before-restore-20260101T000000Z"
+        aside.write_bytes(b"Ada was here")
         await shop.until({"sent", "delivered"})
         person = json.loads((await asyncio.to_thread(shop.tether, "export-person", "07700 900123")).stdout)
-        assert [order["ref"] for order in person["orders"]] == ["B-1", "B-2"]
+        assert [order["ref"] for order in person["orders"]] == ["B-1", "B-2", "B-4"]
         assert person["orders"][0]["events"][0]["content"]["customer"]["name"] == "Ada"
         assert "B-1" in person["orders"][0]["messages"][0]["attempts"][0]["text"]
         dry = await asyncio.to_thread(shop.tether, "forget", "07700 900123", "--dry-run")
-        assert dry.stdout.startswith("2 orders with 2 events, 2 messages")
+        assert dry.stdout.startswith("3 orders with 3 events, 2 messages")
         assert json.loads((await asyncio.to_thread(shop.tether, "export-person", "07700 900123")).stdout)["orders"]
-        await asyncio.to_thread(shop.tether, "forget", "07700 900123", "--yes")
+        done = await asyncio.to_thread(shop.tether, "forget", "ADA@example.com", "--yes")
+        assert f"{aside.name} still holds what it held; it is removed by" in done.stdout
         await shop.stop()
         assert b"Ada" not in (tmp_path / "tether.db").read_bytes()
         assert b"447700900123" not in (tmp_path / "tether.db").read_bytes()
