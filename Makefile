@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check lint types bench attack screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +19,9 @@ run: $(VENV)/.run  ## set up, then `tether demo`: the service, the sandbox and a
 
 test: $(VENV)/.dev system-test lint types  ## set up, then lint, types, contracts, tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+fleet-test: $(VENV)/.dev system-test  ## headquarters' long tests: 100,000 entries under kills, a week's backlog, 1,000 stores (40 minutes at most)
+	TETHER_FLEET=long timeout 2400 $(BIN)/pytest -q -rs --durations=10 tests/fleet
 
 lint: $(VENV)/.dev  ## ruff and the import contracts
 	$(BIN)/ruff check

@@ -1,0 +1,158 @@
+"""NATS's servers die under load: nothing that was acknowledged is lost, nothing is archived twice, and the stores come back by themselves.
+
+The short forms; TETHER_FLEET=long (make fleet-test) makes them as large as they must hold.
+"""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.hq.answers import verify
+from daemon.hq.database import opened
+from daemon.hq.streams import ask
+from tests.support.engines import Cluster, cluster
+from tests.support.fleet_world import Store, World, until, world
+from tests.support.outbox_box import PHONE
+
+LONG = os.environ.get("TETHER_FLEET") == "long"
+ENTRIES = 100_000 if LONG else 1_500
+STORES = 1_000 if LONG else 25
+PATIENCE = 900.0 if LONG else 60.0
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(2_000 if LONG else 120)]
+
+
+@pytest.fixture(scope="module")
+def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Servers that may be killed: each test leaves them running."""
+    with cluster(tmp_path_factory.mktemp("own_nats")) as running:
+        yield running
+
+
+async def fill(store: Store, entries: int) -> int:
+    """So many entries in few commits."""
+    have = (await store.head())[1]
+    while have < entries:
+        some = [
+            store.box.audit.append("note.made", detail={"n": have + n, "why": "filler of a busy day"})
+            for n in range(min(500, entries))
+        ]
+        await asyncio.gather(*some)
+        have = (await store.head())[1]
+    return have
+
+
+async def leader_of(fleet: World, stream: str = "UP") -> str:
+    async with fleet.as_hq() as line:
+        answer = await line.request(f"$JS.API.STREAM.INFO.{stream}", b"")
+    return str(json.loads(answer.data)["cluster"]["leader"])
+
+
+async def once_each(fleet: World, expected: int) -> None:
+    async with opened(fleet.settings.postgres.dsn) as db:
+        found = await verify(db, None)
+    ((entries, distinct),) = await fleet.sql("SELECT count(*), count(DISTINCT (store, epoch, seq)) FROM audit")
+    assert found.ok
+    assert entries == distinct == expected
+    assert await fleet.sql("SELECT count(*) FROM fork") == [(0,)]
+
+
+async def under_way(fleet: World, entries: int) -> None:
+    async def reached() -> bool:
+        ((count,),) = await fleet.sql("SELECT coalesce(sum(head_seq), 0) FROM chain")
+        return bool(count >= entries)
+
+    await until(reached, seconds=PATIENCE, every=0.02)
+
+
+@pytest.mark.parametrize("victims", ["the leader", "all three"])
+async def test_servers_that_are_killed_in_mid_stream_lose_and_double_nothing(
+    tmp_path: Path, own_servers: Cluster, database: str, victims: str
+) -> None:
+    async with world(tmp_path, own_servers, database) as fleet:
+        fleet.start_hq()
+        soho = await fleet.add_store("soho")
+        await soho.happen(1)
+        soho.connect()
+        await fleet.await_archived(soho)
+        entries = await fill(soho, ENTRIES)
+        await under_way(fleet, entries // 4)
+        names = [await leader_of(fleet)] if victims == "the leader" else own_servers.running
+        for name in names:
+            own_servers.kill(name)
+        own_servers.start(names)
+        await fleet.await_archived(soho, seconds=PATIENCE)
+        await once_each(fleet, (await soho.head())[1])
+
+
+async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_died(
+    tmp_path: Path, own_servers: Cluster, database: str
+) -> None:
+    async with world(tmp_path, own_servers, database) as fleet:
+        fleet.start_hq()
+        stores = [await fleet.add_store(f"s{n}") for n in range(STORES)]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for store in stores:
+            store.connect()
+        await all_are(stores, "connected")
+        assert loop.time() - began < 30
+        began = loop.time()
+        await stores[0].box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await heard_by_all(stores)
+        heard_within = loop.time() - began
+        own_servers.kill(name := await leader_of(fleet))
+        own_servers.start([name])
+        began = loop.time()
+        await all_are(stores, "connected")
+        await asyncio.gather(*(fill(store, 200) for store in stores))
+        await fleet.await_archived(*stores, seconds=PATIENCE)
+        if not LONG:
+            assert loop.time() - began < 60
+        assert heard_within < (10 if LONG else 5)
+        async with fleet.as_hq() as line:
+            for stream in ("UP", "CONSENT", "MARK", "HEALTH"):
+                assert (await ask(line, "INFO", stream)).state.get("consumer_count", 0) == 0
+
+
+async def all_are(stores: list[Store], state: str) -> None:
+    for store in stores:
+
+        async def there(store: Store = store) -> bool:
+            return (await store.link.status()).state == state
+
+        await until(there, seconds=60)
+
+
+async def heard_by_all(stores: list[Store]) -> None:
+    for store in stores:
+
+        async def heard(store: Store = store) -> Any:
+            return await store.box.consent.blocked("sms", PHONE)
+
+        await until(heard, seconds=60)
+
+
+async def test_a_line_that_flaps_while_a_weeks_backlog_is_caught_up(
+    tmp_path: Path, own_servers: Cluster, database: str
+) -> None:
+    """Seven days without a line, then a line that comes and goes."""
+    rng = random.Random(3)
+    flaps = 20 if LONG else 3
+    async with world(tmp_path, own_servers, database) as fleet:
+        fleet.start_hq()
+        soho = await fleet.add_store("soho", rate=64 * 1024.0)
+        entries = await fill(soho, 42_000 if LONG else 1_500)
+        for _ in range(flaps):
+            soho.connect()
+            await asyncio.sleep(rng.uniform(1, 30) if LONG else 0.3)
+            await soho.disconnect()
+        soho.connect()
+        await fleet.await_archived(soho, seconds=60)
+        await once_each(fleet, max(entries, (await soho.head())[1]))
