@@ -157,16 +157,20 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
 def _changed(now: Snapshot, known: Sequence[Known], ref: str, view: View) -> list[News]:
     """That its details are others than were told, its status being the same."""
     seen = to_ms(now.updated)
-    if seen <= max(one.seen or one.as_of or 0 for one in known):
+    newest = max(known, key=lambda one: (one.seen or one.as_of or 0, one.received_at))
+    is_later = view.asked is not None and view.asked > newest.received_at
+    if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
     told = Details()
-    for one in sorted(known, key=lambda one: one.seen or 0):
+    for one in sorted(known, key=lambda one: (one.seen or 0, one.received_at)):
         told = told.then(one.details)
     names = told.differing(details_of(now.order, now.customer))
     if not names:
         return []
     fact = Fact(CHANGED, data={"changed": list(names)})
-    return [_news(now, fact, f"{now.id}:{CHANGED}:{seen // 1000}", ref, is_history=seen < view.horizon)]
+    times = sum(one.type == CHANGED for one in known)
+    id = f"{now.id}:{CHANGED}" + (f":{times + 1}" if times else "")
+    return [_news(now, fact, id, ref, is_history=seen < view.horizon)]
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:

@@ -113,12 +113,9 @@ class Polled(ABC):
         return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
 
     def lookup_request(self, ids: Sequence[str], at: int) -> Request | None:
-        """How to ask which of these orders are still there; None: it can't be asked."""
+        """How to ask how these orders are now (a page of them at most; `Page.ids` are those that are still there); None: it can't be
+        asked."""
         return None
-
-    def read_lookup(self, response: Response) -> frozenset[str]:
-        """Those that are. Raises Fault."""
-        raise NotImplementedError
 
     def record_request(self, record: Record, token: str) -> Request:
         """How to fetch one record that a thin notification named."""

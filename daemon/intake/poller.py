@@ -16,7 +16,7 @@ import structlog
 
 from daemon.intake.base import DELETED, Fact, Reading, Snapshot
 from daemon.intake.polled import Fault, Polled, Turn
-from daemon.intake.reader import LONGEST_WAIT, STEP_MS, Reader
+from daemon.intake.reader import LONGEST_WAIT, STEP_MS, Reader, Tell
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.model import OrderFields
@@ -32,7 +32,8 @@ DAY_MS = 86_400_000
 SWEEP_MS = 14 * DAY_MS
 SWEEP_HOUR = 3
 """Of the store's night: from then on the day's sweep is due."""
-LOOKED_UP = 100
+LOOKED_UP = 25
+"""Open orders at a time of which it is asked how they are."""
 CLOCK_WAIT = 5.0
 
 
@@ -173,14 +174,13 @@ class Poller:
         if await self._through(since, cursor, begun):
             return True
         self.status.current = begun
+        if self._clock.monotonic() - self._wide_at >= WIDE_EVERY:
+            await self._look_at_open(begun - SWEEP_MS, self._tell)
+            self._wide_at = self._clock.monotonic()
         return False
 
     def _back(self) -> int:
-        now = self._clock.monotonic()
-        if now - self._wide_at < WIDE_EVERY:
-            return OVERLAP_MS
-        self._wide_at = now
-        return WIDE_MS
+        return WIDE_MS if self._clock.monotonic() - self._wide_at >= WIDE_EVERY else OVERLAP_MS
 
     async def _through(self, since: int, cursor: int, begun: int) -> bool:
         """Stretch by stretch up to now; whether there is more."""
@@ -247,20 +247,27 @@ class Poller:
             mended.extend(await self._desk.tell(reading, asked))
 
         self._reader.forget()
-        since = begun - SWEEP_MS
+        begin = since = begun - SWEEP_MS
         if self._source.has_bin:
             await self._reader.read(Turn(since, thrown=True), since, mend)
-        while since < begun:
-            until = self._until(since, begun)
-            await self._reader.read(Turn(since, until=until), since, mend)
-            since = until - STEP_MS if until else begun
-        standing = await self._desk.standing(begun - SWEEP_MS)
-        for at in range(0, len(standing), LOOKED_UP):
-            gone = await self._reader.missing(list(standing)[at : at + LOOKED_UP])
-            await mend(Reading(snapshots=tuple(_deleted(id, begun) for id in gone)), begun)
+        while begin < begun:
+            until = self._until(begin, begun)
+            await self._reader.read(Turn(begin, until=until), begin, mend)
+            begin = until - STEP_MS if until else begun
+        await self._look_at_open(since, mend)
         self.status.swept_at, self.status.mended = begun, tuple(dict.fromkeys(mended))
         if mended:
             log.warning("orders stood otherwise than on record; told now", source=self._name, orders=self.status.mended)
+
+    async def _look_at_open(self, since: int, tell: Tell) -> None:
+        """Orders that are open here: edited without the shop's saying that they changed, or gone."""
+        standing = list(await self._desk.standing(since))
+        for at in range(0, len(standing), LOOKED_UP):
+            asked = self._clock.now()
+            gone = await self._reader.look_up(standing[at : at + LOOKED_UP], tell)
+            if gone is None:
+                return
+            await tell(Reading(snapshots=tuple(_deleted(id, asked) for id in gone)), asked)
 
 
 def _deleted(id: str, at: int) -> Snapshot:

@@ -5,6 +5,7 @@ which orders move while they are read). One in no order is read by its tokens to
 of each page shows by that whether it moved up meanwhile; then the page before is read once more.
 """
 
+import hashlib
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -50,7 +51,7 @@ class Reader:
         self._caller = caller
         self._clock = clock
         self._warned = ""
-        self._seen: dict[str, object] = {}
+        self._seen: dict[str, bytes] = {}
 
     def forget(self) -> None:
         """Give on whatever comes, as if nothing had been read yet."""
@@ -118,24 +119,27 @@ class Reader:
         self._warned = page.warning
         return page
 
-    async def missing(self, ids: Sequence[str]) -> Sequence[str]:
-        """Which of these orders the source has no more. Raises Fault."""
-        request = self._source.lookup_request(ids, self._clock.now()) if ids else None
+    async def look_up(self, ids: Sequence[str], tell: Tell) -> Sequence[str] | None:
+        """How these orders are now; which of them the source has no more. None: it can't be asked. Raises Fault."""
+        asked = self._clock.now()
+        request = self._source.lookup_request(ids, asked)
         if request is None:
-            return ()
+            return None
         response = await self._caller.call(lambda token: request)
         if not response.ok or response.is_page:
             raise fault_of(response, self._source.words(response))
-        there = self._source.read_lookup(response)
-        return [id for id in ids if id not in there]
+        page = self._source.page(response, Turn(asked))
+        await self._give([(page.reading, asked)], tell)
+        return [id for id in ids if id not in page.ids]
 
 
 def _reversed(reading: Reading) -> Reading:
     return msgspec.structs.replace(reading, snapshots=reading.snapshots[::-1])
 
 
-def _mark(snapshot: Snapshot) -> object:
-    return (snapshot.updated, snapshot.facts)
+def _mark(snapshot: Snapshot) -> bytes:
+    """All of it: a shop may change an order's details without saying that it changed."""
+    return hashlib.blake2b(msgspec.json.encode(snapshot), digest_size=16).digest()
 
 
 def _next(turn: Turn, page: Page) -> Turn:

@@ -157,3 +157,27 @@ async def test_orders_that_move_up_under_the_pages_are_all_read(tmp_path: Path) 
         left = {f"{order.id}:order.placed" for order in shop.orders.values() if order.status == "on-hold"}
         assert len(left) > 20
         assert left <= set(await told(front))
+
+
+@pytest.mark.parametrize("deed", ["edited", "deleted"])
+async def test_what_the_shop_does_not_list_as_changed_is_seen_within_a_quarter_of_an_hour(
+    tmp_path: Path, deed: str
+) -> None:
+    """An edit of an order that is kept as a post does not move its date; one that is deleted is in no list."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        for number in (1, 2):
+            shop.save(number, "on-hold", billing={"phone": "07400 123456"})
+        for _ in range(60):
+            await pass_time(front, 60)
+        if deed == "edited":
+            shop.save(1, "on-hold", billing={"phone": "07400 999999"})
+        else:
+            shop.delete(1)
+        for _ in range(16):
+            await pass_time(front, 60)
+        assert (await told(front))[2:] == ["1:order.changed" if deed == "edited" else "1:order.deleted"]
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.customer.phone == ("07400 999999" if deed == "edited" else "07400 123456")

@@ -2,7 +2,8 @@
 
 It knows what the real one does and its documentation does not say: orders that are kept as posts are listed by the shop's LOCAL time;
 keys work only where the undecoded address holds `wp-json/wc/`, by Basic or in the query only over TLS, else by an OAuth 1.0a
-signature; every save moves `date_modified`; `any` leaves out the bin; a hook that failed more than five times in a row is disabled.
+signature; `date_modified` moves with each save, but stays for an edit of an order that is kept as a post; `any` leaves out the bin; a
+hook that failed more than five times in a row is disabled.
 """
 
 import base64
@@ -75,12 +76,14 @@ class WooShop:
         return round(self._now() / 1000 + self.ahead)
 
     def save(self, id: int, status: str, **fields: Any) -> WooOrder:
-        """A new order, or a change of one: each moves its `date_modified`."""
+        """A new order, or a change of one: it moves its `date_modified`, but for an edit of one that is kept as a post."""
         order = self.orders.get(id)
         topic = "order.updated" if order else "order.created"
         if order is None:
             order = self.orders[id] = WooOrder(id, status, self.clock(), self.clock(), {})
-        order.status, order.modified = status, self.clock()
+        if self.hpos or topic == "order.created" or order.status != status or fields.keys() & {"refunds"}:
+            order.modified = self.clock()
+        order.status = status
         order.fields |= fields
         self.tell(topic, self.shown(order))
         return order
@@ -113,9 +116,10 @@ class WooShop:
             if 200 <= hook.deliver(headers, raw) <= 302:
                 hook.failures = 0
                 continue
-            hook.failures += 1
             if hook.failures > MOST_FAILURES:
                 hook.status = "disabled"
+            else:
+                hook.failures += 1
 
     # ------------------------------------------------------------ what it answers
 
@@ -127,8 +131,9 @@ class WooShop:
             return Response(
                 status=404, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>404</title>"
             )
-        if not self._knows(method, target, query, headers):
-            return _error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+        refusal = self._refusal(method, target, query, headers)
+        if refusal:
+            return _error(401, refusal, "Sorry, you cannot list resources.")
         if path == "/wc/v3/orders":
             return self._list(query)
         found = re.fullmatch(r"/wc/v3/orders/(\d+)", path)
@@ -138,17 +143,22 @@ class WooShop:
             return _error(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
         return _error(404, "rest_no_route", "No route was found matching the URL and request method.")
 
-    def _knows(self, method: str, target: str, query: dict[str, str], headers: Mapping[str, str]) -> bool:
+    def _refusal(self, method: str, target: str, query: dict[str, str], headers: Mapping[str, str]) -> str:
+        """A key that is looked at and wrong is told apart from one that is not looked at."""
         if "wp-json/wc/" not in target:
-            return False
+            return "woocommerce_rest_cannot_view"
         if not self.tls:
-            return self._signed(method, target)
+            if "oauth_consumer_key" not in query:
+                return "woocommerce_rest_cannot_view"
+            return "" if self._signed(method, target) else "woocommerce_rest_authentication_error"
         pair = (query.pop("consumer_key", ""), query.pop("consumer_secret", ""))
         if not any(pair):
             scheme, _, given = headers.get("Authorization", "").partition(" ")
             name, _, word = base64.b64decode(given).decode().partition(":") if scheme == "Basic" else ("", "", "")
             pair = (name, word)
-        return pair == (KEY, SECRET)
+        if not any(pair):
+            return "woocommerce_rest_cannot_view"
+        return "" if pair == (KEY, SECRET) else "woocommerce_rest_authentication_error"
 
     def _signed(self, method: str, target: str) -> bool:
         url = urlsplit(target)
@@ -160,7 +170,7 @@ class WooShop:
             return False
         self._nonces.add(said["oauth_nonce"])
         pairs = sorted((_raw(n), _raw(v)) for n, v in given if n != "oauth_signature")
-        text = f"{method}&{_raw(f'http://{self.home}{url.path}')}&{_raw('&'.join(f'{n}={v}' for n, v in pairs))}"
+        text = f"{method}&{_raw(f'http://{self.home}{url.path}'.rstrip('/'))}&{_raw('&'.join(f'{n}={v}' for n, v in pairs))}"
         digest = hmac.digest(f"{SECRET}&".encode(), text.encode(), hashlib.sha256)
         return hmac.compare_digest(base64.b64encode(digest).decode(), said["oauth_signature"])
 
@@ -177,8 +187,8 @@ class WooShop:
         shown = [self.shown(order) for order in found[first : first + min(per_page, self.most)]]
         if fields is not None:
             shown = [{name: value for name, value in one.items() if name in fields} for one in shown]
-        pages = -(-len(found) // per_page)
-        return _json(shown, {"x-wp-total": str(len(found)), "x-wp-totalpages": str(pages)})
+        count = len(found) if first < len(found) else 0
+        return _json(shown, {"x-wp-total": str(count), "x-wp-totalpages": str(-(-count // per_page))})
 
     def _wanted(self, order: WooOrder, query: Mapping[str, str]) -> bool:
         statuses = query.get("status", "any").split(",")
