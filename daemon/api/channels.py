@@ -49,7 +49,8 @@ async def test(call: Call[NoQuery, TestWish]) -> TestOut:
 
 
 async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
-    """An address as a message would carry it: people enter numbers as they dial them. What can't be read is tried as it is."""
+    """An address as a message would carry it: people enter numbers as they dial them. What can't be read, such as digits that mean
+    something only locally, is tried as it is."""
     medium = next((row.medium for row in await call.services.dispatch.board() if row.name == name), "")
     return sent_to(medium, to, call.services.settings.store) or to
 

@@ -34,7 +34,7 @@ from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import CutOff, NotStarted
 from daemon.modem.dialogue import Refused, Taken
 from daemon.modem.driver import Driver
-from daemon.modem.errors import NotCommitted
+from daemon.modem.errors import ModemError, NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import Delivery, StatusReport, Submit, submits
 from daemon.modem.pin import Notes
@@ -164,12 +164,15 @@ class ModemChannel(Channel):
         status = self.status()
         if status.stage is Stage.READY:
             return None
-        reason = f"{status.reason}. {status.remedy}" if status.remedy else status.reason
+        reason = f"{status.reason}: {status.remedy}" if status.remedy else status.reason
         return Obstacle(reason, passes=status.stage is not Stage.NEEDS_PERSON)
 
     async def ussd(self, code: str) -> UssdReply:
-        """Ask the network by a service code. Raises ValueError for what is none, ModemError when it can't be asked."""
-        return await self._driver.ussd(code)
+        """Ask the network by a service code. Raises ValueError for what is none."""
+        try:
+            return await self._driver.ussd(code)
+        except ModemError as error:
+            return UssdReply("", refused=self.status().reason or str(error))
 
     async def check(self) -> Health:
         status = self.status()

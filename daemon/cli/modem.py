@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.modem_words import told
 from daemon.cli.service import running_service
 
 WHY = "only the running service may speak to the modem: start it with `systemctl start tether` or `tether run`"
@@ -31,11 +32,10 @@ def info(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         as_json({"state": row["state"], "reason": row["reason"], "queued": row["queued"], **detail})
     else:
-        for name, value in {"state": row["state"], "why": row["reason"], "queued": row["queued"], **detail}.items():
-            if value not in (None, "", [], {}):
-                print(f"{name.replace('_', ' '):14} {value}")
-    if row["state"] not in ("ready", "open") or detail.get("stage", "ready") != "ready":
-        raise Failure(row["reason"] or detail.get("reason") or "the modem is not ready")
+        for name, words in told(row):
+            print(f"{name:13} {words}")
+    if row["state"] != "ready" or detail.get("stage", "ready") != "ready":
+        raise Failure("it can't send now")
 
 
 @modem.command(epilog="Example: tether modem test --to '+447700900123'")

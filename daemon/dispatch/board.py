@@ -140,6 +140,8 @@ class Board:
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
         out, now = self._trial(lane.channel, to), self._clock.now()
         title, units = lane.channel.title, lane.channel.units(out)
+        if obstacle := lane.channel.obstacle():
+            return TestResult(False, f"{title} can't send now: {obstacle.reason.rstrip('.')}.")
         if why_not := lane.trial(units, self._clock.monotonic(), now):
             return TestResult(False, f"{title} can't send a test now: {why_not}.")
         share = self._sms.admit_trial(name, to, out.rendered.text, now) if lane.medium == "sms" else None
@@ -162,7 +164,7 @@ class Board:
                 why = f"{title} refused it: {outcome.reason} ({outcome.code})."
                 return TestResult(False, f"{why} {outcome.remedy}" if outcome.remedy else why)
             case Deferred():
-                return TestResult(False, f"{title} did not take it now: {outcome.reason}.")
+                return TestResult(False, f"{title} did not take it now: {outcome.reason.rstrip('.')}.")
             case Unknown():
                 return TestResult(False, f"It is not known whether {title} took it: {outcome.reason}.")
 
@@ -177,7 +179,7 @@ class Board:
         if not isinstance(channel, SpeaksUssd):
             return TestResult(False, f"{name} is no modem: it has no service codes")
         answer = await channel.ussd(code)
-        return TestResult(not answer.refused, answer.text or answer.refused)
+        return TestResult(not answer.refused, answer.text or f"No answer to {code}: {answer.refused.rstrip('.')}.")
 
     def _trial(self, channel: Channel, to: str) -> Outgoing:
         now = self._clock.now()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 _FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
+_LTE = (7, 8, 9)
 _BARS = (-107, -95, -85, -75)
 
 
@@ -76,6 +77,12 @@ def operator(lines: Sequence[str]) -> str:
     """The name in +COPS:, "" while there is none."""
     parts = fields(lines, "+COPS:")
     return parts[2] if parts and len(parts) > 2 else ""
+
+
+def is_lte(lines: Sequence[str]) -> bool:
+    """Whether +COPS: names 4G as what it is registered by (27.007, 7.3: E-UTRAN and its kin)."""
+    access = _number(fields(lines, "+COPS:"), 3)
+    return access is not None and access in _LTE
 
 
 def room(lines: Sequence[str]) -> Room | None:

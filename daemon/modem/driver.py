@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 import structlog
 
-from daemon.modem import probe
+from daemon.modem import probe, sticks
 from daemon.modem.codes import Kind
 from daemon.modem.config import AUTO, Config
 from daemon.modem.desk import Desk, NotStarted
 from daemon.modem.dialogue import Dialogue, Refused, Silent, Taken
-from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NotCommitted, PortLost
+from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NoDevice, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
 from daemon.modem.pdu import Submit
@@ -24,7 +24,7 @@ from daemon.modem.quirks import GENERIC
 from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_radio, restart
 from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
-from daemon.modem.setup import Ready, prepare
+from daemon.modem.setup import Ready, prepare, try_command
 from daemon.modem.status import Board, Stage, Status
 from daemon.modem.ussd import UssdReply, request
 from outbox.clock import Clock
@@ -32,7 +32,9 @@ from outbox.clock import Clock
 log = structlog.get_logger("tether.modem")
 
 _ABSENT_SECONDS = 5.0
+_PLUG_IN = "plug the modem in, or correct [channels.modem] device"
 _PERSON_SECONDS = 300.0
+_LTE_REFUSALS = 3
 _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
@@ -65,6 +67,8 @@ class Driver:
         self._ready: Ready | None = None
         self._inbox: Inbox | None = None
         self._found = ""
+        self._refused_by_lte = 0
+        """How often in a row the network refused a text while it was registered by 4G."""
         self._owed_until: float | None = None
         """Monotonic: an earlier text's answer may come until then."""
 
@@ -162,7 +166,7 @@ class Driver:
             port = await open_port(device, self._config.baud)
         except (PortLost, NoAnswer) as error:
             self._found = ""
-            self._absent(error)
+            await self._absent(error)
             await self._clock.wait(stop, _ABSENT_SECONDS)
             return
         self._board.set(device=device)
@@ -273,6 +277,8 @@ class Driver:
     async def _learn(self, transmission: Transmission) -> None:
         """What a transmission tells of the modem itself."""
         trouble = transmission.trouble
+        if transmission.references:
+            self._refused_by_lte = 0
         if isinstance(trouble, Silent):
             self._board.trouble(trouble.reason, self._clock.now())
             if self._session:
@@ -280,15 +286,33 @@ class Driver:
         elif isinstance(trouble, Refused):
             fault = trouble.fault
             self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
+            await self._suspect_lte(trouble)
             if fault.kind is Kind.STORAGE and self._session:
                 self._session.search_soon()
             elif fault.kind is Kind.CARD and self._session:
                 self._session.end()
 
-    def _absent(self, error: ModemError) -> None:
-        self._board.trouble(str(error), self._clock.now())
+    async def _suspect_lte(self, refused: Refused) -> None:
+        """Some operators carry no SMS over 4G: refused again and again there, it is sent the old way (AT+CGSMS), and where that
+        helps nothing the owner is told how to keep the modem out of 4G."""
+        if self.status.network != "4G" or refused.fault.kind not in (Kind.RETRY, Kind.UNSURE, Kind.SUBSCRIPTION):
+            return
+        self._refused_by_lte += 1
+        if self._refused_by_lte == _LTE_REFUSALS and self._link:
+            await try_command(self._link, "AT+CGSMS=1")
+        elif self._refused_by_lte > _LTE_REFUSALS and self._ready:
+            command = self._ready.family.without_lte or "its command for the network mode"
+            remedy = f"the operator may carry no SMS over 4G: keep the modem in 3G ({command}, docs/modem.md), or ask the operator"
+            self._board.trouble(refused.fault.meaning, self._clock.now(), code=refused.fault.code, remedy=remedy)
+
+    async def _absent(self, error: ModemError) -> None:
+        seen = await asyncio.to_thread(sticks.hints) if isinstance(error, NoDevice) else []
+        what, remedy = (
+            (seen[0].what, seen[0].remedy) if seen else (str(error), _PLUG_IN if isinstance(error, NoDevice) else "")
+        )
+        self._board.trouble(what, self._clock.now(), remedy=remedy)
         if self._stage(Stage.ABSENT):
-            log.warning("modem absent", reason=str(error))
+            log.warning("modem absent", reason=what, remedy=remedy)
         self._board.set(registration=None, signal_dbm=None, operator="", sim="")
 
     async def _wait_for_person(self, error: NeedsPerson, link: Dialogue, stop: asyncio.Event) -> None:
@@ -304,7 +328,7 @@ class Driver:
 
     async def _recover(self, trouble: ModemError, stop: asyncio.Event) -> None:
         if isinstance(trouble, PortLost):
-            self._absent(trouble)
+            await self._absent(trouble)
             await self._clock.wait(stop, _REOPEN_SECONDS)
             return
         if isinstance(trouble, Restarting):

@@ -13,6 +13,10 @@ class PortLost(ModemError):
     """The port is gone or can't be opened: unplugged, no such device, held by another program."""
 
 
+class NoDevice(PortLost):
+    """There is no such port: not plugged in, or plugged in as something that has none."""
+
+
 class NoAnswer(ModemError):
     """The modem did not finish its answer in time. `lines`: what it said until then."""
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import serial
 import serial_asyncio_fast
 
-from daemon.modem.errors import PortLost
+from daemon.modem.errors import NoDevice, PortLost
 
 _CHUNK = 4096
 _CONNECT_SECONDS = 10
@@ -79,7 +79,7 @@ async def open_port(device: str, baud: int) -> Port:
     except TimeoutError as error:
         raise PortLost(f"{device} did not open within {_CONNECT_SECONDS} s") from error
     except (OSError, serial.SerialException, ValueError) as error:
-        raise PortLost(_why(device, error)) from error
+        raise _why(device, error) from error
 
 
 async def _open_serial(device: str, baud: int) -> Port:
@@ -88,12 +88,12 @@ async def _open_serial(device: str, baud: int) -> Port:
     return StreamPort(reader, writer)
 
 
-def _why(device: str, error: Exception) -> str:
+def _why(device: str, error: Exception) -> PortLost:
     text = str(error).lower()
     if isinstance(error, FileNotFoundError) or "no such file" in text:
-        return f"{device}: no such device. Is the modem plugged in? `tether modem info` lists what is there."
+        return NoDevice(f"{device}: no such device")
     if isinstance(error, PermissionError) or "permission denied" in text:
-        return f"{device}: no permission. The service's user must be in the group dialout."
+        return PortLost(f"{device}: no permission. The service's user must be in the group dialout.")
     if "lock" in text or "busy" in text:
-        return f"{device}: another program holds it (ModemManager?). See docs/modem.md, udev."
-    return f"{device}: can't be opened ({type(error).__name__})"
+        return PortLost(f"{device}: another program holds it (ModemManager?). See docs/modem.md, udev.")
+    return PortLost(f"{device}: can't be opened ({type(error).__name__})")

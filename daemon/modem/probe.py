@@ -13,7 +13,7 @@ from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.errors import ModemError, NoAnswer, PortLost
+from daemon.modem.errors import ModemError, NoAnswer, NoDevice, PortLost
 from daemon.modem.port import open_port
 from daemon.modem.quirks import MODEM_VENDORS
 from daemon.modem.setup import greet
@@ -58,7 +58,7 @@ async def find(devices: Iterable[str], baud: int, clock: Clock) -> str:
         if await _answers(device, baud, clock):
             return device
     if not tried:
-        raise PortLost("no modem is plugged in (no port of a maker of modems; [channels.modem] device may name one)")
+        raise NoDevice("no modem is plugged in: there is no port of a maker of modems")
     raise NoAnswer(f"AT at {', '.join(tried)}")
 
 

@@ -17,6 +17,8 @@ class Family:
     first_place: int = 1
     arrival_pause: float = 0.0
     """Seconds between +CMTI and the moment the message can be read."""
+    without_lte: str = ""
+    """The command that keeps it out of 4G, where SMS may not go."""
     submit_seconds: float = 60.0
     """How long the network's answer to a message may take."""
     restarts: bool = True
@@ -36,17 +38,19 @@ FAMILIES: tuple[Family, ...] = (
         first_place=0,
         arrival_pause=0.5,
         restarts=False,
+        without_lte='AT^SYSCFGEX="0201",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF,,',
         packed_ussd=True,
     ),
     Family("simcom-2g", r"SIM(800|808|868|900)"),
-    Family("simcom-lte", r"SIM7\d{3}|\bA76\d\d", submit_seconds=120.0),
+    Family("simcom-lte", r"SIM7\d{3}|\bA76\d\d", submit_seconds=120.0, without_lte="AT+CNMP=14"),
     Family(
         "quectel",
         r"quectel|\b(EC2[05]|EG2[15]|UG\d\d|M9\d)",
         setup=('AT+QURCCFG="urcport","usbat"',),
+        without_lte='AT+QCFG="nwscanmode",2',
         submit_seconds=120.0,
     ),
-    Family("zte", r"\bZTE\b", setup=("AT+ZCDRUN=8",), restarts=False),
+    Family("zte", r"\bZTE\b", setup=("AT+ZCDRUN=8",), restarts=False, without_lte="AT+ZSNT=2,0,0"),
 )
 
 MODEM_VENDORS: dict[int, int | None] = {

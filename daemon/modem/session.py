@@ -17,7 +17,7 @@ from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
 from daemon.modem.recovery import cycle_radio
 from daemon.modem.setup import Ready, try_command
-from daemon.modem.status import Board, Stage
+from daemon.modem.status import WEAK_DBM, Board, Stage
 from daemon.modem.ussd import UssdReply
 from outbox.clock import Clock
 
@@ -29,7 +29,6 @@ _USSD_COMMAND_SECONDS = 15.0
 _RESYNCS = 4
 _LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
 """Without a network this long, the radio is switched off and on: then again after the next, and each last one."""
-_WEAK_DBM = -107
 _OWN_START_SECONDS = 60.0
 """So long after we switched the radio on, the words that are said after a start are no surprise."""
 _POWER_TROUBLE = "UNDER-VOLTAGE"
@@ -205,15 +204,20 @@ class Session:
             lte = answers.registration(await try_command(self._link, "AT+CEREG?"), "+CEREG:")
             registration = lte if lte in (1, 5, 6, 7) else registration
         signal = answers.signal_dbm(await try_command(self._link, "AT+CSQ"))
-        operator = answers.operator(await try_command(self._link, "AT+COPS?"))
-        self._board.set(registration=registration, signal_dbm=signal, operator=operator)
+        named = await try_command(self._link, "AT+COPS?")
+        self._board.set(
+            registration=registration,
+            signal_dbm=signal,
+            operator=answers.operator(named),
+            network="4G" if answers.is_lte(named) else "",
+        )
         registered = registration is None or self._board.status.registered  # one that can't tell is told by the network
         if not registered:
             await self._look_at_card()
         self._board.stage(Stage.READY if registered else Stage.SEARCHING, self._clock.now())
         if registration == 3:
             self._board.trouble("the network refuses this SIM", self._clock.now(), remedy="ask the SIM's operator why")
-        if registered and signal is not None and signal < _WEAK_DBM:
+        if registered and signal is not None and signal < WEAK_DBM:
             self._board.trouble(
                 "the signal is very weak", self._clock.now(), remedy="move the modem or its antenna to a window"
             )

@@ -9,6 +9,9 @@ from daemon.modem.answers import Room, bars
 HOME, ROAMING = (1, 6), (5, 7)
 """Registration states that carry SMS; 6 and 7 are LTE's "SMS only" (3GPP TS 27.007, 7.2)."""
 
+WEAK_DBM = -107
+"""Weaker than this, texts go slowly and not always."""
+
 _REGISTRATION = {
     0: "not searching",
     1: "home",
@@ -59,6 +62,8 @@ class Status:
     """`ready`, or what it wants: "SIM PIN", "SIM PUK", "no SIM"."""
     registration: int | None = None
     operator: str = ""
+    network: str = ""
+    """ "4G" where it is registered by that: not every operator carries SMS over it."""
     signal_dbm: int | None = None
     storage: Room | None = None
     credit: str = ""

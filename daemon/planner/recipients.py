@@ -17,6 +17,7 @@ from outbox.model import Customer, Medium
 from outbox.reasons import NO_REASON, Reason, joined
 
 _MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
+_LONGEST_SHORT_NUMBER = 6
 _LONGEST_ADDRESS = 4096
 
 _MEDIUM_WORDS: Mapping[str, str] = {
@@ -157,9 +158,18 @@ def _e164(value: str, country: str) -> str | None:
         number = phonenumbers.parse(value, country.upper())
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    if not _is_whole(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_whole(number: phonenumbers.PhoneNumber) -> bool:
+    """A number that can be called from anywhere: "85432" means something only where its area code may be left out, or to one
+    network, and with the country before it it would be somebody else's."""
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return False
+    digits = phonenumbers.national_significant_number(number)
+    return len(digits) > _LONGEST_SHORT_NUMBER or phonenumbers.is_valid_number(number)
 
 
 def region(country: str | None) -> str | None:

@@ -323,6 +323,23 @@ async def test_lte_alone_counts(tmp_path: Path) -> None:
         assert b.driver.status.registration_text == "home, SMS only"
 
 
+async def test_texts_that_4g_does_not_carry_are_sent_the_old_way(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="ec25") as b:
+        await b.ready()
+        b.modem.faults.no_sms_over_lte = True
+        assert [(await b.send()).complete for _ in range(4)] == [False, False, False, True]
+
+
+async def test_where_that_helps_nothing_the_owner_is_told_how_to_keep_it_out_of_4g(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="ec25") as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CGSMS"] = ["ERROR"]
+        b.modem.faults.no_sms_over_lte = True
+        for _ in range(4):
+            await b.send()
+        assert 'AT+QCFG="nwscanmode",2' in b.driver.status.remedy
+
+
 async def test_a_low_voltage_is_told(tmp_path: Path) -> None:
     async with bench(tmp_path, character="sim800") as b:
         await b.ready()

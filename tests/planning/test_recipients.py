@@ -108,3 +108,9 @@ def test_a_guest_without_a_mail_address_is_not_told_by_the_shops_mail() -> None:
     assert way_to(guest, ("woocommerce", "twilio"), channels).via == ("twilio",)
     known = customer_recipient(Customer(phone="07400 123456", email="ada@example.com"), "GB")
     assert way_to(known, ("woocommerce", "twilio"), channels).via == ("woocommerce", "twilio")
+
+
+@pytest.mark.parametrize("country", ["GB", "DE", "US"])
+@pytest.mark.parametrize("digits", ["85432", "60777", "112"])
+def test_digits_that_mean_something_only_locally_are_no_number_abroad(country: str, digits: str) -> None:
+    assert usable_address("phone", digits, country) is None

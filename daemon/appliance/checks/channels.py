@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daemon.appliance.checks.modem import check_modem
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Channel, Health, Misconfigured
+from daemon.channels.modem import ModemChannel
 from daemon.config import ConfigError
 
 CALL_SECONDS = 30.0
@@ -22,6 +24,8 @@ async def check_channels(case: Examination) -> Sequence[Finding]:
 
 async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Sequence[Finding]:
     check = f"channel {name}"
+    if registry.channel_class(name) is ModemChannel:
+        return await check_modem(case, table)
     try:
         channel = registry.build(name, table, case.settings.secrets, case.http)
     except Misconfigured as error:
@@ -33,8 +37,6 @@ async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Seque
     except ConfigError:
         return []  # told of with the configuration
     try:
-        if not channel.is_cloud:
-            return [await _local(case, channel)]
         if case.offline:
             return [ok(check, "configured (not asked: offline)")]
         return await _ask(case, channel)
@@ -68,18 +70,3 @@ async def _health(channel: Channel) -> Health:
         return Health(
             ok=False, summary=f"{channel.title} did not answer in {CALL_SECONDS:.0f} s", remedy="is the line up?"
         )
-
-
-async def _local(case: Examination, channel: Channel) -> Finding:
-    """The modem's port belongs to the running service: it is asked how the modem is."""
-    check = f"channel {channel.name}"
-    if not case.running:
-        return ok(check, "configured (the service does not run: `tether modem info` asks the modem itself)")
-    answer: Any = await case.ask_service("/v1/channels")
-    row: Mapping[str, Any] = next((row for row in answer["items"] if row["name"] == channel.name), {})
-    detail: Mapping[str, Any] = row.get("detail") or {}
-    if row.get("state") == "ready" and not detail.get("trouble"):
-        known = (str(detail[key]) for key in ("operator", "registration") if detail.get(key))
-        return ok(check, ", ".join(known) or "ready")
-    why = detail.get("trouble") or row.get("reason") or "it is not ready"
-    return problem(check, str(why), str(detail.get("remedy") or "`tether modem info` says more"))

@@ -133,6 +133,8 @@ class Faults:
     silent: set[str] = field(default_factory=set)
     """Commands (beginnings) that get no answer."""
     no_prompt: bool = False
+    no_sms_over_lte: bool = False
+    """The network refuses what comes over 4G."""
     silent_after_pdu: bool = False
     """The message is taken and nothing is said."""
     answers_later: float | None = None

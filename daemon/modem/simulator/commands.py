@@ -84,7 +84,7 @@ def _lte_registration(state: State, _: str) -> Answer:
 
 def _operator(state: State, _: str) -> Answer:
     registered = state.registered in (1, 5, 6, 7)
-    return Answer((f'+COPS: 0,0,"{state.operator}",7' if registered else "+COPS: 0",))
+    return Answer((f'+COPS: 0,0,"{state.operator}",{7 if state.character.lte else 0}' if registered else "+COPS: 0",))
 
 
 def _memories(state: State, _: str) -> Answer:
@@ -118,6 +118,11 @@ def _calls(state: State, argument: str) -> Answer:
     if modes[3] not in state.character.report_modes or buffering not in state.character.buffering:
         return Answer(final="+CMS ERROR: 303")
     state.announces, state.reports = modes[1], modes[3]
+    return _OK
+
+
+def _service(state: State, argument: str) -> Answer:
+    state.circuit_switched = argument in ("1", "3")
     return _OK
 
 
@@ -206,5 +211,6 @@ _NAMED: dict[str, Callable[[State, str], Answer]] = {
     "AT+CMGR": _read,
     "AT+CMGD": _delete,
     "AT+CMMS": _fixed(),
+    "AT+CGSMS": _service,
     "AT+CUSD": _ussd,
 }

@@ -251,6 +251,8 @@ class SimulatedModem:
         queue = self.faults.errors.get("AT+CMGS")
         if queue:
             return Answer(final=queue.pop(0))
+        if self.faults.no_sms_over_lte and self.state.character.lte and not self.state.circuit_switched:
+            return Answer(final="+CMS ERROR: 38")
         if self.state.registered not in (1, 5, 6, 7):
             return Answer(final="+CMS ERROR: 331")
         return self._take(text, announced)

@@ -49,6 +49,8 @@ class State:
     echo: bool = True
     text_mode: bool = True
     """AT+CMGF=1: what is typed at the prompt goes out as it is."""
+    circuit_switched: bool = False
+    """AT+CGSMS: SMS go the old way, not over 4G."""
     errors: int = 0
     """AT+CMEE."""
     radio: int = 1
