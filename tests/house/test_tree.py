@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LONGEST = 400
 LONG_WITH_REASON = {
-    "tests/gsm/test_driver.py": "one driver's whole behaviour, case by case",
     "tests/planning/test_render.py": "one renderer's whole behaviour, case by case",
 }
 TEXT = {".py", ".md", ".toml", ".j2", ".sql", ".tcss", ".html", ".css", ".sh", ".service", ".timer", ".yml", ""}

@@ -1,0 +1,157 @@
+"""A modem that hangs, and one without a network: brought back by the least step that helps."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.modem.desk import NotStarted
+from daemon.modem.simulator import SimulatedModem
+from daemon.modem.status import Stage
+from tests.support.gsm import bench
+
+both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
+ADA = "+447700900123"
+
+
+# ------------------------------------------------------------ hanging
+
+
+@both_ports
+@pytest.mark.parametrize(("hung", "resets"), [("radio", 2), ("restart", 3)])
+async def test_a_hung_modem_is_brought_back_by_the_least_step_that_helps(
+    tmp_path: Path, kind: str, hung: str, resets: int
+) -> None:
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.hung = hung
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == resets
+        assert b.modem.starts == (2 if hung == "restart" else 1)
+        assert (await b.send()).complete
+
+
+async def test_a_stick_that_would_come_back_as_a_cd_rom_is_not_told_to_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty", character="e3372") as b:
+        await b.ready()
+        b.modem.faults.hung = "for good"
+        await b.until_stage(Stage.GIVEN_UP)
+        assert "AT+CFUN=1,1" not in b.modem.commands
+        b.modem.faults.hung = ""
+        await b.ready()
+
+
+async def test_reopening_may_be_enough(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="tcp") as b:
+        await b.ready()
+        b.modem.faults.hung = "reopen"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == 1
+
+
+async def test_the_owners_power_command_is_the_last_step(tmp_path: Path) -> None:
+    flag = tmp_path / "power was cut"
+    command = [sys.executable, "-c", f"open({str(flag)!r}, 'w').close()"]
+    async with bench(tmp_path, power_command=command) as b:
+        await b.ready()
+        b.modem.faults.hung = "power"
+        await b.clock.until(flag.exists)
+        b.modem.faults.hung = ""
+        await b.ready()
+        assert b.driver.status.resets == 4
+
+
+async def test_a_modem_beyond_help_is_left_alone_and_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.hung = "for good"
+        await b.until_stage(Stage.GIVEN_UP)
+        assert b.driver.status.trouble
+        given_up = b.clock.monotonic()
+        with pytest.raises(NotStarted):
+            await b.send()
+        b.modem.faults.hung = ""
+        await b.ready()
+        assert 299 < b.clock.monotonic() - given_up < 330
+
+
+async def test_each_new_trouble_begins_with_the_first_step_once_it_worked_well(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.hung = "radio"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        await b.clock.sleep(300)
+        b.modem.faults.hung = "radio"
+        await b.until_stage(Stage.RECOVERING)
+        await b.ready()
+        assert b.driver.status.resets == 4
+
+
+async def test_a_listing_that_hangs_is_not_asked_for_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.modem.faults.silent.add("AT+CMGL")
+        await b.ready()
+        b.modem.receive("on my way!", ADA)
+        await b.clock.until(lambda: b.ear.messages)
+        assert b.modem.commands.count("AT+CMGL=4") == 1
+
+
+# ------------------------------------------------------------ network
+
+
+async def test_without_a_network_nothing_goes_and_the_radio_is_cycled(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.state.registration = 2
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.until_stage(Stage.SEARCHING)
+        await b.clock.until(lambda: "AT+CFUN=4" in b.modem.commands, within=300)
+        assert "signal" in b.driver.status.remedy
+        b.modem.state.registration = 5
+        await b.ready()
+        assert b.driver.status.registration_text == "roaming"
+
+
+async def test_the_radio_is_cycled_less_and_less_often(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.modem.state.registration = 2
+        await b.until_stage(Stage.SEARCHING)
+        await b.clock.sleep(3600)
+        assert 2 <= b.modem.commands.count("AT+CFUN=4") <= 3
+
+
+async def test_lte_alone_counts(tmp_path: Path) -> None:
+    def prepare(modem: SimulatedModem) -> None:
+        modem.state.registration = 6
+
+    async with bench(tmp_path, character="ec25", prepare=prepare) as b:
+        await b.ready()
+        assert b.driver.status.registration_text == "home, SMS only"
+
+
+async def test_texts_that_4g_does_not_carry_are_sent_the_old_way(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="ec25") as b:
+        await b.ready()
+        b.modem.faults.no_sms_over_lte = True
+        assert [(await b.send()).complete for _ in range(4)] == [False, False, False, True]
+
+
+async def test_where_that_helps_nothing_the_owner_is_told_how_to_keep_it_out_of_4g(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="ec25") as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CGSMS"] = ["ERROR"]
+        b.modem.faults.no_sms_over_lte = True
+        for _ in range(4):
+            await b.send()
+        assert 'AT+QCFG="nwscanmode",2' in b.driver.status.remedy
+
+
+async def test_a_low_voltage_is_told(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="sim800") as b:
+        await b.ready()
+        b.modem.say("UNDER-VOLTAGE WARNNING")
+        await b.clock.until(lambda: "voltage" in b.driver.status.trouble)
+        assert "power supply" in b.driver.status.remedy
