@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
-import harmless
+from outbox import harmless
 from outbox.masks import mask_email, mask_phone
 
 Format = Literal["auto", "text", "json"]

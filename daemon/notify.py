@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-import harmless
+from outbox import harmless
 from outbox.clock import Clock
 
 

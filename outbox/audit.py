@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-import harmless
+from outbox import harmless
 from outbox.audit_base import Base, read_base
 from outbox.batch import Batch
 from outbox.chain import START, link

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-import harmless
+from outbox import harmless
 from outbox.model import (
     Attempt,
     Due,

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-import harmless
+from daemon.wire import harmless
 
 T = TypeVar("T")
 

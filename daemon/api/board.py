@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-import harmless
 from daemon.api.present import statuses_of
 from daemon.api.problem import Problem
 from daemon.api.reply import HTML, answer, encode
 from daemon.api.route import Call, NoQuery, Route, get
 from daemon.api.services import Services
 from daemon.api.sse import MEDIA_TYPE, Streams, frame
+from outbox import harmless
 from outbox.model import Order
 
 MOST_CLIENTS = 32

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 import msgspec.inspect
 
-import harmless
 from daemon.api.problem import FieldError, Problem
+from outbox import harmless
 
 T = TypeVar("T")
 

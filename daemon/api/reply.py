@@ -8,8 +8,8 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-import harmless
 from daemon.api.problem import MEDIA_TYPE, Problem
+from outbox import harmless
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
-import harmless
 from daemon.api.connection import connection_of
 from daemon.api.problem import Problem
 from daemon.api.reply import API_POLICY, GUARD, write
 from daemon.api.services import Services
-from outbox import Change
+from outbox import Change, harmless
 
 log = structlog.get_logger(__name__)
 

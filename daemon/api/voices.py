@@ -8,12 +8,11 @@ provider would make the provider's own a duplicate.
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-import harmless
 from daemon.api.box import Token
 from daemon.api.problem import Problem
 from daemon.api.route import GRANTS, Caller, Scope
 from daemon.api.wire import Event
-from outbox import Bounds
+from outbox import Bounds, harmless
 from outbox.model import Posted
 
 COUNTER = "counter"

@@ -5,10 +5,10 @@ Past the outbox: it belongs to no order, and would be stale by the time a queue 
 
 from collections.abc import Callable, Sequence
 
-import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.planner.recipients import audience_recipients
+from outbox import harmless
 from outbox.clock import Clock
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Unknown

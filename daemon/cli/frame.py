@@ -17,8 +17,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-import harmless
 from daemon.config import ConfigError, Data, Settings, find, load
+from outbox import harmless
 from outbox.errors import KeyChanged, KeyMissing, OutboxError
 
 T = TypeVar("T")

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-import harmless
 from daemon.demo.story import Happening, Person
 from daemon.demo.till import Told
 from daemon.demo.verdict import Verdict
+from outbox import harmless
 
 _WORDS = {
     "superseded": "replaced by newer news",

@@ -6,13 +6,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.dispatch.lane import Lane, LaneState
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.sms.guard import SmsGuard, SmsStatus
 from daemon.dispatch.uplink import LineState, Uplink
-from outbox import Outbox
+from outbox import Outbox, harmless
 from outbox.clock import Clock
 from outbox.errors import NotFound
 from outbox.model import Medium, Rendered

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
-import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.dispatch.fallback import Situation, decide, next_hop, pass_over
@@ -19,7 +18,7 @@ from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
 from daemon.dispatch.uplink import Uplink
 from daemon.shortage import CODE, is_short, words
-from outbox import Outbox, Refusal
+from outbox import Outbox, Refusal, harmless
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-import harmless
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import Renderer, RenderError
+from outbox import harmless
 from outbox.model import Due, Message, Rendered, State, Transition
 from outbox.orders import to_ms
 from outbox.reasons import Reason

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
-import harmless
 from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
 from daemon.dispatch.answers import confirmation, may_be_answered
@@ -15,7 +14,7 @@ from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
 from daemon.modem import replies
-from outbox import Outbox
+from outbox import Outbox, harmless
 from outbox.clock import Clock
 from outbox.model import Message, State, Transition
 from outbox.outcome import ReceiptState

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-import harmless
 from daemon.channels.base import Channel, Sent
 from daemon.config import Settings
 from daemon.dispatch.fallback import Situation, after_unknown
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
-from outbox import Outbox
+from outbox import Outbox, harmless
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.model import Attempt, Due, State, Transition

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-import harmless
 from daemon.intake.base import Heard, Unreadable, is_type
 from daemon.intake.diff import News, form_of
+from outbox import harmless
 from outbox.model import Customer, Event, Posted
 
 LARGEST = 256 * 1024

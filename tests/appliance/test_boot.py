@@ -87,7 +87,7 @@ def release(version: str, folder: Path, scratch: Path) -> None:
     """A wheel of this tree under that version, with the faults of `BROKEN`."""
     tree = scratch / version
     tree.mkdir()
-    for name in ("daemon", "harmless", "outbox", "tui", "templates", "systemd"):
+    for name in ("daemon", "outbox", "tui", "templates", "systemd"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("README.md", "LICENSE"):
         shutil.copyfile(ROOT / name, tree / name)

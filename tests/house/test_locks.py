@@ -45,7 +45,7 @@ def test_both_locks_agree() -> None:
 
 def test_no_package_takes_our_names() -> None:
     """python-daemon installs a top-level `daemon` and silently overwrites ours."""
-    assert not {"python-daemon", "outbox", "tui", "daemon", "harmless"} & (set(RUN) | set(DEV))
+    assert not {"python-daemon", "outbox", "tui", "daemon"} & (set(RUN) | set(DEV))
 
 
 def test_the_service_carries_no_tools_of_development() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("daemon", "harmless", "outbox", "tui")
+PACKAGES = ("daemon", "outbox", "tui")
 DATA = {".sql", ".tcss", ".html", ".css", ".toml", ".typed", ".j2"}
 
 pytestmark = pytest.mark.timeout(180)
@@ -79,7 +79,7 @@ def test_the_program_starts_and_finds_its_texts(installed: Path, tmp_path: Path)
 def test_every_module_can_be_imported(installed: Path, tmp_path: Path) -> None:
     code = """
 import importlib, pkgutil
-for package in ("daemon", "harmless", "outbox", "tui"):
+for package in ("daemon", "outbox", "tui"):
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

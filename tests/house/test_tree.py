@@ -50,9 +50,9 @@ def test_every_module_says_why_it_exists() -> None:
 
 def test_folders_of_tests_shadow_no_package() -> None:
     names = {file.relative_to(ROOT / "tests").parts[0] for file in SOURCES if file.is_relative_to(ROOT / "tests")}
-    assert not names & {"daemon", "harmless", "outbox", "tui", "templates", "systemd"}
+    assert not names & {"daemon", "outbox", "tui", "templates", "systemd"}
     packages = [str(file) for file in FILES if file.name == "__init__.py" and file.relative_to(ROOT).parts[0] not in
-                ("daemon", "harmless", "outbox", "tui")]  # fmt: skip
+                ("daemon", "outbox", "tui")]  # fmt: skip
     assert packages == [], "an __init__.py there would shadow python3-systemd or a package of ours"
 
 

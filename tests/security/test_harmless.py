@@ -19,12 +19,12 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harmless
 from daemon.channels.base import ReceiptUpdate, Reply
 from daemon.config import Store
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.uplink import LineState, Uplink
 from daemon.logs import configure_logs
+from outbox import harmless
 from outbox.outcome import ReceiptState
 from outbox.rows import decode_event
 from tests.support.at_vendor import bench

@@ -1,4 +1,5 @@
-"""What strangers wrote, made harmless for terminals, logs, pages and sheets. A leaf: it imports nothing of ours, and all may import it.
+"""What strangers wrote, made harmless for terminals, logs, pages and sheets. A leaf: it imports nothing of ours, and all may import it
+(the screen by `daemon.wire.harmless`).
 
 A customer's name may hold an escape sequence that retitles a terminal, an override that writes a line backwards, characters that
 nobody sees, or a formula. Control characters (C0, C1), bidirectional controls and invisible ones go where words come in, and once more
