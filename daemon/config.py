@@ -21,6 +21,7 @@ from daemon.grammars import Duration as Duration
 from daemon.grammars import Rate as Rate
 from daemon.grammars import Size as Size
 from daemon.grammars import TimeOfDay as TimeOfDay
+from daemon.grammars import read_value
 
 T = TypeVar("T")
 
@@ -29,26 +30,6 @@ SEARCH = (Path("tether.toml"), Path("/etc/tether/tether.toml"))
 
 class ConfigError(Exception):
     """A configuration that can't be used: says what, where and what to do. The command line exits with 78."""
-
-
-_EXAMPLES: Mapping[Any, str] = {
-    Duration: '"90s", "10m", "12h" or "180d"',
-    Size: '"64MiB" or "500MB"',
-    Rate: '"10/s" or "30/m"',
-    TimeOfDay: '"21:00"',
-    Amount: '"0.045" or "50.00"',
-}
-_GRAMMARS = (Duration, Size, Rate, TimeOfDay, Amount)
-
-
-def _hook(kind: type, value: Any) -> Any:
-    if kind in _GRAMMARS:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} stands without quotes and unit; write it like {_EXAMPLES[kind]}")
-        return kind.parse(value)
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise ValueError(f"can't read a {kind.__name__}")
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -356,7 +337,7 @@ def decode(
     `secrets`: names that belong into .env for this table, whose `owner` is a channel, a source or the store."""
     _refuse_unknown(table, kind, where, "", secrets, owner)
     try:
-        return msgspec.convert(table, kind, dec_hook=_hook)
+        return msgspec.convert(table, kind, dec_hook=read_value)
     except msgspec.ValidationError as error:
         text, _, at = str(error).partition(" - at `")
         key = at.removesuffix("`").removeprefix("$.").replace("[...]", "")

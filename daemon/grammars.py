@@ -1,7 +1,10 @@
 """How lengths of time, sizes, rates and times of day are written in `tether.toml`. A leaf."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -64,3 +67,23 @@ class TimeOfDay(int):
         if not match:
             raise ValueError(f'{text!r} is not a time of day; write it like "21:00"')
         return cls(int(match[1]) * 60 + int(match[2]))
+
+
+_EXAMPLES: Mapping[Any, str] = {
+    Duration: '"90s", "10m", "12h" or "180d"',
+    Size: '"64MiB" or "500MB"',
+    Rate: '"10/s" or "30/m"',
+    TimeOfDay: '"21:00"',
+    Amount: '"0.045" or "50.00"',
+}
+
+
+def read_value(kind: type, value: Any) -> Any:
+    """A value of one of these kinds, or a path: what TOML itself has no type for. Raises ValueError."""
+    if kind in _EXAMPLES:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} stands without quotes and unit; write it like {_EXAMPLES[kind]}")
+        return kind.parse(value)  # type: ignore[attr-defined]  # each of them has it
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"can't read a {kind.__name__}")

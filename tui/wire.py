@@ -1,47 +1,18 @@
 """The API's answers as the screen reads them. docs/counter-api.md says what is relied on; fields it doesn't name are ignored.
+
 Every field but a thing's own name has a default, so that an older or newer service gives a poorer screen, not a broken one.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from daemon.wire import harmless
+from tui.reading import When as When
+from tui.reading import Word as Word
+from tui.reading import decode as decode
 
 T = TypeVar("T")
-
-
-class When(int):
-    """A moment in ms since the epoch. On the wire: RFC 3339, or the same number."""
-
-    __slots__ = ()
-
-
-class Word(str):
-    """A string of few values (a state, a channel): each value is kept once, since there are 20,000 messages."""
-
-    __slots__ = ()
-
-
-_words: dict[str, Word] = {}
-
-
-def _hook(kind: type, value: Any) -> Any:
-    if kind is Word and isinstance(value, str):
-        return _words.setdefault(value, Word(value))
-    if kind is When and isinstance(value, str):
-        at = datetime.fromisoformat(value)
-        return When((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    if kind is When and isinstance(value, int):
-        return When(value)
-    raise ValueError(f"can't read {value!r} as a {kind.__name__.lower()}")
-
-
-def decode(data: bytes | str, kind: type[T]) -> T:
-    """Read one answer, with nothing in its texts that a terminal would obey. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    return harmless.decode(data.encode() if isinstance(data, str) else data, kind, _hook)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
