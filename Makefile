@@ -9,13 +9,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb release boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(VENV)/.run  ## set up, then `tether demo`: the service, the sandbox and a simulated till
-	@$(BIN)/tether demo
+run: $(VENV)/.run  ## set up, then `tether demo`: the service, the sandbox and a simulated till (PORT=8800 for another port)
+	@$(BIN)/tether demo $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/.dev system-test lint types  ## set up, then lint, types, contracts, tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
@@ -63,10 +63,17 @@ deb: wheel system-deb  ## the Debian package in dist/, for the Debian it is buil
 	rm -rf build/deb && mkdir -p build/deb/tether
 	cp -r docs systemd README.md requirements.lock build/deb/tether
 	cp -r systemd/debian build/deb/tether/debian
+	$(BIN)/tether manual > build/deb/tether/debian/tether.1
+	for shell in bash zsh fish; do $(BIN)/tether completion $$shell > build/deb/tether/debian/tether.$$shell || exit 1; done
 	cd build/deb/tether && PIP="$(abspath $(BIN))/python -m pip" WHEEL=$$(ls -t ../../../dist/tether_box-*.whl | head -1) \
 	  dpkg-buildpackage --build=binary --no-sign --no-check-builddeps --host-arch $(ARCH) >../build.log 2>&1 || { tail -40 ../build.log; exit 1; }
 	mv build/deb/tether_*.deb dist/
 	@ls -l dist/tether_*_$(ARCH).deb
+
+release: wheel  ## what owners install, in dist/: the wheel, the Debian packages for PCs and the Raspberry Pi, and their checksums
+	$(MAKE) deb ARCH=amd64
+	$(MAKE) deb ARCH=arm64
+	cd dist && sha256sum *.whl *.deb > SHA256SUMS && cat SHA256SUMS
 
 boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py

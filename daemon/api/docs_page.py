@@ -37,12 +37,12 @@ ADVICE = {
 METHODS = ("get", "post", "put", "delete")
 
 
-def docs_page(document: Json) -> bytes:
-    """The page for that document."""
-    return "".join(_page(document)).encode()
+def docs_page(document: Json, address: str) -> bytes:
+    """The page for that document; `address`: where the examples post to."""
+    return "".join(_page(document, address)).encode()
 
 
-def _page(document: Json) -> Iterator[str]:
+def _page(document: Json, address: str) -> Iterator[str]:
     info = document["info"]
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -56,7 +56,7 @@ def _page(document: Json) -> Iterator[str]:
         yield f'<section id="{_slug(tag["name"])}"><h2>{escape(tag["name"])}</h2><p>{escape(tag["description"])}</p>'
         for path, method, operation in _operations(document):
             if tag["name"] in operation["tags"]:
-                yield from _operation(path, method, operation)
+                yield from _operation(path, method, operation, address)
         yield "</section>"
     yield from _schemas(document["components"]["schemas"])
     yield from _problems()
@@ -70,7 +70,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
                 yield path, method, item[method]
 
 
-def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
+def _operation(path: str, method: str, operation: Json, address: str) -> Iterator[str]:
     yield f'<article id="{operation["operationId"]}"><h3><b class="{method}">{method.upper()}</b> <code>{escape(path)}</code></h3>'
     yield f'<p class="summary">{escape(operation["summary"])}{_scopes(operation)}</p>'
     if "description" in operation:
@@ -88,7 +88,7 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
             f"{_type(each['schema'])} as <code>{escape(name)}</code>" for name, each in _content(operation)
         )
         yield f"<p>Takes {takes}.</p>"
-    yield f'<pre>{escape(_curl(path, method, operation))}</pre><ul class="answers">'
+    yield f'<pre>{escape(_curl(path, method, operation, address))}</pre><ul class="answers">'
     for status, response in operation["responses"].items():
         yield f"<li><b>{status}</b> {_answer(status, response)}</li>"
     yield "</ul></article>"
@@ -129,10 +129,9 @@ def _type(schema: Json) -> str:
     return escape(kind)
 
 
-def _curl(path: str, method: str, operation: Json) -> str:
-    lines = [f"curl http://127.0.0.1:8787{path}"]
-    if method != "get":
-        lines[0] = f"curl -X {method.upper()} http://127.0.0.1:8787{path}"
+def _curl(path: str, method: str, operation: Json, address: str) -> str:
+    verb = "" if method == "get" else f"-X {method.upper()} "
+    lines = [f"curl {verb}{address}{path}"]
     if operation["security"]:
         lines.append("-H 'Authorization: Bearer TOKEN'")
     if "requestBody" in operation:

@@ -22,6 +22,15 @@ async def ready(call: Call[NoQuery, None]) -> Alive:
     return Alive("ready", call.services.version)
 
 
+def _address(call: Call[NoQuery, None]) -> str:
+    """Where this door listens, as the socket says, whatever the request names; by the counter's own door: what is configured."""
+    transport, hook = call.request.transport, call.services.settings.hook
+    name = transport.get_extra_info("sockname") if transport else None
+    host, port = name[:2] if isinstance(name, tuple) else (hook.host, hook.port)
+    secure = bool(hook.tls_cert) if transport is None else transport.get_extra_info("sslcontext") is not None
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 class Papers:
     """The description of the service, made when it is first asked for."""
 
@@ -32,7 +41,8 @@ class Papers:
         return answer(self._document.as_json(), headers={"Cache-Control": "max-age=60"})
 
     async def docs(self, call: Call[NoQuery, None]) -> web.StreamResponse:
-        return answer(docs_page(self._document.build()), content_type=HTML, headers={"Content-Security-Policy": POLICY})
+        page = docs_page(self._document.build(), _address(call))
+        return answer(page, content_type=HTML, headers={"Content-Security-Policy": POLICY})
 
 
 def routes(metrics: Metrics, papers: Papers) -> tuple[AnyRoute, ...]:

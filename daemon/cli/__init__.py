@@ -42,6 +42,8 @@ VERBS: dict[str, str] = {
     "replay": "sources",
     "reload": "status",
     "uplink": "channels",
+    "completion": "manual",
+    "manual": "manual",
     "install": "install",
     "uninstall": "install",
     "upgrade": "install",

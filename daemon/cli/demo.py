@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli.frame import app
+from daemon.cli.frame import Failure, app
+from daemon.config import ConfigError
 
 
 @app.command(epilog="Example: tether demo --once && echo everything arrived")
@@ -21,4 +22,12 @@ def demo(
     """Play a store's day, with nothing set up. The service is real; stand-ins for all providers and a simulated till are around it."""
     from daemon.demo import main
 
-    sys.exit(main(once=once, port=port))
+    try:
+        sys.exit(main(once=once, port=port))
+    except ConfigError as error:
+        if "already in use" not in str(error):
+            raise
+        raise Failure(
+            f"port {port} is taken by another program (another demo, or the service itself?): "
+            f"`ss -tlnp 'sport = :{port}'` says which. Play it elsewhere: `make run PORT={port + 13}` or `tether demo --port {port + 13}`"
+        ) from error

@@ -1,6 +1,7 @@
 """The demo as people start it: a real service, the sandbox, a day with a cut line, and a verdict."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,15 @@ def test_ctrl_c_ends_it_at_once_and_well() -> None:
         demo.send_signal(signal.SIGINT)
         _, complaints = demo.communicate(timeout=20)
     assert (demo.returncode, complaints) == (0, "")
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "daemon", "demo", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert f"port {port} is taken by another program" in ended.stderr
+    assert f"`make run PORT={port + 13}`" in ended.stderr

@@ -106,6 +106,8 @@ def test_examples_fit_their_schemas(document: Any) -> None:
 
 async def test_docs_page_is_whole_and_alone(face: Face, document: Any) -> None:
     page = await face.get("/docs", as_=None)
+    assert f"curl http://127.0.0.1:{face.port}/v1/orders" in page.body.decode(), "its examples post to this very door"
+    assert "8787" not in page.body.decode()
     text = page.body.decode()
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script" not in page.headers["Content-Security-Policy"]
