@@ -218,6 +218,7 @@ class Service:
             self.watch.trouble,
             lambda: self.engine.intake.rows(),
             lambda: self.engine.sms.trouble(self.clock.now()),
+            lambda: {} if self.fleet is None else self.fleet.trouble(),
         )
 
     def _may_text(self, channel: str, to: str, words: str) -> bool:

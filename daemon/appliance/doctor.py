@@ -9,6 +9,7 @@ from daemon.appliance.checks.clock import check_clock
 from daemon.appliance.checks.configuration import check_configuration, check_permissions
 from daemon.appliance.checks.database import check_database
 from daemon.appliance.checks.disk import check_disk
+from daemon.appliance.checks.fleet import check_fleet
 from daemon.appliance.checks.network import check_dns, check_port
 from daemon.appliance.checks.sources import check_sources
 from daemon.appliance.checks.unit import check_unit
@@ -25,6 +26,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("dns", check_dns),
     ("channels", check_channels),
     ("sources", check_sources),
+    ("fleet", check_fleet),
     ("backup", check_backups),
     ("unit", check_unit),
 )

@@ -46,7 +46,9 @@ class TroubleWatch:
         clock_trouble: Callable[[], str],
         sources: Callable[[], Sequence[SourceRow]],
         texts: Callable[[], Mapping[str, str]],
+        fleet: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        self._fleet = fleet
         self._box = box
         self._clock = clock
         self._settings = settings
@@ -119,7 +121,7 @@ class TroubleWatch:
                 f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "
                 "(sudo tether restore --confirm)"
             )
-        return {**wrong, **self._texts(), **dict(self._of_the_sources()), **self._of_the_machine()}
+        return {**wrong, **self._texts(), **self._fleet(), **dict(self._of_the_sources()), **self._of_the_machine()}
 
     def _of_the_sources(self) -> Iterator[tuple[str, str]]:
         """One that can't be asked at all, and one that has not been read for a while: the line may be down for a moment."""

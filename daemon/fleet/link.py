@@ -99,6 +99,14 @@ class Link:
         """Up to which entry HQ has the record, as it said itself since the start; 0 before."""
         return self._feed.archived if self._heard_at is not None else 0
 
+    def trouble(self) -> str:
+        """What somebody at the store must act on; "" for nothing."""
+        if self._state == "refused":
+            return f"headquarters refuses this store: {self._reason}"
+        if self._feed.is_forked:
+            return "headquarters has another record under this store's name: two boxes run as it. Switch the copy off, and tell headquarters"
+        return ""
+
     def line_is_up(self) -> None:
         """The store's own line came back: HQ's opt-outs come before the first message, and the link doesn't sit out its patience."""
         self._gate.shut()

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from daemon.config import Settings
 from daemon.dispatch.board import Board
@@ -52,6 +52,11 @@ class FleetPart:
 
     def line_is_up(self) -> None:
         self.link.line_is_up()
+
+    def trouble(self) -> Mapping[str, str]:
+        """What somebody must act on; that headquarters is merely away is nobody's trouble here."""
+        why = self.link.trouble()
+        return {"fleet": why} if why else {}
 
     async def status(self) -> FleetStatus:
         return await self.link.status()

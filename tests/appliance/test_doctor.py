@@ -14,6 +14,7 @@ import pytest
 
 from daemon.appliance.backup import LastBackup, note_path
 from daemon.appliance.checks.disk import check_disk
+from daemon.appliance.checks.fleet import check_fleet
 from daemon.appliance.checks.unit import check_unit
 from daemon.appliance.doctor import CHECKS, examine
 from daemon.appliance.examination import Examination
@@ -276,3 +277,53 @@ async def test_a_key_that_nobody_was_shown_is_told(tmp_path: Path) -> None:
             env.write(f"TETHER_WORDS='{words}'\n")
         done = await asyncio.to_thread(shop.tether, "doctor", "--json", "--offline", check=False)
         assert not [each for each in json.loads(done.stdout) if each["check"] == "backup key"]
+
+
+async def test_a_store_in_no_fleet_hears_nothing_of_one(tmp_path: Path) -> None:
+    (tmp_path / "tether.toml").write_text('[store]\nname = "Alone"\n')
+    async with examination(load(tmp_path / "tether.toml", {})) as case:
+        assert [finding for finding in await examine(case) if finding.check == "fleet"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "level", "words"),
+    [
+        ({"state": "refused", "reason": "not authorised"}, Level.PROBLEM, "not authorised"),
+        ({"state": "waiting", "reason": "the clock is not set"}, Level.PROBLEM, "the clock is not set"),
+        ({"state": "away", "reason": "no answer in time"}, Level.ADVICE, "can't be reached: no answer in time"),
+        ({"state": "connected", "reason": "", "behind": 5000}, Level.ADVICE, "the last 5000 entries"),
+        ({"state": "connected", "reason": "", "behind": 3}, Level.OK, "97 of 100 entries"),
+    ],
+)
+async def test_how_the_line_to_headquarters_stands(
+    tmp_path: Path, answer: dict[str, Any], level: Level, words: str
+) -> None:
+    from daemon.fleet.nkey import KeyPair
+
+    (tmp_path / "tether.toml").write_text('[fleet]\nstore = "soho"\nservers = ["tls://hq1.example:443"]\n')
+    (tmp_path / "fleet.jwt").write_text("claim")
+    (tmp_path / "hq-ca.pem").write_text("pem")
+    secrets = {"FLEET_SEED": KeyPair.make("user").seed, "FLEET_CONSENT_KEY": "k1:" + "YWFh" * 8}
+
+    async def ask(path: str) -> object:
+        assert path == "/v1/fleet"
+        return {"store": "soho", "behind": 0, "archived": 97, "entries": 100} | answer
+
+    async with examination(load(tmp_path / "tether.toml", secrets), running=True, ask_service=ask) as case:
+        (finding,) = await check_fleet(case)
+    assert (finding.level, words in finding.summary) == (level, True), finding
+
+
+@pytest.mark.parametrize("missing", ["FLEET_SEED", "FLEET_CONSENT_KEY"])
+async def test_a_lost_secret_of_the_fleet_is_named_with_how_it_comes_back(tmp_path: Path, missing: str) -> None:
+    from daemon.fleet.nkey import KeyPair
+
+    (tmp_path / "tether.toml").write_text('[fleet]\nstore = "soho"\nservers = ["tls://hq1.example:443"]\n')
+    (tmp_path / "fleet.jwt").write_text("claim")
+    secrets = {"FLEET_SEED": KeyPair.make("user").seed, "FLEET_CONSENT_KEY": "k1:" + "YWFh" * 8}
+    del secrets[missing]
+    async with examination(load(tmp_path / "tether.toml", secrets)) as case:
+        (finding,) = await check_fleet(case)
+    assert finding.level is Level.PROBLEM
+    assert missing in finding.summary
+    assert "tether hq store add soho" in finding.remedy

@@ -158,6 +158,7 @@ async def test_a_link_that_fails_for_an_hour_says_so_once_a_minute_and_grows_by_
         assert 0 < len(logs) <= 61
         assert grown < 300_000, (grown, len(logs) - lines)
         assert (await link.status()).state == "away"
+        assert link.trouble() == "", "nobody at the store need mind"
 
 
 PROBE = """

@@ -76,6 +76,8 @@ async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_oth
 
     await until(refused, seconds=10)
     assert "tether hq store add s1" in (await s1.link.status()).reason
+    assert s1.link.trouble().startswith("headquarters refuses this store")
+    assert s2.link.trouble() == ""
     for server in range(len(fleet.cluster.urls)):
         with pytest.raises(LineError):
             async with fleet.line_of(s1, server):
