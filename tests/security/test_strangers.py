@@ -122,3 +122,37 @@ async def test_headers_and_requests_ahead(shop: tuple[Shop, int, Till]) -> None:
     async with holding(port, ADDRESSES, many):
         await works(service, till, "heads")
         assert psutil.Process(service.pid).memory_info().rss / 1e6 < MOST_MB
+
+
+async def test_with_no_descriptor_left_a_message_waits_and_is_not_given_up(tmp_path: Path) -> None:
+    """Where the system allows less than the caps reckon with, a flood does take the last descriptor: that passes."""
+    port = free_port()
+    async with open_shop(tmp_path, pace=0.02) as shop:
+        shop.configure(["twilio"], ROUTES + '[retry]\nbase = "200ms"\ncap = "500ms"\n')
+        shop.config.write_text(shop.config.read_text().replace("port = 0\n", f"port = {port}\n"))
+        await shop.start()
+        assert await shop.post(event("before", phone="12")) == 202
+        assert [message["state"] for message in await shop.messages()] == ["suppressed"]
+        process = psutil.Process(shop.pid)
+        _, hard = process.rlimit(psutil.RLIMIT_NOFILE)
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 2, hard))
+        async with holding(port, ADDRESSES[1:], b""):
+            assert await shop.post(event("short")) == 202
+            async with asyncio.timeout(20):
+                while "ran short" not in str(messages := await shop.messages(order="B-short")):
+                    await asyncio.sleep(0.05)
+            assert [message["state"] for message in messages] == ["queued"]
+        process.rlimit(psutil.RLIMIT_NOFILE, (hard, hard))
+        await shop.until({"sent", "delivered", "suppressed"})
+        (message,) = await shop.messages(order="B-short")
+        assert (message["state"] in ("sent", "delivered"), message["attempt_count"], message["possible_duplicate"]) == (
+            True,
+            1,
+            False,
+        )
+        assert 'cap="descriptors"} 0' not in await _figures(shop)
+
+
+async def _figures(shop: Shop) -> str:
+    async with shop.session.get("/metrics") as answer:
+        return await answer.text()
