@@ -12,6 +12,7 @@ from daemon.appliance.record_mail import check_record
 from daemon.appliance.trouble import check_trouble
 from daemon.channels import registry as channels
 from daemon.config import ConfigError, Settings, Templates
+from daemon.dispatch.sms.guard import check_sms
 from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.iso import currency_trouble
@@ -39,7 +40,7 @@ def faults(settings: Settings) -> Iterator[str]:
 def _errors(settings: Settings) -> Iterator[ConfigError]:
     tables = [*_of_channels(settings), *_of_sources(settings)]
     yield from tables
-    checks: list[Callable[[Settings], object]] = [_check_store, _check_templates, _check_hook, _check_uplink]
+    checks: list[Callable[[Settings], object]] = [_check_store, _check_templates, _check_hook, _check_uplink, check_sms]
     if not tables:
         checks.insert(1, _check_routes)
     for check in (*checks, check_trouble, check_record, check_heartbeat):

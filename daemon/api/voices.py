@@ -13,6 +13,8 @@ from daemon.api.problem import Problem
 from daemon.api.route import GRANTS, Caller, Scope
 from daemon.api.wire import Event
 from outbox import Bounds, harmless
+from outbox.answers import SOURCE as ANSWERING
+from outbox.answers import STRAY
 from outbox.model import Posted
 
 COUNTER = "counter"
@@ -20,9 +22,9 @@ SIGNED = "pos"
 """The source of an event that a Standard Webhooks signature vouches for."""
 COMMAND_LINE = "cli"
 _AT_THE_DOOR = frozenset({COUNTER, COMMAND_LINE, "command-line"})
-_OWN = _AT_THE_DOOR | {SIGNED}
-_STAFF_TYPES = "staff."
-"""Types of what staff do by hand: the calls for that make them."""
+_OWN = _AT_THE_DOOR | {SIGNED, ANSWERING}
+_OUR_TYPES = ("staff.", "message.")
+"""Types of what staff do by hand, and of what is said by itself: nobody tells of these."""
 
 
 def at_the_door(named: str) -> str:
@@ -65,8 +67,10 @@ def posted(
         raise Problem(
             403, f"this token can post no events: {taken}; make one with another name: `tether token new NAME`"
         )
-    if event.type.startswith(_STAFF_TYPES):
+    if event.type.startswith(_OUR_TYPES):
         raise Problem(403, "what staff do by hand has calls of its own under /v1/orders", field="type")
+    if event.order.ref.startswith(STRAY):
+        raise Problem(403, f"an order whose number begins with {STRAY!r} would stand in no list", field="order.ref")
     if bounds.types and not any(fnmatchcase(event.type, pattern) for pattern in bounds.types):
         allowed = ", ".join(bounds.types)
         raise Problem(403, f"the token {caller.name!r} may tell only of {allowed}, not of {event.type}", field="type")

@@ -80,6 +80,7 @@ def config(folder: Path, *, provider: str = "http://127.0.0.1:9", route: str = Q
     file = folder / "tether.toml"
     file.write_text(
         '[hook]\nport = 0\nrate = "1000000/s"\n[quiet_hours]\nenabled = false\n[planning]\ndefault_routes = false\n'
+        '[sms]\ndaily_parts = 1000000000\nprices = { "*" = "0" }\nnew_numbers = 0\n'
         f'[channels.twilio]\nfrom = "+15005550006"\nbase_url = "{provider}"\nrate = "1000000/s"\nconcurrency = 32\n'
         f"{route}\n{extra}"
     )

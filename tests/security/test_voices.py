@@ -104,7 +104,7 @@ async def test_a_till_can_not_speak_as_the_payment_provider_nor_at_another_order
     ours = [each for each in entries if each["kind"].startswith(("event.", "message.q"))]
     assert {each["detail"]["source"].partition("/")[0] for each in ours} == {"till-1", "pay"}
 
-    for name in ("pay", "PAY", "counter", "pos", "cli"):
+    for name in ("pay", "PAY", "counter", "pos", "cli", "tether"):
         refused = await tether(shop, "token", "new", name, "--scope", "events", check=False)
         assert refused.returncode == 1, name
         assert "choose another" in refused.stderr
@@ -154,6 +154,11 @@ async def test_staffs_own_acts_are_no_tokens(face: Face) -> None:
     """A till's token wants what it wrote to stand in an order's story as what staff wrote."""
     forged = event(type="staff.message", data={"text": "We owe you a refund"})
     assert (await face.post("/v1/events", forged, as_="till-2")).fields == ["type"]
+
+
+async def test_no_order_hides_from_the_lists(face: Face) -> None:
+    """A till's token wants an order that staff do not see: the record keeps strays apart by their first letter."""
+    assert (await face.post("/v1/events", event(ref="~1"), as_="till-2")).fields == ["order.ref"]
 
 
 async def test_a_token_that_is_older_than_the_source_of_its_name_is_shut_out(services: FakeServices) -> None:

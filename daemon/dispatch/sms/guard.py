@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from daemon.channels.base import Outgoing
+from daemon.channels.registry import CHANNELS
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.limits import midnight_after
@@ -150,6 +151,15 @@ class SmsGuard:
     async def _is_new(self, address: str, now: int) -> bool:
         """Whether nobody of that number had an order before this hour."""
         return await self._box.views.is_new(address, before=now - WINDOW_MS)
+
+
+def check_sms(settings: Settings) -> None:
+    """Raises ConfigError for an `[sms]` that can't be meant."""
+    countries_of(settings)
+    for name, value in settings.sms.prices.items():
+        if not isinstance(value, str) and name not in CHANNELS:
+            raise ConfigError(f"sms.prices.{name}: {name!r} is no channel; a price by country is written as text")
+    Tariff(settings.sms)
 
 
 def countries_of(settings: Settings) -> tuple[str, ...]:
