@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
+from daemon.redact import scrub
 from outbox import harmless
 from outbox.masks import mask_email, mask_phone
 
@@ -33,11 +34,9 @@ class Redactor:
     """A processor that takes secrets and addresses out of every value, nested ones and tracebacks too."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        values = {
+        self._secrets = {
             value for name, value in secrets.items() if _SECRET_NAMES.search(name) and len(value) >= _SHORTEST_SECRET
         }
-        ordered = sorted(values, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __call__(self, logger: object, method: str, event: EventDict) -> EventDict:
         for name, value in event.items():
@@ -59,8 +58,7 @@ class Redactor:
         return self.text(str(value))
 
     def text(self, text: str) -> str:
-        if self._secret is not None:
-            text = self._secret.sub("[secret]", text)
+        text = scrub(text, self._secrets, ())
         text = _TOKEN.sub("[token]", text)
         text = _MAIL.sub(lambda found: mask_email(found[0]), text)
         return _PHONE.sub(lambda found: mask_phone(found[0]), text)

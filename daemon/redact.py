@@ -9,6 +9,10 @@ from urllib.parse import quote, unquote
 from outbox.masks import mask_address, mask_email, mask_phone
 
 _SHORTEST_SECRET = 4
+_LONG = 40
+"""Characters of a secret that are looked for: by as many it is known."""
+_LINE = 16
+"""Characters of a line of a key that say something of it: fewer are its head and foot."""
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ -]?\d){8,14}(?![\w:.-])")
 
@@ -22,7 +26,7 @@ def mask_contacts(text: str) -> str:
 def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
     """A provider's words with our secrets and the recipient's addresses taken out: also where they stand percent-encoded, escaped as in
     JSON or HTML, in base64 or hexadecimal (an echo of our Authorization header), in another case, or without a number's plus sign."""
-    known = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    known = sorted({part for s in secrets for part in _parts(s)}, key=len, reverse=True)
     for secret in known:
         text = _spelt(secret).sub("[secret]", text)
     text = _BASE64.sub(lambda found: "[secret]" if _holds(found[0], known) else found[0], text)
@@ -33,11 +37,19 @@ def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
     return text
 
 
-@lru_cache(maxsize=256)
+def _parts(secret: str) -> Iterable[str]:
+    """What is looked for: the secret, or the lines of a key that has several."""
+    lines = secret.split()
+    parts = lines if len(lines) > 1 and len(secret) > _LONG else [secret]
+    return (part for part in parts if len(part) >= (_LINE if len(parts) > 1 else _SHORTEST_SECRET))
+
+
+@lru_cache(maxsize=128)
 def _spelt(secret: str) -> re.Pattern[str]:
-    """The secret with each of its characters as it is or escaped, and the whole in hexadecimal."""
-    in_hex = "".join(f"{byte:02x}" for byte in secret.encode())
-    return re.compile(f"{''.join(map(_either, secret))}|(?i:{in_hex})")
+    """The secret with each of its characters as it is or escaped, and the whole in hexadecimal; a long one by how it begins."""
+    begins, goes_on = secret[:_LONG], r"\S*" if len(secret) > _LONG else ""
+    in_hex = "".join(f"{byte:02x}" for byte in begins.encode())
+    return re.compile(f"(?:{''.join(map(_either, begins))}|(?i:{in_hex})){goes_on}")
 
 
 def _either(character: str) -> str:
@@ -67,7 +79,7 @@ def _holds(run: str, secrets: Iterable[str]) -> bool:
     decoded = [
         base64.b64decode(part + "=" * (-len(part) % 4)) for at in range(4) if len(part := _whole(letters[at:])) > 1
     ]
-    return any(secret.encode() in text for text in decoded for secret in secrets)
+    return any(secret[:_LONG].encode() in text for text in decoded for secret in secrets)
 
 
 _STANDARD = str.maketrans("-_", "+/")

@@ -218,7 +218,6 @@ class HttpChannel(Channel):
         return ((url.hostname, url.port or (443 if url.scheme == "https" else 80)),) if url.hostname else ()
 
     def private(self) -> Sequence[str]:
-        """What must never be seen in anything we keep."""
         return tuple(self.secret.values())
 
     def clean(self, said: Failure, addresses: Collection[str]) -> Failure:

@@ -303,6 +303,10 @@ class Channel(ABC):
         the provider says when it is asked. Raises Refused (503: it is to be sent again)."""
         return inbound
 
+    def private(self) -> Sequence[str]:
+        """What must never be seen in anything we keep."""
+        return ()
+
     async def check(self) -> Health:
         """A harmless call that proves the credentials."""
         return Health(ok=True, summary="nothing to check")

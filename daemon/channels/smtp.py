@@ -148,8 +148,11 @@ class Smtp(Channel):
             tls_context=None if security == "none" else context,
         )
 
+    def private(self) -> Sequence[str]:
+        return (self.password, self.username)
+
     def _clean(self, said: Failure, addresses: Collection[str]) -> Failure:
-        words = scrub(" ".join(said.reason.split()), (self.password, self.username), addresses)
+        words = scrub(" ".join(said.reason.split()), self.private(), addresses)
         return msgspec.structs.replace(said, reason=words[:_MAX_WORDS])
 
 

@@ -14,6 +14,7 @@ from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
 from daemon.modem import replies
+from daemon.redact import mask_contacts, scrub
 from outbox import Outbox, harmless
 from outbox.clock import Clock
 from outbox.model import Message, State, Transition
@@ -52,7 +53,7 @@ class ReceiptDesk:
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
-        update = harmless.cleaned(update)
+        update = _without_secrets(channel, harmless.cleaned(update))
         message = await self._box.receipts.apply(channel.name, update, self._after(channel))
         if update.opted_out and message is not None:
             address = channel.address_of(message.addresses)
@@ -163,3 +164,9 @@ class ReceiptDesk:
             if at > sent.now:
                 return at
         return None
+
+
+def _without_secrets(channel: Channel, update: ReceiptUpdate) -> ReceiptUpdate:
+    """A provider's words as they may be kept: it may echo our credentials, and name anybody."""
+    words, code = (mask_contacts(scrub(text, channel.private(), ())) for text in (update.detail, update.code))
+    return msgspec.structs.replace(update, detail=words, code=code)

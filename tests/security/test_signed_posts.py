@@ -15,16 +15,18 @@ from urllib.parse import urlencode
 import pytest
 
 from daemon.channels import _sns
-from daemon.channels.base import InboundRequest, Misconfigured, Refused
+from daemon.channels.base import InboundRequest, Misconfigured, ReceiptUpdate, Refused
 from daemon.channels.registry import build
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.faces import ReceiptsFace
+from daemon.logs import Redactor
 from daemon.redact import scrub
+from outbox.outcome import Accepted, ReceiptState
 from tests.conformance.cases.mailgun import posted as mailgun_post
 from tests.conformance.cases.ses import CASE as SES
 from tests.support.at_vendor import Bench, bench
 from tests.support.channel_case import EMAIL, Answer, inbound, says
-from tests.support.outbox_box import open_box
+from tests.support.outbox_box import SENT, accept_one, everything_in, open_box, planned, send
 
 MAIL_ID = "x@mg.example.com"
 
@@ -215,6 +217,48 @@ def test_our_secrets_are_taken_out_of_what_providers_say_however_they_write_them
     assert clean.endswith(" is wrong")
     for form in (SECRET, base64.b64encode(SECRET.encode()).decode()[:12], SECRET.encode().hex()[:12], "wö", "w%C3"):
         assert form.lower() not in clean.lower()
+
+
+async def test_a_receipt_that_echoes_our_credentials_is_kept_without_them(tmp_path: Path) -> None:
+    """Also a receipt that was asked for: what a proxy or a provider puts into its words is theirs to choose."""
+    async with hook("mailgun", tmp_path, {}) as (face, at, box):
+        message = await accept_one(box, planned("m1", via=("mailgun",)))
+        await send(box, message, Accepted(MAIL_ID), SENT, channel="mailgun")
+        secret = at.channel.secret["MAILGUN_API_KEY"]
+        echo = base64.b64encode(f"api:{secret}".encode()).decode()
+        update = ReceiptUpdate(
+            state=ReceiptState.UNDELIVERED,
+            provider_id=MAIL_ID,
+            code="550",
+            detail=f"Basic {echo} for {EMAIL} was refused",
+        )
+        await face._engine.desk.apply(at.channel, update)
+        story = await box.views.story("B-1")
+        assert story is not None
+        (attempt,) = story.attempts
+        assert attempt.receipt_detail.endswith("was refused")
+    left = everything_in(tmp_path)
+    assert echo[8:].encode() not in left
+    assert secret.encode() not in left
+
+
+def test_logs_know_our_secrets_in_any_spelling_too() -> None:
+    redactor = Redactor({"SMTP_PASSWORD": SECRET})
+    said = redactor.text("sent Authorization: " + base64.b64encode(f"api:{SECRET}".encode()).decode())
+    assert said == "sent Authorization: [secret]"
+
+
+def test_long_tokens_and_keys_of_several_lines_are_taken_out_whole() -> None:
+    token = "eyJ" + "".join(chr(97 + n % 26) for n in range(1500)) + "." + "z" * 300
+    assert scrub(f"Bearer {token} expired", [token], []) == "Bearer [secret] expired"
+    key = (
+        "-----BEGIN PRIVATE KEY-----\n"
+        + "\n".join(f"{n:02}" + "MIIEvQIBADANBgkq" * 3 for n in range(25))
+        + "\n-----END PRIVATE KEY-----\n"
+    )
+    clean = scrub(f"can't read {json.dumps(key)} as a key", [key], [])
+    assert "MIIE" not in clean
+    assert clean.endswith(" as a key")
 
 
 def test_what_is_no_secret_is_left_as_it_was() -> None:
