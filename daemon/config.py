@@ -318,8 +318,11 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    """Raises ConfigError, and PermissionError where who asks may not read it, which is no fault of the file's."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except PermissionError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ConfigError(f"{path}: {why}") from error

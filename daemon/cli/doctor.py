@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from daemon.appliance.machine import Machine
 from daemon.appliance.messenger import Messenger
 from daemon.channels import registry
 from daemon.channels.base import Channel, Misconfigured
-from daemon.cli.frame import EX_CONFIG, ConfigOption, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import EX_CONFIG, INSTALLED_DATABASE, ConfigOption, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import is_running, running_service
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.sms.destination import refusal
@@ -43,7 +44,11 @@ def doctor(
     code = 0
     try:
         settings = settings_of(config)
-        found = look(settings, fix=fix, offline=offline)
+        found = (
+            [_not_for_this_user()]
+            if settings.file is None and settings.database == Path(INSTALLED_DATABASE)
+            else look(settings, fix=fix, offline=offline)
+        )
         if news is not None:
             settle(lambda: report(settings, news, found))
     except ConfigError as error:
@@ -53,6 +58,10 @@ def doctor(
     else:
         tell(found)
     raise typer.Exit(code or verdict(found))
+
+
+def _not_for_this_user() -> Finding:
+    return problem("permissions", "/etc/tether/tether.toml is for root and the service to read", "sudo tether doctor")
 
 
 def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Sequence[Finding]:

@@ -117,9 +117,10 @@ def _of_ours(error: BaseException) -> str:
     """A failure that is a mistake of ours, in a sentence."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    places = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
     return (
-        f"this should not have happened: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}. "
+        f"this should not have happened: {type(error).__name__}{where}. "
         f"With {TRACEBACK}=1 in front of the command all of it is shown, for a report"
     )
 
