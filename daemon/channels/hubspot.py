@@ -99,7 +99,8 @@ class HubSpot(HttpChannel):
         return {name: value for name, value in written.items() if name}
 
     async def _contact_request(self, out: Outgoing, until: float) -> Request | Failure:
-        """The write of a contact that is known, which leaves its name alone, or of a new one."""
+        """The write of a contact that is known, which leaves its name alone, or of a new one: by upsert where an e-mail address names
+        it, so that one that somebody made meanwhile is written all the same."""
         found = await self._find_contact(out, until)
         if not isinstance(found, str):
             return found
@@ -132,7 +133,11 @@ class HubSpot(HttpChannel):
             **{kind: out.addresses.get(kind, "") for kind in ("email", "phone")},
         }
         properties = {**{name: value for name, value in known.items() if value}, **status}
-        return self._json("POST", "/crm/v3/objects/contacts", {"properties": properties})
+        email = out.addresses.get("email")
+        if not email:
+            return self._json("POST", "/crm/v3/objects/contacts", {"properties": properties})
+        entry = {"id": email, "idProperty": "email", "properties": properties}
+        return self._json("POST", "/crm/v3/objects/contacts/batch/upsert", {"inputs": [entry]})
 
     async def _record_request(self, out: Outgoing, until: float) -> Request | Failure:
         """The write of a deal or an order: found by its number, or made with its contact."""

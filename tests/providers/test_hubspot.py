@@ -14,6 +14,7 @@ from tests.support.openapi_oracle import violations
 from tests.support.shared import shared
 
 GET_ORDER, CREATE = r"GET .*/objects/orders/", r"POST .*/objects/orders$"
+UPSERT = r"POST .*/contacts/batch/upsert$"
 GONE = error("OBJECT_NOT_FOUND", "no such record")
 STATUS = "order.ready B-1042"
 
@@ -33,7 +34,9 @@ async def test_a_known_contact_gets_the_status_and_keeps_its_name() -> None:
 async def test_a_new_contact_gets_all_that_is_known() -> None:
     async with bench("hubspot", {r"GET .*/objects/contacts/": GONE}) as at:
         assert await at.channel.send(at.out(name="Ada Lovelace")) == Accepted("44001122")
-        assert at.body(r"POST .*/contacts$")["properties"] == {
+        (entry,) = at.body(UPSERT)["inputs"]
+        assert (entry["id"], entry["idProperty"]) == ("ada@example.com", "email")
+        assert entry["properties"] == {
             "firstname": "Ada",
             "lastname": "Lovelace",
             "email": "ada@example.com",
@@ -43,10 +46,25 @@ async def test_a_new_contact_gets_all_that_is_known() -> None:
         }
 
 
-async def test_a_contact_made_by_somebody_else_meanwhile_is_tried_again() -> None:
-    steps = {r"GET .*/objects/contacts/": GONE, r"POST .*/contacts$": error("CONFLICT", "Contact already exists")}
-    async with bench("hubspot", steps) as at:
-        assert isinstance(await at.channel.send(at.out()), Deferred)
+async def test_a_contact_made_by_somebody_else_meanwhile_is_written_all_the_same() -> None:
+    taken = says({"status": "COMPLETE", "results": [{"id": "7", "new": False, "properties": {}}]})
+    async with bench("hubspot", {r"GET .*/objects/contacts/": GONE, UPSERT: taken}) as at:
+        assert await at.channel.send(at.out()) == Accepted("7")
+
+
+async def test_an_upsert_that_went_wrong_inside_is_no_success() -> None:
+    wrong = {"status": "error", "category": "VALIDATION_ERROR", "message": "no such option"}
+    partly = says({"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [wrong]}, 207)
+    async with bench("hubspot", {r"GET .*/objects/contacts/": GONE, UPSERT: partly}) as at:
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Rejected)
+    assert outcome.code == "VALIDATION_ERROR"
+
+
+async def test_a_contact_without_a_mail_address_made_by_somebody_else_meanwhile_is_tried_again() -> None:
+    phone = {"to": "+447700900123", "addresses": {"phone": "+447700900123"}}
+    async with bench("hubspot", {r"POST .*/contacts$": error("CONFLICT", "Contact already exists")}) as at:
+        assert isinstance(await at.channel.send(at.out(**phone)), Deferred)
 
 
 async def test_two_orders_in_the_same_state_are_two_values() -> None:
@@ -97,7 +115,7 @@ async def test_an_order_made_by_somebody_else_meanwhile_is_tried_again_and_found
 
 async def test_a_contact_that_is_refused_is_the_message_s_fate() -> None:
     gone = {r"GET .*/objects/(deals|contacts)/": GONE}
-    async with bench("hubspot", {**gone, r"POST .*/contacts$": error("VALIDATION_ERROR", "no")}, object="deals") as at:
+    async with bench("hubspot", {**gone, UPSERT: error("VALIDATION_ERROR", "no")}, object="deals") as at:
         outcome = await at.channel.send(at.out())
         assert "POST /crm/v3/objects/deals" not in at.lines()
     assert isinstance(outcome, Rejected)

@@ -58,6 +58,9 @@ CASE = Case(
         r"GET https://api\.hubapi\.com/crm/v3/objects/contacts/ada%40example\.com$": RECORD,
         r"POST https://api\.hubapi\.com/crm/v3/objects/contacts/search$": says({"total": 0, "results": []}),
         r"POST https://api\.hubapi\.com/crm/v3/objects/(contacts|orders|deals)$": says({"id": "44001122"}, 201),
+        r"POST https://api\.hubapi\.com/crm/v3/objects/contacts/batch/upsert$": says(
+            {"status": "COMPLETE", "results": [{"id": "44001122", "new": True, "properties": {}}]}
+        ),
         r"GET https://api\.hubapi\.com/crm/v3/objects/orders/B-1042$": error("OBJECT_NOT_FOUND", "no such order"),
         r"GET https://api\.hubapi\.com/crm/v3/objects/deals/B-1042$": RECORD,
         r"PATCH https://api\.hubapi\.com/crm/v3/objects/(contacts|orders|deals)/\d+$": RECORD,
