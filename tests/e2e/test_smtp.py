@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
@@ -151,3 +152,30 @@ async def test_a_box_that_does_not_exist_is_refused_for_good_and_a_full_one_is_t
     await box[0].next()
     messages = await shop.until({"sent", "failed"})
     assert {message["order_ref"]: message["attempt_count"] for message in messages} == {"B-1": 1, "B-2": 2}
+
+
+async def test_one_click_in_the_mail_ends_the_mails(shop: Shop, box: tuple[Box, int]) -> None:
+    await shop.stop()
+    text = shop.config.read_text()
+    text = text.replace("port = 0", 'port = 0\npublic_url = "https://tether.balloons.example"', 1)
+    shop.config.write_text(text.replace("[store]", '[store]\nemail = "answers@balloons.example"', 1))
+    await shop.start()
+    await shop.post(event(1, phone=None, email="zoe@example.com"))
+    _, mail = await box[0].next()
+    assert mail["Reply-To"].addresses[0].addr_spec == "answers@balloons.example"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = mail["List-Unsubscribe"].strip("<>")
+    assert link.startswith("https://tether.balloons.example/unsubscribe/")
+    at_the_door = link.replace("https://tether.balloons.example", shop.url)
+    async with aiohttp.ClientSession() as stranger:
+        async with stranger.get(at_the_door) as page:
+            assert "<button>" in await page.text()
+        assert (await shop.get("/v1/optouts"))["items"] == []
+        async with stranger.post(at_the_door, data={"List-Unsubscribe": "One-Click"}) as done:
+            assert done.status == 200
+    (optout,) = (await shop.get("/v1/optouts"))["items"]
+    assert (optout["medium"], optout["address"], optout["actor"]) == ("email", "z…@example.com", "unsubscribe link")
+    await shop.post(event(2, phone=None, email="Zoe@Example.com"))
+    [_, message] = sorted(await shop.until({"sent", "delivered", "suppressed"}), key=lambda each: each["order_ref"])
+    assert message["state"] == "suppressed"
+    assert box[0].arrived.empty()
