@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb release boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,10 +70,16 @@ deb: wheel system-deb  ## the Debian package in dist/, for the Debian it is buil
 	mv build/deb/tether_*.deb dist/
 	@ls -l dist/tether_*_$(ARCH).deb
 
-release: wheel  ## what owners install, in dist/: the wheel, the Debian packages for PCs and the Raspberry Pi, and their checksums
+RELEASE_KEY ?= $(HOME)/.config/tether/release.key
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+release: wheel  ## what owners install, in dist/: wheel, packages for PCs and the Raspberry Pi, what is in them, checksums, signatures (RELEASE_KEY)
 	$(MAKE) deb ARCH=amd64
 	$(MAKE) deb ARCH=arm64
-	cd dist && sha256sum *.whl *.deb > SHA256SUMS && cat SHA256SUMS
+	$(BIN)/python -m daemon.packaging release --secret $(RELEASE_KEY) --release $(VERSION) \
+	  --made-at $$(git log -1 --format=%ct 2>/dev/null || date +%s)
+
+release-key: $(VENV)/.run  ## a new key that signs releases (RELEASE_KEY); its public half goes into the tree
+	$(BIN)/python -m daemon.packaging key --secret $(RELEASE_KEY)
 
 boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py

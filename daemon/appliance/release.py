@@ -1,20 +1,37 @@
 """Releases side by side under /opt/tether: each in a virtual environment of its own, and one link that says which is in force."""
 
 import os
-import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
+from daemon.appliance.trust import WHEEL
 
 HOME = "/opt/tether"
 LINK = "venv"
 INSTALL_SECONDS = 1800.0
 """On the smallest Pi."""
-_WHEEL = re.compile(r"tether_box-([^-]+)-.+\.whl")
+LOCK = "requirements.lock"
+LOCK_IN_WHEEL = "daemon/_requirements.lock"
+MAX_LOCK = 4 * 2**20
+
+
+def lock_in(wheel: Path) -> bytes:
+    """The requirements.lock that a wheel carries. Raises InstallError."""
+    try:
+        with zipfile.ZipFile(wheel) as opened, opened.open(LOCK_IN_WHEEL) as file:
+            lock = file.read(MAX_LOCK + 1)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InstallError(
+            f"{wheel.name} carries no {LOCK}, so nothing says which libraries belong to it: {error}"
+        ) from error
+    if len(lock) > MAX_LOCK:
+        raise InstallError(f"{wheel.name} carries a {LOCK} of more than {MAX_LOCK // 2**20} MiB")
+    return lock
 
 
 class Releases:
@@ -31,11 +48,12 @@ class Releases:
         return self.link.resolve() if self.link.is_symlink() else None
 
     async def build(self, wheel: Path, *, links: Path | None = None) -> Path:
-        """Install a wheel into an environment of its own, beside the others. `links`: a folder of wheels, instead of an index.
-        Raises InstallError; then nothing is left of it."""
-        match = _WHEEL.fullmatch(wheel.name)
+        """Install a wheel into an environment of its own, beside the others: first the libraries that the lock inside it pins, each by its
+        hash, then the wheel itself. `links`: a folder of wheels, instead of an index. Raises InstallError; then nothing is left of it."""
+        match = WHEEL.fullmatch(wheel.name)
         if match is None or not wheel.is_file():
             raise InstallError(f"{wheel} is no wheel of Tether (tether_box-VERSION-py3-none-any.whl)")
+        pinned = lock_in(wheel)
         release = self._free_name(match[1])
         release.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -50,10 +68,15 @@ class Releases:
                 "install",
                 "--quiet",
                 "--disable-pip-version-check",
+                "--only-binary=:all:",
             ]
+            lock = release / LOCK
+            lock.write_bytes(pinned)
             await self._must(
-                [*pip, *source, wheel.absolute()], "is the line up? --links installs from a folder of wheels"
+                [*pip, *source, "--require-hashes", "--requirement", lock],
+                "is the line up? --links installs from a folder of wheels; a library whose hash is another is not taken",
             )
+            await self._must([*pip, "--no-deps", "--no-index", wheel.absolute()], "the wheel can't be installed")
             await self._must([release / "bin/tether", "--help"], "the wheel does not run here")
         except InstallError:
             shutil.rmtree(release, ignore_errors=True)

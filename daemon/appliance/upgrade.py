@@ -1,4 +1,4 @@
-"""`tether upgrade`: the new release beside the old one, a safety copy, the switch, a look whether it is well, and the way back by itself.
+"""`tether upgrade`: a release that is signed beside the old one, a safety copy, the switch, a look whether it is well, and the way back by itself.
 
 Going back keeps the database, so that no event taken meanwhile is lost, unless the new release had changed its schema: then the safety
 copy takes its place, and what the new release had is set aside.
@@ -6,6 +6,8 @@ copy takes its place, and what the new release had is set aside.
 
 import asyncio
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,8 @@ from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.release import Releases
 from daemon.appliance.swap import put_in_place, set_aside
+from daemon.appliance.trust import is_older, signature_of, trusted_keys
+from daemon.appliance.trust import prove as prove_signed
 from daemon.appliance.unit import UNIT, Unit
 from daemon.config import Settings
 from outbox.clock import Clock
@@ -34,14 +38,27 @@ class Upgrade:
         self._unit = Unit(machine, clock)
         self._releases = Releases(machine)
 
-    async def run(self, wheel: Path, *, links: Path | None) -> Upgraded:
-        """Raises InstallError: what was begun was undone, and the text says why and what runs now."""
-        old = self._releases.current()
-        if old is None:
-            raise InstallError(
-                "no release is installed under /opt/tether: `tether install --wheel`, or `apt upgrade` for the Debian package"
-            )
-        new = await self._releases.build(wheel, links=links)
+    async def run(self, wheel: Path, *, links: Path | None, key: Path | None, older: bool) -> Upgraded:
+        """Only to a release that the shipped key (or the one in `key`) has signed, and to an older one only if that is meant. Raises
+        InstallError: what was begun was undone, and the text says why and what runs now."""
+        keys = trusted_keys(key)
+        with tempfile.TemporaryDirectory(prefix="tether-upgrade-") as folder:
+            own = _taken(wheel, Path(folder))
+            version = prove_signed(own, wheel.name, signature_of(own), keys)
+            old = self._releases.current()
+            if old is None:
+                raise InstallError(
+                    "no release is installed under /opt/tether: `tether install --wheel`, or `apt upgrade` for the Debian package"
+                )
+            if is_older(version, old.name) and not older:
+                raise InstallError(
+                    f"{version} is older than {old.name}, which runs: an old release is signed as well as a new one, and has its weaknesses. "
+                    "`--older` if you mean it"
+                )
+            new = await self._releases.build(own, links=links)
+        return await self._switch(old, new)
+
+    async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)
         copy = await self._safety_copy()
         self._releases.put_in_force(new)
@@ -96,6 +113,18 @@ class Upgrade:
         owner = database.stat()
         _same_owner(copy, owner.st_uid, owner.st_gid)
         return copy
+
+
+def _taken(wheel: Path, folder: Path) -> Path:
+    """A copy that nobody else can change between the look at its signature and its being installed."""
+    own = folder / wheel.name
+    try:
+        shutil.copyfile(wheel, own)
+        if signature_of(wheel).exists():
+            shutil.copyfile(signature_of(wheel), signature_of(own))
+    except OSError as error:
+        raise InstallError(f"{wheel} can't be read: {error.strerror}") from error
+    return own
 
 
 def _same_owner(file: Path, uid: int, gid: int) -> None:

@@ -63,10 +63,22 @@ def uninstall(
 def upgrade(
     wheel: Annotated[Path, typer.Option("--from", help="The new release's wheel.")],
     links: LinksOption = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="A minisign public key whose signature counts instead of the shipped one: for builds of your own."
+        ),
+    ] = None,
+    older: Annotated[bool, typer.Option("--older", help="To an older release than the one that runs.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Install a new release beside the old one. Switches to it, and goes back by itself if it is not well."""
-    done = settle(lambda: _explained(Upgrade(Machine(), SystemClock(), _settings()).run(wheel, links=links)))
+    """Install a new, signed release beside the old one. Switches to it, and goes back by itself if it is not well.
+
+    Its signature (the .minisig of the release) lies beside the wheel.
+    """
+    done = settle(
+        lambda: _explained(Upgrade(Machine(), SystemClock(), _settings()).run(wheel, links=links, key=key, older=older))
+    )
     if json:
         as_json(done)
     else:

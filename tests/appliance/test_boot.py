@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.packaging.minisign import SUFFIX, SecretKey, public_text, sign
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("TETHER_BOOT_CACHE", ROOT / "build" / "boot"))
 PACKAGES = "systemd,systemd-sysv,udev,dbus,python3,python3-venv,linux-image-cloud-amd64,libpam-systemd,procps"
@@ -20,6 +22,7 @@ MIRROR = "http://deb.debian.org/debian"
 KVM = os.environ.get("TETHER_BOOT_KVM", "1" if os.access("/dev/kvm", os.W_OK) else "0") == "1"
 """TETHER_BOOT_KVM=0: emulate, though there is a /dev/kvm (some nested ones can't run a whole machine)."""
 SLOWNESS = 1 if KVM else 6
+KEY = SecretKey.new()
 BOOT_SECONDS = 900 if KVM else 3000
 _LINE = re.compile(r"TRIAL (ok|FAIL) (.+?)\r?\n((?:    .*\r?\n)*)")
 
@@ -89,7 +92,7 @@ def release(version: str, folder: Path, scratch: Path) -> None:
     tree.mkdir()
     for name in ("daemon", "outbox", "tui", "templates", "systemd"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", "LICENSE"):
+    for name in ("README.md", "LICENSE", "requirements.lock"):
         shutil.copyfile(ROOT / name, tree / name)
     project = (ROOT / "pyproject.toml").read_text()
     assert 'version = "0.1.0"' in project
@@ -105,6 +108,8 @@ def release(version: str, folder: Path, scratch: Path) -> None:
             f"CREATE TABLE trial (seq INTEGER PRIMARY KEY) STRICT;\nPRAGMA user_version = {number};\n"
         )
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, tree)
+    (wheel,) = folder.glob(f"tether_box-{version}-*.whl")
+    wheel.with_name(wheel.name + SUFFIX).write_text(sign(wheel, KEY, f"file:{wheel.name} release:{version}"))
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +124,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         max((ROOT / "dist").glob("tether_*_amd64.deb"), key=lambda deb: deb.stat().st_mtime), home / "tether.deb"
     )
     wheels_into(home / "wheels")
+    (home / "release.pub").write_text(public_text(KEY.public))
     for version in BROKEN:
         release(version, home, scratch)
     shutil.copyfile(ROOT / "tests/appliance/boot/trial.sh", home / "trial.sh")

@@ -109,15 +109,16 @@ trial "install: exposure" exposure tether.service
 trial "install: a token" tether_ token new till-1 --scope events
 trial "install: an event" post inst-1
 trial "install: again" "$TETHER" install --executable /opt/tether/venv/bin/tether
-trial "upgrade: to a good release" "$TETHER" upgrade --from /root/tether_box-0.2.0-py3-none-any.whl --links /root/wheels
+trial "upgrade: to one that the shipped key has not signed fails" not "$TETHER" upgrade --from /root/tether_box-0.2.0-py3-none-any.whl --links /root/wheels
+trial "upgrade: to a good release" "$TETHER" upgrade --from /root/tether_box-0.2.0-py3-none-any.whl --links /root/wheels --key /root/release.pub
 trial "upgrade: it is in force" bash -c 'readlink /opt/tether/venv | grep -q 0.2.0'
 trial "upgrade: takes events" within 10 takes_events
 trial "upgrade: knows what it knew" knows inst-1
-trial "upgrade: to one that does not start fails" not "$TETHER" upgrade --from /root/tether_box-0.3.0-py3-none-any.whl --links /root/wheels
+trial "upgrade: to one that does not start fails" not "$TETHER" upgrade --from /root/tether_box-0.3.0-py3-none-any.whl --links /root/wheels --key /root/release.pub
 trial "upgrade: and goes back by itself" bash -c 'readlink /opt/tether/venv | grep -q 0.2.0'
 trial "upgrade: and takes events" within 10 takes_events
 trial "upgrade: and knows what it knew" knows inst-1
-trial "upgrade: to one that changed the schema and does not start fails" not "$TETHER" upgrade --from /root/tether_box-0.4.0-py3-none-any.whl --links /root/wheels
+trial "upgrade: to one that changed the schema and does not start fails" not "$TETHER" upgrade --from /root/tether_box-0.4.0-py3-none-any.whl --links /root/wheels --key /root/release.pub
 trial "upgrade: and goes back with the database of before" bash -c 'readlink /opt/tether/venv | grep -q 0.2.0 && ls /var/lib/tether/tether.db.of-the-new-release-*'
 trial "upgrade: and takes events once more" within 10 takes_events
 trial "upgrade: and knows what it knew still" knows inst-1
