@@ -49,8 +49,13 @@ def make_release(folder: Path, lock: Path, release: str, secret: Path, public: P
     for path in (*wheels, sums):
         comment = f"file:{path.name} release:{release} at:{_iso(made_at)}"
         path.with_name(path.name + SUFFIX).write_text(sign(path, key, comment), encoding="ascii")
+    made = [path.name for path in sorted(folder.iterdir()) if release in path.name or path.name.startswith(SUMS)]
+    if read_public(public.read_text(encoding="ascii")) == key.public:
+        return "\n".join(made)
+    own = folder / "release.pub"
+    own.write_text(public_text(key.public), encoding="ascii")
     return "\n".join(
-        path.name for path in sorted(folder.iterdir()) if release in path.name or path.name.startswith(SUMS)
+        [*made, f"signed with a key of this machine's own ({secret}): `tether upgrade --key {own.name}` takes it"]
     )
 
 

@@ -46,10 +46,12 @@ def wheel(folder: Path, name: str, files: dict[str, str], scripts: str = "") -> 
     with zipfile.ZipFile(path, "w") as made:
         lines = []
         for member, text in files.items():
-            made.writestr(member, text)
+            made.writestr(zipfile.ZipInfo(member, (2026, 11, 24, 10, 15, 0)), text)
             digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
             lines.append(f"{member},sha256={digest},{len(text.encode())}\n")
-        made.writestr(f"{info}/RECORD", "".join([*lines, f"{info}/RECORD,,\n"]))
+        made.writestr(
+            zipfile.ZipInfo(f"{info}/RECORD", (2026, 11, 24, 10, 15, 0)), "".join([*lines, f"{info}/RECORD,,\n"])
+        )
     return path
 
 
