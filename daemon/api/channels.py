@@ -16,7 +16,9 @@ FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "
 async def index(call: Call[NoQuery, None]) -> Channels:
     dispatch = call.services.dispatch
     rows = await dispatch.board()
-    return Channels([present.channel(row) for row in rows], None, present.uplink(dispatch.uplink()))
+    return Channels(
+        [present.channel(row) for row in rows], None, present.uplink(dispatch.uplink()), present.sms(dispatch.sms())
+    )
 
 
 async def pause(call: Call[NoQuery, Reason]) -> ChannelOut:

@@ -50,6 +50,7 @@ class Channels(msgspec.Struct, frozen=True):
     items: list[ChannelOut]
     next: str | None
     uplink: UplinkOut
+    sms: SmsOut
 
 
 class TestOut(msgspec.Struct, frozen=True):

@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import (
+    ConfigOption,
+    Failure,
+    JsonOption,
+    app,
+    as_json,
+    settings_of,
+    settle,
+    table,
+    texts_today,
+    when,
+)
 from daemon.cli.service import running_service, segment, service
 
 channels = typer.Typer(invoke_without_command=True, help="Each way out: how it is; pause, resume, test.")
@@ -29,7 +40,8 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
         as_json(answer)
         return
     line = answer["uplink"]
-    print(f"line {line['state']} since {when(line['since'], settings)}\n")
+    print(f"line {line['state']} since {when(line['since'], settings)}")
+    print(f"texts: {texts_today(answer['sms'], settings.store.currency)}\n")
     rows = [
         (
             row["name"],

@@ -204,3 +204,10 @@ def when(moment: str | None, settings: Settings) -> str:
 
 def _cell(value: object) -> str:
     return "-" if value is None or value == "" else " ".join(str(value).split())
+
+
+def texts_today(sms: dict[str, Any], currency: str) -> str:
+    """What text messages have cost today of what they may."""
+    spent = f"{sms['parts_today']} of {sms['daily_parts']} parts, about {sms['cost_today']} of {sms['daily_cost']} {currency} today"
+    held = f"; new numbers held: {', '.join(sms['held_blocks'])}" if sms["held_blocks"] else ""
+    return f"{spent}; to {', '.join(sms['countries'])} only{held}"

@@ -8,7 +8,19 @@ import typer
 from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.unit import hand_over_secrets
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table, when
+from daemon.cli.frame import (
+    ConfigOption,
+    Failure,
+    JsonOption,
+    app,
+    as_json,
+    counted,
+    settings_of,
+    settle,
+    table,
+    texts_today,
+    when,
+)
 from daemon.cli.service import is_running, running_service, service
 from daemon.clockwatch import spoken
 from daemon.config import Settings
@@ -46,7 +58,7 @@ def status(
         )
         print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
         print(f"replies   {glance['replies']} unread")
-        print(f"texts     {_texts(glance['sms'], glance['store']['currency'])}")
+        print(f"texts     {texts_today(glance['sms'], glance['store']['currency'])}")
         for each in glance["trouble"]:
             if not each["what"].startswith("channel "):
                 print(f"trouble   {each['why']}")
@@ -77,13 +89,6 @@ def _say_seen(settings: Settings) -> None:
 
     if not settle(say):
         print("there was nothing to know of: no database was damaged", file=sys.stderr)
-
-
-def _texts(sms: dict[str, Any], currency: str) -> str:
-    """What text messages have cost today of what they may."""
-    spent = f"{sms['parts_today']} of {sms['daily_parts']} parts, about {sms['cost_today']} of {sms['daily_cost']} {currency} today"
-    held = f"; new numbers held: {', '.join(sms['held_blocks'])}" if sms["held_blocks"] else ""
-    return f"{spent}; to {', '.join(sms['countries'])} only{held}"
 
 
 @app.command(epilog="Example: tether reload && tether channels")

@@ -201,7 +201,7 @@ class EventView:
     def __init__(self, event: Event, formats: Formats, order: Order, wording: Wording = FREE) -> None:
         self._event, self._formats, self._order = event, formats, order
         self.id = wording.of(event.id)
-        self.type = event.type
+        self.type = wording.word(event.type)
         self.data = Data(event.data or {}, wording)
 
     @property

@@ -35,6 +35,11 @@ class Wording(msgspec.Struct, frozen=True):
             text = without_links(text)[:LONGEST_NAME]
         return text if self.hosts is None else without_links(text, self.hosts)
 
+    def word(self, text: str) -> str:
+        """A word with dots in it that means something to templates (an event's type): as it is, or not at all."""
+        kept = text if self.hosts is None else without_links(text, self.hosts)
+        return text if kept.replace(" ", "") == text else ""
+
     def ref(self, text: str) -> str:
         """An order's number: every text names it, so what looks like a link in it is taken apart instead."""
         if self.plain:

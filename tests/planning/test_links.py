@@ -94,6 +94,7 @@ def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     (own / "en" / "order.ready.sms.j2").write_text(
         "{{ order.ref }}|{{ customer.name }}|{{ order.note }}|{{ order.url }}|{{ order.items[0].name }}|"
         "{{ event.data.where }}|{{ event.data.deep.more }}|{{ event.data.many|listed }}|{{ store.url }} https://ours.example/a"
+        "{% if not order.note %}§{{ event.type }}{% endif %}"
     )
     store = Store(url="https://balloons.example")
     return Renderer(Settings(store=store, templates=Templates(path=Path(own)), sms=Sms(links=("good.com",))))
@@ -122,6 +123,16 @@ def test_every_field_of_a_text_message_loses_its_links_but_not_the_stores_own(re
     assert "evil-shop.com" not in text
     assert text == "B evil-shop com||see||foil|at|to|by or b|https://balloons.example https://ours.example/a"
     assert text.count("evil") == 1, "a reference is named in any case, taken apart"
+
+
+def test_a_type_is_no_link_either(renderer: Renderer) -> None:
+    """Any lower-case words joined by dots are an event's type: a domain too."""
+    order = Order(ref="B-1", source="till-1", items=(Item("foil"),), created_at=0, updated_at=0)
+    told = [
+        renderer.render("order.ready", "sms", "en", event=Event("e", type, OrderFields("B-1")), order=order).text
+        for type in ("evil.com", "loyalty.points", "order.ready")
+    ]
+    assert [text.partition("§")[2] for text in told] == ["", "loyalty.points", "order.ready"]
 
 
 def test_hosts_that_the_store_allows_stay_in_every_field(renderer: Renderer) -> None:
