@@ -21,7 +21,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import adopt, key_path, keyring
 from daemon.planner.identity import StoreIdentities
-from outbox import Outbox
+from outbox import Outbox, Refusal
 from outbox.errors import KeyChanged, KeyMissing
 from outbox.model import Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred
@@ -97,6 +97,10 @@ async def a_customer_everywhere(box: Outbox) -> None:
     await box.consent.stop("email", MAIL, reason="Ada Lovelace phoned", actor="Mia")
     await box.consent.allow("email", MAIL, reason="Lovelace changed her mind", actor="Mia")
     await box.consent.stop("sms", PHONE, reason="STOP 07700900123 Lovelace", actor="modem")
+    unwanted = await accept_one(box, planned("m2"), id="e2", ref="B-1")
+    refused = await box.spool.begin(unwanted.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    assert isinstance(refused, Refusal)
+    await box.spool.move(unwanted.seq, Transition(state=State.SUPPRESSED, reason=refused.reason))
     for n, body in enumerate(
         (
             b'{"buyer": {"tel": "07700/900123", "n": "Lovelace"}}',
@@ -134,7 +138,7 @@ async def test_nothing_is_left_whatever_form_of_whichever_address_is_given(tmp_p
         planted = everything_in(tmp_path)
         assert all(canary.encode() in planted for canary in CANARIES), "the test would prove nothing"
         would = await box.people.forget(given, actor="owner", dry_run=True)
-        assert (would.orders, would.events, would.messages, would.replies, would.quarantined) == (2, 2, 1, 2, 3)
+        assert (would.orders, would.events, would.messages, would.replies, would.quarantined) == (2, 3, 2, 2, 3)
         assert len((await box.people.held(given)).stories) == 2, "looking changes nothing"
         assert await box.people.forget(given, actor="owner") == would
         left = everything_in(tmp_path)
