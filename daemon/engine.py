@@ -185,6 +185,8 @@ class Engine:
             self._delivery.line_up_at = self._clock.now()
             for lane in self.lanes.values():
                 lane.line_returned()
+        else:
+            await self._delivery.line_went_down()
         log.warning("the line changed", state=state, why=why)
         await self._box.audit.append("uplink.changed", detail={"state": state, "why": why})
         self.dispatcher.wake()

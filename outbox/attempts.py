@@ -129,6 +129,28 @@ class Begin(Operation["Attempt | Refusal"]):
         )
 
 
+class Uncount(Operation[None]):
+    """Let attempts that ended without success count for nothing."""
+
+    __slots__ = ("_attempts",)
+
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
+        self._attempts = attempts
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages += [attempt.message_seq for attempt in self._attempts]
+        wants.attempts += [attempt.seq for attempt in self._attempts]
+
+    def apply(self, batch: Batch) -> None:
+        for one in self._attempts:
+            row, attempt = batch.message(one.message_seq), batch.attempt(one.seq)
+            if attempt.counts and attempt.outcome in ("deferred", "unknown"):
+                attempt.counts = 0
+                row.attempt_count -= 1
+                batch.change_attempt(attempt)
+                batch.touch(row)
+
+
 class Settle(Operation[Message]):
     """End an attempt with its outcome and move its message, both in one."""
 
@@ -154,8 +176,9 @@ class Settle(Operation[Message]):
 
     def _end(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
         counted = attempt.outcome is not None and bool(attempt.counts)
+        was_uncounted = attempt.outcome is not None and not attempt.counts
         note_outcome(attempt, self._outcome, at=batch.now)
-        attempt.counts = int(self._to.counts)
+        attempt.counts = int(self._to.counts and (not was_uncounted or isinstance(self._outcome, Accepted)))
         attempt.poll_at = self._poll_at
         self._take_early_receipt(batch, attempt)
         row.attempt_count += attempt.counts - int(counted)

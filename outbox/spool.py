@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import MODEM, Accept
-from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle
+from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
 from outbox.outcome import Outcome
@@ -152,6 +152,10 @@ class Spool:
     ) -> Message:
         """What looking an unknown attempt up has shown."""
         return await self._store.write(Settle(attempt, outcome, to, poll_at))
+
+    async def uncount(self, attempts: Sequence[Attempt]) -> None:
+        """They failed as the line went: they stay on record, and count for nothing."""
+        await self._store.write(Uncount(attempts))
 
     async def interrupt(self, attempt: Attempt) -> None:
         """It was cut by our own shutdown before anything left: no attempt, and the message waits again."""

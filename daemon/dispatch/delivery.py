@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
@@ -42,6 +43,20 @@ async def at_once() -> None:
     """Of a store that need not ask anybody."""
 
 
+REVEALED_WITHIN = 15.0
+"""Seconds before the line is known to be down in which it may have been going."""
+MOST_DOUBTFUL = 500
+
+
+def _is_cut(outcome: Outcome) -> bool:
+    """The connection broke: that says nothing of whether the provider can be reached."""
+    return isinstance(outcome, Deferred | Unknown) and outcome.code in ("cut", "no_answer")
+
+
+def _may_reveal_an_outage(outcome: Outcome) -> bool:
+    return _is_cut(outcome) or (isinstance(outcome, Deferred) and outcome.unreachable)
+
+
 class OnSettled(Protocol):
     """Told of every settled attempt: some need a look later."""
 
@@ -79,6 +94,8 @@ class Delivery:
         self._on_settled = on_settled
         self.line_up_at = 0
         """ms: when the line last came back. Patience does not run through an outage."""
+        self._doubtful: deque[tuple[float, Attempt]] = deque(maxlen=MOST_DOUBTFUL)
+        """What failed lately (monotonic) in a way that a line which is going makes things fail."""
 
     async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
         """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
@@ -239,8 +256,25 @@ class Delivery:
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))
+        if lane.is_cloud and _may_reveal_an_outage(outcome) and to.counts:
+            await self._doubt(attempt)
         self._on_settled(settled, poll_at)
         return settled
+
+    async def _doubt(self, attempt: Attempt) -> None:
+        """It may have failed because the line was going: then it is not to count."""
+        if self._uplink.is_down:
+            await self._recorded(lambda: self._box.spool.uncount([attempt]))
+        else:
+            self._doubtful.append((self._clock.monotonic(), attempt))
+
+    async def line_went_down(self) -> None:
+        """What failed while the line was going revealed it: none of that counts."""
+        horizon = self._clock.monotonic() - REVEALED_WITHIN
+        revealed = [attempt for at, attempt in self._doubtful if at >= horizon]
+        self._doubtful.clear()
+        if revealed:
+            await self._recorded(lambda: self._box.spool.uncount(revealed))
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
         if not self._preparer.wants_first_sms_notice(due, channel):
@@ -256,7 +290,7 @@ class Delivery:
             return self._uplink.is_down
         if isinstance(outcome, Deferred) and outcome.local:
             return self._uplink.is_down
-        if isinstance(outcome, Deferred) and outcome.unreachable:
+        if _may_reveal_an_outage(outcome):
             return await self._uplink.failed_to_connect(lane.name)
         self._uplink.connected(lane.name)
         return False
@@ -266,7 +300,8 @@ class Delivery:
         match outcome:
             case Accepted():
                 lane.last_success = now
-                if lane.breaker.succeed():
+                relented = lane.relent()
+                if lane.breaker.succeed() or relented:
                     await self._on_channel(lane, "works again")
                 return
             case Rejected(scope=Scope.CHANNEL):
@@ -276,11 +311,16 @@ class Delivery:
                 await self._on_channel(lane, lane.reason)
                 return
             case Rejected():
+                lane.relent()
                 lane.breaker.succeed()
             case Deferred(throttled=True):
                 lane.breaker.abandon()
-                lane.hold_until = monotonic + (outcome.after or 1.0)
+                if lane.throttle(monotonic, outcome.after):
+                    await self._on_channel(lane, f"is throttled: {outcome.reason}")
             case Deferred(local=True):
+                lane.breaker.abandon()
+                return
+            case Deferred() | Unknown() if line_down and lane.is_cloud and _is_cut(outcome):
                 lane.breaker.abandon()
                 return
             case Deferred(unreachable=True) if line_down:

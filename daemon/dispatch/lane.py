@@ -16,6 +16,11 @@ from outbox.reasons import Reason
 LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
 
+FIRST_REST = 1.0
+LONGEST_REST = 300.0
+"""Seconds that a provider is left alone which says "too many requests" and not for how long: twice as long each time."""
+SHOWN_AFTER = 3
+"""So many times in a row, and people are told."""
 AHEAD = 3
 BLOCKED_LOOK_EVERY = 2.0
 """Seconds between looks at a channel that can't be used until something passes: its own life brings that about."""
@@ -60,6 +65,8 @@ class Lane:
         self.breaker = Breaker()
         self.hold_until = 0.0
         """Monotonic: the provider asked for a rest until then (Retry-After)."""
+        self._rests = 0
+        """How often in a row it did."""
         self.wake = asyncio.Event()
         self.sleeps_until: float | None = None
         """ms: when its pump looks again by itself; None: when it is woken."""
@@ -85,7 +92,7 @@ class Lane:
             return "misconfigured"
         if self.paused_by is not None:
             return "paused"
-        return "open" if self.breaker.is_open or self.channel.obstacle() else "ready"
+        return "open" if self.breaker.is_open or self.is_throttled or self.channel.obstacle() else "ready"
 
     @property
     def reason(self) -> str:
@@ -95,7 +102,16 @@ class Lane:
             return self.paused_by
         if obstacle := self.channel.obstacle():
             return obstacle.reason
-        return self.last_failure.reason if self.breaker.is_open and self.last_failure else ""
+        if self.is_throttled:
+            return f"throttled: it wants fewer requests, and is tried with one at a time ({self._said()})"
+        return self._said() if self.breaker.is_open else ""
+
+    def _said(self) -> str:
+        return self.last_failure.reason if self.last_failure else "nothing more was said"
+
+    @property
+    def is_throttled(self) -> bool:
+        return self._rests >= SHOWN_AFTER
 
     @property
     def is_blocked(self) -> bool:
@@ -119,6 +135,7 @@ class Lane:
         bounds = (
             self.width - self.sending,
             self.breaker.room(monotonic),
+            1 - self.sending if self._rests else None,
             self.bucket.available(monotonic),
             self.day.left(now),
         )
@@ -130,6 +147,8 @@ class Lane:
             return 0.0
         if monotonic < self.hold_until:
             return self.hold_until - monotonic
+        if self._rests and self.sending:
+            return None
         if self.day.left(now) == 0:
             return (midnight_after(now, self._zone) - now) / 1000
         if self.is_blocked:
@@ -168,8 +187,24 @@ class Lane:
         self.paused_by = f"{why.reason}. {why.remedy}" if why.remedy else why.reason
         self.resume_at = None if why.after is None else monotonic + why.after
 
+    def throttle(self, monotonic: float, after: float | None) -> bool:
+        """The provider asked for a rest, perhaps of so many seconds. True when it begins to show. What was under way when it first
+        said so says nothing more."""
+        if monotonic < self.hold_until:
+            self.hold_until = max(self.hold_until, monotonic + (after or 0.0))
+            return False
+        rest = min(FIRST_REST * 2.0 ** min(self._rests, 16), LONGEST_REST)
+        self.hold_until = monotonic + (rest if after is None else after)
+        self._rests += 1
+        return self._rests == SHOWN_AFTER
+
+    def relent(self) -> bool:
+        """The provider took a request again. True when its throttling had shown."""
+        was_shown, self._rests = self.is_throttled, 0
+        return was_shown
+
     def resume(self) -> None:
-        self.paused_by, self.resume_at, self.hold_until = None, None, 0.0
+        self.paused_by, self.resume_at, self.hold_until, self._rests = None, None, 0.0, 0
         self.breaker = Breaker()
 
     def line_returned(self) -> None:

@@ -1,12 +1,15 @@
 """A channel's room: whatever bounds it, the lane says when it may go on, and never "only when woken" without a reason."""
 
 import copy
+import itertools
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.lane import Lane
+from daemon.dispatch.lane import AHEAD, Lane, Trouble
 from outbox.outcome import Rejected, Scope
 
 NOON = 1_795_521_600_000
@@ -88,3 +91,47 @@ def test_a_pause_ends_by_itself_only_where_the_provider_said_so() -> None:
     assert it.paused_by is not None
     it.resume_if_due(3600.0)
     assert it.paused_by is None
+
+
+def test_an_endless_too_many_requests_gets_longer_rests_and_one_probe_each() -> None:
+    """A provider that says 429 and not for how long was asked ten times a second for as long as it lasted."""
+    it, monotonic, asked = lane(), 0.0, []
+    while monotonic < 3600:
+        assert it.room(monotonic, NOON) == (4 * AHEAD if not asked else 1)
+        it.starts(monotonic, NOON)
+        asked.append(monotonic)
+        if len(asked) > 1:
+            assert it.room(monotonic, NOON) == 0, "one at a time"
+            assert it.seconds_until_room(monotonic, NOON) is None
+        it.throttle(monotonic, None)
+        it.ends()
+        assert it.room(monotonic, NOON) == 0
+        monotonic += it.seconds_until_room(monotonic, NOON) or 0.0
+    rests = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert rests[:9] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    assert set(rests[9:]) == {300.0}
+
+
+def test_throttling_shows_when_it_lasts_and_ends_with_the_first_that_is_taken() -> None:
+    it = lane()
+    it.channel = cast("Any", SimpleNamespace(obstacle=lambda: None, is_cloud=True))
+    it.last_failure = Trouble(NOON, "too many requests")
+    told = []
+    for monotonic in (0.0, 2.0, 5.0):
+        told.append(it.throttle(monotonic, None))
+        it.throttle(monotonic, None)
+    assert told == [False, False, True], "what was under way at the time says nothing more"
+    assert (it.state, it.reason) == (
+        "open",
+        "throttled: it wants fewer requests, and is tried with one at a time (too many requests)",
+    )
+    assert it.relent()
+    assert (it.state, it.reason, it.room(60.0, NOON)) == ("ready", "", 4 * AHEAD)
+
+
+def test_what_the_provider_says_of_its_rest_is_heeded() -> None:
+    it = lane()
+    it.throttle(0.0, 7.0)
+    assert it.seconds_until_room(0.0, NOON) == 7.0
+    it.throttle(1.0, 30.0)
+    assert it.seconds_until_room(1.0, NOON) == 30.0

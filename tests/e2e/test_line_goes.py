@@ -1,0 +1,38 @@
+"""The line goes while messages are under way: what revealed it costs nobody an attempt, however it failed."""
+
+import asyncio
+from pathlib import Path
+
+from tests.support.shop import event, open_shop
+
+ROUTES = """
+[planning]
+default_routes = false
+[[route]]
+on = "order.ready"
+to = "customer"
+via = ["twilio"]
+"""
+
+
+async def test_what_revealed_an_outage_counts_for_nothing(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, pace=0.3) as shop:
+        shop.configure(["twilio"], ROUTES, '[uplink]\nevery = "1s"\n[retry]\nbase = "1s"\ncap = "2s"\n')
+        await shop.start()
+        await shop.post(event("before"))
+        await shop.until({"sent", "delivered"})
+        shop.sandbox.fault("timeout", "twilio", seconds=30)
+        for number in range(20):
+            await shop.post(event(number))
+        async with asyncio.timeout(20):
+            while not await shop.messages(state="sending"):
+                await asyncio.sleep(0.05)
+            await shop.sandbox.cut()
+            while (await shop.get("/v1/channels"))["uplink"]["state"] != "down":
+                await asyncio.sleep(0.05)
+        shop.sandbox.faults.clear()
+        await shop.sandbox.restore()
+        messages = await shop.until({"sent", "delivered"}, seconds=60)
+        counted = {message["order_ref"]: message["attempt_count"] for message in messages}
+        assert set(counted.values()) == {1}, counted
+        assert len({arrival.text for arrival in shop.sandbox.messages}) == 21
