@@ -23,8 +23,11 @@ from daemon.channels.base import ReceiptUpdate, Reply
 from daemon.config import Store
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.uplink import LineState, Uplink
+from daemon.intake.base import Heard
+from daemon.intake.events import posted_heard
 from daemon.logs import configure_logs
 from outbox import harmless
+from outbox.model import Customer, Event, OrderFields
 from outbox.outcome import ReceiptState
 from outbox.rows import decode_event
 from tests.support.at_vendor import bench
@@ -119,6 +122,15 @@ async def test_an_event_is_clean_and_its_own_json_keeps_the_evidence_by_number(f
     for taken in (decode_event(stored.raw), face.services.box.known["B-1042"]):
         assert not FORBIDDEN.search(repr(msgspec.to_builtins(taken)).replace("\\n", "").replace("\\t", ""))
         assert "\\x1b" not in repr(msgspec.to_builtins(taken))
+
+
+def test_what_a_shop_tells_is_clean_however_it_is_read() -> None:
+    """A customer of the web shop types the same at its checkout: it comes by webhook, or when the shop is asked."""
+    told = Event("e-1", "order.ready", OrderFields("B-1", note=CORPUS), customer=Customer(name=f"Ada{CORPUS}"))
+    posted = posted_heard("webshop", Heard(told), now=1)
+    assert not FORBIDDEN.search(f"{posted.event.customer.name}{posted.event.order.note}".replace("\n", ""))  # type: ignore[union-attr]
+    assert not FORBIDDEN.search(posted.raw.decode())
+    assert json.loads(posted.raw)["order"]["note"] == CORPUS
 
 
 async def test_what_staff_type_is_clean_too(face: Face) -> None:
