@@ -14,7 +14,7 @@ _FREE = ("AT", "ATE", "AT+CMEE", "AT+CPIN", "AT+CFUN", "AT+CGM", "AT+CGSN", "AT+
 def answer(state: State, command: str) -> Answer:
     """Obey one command line."""
     name, _, argument = command.partition("=")
-    if not name.startswith(_FREE[2:]) and name not in ("AT", "ATE0", "ATE1"):
+    if not name.startswith(_FREE[2:]) and name not in ("AT", "ATZ", "ATE0", "ATE1"):
         if not state.sim.present:
             return Answer(final="+CME ERROR: 10")
         if state.sim.state != "READY" and name != state.character.pin_counter:
@@ -36,6 +36,12 @@ def _echo(on: bool) -> Callable[[State, str], Answer]:
         return _OK
 
     return handler
+
+
+def _reset(state: State, _: str) -> Answer:
+    """The settings of a start; the SIM stays open."""
+    state.echo, state.errors, state.text_mode = True, 0, state.character.wakes_in_text_mode
+    return _OK
 
 
 def _ask_pin(state: State, _: str) -> Answer:
@@ -177,6 +183,7 @@ def _ussd(state: State, argument: str) -> Answer:
 
 _EXACT: dict[str, Callable[[State, str], Answer]] = {
     "AT": _fixed(),
+    "ATZ": _reset,
     "ATE0": _echo(False),
     "ATE1": _echo(True),
     "AT+CMEE?": lambda state, _: Answer((f"+CMEE: {state.errors}",)),
