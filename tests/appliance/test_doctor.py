@@ -103,6 +103,15 @@ async def test_each_problem_says_what_to_do(tmp_path: Path) -> None:
     assert all(finding.remedy for finding in findings if finding.level is not Level.OK)
 
 
+async def test_a_database_with_two_names_is_told(tmp_path: Path) -> None:
+    settings = configured(tmp_path, TWILIO, SECRETS)
+    async with open_box(tmp_path):
+        """Made, and closed again."""
+    assert "permissions" not in wrong(await found(settings))
+    settings.database.with_name("second.db").hardlink_to(settings.database)
+    assert "permissions" in wrong(await found(settings))
+
+
 async def test_secrets_that_lie_open_are_shut_when_asked(tmp_path: Path) -> None:
     settings = configured(tmp_path, TWILIO, SECRETS)
     (tmp_path / ".env").chmod(0o640)

@@ -88,6 +88,12 @@ def _private(path: Path, *, mend: bool) -> Iterable[Finding]:
 def _folder(folder: Path, database: Path) -> Iterable[Finding]:
     if database.is_file() and stat.S_IMODE(database.stat().st_mode) & stat.S_IRWXO:
         yield problem("permissions", f"everybody on this machine may read {database}", f"chmod o= {database}")
+    if database.is_file() and database.stat().st_nlink > 1:
+        yield problem(
+            "permissions",
+            f"{database} has another name too (a hard link), and the log lies beside whichever name was opened",
+            f"stop the service, and remove the other: find / -xdev -samefile {database}",
+        )
     near = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(near, os.W_OK | os.X_OK):
         yield problem(
