@@ -10,7 +10,7 @@ ENOUGH = 4096
 """More descriptors are never needed."""
 OWN_WORK = 192
 """For the database, templates, the modem, and the requests that leave."""
-TCP, SOCKET = 320, 96
+TCP, SOCKET = 256, 96
 """Connections that each door has where the system allows as much."""
 LEAST_TCP, LEAST_SOCKET = 16, 8
 IDLE_STRANGER_S = 10.0

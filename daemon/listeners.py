@@ -11,6 +11,7 @@ from socket import (
     AI_PASSIVE,
     IPPROTO_IPV6,
     IPV6_V6ONLY,
+    SO_RCVBUF,
     SO_REUSEADDR,
     SOCK_STREAM,
     SOL_SOCKET,
@@ -33,6 +34,8 @@ from daemon.descriptors import rooms
 SHUTDOWN_SECONDS = 5.0
 """How long requests under way may take once the service stops."""
 BACKLOG = 512
+RECEIVED_AT_ONCE = 32 * 2**10
+"""What the system takes in of a connection before it is read: with TLS each such piece is held three times over."""
 SOCKET_MODE = 0o666
 """Any user may knock: the door asks the kernel who it is, and the folder's own permissions say who gets as far as that."""
 
@@ -130,6 +133,7 @@ def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
             for family, address in found:
                 listener = stack.enter_context(socket(family, SOCK_STREAM))
                 listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+                listener.setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVED_AT_ONCE)
                 if family == AF_INET6:
                     listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
                 _listen(listener, address)

@@ -12,6 +12,8 @@ from daemon.api.tally import Tally
 
 HEAD_BYTES = 32 * 2**10
 """Of one request's headers together."""
+TLS_BYTES = 32 * 2**10
+"""Taken in from a TLS connection while nobody reads it."""
 MOST_AHEAD = 2
 """Requests that a connection may have sent ahead of the answer to its first."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -43,6 +45,8 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.guest.end = self.hang_up
+        if limit := getattr(transport, "set_read_buffer_limits", None):  # TLS: what is not decrypted yet
+            limit(high=TLS_BYTES)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

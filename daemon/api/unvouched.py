@@ -11,8 +11,8 @@ from daemon.api.problem import Problem
 from daemon.api.tally import Tally
 from outbox.clock import Clock
 
-MOST = 8
-MOST_OF_STRANGERS = 6
+MOST = 6
+MOST_OF_STRANGERS = 4
 """The rest is kept for addresses that proved themselves lately."""
 EACH, EACH_KNOWN = 2, 4
 """Of one address."""

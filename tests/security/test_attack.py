@@ -16,7 +16,7 @@ async def test_a_minute_of_attacks(tmp_path: Path) -> None:
     verdict = await campaign(tmp_path, seconds=60.0, seed=12)
     assert not verdict.broken, verdict.words
     assert set(verdict.bursts) == {entry.name for entry in CATALOGUE}
-    assert verdict.taken["till"] > 30
+    assert verdict.taken["till"] > 15
     assert verdict.taken["provider"] > 5
 
 

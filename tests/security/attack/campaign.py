@@ -91,5 +91,5 @@ async def _run(target: Target, entry: Entry, rng: random.Random, verdict: Verdic
         async with asyncio.timeout(BURST_S):
             await entry.run(target, rng)
     except* (AssertionError, TimeoutError) as wrong:
-        verdict.broken += [f"{entry.name}: {each!r}"[:300] for each in wrong.exceptions]
+        verdict.broken += [f"{entry.name}: {each!r}"[-1500:] for each in wrong.exceptions]
     verdict.bursts[entry.name] += 1

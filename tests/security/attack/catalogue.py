@@ -127,7 +127,7 @@ async def bodies_without_a_token(target: Target, rng: random.Random) -> None:
                 await asyncio.sleep(HOLD_S)
             writer.transport.abort()
 
-    await each(60, one)
+    await each(220, one)
 
 
 @attack
