@@ -32,7 +32,7 @@ class PlanningFace:
         return self._plan(posted, before, after)
 
     def why_none(self, event_type: str) -> str:
-        return "" if self._engine.routes.matching(event_type) else no_route(event_type)
+        return "" if self._engine.routes.matching(event_type) else no_route(event_type, self._engine.settings)
 
     def manual(self, wish: Manual) -> Planner:
         return manual_planner(

@@ -23,7 +23,17 @@ from daemon.planner.recipients import (
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.planner.sandbox import explain
-from outbox.model import QUIET_TYPES, Order, Plan, PlannedMessage, Planner, Posted, State, nearly_event_type
+from outbox.model import (
+    EVENT_TYPES,
+    QUIET_TYPES,
+    Order,
+    Plan,
+    PlannedMessage,
+    Planner,
+    Posted,
+    State,
+    nearly_event_type,
+)
 from outbox.orders import comes_late, happened_at, moves_status
 from outbox.reasons import Reason
 
@@ -60,8 +70,12 @@ def message_id(source: str, event_id: str, recipient: str, template: str, nth: i
     return "m" + hashlib.blake2b(key.encode("ascii"), digest_size=12).hexdigest()
 
 
-def no_route(event_type: str) -> str:
+def no_route(event_type: str, settings: Settings) -> str:
     """Why nobody hears of an event of that type."""
+    if event_type in QUIET_TYPES:
+        return f"{event_type!r} is told only where `[planning] also` or a route of the store's own names it"
+    if event_type in EVENT_TYPES and settings.planning.default_routes:
+        return f"no channel is enabled by which the shipped routes tell of {event_type!r}, so nobody hears of it"
     near = nearly_event_type(event_type)
     return f"no route names {event_type!r}, so nobody hears of it" + (f"; did you mean {near!r}?" if near else "")
 
@@ -82,6 +96,7 @@ class _Planning:
                 if name not in channels:
                     raise LookupError(f"{route.place} goes via {name!r}, of which the planner is told nothing")
         self._routes = routes
+        self._settings = settings
         self._channels = channels
         self._country = settings.store.country
         self._zone = settings.store.zone
@@ -95,7 +110,11 @@ class _Planning:
         routes = self._routes.matching(posted.event.type)
         drops = DROPS.get(posted.event.type, ())
         if not routes:
-            return Plan(drops=drops, why=no_route(posted.event.type), unrouted=posted.event.type not in QUIET_TYPES)
+            return Plan(
+                drops=drops,
+                why=no_route(posted.event.type, self._settings),
+                unrouted=posted.event.type not in QUIET_TYPES,
+            )
         if _already_told(posted, before):
             return Plan(drops=drops, why=ALREADY_TOLD)
         late = _came_late(posted, before)

@@ -1,6 +1,7 @@
 """What an event leads to: the messages, to whom, by what, when, or why none."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,33 @@ class TestWhen:
     def test_one_broken_route_does_not_stop_the_others(self) -> None:
         settings = store("twilio", "slack", route=[route(when="1 / 0"), route(to="team", via=["slack"])])
         assert [message.state for message in plan(settings, posted()).messages] == [State.FAILED, State.QUEUED]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "tables", "words"),
+    [
+        ("order.redy", {}, "no route names 'order.redy', so nobody hears of it; did you mean 'order.ready'?"),
+        ("stock.counted", {}, "no route names 'stock.counted', so nobody hears of it"),
+        ("order.ready", {}, "no channel is enabled by which the shipped routes tell of 'order.ready'"),
+        ("order.ready", {"planning": {"default_routes": False}}, "no route names 'order.ready', so nobody hears of it"),
+        (
+            "order.changed",
+            {},
+            "'order.changed' is told only where `[planning] also` or a route of the store's own names it",
+        ),
+    ],
+)
+def test_why_nobody_hears_is_said(event_type: str, tables: dict[str, Any], words: str) -> None:
+    told = plan(store(**tables), posted(event_type))
+    assert told.messages == ()
+    assert told.why.startswith(words)
+
+
+def test_a_condition_that_does_not_hold_and_what_is_known_already_are_said_too() -> None:
+    conditional = plan(store("twilio", route=[route(when="order.total > 100")]), posted(), order(total="48.50"))
+    assert "have a condition" in conditional.why
+    again = plan(store("twilio"), posted(), before=order(status="order.ready", status_source="shopify"))
+    assert again.why == "another source told it already"
 
 
 class TestTime:
