@@ -86,6 +86,7 @@ class Service:
             require_sync=settings.clock.require_sync,
             on_step=self._clock_stepped,
         )
+        self.heads = RecordHeads(box, lambda: self.settings, clock)
         self.fleet = _fleet_part(self)
         self._make_engine = make_engine
         self._reread = reread
@@ -98,7 +99,6 @@ class Service:
         self.engine = make_engine(settings, self)
         self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._may_text)
         self.trouble = self._trouble_watch()
-        self.heads = RecordHeads(box, lambda: self.settings, clock)
         self.services = self._make_services()
 
     def _make_services(self) -> Services:
@@ -277,6 +277,7 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         trusted=service.watch.trusted,
         release=VERSION,
         board=lambda: service.engine.board,
+        head=service.heads.going_out,
     )
 
 

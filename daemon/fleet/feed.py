@@ -31,7 +31,8 @@ class Feed:
         """Of the last look, those that did not go into a batch yet."""
         self._looked = 0
         self.audit = 0
-        self.messages = 0
+        self.published = 0
+        """Up to which entry messages were looked for in the last batch that was sent."""
         self.archived = 0
         self._told_rev = 0
         self.is_forked = False
@@ -51,7 +52,7 @@ class Feed:
     def again(self) -> None:
         """From where HQ has us: it misses what NATS had acknowledged."""
         self.audit = self.archived
-        self.messages = self._looked = self._told_rev
+        self.published = self._looked = self._told_rev
         self._states = []
 
     async def _archived(self, mark: Mark | None) -> tuple[int, bool]:
@@ -82,9 +83,11 @@ class Feed:
             end = first - 1
         return found
 
-    async def next_audit(self) -> AuditBatch | None:
-        """The next entries; None: all are told."""
-        slice_ = await self._fleet.entries(self.audit, limit=BATCH_ENTRIES, most_bytes=BATCH_BYTES)
+    async def next_audit(self, *, after: int | None = None) -> AuditBatch | None:
+        """The next entries (beyond what is told, or beyond `after`); None: there are none."""
+        slice_ = await self._fleet.entries(
+            self.audit if after is None else after, limit=BATCH_ENTRIES, most_bytes=BATCH_BYTES
+        )
         return None if slice_ is None else batch_of(slice_)
 
     def told_audit(self, batch: AuditBatch) -> None:
@@ -100,11 +103,13 @@ class Feed:
             self._looked = changed.reached
         rest = len(self._states) > BATCH_STATES
         reached = self._states[BATCH_STATES - 1].rev if rest else self._looked
-        return StateBatch(epoch, self.messages, reached, self._states[:BATCH_STATES])
+        return StateBatch(epoch, self.published, reached, self._states[:BATCH_STATES])
 
     def told_states(self, batch: StateBatch) -> None:
+        """One without any message was not sent: HQ knows of the ones that were only."""
         self._states = self._states[len(batch.states) :]
-        self.messages = batch.reached
+        if batch.states:
+            self.published = batch.reached
 
 
 def _told(state: MessageState) -> State:

@@ -17,7 +17,7 @@ from daemon.fleet.feed import Feed
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
 from daemon.fleet.membership import Membership, unsealed
-from daemon.fleet.pace import Pace
+from daemon.fleet.pace import Pace, Rush
 from daemon.fleet.status import FleetStatus, LinkState
 from daemon.fleet.wire import Cursors, Garbled, Health, Mark, audit_id, deflate, pack, states_id, unpack
 from outbox import Outbox
@@ -34,6 +34,8 @@ TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
 CLOCK_LOOK_SECONDS = 5.0
+AUDIT_IN_A_ROW = 8
+"""Batches of the record between two looks at what matters more."""
 STALE_POKES = 4
 """Reads that may come from a server that is behind before we wait for the next round."""
 NOTE_SECONDS = 300.0
@@ -91,6 +93,7 @@ class Link:
         self._bytes_out = 0
         self._line: Line | None = None
         self._was_useful = False
+        self._rush = Rush(clock)
 
     # ------------------------------------------------------------ what others may ask and say
 
@@ -147,12 +150,16 @@ class Link:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Whatever goes wrong here, the store goes on: it is logged once a minute at most, and tried again."""
-        self._box.when_committed(self._wake.set)
+        self._box.when_committed(self._committed)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="fleet link")
             await stop.wait()
             work.cancel()
         self._box.when_committed(lambda: None)
+
+    def _committed(self) -> None:
+        self._rush.commits += 1
+        self._wake.set()
 
     async def _work(self) -> None:
         await self._recall()
@@ -210,8 +217,7 @@ class Link:
         self._log_now_and_then(f"{type(error).__name__}: {error}")
 
     def _log_now_and_then(self, reason: str) -> None:
-        now = self._clock.monotonic()
-        if now - self._logged_at >= LOG_SECONDS:
+        if (now := self._clock.monotonic()) - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
             log.warning(
                 "headquarters can't be reached; the store goes on by itself", reason=reason, errors=self._errors
@@ -220,12 +226,9 @@ class Link:
     # ------------------------------------------------------------ one connection
 
     async def _session(self) -> None:
-        self._was_useful = False
-        server, me = self._me.servers[self._server], self._me
+        server, me, self._was_useful = self._me.servers[self._server], self._me, False
         claim = await self._box.notes.get(CLAIM_NOTE) or me.claim
         identity = Identity(me.key, claim, f"_INBOX.{me.store}", f"tether {me.store}")
-        if self._state not in ("away", "refused"):
-            self._turn("connecting")
         async with self._connect(server, pinned(me.ca), identity) as line:
             self._line = line
             line.on_loss = self._wake.set
@@ -276,11 +279,14 @@ class Link:
             await self._report(line)
             self._health_at = now
         if now - self._tell_at >= TELL_SECONDS:
+            rush = self._rush.is_on()
             backlog = await self._tell_states(line)
-            backlog = await self._tell_audit(line) or backlog
-            if not backlog:
+            backlog = await self._tell_audit(line, 1 if rush else AUDIT_IN_A_ROW) or backlog
+            if rush or not backlog:
                 self._tell_at = now
-            more = more or backlog
+            if rush and backlog:
+                self._wake.set()
+            more = more or (backlog and not rush)
         else:
             self._wake.set()
         await self._note()
@@ -313,7 +319,7 @@ class Link:
         self._heard_at = self._clock.now()
         was, self._mark = self._mark, mark
         await self._feed.take(mark)
-        if was is not None and mark.again != was.again:
+        if was and mark.again != was.again:
             self._feed.again()
         await self._take_stream(mark)
         await self._take_keys(mark)
@@ -343,13 +349,12 @@ class Link:
 
     async def _report(self, line: Line) -> None:
         position = await self._box.fleet.position()
-        seen = await self._observe()
         health = msgspec.structs.replace(
-            seen,
+            await self._observe(),
             epoch=position.epoch,
             seq=position.seq,
             hash=position.hash.hex(),
-            cursors=Cursors(self._feed.audit, self._feed.messages, max(self._consent.cursor, 0)),
+            cursors=Cursors(self._feed.audit, self._feed.published, max(self._consent.cursor, 0)),
             kids=list(self._box.fleet.kids),
             consent_refused=self._consent.refused,
         )
@@ -366,13 +371,19 @@ class Link:
         self._feed.told_states(batch)
         return True
 
-    async def _tell_audit(self, line: Line) -> bool:
+    async def _tell_audit(self, line: Line, most: int) -> bool:
+        """Some batches one after another, each only once the one before is acknowledged; the next is made ready meanwhile."""
         batch = await self._feed.next_audit()
-        if batch is None:
-            return False
-        body = await asyncio.to_thread(deflate, batch)
-        await self._publish(line, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
-        self._feed.told_audit(batch)
+        for left in reversed(range(most)):
+            if batch is None:
+                return False
+            body = await asyncio.to_thread(deflate, batch)
+            async with asyncio.TaskGroup() as group:
+                sent = self._publish(line, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
+                group.create_task(sent)
+                ahead = group.create_task(self._feed.next_audit(after=batch.entries[-1].seq)) if left else None
+            self._feed.told_audit(batch)
+            batch = None if ahead is None else ahead.result()
         return True
 
     async def _publish(self, line: Line, subject: str, body: bytes, id: str | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from daemon.config import Settings
 from daemon.dispatch.board import Board
@@ -34,7 +34,10 @@ class FleetPart:
         trusted: Callable[[], bool],
         release: str,
         board: Callable[[], Board],
+        head: Callable[[], Awaitable[str]],
     ) -> None:
+        """`head`: the record's newest end, signed with the box's own key."""
+        self._head = head
         self._keys = keys_of(settings)
         self._box = box
         self._clock = clock
@@ -98,6 +101,7 @@ class FleetPart:
             unknown=figures.messages.get(State.UNKNOWN, 0),
             disk_free=disk.f_bavail * disk.f_frsize,
             bytes_written=_bytes_written(),
+            signed_head=await self._head(),
             modem="" if modem is None else str(modem.state),
         )
 

@@ -8,7 +8,7 @@ import sys
 
 from tests.bench.harness import PYTHON, ROOT
 
-ALL = ("accept", "slow_sync", "delivery", "latency", "store_bytes", "store_scaling", "idle", "screen")
+ALL = ("accept", "slow_sync", "delivery", "latency", "store_bytes", "store_scaling", "idle", "screen", "fleet")
 
 
 def main(names: tuple[str, ...]) -> int:

@@ -2,9 +2,10 @@
 databases and links. Time is the machine's: what is waited for is an event or a state, within a bound."""
 
 import asyncio
+import multiprocessing
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,17 @@ class World:
         self.archivers.append((archiver, stop, asyncio.create_task(archiver.run(stop))))
         return archiver
 
+    @contextmanager
+    def hq_process(self) -> Iterator[None]:
+        """HQ's loop in a process of its own, as it runs in earnest."""
+        process = multiprocessing.get_context("spawn").Process(target=_archive, args=(self.settings,))
+        process.start()
+        try:
+            yield
+        finally:
+            process.kill()
+            process.join()
+
     def rotate(self, kid: str) -> None:
         """HQ's consent keys have one more, for its next start."""
         held = self.settings.secrets[CONSENT]
@@ -230,3 +242,7 @@ async def world(folder: Path, cluster: Cluster, dsn: str) -> AsyncIterator[World
             yield made
         finally:
             await made.end()
+
+
+def _archive(settings: HqSettings) -> None:
+    asyncio.run(Archiver(settings, SystemClock(), random.Random(5)).run(asyncio.Event()))
