@@ -35,7 +35,11 @@ PHONE = "+447700900123"
 SPELLINGS = ("07700 900123", "+44 (0)7700 900-123", "0044 7700 900123", "447700900123", PHONE, "tel:07700900123"[4:])
 MAIL = "ada.lovelace@example.com"
 WAMID = "wamid." + base64.b64encode(b"\x1d\x00447700900123\x15\x02\x00").decode()
-CANARIES = ("Lovelace", "9001", "ada.love", "hearts for", "secret-link", WAMID[:24])
+CANARIES = (
+    *("Lovelace", "lovelace-9001", "ada.love", "ADA.LOVE", "hearts for", "secret-link", WAMID[:24]),
+    *("7700900123", "7700 900123", "7700/900123"),
+)
+"""Long enough that chance does not write them: digests are hexadecimal."""
 DAY = 86_400_000
 
 
