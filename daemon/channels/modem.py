@@ -163,7 +163,8 @@ class ModemChannel(Channel):
     def obstacle(self) -> Obstacle | None:
         status = self.status()
         if status.stage is Stage.READY:
-            return None
+            owed = self._driver.owed_seconds
+            return Obstacle(f"the modem may still answer for an earlier text: {owed:.0f} s more") if owed else None
         reason = f"{status.reason}: {status.remedy}" if status.remedy else status.reason
         return Obstacle(reason, passes=status.stage is not Stage.NEEDS_PERSON)
 

@@ -178,10 +178,17 @@ async def test_after_a_while_an_answer_that_never_came_holds_nobody_up(tmp_path:
         shop.modem.faults.report_status = None
         assert isinstance(await shop.send("for Ada"), Unknown)
         shop.modem.faults.silent_after_pdu = False
+        shown = shop.channel.obstacle()
+        assert shown is not None
+        assert (shown.passes, "may still answer" in shown.reason) == (
+            True,
+            True,
+        )  # messages wait, untried, and people see why
         held = await shop.send("for Ben", to=BEN, message="m2")
         assert isinstance(held, Deferred)
         assert held.after
         await shop.clock.sleep(held.after)
+        assert shop.channel.obstacle() is None
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
         await shop.again()
         await shop.ready()

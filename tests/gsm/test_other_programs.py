@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,19 +115,21 @@ async def test_the_driver_works_with_phonesim() -> None:
         assert status.signal_dbm is not None
 
 
-def _by_gsmmodem(device: str) -> tuple[int, str]:
+def _by_gsmmodem(module: Any, device: str) -> tuple[int, str]:
     """Whether a text of theirs was delivered by its report, and what the operator says of the credit."""
-    module = pytest.importorskip("gsmmodem.modem", reason="python-gsmmodem-new is not installed")
     theirs = module.GsmModem(device, 115200, requestDelivery=True)
     theirs.connect(waitingForModemToStartInSeconds=2)
     try:
-        sent = theirs.sendSms("+447700900123", "Your balloons are ready", waitForDeliveryReport=True, deliveryTimeout=10)
+        sent = theirs.sendSms(
+            "+447700900123", "Your balloons are ready", waitForDeliveryReport=True, deliveryTimeout=10
+        )
         return sent.report.deliveryStatus, theirs.sendUssd("*100#").message
     finally:
         theirs.close()
 
 
 async def test_python_gsmmodem_sends_through_it_and_hears_the_report(tmp_path: Path, modem: SimulatedModem) -> None:
+    module = pytest.importorskip("gsmmodem.modem", reason="python-gsmmodem-new is not installed")
     async with on_pty(modem, tmp_path / "modem", SystemClock(), random.Random(5)) as plug:
-        assert await asyncio.to_thread(_by_gsmmodem, plug.device) == (0, "Your credit is 10.00")
+        assert await asyncio.to_thread(_by_gsmmodem, module, plug.device) == (0, "Your credit is 10.00")
         assert modem.texts() == [("+447700900123", "Your balloons are ready")]
