@@ -31,6 +31,23 @@ async def test_the_line_going_down_is_told_at_once_on_every_page() -> None:
         await counter.see("○ The line is DOWN since 10:15")
 
 
+async def test_sources_are_shown_beside_the_channels_with_how_far_behind_they_are_and_why() -> None:
+    asked = {"last_asked": moment(NOW - 120_000), "problem": ""}
+
+    def prepare(service: FakeService) -> None:
+        service.shop.sources = [
+            {"name": "webshop", "state": "ready", "behind": 20.0, **asked},
+            {"name": "crm", "state": "failing", "behind": 7300.0, **asked, "problem": "it answered 503"},
+        ]
+
+    async with opened(prepare=prepare) as counter:
+        await counter.press("3")
+        await counter.see(
+            "webshop: ✓ answers · last asked 10:13  ",
+            "crm: ✗ does not answer · last asked 10:13 · behind by 2 h 1 min · it answered",
+        )
+
+
 async def test_what_needs_a_person_is_told_with_what_to_do() -> None:
     why = "till-2's clock is 2 h ahead: set it right. What it tells counts as having happened just now"
 

@@ -49,6 +49,7 @@ class SampleShop:
         self.channels: dict[str, Json] = {}
         self.uplink: Json = {"state": "up", "since": moment(NOW - 3 * DAY - 4 * HOUR)}
         self.trouble: list[Json] = []
+        self.sources: list[Json] = []
         self.modem: Json | None = {
             "state": "ready",
             "reason": "",
@@ -237,7 +238,7 @@ class SampleShop:
             "replies": sum(not reply["read"] for reply in self.replies.values()),
             "calls": sum(call["done_at"] is None for call in self.calls.values()), "modem": self.modem,
             "quiet_until": self.quiet_until, "restored": self.restored, "history": [{"state": "up", "at": moment(NOW - 3 * HOUR)}],
-            "trouble": self.trouble,
+            "trouble": self.trouble, "sources": self.sources,
         }  # fmt: skip
 
     def told(self, message: Json) -> Json:
