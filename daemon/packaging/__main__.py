@@ -13,6 +13,7 @@ from daemon.packaging.minisign import (
     SecretKey,
     SignatureError,
     public_text,
+    read_public,
     read_secret,
     sign,
     write_secret,
