@@ -157,6 +157,12 @@ async def test_status_says_what_needs_a_person(face: Face) -> None:
     assert glance["unrouted"] == {"order.redy": 3}
 
 
+async def test_staff_say_that_they_have_seen_what_was_saved(face: Face) -> None:
+    assert (await face.post("/v1/status/seen", {}, as_="screen")).status == 403
+    answer = await face.post("/v1/status/seen", {}, as_="desk")
+    assert (answer.status, answer.json) == (200, {"seen": False})
+
+
 async def test_metrics(face: Face) -> None:
     from tests.support.face import event
 

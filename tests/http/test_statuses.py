@@ -118,6 +118,7 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
                     if not attribute.startswith("_") and attribute not in SPARED:
                         monkeypatch.setattr(part, attribute, _raising(error, value))
         monkeypatch.setattr(services, "reload", _raising(error, services.box.accept))
+        monkeypatch.setattr(services, "seen", _raising(error, services.box.accept))
         assert await ask(face, route, body=_body(route), headers={"X-Signature": "good"}) == status
 
 

@@ -321,6 +321,10 @@ class FakeServices(Services):
     clock: FakeClock
 
 
+async def _nothing_to_see(actor: str) -> bool:
+    return False
+
+
 def make_services(settings: Settings | None = None, clock: FakeClock | None = None) -> FakeServices:
     clock = clock or FakeClock()
     box = FakeBox(clock)
@@ -340,6 +344,7 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         ready=lambda: None,
         version="1.2.3",
         people=FakePeople(),
+        seen=_nothing_to_see,
     )
     box.tokens.add("till-2", "events")
     box.tokens.add("screen", "read")
