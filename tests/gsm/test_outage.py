@@ -103,13 +103,15 @@ async def test_an_outage_is_bridged_and_everybody_is_told_once(tmp_path: Path) -
 
 async def test_a_service_killed_amid_a_text_learns_that_it_went_out_and_sends_it_no_more(tmp_path: Path) -> None:
     async with _shop(tmp_path) as (shop, modem, _):
-        modem.faults.report_seconds = 3.0
+        modem.faults.report_status = None
         modem.on_sent = lambda _: shop.kill()  # the network has it; its answer is not heard
         await shop.sandbox.cut()
         await shop.post(event(1, phone=_phone(1)))
         await _until(shop, lambda: _is(bool(modem.sent)))
-        modem.on_sent = lambda _: None
+        modem.on_sent, taken_at = lambda _: None, SystemClock().now()
         await shop.start()
+        await _until(shop, lambda: _ready(shop))
+        modem.report(modem.references[0], _phone(1), 0x00, taken_at=taken_at)
         await shop.until({"delivered"}, seconds=40)
         assert len(modem.sent) == 1
 
