@@ -117,6 +117,14 @@ class Polled(ABC):
         asked."""
         return None
 
+    def single_request(self, id: str, at: int) -> Request:
+        """How to ask for one order that such a list left out: 404 says that it is gone."""
+        raise NotImplementedError
+
+    def read_single(self, response: Response) -> Reading:
+        """What it is now. Raises Unreadable."""
+        raise NotImplementedError
+
     def record_request(self, record: Record, token: str) -> Request:
         """How to fetch one record that a thin notification named."""
         raise NotImplementedError

@@ -120,7 +120,9 @@ class Reader:
         return page
 
     async def look_up(self, ids: Sequence[str], tell: Tell) -> Sequence[str] | None:
-        """How these orders are now; which of them the source has no more. None: it can't be asked. Raises Fault."""
+        """How these orders are now; which of them the source has no more. None: it can't be asked. Raises Fault.
+
+        A list leaves out what stands at a status that a plug-in hides from lists: one by one it is told from what is gone."""
         asked = self._clock.now()
         request = self._source.lookup_request(ids, asked)
         if request is None:
@@ -130,7 +132,17 @@ class Reader:
             raise fault_of(response, self._source.words(response))
         page = self._source.page(response, Turn(asked))
         await self._give([(page.reading, asked)], tell)
-        return [id for id in ids if id not in page.ids]
+        return [id for id in ids if id not in page.ids and await self._is_gone(id, tell)]
+
+    async def _is_gone(self, id: str, tell: Tell) -> bool:
+        asked = self._clock.now()
+        response = await self._caller.call(lambda token: self._source.single_request(id, asked))
+        if response.status == 404 and not response.is_page:
+            return True
+        if not response.ok or response.is_page:
+            raise fault_of(response, self._source.words(response))
+        await self._give([(self._source.read_single(response), asked)], tell)
+        return False
 
 
 def _reversed(reading: Reading) -> Reading:

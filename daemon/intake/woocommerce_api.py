@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from daemon.config import ConfigError, Store
 from daemon.http import Pairs, Request, Response, encode
@@ -81,10 +81,11 @@ class WooCommerceApi(Source, Polled):
         ]
         return self._signed(query, turn.at)
 
-    def _signed(self, query: Pairs, at: int) -> Request:
-        path = "/wp-json/wc/v3/orders"
+    def _signed(self, query: Pairs, at: int, *, of: str = "") -> Request:
+        route = f"/wc/v3/orders{f'/{of}' if of else ''}"
+        path = f"/wp-json{route}"
         if self.settings.plain_permalinks:
-            path, query = "/", [("rest_route", "/wc/v3/orders"), *query]
+            path, query = "/", [("rest_route", route), *query]
         key, secret = self.secret("KEY"), self.secret("SECRET")
         headers: dict[str, str] = {}
         sign = [("wc", _PATH_OF_KEYS)] if self.settings.plain_permalinks else []
@@ -145,6 +146,12 @@ class WooCommerceApi(Source, Polled):
         """Orders kept as posts do not move their `date_modified` for an edit: this is how one is seen."""
         query = [("include", ",".join(ids)), ("status", "any"), ("per_page", str(PAGE)), ("_fields", _FIELDS)]
         return self._signed(query, at)
+
+    def single_request(self, id: str, at: int) -> Request:
+        return self._signed([("_fields", _FIELDS)], at, of=quote(id, safe=""))
+
+    def read_single(self, response: Response) -> Reading:
+        return self.read_orders([response.object()])
 
 
 def _second(moment: int) -> str:

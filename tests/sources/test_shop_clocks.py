@@ -181,3 +181,17 @@ async def test_what_the_shop_does_not_list_as_changed_is_seen_within_a_quarter_o
         assert (await told(front))[2:] == ["1:order.changed" if deed == "edited" else "1:order.deleted"]
         (order,) = await front.box.views.orders_by_ref(["1"])
         assert order.customer.phone == ("07400 999999" if deed == "edited" else "07400 123456")
+
+
+async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await pass_time(front, 60)
+        shop.hidden.add("archived")
+        shop.save(1, "archived", total="60.00")
+        for _ in range(16):
+            await pass_time(front, 60)
+        assert await told(front) == ["1:order.placed", "1:order.changed"]

@@ -68,6 +68,8 @@ class WooShop:
         self.hooks: list[WooHook] = []
         self.most = 100
         """What it gives at once, however much is asked for."""
+        self.hidden: set[str] = set()
+        """Statuses of plug-ins that `any` leaves out as well."""
         self._nonces: set[str] = set()
 
     # ------------------------------------------------------------ what happens in the shop
@@ -192,7 +194,7 @@ class WooShop:
 
     def _wanted(self, order: WooOrder, query: Mapping[str, str]) -> bool:
         statuses = query.get("status", "any").split(",")
-        if order.status in _UNLISTED if "any" in statuses else order.status not in statuses:
+        if order.status in _UNLISTED | self.hidden if "any" in statuses else order.status not in statuses:
             return False
         if "include" in query and str(order.id) not in query["include"].split(","):
             return False
