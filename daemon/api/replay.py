@@ -84,7 +84,7 @@ def _replayed(stored: StoredEvent, new: Sequence[PlannedMessage]) -> ReplayedEve
             via=each.via,
             template=each.template,
             state=each.state.value,
-            reason=each.reason,
+            reason=str(each.reason),
         )
         for each in new
     ]
