@@ -10,7 +10,7 @@ ENOUGH = 4096
 """More descriptors are never needed."""
 OWN_WORK = 192
 """For the database, templates, the modem, and the requests that leave."""
-TCP, SOCKET = 256, 96
+TCP, SOCKET = 192, 96
 """Connections that each door has where the system allows as much."""
 LEAST_TCP, LEAST_SOCKET = 16, 8
 IDLE_STRANGER_S = 10.0
@@ -28,7 +28,7 @@ def rooms() -> Rooms:
     tcp = max(LEAST_TCP, min(TCP, allowed * 3 // 4))
     own = max(LEAST_SOCKET, min(SOCKET, allowed // 4))
     return Rooms(
-        tcp=Room(total=tcp, each=max(8, tcp // 2), each_known=tcp * 3 // 4, kept=tcp // 4, wait=IDLE_STRANGER_S),
+        tcp=Room(total=tcp, each=max(8, tcp * 2 // 3), each_known=tcp * 3 // 4, kept=tcp // 4, wait=IDLE_STRANGER_S),
         socket=Room(total=own, each=max(2, own // 8), each_known=own // 2, kept=own // 2, wait=IDLE_STRANGER_S),
     )
 

@@ -62,7 +62,7 @@ SERVER_OPTIONS: Mapping[str, Any] = {
     "logger": _server_log,
     "max_field_size": 8190,
     "max_line_size": 8190,
-    "read_bufsize": 2**16,
+    "read_bufsize": 2**15,
 }
 """For every connection. Compressed bodies are refused, so nothing may inflate them first; a connection that nobody uses is closed after
 `keepalive_timeout`; a refused body is read on for `lingering_time` at most; of a body that nobody reads yet, twice `read_bufsize` is
