@@ -17,6 +17,7 @@ from daemon.hq.ledger import Ledger
 from daemon.hq.marks import Marks
 from daemon.hq.nats import as_fleet
 from daemon.hq.pulse import Pulse
+from daemon.hq.stores import Stores
 from daemon.hq.streams import ask, ensure
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
@@ -96,22 +97,25 @@ class Archiver:
             log.warning("the archive waits", reason=reason, behind=self.status.behind)
 
     async def _session(self) -> None:
+        """First of all the servers hear again whose key does not count: they keep that in files that a power cut may take from them."""
         replicas = 1 if self._settings.hq.single else REPLICAS
-        async with (
-            opened(self._settings.postgres.dsn) as db,
-            as_fleet(self._settings, self._clock, self._rng) as line,
-        ):
-            streams = await ensure(line, self._clock, replicas=replicas)
-            ledger = Ledger(self._now, streams["CONSENT"].created)
-            marks = Marks(self._clock, self._settings.consent_keys, streams["CONSENT"].created)
-            await ledger.restore(db, line)
-            await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
-            await line.listen("optout.>", lambda message: self._poke())
-            await self._pulse.catch_up(line)
-            await marks.touch_all(db)
-            self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
-            self.status.server = line.server
-            await self._keep(db, line, streams[UP].created, marks, ledger)
+        async with opened(self._settings.postgres.dsn) as db:
+            await Stores(self._settings, self._clock, self._rng).enforce(db)
+            async with as_fleet(self._settings, self._clock, self._rng) as line:
+                await self._on(db, line, replicas)
+
+    async def _on(self, db: Connection, line: Line, replicas: int) -> None:
+        streams = await ensure(line, self._clock, replicas=replicas)
+        ledger = Ledger(self._now, streams["CONSENT"].created)
+        marks = Marks(self._clock, self._settings.consent_keys, streams["CONSENT"].created)
+        await ledger.restore(db, line)
+        await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
+        await line.listen("optout.>", lambda message: self._poke())
+        await self._pulse.catch_up(line)
+        await marks.touch_all(db)
+        self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
+        self.status.server = line.server
+        await self._keep(db, line, streams[UP].created, marks, ledger)
 
     def _poke(self) -> None:
         self._poked = True

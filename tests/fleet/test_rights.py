@@ -85,3 +85,23 @@ async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_oth
     await s2.happen(1)
     await fleet.await_archived(s2)
     await s1.happen(1)
+
+
+async def test_who_was_revoked_stays_out_though_the_servers_forgot_it(fleet: World) -> None:
+    """All servers lost the newest claim with their power: headquarters tells them again before anything else."""
+    s1 = await fleet.add_store("s1")
+    await fleet.sql(
+        "INSERT INTO revoked (key, store, at) VALUES (%s, 's1', now() + interval '1 second')", s1.membership.key.public
+    )
+    async with fleet.line_of(s1):
+        pass
+    fleet.start_hq()
+
+    async def out() -> bool:
+        try:
+            async with fleet.line_of(s1):
+                return False
+        except NotAuthorised:
+            return True
+
+    await until(out, seconds=10)

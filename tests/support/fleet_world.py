@@ -220,9 +220,10 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, cluster: Cluster, dsn: str) -> AsyncIterator[World]:
+async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | None = None) -> AsyncIterator[World]:
+    """`account`: the one in the servers' own configuration; else one is made, so that tests share servers and no stream."""
     clock = SystemClock()
-    account = KeyPair.make("account")
+    account = account or KeyPair.make("account")
     settings = HqSettings(
         hq=Hq("Balloon Loft"),
         nats=Nats(cluster.urls, cluster.ca),
