@@ -30,6 +30,8 @@ _MEND = (
     "drop_events",
     "drop_attempts",
     "drop_orders",
+    "late_epochs",
+    "first_epoch",
     "chain_events",
     "chain_orders",
     "chain_attempts",

@@ -5,6 +5,8 @@ import asyncio
 import os
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from outbox import Outbox
 from outbox.errors import KeyChanged, StorageBusy
 from outbox.outcome import Accepted
 from outbox.proof import trouble_with
+from outbox.salvage import salvage
 from tests.support.damage import KINDS, PAGE, nothing_in_it
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import KEY, SENT, accept_one, message_of, open_box, planned, send
@@ -106,6 +109,24 @@ async def test_a_lost_first_page_costs_nothing(model: Path, tmp_path: Path, monk
     assert await started(tmp_path) == ORDERS
     async with open_box(tmp_path) as box:
         assert await box.consent.blocked("sms", "+447700900999")
+
+
+async def test_a_record_that_lost_its_end_begins_its_next_epoch_where_it_ends(model: Path, tmp_path: Path) -> None:
+    """An epoch that began after what is left of the record would name entries that come to be only now."""
+    database = laid_out(model, tmp_path)
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("INSERT INTO epoch (first_seq, id, at, reason) VALUES (40, 'later', 0, 'restored')")
+        db.execute("DELETE FROM audit WHERE seq > 20")
+    saved = tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    salvage(database, saved)
+    async with open_box(saved.parent) as box:
+        await box.audit.begin_epoch("recovered from damage")
+        await accept_one(box, planned("new"), id="new", ref="B-new")
+        assert (await box.audit.verify()).ok
+    with closing(sqlite3.connect(saved)) as db:
+        epochs = db.execute("SELECT first_seq, reason FROM epoch ORDER BY first_seq").fetchall()
+    assert epochs == [(1, "created"), (21, "recovered from damage")]
 
 
 async def test_what_was_set_aside_stays_as_it_was_found(model: Path, tmp_path: Path) -> None:
