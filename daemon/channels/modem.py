@@ -241,6 +241,7 @@ class ModemChannel(Channel):
             return CannotTell("the modem is still at it", again=_REPORT_AGAIN_SECONDS)
         if text.course is Course.TAKEN:
             return Found(str(text.handle))
+        await self._judge_again()
         for report in list(self._unmatched):
             if await self._ledger.answers(text, report):
                 self._unmatched.remove(report)
@@ -301,6 +302,13 @@ class ModemChannel(Channel):
             assert self._sink is not None
             await _committed(self._sink.on_receipt(update))
 
+    async def _judge_again(self) -> None:
+        """A report may have come before the reference that it names: it is that text's, and no other's."""
+        for report in list(self._unmatched):
+            if await self._ledger.judge(report, device=self._device_mark):
+                await self.report(report)
+                self._unmatched.remove(report)
+
     async def late(self, submission: Taken | Refused) -> None:
         """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""
         text = await self._ledger.last_unanswered()
@@ -308,6 +316,7 @@ class ModemChannel(Channel):
             return
         if isinstance(submission, Taken):
             await self._ledger.end(text, (submission.reference,), Course.TAKEN)
+            await self._judge_again()
         elif submission.fault.kind is not Kind.UNSURE:
             await self._ledger.end(text, (), None)
 

@@ -228,6 +228,26 @@ async def test_a_repeated_report_of_one_text_delivers_no_other(tmp_path: Path) -
         assert {update.provider_id for update in shop.record.receipts} == {first.provider_id}
 
 
+async def test_a_report_that_came_before_its_texts_late_reference_is_no_other_texts(tmp_path: Path) -> None:
+    """A to Ada is unclear and never went; B to her is taken, its report comes, and only then its reference."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        assert isinstance(await shop.send("A"), Unknown)
+        shop.modem.faults.answers_later = 70
+        shop.modem.faults.report_status = None
+        began = shop.clock.now()
+        assert isinstance(await shop.send("B", message="m2"), Unknown)
+        shop.modem.report(shop.modem.references[0], ADA, 0, taken_at=began)
+        await shop.clock.sleep(30)
+        assert not isinstance(await _look(shop), Found)
+        found = await _look(shop, message="m2")
+        assert isinstance(found, Found)
+        assert [(update.provider_id, update.state) for update in shop.record.receipts] == [
+            (found.provider_id, ReceiptState.DELIVERED)
+        ]
+
+
 # ------------------------------------------------------------ all of it, in any order
 
 
