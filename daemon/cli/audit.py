@@ -41,7 +41,10 @@ def verify(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Walk the chain of hashes, and compare with the heads that went out. Exits with 1 and the first bad entry if it was changed."""
+    """Prove the record, and hold it against the heads that went out.
+
+    Exits with 1 and the first bad entry if it was changed.
+    """
     answer, wrong = (_of_the_database if file is None else _of_the_file)(settings_of(config), file, head)
     if json:
         as_json(answer)

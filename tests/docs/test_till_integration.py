@@ -90,5 +90,5 @@ async def test_the_readmes_call(shop: Shop) -> None:
         assert written in code
         code = code.replace(written, here)
     said = await run(shop, "sh", code)
-    assert "till-1-77810" in said
-    assert (await event(shop, "till-1-77810"))["source"] == "till-1"
+    assert "till-2-77811" in said
+    assert (await event(shop, "till-2-77811"))["source"] == "till-2"
