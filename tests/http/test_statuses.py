@@ -112,6 +112,7 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
             services.intake,
             services.preview,
             services.people,
+            services.fleet,
         ):
             if type(part).__module__ in FAKES:
                 for attribute, value in inspect.getmembers(type(part), inspect.isfunction):

@@ -11,6 +11,7 @@ from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Se
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from daemon.dispatch.sms.guard import SmsStatus
+from daemon.fleet.status import FleetStatus
 from daemon.intake.row import SourceState
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import Head, signed
@@ -310,6 +311,15 @@ class FakeIntake:
         return "order.ref is missing"
 
 
+class FakeFleet:
+    """A store whose headquarters has nearly all of its record."""
+
+    async def status(self) -> FleetStatus:
+        return FleetStatus(
+            store="soho", state="connected", since=1_795_515_300_000, epoch="e1", seq=10, archived=9, behind=1
+        )
+
+
 class FakeServices(Services):
     """Services on a fake clock, with a token for each scope."""
 
@@ -318,6 +328,7 @@ class FakeServices(Services):
     planning: FakePlanning
     receipts: FakeReceipts
     intake: FakeIntake
+    fleet: FakeFleet
     clock: FakeClock
 
 
@@ -345,6 +356,7 @@ def make_services(settings: Settings | None = None, clock: FakeClock | None = No
         version="1.2.3",
         people=FakePeople(),
         seen=_nothing_to_see,
+        fleet=FakeFleet(),
     )
     box.tokens.add("till-2", "events")
     box.tokens.add("screen", "read")
