@@ -61,8 +61,8 @@ class Stores:
 
     async def offer(self, db: Connection, name: str, group: str) -> str:
         """A code for that store, good once and for an hour. Raises Refused."""
-        for word in (name, group):
-            if word and not NAME.fullmatch(word):
+        for word in (name, group or name):
+            if not NAME.fullmatch(word):
                 raise Refused(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
         if name in (ALL, CANARY):
             raise Refused(422, f"{name!r} is a group's name: call the store otherwise")

@@ -1,6 +1,7 @@
 """A store's record comes to be in PostgreSQL, once and whole, whatever ends in between."""
 
 import asyncio
+import os
 import random
 import sqlite3
 import zlib
@@ -23,7 +24,8 @@ from tests.support.engines import Cluster, postgres
 from tests.support.fleet_world import World, until, world
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
-pytestmark = pytest.mark.engines
+LONG = os.environ.get("TETHER_FLEET") == "long"
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600 if LONG else 60)]
 
 
 async def test_what_a_store_did_is_archived_and_the_store_is_told(fleet: World) -> None:
@@ -86,7 +88,7 @@ async def test_two_headquarters_at_once_and_both_killed_at_random_moments_lose_a
     rng = random.Random(17)
     soho = await fleet.add_store("soho")
     soho.connect()
-    for n in range(10):
+    for n in range(100 if LONG else 10):
         fleet.start_hq()
         fleet.start_hq()
         await soho.happen(8, first=1 + 8 * n)

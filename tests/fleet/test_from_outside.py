@@ -67,3 +67,22 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
         await shop.post(event(2))
         await shop.until({"sent", "delivered"})
         assert hq.end("hq") == 0
+
+
+async def test_headquarters_does_not_start_on_servers_that_acknowledge_before_they_wrote(
+    tmp_path: Path, database: str
+) -> None:
+    (tmp_path / "hq").mkdir()
+    async with headquarters(tmp_path / "hq", database) as hq:
+        hq.init()
+        conf = hq.folder / "nats" / "hq1" / "server.conf"
+        conf.write_text(conf.read_text().replace("sync_interval: always", 'sync_interval: "2m"'))
+        hq.start_nats()
+        refused = hq.tether("run", check=False)
+        assert refused.returncode == 1
+        assert 'hq1: sync_interval is not "always"' in refused.stderr
+        doctor = hq.tether("doctor", check=False)
+        assert doctor.returncode == 1
+        assert "is lost when the power fails" in doctor.stdout
+        unwell = hq.tether("store", "add", "soho").stdout
+        assert hq.url in unwell

@@ -1,0 +1,154 @@
+"""Joining: what a code is good for, and what it says when it is not."""
+
+import base64
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemon.fleet.files import forget, keep
+from daemon.fleet.join import Code, Joined, JoinRefused, Welcome, Wish
+from daemon.fleet.line import LineError
+from daemon.fleet.nkey import BadKey, KeyPair, is_signed
+from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
+from daemon.hq.database import Connection, opened
+from daemon.hq.stores import Refused, Stores
+from tests.support.fake_clock import FakeClock
+from tests.support.fleet_world import World
+
+engines = pytest.mark.engines
+
+
+def wish_of(code: Code, key: KeyPair) -> Wish:
+    sealing = public_text(key_of(key.seed))
+    signature = base64.b64encode(key.sign(Wish.signed(code.secret, sealing))).decode()
+    return Wish(code.secret, key.public, sealing, signature)
+
+
+class Door:
+    """HQ's stores on a clock that the test turns."""
+
+    def __init__(self, fleet: World, db: Connection) -> None:
+        hq = msgspec.structs.replace(fleet.settings.hq, public_url="https://hq.example:8788")
+        self.clock = FakeClock()
+        self.db = db
+        self.stores = Stores(msgspec.structs.replace(fleet.settings, hq=hq), self.clock, random.Random(1))
+
+    async def offer(self, name: str = "soho") -> Code:
+        return Code.read(await self.stores.offer(self.db, name, ""))
+
+    async def welcome(self, wish: Wish) -> Welcome:
+        return await self.stores.welcome(self.db, wish)
+
+
+@pytest.fixture
+async def door(fleet: World) -> AsyncIterator[Door]:
+    async with opened(fleet.settings.postgres.dsn) as db:
+        yield Door(fleet, db)
+
+
+@engines
+async def test_a_code_is_good_once_and_the_same_box_may_ask_again(door: Door) -> None:
+    code, key = await door.offer(), KeyPair.make("user")
+    first = await door.welcome(wish_of(code, key))
+    assert first.store == "soho"
+    assert unseal(first.keys["k1"], key_of(key.seed), "soho k1")
+    assert (await door.welcome(wish_of(code, key))).store == "soho", "an answer that was lost on the way is given again"
+    with pytest.raises(Refused, match=r"that code was used on .*tether hq store add soho"):
+        await door.welcome(wish_of(code, KeyPair.make("user")))
+
+
+@engines
+async def test_a_code_is_good_for_an_hour(door: Door) -> None:
+    code = await door.offer()
+    await door.clock.advance(3601)
+    with pytest.raises(Refused, match="older than an hour"):
+        await door.welcome(wish_of(code, KeyPair.make("user")))
+
+
+@engines
+async def test_a_code_that_headquarters_does_not_know(door: Door) -> None:
+    """Somebody guesses."""
+    code = msgspec.structs.replace(await door.offer(), secret="a" * 26)
+    with pytest.raises(Refused, match="does not know that code"):
+        await door.welcome(wish_of(code, KeyPair.make("user")))
+
+
+@engines
+async def test_who_does_not_have_the_key_it_names_is_refused(door: Door) -> None:
+    """Somebody saw a code, and wants a store's right for a key of another."""
+    code, key = await door.offer(), KeyPair.make("user")
+    wish = msgspec.structs.replace(wish_of(code, KeyPair.make("user")), key=key.public)
+    with pytest.raises(Refused, match="not signed"):
+        await door.welcome(wish)
+
+
+@engines
+async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door) -> None:
+    old = await fleet.add_store("soho")
+    async with fleet.line_of(old):
+        pass
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
+    await door.welcome(wish_of(await door.offer(), KeyPair.make("user")))
+    with pytest.raises(LineError):
+        async with fleet.line_of(old):
+            pass
+
+
+@engines
+@pytest.mark.parametrize("name", ["Soho", "", "all", "canary", "-x", "a" * 32, "a.b", "a>"])
+async def test_a_store_is_called_by_a_name_that_is_one(door: Door, name: str) -> None:
+    with pytest.raises(Refused):
+        await door.offer(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soho", "http://hq.example/#a.b", "https://hq.example/#", "https://hq.example/#abc.def"]
+)
+def test_what_is_no_code_is_told_so(text: str) -> None:
+    with pytest.raises(JoinRefused, match="no code of headquarters"):
+        Code.read(text)
+
+
+def test_a_key_is_read_back_and_a_mistyped_one_is_not() -> None:
+    key = KeyPair.make("user")
+    again = KeyPair.from_seed(key.seed, "user")
+    assert is_signed(b"x", again.sign(b"x"), key.public, "user")
+    assert not is_signed(b"y", again.sign(b"x"), key.public, "user")
+    for wrong in (key.seed[:-1], key.seed.swapcase(), key.public, "", "SU" + "A" * 56):
+        with pytest.raises(BadKey):
+            KeyPair.from_seed(wrong, "user")
+    with pytest.raises(BadKey):
+        KeyPair.from_seed(key.seed, "account")
+    assert key.seed not in repr(key)
+
+
+def test_what_is_sealed_for_one_store_opens_for_no_other_and_as_nothing_else() -> None:
+    mine, theirs = KeyPair.make("user"), KeyPair.make("user")
+    sealed = seal(b"secret", public_text(key_of(mine.seed)), "soho k1")
+    assert unseal(sealed, key_of(mine.seed), "soho k1") == b"secret"
+    for key, about in ((theirs, "soho k1"), (mine, "soho k2"), (mine, "camden k1")):
+        with pytest.raises(Unsealable):
+            unseal(sealed, key_of(key.seed), about)
+
+
+def test_joining_and_leaving_touch_only_what_is_theirs(tmp_path: Path) -> None:
+    config, env = tmp_path / "tether.toml", tmp_path / ".env"
+    config.write_text('[store]\nname = "Loft"\n\n[fleet]\nstore = "old"\nservers = []\n\n[hook]\nport = 1\n')
+    env.write_text("TWILIO_AUTH_TOKEN=t\nFLEET_SEED=old\n")
+    env.chmod(0o600)
+    joined = Joined(Welcome("soho", ("tls://hq1.example:443",), "PEM", "CLAIM"), KeyPair.make("user"), {})
+    keep(config, joined, "k1:x")
+    text = config.read_text()
+    assert text.count("[fleet]") == 1
+    assert 'store = "soho"' in text
+    assert "[hook]" in text
+    assert "TWILIO_AUTH_TOKEN=t" in env.read_text()
+    assert f'FLEET_SEED="{joined.key.seed}"' in env.read_text()
+    assert env.stat().st_mode & 0o777 == 0o600
+    forget(config)
+    assert "[fleet]" not in config.read_text()
+    assert "FLEET" not in env.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "tether.toml"]
