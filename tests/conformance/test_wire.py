@@ -217,6 +217,7 @@ def test_a_table_that_cannot_be_meant_stops_the_service(table: dict[str, object]
         build("mailgun", table, {"MAILGUN_API_KEY": "k"}, http=None)  # type: ignore[arg-type]
 
 
-def test_an_unknown_channel_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"channels\.twillio: no such channel; there are twilio, "):
-        channel_class("twillio")
+@pytest.mark.parametrize(("name", "hint"), [("twillio", "did you mean 'twilio'"), ("pigeon", "there are twilio, ")])
+def test_an_unknown_channel_is_named_with_the_nearest_or_those_there_are(name: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"channels\.{name}: no such channel; {hint}"):
+        channel_class(name)
