@@ -51,6 +51,7 @@ def path(route: AnyRoute) -> str:
         "source": "webshop",
         "channel": "twilio",
         "message_id": "x",
+        "token": "x",
     }.items():
         filled = filled.replace("{" + part + "}", value)
     return filled
@@ -112,6 +113,8 @@ async def test_500_503(face: Face, services: FakeServices, route: AnyRoute, monk
             services.intake,
             services.preview,
             services.people,
+            services.restored,
+            services.heads,
             services.fleet,
         ):
             if type(part).__module__ in FAKES:
