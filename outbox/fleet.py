@@ -212,13 +212,20 @@ class Fleet:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def use_keys(self, keys: Mapping[str, bytes]) -> None:
-        """From now on consent is shared under these keys; what was said before is to be told under those that are new here."""
-        fresh = set(keys) - set(self._store.shares.keys)
+    def set_keys(self, keys: Mapping[str, bytes]) -> None:
+        """From now on consent is shared under these keys."""
         self._store.shares.use(keys)
-        after: int | None = 0 if fresh else None
+
+    async def tell_what_was_said(self) -> None:
+        """Words from before these keys are to be told under them too; those that are known already change nothing."""
+        after: int | None = 0
         while after is not None:
             after = await self._store.write(Index(self._store, after))
+
+    async def use_keys(self, keys: Mapping[str, bytes]) -> None:
+        """Both."""
+        self.set_keys(keys)
+        await self.tell_what_was_said()
 
     @property
     def keys(self) -> Mapping[str, bytes]:

@@ -5,6 +5,7 @@ In need's order, one batch in flight: opt-outs, health, messages, record.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -38,9 +39,8 @@ AUDIT_IN_A_ROW = 8
 """Batches of the record between two looks at what matters more."""
 STALE_POKES = 4
 """Reads that may come from a server that is behind before we wait for the next round."""
-NOTE_SECONDS = 300.0
+NOTE_SECONDS, LOG_SECONDS = 300.0, 60.0
 RATE = 64 * 1024.0
-LOG_SECONDS = 60.0
 MARK_NOTE, STREAM_NOTE, CLAIM_NOTE = "fleet.mark", "fleet.consent", "fleet.claim"
 
 Observe = Callable[[], Awaitable[Health]]
@@ -162,12 +162,14 @@ class Link:
         self._wake.set()
 
     async def _work(self) -> None:
-        await self._recall()
-        tries = 0
+        tries, is_recalled = 0, False
         while True:
             await self._until_the_clock_is_set()
             began = self._clock.monotonic()
             try:
+                if not is_recalled:
+                    await self._recall()
+                    is_recalled = True
                 await self._session()
             except LineError as error:
                 self._fell(error)
@@ -182,10 +184,9 @@ class Link:
             self._server = (self._server + 1) % len(self._me.servers)
 
     async def _recall(self) -> None:
-        """What the last run learned from HQ."""
-        note = await self._box.notes.get(MARK_NOTE)
-        if note is not None:
-            self._mark = self._noted = unpack(note.encode(), Mark)
+        """What the last run learned from HQ; nothing where there was none."""
+        with contextlib.suppress(Garbled):
+            self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
             await self._feed.begin(self._mark)
 
     async def _until_the_clock_is_set(self) -> None:
@@ -393,7 +394,7 @@ class Link:
 
     async def _note(self) -> None:
         """How far HQ has us, for the next start and for pruning: seldom, since the card wears."""
-        now = self._clock.monotonic()
-        if self._mark is not None and self._mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
-            await self._box.notes.set(MARK_NOTE, pack(self._mark).decode())
-            self._noted, self._noted_at = self._mark, now
+        now, mark = self._clock.monotonic(), self._mark
+        if mark is not None and mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
+            await self._box.notes.set(MARK_NOTE, pack(mark).decode())
+            self._noted, self._noted_at = mark, now

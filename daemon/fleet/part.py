@@ -5,6 +5,8 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
+import structlog
+
 from daemon.config import Settings
 from daemon.dispatch.board import Board
 from daemon.fleet.gate import ConsentGate
@@ -15,8 +17,12 @@ from daemon.fleet.wire import Health
 from outbox import Outbox
 from outbox.changes import Subscription
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.model import State
 
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 10.0
 TOLD_AT_ONCE = frozenset({"channel", "uplink"})
 """Changes of which HQ hears at once."""
 
@@ -65,15 +71,30 @@ class FleetPart:
         return await self.link.status()
 
     async def run(self, stop: asyncio.Event) -> None:
-        if self._keys:
-            kept = {kid: sealed.decode() for kid, sealed in (await self._box.fleet.kept_keys()).items()}
-            await self._box.fleet.use_keys({**unsealed(self._me, kept), **self._keys})
-        self._has_keys.set()
         changes = self._box.changes.subscribe(kept=64)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(self._watch(changes), name="fleet health")
+            beside = [
+                group.create_task(self._share(), name="fleet consent"),
+                group.create_task(self._watch(changes), name="fleet health"),
+            ]
             await self.link.run(stop)
-            watching.cancel()
+            for task in beside:
+                task.cancel()
+
+    async def _share(self) -> None:
+        """Under which keys consent is shared from the start; what was said before them is told as soon as the disk takes a note of it."""
+        while self._keys:
+            try:
+                kept = {kid: sealed.decode() for kid, sealed in (await self._box.fleet.kept_keys()).items()}
+                self._box.fleet.set_keys({**unsealed(self._me, kept), **self._keys})
+                self._has_keys.set()
+                await self._box.fleet.tell_what_was_said()
+            except (StorageBusy, StorageFull) as error:
+                log.warning("opt-outs from before can't be noted as to be told yet", error=str(error))
+                await self._clock.sleep(AGAIN_SECONDS)
+            else:
+                break
+        self._has_keys.set()
 
     async def _watch(self, changes: Subscription) -> None:
         async for change in changes:

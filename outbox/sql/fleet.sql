@@ -1,8 +1,8 @@
 -- say: our newest word on an address, to be told.
 INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, knew)
 VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '', (SELECT coalesce(max(seq), 0) FROM fleet_consent))
-ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = max(said, excluded.said), base = max(seq, told_seq),
-    knew = excluded.knew;
+ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = excluded.said, base = max(seq, told_seq), knew = excluded.knew
+WHERE excluded.said > said;
 
 -- say_again: a word on an address whose digest is known from before, though the address itself need not be.
 UPDATE fleet_consent SET said = :said, base = max(seq, told_seq), knew = (SELECT coalesce(max(f.seq), 0) FROM fleet_consent AS f)

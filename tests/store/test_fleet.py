@@ -186,3 +186,17 @@ async def test_a_stop_by_sms_elsewhere_holds_for_whatsapp_here(tmp_path: Path) -
         await box.fleet.use_keys(OLD)
         await box.fleet.hear([await word(box, 1, stopped=True)])
         assert await box.consent.blocked("chat", PHONE)
+
+
+async def test_a_restart_makes_no_stale_opt_in_fresh(tmp_path: Path) -> None:
+    """What was known when START was said is what counts, however often the store starts before it can tell."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box, 4)
+        await box.consent.allow("sms", PHONE, reason="START", actor="modem")
+        await box.fleet.hear([await word(box, 9, stopped=True)])
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        (start,) = await box.fleet.untold(limit=5)
+        assert (start.stopped, start.base, start.knew) == (False, 4, 0)
