@@ -15,6 +15,7 @@ from outbox.ledger import newest as newest_word
 from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.remote import blocked_elsewhere, share, share_again
 from outbox.snapshot import Wants
 from outbox.store import Store
@@ -156,11 +157,14 @@ class Consent:
         """Take back the opt-out of that id, whose address need not be known. Returns what it was. Raises NotFound."""
         return await self._store.write(TakeBack(entry_id, reason, actor))
 
-    async def blocked(self, medium: str, address: str) -> str | None:
-        """Why nothing of that medium may go there, by our own ledger or the fleet's; None: it may."""
+    async def blocked(self, medium: str, address: str) -> Reason | None:
+        """By what words nothing of that medium may go there, by our own ledger or the fleet's; None: it may."""
         words = await self._store.rows(_SQL["words"], digest=self._store.digester(address))
         stop = stopped([Word(about, bool(said), reason, at) for about, said, reason, at in words], medium)
-        return stop.reason if stop is not None else await blocked_elsewhere(self._store, medium, address)
+        if stop is not None:
+            return Reason(stop.reason, "opted_out", medium=stop.medium, since=stop.at, how=stop.reason)
+        elsewhere = await blocked_elsewhere(self._store, medium, address)
+        return None if elsewhere is None else Reason(elsewhere, "opted_out_elsewhere", how=elsewhere)
 
     async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
         """The opt-outs that stand, the newest first."""

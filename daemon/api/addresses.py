@@ -17,7 +17,6 @@ def consent_address(medium: str, address: str, store: Store) -> str:
     """The address that a word on consent is about. Raises Problem 422 when it can't be one of that medium."""
     if medium == "all":
         medium = "email" if "@" in address else "sms"
-        return sent_to(medium, address, store) or address.strip()
     usable = sent_to(medium, address, store)
     if usable is None:
         kind = WORDS.get(KINDS.get(medium, ""), "address")

@@ -284,7 +284,11 @@ class Warned(msgspec.Struct, frozen=True, omit_defaults=True):
     ]
     medium: str | None = None
     until: Moment | None = None
+    since: Moment | None = None
+    """Since when they have not wanted it."""
     detail: str | None = None
+    reason_code: str | None = None
+    reason_args: dict[str, Any] | None = None
 
 
 class Prospective(msgspec.Struct, frozen=True):
@@ -322,6 +326,34 @@ class Undone(msgspec.Struct, frozen=True):
     cancelled: int
     status: str
     """The order's status now."""
+
+
+class WayOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A medium by which a customer may be reached."""
+
+    medium: str
+    kind: str
+    """Of address: `phone`, `email`, `whatsapp` ..."""
+    to: Masked
+    state: Literal["open", "opted_out", "no_address", "unusable"]
+    via: list[str]
+    since: Moment | None
+    """Since when they have not wanted it, and by what words."""
+    how: str
+
+
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order's customer can be reached, and how it stands with the news about where the order stands."""
+
+    about: str
+    message_id: str | None
+    state: State | None
+    reason: str
+    reason_code: str
+    reason_args: dict[str, Any]
+    phone: str | None
+    """The number to dial: whole for staff, masked for others."""
+    ways: list[WayOut]
 
 
 class HeldOut(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from outbox.model import (
     Posted,
     State,
 )
+from outbox.reasons import Reason
 
 
 class Token(Protocol):
@@ -78,7 +79,7 @@ class Consent(Protocol):
         """What stands, the newest first."""
         ...
 
-    async def blocked(self, medium: str, address: str) -> str | None:
+    async def blocked(self, medium: str, address: str) -> Reason | None:
         """Why nothing of that medium may go there; None: it may."""
         ...
 

@@ -5,7 +5,9 @@ from daemon.api.addresses import consent_address
 from daemon.api.problem import Problem
 from daemon.api.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.service_answers import OptOuts, OptOutSet
+from daemon.api.services import Services
 from daemon.api.wire import ListQuery, OptIn, OptInQuery, OptOutWish
+from daemon.planner.recipients import customer_recipient
 from outbox.masks import mask_address
 
 
@@ -17,9 +19,26 @@ async def index(call: Call[ListQuery, None]) -> OptOuts:
 async def stop(call: Call[NoQuery, OptOutWish]) -> OptOutSet:
     wish = call.body
     reason = wish.reason or "entered by staff"
-    address = consent_address(wish.medium, wish.address, call.services.settings.store)
-    await call.services.box.consent.stop(wish.medium, address, reason=reason, actor=call.caller.actor)
-    return OptOutSet(wish.medium, mask_address(address), opted_out=True)
+    if wish.address is not None:
+        addresses = [consent_address(wish.medium, wish.address, call.services.settings.store)]
+    else:
+        addresses = await _of_customer(call.services, wish)
+    for address in addresses:
+        await call.services.box.consent.stop(wish.medium, address, reason=reason, actor=call.caller.actor)
+    return OptOutSet(wish.medium, ", ".join(mask_address(each) for each in addresses), opted_out=True)
+
+
+async def _of_customer(services: Services, wish: OptOutWish) -> list[str]:
+    """The addresses of an order's customer that the medium uses. Raises Problem 404, or 422 where they have none."""
+    found = await services.box.views.orders_by_ref([wish.order_ref or ""])
+    if not found:
+        raise Problem(404, f"no order {wish.order_ref!r} is known: no event has named it", field="order_ref")
+    held = customer_recipient(found[0].customer, services.settings.store.country).addresses
+    kinds = {"sms": ("phone",), "email": ("email",), "all": ("phone", "email")}.get(wish.medium, tuple(held))
+    addresses = [held[kind] for kind in kinds if kind in held]
+    if not addresses:
+        raise Problem(422, "the customer of this order has no address of that kind", field="order_ref")
+    return addresses
 
 
 async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
@@ -49,6 +68,7 @@ ROUTES = (
         OptOutWish,
         OptOutSet,
         method="PUT",
+        refusals=(404,),
         examples={"stop": {"medium": "sms", "address": "+447700900123", "reason": "asked at the counter"}},
     ),
     Route(

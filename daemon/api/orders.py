@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from daemon.api import present, staff, story
 from daemon.api.addresses import sent_to
 from daemon.api.answers import HeldOut, OrderDetail, OrderOut, Orders, Prospect, StatusSet, Undone
+from daemon.api.by_hand import act, manual_plan, order_of, own_id, unknown_order
 from daemon.api.problem import Problem
 from daemon.api.prospect import prospect
-from daemon.api.reply import moment
-from daemon.api.route import B, Call, NoQuery, get, post
-from daemon.api.services import Manual, Services
+from daemon.api.reach import untell
+from daemon.api.route import Call, NoQuery, get, post
+from daemon.api.services import Services
 from daemon.api.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
 from outbox.errors import IllegalMove
-from outbox.model import Event, Order, Planner
+from outbox.model import Order, Planner
 from outbox.orders import to_ms
 
 
@@ -40,7 +41,7 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     views = call.services.box.views
     found = await views.story(ref)
     if found is None:
-        raise _unknown(ref)
+        raise unknown_order(ref)
     told = await views.told([ref])
     shown = present.order(found.order, told.get(ref))
     return OrderDetail(
@@ -63,65 +64,27 @@ async def _optouts(services: Services, order: Order) -> dict[str, str]:
     for medium, address in addresses.items():
         usable = sent_to(medium, address, services.settings.store) if address else None
         if usable and (reason := await services.box.consent.blocked(medium, usable)):
-            standing[medium] = reason
+            standing[medium] = str(reason)
     return standing
 
 
 async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:
-    order = await _order(call)
-    event = staff.status_event(order.ref, call.body, call.body.id or _own_id(call))
+    order = await order_of(call)
+    event = staff.status_event(order.ref, call.body, call.body.id or own_id(call))
     plan: Planner = call.services.planning.plan
     if call.body.text is not None:
         plan = staff.in_own_words(plan, call.body.text)
     if call.body.silent:
         plan = staff.silently(plan)
-    return await _act(call, event, plan, call.body.grace)
+    return await act(call, event, plan, call.body.grace)
 
 
 async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
-    order, wish = await _order(call), call.body
+    order, wish = await order_of(call), call.body
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to send: a template, or a text", field="text")
-    event = staff.message_event(order.ref, wish, wish.id or _own_id(call))
-    return await _act(call, event, manual_plan(call.services, wish), wish.grace)
-
-
-def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
-    """Raises Problem 422 for an audience, template or channel that is not there."""
-    try:
-        return services.planning.manual(
-            Manual(
-                audience=wish.to,
-                template=wish.template or "",
-                text=wish.text,
-                subject=wish.subject,
-                via=wish.via or (),
-                urgent=wish.urgent,
-            )
-        )
-    except (LookupError, ValueError) as error:
-        raise Problem(422, str(error.args[0]), field="via" if wish.via else "to") from error
-
-
-async def _act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float | None) -> StatusSet:
-    services = call.services
-    seconds = float(services.settings.counter.grace) if grace is None else grace
-    now = services.clock.now()
-    posted = staff.posted(event, now=now, actor=call.caller.actor)
-    taken = await services.box.spool.accept(posted, staff.with_grace(plan, seconds))
-    messages = await services.box.views.messages_of_event(taken.seq)
-    began = await _received_at(services, taken.event_id, now) if taken.duplicate else now
-    return StatusSet(
-        taken.event_id,
-        moment(began + round(seconds * 1000)) if seconds else None,
-        taken.duplicate,
-        [present.message(each) for each in messages],
-    )
-
-
-async def _received_at(services: Services, event_id: str, default: int) -> int:
-    found = await services.box.views.events(event_id, source=staff.SOURCE)
-    return found[0].received_at if found else default
+    event = staff.message_event(order.ref, wish, wish.id or own_id(call))
+    return await act(call, event, manual_plan(call.services, wish), wish.grace)
 
 
 async def undo(call: Call[NoQuery, Undo]) -> Undone:
@@ -138,9 +101,12 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     if services.clock.now() > event.received_at + round(grace * 1000):
         raise Problem(409, f"too late to undo: the {grace:g} s are over")
     own = [each for each in found.messages if each.event_seq == event.seq]
-    if any(each.state not in staff.NEVER_LEFT for each in own):
+    if event.type != staff.TOLD and any(each.state not in staff.NEVER_LEFT for each in own):
         raise Problem(409, "too late to undo: the message is on its way")
     cancelled = await _cancel(call, [each.id for each in own if each.state in staff.UNSENT])
+    if event.type == staff.TOLD:
+        for message in own:
+            await untell(call, found, message)
     status = found.order.status
     if back := staff.way_back(found, event):
         status = back.status
@@ -162,7 +128,7 @@ async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
 
 
 async def what_if(call: Call[NoQuery, WhatIf]) -> Prospect:
-    order, wish, services = await _order(call), call.body, call.services
+    order, wish, services = await order_of(call), call.body, call.services
     if wish.status is not None:
         event = staff.status_event(
             order.ref, StatusChange(wish.status, promised_at=wish.promised_at, data=wish.data), "preview"
@@ -188,26 +154,6 @@ async def release(call: Call[NoQuery, Reason]) -> HeldOut:
     ref = call.path("ref")
     await call.services.box.spool.release(ref, actor=call.caller.actor, reason=call.body.reason)
     return HeldOut(ref, held=False)
-
-
-async def _order(call: Call[NoQuery, B]) -> Order:
-    ref = call.path("ref")
-    found = await call.services.box.views.orders_by_ref([ref])
-    if not found:
-        raise _unknown(ref)
-    return found[0]
-
-
-def _unknown(ref: str) -> Problem:
-    return Problem(404, f"no order {ref!r} is known: no event has named it")
-
-
-def _own_id(call: Call[NoQuery, B]) -> str:
-    """By the client's Idempotency-Key where it has one, so that a repeat has no second effect."""
-    key = call.request.headers.get("Idempotency-Key", "")
-    if 0 < len(key) <= 180 and key.isprintable():
-        return f"counter-{key}"
-    return f"counter-{call.services.rng.getrandbits(96):024x}"
 
 
 ROUTES = (

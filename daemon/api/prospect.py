@@ -1,6 +1,7 @@
 """What would go out, and what stands in its way: the plan of an event that did not happen. Changes nothing."""
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from daemon.api.answers import Prospective, SmsSize, Warned
 from daemon.api.reply import moment
@@ -8,6 +9,7 @@ from daemon.api.services import ChannelRow, PreviewText, Services
 from outbox.masks import mask_address
 from outbox.model import Order, PlannedMessage, Planner, Posted, Rendered, State
 from outbox.orders import project
+from outbox.reasons import whole_args
 
 MEDIUM_ADDRESS = {"sms": "phone", "email": "email"}
 
@@ -66,10 +68,14 @@ def _address(message: PlannedMessage, channel: ChannelRow | None) -> str:
 
 
 def _planned_trouble(message: PlannedMessage) -> Iterator[Warned]:
-    if message.state is State.SUPPRESSED:
-        yield Warned("no_address" if message.audience == "customer" else "no_channel", detail=str(message.reason))
-    elif message.state is not State.QUEUED:
-        yield Warned("not_sent", detail=str(message.reason))
+    if message.state is State.QUEUED:
+        return
+    why = message.reason
+    suppressed = "no_address" if message.audience == "customer" else "no_channel"
+    code: Literal["no_address", "no_channel", "not_sent"] = (
+        suppressed if message.state is State.SUPPRESSED else "not_sent"  # type: ignore[assignment]
+    )
+    yield Warned(code, detail=str(why), reason_code=why.code, reason_args=whole_args(why))
 
 
 async def _trouble(
@@ -84,7 +90,17 @@ async def _trouble(
         found.append(Warned("no_channel", channel.medium, detail=f"{channel.title}: {channel.reason}"))
     medium, address = channel.medium, _address(message, channel)
     if address and (reason := await services.box.consent.blocked(medium, address)):
-        found.append(Warned("opted_out", medium, detail=reason))
+        since = reason.args.get("since")
+        found.append(
+            Warned(
+                "opted_out",
+                medium,
+                since=moment(since) if since else None,
+                detail=str(reason),
+                reason_code=reason.code,
+                reason_args=whole_args(reason),
+            )
+        )
     until = None if message.policy.urgent else services.planning.quiet_until(medium, message.due_at)
     if until is not None:
         found.append(Warned("quiet_hours", medium, until=moment(until)))

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from daemon.api import present
 from daemon.api.problem import Problem
+from daemon.api.reach import tell_by_person
 from daemon.api.reply import moment, moment_or_none
 from daemon.api.route import Call, NoQuery, Scope, get, post
 from daemon.api.service_answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.services import Services
 from daemon.api.staff import SILENT
-from daemon.api.wire import ListQuery, Reason, RepliesQuery
+from daemon.api.wire import ListQuery, Reason, RepliesQuery, ToldBy
 from outbox.masks import mask_phone
 from outbox.model import Message, Order, State
 
@@ -36,7 +37,7 @@ async def read(call: Call[NoQuery, Reason]) -> ReplyRead:
 
 
 async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
-    """Customers who were to learn their order's present status, whom nothing reached, and who were not phoned yet."""
+    """Customers who were to learn their order's present status, and whom nothing reached, nor any of the staff."""
     views = services.box.views
     since = services.clock.now() - LOOK_BACK_MS
     page = await views.messages(
@@ -57,10 +58,7 @@ async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
     return [
         (newest, orders[ref])
         for ref, newest in told.items()
-        if ref in orders
-        and newest.id == candidates[ref].id
-        and present.stage(orders[ref].status) != "done"
-        and await services.box.notes.get(_note(newest.id)) is None
+        if ref in orders and newest.id == candidates[ref].id and present.stage(orders[ref].status) != "done"
     ]
 
 
@@ -108,20 +106,10 @@ async def done(call: Call[NoQuery, Reason]) -> CallDone:
     found = await services.box.views.messages_by_id([message_id])
     if not found:
         raise Problem(404, f"no message has the id {message_id!r}")
-    if await services.box.notes.get(_note(message_id)) is None:
-        await services.box.notes.set(_note(message_id), str(services.clock.now()))
-        await services.box.audit.append(
-            "customer.called",
-            actor=call.caller.actor,
-            order_ref=found[0].order_ref,
-            message_id=message_id,
-            detail={"reason": call.body.reason} if call.body.reason else {},
-        )
-    return CallDone(message_id, done=True)
-
-
-def _note(message_id: str) -> str:
-    return f"called.{message_id}"
+    (order,) = await services.box.views.orders_by_ref([found[0].order_ref])
+    phoned = ToldBy("phone", message_id, call.body.reason, id=f"called-{message_id}")
+    taken = await tell_by_person(call, order, phoned)
+    return CallDone(message_id, True, taken.event_id, taken.undo_until)
 
 
 ROUTES = (

@@ -122,8 +122,12 @@ class CallList(msgspec.Struct, frozen=True):
 
 
 class CallDone(msgspec.Struct, frozen=True):
+    """It became this event; `undo_until` as for a status by hand."""
+
     message_id: str
     done: bool
+    event_id: str
+    undo_until: Moment | None
 
 
 class StoreOut(msgspec.Struct, frozen=True):

@@ -12,13 +12,20 @@ import msgspec
 from daemon.api.reply import encode
 from daemon.api.wire import ManualMessage, StatusChange
 from outbox import StoredEvent, Story
-from outbox.model import EVENT_TYPES, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
+from outbox.model import EVENT_TYPES, Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 from outbox.orders import SECOND_MS, moves_status
 from outbox.reasons import Reason
 
 SOURCE = "counter"
 MESSAGE = "staff.message"
 """The type of the event that a message by hand becomes."""
+
+CONTACT = "staff.contact"
+"""Another address of the customer, or another way to reach them."""
+TOLD = "staff.told"
+"""Staff told the customer themselves."""
+UNTOLD = "staff.untold"
+"""They had not, after all."""
 
 SILENT = Reason("staff chose not to tell", "silent")
 UNSENT = frozenset({State.QUEUED, State.HELD})
@@ -55,6 +62,20 @@ def message_event(ref: str, wish: ManualMessage, event_id: str) -> Event:
         if name in ("template", "text", "subject", "to", "via", "urgent", "grace") and value not in (None, False)
     }
     return Event(id=event_id, type=MESSAGE, order=OrderFields(ref=ref), data=_data(wish.data, by_hand))
+
+
+def contact_event(ref: str, event_id: str, customer: Customer | None, data: Mapping[str, Any] | None) -> Event:
+    """`data`: what the text of the news needs beyond the order."""
+    return Event(id=event_id, type=CONTACT, order=OrderFields(ref=ref), customer=customer, data=_data(data, {}))
+
+
+def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
+    by_hand = {"how": how} | ({"note": note} if note else {})
+    return Event(id=event_id, type=TOLD, order=OrderFields(ref=ref), data=_data(None, by_hand))
+
+
+def untold_event(ref: str, told_id: str) -> Event:
+    return Event(id=f"undo-{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
 
 
 def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[str, Any] | None:

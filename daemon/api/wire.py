@@ -150,6 +150,34 @@ class ManualMessage(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
 
 
+class Contact(msgspec.Struct, frozen=True):
+    """Where or how else a customer can be reached. An address is kept with the order; what did not reach them goes out to it."""
+
+    phone: Address | None = None
+    email: Address | None = None
+    via: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=30, description="Channels in turn.")] | None = None
+    text: FreeText | None = None
+    """Instead of the words that did not arrive."""
+    message_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    """Which message; absent: the one about where the order stands."""
+    tell: bool = True
+    """False: the address is kept and nothing goes out."""
+    grace: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    id: EventId | None = None
+
+
+class ToldBy(msgspec.Struct, frozen=True):
+    """That staff told the customer themselves."""
+
+    how: Literal["phone", "in_person"] = "phone"
+    message_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    """Of which message; absent: of where the order stands."""
+    reason: Line = ""
+    """For the order's story."""
+    grace: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    id: EventId | None = None
+
+
 class WhatIf(msgspec.Struct, frozen=True):
     """A status, or else a message: the fields of those calls."""
 
@@ -212,11 +240,16 @@ class UssdWish(msgspec.Struct, frozen=True):
 
 
 class OptOutWish(msgspec.Struct, frozen=True):
-    """Who is to be left alone, and in which medium (`all`: every one)."""
+    """Who is to be left alone, and in which medium (`all`: every one): by their address, or as an order's customer."""
 
     medium: Annotated[str, Meta(pattern=_MEDIUM)]
-    address: Address
+    address: Address | None = None
+    order_ref: OrderRef | None = None
     reason: Line = ""
+
+    def __post_init__(self) -> None:
+        if (self.address is None) == (self.order_ref is None):
+            raise ValueError("say who: either `address` or `order_ref`")
 
 
 class OptIn(msgspec.Struct, frozen=True):

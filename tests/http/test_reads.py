@@ -267,10 +267,15 @@ async def test_call_list(face: Face, state: State) -> None:
     assert (await face.get("/v1/status")).json["calls"] == 1
     done = f"/v1/call-list/{message_id}/done"
     for _ in range(2):
-        assert (await face.call("POST", done, as_="desk")).json == {"message_id": message_id, "done": True}
+        answer = (await face.call("POST", done, as_="desk")).json
+        assert (answer["message_id"], answer["done"], answer["event_id"]) == (
+            message_id,
+            True,
+            f"called-{message_id}",
+        )
     assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
-    called = [each for each in face.services.box.acts if each.kind == "customer.called"]
-    assert [(each.order_ref, each.actor) for each in called] == [("B-1042", "desk")]
+    told = (await face.get("/v1/orders/B-1042")).json["told"]
+    assert (told["state"], told["reason_code"], told["reason_args"]) == ("delivered", "phoned", {"who": "desk"})
     assert (await face.call("POST", "/v1/call-list/nope/done", as_="desk")).status == 404
 
 

@@ -153,7 +153,8 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
     assert (call["phone"], call["reason"]) == ("+447700900123", "no channel took it")
     await face.post(f"/v1/call-list/{message_id}/done", {}, as_="desk")
     assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
-    assert (await face.get("/v1/audit", query={"kind": "customer.called"})).json["items"][0]["message_id"] == message_id
+    story = (await face.get("/v1/orders/B-1042")).json["timeline"]
+    assert [each["actor"] for each in story if each.get("type") == "staff.told"] == ["staff"]
 
 
 async def test_an_order_with_several_failures_is_on_the_call_list_with_the_newest(face: Face, box: Outbox) -> None:

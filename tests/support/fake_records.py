@@ -9,6 +9,7 @@ from outbox import UNBOUND, AuditRow, Bounds, Kept, Page, ReplyRow, Verdict
 from outbox.errors import IllegalMove, NotFound
 from outbox.heads import End
 from outbox.masks import mask_address
+from outbox.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.support.fake_box import FakeBox
@@ -143,9 +144,9 @@ class FakeConsent:
     async def list(self, *, limit: int, cursor: str | None) -> Page[FakeOptOut]:
         return page(list(self._box.optouts.values()), limit, cursor)
 
-    async def blocked(self, medium: str, address: str) -> str | None:
+    async def blocked(self, medium: str, address: str) -> Reason | None:
         found = self._box.optouts.get((medium, address)) or self._box.optouts.get(("all", address))
-        return found.reason if found else None
+        return Reason(found.reason, "opted_out", medium=medium, since=found.at, how=found.reason) if found else None
 
 
 class FakeReplies:
