@@ -140,13 +140,17 @@ async def _of_the_outbox(services: Services) -> list[str]:
 def _of_texts(services: Services) -> Iterator[str]:
     sms = services.dispatch.sms()
     for name, words, value in (
-        ("parts_today", "Parts of text messages sent in the store's day, over all channels.", sms.parts_today),
-        ("parts_limit", "Parts of text messages that a day may have.", sms.daily_parts),
-        ("cost_today", "What they cost, estimated, in the store's currency.", sms.cost_today),
-        ("cost_limit", "What a day's text messages may cost.", sms.daily_cost),
-        ("held_blocks", "Blocks of numbers whose new ones are held as fraud.", len(sms.held_blocks)),
+        (
+            "tether_sms_parts_today",
+            "Parts of text messages sent in the store's day, over all channels.",
+            sms.parts_today,
+        ),
+        ("tether_sms_parts_limit", "Parts of text messages that a day may have.", sms.daily_parts),
+        ("tether_sms_cost_today", "What they cost, estimated, in the store's currency.", sms.cost_today),
+        ("tether_sms_cost_limit", "What a day's text messages may cost.", sms.daily_cost),
+        ("tether_sms_held_blocks", "Blocks of numbers whose new ones are held as fraud.", len(sms.held_blocks)),
     ):
-        yield from _family(f"tether_sms_{name}", "gauge", words, [({}, float(value))])
+        yield from _family(name, "gauge", words, [({}, float(value))])
 
 
 async def _of_the_channels(services: Services) -> list[str]:

@@ -25,10 +25,13 @@ def test_every_file_has_its_place() -> None:
 
 
 def test_all_that_the_package_is_built_from_is_in_the_repository() -> None:
-    """An ignored file would be there for whoever wrote it, and missing in a clone."""
+    """An ignored file would be there for whoever wrote it, and missing in a clone. `make deb` makes some for each build."""
     rules = (ROOT / "systemd/debian/rules").read_text()
+    made = _made_by_the_makefile()
+    assert {"tether.1", "tether.bash"} <= made
     named = set(re.findall(r"(?<![\w/.-])debian/(tether\.\w+) debian/tether/", rules))
-    assert {"tether.sh", "tether.toml"} <= named
+    assert {"tether.sh", "tether.toml"} | made <= named, "what is made is installed"
+    named -= made
     ignored = subprocess.run(
         ["git", "check-ignore", "--no-index", *(f"systemd/debian/{name}" for name in named)],
         cwd=ROOT,
@@ -40,6 +43,14 @@ def test_all_that_the_package_is_built_from_is_in_the_repository() -> None:
         pytest.skip("this is no git work tree")
     assert (ignored.returncode, ignored.stdout) == (1, ""), "1: none of them is ignored"
     assert {path.name for path in (ROOT / "systemd/debian").iterdir()} >= named
+
+
+def _made_by_the_makefile() -> set[str]:
+    recipe = (ROOT / "Makefile").read_text()
+    made = set(re.findall(r"> build/deb/tether/debian/(tether\.\w+)", recipe))
+    for shells in re.findall(r"for shell in ([\w ]+); do .* > build/deb/tether/debian/tether\.\$\$shell", recipe):
+        made |= {f"tether.{shell}" for shell in shells.split()}
+    return made
 
 
 def test_the_secrets_file_is_there_before_the_package_starts_the_service() -> None:
