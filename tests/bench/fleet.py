@@ -18,14 +18,13 @@ from daemon.fleet.feed import Feed
 from daemon.fleet.wire import deflate
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.database import ensure_month
-from daemon.hq.streams import ask
 from outbox.chain import START, link
 from tests.bench.harness import check_server, config, folder, load, median, result, running
 from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
 from tests.support.fleet_world import Store, World, until, world
 from tests.support.outbox_box import PHONE
 
-ENTRIES = 20_000
+ENTRIES = 60_000
 STORES = 200
 
 
@@ -61,7 +60,7 @@ async def throughput(place: Path, servers: Cluster, archive: Postgres) -> None:
         await fill(soho, ENTRIES)
         entries = (await soho.head())[1]
         with made.hq_process():
-            await until(lambda: streams_are_there(made))
+            await until(lambda: made.sql("SELECT 1 FROM progress WHERE stream = 'UP'"))
             began = time.perf_counter()
             soho.connect()
             await made.await_archived(soho, seconds=300)
@@ -78,11 +77,6 @@ async def throughput(place: Path, servers: Cluster, archive: Postgres) -> None:
             bare_per_second=bare,
         )
         result("records into PostgreSQL over plain COPY", ours / copied, unit="x", limit="none", copy_per_second=copied)
-
-
-async def streams_are_there(made: World) -> bool:
-    async with made.as_hq() as line:
-        return (await ask(line, "INFO", "MARK")).error is None
 
 
 async def bare_publisher(made: World, soho: Store) -> float:
