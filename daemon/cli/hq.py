@@ -93,6 +93,7 @@ def _next_steps(folder: Path, hosts: list[str]) -> str:
    then there: systemctl daemon-reload && systemctl enable --now tether-nats
 2. A PostgreSQL database that the [postgres] dsn in {folder}/hq.toml names: createdb tether_hq
 3. tether hq doctor --config {folder}/hq.toml, then tether hq run --config {folder}/hq.toml
+   (for good: {folder}/tether-hq.service to /etc/systemd/system/)
 4. tether hq store add NAME prints the code that a store joins with."""
 
 

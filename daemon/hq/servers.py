@@ -68,6 +68,45 @@ resolver_preload {{
 {cluster if others else ""}"""
 
 
+HQ_UNIT = """# Headquarters. Put it into /etc/systemd/system, see that User= may read hq.toml, .env and the keys beside it and owns a database
+# in PostgreSQL, then: systemctl enable --now tether-hq. Two may run at once, on two machines: the database lets one at a time add.
+[Unit]
+Description=Tether headquarters
+Wants=network-online.target
+After=network-online.target postgresql.service
+
+[Service]
+ExecStart=/opt/tether/venv/bin/tether hq run --config FOLDER/hq.toml
+User=tether-hq
+Restart=always
+RestartSec=5
+# 78: the configuration can't be used; starting again would not mend it.
+RestartPreventExitStatus=78
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 UNIT = """# One of NATS's servers for the fleet. Put its configuration, certificate and key into /etc/tether-nats,
 # the vendor's program (2.15 or newer) at /usr/local/bin/nats-server, then: systemctl enable --now tether-nats
 [Unit]

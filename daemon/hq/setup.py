@@ -16,7 +16,7 @@ from daemon.fleet.nkey import KeyPair
 from daemon.hq.authority import Pair, make_authority, vouch
 from daemon.hq.claims import account_claim, operator_claim
 from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM
-from daemon.hq.servers import MEMORY, STORAGE, UNIT, Server, Trust, server_config
+from daemon.hq.servers import HQ_UNIT, MEMORY, STORAGE, UNIT, Server, Trust, server_config
 
 CLIENT_PORT, ROUTE_PORT = 443, 6222
 SERVER_FOLDER = "/etc/tether-nats"
@@ -63,6 +63,8 @@ def set_up(folder: Path, wanted: Wanted, now: datetime) -> Sequence[Path]:
     for server in wanted.servers:
         written += _server(folder / "nats" / server.name, server, wanted, authority, keys, now)
     written.append(_write(folder / "nats" / "tether-nats.service", UNIT.encode(), 0o644))
+    unit = HQ_UNIT.replace("FOLDER", str(folder.resolve()))
+    written.append(_write(folder / "tether-hq.service", unit.encode(), 0o644))
     written.append(_write(folder / ".env", _secrets(keys).encode(), 0o600))
     written.append(_write(folder / "hq.toml", _config(wanted).encode(), 0o644))
     return written

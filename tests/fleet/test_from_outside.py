@@ -18,6 +18,7 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
     async with headquarters(tmp_path / "hq", database) as hq, open_shop(tmp_path / "shop") as shop:
         said = hq.init()
         assert "systemctl enable --now tether-nats" in said
+        assert f"--config {hq.folder.resolve()}/hq.toml" in (hq.folder / "tether-hq.service").read_text()
         assert (
             hq.tether("init", str(hq.folder), "--name", "x", "--url", hq.url, "--server", "a", check=False).returncode
             == 1
