@@ -6,7 +6,7 @@ from daemon.api.services import HookResult, InboundHook, SourceRow, TriedBody
 from daemon.channels.base import Refused
 from daemon.engine import Engine
 from daemon.intake import base
-from daemon.intake.base import Body
+from daemon.intake.intake import body_of
 from outbox import Kept
 
 
@@ -36,7 +36,7 @@ class IntakeFace:
 
     async def try_out(self, source: str, body: bytes, headers: Mapping[str, str]) -> TriedBody:
         try:
-            return await self._intake.try_out(source, Body(body, headers.get("content-type", "")))
+            return await self._intake.try_out(source, body_of(body, headers))
         except base.Unreadable as error:
             raise ValueError(str(error)) from error
 

@@ -63,6 +63,8 @@ class Body(msgspec.Struct, frozen=True):
 
     raw: bytes
     content_type: str = ""
+    topic: str = ""
+    """What its sender says that it is about, in a header that nobody signs."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -96,6 +98,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`ref` "": this part of the order does not name it; it is known by its id."""
     customer: Customer | None = None
     is_test: bool = False
+    restored: bool = False
+    """It was thrown away and is back: that is newer than its being thrown away, whatever `updated` says."""
     odd: tuple[str, ...] = ()
     """What could not be read of it, each with its place."""
 

@@ -59,6 +59,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
     """What is new, in the order in which it is to be told. `known`: oldest first."""
+    now = _back(now, known)
     ref = known[-1].ref if known else now.order.ref
     ids = {one.id for one in known}
     news = []
@@ -71,6 +72,15 @@ def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
     if not news and known and now.order.ref:
         news += _changed(now, known, ref, view)
     return news
+
+
+def _back(now: Snapshot, known: Sequence[Known]) -> Snapshot:
+    """The same; what is restored outdoes the deletion, which had no date of the shop's, and no other state."""
+    newest = max((one for one in known if one.as_of is not None), key=lambda one: one.as_of or 0, default=None)
+    if not now.restored or newest is None or newest.type != DELETED or newest.as_of is None:
+        return now
+    after = datetime.fromtimestamp((newest.as_of + 1) / 1000, UTC)
+    return msgspec.structs.replace(now, updated=max(now.updated, after))
 
 
 def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:

@@ -112,7 +112,7 @@ class Intake:
         if greeting is not None:
             return Received(answer=greeting.answer, content_type=greeting.content_type)
         source.verify(hook)
-        body = Body(hook.body, hook.headers.get("content-type", ""))
+        body = body_of(hook.body, hook.headers)
         try:
             reading = self._read(source, body, hook.now)
         except Unreadable as error:
@@ -166,7 +166,7 @@ class Intake:
         source = self._source(kept.source)
         retry = False
         try:
-            reading = self._read(source, Body(kept.body, kept.headers.get("content-type", "")), self._clock.now())
+            reading = self._read(source, body_of(kept.body, kept.headers), self._clock.now())
             unread = list((await self._teller.tell(source, reading)).unread)
             for record in reading.fetch:
                 unread += await self._fetched(source, record)
@@ -269,6 +269,11 @@ class Intake:
         if name not in self._sources:
             raise NotFound(f"no source {name!r}: add a [sources.{name}] table to tether.toml")
         return self._sources[name]
+
+
+def body_of(raw: bytes, headers: Mapping[str, str]) -> Body:
+    """What is read of it. Header names are in lower case."""
+    return Body(raw, headers.get("content-type", ""), headers.get("x-wc-webhook-topic", ""))
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

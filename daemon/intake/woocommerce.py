@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from daemon.intake import signatures
 from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
@@ -24,6 +26,8 @@ _UNDER_WAY = frozenset({"pending", "on-hold", "processing"})
 _LATE = timedelta(days=1)
 """A draft that was placed so long after it was begun was placed when it changed last."""
 _LANGUAGES = ("wpml_language", "_locale")
+_ABOUT_ORDERS = ("", "order", "action")
+"""What a topic begins with where the body may be an order: what a shop deletes is its number alone, of whatever kind it was."""
 _OTHERS: Mapping[str, str] = {
     "sku": "a product",
     "discount_type": "a coupon",
@@ -62,11 +66,18 @@ class WooCommerce(WooCommerceApi):
         value = json_of(body)
         if not isinstance(value, dict):
             raise Unreadable("the body is not an order")
+        resource, _, event = body.topic.partition(".")
+        if resource not in _ABOUT_ORDERS:
+            return Reading(note=f"its topic is {body.topic}, not an order: let the shop send only the topics order.*")
         if set(value) == {"id"}:
             return Reading(snapshots=(_deleted(Place(value), now),))
         if thing := _other_thing(value):
             return Reading(note=f"it is {thing}, not an order: let the shop send only the topics order.*")
-        return self.read_orders([value])
+        reading = self.read_orders([value])
+        if event != "restored":
+            return reading
+        back = tuple(msgspec.structs.replace(snapshot, restored=True) for snapshot in reading.snapshots)
+        return msgspec.structs.replace(reading, snapshots=back)
 
     def read_orders(self, orders: Sequence[object]) -> Reading:
         snapshots, unread = [], []

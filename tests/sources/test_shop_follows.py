@@ -236,6 +236,50 @@ async def test_what_is_trashed_leaves_the_board_and_comes_back_untold(street: St
     assert await heard(street) == before
 
 
+async def test_what_is_restored_stands_again_though_the_shops_clock_is_behind_the_deletion(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, plan=shipped(), webshop=HOOKED) as front:
+        street = Street(front, WooShop(front.clock.now), hooked=True)
+        street.shop.ahead = -5
+        street.shop.save(1, "processing", billing=ADA, **PAID)
+        street.shop.save(1, "ready-for-pickup")
+        street.shop.trash(1)
+        await street.later(1)
+        before = await heard(street)
+        assert (await street.order()).status == "order.deleted"
+        street.shop.restore(1)
+        street.shop.tell("order.restored", street.shop.shown(street.shop.orders[1]))
+        await street.later(60)
+        street.shop.tell("order.updated", street.shop.shown(street.shop.orders[1]))
+        await street.later()
+        assert (await street.order()).status == "order.ready"
+        assert await heard(street) == before
+        street.shop.save(1, "completed")
+        await street.later()
+        assert (await street.order()).status == "order.completed"
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("product.deleted", {"id": 1}),
+        ("customer.deleted", {"id": 1}),
+        ("product.updated", {"id": 1, "status": "publish"}),
+    ],
+)
+async def test_what_another_topic_says_of_an_orders_number_is_not_of_the_order(
+    tmp_path: Path, topic: str, body: dict[str, Any]
+) -> None:
+    """All that a deletion says is a number, and an order may have the same."""
+    async with open_front(tmp_path, secrets=SECRETS, webshop=HOOKED) as front:
+        street = Street(front, WooShop(front.clock.now), hooked=True)
+        street.shop.save(1, "on-hold", billing=ADA)
+        street.shop.hooks[0].topic = topic
+        street.shop.tell(topic, body)
+        await street.later()
+        assert (await street.order()).status == "order.placed"
+        assert await front.waiting() == []
+
+
 async def test_a_deletion_of_what_nobody_knows_is_nothing(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=HOOKED) as front:
         street = Street(front, WooShop(front.clock.now), hooked=True)
