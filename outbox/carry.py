@@ -62,6 +62,7 @@ class Carry(Operation[Carried]):
             cancelled=self._cancel_told(batch),
             replies=self._replies(batch),
         )
+        self._used(batch)
         detail = {name: value for name, value in msgspec.structs.asdict(carried).items() if value}
         batch.record("promises.carried", {**detail, "lost": sorted(self._promises.lost)}, actor=ACTOR)
         return carried
@@ -133,6 +134,11 @@ class Carry(Operation[Carried]):
                 actor=ACTOR,
             )
         return len(rows)
+
+    def _used(self, batch: Batch) -> None:
+        columns = [name for (name,) in batch.db.execute(_SQL["columns"], {"name": "used_once"})]
+        for row in self._promises.used:
+            _insert(batch, "used_once", columns, row)
 
     def _replies(self, batch: Batch) -> int:
         columns = [name for (name,) in batch.db.execute(_SQL["columns"], {"name": "reply"}) if name != "seq"]

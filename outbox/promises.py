@@ -27,8 +27,18 @@ WORDS: Mapping[str, str] = {
     RECEIPTS: "what was sent or received since then is not known to have been, and may be sent or taken again",
 }
 """What may be lost, and what that means."""
-_TABLES = {"consent": OPTOUTS, "forgotten": FORGOTTEN, "token": TOKENS, "message": RECEIPTS, "reply": RECEIPTS}
-_KEYS = {"token": "name", "forgotten": "digest"}
+_TABLES = {
+    "consent": OPTOUTS,
+    "forgotten": FORGOTTEN,
+    "token": TOKENS,
+    "message": RECEIPTS,
+    "reply": RECEIPTS,
+    "told": RECEIPTS,
+    "used_once": RECEIPTS,
+}
+_KEYS = {"token": "name", "forgotten": "digest", "told": "id", "used_once": "key"}
+_YOUNGER = ("told", "used_once")
+"""Tables that an earlier release's database lacks, and lost nothing by it."""
 _OF_MESSAGE = ("seq", "id", "state", "updated_at")
 _LEFT = ("sent", "delivered", "sending", "unknown")
 
@@ -48,7 +58,9 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Sequence[Row] = ()
     replies: Sequence[Row] = ()
     told: Sequence[tuple[str, int]] = ()
-    """Messages that left: id, and when (ms)."""
+    """Messages that left, there or before it was itself restored: id, and when (ms)."""
+    used: Sequence[Row] = ()
+    """What may be shown once and was."""
     forgotten: Sequence[Forgetting] = ()
 
 
@@ -79,13 +91,19 @@ class _Reading:
             words=sorted(self._rows("consent"), key=lambda row: int(row["seq"])),
             tokens=list(self._rows("token")),
             replies=[row for row in self._rows("reply") if row["provider_id"]],
-            told=[
-                (row["id"], row["updated_at"]) for row in self._rows("message", *_OF_MESSAGE) if row["state"] in _LEFT
-            ],
+            told=[*self._told()],
+            used=list(self._rows("used_once")),
             forgotten=[Forgetting(row["digest"], row["at"]) for row in self._rows("forgotten")],
             lost=frozenset(),
         )
         return msgspec.structs.replace(found, lost=frozenset(self._lost | self._not_kept(found, made_at)))
+
+    def _told(self) -> Iterator[tuple[str, int]]:
+        for row in self._rows("told"):
+            yield row["id"], row["at"]
+        for row in self._rows("message", *_OF_MESSAGE):
+            if row["state"] in _LEFT:
+                yield row["id"], row["updated_at"]
 
     def _not_kept(self, found: Promises, made_at: int) -> set[str]:
         """What that database can't have known, or can't tell us."""
@@ -106,6 +124,8 @@ class _Reading:
         present = [name for (name,) in self._db.execute(_SQL["columns"], {"name": table})]
         columns = [name for name in present if not wanted or name in wanted]
         key = _KEYS.get(table, "seq")
+        if not present and table in _YOUNGER:
+            return
         if key not in columns:
             self._lost.add(_TABLES[table])
             return

@@ -133,7 +133,9 @@ def heads_of_file(path: Path, trusted: Callable[[str], bool]) -> Sequence[End]:
         return [end]
     heads = heads_in(text)
     if not heads:
-        raise ValueError('no head of a record stands in it: a line that begins with {"epoch":')
+        raise ValueError(
+            'no head of a record stands in it: JSON such as {"epoch": ..., "seq": ..., "hash": ..., "at": ..., "key": ..., "signature": ...}'
+        )
     for head in heads:
         if not head.is_genuine:
             raise ValueError(f"its head of entry {head.seq} was changed: its signature does not fit")

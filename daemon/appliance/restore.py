@@ -65,6 +65,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """Where the database that was there is now."""
     cancelled: int
     carried: Carried
+    forgotten: int
+    """Addresses of people who were forgotten since, and are again."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -127,7 +129,14 @@ class Candidate:
                 f"the chain does not hold after the new epoch began (entry {proof.first_bad}): nothing was replaced"
             )
         aside = await asyncio.to_thread(_replace, self._path, self._settings.database, self._clock.now())
-        return Restored(proof=proof, epoch=epoch, aside=aside, cancelled=cancelled + carried.cancelled, carried=carried)
+        return Restored(
+            proof=proof,
+            epoch=epoch,
+            aside=aside,
+            cancelled=cancelled + carried.cancelled,
+            carried=carried,
+            forgotten=len({one.digest for one in self._promises.forgotten}),
+        )
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:
         reason = f"it waited in the backup of {made:%d %B %H:%M} UTC and may have been sent since"

@@ -300,6 +300,7 @@ def _tell_restored(restored: Restored) -> None:
     carried = restored.carried
     print(
         f"carried over: {counted(carried.words, 'word')} on consent, "
+        f"{counted(restored.forgotten, 'forgotten address', 'forgotten addresses')}, "
         f"{len(carried.revoked)} revoked and {counted(len(carried.new_tokens), 'new token')}, {carried.told} sent, "
         f"{counted(carried.replies, 'reply', 'replies')}"
     )

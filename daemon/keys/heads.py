@@ -16,7 +16,7 @@ from outbox.heads import Break, End
 DOMAIN = b"tether head 1"
 BREAK = b"tether break 1"
 VOUCHED = "vouched"
-_HEAD = re.compile(r'\{"epoch":"[^"]*","seq":\d+,"hash":"[0-9a-f]*","at":\d+,"key":"[^"]*","signature":"[^"]*"\}')
+_OBJECT = re.compile(r"\{[^{}]*\}")
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -48,9 +48,16 @@ def signed(end: End, key: BoxKey) -> Head:
 
 
 def heads_in(text: str) -> Sequence[Head]:
-    """All heads that stand in a text, whatever is around them and wherever its lines were broken or quoted."""
+    """All heads that stand in a text, whatever is around them, wherever its lines were broken or quoted, however the JSON was laid out."""
     whole = re.sub(r"\s*\n[>\s]*", "", text)
-    return [msgspec.json.decode(found[0], type=Head) for found in _HEAD.finditer(whole)]
+    return [head for found in _OBJECT.finditer(whole) if (head := _head(found[0])) is not None]
+
+
+def _head(words: str) -> Head | None:
+    try:
+        return msgspec.json.decode(words, type=Head)
+    except msgspec.DecodeError:
+        return None
 
 
 def vouch(key: BoxKey, kind: str, found: Break) -> Mapping[str, Any]:

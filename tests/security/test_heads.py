@@ -71,6 +71,15 @@ def standings(settings: Settings, *heads: Head) -> list[Standing]:
     return [each.standing for each in compared(settings, [head.end for head in heads], keys)]
 
 
+@pytest.mark.parametrize("layout", [{"indent": 2}, {"separators": (",", ":")}, {"sort_keys": True}])
+async def test_the_api_s_answer_counts_however_it_was_laid_out(settings: Settings, layout: dict[str, object]) -> None:
+    """The owner keeps what GET /v1/audit/head answered, as curl, jq or a script wrote it down."""
+    head = await recorded(settings, 3)
+    kept = settings.folder / "head.json"
+    kept.write_text(json.dumps({"head": msgspec.to_builtins(head)}, **layout))  # type: ignore[arg-type]
+    assert heads_of_file(kept, keyring(settings).trusts) == [head.end]
+
+
 async def test_two_hundred_entries_cut_and_rehashed_are_found(settings: Settings) -> None:
     early = await recorded(settings, 50)
     head = await recorded(settings, 250)
