@@ -19,6 +19,7 @@ from daemon.config_words import dotenv_trouble, secret_hint, toml_hint, value_hi
 from daemon.grammars import Amount as Amount
 from daemon.grammars import Duration as Duration
 from daemon.grammars import Rate as Rate
+from daemon.grammars import ReplyAction as ReplyAction
 from daemon.grammars import Size as Size
 from daemon.grammars import TimeOfDay as TimeOfDay
 from daemon.grammars import read_value
@@ -262,6 +263,8 @@ class Settings(Table, frozen=True):
     route: tuple[RouteTable, ...] = ()
     audiences: dict[str, dict[str, str | tuple[str, ...]]] = {}
     sources: dict[str, dict[str, Any]] = {}
+    replies: dict[str, ReplyAction | dict[str, ReplyAction]] = {}
+    """By word, or by language and word."""
 
     file: Path | None = msgspec.field(name="__file__", default=None)
     secrets: Mapping[str, str] = msgspec.field(name="__secrets__", default_factory=dict)

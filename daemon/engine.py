@@ -20,6 +20,7 @@ from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
 from daemon.dispatch.sms.guard import SmsGuard
@@ -91,7 +92,7 @@ class Engine:
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
-        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store)
+        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings))
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
         self.board = Board(
             box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone

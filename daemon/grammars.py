@@ -1,10 +1,10 @@
-"""How lengths of time, sizes, rates and times of day are written in `tether.toml`. A leaf."""
+"""How lengths of time, sizes, rates, times of day and what words do are written in `tether.toml`. A leaf."""
 
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -13,6 +13,9 @@ _UNIT_BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+ReplyAction: TypeAlias = Literal["arrived", "yes", "no", "none"]
+"""What a customer's exact word does; "none": a shipped one does nothing."""
 
 
 class Duration(float):

@@ -12,6 +12,7 @@ from daemon.appliance.record_mail import check_record
 from daemon.appliance.trouble import check_trouble
 from daemon.channels import registry as channels
 from daemon.config import ConfigError, Settings, Templates
+from daemon.dispatch.reply_words import check_replies
 from daemon.dispatch.sms.guard import check_sms
 from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
@@ -43,7 +44,7 @@ def _errors(settings: Settings) -> Iterator[ConfigError]:
     checks: list[Callable[[Settings], object]] = [_check_store, _check_templates, _check_hook, _check_uplink, check_sms]
     if not tables:
         checks.insert(1, _check_routes)
-    for check in (*checks, check_trouble, check_record, check_heartbeat):
+    for check in (*checks, check_replies, check_trouble, check_record, check_heartbeat):
         try:
             check(settings)
         except ConfigError as error:

@@ -63,7 +63,7 @@ class Say(Operation[bool]):
         wants.digests.append(self._digest)
 
     def apply(self, batch: Batch) -> bool:
-        if not self._says_anything(batch):
+        if not self.says_anything(batch):
             return False
         values = {
             "at": batch.now,
@@ -81,7 +81,8 @@ class Say(Operation[bool]):
         batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
         return True
 
-    def _says_anything(self, batch: Batch) -> bool:
+    def says_anything(self, batch: Batch) -> bool:
+        """Whether it changes what is known."""
         if self._medium != ALL and not self._stopped:
             return batch.stop_of(self._digest, self._medium) is not None
         if self._medium != ALL:

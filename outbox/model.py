@@ -221,6 +221,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
     after_sale_at: int = 0
     after_sale_source: str = ""
+    arrived_at: int = 0
+    """When the customer last wrote that they are outside."""
+    answer: str = ""
+    """"yes" or "no": what the customer wrote to the question that its newest status of a question asked."""
+    answer_at: int = 0
 
 
 # ---------------------------------------------------------------- what goes out

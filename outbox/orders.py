@@ -11,6 +11,9 @@ V = TypeVar("V")
 
 SECOND_MS = 1000
 
+QUESTIONS = frozenset({"order.customization_needed", "order.out_of_stock"})
+"""Statuses that ask the customer something: yes or no answers them."""
+
 _RANKS = {
     "order.placed": 1,
     "order.confirmed": 2,
@@ -68,6 +71,8 @@ def project(order: Order | None, posted: Posted) -> Order:
         changes["customer"] = merge(order.customer, event.customer, newer=newer)
     if moves_status(event.type) and not comes_late(order, posted):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
+        if event.type in QUESTIONS:
+            changes |= {"answer": "", "answer_at": 0}
     elif event.type.startswith("payment.") and _pays(event.type, at, order, now):
         changes |= {"payment": event.type, "payment_at": at}
         if event.type != order.payment:

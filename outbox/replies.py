@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from outbox.acting import Act, act, confirm, orders_for
 from outbox.answers import Answer, answer
 from outbox.batch import Batch
 from outbox.consent import Say
@@ -47,10 +48,12 @@ class ReplyRow(msgspec.Struct, frozen=True):
     read: bool
     consent: str | None = None
     """"stop", "start", or "unclear": it may be a wish for silence, and staff decide."""
+    action: str = ""
+    """What its exact words did to the order: "arrived", "yes", "no"; "" for nothing."""
 
 
 class Add(Operation["str | None"]):
-    __slots__ = ("_channel", "_id", "_index", "_reply", "_unclear", "is_new")
+    __slots__ = ("_channel", "_id", "_index", "_reply", "_unclear", "acted_on", "is_new")
 
     def __init__(self, channel: str, reply: Reply, store: Store, *, unclear: bool = False) -> None:
         self._channel = channel
@@ -60,8 +63,14 @@ class Add(Operation["str | None"]):
         self._id = store.digester.of_bytes(f"{channel} {reply.id}".encode()) if reply.id else ""
         """Providers' ids may hold the number of who wrote."""
         self.is_new = False
+        self.acted_on: Act | None = None
+        """What its words did, if they could only mean that."""
 
     def apply(self, batch: Batch) -> str | None:
+        return self.keep(batch, None)
+
+    def keep(self, batch: Batch, wish: Act | None) -> str | None:
+        """Keep it, and do what it wishes where that is certain; the order that it is put to."""
         reply = self._reply
         ids = encode([reply.id, self._id]).decode()
         known = batch.db.execute(_SQL["known"], {"channel": self._channel, "ids": ids}).fetchone()
@@ -69,35 +78,46 @@ class Add(Operation["str | None"]):
             ref: str | None = known[0]
             return ref
         self.is_new = True
-        digests = encode(self._index.digests(reply.address)).decode()
-        found = batch.db.execute(_SQL["order_of"], {"digests": digests}).fetchone()
-        ref = found[0] if found else None
+        digests = list(self._index.digests(reply.address))
+        meant = orders_for(batch, wish.action, digests) if wish else []
+        self.acted_on = wish if meant else None
+        ref = meant[0] if meant else _newest_order(batch, digests)
+        at = reply.at or batch.now
         added = batch.db.execute(
             _SQL["add"],
             {
-                "at": reply.at or batch.now,
+                "at": at,
                 "channel": self._channel,
                 "id": self._id,
                 "order_ref": ref,
-                "consent": reply.consent,
-                "unclear": int(self._unclear),
+                "consent": None if self.acted_on else reply.consent,
+                "unclear": int(self._unclear and not self.acted_on),
+                "action": self.acted_on.action if self.acted_on else "",
                 "address": reply.address.strip(),
                 "text": reply.text,
             },
         )
+        number = str(added.lastrowid)
         batch.touched += 1
         batch.new_people += self._index.of_reply(reply.address, added.lastrowid or 0)
-        batch.record("reply.received", {"reply": str(added.lastrowid), "channel": self._channel}, ref or "")
+        batch.record("reply.received", {"reply": number, "channel": self._channel}, ref or "")
+        if self.acted_on:
+            act(batch, self.acted_on, meant, number, min(at, batch.now))
         return ref
+
+
+def _newest_order(batch: Batch, digests: list[str]) -> str | None:
+    found = batch.db.execute(_SQL["order_of"], {"digests": encode(digests).decode()}).fetchone()
+    return found[0] if found else None
 
 
 class Take(Operation[bool]):
     """Keep a reply, and what it says about consent with it: a reply that was known before says nothing again."""
 
-    __slots__ = ("_add", "_say")
+    __slots__ = ("_say", "add")
 
     def __init__(self, add: Add, say: Say | None) -> None:
-        self._add = add
+        self.add = add
         self._say = say
 
     def wants(self, wants: Wants) -> None:
@@ -105,31 +125,30 @@ class Take(Operation[bool]):
             self._say.wants(wants)
 
     def apply(self, batch: Batch) -> bool:
-        self.put_to(batch)
-        return self._add.is_new
+        self.put_to(batch, None)
+        return self.add.is_new
 
-    @property
-    def is_new(self) -> bool:
-        return self._add.is_new
-
-    def put_to(self, batch: Batch) -> str | None:
-        """The ref of the order that it was put to."""
-        ref = self._add.apply(batch)
-        if self._say and self._add.is_new:
+    def put_to(self, batch: Batch, wish: Act | None) -> str | None:
+        """The ref of the order that it was put to. Words that change what is known of consent do nothing else: YES ends a silence where
+        there is one."""
+        speaks = self._say is not None and self._say.says_anything(batch)
+        ref = self.add.keep(batch, None if speaks else wish)
+        if self._say and self.add.is_new and not self.add.acted_on:
             self._say.apply(batch)
         return ref
 
 
 class TakeAndAnswer(Operation[bool]):
-    """The same, and what is said to them by itself."""
+    """The same, with what the words do to the order, and what is said to them by itself."""
 
-    __slots__ = ("_address", "_answer", "_store", "_take")
+    __slots__ = ("_act", "_address", "_answer", "_store", "_take")
 
     alone = True
 
-    def __init__(self, take: Take, wish: Answer, address: str, store: Store) -> None:
+    def __init__(self, take: Take, wish: Answer | None, act: Act | None, address: str, store: Store) -> None:
         self._take = take
         self._answer = wish
+        self._act = act
         self._address = address
         self._store = store
 
@@ -137,10 +156,13 @@ class TakeAndAnswer(Operation[bool]):
         self._take.wants(wants)
 
     def apply(self, batch: Batch) -> bool:
-        ref = self._take.put_to(batch)
-        if self._take.is_new:
-            answer(batch, self._answer, self._address, ref, self._store.digester, self._store.index)
-        return self._take.is_new
+        ref = self._take.put_to(batch, self._act)
+        added, store = self._take.add, self._store
+        if added.acted_on and ref:
+            confirm(batch, added.acted_on, ref, self._address, store)
+        elif added.is_new and self._answer:
+            answer(batch, self._answer, self._address, ref, store.digester, store.index)
+        return added.is_new
 
 
 class MarkRead(Operation[None]):
@@ -180,11 +202,12 @@ class Replies:
         actor: str,
         unclear: bool = False,
         answers: Answer | None = None,
+        acts: Act | None = None,
     ) -> bool:
         """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed.
 
         `unclear`: it may be a wish for silence, and staff decide. `answers`: what is said to them by itself, planned in the same
-        transaction.
+        transaction. `acts`: what the words do where they can only mean that; then they are no wish, and are answered in its own words.
         """
         say = None
         if reply.consent is not None:
@@ -198,9 +221,9 @@ class Replies:
                 shared=self._store.shares.of(medium, reply.address),
             )
         take = Take(Add(channel, reply, self._store, unclear=unclear), say)
-        if answers is None:
+        if answers is None and acts is None:
             return await self._store.write(take)
-        return await self._store.write(TakeAndAnswer(take, answers, reply.address.strip(), self._store))
+        return await self._store.write(TakeAndAnswer(take, answers, acts, reply.address.strip(), self._store))
 
     async def mark_read(self, reply_id: str, *, actor: str) -> None:
         """Raises NotFound."""
@@ -224,6 +247,6 @@ class Replies:
         return [_row(row) for row in await self._store.rows(_SQL["some"], seqs=msgspec.json.encode(wanted).decode())]
 
 
-def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None]) -> ReplyRow:
-    seq, order_ref, channel, address, name, text, at, is_read, consent = row
-    return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent)
+def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None, str]) -> ReplyRow:
+    seq, order_ref, channel, address, name, text, at, is_read, consent, action = row
+    return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent, action)

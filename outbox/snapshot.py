@@ -112,7 +112,7 @@ class Snapshot:
         if found is None:
             return
         for ref, seq, last_event, body in _orders_of(found):
-            self.orders[ref] = OrderRow(seq, last_event, decode_order(body))
+            self.orders.setdefault(ref, OrderRow(seq, last_event, decode_order(body)))
         self._load_messages(self._one("open_of_orders", orders=[row.seq for row in self.orders.values()]))
 
     def _load_messages(self, found: str | None) -> None:

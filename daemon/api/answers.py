@@ -204,6 +204,13 @@ class Told(msgspec.Struct, frozen=True):
     reason_args: dict[str, Any]
 
 
+class AnsweredOut(msgspec.Struct, frozen=True):
+    """What the customer wrote to the question that the order's status asked."""
+
+    answer: Literal["yes", "no"]
+    at: Moment
+
+
 class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     source: str
@@ -221,6 +228,9 @@ class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     held: bool
     told: Told | None
+    arrived_at: Moment | None
+    """When the customer last wrote that they are outside."""
+    answered: AnsweredOut | None
     created_at: Moment
     updated_at: Moment
 
@@ -251,6 +261,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     reason_code: str | None = None
     reason_args: dict[str, Any] | None = None
     consent: str | None = None
+    action: str | None = None
+    """What a reply's exact words did: "arrived", "yes", "no"."""
     possible_duplicate: bool = False
 
 

@@ -188,9 +188,17 @@ def order(row: Order, newest: Message | None) -> out.OrderOut:
         currency=row.currency,
         held=row.held,
         told=told(newest),
+        arrived_at=moment(row.arrived_at) if row.arrived_at else None,
+        answered=_answered(row),
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
     )
+
+
+def _answered(row: Order) -> out.AnsweredOut | None:
+    if row.answer not in ("yes", "no"):
+        return None
+    return out.AnsweredOut("yes" if row.answer == "yes" else "no", moment(row.answer_at))
 
 
 # ---------------------------------------------------------------- the rest
@@ -249,6 +257,7 @@ def reply(row: ReplyRow) -> service.ReplyOut:
         name=row.name,
         text=row.text,
         consent=row.consent,
+        action=row.action or None,
         at=moment(row.at),
         read=row.read,
     )

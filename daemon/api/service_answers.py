@@ -87,6 +87,8 @@ class ReplyOut(msgspec.Struct, frozen=True):
     text: str
     consent: str | None
     """"stop" and "start" are heeded; "unclear" may be a wish for silence, and staff decide."""
+    action: str | None
+    """What its exact words did to the order (`[replies]`): "arrived", "yes", "no"."""
     at: Moment
     read: bool
 

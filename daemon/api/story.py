@@ -126,6 +126,7 @@ def _replies(story: Story) -> Iterator[Dated]:
                 actor=row.name or None,
                 text=row.text,
                 consent=row.consent,
+                action=row.action or None,
             ),
         )
 

@@ -6,8 +6,11 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from daemon.channels.base import Channel
 from daemon.config import Store
+from daemon.dispatch.reply_words import Meaning, texts
 from daemon.modem import replies
+from outbox.acting import Act
 from outbox.answers import Answer
 
 EXPIRES_MS = 3_600_000
@@ -43,11 +46,24 @@ def may_be_answered(address: str) -> bool:
 
 def confirmation(reading: replies.Reading, store: Store, channel: str, now: int) -> Answer:
     """The one text that confirms a wish, in the language it was said in."""
+    words = replies.answer(reading.wish, reading.language, store=store.name, phone=store.phone)
+    return _answer(reading.wish.value, words, channel, "phone", store, now)
+
+
+def deed(meaning: Meaning, store: Store, channel: Channel, address: str, now: int) -> Act:
+    """What a word does to the order, and how it is answered: the way it came, by a text or a chat to the same number."""
+    way = None
+    if channel.medium in ("sms", "chat") and "phone" in channel.address_kinds and may_be_answered(address):
+        way = _answer(meaning.action, "", channel.name, channel.address_kinds[0], store, now)
+    return Act(action=meaning.action, texts=texts(meaning.action, store), language=meaning.language, answers=way)
+
+
+def _answer(kind: str, text: str, channel: str, address_kind: str, store: Store, now: int) -> Answer:
     return Answer(
-        kind=reading.wish.value,
-        text=replies.answer(reading.wish, reading.language, store=store.name, phone=store.phone),
+        kind=kind,
+        text=text,
         channel=channel,
-        address_kind="phone",
+        address_kind=address_kind,
         day=_day(now, store.zone),
         expires_at=now + EXPIRES_MS,
     )

@@ -9,9 +9,10 @@ import structlog
 
 from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
-from daemon.dispatch.answers import confirmation, may_be_answered
+from daemon.dispatch.answers import confirmation, deed, may_be_answered
 from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
+from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import Uplink
 from daemon.modem import replies
 from daemon.redact import mask_contacts, scrub
@@ -40,6 +41,7 @@ class ReceiptDesk:
         clock: Clock,
         usable: Callable[[str], bool],
         store: Store,
+        words: ReplyWords,
     ) -> None:
         self._box = box
         self._lanes = lanes
@@ -47,6 +49,7 @@ class ReceiptDesk:
         self._clock = clock
         self._usable = usable
         self._store = store
+        self._words = words
         self.wake = asyncio.Event()
         self._sleeps_until: float | None = None
         """ms: when the next look comes by itself."""
@@ -72,7 +75,7 @@ class ReceiptDesk:
         """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to.
 
         Where no provider answers STOP, START and HELP for us (the modem), they are confirmed. Words that only sound like a wish for
-        silence are marked for staff."""
+        silence are marked for staff. The words of `[replies]` act on the writer's open order."""
         reply = harmless.cleaned(reply)
         reading = replies.read(reply.text) if reply.is_person else None
         doubted = reading is not None and reading.wish is replies.Wish.START and not reply.vouched
@@ -81,6 +84,9 @@ class ReceiptDesk:
         answers = None
         if reading is not None and not channel.is_cloud and may_be_answered(reply.address):
             answers = confirmation(reading, self._store, channel.name, self._clock.now())
+        acts = None
+        if reply.is_person and reply.vouched and reply.consent != "stop" and (meaning := self._words.read(reply.text)):
+            acts = deed(meaning, self._store, channel, reply.address, self._clock.now())
         await self._box.replies.take(
             channel.name,
             reply,
@@ -88,6 +94,7 @@ class ReceiptDesk:
             actor=channel.title,
             unclear=reply.is_person and reply.consent is None and (doubted or replies.may_want_silence(reply.text)),
             answers=answers,
+            acts=acts,
         )
 
     def _after(self, channel: Channel) -> Decide:

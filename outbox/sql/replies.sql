@@ -6,9 +6,19 @@ ON r.channel = :channel AND r.provider_id = w.value AND r.provider_id <> '' LIMI
 SELECT o.ref FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
 CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether') ORDER BY p.seq DESC LIMIT 1;
 
+-- open_of: the open orders of an address, the newest first: ref, status, and whether the customer may have got what that status says.
+SELECT o.ref, coalesce(o.body ->> '{order.status}', ''), EXISTS (
+    SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '{order.status}'
+        AND m.state IN ('sent', 'delivered', 'unknown')
+)
+FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
+CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
+    AND coalesce(o.body ->> '{order.status}', '') NOT IN ('order.completed', 'order.cancelled', 'order.deleted')
+ORDER BY p.seq DESC LIMIT 50;
+
 -- add: a new reply.
-INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, unclear, address, text)
-VALUES (:at, :channel, :id, :order_ref, 0, :consent, :unclear, :address, :text);
+INSERT INTO reply (at, channel, provider_id, order_ref, is_read, consent, unclear, action, address, text)
+VALUES (:at, :channel, :id, :order_ref, 0, :consent, :unclear, :action, :address, :text);
 
 -- one: whether a reply was read, and the order it belongs to.
 SELECT order_ref, is_read FROM reply WHERE seq = :seq;
@@ -18,22 +28,22 @@ UPDATE reply SET is_read = 1 WHERE seq = :seq;
 
 -- all: replies, the newest first.
 SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
-    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL)), r.action
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref WHERE r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
 
 -- unread: those that nobody has seen.
 SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
-    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL)), r.action
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
 WHERE r.is_read = 0 AND r.seq < :below ORDER BY r.seq DESC LIMIT :limit;
 
 -- of_order: those of one order; `unread`: of them those that nobody has seen.
 SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
-    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL)), r.action
 FROM reply AS r LEFT JOIN orders AS o ON o.ref = r.order_ref
 WHERE r.order_ref = :order_ref AND r.seq < :below AND r.is_read <= 1 - :unread ORDER BY r.seq DESC LIMIT :limit;
 
 -- some: those of these numbers.
 SELECT r.seq, r.order_ref, r.channel, r.address, coalesce(o.body ->> '{order.customer}.name', ''), r.text, r.at, r.is_read,
-    coalesce(r.consent, iif(r.unclear, 'unclear', NULL))
+    coalesce(r.consent, iif(r.unclear, 'unclear', NULL)), r.action
 FROM json_each(:seqs) AS w CROSS JOIN reply AS r ON r.seq = w.value LEFT JOIN orders AS o ON o.ref = r.order_ref;

@@ -17,7 +17,9 @@ import pytest
 from daemon.channels import _sns
 from daemon.channels.base import InboundRequest, Misconfigured, ReceiptUpdate, Refused
 from daemon.channels.registry import build
+from daemon.config import Settings
 from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.reply_words import ReplyWords
 from daemon.faces import ReceiptsFace
 from daemon.logs import Redactor
 from daemon.redact import scrub
@@ -36,7 +38,9 @@ async def hook(name: str, folder: Path, steps: dict[str, Answer]) -> AsyncIterat
     """The receipts' face on a real outbox, with that channel at its vendor's stand-in."""
     async with bench(name, steps) as at, open_box(folder, at.clock) as box:
         store = SimpleNamespace(name="Balloon Loft", phone="", zone=None)
-        desk = ReceiptDesk(box, {}, SimpleNamespace(is_down=False), at.clock, lambda name: True, store)  # type: ignore[arg-type]
+        desk = ReceiptDesk(
+            box, {}, SimpleNamespace(is_down=False), at.clock, lambda name: True, store, ReplyWords(Settings())
+        )  # type: ignore[arg-type]
         lane = SimpleNamespace(channel=at.channel)
         engine = SimpleNamespace(box=box, desk=desk, lanes={name: lane})
         yield ReceiptsFace(engine), at, box  # type: ignore[arg-type]

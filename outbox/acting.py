@@ -1,0 +1,75 @@
+"""What a customer's exact words do to their open order, in the transaction that takes the words: they are outside, or they answer the
+question that the order's status asked. Whatever is not certain does nothing: the words are a message to read.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from outbox.answers import Answer, answer
+from outbox.batch import Batch
+from outbox.model import Order
+from outbox.orders import QUESTIONS
+from outbox.queries import Queries
+from outbox.rows import encode
+from outbox.snapshot import Wants
+from outbox.store import Store
+
+_SQL = Queries("replies.sql")
+
+Action: TypeAlias = Literal["arrived", "yes", "no"]
+REF = "{ref}"
+"""Where the order's number goes in what is answered."""
+_READY = "order.ready"
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """`texts`: what is answered, by language. `language`: for a customer whose own is not known, or not among them."""
+
+    action: Action
+    texts: Mapping[str, str]
+    language: str
+    answers: Answer | None
+    """How it is answered; its text is one of `texts`. None: there is no way to, or nobody to."""
+
+
+def orders_for(batch: Batch, action: Action, digests: list[str]) -> list[str]:
+    """The open orders of that person which the words can only mean, the newest first; none where that is not certain."""
+    rows = batch.db.execute(_SQL["open_of"], {"digests": encode(digests).decode()}).fetchall()
+    found = {ref: (status, bool(asked)) for ref, status, asked in rows}
+    if action == "arrived":
+        ready = [ref for ref, (status, _) in found.items() if status == _READY]
+        return ready or list(found)
+    asked_of = [ref for ref, (status, asked) in found.items() if status in QUESTIONS and asked]
+    return asked_of if len(asked_of) == 1 else []
+
+
+def act(batch: Batch, wish: Act, refs: list[str], reply: str, at: int) -> None:
+    """Note it at the orders, on record."""
+    wants = Wants(refs=refs)
+    batch.load(wants)
+    for ref in refs:
+        row = batch.order(ref)
+        question = row.order.status
+        batch.change_order(row, _noted(row.order, wish.action, at))
+        if wish.action == "arrived":
+            batch.record("order.arrived", {"reply": reply}, ref)
+        else:
+            batch.record("order.answered", {"reply": reply, "question": question, "answer": wish.action}, ref)
+
+
+def _noted(order: Order, action: Action, at: int) -> Order:
+    if action == "arrived":
+        return msgspec.structs.replace(order, arrived_at=at)
+    return msgspec.structs.replace(order, answer=action, answer_at=at)
+
+
+def confirm(batch: Batch, wish: Act, ref: str, address: str, store: Store) -> None:
+    """Say to them that it is noted."""
+    if wish.answers is None:
+        return
+    own = (batch.order(ref).order.customer.locale or "").replace("_", "-").partition("-")[0].lower()
+    words = wish.texts.get(own) or wish.texts[wish.language]
+    said = msgspec.structs.replace(wish.answers, text=words.replace(REF, ref))
+    answer(batch, said, address, ref, store.digester, store.index)
