@@ -182,6 +182,7 @@ class Forget(Operation[Removed]):
         for digest in person.digests:
             thrown_away = secrets.token_hex(16)
             db.execute(_SQL["rekey_consent"], {"digest": digest, "fresh": thrown_away})
+            db.execute(_SQL["forget_shared"], {"digest": digest})
 
     def _drop_early_receipts(self, db: sqlite3.Connection, theirs: set[str]) -> None:
         """The few of a day that no attempt is known for. Providers' ids may hold the number (WhatsApp's do, in base64), and their

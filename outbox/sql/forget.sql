@@ -57,6 +57,9 @@ UPDATE consent SET digest = :fresh WHERE digest = :digest AND seq < coalesce((
         AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'))
 ), 9223372036854775807);
 
+-- forget_shared: what the fleet knows of them leads to our digest only where an opt-out stands, which has to find it.
+UPDATE fleet_consent SET local = '' WHERE local = :digest AND local <> '' AND NOT EXISTS (SELECT 1 FROM consent WHERE digest = :digest);
+
 -- forget_aliases: what payment providers and tills call these orders.
 DELETE FROM alias WHERE ref IN (SELECT o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value);
 

@@ -169,6 +169,21 @@ async def test_the_record_leads_to_nobody_even_with_the_key(tmp_path: Path) -> N
     assert left == {box.digest(PHONE)}, "only the opt-out that stands, under a key that is locked up"
 
 
+async def test_what_the_fleet_knows_leads_to_nobody_where_no_opt_out_stands(tmp_path: Path) -> None:
+    """In a fleet the digest stood beside the fleet's own as well; it is needed only while an opt-out has to be found by it."""
+    async with store_box(tmp_path, FakeClock()) as box:
+        await box.fleet.use_keys({"k1": b"f" * 32})
+        await box.consent.stop("email", MAIL, reason="enough", actor="customer")
+        await box.consent.allow("email", MAIL, reason="again", actor="customer")
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="customer")
+        for address in (MAIL, PHONE):
+            await box.people.forget(address, actor="owner")
+        await box.people.drop_forgettings(before=2**60)
+        left = digests_in(everything_in(tmp_path), box)
+        assert left == {box.digest(PHONE)}
+        assert await box.consent.blocked("sms", PHONE) is not None
+
+
 async def test_another_persons_orders_stay(tmp_path: Path) -> None:
     """They share a telephone; and a till that writes its own number on every order must not make all customers one."""
     async with store_box(tmp_path, FakeClock()) as box:
