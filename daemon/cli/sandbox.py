@@ -47,4 +47,6 @@ async def _serve(host: str, port: int, smtp_port: int, folder: Path, *, modem: b
 
             plug = await stack.enter_async_context(on_pty(SimulatedModem(clock, rng), folder / "modem", clock, rng))
             print(f'# A GSM modem:\n[channels.modem]\ndevice = "{plug.device}"\n')
-        await run(host, port, stop, smtp_port=smtp_port, folder=folder, clock=clock, rng=rng, say=partial(print, flush=True))
+        await run(
+            host, port, stop, smtp_port=smtp_port, folder=folder, clock=clock, rng=rng, say=partial(print, flush=True)
+        )

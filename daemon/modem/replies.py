@@ -34,7 +34,10 @@ _WORDS: dict[str, dict[Wish, tuple[str, ...]]] = {
             "STOP CONTACTING ME", "STOP WRITING TO ME", "NO MORE TEXTS", "NO MORE MESSAGES", "DO NOT TEXT ME", "DONT TEXT ME",
             "DO NOT TEXT", "DONT TEXT", "DO NOT MESSAGE ME", "DONT MESSAGE ME", "DO NOT CONTACT ME", "DONT CONTACT ME", "REMOVE ME",
             "REMOVE ME FROM YOUR LIST", "REMOVE ME FROM THE LIST", "TAKE ME OFF YOUR LIST", "TAKE ME OFF THE LIST", "LEAVE ME ALONE",
-            "STOP SMS",
+            "STOP SMS", "STOP MESSAGING", "STOP TEXTING THIS NUMBER", "NO MORE SMS", "DO NOT TEXT ME AGAIN", "DONT TEXT ME AGAIN",
+            "DO NOT TEXT ME ANYMORE", "DONT TEXT ME ANYMORE", "DO NOT TEXT ME ANY MORE", "DONT TEXT ME ANY MORE", "UNSUBSCRIBE FROM ALL",
+            "I DO NOT WANT ANY MORE TEXTS", "I DONT WANT ANY MORE TEXTS", "I DO NOT WANT ANY MORE MESSAGES",
+            "I DONT WANT ANY MORE MESSAGES",
         ),
         Wish.START: ("START", "YES", "UNSTOP", "SUBSCRIBE", "OPT IN", "OPTIN", "OPT ME IN", "RESUME"),
         Wish.HELP: ("HELP", "INFO", "HELP ME"),
@@ -46,6 +49,9 @@ _WORDS: dict[str, dict[Wish, tuple[str, ...]]] = {
             "DESUSCRIBIR", "NO ENVIAR MAS", "NO ENVIAR MAS SMS", "NO ENVIAR MAS MENSAJES", "NO ENVIEN MAS MENSAJES", "NO ENVIEN MAS SMS",
             "NO ME ENVIEN MAS MENSAJES", "NO ME ENVIEN MAS SMS", "NO ME ENVIE MAS MENSAJES", "NO ME ESCRIBAN MAS", "NO ME ESCRIBA MAS",
             "NO QUIERO MAS MENSAJES", "NO QUIERO MAS SMS", "NO QUIERO RECIBIR MAS MENSAJES", "NO QUIERO RECIBIR MAS SMS",
+            "NO ME MANDEN MAS MENSAJES", "NO ME MANDEN MAS SMS", "NO ME MANDES MAS MENSAJES", "NO ME MANDES MAS SMS",
+            "NO ME ENVIES MAS MENSAJES", "NO ME ENVIES MAS SMS", "DEJEN DE ESCRIBIRME", "DEJEN DE ENVIARME MENSAJES",
+            "DEJEN DE ENVIARME SMS", "PARAR SMS", "BAJA SMS",
         ),
         Wish.START: ("ALTA", "INICIAR", "EMPEZAR", "DAR DE ALTA", "DARME DE ALTA"),
         Wish.HELP: ("AYUDA",),
@@ -58,6 +64,9 @@ _WORDS: dict[str, dict[Wish, tuple[str, ...]]] = {
             "NE PLUS ENVOYER DE SMS", "NE MENVOYEZ PLUS DE SMS", "NE MENVOYEZ PLUS DE MESSAGES", "NE MECRIVEZ PLUS", "ARRETEZ DE MECRIRE",
             "ARRETEZ LES SMS", "ARRETEZ VOS SMS", "ARRETEZ DE MENVOYER DES SMS", "ARRETEZ DE MENVOYER DES MESSAGES",
             "JE NE VEUX PLUS DE SMS", "JE NE VEUX PLUS DE MESSAGES", "JE NE VEUX PLUS RECEVOIR DE SMS", "JE NE VEUX PLUS RECEVOIR DE MESSAGES",
+            "NE PLUS RECEVOIR", "NE PLUS MENVOYER DE SMS", "NE MENVOYEZ PLUS RIEN", "NE ME CONTACTEZ PLUS", "ARRETER SMS",
+            "ARRETER LES SMS", "ARRETER LES MESSAGES", "JE VEUX ME DESABONNER", "JE SOUHAITE ME DESABONNER", "JE VEUX ME DESINSCRIRE",
+            "JE SOUHAITE ME DESINSCRIRE",
         ),
         Wish.START: ("REPRENDRE", "DEMARRER", "ABONNER"),
         Wish.HELP: ("AIDE",),
@@ -70,6 +79,8 @@ _WORDS: dict[str, dict[Wish, tuple[str, ...]]] = {
             "KEINE WERBUNG", "KEINE WERBUNG MEHR", "NICHT MEHR SCHREIBEN", "NICHT MEHR ANSCHREIBEN", "SCHREIBEN SIE MIR NICHT MEHR",
             "SCHREIBT MIR NICHT MEHR", "ICH WILL KEINE SMS MEHR", "ICH MOCHTE KEINE SMS MEHR", "ICH MOECHTE KEINE SMS MEHR",
             "ICH MOCHTE KEINE NACHRICHTEN MEHR", "ICH MOECHTE KEINE NACHRICHTEN MEHR", "SENDEN SIE MIR KEINE SMS MEHR",
+            "ICH WILL KEINE NACHRICHTEN MEHR", "ICH MOCHTE MICH ABMELDEN", "ICH MOECHTE MICH ABMELDEN", "ICH WILL MICH ABMELDEN",
+            "LASSEN SIE MICH IN RUHE", "LASST MICH IN RUHE",
         ),
         Wish.START: ("STARTEN", "ANMELDEN"),
         Wish.HELP: ("HILFE",),
@@ -95,9 +106,9 @@ _UNCLEAR = re.compile(
     r"\b(?:"
     r"UNSUBSCRIBE|UNSUBSCRIBED|OPT(?:ED|ING)? (?:ME )?OUT|STOP (?:THESE|THIS|THOSE|IT|THAT|ALL|SEND|SENDING|TEXT|TEXTING|TEXTS|MESSAGE|MESSAGES|MESSAGING|SMS|PUB|WRIT|CONTACT|SPAM)"
     r"|(?:NO MORE|DONT|DO NOT) (?:\w+ ){0,3}(?:TEXT|TEXTS|MESSAGE|MESSAGES|SMS|SPAM)|REMOVE (?:ME|MY NUMBER)|TAKE ME OFF|LEAVE ME ALONE|WRONG (?:NUMBER|PERSON)"
-    r"|(?:DE|LA) BAJA|NO (?:\w+ ){0,3}MAS (?:SMS|MENSAJES)|NUMERO EQUIVOCADO"
-    r"|DESABONN\w*|DESINSCR\w*|ARRETE[RZ]?|PLUS (?:\w+ ){0,3}(?:SMS|MESSAGES?|PUB)|MAUVAIS NUMERO|FAUX NUMERO"
-    r"|ABMELDE[NT]?|ABBESTELL\w*|KEINE? (?:\w+ ){0,3}(?:SMS|NACHRICHTEN?|WERBUNG)|NICHT MEHR (?:\w+ ){0,2}(?:SCHREIB\w*|SCHICK\w*|SEND\w*)|FALSCHE NUMMER"
+    r"|NOT INTERESTED|(?:DE|LA) BAJA|BAJA DE|DEJ(?:A|E|EN) DE (?:ESCRIB|ENVIA|MANDA)\w*|BORR\w+ (?:DE LA LISTA|MI NUMERO)|CANCELAR (?:LA |MI )?SUSCRIPCION|NO (?:\w+ ){0,3}MAS (?:SMS|MENSAJES)|NUMERO EQUIVOCADO"
+    r"|NE PLUS (?:RECEVOIR|ENVOYER|MENVOYER|ECRIRE|MECRIRE|CONTACTER)|(?:MENVOYEZ|ENVOYEZ|CONTACTEZ|MECRIVEZ|ECRIVEZ) PLUS|DESABONN\w*|DESINSCR\w*|ARRETE[RZ]?|PLUS (?:\w+ ){0,3}(?:SMS|MESSAGES?|PUB)|MAUVAIS NUMERO|FAUX NUMERO"
+    r"|ABMELDE[NT]?|ABBESTELL\w*|KEINE? (?:\w+ ){0,3}(?:SMS|NACHRICHTEN?|WERBUNG)|NICHT MEHR (?:\w+ ){0,2}(?:SCHREIB\w*|SCHICK\w*|SEND\w*)|FALSCHE NUMMER|IN RUHE|HOR(?:T|EN SIE)? (?:\w+ )?AUF|NUMMER (?:\w+ )?LOSCHEN|LOSCH(?:T|EN SIE)? (?:\w+ ){0,2}NUMMER"
     r")\b"
 )
 _STOP_ALONE = re.compile(r"(?<!NON )(?<!CANT )\bSTOPP?\b(?! (?:BY|IN|AT|OFF|OVER|ON)\b)")
@@ -159,11 +170,13 @@ def _bare(words: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Upper case, without accents, with only letters and single spaces; a hyphen parts words, an apostrophe does not."""
+    """Upper case, without accents, with only letters and single spaces; a hyphen parts words, an apostrophe does not; spaced letters
+    ("S T O P") are one word."""
     letters = unicodedata.normalize("NFKD", text).upper()
     kept = "".join(
         character if character.isalpha() else " " if character.isspace() or character in "-/" else ""
         for character in letters
         if not unicodedata.combining(character)
     )
-    return " ".join(kept.split())
+    words = kept.split()
+    return ("" if all(len(word) == 1 for word in words) else " ").join(words)
