@@ -4,6 +4,7 @@ It takes a few minutes, root, debootstrap, qemu, and a package mirror, so it run
 kept in build/boot. boot/trial.sh is what happens inside.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -51,23 +52,23 @@ def debian() -> Path:
     return tree
 
 
-def wheels_into(folder: Path) -> None:
-    """All dependencies, so that nothing inside needs the internet."""
-    cached = CACHE / "wheels"
+def wheels_into(folder: Path, python: str) -> None:
+    """All dependencies for the Python inside, so that nothing there needs the internet."""
+    lock = ROOT / "requirements.lock"
+    cached = CACHE / f"wheels-{python}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     if not cached.is_dir():
-        run(
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--only-binary=:all:",
-            "--dest",
-            cached,
-            "--requirement",
-            ROOT / "requirements.lock",
-        )
+        part = cached.with_name(f"{cached.name}.part")
+        levels = (*(f"manylinux_2_{n}" for n in (17, 24, 26, 27, 28, 31, 34)), "manylinux2014")
+        tags = [word for level in levels for word in ("--platform", f"{level}_x86_64")]
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--only-binary=:all:"]
+        run(*pip, "--implementation", "cp", "--python-version", python, *tags, "--dest", part, "--requirement", lock)
+        part.rename(cached)
     shutil.copytree(cached, folder)
+
+
+def python_in(tree: Path) -> str:
+    """Such as "3.13": the Debian's, whatever runs the tests."""
+    return (tree / "usr/bin/python3").readlink().name.removeprefix("python")
 
 
 BROKEN = {
@@ -123,7 +124,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copyfile(
         max((ROOT / "dist").glob("tether_*_amd64.deb"), key=lambda deb: deb.stat().st_mtime), home / "tether.deb"
     )
-    wheels_into(home / "wheels")
+    wheels_into(home / "wheels", python_in(tree))
     (home / "release.pub").write_text(public_text(KEY.public))
     for version in BROKEN:
         release(version, home, scratch)

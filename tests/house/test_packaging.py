@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.appliance.release import LOCK_IN_WHEEL
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("daemon", "outbox", "tui")
-DATA = {".sql", ".tcss", ".html", ".css", ".toml", ".typed", ".j2"}
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -59,11 +60,13 @@ def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
         str(file.relative_to(ROOT))
         for package in PACKAGES
         for file in (ROOT / package).rglob("*")
-        if file.suffix in DATA | {".py"} and "__pycache__" not in file.parts
+        if file.is_file() and "__pycache__" not in file.parts
     }
+    units = {f"daemon/_systemd/{file.name}" for file in (ROOT / "systemd").iterdir() if file.is_file()}
+    assert len(units) > 5
     texts = {f"daemon/_templates/{file.relative_to(ROOT / 'templates')}" for file in (ROOT / "templates").rglob("*.j2")}
     assert len(texts) > 100
-    assert not (code | texts) - shipped
+    assert not (code | texts | units | {LOCK_IN_WHEEL}) - shipped
     assert {f"{package}/py.typed" for package in PACKAGES} <= shipped
     assert not {name for name in shipped if name.startswith(("tests/", "templates/", "systemd/", "docs/"))}
 
