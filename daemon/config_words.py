@@ -21,7 +21,7 @@ def toml_hint(text: str, error: tomllib.TOMLDecodeError) -> str:
     found = _AT_LINE.search(str(error))
     line = text.splitlines()[int(found[1]) - 1] if found and int(found[1]) <= len(text.splitlines()) else ""
     bare = _BARE.fullmatch(line)
-    if not bare or "Invalid value" not in str(error):
+    if not bare or not any(words in str(error) for words in ("Invalid value", "after a statement")):
         return ""
     shown = "..." if _SECRET.search(bare[1]) else bare[2]
     return f'; text stands in quotes: {bare[1]} = "{shown}"'

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import re
 import tempfile
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,8 @@ _BEGINS: Mapping[str, tuple[str, ...]] = {
     "AWS_ACCESS_KEY_ID": ("AKIA", "ASIA"),
 }
 """How each provider's secrets begin, where they do so always."""
-_STANDARD_WEBHOOKS = ("WEBHOOK_SECRET", "TETHER_WEBHOOK_SECRET")
+STANDARD_WEBHOOKS = "TETHER_WEBHOOK_SECRET"
+"""That of POST /v1/events: several by comma or space while one is exchanged."""
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,19 +89,29 @@ def questions_for(channel: str) -> Sequence[Question]:
 
 def secret_trouble(name: str, value: str) -> str:
     """Why a secret does not look like one of its kind; "" where it does, or its kind has no look. It is not quoted."""
-    if name in _STANDARD_WEBHOOKS:
-        try:
-            size = len(b64decode(value.removeprefix("whsec_"), validate=True))
-        except ValueError:
-            size = 0
-        if not value.startswith("whsec_") or not 24 <= size <= 64:
-            return f"{name} is whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` makes one, with whsec_ before it"
+    if name == STANDARD_WEBHOOKS:
+        return next(
+            (trouble for each in re.split(r"[,\s]+", value.strip()) if (trouble := _key_trouble(name, each))), ""
+        )
+    if name == "WEBHOOK_SECRET" and (trouble := _key_trouble(name, value)):
+        return trouble
     begins = _BEGINS.get(name)
     if begins and not value.startswith(begins):
         return f"{name} begins with {' or '.join(begins)}: is it another of the provider's keys?"
     if name == "GOOGLE_APPLICATION_CREDENTIALS" and not Path(value).expanduser().is_file():
         return f"{name} is the path of a file (the service account's key, JSON), and there is none at that place"
     return "it has space in it: was more copied than the secret?" if value.split() != [value] else ""
+
+
+def _key_trouble(name: str, value: str) -> str:
+    """Of a key of Standard Webhooks."""
+    try:
+        size = len(b64decode(value.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if value.startswith("whsec_") and 24 <= size <= 64:
+        return ""
+    return f"{name} is whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` makes one, with whsec_ before it"
 
 
 def number_of(text: str) -> int | str:

@@ -15,7 +15,17 @@ from daemon.appliance.machine import Machine
 from daemon.appliance.messenger import Messenger
 from daemon.channels import registry
 from daemon.channels.base import Channel, Misconfigured
-from daemon.cli.frame import EX_CONFIG, INSTALLED_DATABASE, ConfigOption, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import (
+    EX_CONFIG,
+    INSTALLED_DATABASE,
+    ConfigOption,
+    Failure,
+    JsonOption,
+    app,
+    as_json,
+    settings_of,
+    settle,
+)
 from daemon.cli.service import is_running, running_service
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.sms.destination import refusal
@@ -72,8 +82,11 @@ def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Seq
         running = await is_running(settings)
 
         async def ask(path: str) -> object:
-            async with running_service(settings, "its modem can be asked only then") as client:
-                return await client.get(path)
+            try:
+                async with running_service(settings, "it can be asked only then") as client:
+                    return await client.get(path)
+            except Failure as failure:
+                raise OSError(str(failure)) from failure
 
         async with open_http(clock) as http:
             case = Examination(

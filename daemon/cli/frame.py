@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from daemon.config import ConfigError, Data, Settings, find, load
+from daemon.config import SEARCH, ConfigError, Data, Settings, find, load
 from outbox import harmless
 from outbox.errors import KeyChanged, KeyMissing, OutboxError
 
@@ -159,8 +159,10 @@ def settings_of(config: Path | None) -> Settings:
     try:
         return load(find(config or _root_config, os.environ))
     except PermissionError as error:
-        if config or _root_config or os.environ.get("TETHER_CONFIG"):
-            raise ConfigError(f"{error.filename}: this user may not read it") from error
+        if str(error.filename) != str(SEARCH[1]) or config or _root_config or os.environ.get("TETHER_CONFIG"):
+            raise ConfigError(
+                f"{error.filename}: this user may not read it; put sudo in front, or ask its owner"
+            ) from error
         return Settings(data=Data(path=Path(INSTALLED_DATABASE)))
 
 

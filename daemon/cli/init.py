@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from dotenv import dotenv_values
 from daemon.appliance import setup
 from daemon.channels.registry import CHANNELS, channel_class
 from daemon.cli.doctor import look, tell, verdict
-from daemon.cli.frame import ConfigOption, Failure, app, settle
+from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, settle
 from daemon.cli.interview import (
     Check,
     Interview,
@@ -28,6 +29,7 @@ from daemon.cli.interview import (
 from daemon.cli.key import worded
 from daemon.cli.service import is_running, service
 from daemon.config import SEARCH, Data, Settings, secrets_in
+from daemon.config_words import dotenv_trouble
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS
 from daemon.keys.keyring import known as keys_known
@@ -77,7 +79,8 @@ def init(
     channels = {
         name: {**before.get(name, {}), **channels.get(name, {})} for name in dict.fromkeys((*chosen, *channels))
     }
-    known = {**os.environ, **secrets_in(file.absolute().parent, {}), **_secrets_in(secrets)}
+    brought = _secrets_in(secrets)
+    known = {**os.environ, **secrets_in(file.absolute().parent, {}), **brought}
     answers = _interview(chosen, channels, known, interview)
     kept = {name: table for name, table in standing.items() if name != "channels"}
     own_store = {**store, **tables.get("store", {})}
@@ -85,7 +88,7 @@ def init(
     if file.absolute().is_relative_to(setup.SYSTEM_FOLDER):
         tables["data"] = {"path": setup.SYSTEM_DATABASE, **tables.get("data", {})}
     own, is_new = _own_key(file, tables, known)
-    secrets_found = {**answers[1], WORDS: own.words}
+    secrets_found = {**brought, **answers[1], WORDS: own.words}
     settings = setup.write(setup.Answers(tables=tables, channels=answers[0], secrets=secrets_found), file)
     interview.done()
     print(f"\nwrote {file} and {file.parent / '.env'} (mode 600)")
@@ -228,7 +231,19 @@ def _secrets_in(file: Path | None) -> dict[str, str]:
         return {}
     if not file.is_file():
         raise Failure(f"{file}: no such file", 2)
-    return {name: value for name, value in dotenv_values(file).items() if value}
+    if trouble := dotenv_trouble(file):
+        raise Failure(trouble, EX_CONFIG)
+    found = {name: value for name, value in dotenv_values(file).items() if value}
+    doubts = {
+        name: trouble
+        for name, value in found.items()
+        if name != WORDS and (trouble := setup.secret_trouble(name, value))
+    }
+    if setup.STANDARD_WEBHOOKS in doubts:
+        raise Failure(f"{file}: {doubts[setup.STANDARD_WEBHOOKS]}", EX_CONFIG)
+    for name, trouble in doubts.items():
+        print(f"hint: {file}: {trouble if trouble.startswith(name) else f'{name}: {trouble}'}", file=sys.stderr)
+    return found
 
 
 def _own_key(file: Path, tables: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> tuple[BoxKey, bool]:

@@ -336,3 +336,17 @@ async def test_a_lost_secret_of_the_fleet_is_named_with_how_it_comes_back(tmp_pa
     assert finding.level is Level.PROBLEM
     assert missing in finding.summary
     assert "tether hq store add soho" in finding.remedy
+
+
+async def test_a_channel_that_there_isn_t_is_told_once(tmp_path: Path) -> None:
+    told = await found(configured(tmp_path, '[channels.smpt]\nhost = "mail.example"\n'))
+    (about,) = [finding for finding in told if "smpt" in finding.summary + finding.check]
+    assert (about.check, about.level) == ("config", Level.PROBLEM)
+    assert "did you mean 'smtp'?" in about.summary
+
+
+async def test_a_secret_of_signed_events_that_is_none_is_wrong_and_not_quoted(tmp_path: Path) -> None:
+    told = of(await found(configured(tmp_path, secrets="TETHER_WEBHOOK_SECRET=hunter2\n")), "config")
+    (about,) = [finding for finding in told if finding.level is Level.PROBLEM]
+    assert "TETHER_WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64" in about.summary
+    assert "hunter2" not in f"{about.summary} {about.remedy}"

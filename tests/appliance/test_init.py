@@ -195,6 +195,36 @@ def test_what_can_t_be_meant_is_not_written(tmp_path: Path, arguments: tuple[str
     assert not list(tmp_path.iterdir())
 
 
+def test_all_that_a_file_of_secrets_has_is_kept(tmp_path: Path) -> None:
+    key = "whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3gtMDAwMDA="
+    (tmp_path / "given.env").write_text(
+        f"TETHER_WEBHOOK_SECRET={key},{key}\nWEBSHOP_KEY=ck_1\nTWILIO_ACCOUNT_SID=hello\n"
+    )
+    done = tether(
+        tmp_path, "init", "--yes", "--offline", "--no-token", "--set", "hook.port=0", "--secrets", "given.env"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    secrets = load(tmp_path / "tether.toml", environ={}).secrets
+    assert (secrets["TETHER_WEBHOOK_SECRET"], secrets["WEBSHOP_KEY"]) == (f"{key},{key}", "ck_1")
+    assert "TWILIO_ACCOUNT_SID begins with AC" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("TETHER_WEBHOOK_SECRET=hunter2\n", "given.env: TETHER_WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64"),
+        ("A=1\nthis is hunter2\n", "given.env, line 2: can't be read"),
+    ],
+)
+def test_a_file_of_secrets_is_checked_before_anything_is_written(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "given.env").write_text(content)
+    done = tether(tmp_path, "init", "--yes", "--offline", "--secrets", "given.env")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert words in done.stderr
+    assert "hunter2" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["given.env"]
+
+
 def test_twice_keeps_the_token_of_the_till(tmp_path: Path) -> None:
     first = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
     again = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")

@@ -15,6 +15,8 @@ CASES = [
         "[retry]\nbase = 2\n",
         'retry.base: 2 stands without quotes and unit; write it like "90s", "10m", "12h" or "180d"',
     ),
+    ("[hook]\nhost = 127.0.0.1\n", 'text stands in quotes: host = "127.0.0.1"'),
+    ("[quiet_hours]\nfrom = 21:00\n", 'text stands in quotes: from = "21:00"'),
     ("[data]\nreserve = 5\n", 'data.reserve: 5 stands without quotes and unit; write it like "64MiB" or "500MB"'),
     ('[quiet_hours]\nfrom = "9pm"\n', "'9pm' is not a time of day; write it like \"21:00\""),
     ('[hook]\nport = "8787"\n', "hook.port: Expected `int`, got `str`; a number stands without quotes"),

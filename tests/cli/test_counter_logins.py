@@ -1,11 +1,14 @@
 """Logins of the counter's may not read the configuration, and still find the service where it is usually installed."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from daemon.cli import frame
-from daemon.config import ConfigError
+from daemon.cli import doctor, frame
+from daemon.config import ConfigError, Settings
 
 
 def shut(explicit: Path | None, environ: object) -> Path | None:
@@ -22,3 +25,35 @@ def test_a_configuration_that_was_named_is_never_another(monkeypatch: pytest.Mon
     monkeypatch.setattr(frame, "find", shut)
     with pytest.raises(ConfigError, match="may not read it"):
         frame.settings_of(Path("/etc/tether/tether.toml"))
+
+
+def test_one_s_own_configuration_that_may_not_be_read_is_not_taken_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(explicit: Path | None) -> Path:
+        raise PermissionError(13, "Permission denied", "tether.toml")
+
+    monkeypatch.setattr(frame, "find", lambda explicit, environ: Path("tether.toml"))
+    monkeypatch.setattr(frame, "load", own)
+    monkeypatch.delenv("TETHER_CONFIG", raising=False)
+    with pytest.raises(ConfigError, match=r"tether\.toml: this user may not read it; put sudo in front"):
+        frame.settings_of(None)
+
+
+def test_the_doctor_of_a_login_that_the_service_turns_away_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger on the machine wants to know how it is; he is told why he isn't told, in a sentence."""
+
+    async def runs(settings: Settings) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def shut_door(settings: Settings, why: str) -> AsyncIterator[None]:
+        raise frame.Failure("the user nobody is in no group that may use this socket")
+        yield
+
+    (tmp_path / "tether.toml").write_text("[hook]\nport = 0\n")
+    monkeypatch.setattr(doctor, "is_running", runs)
+    monkeypatch.setattr(doctor, "running_service", shut_door)
+    done = CliRunner().invoke(frame.app, ["doctor", "--offline", "--config", str(tmp_path / "tether.toml")])
+    assert (done.exit_code, done.exception.__class__) == (1, SystemExit)
+    assert "it could not be looked at: the user nobody is in no group" in " ".join(done.output.split())

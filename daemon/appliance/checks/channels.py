@@ -24,9 +24,9 @@ async def check_channels(case: Examination) -> Sequence[Finding]:
 
 async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Sequence[Finding]:
     check = f"channel {name}"
-    if registry.channel_class(name) is ModemChannel:
-        return await check_modem(case, table)
     try:
+        if registry.channel_class(name) is ModemChannel:
+            return await check_modem(case, table)
         channel = registry.build(name, table, case.settings.secrets, case.http)
     except Misconfigured as error:
         return [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.appliance.setup import STANDARD_WEBHOOKS, secret_trouble
 from daemon.config import Settings
 from daemon.planner.check import check_templates
 from daemon.verify import faults
@@ -21,7 +22,7 @@ async def check_configuration(case: Examination) -> Sequence[Finding]:
     wrong = [problem("config", words, f"correct it in {where}, then `tether reload`") for words in faults(settings)]
     if wrong:
         return wrong
-    found = [ok("config", where)]
+    found = [ok("config", where), *_secrets(settings)]
     if not settings.channels:
         found.append(
             advice(
@@ -31,6 +32,12 @@ async def check_configuration(case: Examination) -> Sequence[Finding]:
             )
         )
     return [*found, *_templates(settings), _zone(settings, case.clock.now())]
+
+
+def _secrets(settings: Settings) -> Iterable[Finding]:
+    value = settings.secrets.get(STANDARD_WEBHOOKS, "")
+    if value and (words := secret_trouble(STANDARD_WEBHOOKS, value)):
+        yield problem("config", words, "correct it in .env, then `tether reload`: till then no signed event is taken")
 
 
 def _templates(settings: Settings) -> Iterable[Finding]:
