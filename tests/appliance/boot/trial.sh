@@ -34,7 +34,9 @@ P
 }
 knows() { tether_ orders show "$1"; }
 tether_() { "$TETHER" "$@" --config /etc/tether/tether.toml; }
-exposure() { systemd-analyze security --no-pager "$1" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p' | awk '{exit !($1 <= 1.5)}'; }
+exposure() {  # exposure UNIT MOST
+    systemd-analyze security --no-pager "$1" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p' | awk -v most="$2" '{print; told = $1} END {exit !(told > 0 && told <= most)}'
+}
 restarts() { [ "$(systemctl show tether.service -p NRestarts --value)" -ge "$1" ]; }
 pid() { systemctl show tether.service -p MainPID --value; }
 watch_closely() {
@@ -43,6 +45,10 @@ watch_closely() {
     systemctl daemon-reload && systemctl restart tether.service
 }
 not() { ! "$@"; }
+not_allowed() {  # not_allowed USER VERB...: the service says no, and what would help
+    local user=$1; shift
+    (cd / && ! runuser -u "$user" -- tether "$@") 2>&1 | tee /dev/stderr | grep -q "group"
+}
 gone() { for each; do [ ! -e "$each" ] || { echo "$each is left"; return 1; }; done; }
 
 echo "TRIAL begin $(systemctl --version | head -1)"
@@ -54,9 +60,16 @@ trial "deb: active" within 60 systemctl is-active --quiet tether.service
 trial "deb: takes events" within 30 takes_events
 trial "deb: enabled" systemctl is-enabled --quiet tether.service
 trial "deb: backup timer" systemctl is-active --quiet tether-backup.timer
-trial "deb: exposure of the service" exposure tether.service
-trial "deb: exposure of the backup" exposure tether-backup.service
+trial "deb: exposure of the service" exposure tether.service 1.6
+trial "deb: exposure of the backup" exposure tether-backup.service 1.3
 trial "deb: an event" post deb-1
+useradd sam && usermod -aG tether-staff sam && useradd mallory
+trial "deb: the counter's staff see at the socket what goes on" bash -c 'cd / && runuser -u sam -- tether status'
+trial "deb: but make no tokens" not_allowed sam token new till-2 --scope events
+trial "deb: and read no secret" bash -c 'for each in /etc/tether/tether.toml /etc/tether/.env /var/lib/tether/tether.db /var/lib/tether/tether.db.key; do test -e $each && ! runuser -u sam -- cat $each || exit 1; done'
+trial "deb: a login of the box's that is in no group is refused" not_allowed mallory status
+trial "deb: only the service's own may look into the database" bash -c '[ -z "$(find /var/lib/tether -type f -perm /077)" ]'
+trial "deb: its manual page and completions" test -s /usr/share/man/man1/tether.1.gz -a -s /usr/share/bash-completion/completions/tether
 trial "deb: as its own user" bash -c 'test "$(stat -c %U /proc/$(systemctl show tether.service -p MainPID --value))" = tether'
 trial "deb: root asks" knows deb-1
 trial "deb: the doctor" tether_ doctor --offline
@@ -96,6 +109,7 @@ trial "deb: and is told (OnFailure)" within 60 bash -c 'journalctl -u "tether-fa
 trial "deb: purges" dpkg --purge tether
 trial "deb: purges clean" gone /etc/tether /var/lib/tether /usr/lib/tether /usr/bin/tether /usr/lib/systemd/system/tether.service
 trial "deb: its user is gone" not getent passwd tether
+trial "deb: its groups are gone" not getent group tether tether-staff
 
 # ---------------------------------------------------------------- tether install, upgrade, uninstall
 python3 -m venv /root/venv && /root/venv/bin/pip install -q --no-index --find-links /root/wheels /root/tether_box-0.1.0-py3-none-any.whl
@@ -105,7 +119,7 @@ trial "install: refuses what the service can't see" not "$TETHER" install
 trial "install: from a wheel" "$TETHER" install --wheel /root/tether_box-0.1.0-py3-none-any.whl --links /root/wheels
 TETHER=/opt/tether/venv/bin/tether
 trial "install: active" systemctl is-active --quiet tether.service
-trial "install: exposure" exposure tether.service
+trial "install: exposure" exposure tether.service 1.6
 trial "install: a token" tether_ token new till-1 --scope events
 trial "install: an event" post inst-1
 trial "install: again" "$TETHER" install --executable /opt/tether/venv/bin/tether
