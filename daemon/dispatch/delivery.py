@@ -20,6 +20,7 @@ from daemon.dispatch.sms.spending import Spent
 from daemon.dispatch.uplink import Uplink
 from daemon.shortage import CODE, is_short, words
 from outbox import Outbox, Refusal, harmless
+from outbox.attempts import SAID_TO_ALL
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
@@ -114,7 +115,7 @@ class Delivery:
             if isinstance(share, Spent):
                 spent = share
             else:
-                prepared = share
+                prepared = await self._silenced(message, prepared) or share
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -124,6 +125,16 @@ class Delivery:
                 return await self._pass_over(lane, message, prepared)
             case Ready():
                 return await self._attempt(lane, channel, due, prepared, spent)
+
+    async def _silenced(self, message: Message, ready: Ready) -> PassOver | None:
+        """Who wants no texts waits for no money: that comes first, and the message goes another way."""
+        if message.policy.answers in SAID_TO_ALL:
+            return None
+        why = await self._box.consent.blocked("sms", ready.outgoing.to)
+        if why is None:
+            return None
+        said = "the recipient opted out" + ("" if why.code == "opted_out" else f": {why}")
+        return PassOver(Reason(said, why.code, **why.args), opted_out=True)
 
     async def _put_off(self, lane: Lane, message: Message, error: Exception) -> Message | None:
         """This machine could not make the text now: that passes, and is no reason to give anything up."""

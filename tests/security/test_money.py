@@ -81,6 +81,20 @@ async def test_a_day_can_not_be_overspent_by_all_channels_together_nor_by_a_rest
         assert "tether_sms_parts_today 5" in await answer.text()
 
 
+async def test_who_wants_no_texts_does_not_wait_for_tomorrow_s_money(shop: Shop) -> None:
+    """A till gone mad used the day up; somebody who said STOP is told so, and not texted when the new day begins."""
+    await open_with(shop, "daily_parts = 1", ROUTES.replace(', "sendgrid"', ""))
+    async with shop.session.put(
+        "/v1/optouts", json={"medium": "sms", "address": "07400120001", "reason": "STOP"}
+    ) as answer:
+        assert answer.status in (200, 201, 204), await answer.text()
+    await post(shop, "07400120000")
+    await shop.until({"sent", "delivered"})
+    await post(shop, "07400120001", first=1)
+    (silent,) = await wait_for(shop, lambda each: each["order_ref"] == "B-1" and each["state"] != "queued", 1)
+    assert (silent["state"], silent["reason"]) == ("suppressed", "the recipient opted out")
+
+
 async def wait_for(shop: Shop, holds: Callable[[dict[str, Any]], bool], count: int) -> list[dict[str, Any]]:
     """Until so many messages are as wanted."""
     async with asyncio.timeout(20):
