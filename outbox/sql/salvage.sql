@@ -42,6 +42,9 @@ DELETE FROM person WHERE (what = 'order' AND seq NOT IN (SELECT seq FROM orders)
 -- index_again: rows of the index may be lost; it is made anew from what is there.
 DELETE FROM note WHERE key = 'people.indexed';
 
+-- late_epochs: those that began after what is left of the record.
+DELETE FROM epoch WHERE first_seq > (SELECT coalesce(max(seq), 0) + 1 FROM audit);
+
 -- first_epoch: the record's beginning has one, whatever was lost.
 INSERT INTO epoch (first_seq, id, at, reason)
 SELECT 1, 'lost', 0, 'its record was lost' WHERE NOT EXISTS (SELECT 1 FROM epoch WHERE first_seq = 1);
