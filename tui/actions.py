@@ -90,6 +90,34 @@ def mark_called(message_id: str) -> Call:
     return Call(path=f"/v1/call-list/{_part(message_id)}/done")
 
 
+def contact(ref: str, body: Mapping[str, Any]) -> Call:
+    """Another address or way, and what did not reach them goes out to it (unless `tell` is false)."""
+    return Call(path=f"/v1/orders/{_part(ref)}/contact", body=body, id_in_body=True)
+
+
+def told(ref: str, how: str, message_id: str = "") -> Call:
+    """Staff told the customer themselves: how is "phone" or "in_person"."""
+    body = {"how": how} | ({"message_id": message_id} if message_id else {})
+    return Call(path=f"/v1/orders/{_part(ref)}/told", body=body, id_in_body=True)
+
+
+def read_again(kept_id: str) -> Call:
+    return Call(path=f"/v1/quarantine/{_part(kept_id)}/replay")
+
+
+def drop_kept(kept_id: str) -> Call:
+    return Call(path=f"/v1/quarantine/{_part(kept_id)}/drop")
+
+
+def stop_writing_to(medium: str, ref: str, reason: str) -> Call:
+    """To the customer of an order, whose addresses the screen does not know."""
+    return Call(path="/v1/optouts", body={"medium": medium, "order_ref": ref, "reason": reason}, method="PUT")
+
+
+def allow_writing_to(medium: str, ref: str, reason: str) -> Call:
+    return Call(path="/v1/optouts", body={"medium": medium, "order_ref": ref, "reason": reason}, method="DELETE")
+
+
 def stop_writing(medium: str, address: str, reason: str) -> Call:
     return Call(path="/v1/optouts", body={"medium": medium, "address": address, "reason": reason}, method="PUT")
 

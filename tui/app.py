@@ -13,6 +13,7 @@ from textual.widgets import Input, TextArea
 from tui.client import Client
 from tui.clock import Clock
 from tui.desk import Desk
+from tui.fixes import Fixes
 from tui.flows import Flows
 from tui.glyphs import RICH, Glyphs
 from tui.i18n import text
@@ -22,6 +23,7 @@ from tui.screens.board import BoardPage
 from tui.screens.calls import CallsPage
 from tui.screens.help import HelpBox
 from tui.screens.line import LinePage
+from tui.screens.now import NowPage
 from tui.screens.optouts import OptOutsPage
 from tui.screens.order import OrderPage
 from tui.screens.outbox import OutboxPage
@@ -34,6 +36,8 @@ from tui.wire import Order
 from tui.words import BAD, WARN
 from tui.work import run_newest
 
+SMALL = 70
+"""Cells below which the screen begins with what needs a person: the board has no room."""
 FLUSH = 1 / 30
 """Seconds that changes gather before they are drawn."""
 
@@ -44,6 +48,7 @@ class CounterApp(App[int]):
     CSS_PATH = "app.tcss"
     TITLE = "Tether"
     MODES: ClassVar[dict[str, Any]] = {
+        "now": NowPage,
         "board": BoardPage,
         "outbox": OutboxPage,
         "line": LinePage,
@@ -53,6 +58,7 @@ class CounterApp(App[int]):
         "audit": AuditPage,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("0", "go('now')", show=False),
         *(Binding(str(number), f"go('{page}')", show=False) for number, (page, _) in enumerate(TABS, 1)),
         Binding("u", "undo", text("undo"), show=False),
         Binding("question_mark,f1", "help", text("help"), show=False),
@@ -85,6 +91,7 @@ class CounterApp(App[int]):
             settled=settled,
         )
         self.flows = Flows(self, rng)
+        self.fixes = Fixes(self)
         self.scanner = Scanner(scan_gap)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
@@ -96,7 +103,7 @@ class CounterApp(App[int]):
         return dict(THEMES[0].variables)
 
     async def on_mount(self) -> None:
-        await self.switch_mode("board")
+        await self.switch_mode("now" if self.size.width < SMALL else "board")
         self.set_interval(1, self.tick)
         run_newest(self, self.desk.feed.run, "feed")
 
@@ -114,6 +121,7 @@ class CounterApp(App[int]):
 
     def _draw(self) -> None:
         parts, self._changed = self._changed, set()
+        self.desk.look_again()
         if parts & {Part.GLANCE, Part.CHANNELS} and self.desk.learn_store():
             parts |= {Part.ORDERS}
         for message in self.desk.shop.alarms:
@@ -132,6 +140,7 @@ class CounterApp(App[int]):
 
     def tick(self) -> None:
         """A second went by."""
+        self.desk.look_again()
         if self.desk.learn_store():
             self._tell({Part.ORDERS})
         if self.page is not None:

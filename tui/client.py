@@ -152,6 +152,23 @@ class Client:
                 return None
             raise
 
+    async def ways(self, ref: str) -> wire.Ways:
+        """How an order's customer can be reached."""
+        return await self.read(f"/v1/orders/{_segment(ref)}/ways", wire.Ways)
+
+    async def contact_prospect(self, ref: str, body: Mapping[str, Any]) -> wire.Prospect:
+        """What another address or way would send. Raises Refused for what can be no address."""
+        return await self._call("POST", f"/v1/orders/{_segment(ref)}/contact/preview", wire.Prospect, body=body)
+
+    async def kept(self) -> list[wire.Kept]:
+        """What nobody understood; none where this service doesn't tell."""
+        try:
+            return (await self.read("/v1/quarantine", wire.Page[wire.Kept])).items
+        except Refused as error:
+            if error.status in {403, 404, 405}:
+                return []
+            raise
+
     async def rendering(self, body: Mapping[str, Any]) -> wire.Rendering:
         return await self._call("POST", "/v1/messages/preview", wire.Rendering, body=body)
 

@@ -14,6 +14,7 @@ from tui.glyphs import Glyphs
 from tui.i18n import Texts
 from tui.live import Live
 from tui.perform import Performer, not_done
+from tui.queue import Thing, things
 from tui.state import Part, Shop
 from tui.times import Times
 from tui.words import BAD, GOOD, PLAIN, WARN, Words
@@ -71,10 +72,27 @@ class Desk:
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
         self._notice: Notice | None = None
+        self._tell = tell
+        self._queue: list[Thing] | None = None
 
     def now(self) -> int:
         """ms, by the service's clock."""
         return self.clock.now() + self.client.skew
+
+    def queue(self) -> list[Thing]:
+        """What needs a person, worst first; looked for once after each change or second."""
+        if self._queue is None:
+            self._queue = things(self.shop, self.shop.kept, self.now())
+        return self._queue
+
+    def put_aside(self, kept: wire.Kept) -> None:
+        """It was decided about."""
+        self.shop.kept = [each for each in self.shop.kept if each.id != kept.id]
+        self._tell({Part.GLANCE})
+
+    def look_again(self) -> None:
+        """Something changed, or time went by."""
+        self._queue = None
 
     def learn_store(self) -> bool:
         """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
@@ -176,6 +194,13 @@ class Desk:
         answer = await self.do(actions.write(ref, text=text, template=template, via=via), name=name)
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), self.name_of(ref))
+
+    async def undoably(self, ref: str, call: Call, *, name: str, done: str, tells: str = "") -> bool:
+        """Have something done that can be undone for a while. False: it was not done, which was said."""
+        answer = await self.do(call, name=name)
+        if answer is not None:
+            self._note_undo(ref, answer, done, tells)
+        return answer is not None
 
     async def undo(self) -> None:
         """Take the newest step back."""

@@ -171,6 +171,7 @@ class Feed:
         shop.channels = {channel.name: channel for channel in await self._client.channels()}
         shop.replies = {reply.id: reply async for page in self._some("/v1/replies", wire.Reply) for reply in page}
         shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", wire.Call) for call in page}
+        shop.kept = await self._client.kept()
         shop.loaded |= {Part.CHANNELS, Part.REPLIES, Part.CALLS}
         self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
 

@@ -9,15 +9,13 @@ from tui.i18n import text
 from tui.screens.ask import AskBox, PickBox
 from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
-from tui.screens.write import WriteBox
+from tui.screens.write import Draft, WriteBox
 from tui.stages import SETTABLE, STATUS_WORDS, next_status
 from tui.wire import Call, Channel, Message, OptOut, Order, Reply
 from tui.words import BAD, GOOD, WARN
 
 if TYPE_CHECKING:
     from tui.app import CounterApp
-
-MEDIA = ("all", "sms", "email", "chat", "push")
 
 
 class Flows:
@@ -46,24 +44,40 @@ class Flows:
         if status:
             await self._step(order, status)
 
+    async def step_to(self, order: Order, status: str) -> None:
+        """Ask about one status."""
+        if self._desk.may_act():
+            await self._step(order, status)
+
     async def _step(self, order: Order, status: str) -> None:
         step = await self._app.push_screen_wait(NextStepBox(order, status))
+        while step is not None and step.address_first:
+            await self._app.fixes.address_first(order)
+            step = await self._app.push_screen_wait(NextStepBox(order, status))
         if step is None:
             return
         if step.words is None:
             await self._desk.step(order.ref, status, silent=step.silent, tells=step.tells)
             return
         purpose = f"{order.ref}  {self._desk.words.status(status)}"
-        draft = await self._app.push_screen_wait(WriteBox(order, step.words, status, purpose))
+        draft = await self._words(order, step.words, status, purpose)
         if draft is not None:
             await self._desk.step(order.ref, status, text=draft.text, tells=self._desk.name_of(order.ref))
 
     async def write_to(self, order: Order) -> None:
         if not self._desk.may_act():
             return
-        draft = await self._app.push_screen_wait(WriteBox(order))
+        draft = await self._words(order)
         if draft is not None:
             await self._desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
+
+    async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
+        """What is to be sent; whom nothing would reach is helped first."""
+        draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))
+        while draft is not None and draft.address_first:
+            await self._app.fixes.address_first(order)
+            draft = await self._app.push_screen_wait(WriteBox(order, draft.text, status, purpose))
+        return draft
 
     async def take_in(self) -> None:
         """Take an order at the counter."""
@@ -183,23 +197,7 @@ class Flows:
     async def called(self, call: Call) -> None:
         name = self._t("{ref}: phoned", ref=call.order_ref)
         done = self._t("{ref}: phoned, it stands in the order's story.", ref=call.order_ref)
-        await self._desk.do(actions.mark_called(call.message_id), name=name, done=done)
-
-    async def add_optout(self) -> None:
-        if not self._desk.may_act():
-            return
-        options = [(each, self._desk.words.medium(each) if each != "all" else self._t("everything")) for each in MEDIA]
-        medium = await self._app.push_screen_wait(PickBox(self._t("no more"), options))
-        if not medium:
-            return
-        address = await self._ask(
-            self._t("who asked"),
-            self._t("Nothing of that kind will go there."),
-            label=self._t("telephone number or address"),
-        )
-        if address:
-            call = actions.stop_writing(medium, address, self._t("asked at the counter"))
-            await self._desk.do(call, name=self._t("opt-out"), done=self._t("It is noted: no more of that."))
+        await self._desk.undoably(call.order_ref, actions.mark_called(call.message_id), name=name, done=done)
 
     async def remove_optout(self, entry: OptOut) -> None:
         if not self._desk.may_act():

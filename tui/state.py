@@ -11,7 +11,7 @@ import msgspec
 
 from tui.stages import STAGES, stage_of
 from tui.view import Rank, View
-from tui.wire import Call, Channel, Glance, Message, OptOut, Order, Reply, Told, Uplink
+from tui.wire import Call, Channel, Glance, Kept, Message, OptOut, Order, Reply, Told, Uplink
 
 WAITING = frozenset({"queued", "sending", "held"})
 NEVER = 1 << 60
@@ -95,6 +95,8 @@ class Shop:
         self.replies: dict[str, Reply] = {}
         self.calls: dict[str, Call] = {}
         self.optouts: list[OptOut] = []
+        self.kept: list[Kept] = []
+        """What sources told and nobody understood."""
         self.touches: dict[str, int] = {}
         """How often each order was told of since the screen runs: who shows one reads it again when this grows."""
         self.loaded: set[Part] = set()

@@ -262,7 +262,18 @@ class Caution(Answer, frozen=True):
     code: Word = Word("")
     medium: Word | None = None
     until: When | None = None
+    since: When | None = None
     detail: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
+
+    @property
+    def reason(self) -> str:
+        return self.detail
+
+
+UNREACHED = frozenset({"not_sent", "opted_out", "no_address"})
+"""Cautions that mean that nothing arrives by this way."""
 
 
 class Planned(Answer, frozen=True):
@@ -284,12 +295,60 @@ class Planned(Answer, frozen=True):
         """Whether the customer themselves would hear, not a system about them."""
         return self.audience == "customer" and self.medium != "crm"
 
+    @property
+    def reaches(self) -> bool:
+        """Whether anything would arrive."""
+        return bool(self.to) and not any(each.code in UNREACHED for each in self.warnings)
+
 
 class Prospect(Answer, frozen=True):
     """What would happen. `sure`: the service said so; else it is put together from less."""
 
     messages: tuple[Planned, ...] = ()
     sure: bool = True
+
+
+class Way(Answer, frozen=True):
+    """A medium by which a customer may be reached."""
+
+    medium: Word = Word("")
+    kind: Word = Word("")
+    to: str = ""
+    state: Word = Word("")
+    """open | opted_out | no_address | unusable"""
+    via: tuple[Word, ...] = ()
+    since: When | None = None
+    how: str = ""
+
+
+class Ways(Answer, frozen=True):
+    """How an order's customer can be reached, and how it stands with the news about where it stands."""
+
+    about: Word = Word("")
+    message_id: str | None = None
+    state: Word | None = None
+    reason: str = ""
+    reason_code: Word = Word("")
+    reason_args: Mapping[str, Any] = {}
+    phone: str | None = None
+    ways: tuple[Way, ...] = ()
+
+
+class Kept(Answer, frozen=True):
+    """What a source told and nobody understood."""
+
+    id: str
+    source: str = ""
+    reason: str = ""
+    at: When = When(0)
+    times: int = 1
+
+
+class Reread(Answer, frozen=True):
+    """Whether it is understood, or put aside, by now; else why not."""
+
+    closed: bool = True
+    reason: str = ""
 
 
 class Template(Answer, frozen=True):

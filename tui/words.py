@@ -59,6 +59,11 @@ MEDIA = {
     "crm": text("CRM"),
 }
 
+BY_A_PERSON = frozenset({"phoned", "told_in_person"})
+"""Reasons of what staff told the customer themselves."""
+UNTOLD = frozenset({"failed", "expired", "suppressed"})
+"""States of a message that nobody got."""
+
 AUDIENCES = {"customer": text("customer"), "team": text("team"), "owner": text("owner")}
 
 _TITLES = {
@@ -108,6 +113,7 @@ class Words:
     def __init__(self, texts: Texts, glyphs: Glyphs = RICH, moment: Callable[[int], str] = str) -> None:
         self.t = texts
         self.glyphs = glyphs
+        self._moment = moment
         self.titles: dict[str, str] = dict(_TITLES)
         self._reasons = Reasons(texts.language, channel=self.channel, moment=moment)
 
@@ -154,9 +160,12 @@ class Words:
         told, g = order.told, self.glyphs
         if told is None or told.state in {"superseded", ""}:
             return Say("")
+        if told.state == "delivered" and told.reason_code in BY_A_PERSON:
+            when = f" {self._moment(told.at)}" if told.at else ""
+            return Say(f"{g.done} {self.short_reason(told)}{when}", GOOD)
         if told.state == "delivered":
             return Say(f"{self.t('told')} {g.done}", GOOD)
-        if told.state in {"failed", "expired", "suppressed"}:
+        if told.state in UNTOLD:
             why = self.short_reason(told) if told.reason else self.state(told.state).words
             return Say(f"{self.t('NOT TOLD')}: {why}", BAD)
         word, _, tone = STATE_WORDS.get(told.state, (told.state, "", PLAIN))
@@ -166,6 +175,8 @@ class Words:
         return Say(f"{self.t(word)}: {self.short_reason(told)}" if waits else self.t(word), tone)
 
     def caution(self, caution: Caution, until: str) -> str:
+        if caution.reason_code:
+            return self.reason(caution)
         known = CAUTIONS.get(caution.code)
         if known is None:
             return caution.detail or caution.code

@@ -22,19 +22,19 @@ async def stop(call: Call[NoQuery, OptOutWish]) -> OptOutSet:
     if wish.address is not None:
         addresses = [consent_address(wish.medium, wish.address, call.services.settings.store)]
     else:
-        addresses = await _of_customer(call.services, wish)
+        addresses = await _of_customer(call.services, wish.order_ref or "", wish.medium)
     for address in addresses:
         await call.services.box.consent.stop(wish.medium, address, reason=reason, actor=call.caller.actor)
     return OptOutSet(wish.medium, ", ".join(mask_address(each) for each in addresses), opted_out=True)
 
 
-async def _of_customer(services: Services, wish: OptOutWish) -> list[str]:
+async def _of_customer(services: Services, ref: str, medium: str) -> list[str]:
     """The addresses of an order's customer that the medium uses. Raises Problem 404, or 422 where they have none."""
-    found = await services.box.views.orders_by_ref([wish.order_ref or ""])
+    found = await services.box.views.orders_by_ref([ref])
     if not found:
-        raise Problem(404, f"no order {wish.order_ref!r} is known: no event has named it", field="order_ref")
+        raise Problem(404, f"no order {ref!r} is known: no event has named it", field="order_ref")
     held = customer_recipient(found[0].customer, services.settings.store.country).addresses
-    kinds = {"sms": ("phone",), "email": ("email",), "all": ("phone", "email")}.get(wish.medium, tuple(held))
+    kinds = {"sms": ("phone",), "email": ("email",), "all": ("phone", "email")}.get(medium, tuple(held))
     addresses = [held[kind] for kind in kinds if kind in held]
     if not addresses:
         raise Problem(422, "the customer of this order has no address of that kind", field="order_ref")
@@ -50,12 +50,18 @@ async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
     if entry_id is not None:
         entry = await consent.allow_entry(entry_id, reason=reason, actor=call.caller.actor)
         return OptOutSet(entry.medium, entry.address, opted_out=False)
-    if medium is None or address is None:
+    ref = call.body.order_ref
+    if medium is None or (address is None and ref is None):
         raise Problem(422, "say which: its id, or its medium and address", field="id")
-    address = consent_address(medium, address, call.services.settings.store)
-    if not await consent.allow(medium, address, reason=reason, actor=call.caller.actor):
+    if address is not None:
+        addresses = [consent_address(medium, address, call.services.settings.store)]
+    else:
+        addresses = await _of_customer(call.services, ref or "", medium)
+    actor = call.caller.actor
+    stood = [await consent.allow(medium, each, reason=reason, actor=actor) for each in addresses]
+    if not any(stood):
         raise Problem(404, "there is no such opt-out")
-    return OptOutSet(medium, mask_address(address), opted_out=False)
+    return OptOutSet(medium, ", ".join(mask_address(each) for each in addresses), opted_out=False)
 
 
 ROUTES = (

@@ -248,16 +248,17 @@ class OptOutWish(msgspec.Struct, frozen=True):
     reason: Line = ""
 
     def __post_init__(self) -> None:
-        if (self.address is None) == (self.order_ref is None):
-            raise ValueError("say who: either `address` or `order_ref`")
+        if self.address is None and self.order_ref is None:
+            raise ValueError("say who: an `address`, or an `order_ref`")
 
 
 class OptIn(msgspec.Struct, frozen=True):
-    """Which opt-out to take back: its id, or its medium and address."""
+    """Which opt-out to take back: its id, or its medium and address, or its medium and an order of the customer's."""
 
     id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     medium: Annotated[str, Meta(pattern=_MEDIUM)] | None = None
     address: Address | None = None
+    order_ref: OrderRef | None = None
     reason: Line = ""
 
 

@@ -173,6 +173,10 @@ async def test_an_opt_out_by_an_order_and_by_nothing_usable(face: Face, services
     by_order = await face.call("PUT", "/v1/optouts", {"medium": "sms", "order_ref": "B-1042"}, as_="desk")
     assert (by_order.status, by_order.json["address"]) == (200, "+44…0456")
     assert await box.consent.blocked("sms", "+447700900456") == "entered by staff"
+    back = {"medium": "sms", "order_ref": "B-1042", "reason": "asked at the counter"}
+    assert (await face.call("DELETE", "/v1/optouts", back, as_="desk")).json["opted_out"] is False
+    assert await box.consent.blocked("sms", "+447700900456") is None
+    assert (await face.call("DELETE", "/v1/optouts", back, as_="desk")).status == 404
     for wish, status in (
         ({"medium": "all", "address": "Gita"}, 422),
         ({"medium": "sms", "address": "Gita"}, 422),

@@ -116,6 +116,9 @@ class FakeService:
                 web.get("/v1/optouts", self._list(lambda: list(self.shop.optouts.values()))),
                 web.get("/v1/audit", self._list(lambda: self.shop.audit[::-1])),
                 web.get("/v1/audit/verify", self._verify),
+                web.get("/v1/orders/{ref}/ways", self._ways),
+                web.get("/v1/quarantine", self._list(lambda: list(self.shop.kept.values()))),
+                web.post("/v1/orders/{ref}/contact/preview", self._contact_preview),
                 web.post("/v1/orders/{ref}/preview", self._preview),
                 web.post("/v1/messages/preview", self._render),
                 web.route("*", "/{rest:.*}", self._act),
@@ -177,6 +180,23 @@ class FakeService:
         order = self.shop.orders[request.match_info["ref"]]
         return web.json_response({"messages": self.shop.prospect(order, await request.json())})
 
+    async def _ways(self, request: web.Request) -> web.Response:
+        return web.json_response(self.shop.ways(self.shop.orders[request.match_info["ref"]]))
+
+    async def _contact_preview(self, request: web.Request) -> web.Response:
+        order, body = self.shop.orders[request.match_info["ref"]], await request.json()
+        if (usable := _usable(body)) is None:
+            return _problem(422, "this can't be a usable phone number (GB)")
+        if body.get("tell") is False:
+            return web.json_response({"messages": []})
+        return web.json_response(
+            {
+                "messages": self.shop.prospect(
+                    {**order, "customer": {**order["customer"], **usable}}, {"template": order["status"]}
+                )
+            }
+        )
+
     async def _render(self, request: web.Request) -> web.Response:
         body = await request.json()
         text = body.get("text") or self.shop.text(self.shop.orders[body["order_ref"]], body["template"])
@@ -233,6 +253,12 @@ class FakeService:
                 return self._manual(ref, body)
             case ["POST", "orders", ref, "undo"]:
                 return self._undo(ref, body["event_id"])
+            case ["POST", "orders", ref, "contact"]:
+                return self._contact(ref, body)
+            case ["POST", "orders", ref, "told"]:
+                return self._told(ref, body["how"])
+            case ["POST", "quarantine", kept_id, "replay" | "drop"]:
+                self.shop.kept.pop(kept_id)
             case ["POST", "orders", ref, "hold" | "release" as verb]:
                 self.change_order(ref, held=verb == "hold")
             case ["POST", "messages", message_id, "retry"]:
@@ -253,6 +279,7 @@ class FakeService:
                 self.tell("reply", self.shop.replies[reply_id])
             case ["POST", "call-list", message_id, "done"]:
                 self.shop.calls[message_id] |= {"done_at": moment(self.clock.now())}
+                return self._told(self.shop.calls[message_id]["order_ref"], "phone")
             case ["PUT", "optouts"]:
                 entry_id = f"o{len(self.shop.optouts) + 1}"
                 stamp = {"id": entry_id, "actor": "till-2", "at": moment(self.clock.now())}
@@ -289,7 +316,34 @@ class FakeService:
         self.tell("message", message)
         return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000)}
 
+    def _contact(self, ref: str, body: Json) -> Json | web.Response:
+        """The address is kept, and what did not arrive goes out to it."""
+        usable = _usable(body)
+        if usable is None:
+            return _problem(422, "this can't be a usable phone number (GB)")
+        order = self.shop.orders[ref]
+        order["customer"] |= usable
+        if body.get("tell") is False:
+            self.change_order(ref)
+            return {"event_id": f"e{len(self.log)}", "undo_until": None}
+        return self.set_status(ref, order["status"])
+
+    def _told(self, ref: str, how: str) -> Json:
+        event_id = f"e{len(self.log)}"
+        message = self.shop.add_message(
+            ref, self.shop.orders[ref]["status"], state="delivered", channel="", now=self.clock.now()
+        )
+        code = "phoned" if how == "phone" else "told_in_person"
+        message |= {"event_id": event_id, "reason": "by Kim", "reason_code": code, "reason_args": {"who": "Kim"}}
+        self.shop.untold[event_id] = self.shop.orders[ref]["told"]
+        self.tell("message", message)
+        self.change_order(ref, told=self.shop.told(message))
+        return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000)}
+
     def _undo(self, ref: str, event_id: str) -> Json | web.Response:
+        if event_id in self.shop.untold:
+            self.change_order(ref, told=self.shop.untold.pop(event_id))
+            return {"event_id": event_id, "cancelled": 0, "status": self.shop.orders[ref]["status"]}
         if event_id not in self.shop.undo:
             return _problem(409, "it is too late to undo that")
         status = self.shop.undo.pop(event_id)
@@ -332,6 +386,16 @@ class FakeService:
 
     def reply(self, ref: str, text: str, *, consent: str | None = None) -> None:
         self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent))
+
+
+def _usable(body: Json) -> Json | None:
+    """The address in it, masked; {} where none is given, None where it can be none."""
+    if "phone" in body:
+        digits = "".join(each for each in body["phone"] if each.isdigit())
+        return {"phone": f"+44…{digits[-4:]}"} if len(digits) > 8 else None
+    if "email" in body:
+        return {"email": body["email"][0] + "…@example.com"} if "." in body["email"] else None
+    return {}
 
 
 async def _at_once() -> None:

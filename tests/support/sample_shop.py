@@ -45,6 +45,11 @@ class SampleShop:
         self.calls: dict[str, Json] = {}
         self.optouts: dict[str, Json] = {}
         self.audit: list[Json] = []
+        self.kept: dict[str, Json] = {}
+        self.silent: dict[str, Json] = {}
+        """By order, the way by which its customer wants nothing."""
+        self.untold: dict[str, Json | None] = {}
+        """By the event that staff told them: how it stood before."""
         self.undo: dict[str, str] = {}
         self.channels: dict[str, Json] = {}
         self.uplink: Json = {"state": "up", "since": moment(NOW - 3 * DAY - 4 * HOUR)}
@@ -258,16 +263,33 @@ class SampleShop:
         """What would go out: to the customer by SMS or else e-mail, to the team by chat when a status is set."""
         text = wish.get("text") or self.text(order, wish.get("template") or wish.get("status", ""))
         medium = "sms" if order["customer"]["phone"] else "email"
+        to = order["customer"]["phone"] or order["customer"]["email"] or ""
+        lacking = {
+            "code": "no_address",
+            "detail": "no phone number",
+            "reason_code": "no_address",
+            "reason_args": {"kinds": ["phone", "email"]},
+        }
         mine: Json = {
-            "audience": "customer", "to": order["customer"]["phone"] or order["customer"]["email"], "medium": medium,
+            "audience": "customer", "to": to, "medium": medium,
             "channel": "twilio" if medium == "sms" else "sendgrid", "via": wish.get("via") or VIA, "subject": None, "text": text,
-            "sms": self.sms(text) if medium == "sms" else None, "due_at": None, "warnings": self.warnings,
+            "sms": self.sms(text) if medium == "sms" else None, "due_at": None, "warnings": self.warnings if to else [lacking],
         }  # fmt: skip
         team: Json = {
             "audience": "team", "to": "#c…er", "medium": "chat", "channel": "slack", "via": ["slack"], "subject": None,
             "text": f"{order['ref']} is ready", "sms": None, "due_at": None, "warnings": [],
         }  # fmt: skip
         return [mine, team] if "status" in wish else [mine]
+
+    def ways(self, order: Json) -> Json:
+        told, customer = order["told"] or {"message_id": None, "state": None, **reasoned("")}, order["customer"]
+        ways = [
+            {"medium": medium, "kind": kind, "to": customer[kind] or "", "state": "open" if customer[kind] else "no_address",
+             "via": via, "since": None, "how": ""} | self.silent.get(f"{order['ref']} {medium}", {})
+            for medium, kind, via in (("sms", "phone", ["twilio", "modem"]), ("email", "email", ["sendgrid"]))
+        ]  # fmt: skip
+        return {"about": order["status"], **{name: told[name] for name in ("message_id", "state", "reason", "reason_code", "reason_args")},
+                "phone": customer["phone"], "ways": ways}  # fmt: skip
 
     def story(self, order: Json) -> Json:
         ref = order["ref"]

@@ -47,6 +47,7 @@ class BoardPage(Page):
         Binding("n", "next_step", text("next step")),
         Binding("m", "write", text("message")),
         Binding("a", "take_in", text("new order")),
+        Binding("f", "fix", text("reach them"), show=False),
         Binding("slash", "find", text("find"), key_display="/"),
         Binding("l", "list", text("list")),
         Binding("d", "done_today", text("done today")),
@@ -249,6 +250,9 @@ class BoardPage(Page):
 
     def action_write(self) -> None:
         self.counter.about(self.order, self.counter.flows.write_to)
+
+    def action_fix(self) -> None:
+        self.counter.about(self.order, self.counter.fixes.fix)
 
     def action_take_in(self) -> None:
         self.counter.act(self.counter.flows.take_in())

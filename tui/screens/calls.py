@@ -22,6 +22,7 @@ class CallsPage(ListPage[Call]):
     wants: ClassVar[Set[Part]] = frozenset({Part.CALLS})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick_off", text("phoned"), key_display="space"),
+        Binding("f", "fix", text("reach them")),
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("p", "print", text("print")),
     ]
@@ -73,6 +74,10 @@ class CallsPage(ListPage[Call]):
     def action_tick_off(self) -> None:
         if self.current is not None and not self.current.done_at:
             self.counter.act(self.counter.flows.called(self.current))
+
+    def action_fix(self) -> None:
+        if self.current is not None:
+            self.counter.about(self.desk.shop.orders.get(self.current.order_ref), self.counter.fixes.fix)
 
     @on(Rows.Opened)
     def action_open(self) -> None:

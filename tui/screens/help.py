@@ -15,7 +15,7 @@ from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.words import DIM, STRONG
 
 EVERYWHERE = (
-    ("1 … 7", text("the pages")),
+    ("0 … 7", text("the pages")),
     ("u", text("take the last step back, while its time runs")),
     ("^p", text("all commands, by name")),
     ("esc", text("back")),

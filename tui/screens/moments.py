@@ -4,7 +4,7 @@ from tui.desk import Desk
 from tui.i18n import text
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wire import Moment
-from tui.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN, Say
+from tui.words import ACCENT, BAD, BY_A_PERSON, DIM, GOOD, STRONG, WARN, Say
 
 ACTS = {
     "order.held": text("held"),
@@ -14,6 +14,9 @@ ACTS = {
     "message.cancelling": text("stopped by hand"),
     "customer.called": text("phoned"),
     "staff.message": text("message by hand"),
+    "staff.contact": text("another way to reach them"),
+    "staff.told": text("told by staff"),
+    "staff.untold": text("not told after all"),
 }
 """What staff did, by the record's names; others are shown as they are."""
 
@@ -79,6 +82,8 @@ class Moments:
             for part in ("" if is_system else words.audience(moment.audience), words.channel(moment.channel))
             if part
         )
+        if moment.reason_code in BY_A_PERSON:
+            return Say(f"{words.glyphs.done} {words.reason(moment)}", GOOD)
         why = f": {words.short_reason(moment)}" if moment.reason and moment.state not in {"sent", "delivered"} else ""
         return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_system and state.tone != BAD else state.tone)
 

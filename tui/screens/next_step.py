@@ -1,6 +1,6 @@
 """The box before a step: what will go out, to whom, by which way; and what stands against it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,9 +12,10 @@ from tui.prospect import prospect
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.stages import STAGE_WORDS, stage_of
+from tui.widgets.foot import Key, KeyBar
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wire import Order, Prospect
+from tui.wire import Order, Planned, Prospect
 from tui.words import DIM, STRONG, WARN
 from tui.work import run_newest
 
@@ -22,8 +23,11 @@ from tui.work import run_newest
 class Step:
     """What was decided: do it, silently or not; or write other words first, from `words` on."""
 
-    def __init__(self, *, silent: bool = False, words: str | None = None, tells: str = "") -> None:
+    def __init__(
+        self, *, silent: bool = False, words: str | None = None, tells: str = "", address_first: bool = False
+    ) -> None:
         self.silent = silent
+        self.address_first = address_first
         self.words = words
         self.tells = tells
 
@@ -35,6 +39,7 @@ class NextStepBox(Box[Step | None]):
         Binding("enter,n", "do_it", text("do it"), key_display="enter"),
         Binding("e", "edit", text("own words")),
         Binding("s", "silent", text("silently")),
+        Binding("f", "address_first", text("another way to reach them"), show=False),
     ]
 
     def __init__(self, order: Order, status: str) -> None:
@@ -60,6 +65,7 @@ class NextStepBox(Box[Step | None]):
         except ServiceError as error:
             self._trouble = str(error)
         self.query_one(Lines).rewrite()
+        self.query_one(KeyBar).refresh()
 
     def _lines(self, width: int) -> list[Line]:
         t, g = self.t, self.words.glyphs
@@ -81,13 +87,27 @@ class NextStepBox(Box[Step | None]):
 
     @property
     def _text(self) -> str:
-        messages = self._prospect.messages if self._prospect else ()
-        return next((each.text for each in messages if each.tells_customer), "")
+        return next((each.text for each in self._mine), "")
+
+    @property
+    def _mine(self) -> list[Planned]:
+        """What the customer themselves would get."""
+        return [each for each in self._prospect.messages if each.tells_customer] if self._prospect else []
+
+    def shown_keys(self) -> Sequence[Key]:
+        keys = super().shown_keys()
+        if self._mine and not any(each.reaches for each in self._mine):
+            return [Key("f", text("reach them"), "screen.address_first"), *keys]
+        return keys
 
     def action_do_it(self) -> None:
-        told = any(each.tells_customer for each in self._prospect.messages) if self._prospect else False
+        told = any(each.reaches for each in self._mine)
         tells = self.desk.name_of(self._order.ref) if told and not self._silent else ""
         self.answer(Step(silent=self._silent, tells=tells))
+
+    def action_address_first(self) -> None:
+        """The customer can't be reached as things are: take an address down, then ask again."""
+        self.answer(Step(address_first=True))
 
     def action_edit(self) -> None:
         self.answer(Step(words=self._text))

@@ -1,10 +1,12 @@
 """Who does not want to be written to, by what, since when and by what words."""
 
-from collections.abc import Awaitable, Set
+from collections.abc import Awaitable, Iterable, Set
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.client import ServiceError
 from tui.i18n import text
@@ -26,16 +28,32 @@ class OptOutsPage(ListPage[OptOut]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", text("add")),
         Binding("x", "allow", text("allow again")),
+        Binding("slash", "find", text("find"), key_display="/"),
+        Binding("escape", "clear", show=False),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[OptOut] = []
+        self._needle = ""
 
     def make_rows(self) -> Rows[OptOut]:
         return Rows(
-            self.desk.shop.optouts,
+            self._shown,
             key=_key,
             draw=self._line,
             empty=self.t("nobody has opted out"),
             cursor_sign=self.signs[0],
         )
+
+    def below(self) -> Iterable[Widget]:
+        yield Input(
+            id="optout-find", placeholder=self.t("part of a number or address, or of what was said"), classes="hidden"
+        )
+
+    def show(self, parts: Set[Part]) -> None:
+        self._shown[:] = [each for each in self.desk.shop.optouts if self._needle in _said_of(each)]
+        super().show(parts)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -74,10 +92,32 @@ class OptOutsPage(ListPage[OptOut]):
         )
         return [[Span(part)] for part in wrap(f"{said} {entry.reason}", width)]
 
+    # ------------------------------------------------------------ finding
+
+    def action_find(self) -> None:
+        box = self.query_one("#optout-find", Input)
+        box.remove_class("hidden")
+        box.focus()
+
+    def action_clear(self) -> None:
+        box = self.query_one("#optout-find", Input)
+        box.value = ""
+        box.add_class("hidden")
+        self.rows.focus()
+
+    @on(Input.Changed, "#optout-find")
+    def _find(self, event: Input.Changed) -> None:
+        self._needle = event.value.strip().casefold()
+        self.show(self.wants)
+
+    @on(Input.Submitted, "#optout-find")
+    def _found(self) -> None:
+        self.rows.focus()
+
     # ------------------------------------------------------------ acting
 
     def action_add(self) -> None:
-        self.counter.act(self._then_reread(self.counter.flows.add_optout()))
+        self.counter.act(self._then_reread(self.counter.fixes.silence()))
 
     @on(Rows.Opened)
     def action_allow(self) -> None:
@@ -87,6 +127,10 @@ class OptOutsPage(ListPage[OptOut]):
     async def _then_reread(self, doing: Awaitable[None]) -> None:
         await doing
         self.reread()
+
+
+def _said_of(entry: OptOut) -> str:
+    return f"{entry.address} {entry.reason} {entry.actor} {entry.medium}".casefold()
 
 
 def _key(entry: OptOut) -> str:

@@ -31,6 +31,7 @@ class OrderPage(ListPage[Moment]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "next_step", text("next step")),
         Binding("m", "write", text("message")),
+        Binding("f", "fix", text("reach them")),
         Binding("r", "resend", text("send again")),
         Binding("h", "hold", text("hold")),
         Binding("x", "stop", text("stop waiting")),
@@ -180,6 +181,9 @@ class OrderPage(ListPage[Moment]):
 
     def action_hold(self) -> None:
         self.counter.about(self.order, self.counter.flows.hold)
+
+    def action_fix(self) -> None:
+        self.counter.about(self.order, self.counter.fixes.fix)
 
     def action_resend(self) -> None:
         messages = self._messages(RETRYABLE)

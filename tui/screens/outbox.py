@@ -36,6 +36,7 @@ class OutboxPage(ListPage[Message]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("r", "retry", text("send again")),
+        Binding("p", "fix", text("reach them")),
         Binding("v", "other_channel", text("another way")),
         Binding("x", "cancel", text("stop")),
         Binding("space", "mark", text("mark"), key_display="space"),
@@ -205,6 +206,10 @@ class OutboxPage(ListPage[Message]):
         self.rows.toggle_mark()
         self.rows.action_step(1)
         self.rewrite()
+
+    def action_fix(self) -> None:
+        if self.current is not None:
+            self.counter.act(self.counter.fixes.fix_message(self.current))
 
     def action_retry(self) -> None:
         self.counter.act(self.counter.flows.retry(self._chosen))

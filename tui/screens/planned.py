@@ -45,6 +45,8 @@ def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list
 
 def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Line]:
     t, words = desk.t, desk.words
+    if not planned.reaches:
+        return _not_told(planned, desk, order, width)
     name = order.customer.name or t("The customer")
     when = desk.times.until(planned.due_at, desk.now()) if planned.due_at and planned.due_at > desk.now() else t("now")
     told = t(
@@ -66,6 +68,16 @@ def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Li
     if size.words:
         lines.append([Span(f"  {size.words}", size.tone)])
     return lines
+
+
+def _not_told(planned: Planned, desk: Desk, order: Order, width: int) -> list[Line]:
+    """That nothing will arrive, and why: said first, instead of a promise."""
+    name = order.customer.name or desk.t("The customer")
+    lines: list[Line] = [[Span(part, BAD)] for part in wrap(desk.t("{name} will NOT be told.", name=name), width)]
+    if not planned.warnings:
+        said = desk.t("There is no telephone number or e-mail address.")
+        return [*lines, *([Span(part, WARN)] for part in wrap(said, width))]
+    return [*lines, *_cautions(planned, desk, width)]
 
 
 def _dense(text: str) -> str:

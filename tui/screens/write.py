@@ -33,6 +33,8 @@ class Draft(NamedTuple):
     text: str
     template: str
     via: tuple[str, ...]
+    address_first: bool = False
+    """The customer can't be reached as things are: an address is taken down first, then these words are asked for again."""
 
 
 class WordsArea(TextArea):
@@ -85,9 +87,11 @@ class WriteBox(Box[Draft | None]):
             yield Choice(t("by"), [("", t("as usual")), *self._media()])
         yield Lines(self._lines, id="preview")
         yield Button(t("send"), compact=True, id="send")
+        yield Button(t("reach them"), compact=True, id="reach", classes="hidden")
 
     def on_mount(self) -> None:
-        self.query_one("#send", Button).active_effect_duration = 0
+        for button in self.query(Button):
+            button.active_effect_duration = 0
         area = self.query_one(WordsArea)
         area.move_cursor(area.document.end)
         area.focus()
@@ -143,6 +147,12 @@ class WriteBox(Box[Draft | None]):
             except ServiceError as error:
                 self._trouble = str(error)
         self.query_one("#preview", Lines).rewrite()
+        self.query_one("#reach").set_class(not self._is_unreached, "hidden")
+
+    @property
+    def _is_unreached(self) -> bool:
+        mine = [each for each in self._prospect.messages if each.tells_customer] if self._prospect else []
+        return bool(mine) and not any(each.reaches for each in mine)
 
     def _asked(self, draft: Draft) -> dict[str, Any]:
         if self._status:
@@ -161,7 +171,11 @@ class WriteBox(Box[Draft | None]):
 
     @on(WordsArea.Finished)
     def _to_button(self) -> None:
-        self.query_one("#send").focus()
+        self.query_one("#reach" if self._is_unreached else "#send").focus()
+
+    @on(Button.Pressed, "#reach")
+    def _reach(self) -> None:
+        self.answer(self.draft._replace(text=self.query_one(WordsArea).text, address_first=True))
 
     @on(Button.Pressed, "#send")
     def _send(self) -> None:

@@ -39,6 +39,8 @@ class GlanceBar(Painted):
         desk = self._desk
         name = desk.shop.glance.shop.name or "Tether"
         well = [Span(f"  {desk.words.glyphs.done} {desk.t('all is well')}", GOOD)] if self._all_is_well() else []
+        if waiting := len(desk.queue()):
+            well = [Span(f"  0 {desk.t('now')} {waiting}", "here" if self._page == "now" else WARN, "app.go('now')")]
         if desk.shop.glance.restored is not None:
             well = [Span(f"  {desk.words.glyphs.bad} {desk.t('TEXTS WAIT')}", BAD, "app.go('line')")]
         return [Span(f" {name}", "strong"), Span(f"  {desk.times.clock(desk.now())}"), *well]

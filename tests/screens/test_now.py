@@ -1,0 +1,120 @@
+"""Now: what needs a person, worst first, one decision each, down to nothing."""
+
+import pytest
+
+from tests.support.counter import Counter, opened
+from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
+
+
+def full_shop() -> SampleShop:
+    shop = SampleShop.ordinary()
+    shop.kept["k1"] = {
+        "id": "k1",
+        "source": "webshop",
+        "state": "waiting",
+        "reason": "no order number",
+        "at": moment(NOW),
+        "times": 1,
+    }
+    shop.trouble = [{"what": "disk", "why": "the disk is full"}]
+    return shop
+
+
+def order_of_things(counter: Counter) -> list[str]:
+    return [thing.key.split()[0] for thing in counter.app.desk.queue()]
+
+
+async def test_it_has_what_needs_a_person_with_the_worst_first() -> None:
+    async with opened(full_shop(), size=(120, 40)) as counter:
+        await counter.see("0 now 7")
+        await counter.press("0")
+        await counter.see("now: 7 things", "B-1039 Kofi READY", "NOT TOLD: no phone", "“on my way!”", "25 min late")
+        await counter.see("not sure", "webshop told something nobody understood", "paused by Kim", "the disk is full")
+        assert order_of_things(counter) == ["untold", "reply", "late", "unsure", "kept", "channel", "trouble"]
+
+
+async def test_each_is_decided_by_one_key_down_to_nothing() -> None:
+    shop = full_shop()
+    shop.trouble = []
+    async with opened(shop, size=(120, 40)) as counter:
+        await counter.press("0")
+        await counter.see("now: 6 things", "f reach them", "c phoned")
+        await counter.press("c")
+        await counter.see("now: 5 things", "r read")
+        await counter.press("r")
+        await counter.see("now: 4 things", "w say it is late")
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.press("enter")
+        await counter.see("now: 3 things", "s send again")
+        await counter.press("s")
+        await counter.see("now: 2 things", "x it means nothing")
+        await counter.press("s")
+        await counter.see("now: 1 thing", "resume")
+        await counter.press("s")
+        await counter.see("nothing waits for you")
+        assert "0 now" not in counter.text.splitlines()[0]
+
+
+async def test_answering_a_reply_reads_it() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "down")
+        await counter.see("m answer")
+        await counter.press("m")
+        await counter.see("Say who you are")
+        await counter.type("See you soon")
+        await counter.press("enter", "enter")
+        await counter.until(lambda: counter.posted("/read"))
+        assert counter.posted("/messages")[0]["text"] == "See you soon"
+
+
+async def test_lateness_is_said_and_time_makes_late() -> None:
+    shop = SampleShop.empty()
+    shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="Sam", promised=NOW + MINUTE)
+    async with opened(shop) as counter:
+        await counter.press("0")
+        await counter.see("nothing waits for you")
+        await counter.pass_time(61)
+        await counter.see("B-1 Sam")
+        await counter.press("w")
+        await counter.see("DELAYED")
+        await counter.press("enter")
+        await counter.until(lambda: counter.posted("/status"))
+        assert counter.posted("/status")[0]["status"] == "order.delayed"
+
+
+async def test_what_nobody_needs_to_read_is_put_aside() -> None:
+    shop = SampleShop.empty()
+    shop.kept = full_shop().kept
+    async with opened(shop) as counter:
+        await counter.press("0", "x")
+        await counter.see("will not be read any more")
+        await counter.press("enter")
+        await counter.see("nothing waits for you")
+        assert [path for _, path, _, _ in counter.service.posts] == ["/v1/quarantine/k1/drop"]
+
+
+async def test_what_was_kept_silent_waits_for_nobody() -> None:
+    shop = SampleShop.empty()
+    shop.add_order("B-1", "order.ready", "ready", now=NOW, name="Sam", promised=NOW)
+    message = shop.add_message("B-1", "order.ready", now=NOW, state="suppressed")
+    message |= {"reason": "staff chose not to tell", "reason_code": "silent"}
+    shop.orders["B-1"]["told"] = shop.told(message)
+    async with opened(shop) as counter:
+        await counter.press("0")
+        await counter.see("nothing waits for you")
+
+
+async def test_a_small_screen_begins_there() -> None:
+    async with opened(size=(60, 20)) as counter:
+        await counter.see("now: 5 things", "B-1039 Kofi READY", "NOT TOLD: no phone")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("es", "ahora: 5 cosas"), ("fr", "maintenant : 5 choses"), ("de", "jetzt: 5 Sachen")],
+)
+async def test_in_each_language(language: str, words: str) -> None:
+    async with opened(language=language, size=(100, 30)) as counter:
+        await counter.press("0")
+        await counter.see(words)

@@ -1,0 +1,68 @@
+"""Opt-outs by hand: a usable number or address, or a customer by their name; and finding one that stands."""
+
+import pytest
+
+from tests.support.counter import Counter, opened
+from tests.support.sample_shop import DAY, NOW, SampleShop, moment
+
+
+async def at_box(counter: Counter, typed: str) -> None:
+    await counter.press("6")
+    await counter.see("Noted 15 Nov")
+    await counter.press("a")
+    await counter.see("or the name on an order")
+    await counter.type(typed)
+
+
+async def test_by_a_number() -> None:
+    async with opened() as counter:
+        await at_box(counter, "07700 900777")
+        await counter.press("enter")
+        await counter.see("It is noted: no more of that.")
+        (body,) = counter.posted("/optouts")
+        assert body == {"medium": "sms", "address": "07700 900777", "reason": "asked at the counter"}
+
+
+async def test_by_the_name_on_an_order_whose_number_the_screen_does_not_know() -> None:
+    async with opened() as counter:
+        await at_box(counter, "kof")
+        await counter.see("B-1039", "Kofi")
+        await counter.press("enter", "enter")
+        await counter.see("It is noted: no more of that.")
+        (body,) = counter.posted("/optouts")
+        assert body == {"medium": "sms", "order_ref": "B-1039", "reason": "asked at the counter"}
+
+
+@pytest.mark.parametrize("typed", ["Gita", "99"])
+async def test_what_is_neither_is_not_noted(typed: str) -> None:
+    async with opened() as counter:
+        await at_box(counter, typed)
+        await counter.press("enter")
+        await counter.see("This can be no telephone number or e-mail address.")
+        assert counter.posted("/optouts") == []
+
+
+async def test_what_the_service_refuses_is_asked_for_again_with_what_was_typed() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/optouts"] = (422, "address: this can't be a usable phone number (GB)")
+        await counter.press("6", "a")
+        await counter.see("or the name on an order")
+        await counter.type("0770090")
+        await counter.press("enter")
+        await counter.see("This can be no telephone number or e-mail address.", "0770090")
+
+
+async def test_one_is_found_by_part_of_its_number() -> None:
+    shop = SampleShop.ordinary()
+    shop.optouts["o2"] = {
+        "id": "o2", "medium": "email", "address": "g…@example.com", "reason": "no mail please", "actor": "Kim", "at": moment(NOW - DAY),
+    }  # fmt: skip
+    async with opened(shop) as counter:
+        await counter.press("6")
+        await counter.see("+44…0777", "g…@example.com")
+        await counter.press("slash")
+        await counter.type("0777")
+        await counter.until(lambda: "g…@example.com" not in counter.text)
+        await counter.see("+44…0777")
+        await counter.press("escape")
+        await counter.see("g…@example.com")

@@ -1,0 +1,98 @@
+"""What needs a person, worst first: one thing, one decision. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from tui.stages import stage_of
+from tui.state import Shop
+from tui.wire import Channel, Kept, Message, Order, Reply, Trouble
+from tui.words import UNTOLD
+
+SILENT = "silent"
+"""The reason of what staff chose not to tell."""
+
+
+class Thing(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that waits for somebody. `kind`: untold | reply | late | unsure | kept | channel | trouble."""
+
+    kind: str
+    key: str
+    since: int = 0
+    order: Order | None = None
+    reply: Reply | None = None
+    message: Message | None = None
+    kept: Kept | None = None
+    channel: Channel | None = None
+    trouble: Trouble | None = None
+
+
+def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
+    """Ready and untold, unread replies, late orders, others who are untold, unsure outcomes, what nobody understood, channels, trouble."""
+    opened = [order for order in shop.orders.values() if stage_of(order) != "done"]
+    untold = [order for order in opened if _is_untold(order)]
+    return [
+        *_oldest(_untold(order) for order in untold if stage_of(order) == "ready"),
+        *_replies(shop),
+        *_oldest(_late(order) for order in opened if _is_late(order, now)),
+        *_oldest(_untold(order) for order in untold if stage_of(order) != "ready"),
+        *_oldest(
+            Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
+                  order=shop.orders.get(each.order_ref))
+            for each in shop.messages.values()
+            if each.state == "unknown"
+        ),
+        *(Thing(kind="kept", key=f"kept {each.id}", since=each.at, kept=each) for each in kept),
+        *_ways(shop),
+    ]  # fmt: skip
+
+
+def _is_untold(order: Order) -> bool:
+    told = order.told
+    return told is not None and told.state in UNTOLD and told.reason_code != SILENT
+
+
+def _is_late(order: Order, now: int) -> bool:
+    return stage_of(order) != "ready" and order.promised_at is not None and order.promised_at < now
+
+
+def _untold(order: Order) -> Thing:
+    since = order.told.at if order.told and order.told.at else order.updated_at
+    return Thing(kind="untold", key=f"untold {order.ref}", since=since, order=order)
+
+
+def _late(order: Order) -> Thing:
+    return Thing(kind="late", key=f"late {order.ref}", since=order.promised_at or 0, order=order)
+
+
+def _replies(shop: Shop) -> list[Thing]:
+    """One a thread: its newest unread."""
+    newest: dict[str, Reply] = {}
+    for reply in sorted(shop.replies.values(), key=lambda each: each.at):
+        if not reply.read:
+            newest[reply.order_ref or reply.sender] = reply
+    return _oldest(
+        Thing(
+            kind="reply",
+            key=f"reply {each.id}",
+            since=each.at,
+            reply=each,
+            order=shop.orders.get(each.order_ref or ""),
+        )
+        for each in newest.values()
+    )
+
+
+def _ways(shop: Shop) -> Iterator[Thing]:
+    """Paused channels, then what the service itself calls trouble, but for what was named."""
+    for channel in shop.channels.values():
+        if channel.state == "paused":
+            yield Thing(kind="channel", key=f"channel {channel.name}", channel=channel)
+    paused = {f"channel {each.name}" for each in shop.channels.values() if each.state == "paused"}
+    for trouble in shop.glance.trouble:
+        if trouble.what not in paused:
+            yield Thing(kind="trouble", key=f"trouble {trouble.what}", trouble=trouble)
+
+
+def _oldest(found: Iterator[Thing]) -> list[Thing]:
+    return sorted(found, key=lambda each: (each.since, each.key))

@@ -1,0 +1,214 @@
+"""The box that helps where a customer can't be told: what could reach them, in the order likely to help."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.client import Refused, ServiceError
+from tui.i18n import text
+from tui.screens.box import Box
+from tui.screens.planned import planned_lines
+from tui.screens.silence import NO_ADDRESS
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, wrap
+from tui.widgets.rows import Rows
+from tui.wire import Order, Prospect, Way, Ways
+from tui.words import BAD, DIM, STRONG, WARN
+from tui.work import run_newest
+
+CHECK_AFTER = 0.25
+"""Seconds after the last key before the service is asked what an address comes to."""
+
+
+class Help(NamedTuple):
+    """What is to be done: `contact` (with the call's body), `phone`, `in_person`, `calls`, or `allow` (a medium) again."""
+
+    kind: str
+    body: Mapping[str, Any] = {}
+
+
+class Offer(NamedTuple):
+    """One line of the list."""
+
+    help: Help
+    words: str
+
+
+class FixBox(Box[Help | None]):
+    """An address is typed, or one of the offers chosen. Before a step (`tells` false) an address is only kept."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "do_it", text("do it"), key_display="enter"),
+        Binding("down", "down", text("more"), key_display="↓"),
+        Binding("up", "up", show=False),
+    ]
+
+    def __init__(self, order: Order, message_id: str = "", *, tells: bool = True) -> None:
+        super().__init__()
+        self._order = order
+        self._message_id = message_id
+        self._tells = tells
+        self._ways: Ways | None = None
+        self._offers: list[Offer] = []
+        self._prospect: Prospect | None = None
+        self._trouble = ""
+
+    # ------------------------------------------------------------ what it shows
+
+    def heading(self) -> str:
+        name = self._order.customer.name or self.t("the customer")
+        status = self.words.status(self._order.status).upper()
+        return self.t("{ref} {name} is to be told: {status}", ref=self._order.ref, name=name, status=status)
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines(self._why, id="why")
+        yield Lines(lambda width: [[Span(self.t("a number or an e-mail address, kept with the order:"), DIM)]])
+        yield Input(id="address")
+        rows: Rows[Offer] = Rows(
+            self._offers, key=lambda offer: offer.words, draw=_offer, cursor_sign=self.words.glyphs.cursor
+        )
+        yield rows
+        yield Lines(self._said, id="said")
+
+    def on_mount(self) -> None:
+        self.query_one("#address", Input).focus()
+        run_newest(self, self._ask, "ways")
+
+    async def _ask(self) -> None:
+        try:
+            self._ways = await self.desk.client.ways(self._order.ref)
+        except ServiceError as error:
+            self._trouble = str(error)
+        self._offers[:] = self._found()
+        rows = self.query_one(Rows)
+        rows.styles.height = max(1, len(self._offers))
+        rows.refill()
+        for lines in self.query(Lines):
+            lines.rewrite()
+
+    def _found(self) -> list[Offer]:
+        t, ways = self.t, self._ways or Ways()
+        tried = self._order.told.channel if self._order.told else ""
+        offers = [
+            Offer(
+                Help("contact", {"via": list(way.via)}),
+                t("send it by {medium} to {to}", medium=self.words.medium(way.medium), to=way.to),
+            )
+            for way in sorted(ways.ways, key=lambda way: tried in way.via)
+            if way.state == "open" and self._tells
+        ]
+        if ways.phone:
+            offers.append(Offer(Help("phone"), t("I phoned: {phone}", phone=ways.phone)))
+        offers += [
+            Offer(Help("in_person"), t("I told them myself")),
+            Offer(Help("calls"), t("leave it on the call list")),
+        ]
+        offers += [
+            Offer(
+                Help("allow", {"medium": way.medium}),
+                t("they ask for {medium} again: note their words", medium=self.words.medium(way.medium)),
+            )
+            for way in ways.ways
+            if way.state == "opted_out" and way.medium in {"sms", "email"}
+        ]
+        return offers
+
+    def _why(self, width: int) -> list[Line]:
+        t, told = self.t, self._order.told
+        reasons = [self.words.reason(told)] if told is not None and told.reason else []
+        ways = self._ways.ways if self._ways else ()
+        reasons += [self._silence(way) for way in ways if way.state == "opted_out"]
+        if not reasons and self._ways is not None and not any(way.state == "open" for way in ways):
+            reasons = [t("There is no telephone number or e-mail address.")]
+        lines = [[Span(part, BAD)] for reason in dict.fromkeys(reasons) for part in wrap(reason, width)]
+        return [*lines, []] if lines else []
+
+    def _silence(self, way: Way) -> str:
+        medium = self.words.medium(way.medium)
+        when = self.desk.times.at(way.since, self.desk.now()) if way.since else ""
+        said = self.t(
+            "Wants no {medium}: {how} {when}.", medium=medium, how=f"“{way.how}”" if way.how else "", when=when
+        )
+        back = self.t("They can write START, or you note their wish.") if way.medium == "sms" else ""
+        return " ".join(f"{said} {back}".split()).replace(" .", ".")
+
+    def _said(self, width: int) -> list[Line]:
+        if self._trouble:
+            return [[], *([Span(part, WARN)] for part in wrap(self.t(self._trouble), width))]
+        if self._prospect is None or not self._prospect.messages:
+            return [[]]
+        return [[], *planned_lines(self._prospect, self._order, self.desk, width)]
+
+    # ------------------------------------------------------------ an address
+
+    @property
+    def _typed(self) -> dict[str, Any]:
+        typed = self.query_one("#address", Input).value.strip()
+        if not typed:
+            return {}
+        body: dict[str, Any] = {"email" if "@" in typed else "phone": typed}
+        if self._message_id:
+            body["message_id"] = self._message_id
+        return body if self._tells else body | {"tell": False}
+
+    @on(Input.Changed)
+    def _check_soon(self) -> None:
+        run_newest(self, self._check_later, "check")
+
+    async def _check_later(self) -> None:
+        await self.desk.clock.sleep(CHECK_AFTER)
+        await self._check()
+
+    async def _check(self) -> bool:
+        """Whether the service takes it."""
+        body = self._typed
+        self._prospect, self._trouble = None, ""
+        if body:
+            try:
+                self._prospect = await self.desk.client.contact_prospect(self._order.ref, body)
+            except Refused:
+                self._trouble = NO_ADDRESS
+            except ServiceError as error:
+                self._trouble = str(error)
+        self.query_one("#said", Lines).rewrite()
+        return not self._trouble
+
+    # ------------------------------------------------------------ answering
+
+    @on(Input.Submitted)
+    @on(Rows.Opened)
+    def action_do_it(self) -> None:
+        if self.query_one("#address", Input).has_focus:
+            if self._typed:
+                run_newest(self, self._take, "check")
+            else:
+                self.action_down()
+        elif (chosen := self.query_one(Rows).current) is not None:
+            self._choose(chosen)
+
+    def _choose(self, offer: Offer) -> None:
+        help = offer.help
+        if self._message_id and help.kind in {"contact", "phone", "in_person"}:
+            help = Help(help.kind, {**help.body, "message_id": self._message_id})
+        self.answer(help)
+
+    async def _take(self) -> None:
+        if await self._check():
+            self.answer(Help("contact", self._typed))
+
+    def action_down(self) -> None:
+        if self.query_one("#address", Input).has_focus:
+            self.query_one(Rows).focus()
+        else:
+            self.query_one(Rows).action_step(1)
+
+    def action_up(self) -> None:
+        self.query_one("#address", Input).focus()
+
+
+def _offer(offer: Offer, width: int) -> list[Line]:
+    return [[Span(offer.words, STRONG if offer.help.kind == "contact" else "")]]
