@@ -21,6 +21,9 @@ SCREENS = {
     "replies": (("4",), "Ada (Twilio)"),
     "calls": (("5",), "“Hi Kofi"),
     "optouts": (("6",), "Noted 15 Nov"),
+    "now": (("0",), "now: 5 things"),
+    "fix": (("0", "f"), "send it by e-mail"),
+    "silence": (("6", "a"), "or the name on an order"),
     "record": (("7",), "4 of 4 entries"),
     "help": (("question_mark",), "everywhere"),
 }
@@ -47,6 +50,14 @@ async def test_every_screen_looks_as_it_did(size: str, theme: str, snapshot: Sna
             if await look(counter) != snapshot(extension_class=SVGImageExtension, name=f"{screen}-{size}-{theme}"):
                 changed.append(screen)
     assert not changed
+
+
+async def test_what_needs_a_person_on_a_small_screen(snapshot: SnapshotAssertion) -> None:
+    for screen, keys, sign in (("now", (), "now: 5 things"), ("fix", ("f",), "send it by e-mail")):
+        async with opened(size=(60, 20)) as counter:
+            await counter.press(*keys)
+            await counter.see(sign)
+            assert await look(counter) == snapshot(extension_class=SVGImageExtension, name=f"{screen}-60x20")
 
 
 @pytest.mark.parametrize("theme", ["contrast", "contrast-light"])
