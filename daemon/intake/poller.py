@@ -170,7 +170,7 @@ class Poller:
             cursor = min(await self._cursor(), begun)
             since = max(cursor - self._back(), min(first, cursor))
         if self.status.current is None:
-            self.status.current = cursor
+            self.status.current = max(cursor, await self._desk.born())  # what was before it was there can't be late
         if await self._through(since, cursor, begun):
             return True
         self.status.current = begun

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 EVENT = (
-    '{"id":"%s","type":"order.ready","occurred_at":"2026-11-24T10:15:00Z",'
+    '{"id":"%s","type":"order.ready",'
     '"order":{"ref":"%s","total":"48.50","currency":"GBP","fulfilment":"pickup","promised_at":"2026-11-24T12:00:00Z",'
     '"items":[{"name":"Helium bouquet, 12","quantity":1},{"name":"Foil number 7, gold, 86 cm","quantity":2}],'
     '"note":"Please tie the ribbons long, the ceiling is high."},'

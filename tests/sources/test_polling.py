@@ -150,6 +150,16 @@ async def test_the_wait_grows_while_it_fails(tmp_path: Path) -> None:
         assert 150 <= waits[-1] <= 300
 
 
+async def test_a_shop_that_was_never_read_is_behind_since_it_was_set_up(tmp_path: Path) -> None:
+    """Not since the first day of the history that is read silently."""
+    http = FakeHttp(lambda asked: json_response({}, 503))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, webshop=TABLES["woocommerce"]) as front:
+        await front.poll()
+        await front.clock.advance(90)
+        (row,) = front.intake.rows()
+        assert (row.state, row.behind) == ("failing", 90.0)
+
+
 async def test_the_cursor_outlives_a_restart_and_a_dead_disk(tmp_path: Path) -> None:
     shop, clock = ShopServer(), FakeClock()
     async with open_front(
