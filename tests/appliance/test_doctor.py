@@ -273,6 +273,15 @@ async def test_what_systemd_calls_when_the_service_failed_tells_the_team(tmp_pat
         assert any("Balloon Loft: tether.service failed" in text for text in texts), texts
 
 
+async def test_words_that_are_none_are_a_finding_and_no_crash(tmp_path: Path) -> None:
+    """Somebody copied eleven of the twelve."""
+    settings = configured(tmp_path)
+    async with open_box(tmp_path):
+        pass
+    wrong_ones = msgspec.structs.replace(settings, secrets={**settings.secrets, "TETHER_WORDS": "legal winner"})
+    assert any("these are 2 words" in each.summary for each in of(await found(wrong_ones), "key"))
+
+
 async def test_a_key_that_nobody_was_shown_is_told(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         shop.configure(["twilio"], extra='[backup]\nto = "kept"\n')

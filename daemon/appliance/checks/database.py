@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.appliance.heads import compared, heads_path, told, words_of
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings
 from daemon.keys.keyring import known
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
@@ -38,7 +38,10 @@ async def check_database(case: Examination) -> Sequence[Finding]:
 
 def _check_heads(settings: Settings) -> Sequence[Finding]:
     """Whether the record still has what was told of it to the outside."""
-    keys = known(settings)
+    try:
+        keys = known(settings)
+    except ConfigError as error:
+        return [problem("key", str(error), "without the box's key the service does not start (docs/operations.md)")]
     if keys is None:
         return []
     went_out = told(settings, keys)

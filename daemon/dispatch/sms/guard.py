@@ -4,6 +4,7 @@ What is not allowed to go there goes to its next channel. What the day can't aff
 midnight. What looks like pumping is held until staff let it go.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
@@ -153,9 +154,20 @@ class SmsGuard:
         return await self._box.views.is_new(address, before=now - WINDOW_MS)
 
 
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+
+
 def check_sms(settings: Settings) -> None:
     """Raises ConfigError for an `[sms]` that can't be meant."""
     countries_of(settings)
+    for limit in ("daily_parts", "new_numbers"):
+        if getattr(settings.sms, limit) < 0:
+            raise ConfigError(f"sms.{limit}: must be 0 or more")
+    for host in settings.sms.links:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(
+                f'sms.links: {host!r} is no host; write it without scheme and path, like "track.example.com"'
+            )
     for name, value in settings.sms.prices.items():
         if not isinstance(value, str) and name not in CHANNELS:
             raise ConfigError(f"sms.prices.{name}: {name!r} is no channel; a price by country is written as text")
