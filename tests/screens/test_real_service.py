@@ -121,3 +121,20 @@ async def test_the_service_is_killed_and_started_again_under_the_screen(shop: Sh
         await screen.see("line up", seconds=30)
         await shop.post(event(2))
         await screen.see("B-2", "ready 2")
+
+
+async def test_who_left_no_number_is_told_once_they_give_one(shop: Shop) -> None:
+    async with opened_on(shop.socket) as screen:
+        await screen.see("✓ all is well")
+        assert await shop.post({**event(1039), "customer": {"name": "Kofi"}}) == 202
+        await screen.see("NOT TOLD", "0 now")
+        await screen.press("0", "f")
+        await screen.see("kept with the order", "There is no telephone number")
+        await screen.type("07700 900456")
+        await screen.see("Kofi will be told now by SMS to +44…0456")
+        await screen.press("enter")
+        await screen.see("Kofi will be told in")
+        await screen.see("nothing waits for you")
+        await screen.press("1")
+        await screen.see("B-1039", "sent")
+        assert any("B-1039" in text for text in texts(shop, "twilio"))
