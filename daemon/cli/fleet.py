@@ -1,6 +1,5 @@
 """`tether fleet`: joining headquarters, how the line stands, and leaving."""
 
-import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,8 +47,7 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
     except JoinRefused as error:
         raise Failure(str(error)) from error
     keep_seed(path.parent, key.seed)
-    keys = " ".join(f"{kid}:{base64.b64encode(secret).decode()}" for kid, secret in joined.consent_keys.items())
-    keep(path, joined, keys)
+    keep(path, joined, joined.written_keys)
     print(f"this store is {joined.welcome.store} now; restart the service for it: systemctl restart tether")
 
 

@@ -1,5 +1,6 @@
 """`tether hq`: headquarters of a fleet. Its libraries are the extra `hq`; a store's box has no need of them."""
 
+import errno
 import hashlib
 import os
 import random
@@ -114,6 +115,25 @@ def run(config: HqConfigOption = None) -> None:
                 ready=lambda url: print(f"headquarters at {url}", flush=True),
             )
         )
+
+
+@hq.command(epilog="Example: tether hq demo --once && echo all is archived")
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Play one day and end: 0 if all is archived and the opt-out was heard.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where the demo's headquarters listens; 0: any free port.")
+    ] = 8788,
+) -> None:
+    """Play a chain's day, with nothing set up.
+
+    Three servers of NATS, a PostgreSQL and headquarters in a temporary folder, and five stores on stand-ins for all providers.
+    """
+    with _explained():
+        from daemon.demo.fleet import main
+
+        raise typer.Exit(main(once=once, port=port))
 
 
 @hq.command(epilog="Example: tether hq doctor --config /etc/tether-hq/hq.toml")
@@ -282,12 +302,24 @@ def _explained() -> Iterator[None]:
 
     from daemon.fleet.line import LineError
     from daemon.hq.database import ArchiveTooNew
+    from daemon.hq.engines import EngineFailed, EngineMissing
     from daemon.hq.nats import ServerRefused
     from daemon.hq.setup import SetUpRefused
     from daemon.hq.stores import Refused
     from daemon.hq.streams import StreamRefused
 
-    expected = (LineError, ServerRefused, StreamRefused, SetUpRefused, ArchiveTooNew, Refused, psycopg.Error, OSError)
+    expected = (
+        EngineMissing,
+        EngineFailed,
+        LineError,
+        ServerRefused,
+        StreamRefused,
+        SetUpRefused,
+        ArchiveTooNew,
+        Refused,
+        psycopg.Error,
+        OSError,
+    )
     try:
         yield
     except BaseExceptionGroup as group:
@@ -304,6 +336,8 @@ def _explained() -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{text}: another headquarters or demo? Choose another port (--port 0: any free one; [hq] listen in hq.toml)"
     if type(error).__module__.startswith("psycopg"):
         return f"PostgreSQL: {text}: is it running, and is [postgres] dsn in hq.toml right?"
     return text

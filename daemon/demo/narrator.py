@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Collection, Mapping
+from io import TextIOBase
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +25,7 @@ _WIDTH = 100
 class Narrator:
     """Writes to `out`; in colour where that is a terminal."""
 
-    def __init__(self, out: TextIO, records: Collection[str]) -> None:
+    def __init__(self, out: TextIO | TextIOBase, records: Collection[str]) -> None:
         """`records`: the channels whose messages are but counted."""
         self._out = out
         self._colour = out.isatty() and "NO_COLOR" not in os.environ

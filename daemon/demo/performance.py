@@ -39,7 +39,7 @@ async def play(
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         till = Till(session, service_url, token)
         async with asyncio.TaskGroup() as group:
-            listener = group.create_task(_listen(till, narrator, clock))
+            listener = group.create_task(follow(till, narrator, clock))
             while True:
                 performance = Performance(till, sandbox, narrator, clock, rng, hurried=once)
                 verdict = await performance.run()
@@ -50,7 +50,7 @@ async def play(
                 await clock.sleep(BETWEEN_DAYS)
 
 
-async def _listen(till: Till, narrator: Narrator, clock: Clock) -> None:
+async def follow(till: Till, narrator: Narrator, clock: Clock) -> None:
     """Follow the stream, and take it up again where it broke."""
     last: str | None = None
     while True:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
@@ -27,13 +27,16 @@ LEFT_OUT = ("woocommerce",)
 READY_SECONDS = 30.0
 
 
-def demo_settings(sandbox: Sandbox, folder: Path, port: int) -> Settings:
-    """A store whose every channel leads to the sandbox, awake at all hours."""
+def demo_settings(
+    sandbox: Sandbox, folder: Path, port: int, *, name: str = "Balloon Loft", only: Sequence[str] = ()
+) -> Settings:
+    """A store whose every channel (or `only` these) leads to the sandbox, awake at all hours."""
     tables, secrets = sandbox_settings(sandbox.url, sandbox.smtp_port, folder)
-    channels = {name: {**table, "rate": "50/s"} for name, table in tables.items() if name not in LEFT_OUT}
+    wanted = only or set(tables) - set(LEFT_OUT)
+    channels = {channel: {**table, "rate": "50/s"} for channel, table in tables.items() if channel in wanted}
     table: dict[str, Any] = {
         "store": {
-            "name": "Balloon Loft",
+            "name": name,
             "address": "3 Market Row",
             "hours": "10:00 to 18:00",
             "phone": "020 7946 0123",
@@ -84,14 +87,14 @@ def main(*, once: bool, port: int) -> int:
                 verdict = runner.run(playing)
             code = 0 if verdict is None or verdict.ok else 1
         except* TillProblem as problems:
-            for problem in _leaves(problems):
+            for problem in leaves(problems):
                 print(f"The till gave up: {problem}", file=sys.stderr)  # noqa: T201 - what went wrong is for people
     return code
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
+            yield from leaves(error)
         else:
             yield error

@@ -39,6 +39,14 @@ class Till:
         if status not in (200, 202) or any(item["status"] not in (200, 202) for item in answer["items"]):
             raise TillProblem(f"{len(events)} events were answered {status}: {answer}")
 
+    async def opt_out(self, medium: str, address: str, reason: str) -> None:
+        await self._call("PUT", "/v1/optouts", json={"medium": medium, "address": address, "reason": reason})
+
+    async def line(self) -> str:
+        """How the service finds its line to the providers."""
+        _, found = await self._call("GET", "/v1/status")
+        return str(found["uplink"]["state"])
+
     async def messages(self, *states: str) -> list[dict[str, Any]]:
         """The outbox, all of it or what is in those states, newest first."""
         found: list[dict[str, Any]] = []

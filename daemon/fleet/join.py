@@ -84,6 +84,11 @@ class Joined(msgspec.Struct, frozen=True):
     key: KeyPair
     consent_keys: Mapping[str, bytes]
 
+    @property
+    def written_keys(self) -> str:
+        """The consent keys as `.env` has them."""
+        return " ".join(f"{kid}:{base64.b64encode(secret).decode()}" for kid, secret in self.consent_keys.items())
+
 
 async def join(code: Code, key: KeyPair) -> Joined:
     """Raises JoinRefused."""

@@ -4,7 +4,8 @@ import asyncio
 import random
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import structlog
@@ -45,16 +46,24 @@ def tls_of(settings: HqSettings) -> ssl.SSLContext | None:
 
 async def serve(settings: HqSettings, clock: Clock, rng: random.Random, *, ready: Callable[[str], None]) -> None:
     """Raises ConfigError, ServerRefused, StreamRefused, ArchiveTooNew: what nobody but a person can mend."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings, clock, rng) as url:
+        ready(url)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[str]:
+    """Yields the URL; raises as `serve` does."""
     for name, role in ((OPERATOR, "operator"), (SYSTEM, "account")):
         settings.key(name, "operator" if role == "operator" else "account")
     tls = tls_of(settings)
     await migrate(settings.postgres.dsn)
     servers = await check_servers(settings, clock, rng)
     log.info("NATS is set up as it must be", servers=servers)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     archiver = Archiver(settings, clock, rng)
     async with pooled(settings.postgres.dsn) as pool:
         services = Services(
@@ -64,12 +73,14 @@ async def serve(settings: HqSettings, clock: Clock, rng: random.Random, *, ready
         await runner.setup()
         try:
             host, port = settings.address
-            site = web.TCPSite(runner, host, port, ssl_context=tls)
-            await site.start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
+            bound = runner.addresses[0][1] if runner.addresses else port
+            stop = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 group.create_task(archiver.run(stop), name="archive")
-                bound = runner.addresses[0][1] if runner.addresses else port
-                ready(f"{'https' if tls else 'http'}://{host}:{bound}")
-                await stop.wait()
+                try:
+                    yield f"{'https' if tls else 'http'}://{host}:{bound}"
+                finally:
+                    stop.set()
         finally:
             await runner.cleanup()

@@ -32,8 +32,7 @@ STORES = 200
 def engines(place: Path) -> Iterator[tuple[Cluster, Postgres]]:
     place.chmod(0o755)
     (place / "nats").mkdir()
-    (place / "pg").mkdir()
-    with cluster(place / "nats") as servers, postgres(place / "pg") as archive:
+    with cluster(place / "nats") as servers, postgres() as archive:
         yield servers, archive
 
 

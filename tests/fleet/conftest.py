@@ -26,9 +26,8 @@ def nats_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    folder = tmp_path_factory.mktemp("pg")
-    with postgres(folder) as running:
+def postgres_server() -> Iterator[Postgres]:
+    with postgres() as running:
         yield running
 
 

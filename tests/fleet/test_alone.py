@@ -22,9 +22,9 @@ from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import Health
+from daemon.hq.engines import free_ports
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
-from tests.support.engines import free_ports
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT

@@ -302,9 +302,9 @@ async def test_no_address_name_or_secret_reaches_nats_or_postgresql(fleet: World
 
 
 async def test_while_postgresql_is_away_the_archive_waits_and_loses_nothing(
-    tmp_path: Path, nats_servers: Cluster, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, nats_servers: Cluster
 ) -> None:
-    with postgres(tmp_path_factory.mktemp("own_pg")) as own:
+    with postgres() as own:
         async with world(tmp_path, nats_servers, own.make_database("own")) as fleet:
             archiver = fleet.start_hq()
             soho = await fleet.add_store("soho")

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.engines import NATS, free_ports
+from daemon.hq.engines import free_ports, nats_program
 from tests.support.shop import ROOT
 
 SECONDS = 30.0
@@ -54,7 +54,7 @@ class Headquarters:
         return done.stdout
 
     def start_nats(self) -> None:
-        self._start("nats", [str(NATS), "-c", str(self.folder / "nats" / "hq1" / "server.conf")])
+        self._start("nats", [str(nats_program()), "-c", str(self.folder / "nats" / "hq1" / "server.conf")])
 
     async def start(self) -> None:
         self._start("hq", [sys.executable, "-m", "daemon", "hq", "run", "--config", str(self.folder / "hq.toml")])
