@@ -41,7 +41,14 @@ def faults(settings: Settings) -> Iterator[str]:
 def _errors(settings: Settings) -> Iterator[ConfigError]:
     tables = [*_of_channels(settings), *_of_sources(settings)]
     yield from tables
-    checks: list[Callable[[Settings], object]] = [_check_store, _check_templates, _check_hook, _check_uplink, check_sms]
+    checks: list[Callable[[Settings], object]] = [
+        _check_store,
+        _check_templates,
+        _check_hook,
+        _check_uplink,
+        _check_backup,
+        check_sms,
+    ]
     if not tables:
         checks.insert(1, _check_routes)
     for check in (*checks, check_replies, check_trouble, check_record, check_heartbeat):
@@ -113,6 +120,22 @@ def _check_hook(settings: Settings) -> None:
         )
     if not 0 <= hook.port < 65536:
         raise ConfigError(f"hook.port: {hook.port} is no port; write one of 1 to 65535")
+
+
+def _check_backup(settings: Settings) -> None:
+    """Whose keys backups are made for: a mistake here would show on the day on which one is needed. The library is loaded for them alone."""
+    if not settings.backup.recipients:
+        return
+    import pyrage
+
+    for place, text in enumerate(settings.backup.recipients, 1):
+        try:
+            pyrage.x25519.Recipient.from_str(text)
+        except pyrage.RecipientError as error:
+            raise ConfigError(
+                f"backup.recipients: number {place} is no recipient of age, which begins with age1 and which "
+                "`tether key public` or `age-keygen -y` shows"
+            ) from error
 
 
 def _check_uplink(settings: Settings) -> None:

@@ -19,6 +19,10 @@ from outbox.clock import SystemClock
 TWILIO = '[channels.twilio]\nfrom = "+447400123456"\n'
 
 WRONG = [
+    (
+        '[backup]\nto = "backups"\nrecipients = ["age1nonsense"]\n',
+        "backup.recipients: number 1 is no recipient of age",
+    ),
     ('[trouble]\nvia = ["slack"]\n', "trouble.via: 'slack' is not enabled"),
     ('[trouble]\nvia = ["twilio"]\naudience = "owner"\n', "trouble.audience: there is no [audiences.owner]"),
     ('[heartbeat]\nurl = "hc-ping.com/x"\n', "heartbeat.url is no web address"),
