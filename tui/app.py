@@ -131,6 +131,11 @@ class CounterApp(App[int]):
             )
             self.bell()
         self.desk.shop.alarms.clear()
+        for reply in self.desk.shop.arrivals:
+            name = reply.name or self.desk.t("the customer")
+            self.desk.say(self.desk.t("{ref}: {name} is outside.", ref=reply.order_ref or "?", name=name), WARN)
+            self.bell()
+        self.desk.shop.arrivals.clear()
         if self.page is not None:
             self.page.changed(parts)
 

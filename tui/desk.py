@@ -188,12 +188,13 @@ class Desk:
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref} is now: {status}.", ref=ref, status=word), tells)
 
-    async def write(self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = ()) -> None:
-        """Send the customer something by hand."""
+    async def write(self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = ()) -> bool:
+        """Send the customer something by hand; whether it was taken."""
         name = self.t("{ref}: message", ref=ref)
         answer = await self.do(actions.write(ref, text=text, template=template, via=via), name=name)
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), self.name_of(ref))
+        return answer is not None
 
     async def undoably(self, ref: str, call: Call, *, name: str, done: str, tells: str = "") -> bool:
         """Have something done that can be undone for a while. False: it was not done, which was said."""

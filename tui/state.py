@@ -109,6 +109,9 @@ class Shop:
         }
         self.open_orders: View[Order] = View(by_promise, self._is_open)
         self.outbox: View[Message] = View(newest_message)
+        self.arrivals: list[Reply] = []
+        """Customers who wrote just now that they are outside: whoever rings the bell empties it."""
+        self._rung: set[str] = set()
         self._needle = ""
         self._newest: dict[str, Message] = {}
         self._fresh: set[str] | None = None
@@ -173,6 +176,9 @@ class Shop:
 
     def change_reply(self, reply: Reply) -> set[Part]:
         self.replies[reply.id] = reply
+        if reply.action == "arrived" and not reply.read and reply.id not in self._rung:
+            self._rung.add(reply.id)
+            self.arrivals.append(reply)
         return {Part.REPLIES} | self.touch(reply.order_ref)
 
     def touch(self, ref: str | None) -> set[Part]:

@@ -168,6 +168,7 @@ class Moment(Answer, frozen=True):
     text: str = ""
     to: str = ""
     consent: Word = Word("")
+    action: Word = Word("")
     possible_duplicate: bool = False
 
 
@@ -385,6 +386,8 @@ class Reply(Answer, frozen=True):
     at: When = When(0)
     read: bool = False
     consent: Word | None = None
+    action: Word | None = None
+    """What its exact words did: arrived | yes | no"""
 
 
 class Call(Answer, frozen=True):

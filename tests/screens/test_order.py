@@ -121,9 +121,42 @@ async def test_a_text_of_the_shops_is_chosen_from_what_the_service_has() -> None
         await counter.see("own words")
         await counter.press("shift+tab", "enter", "down", "enter")
         await counter.see("are ready to collect", passing=0.1)
-        await counter.press("tab", "tab", "enter")
+        await counter.press("enter", "enter")
         await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
         assert counter.posted("/orders/B-1042/messages")[0]["template"] == "order.ready"
+
+
+async def test_a_text_of_the_shops_can_be_changed_before_it_is_sent_and_what_was_typed_comes_back() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.type("mine")
+        await counter.press("pagedown")
+        area = counter.app.screen.query_one(TextArea)
+        await counter.until(lambda: "are ready to collect" in area.text)
+        await counter.press("pageup")
+        await counter.until(lambda: area.text == "mine")
+        await counter.press("pagedown")
+        await counter.until(lambda: "are ready to collect" in area.text)
+        await counter.type(" Till 6!")
+        await counter.press("enter", "enter")
+        await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
+        [body] = counter.posted("/orders/B-1042/messages")
+        assert body["text"] == "Hi Ada, your balloons (order B-1042) are ready to collect. Balloon Loft Till 6!"
+        assert "template" not in body
+
+
+async def test_a_text_that_cannot_be_made_leaves_what_was_typed() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/messages/preview"] = (422, "its text is broken")
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.type("mine")
+        await counter.press("pagedown")
+        await counter.see("its text is broken", "own words")
+        assert counter.app.screen.query_one(TextArea).text == "mine"
 
 
 async def test_an_empty_message_is_not_sent() -> None:

@@ -110,6 +110,64 @@ async def test_answering_opens_the_message_box() -> None:
         await counter.see("message to Ada · B-1042")
 
 
+async def test_an_answer_that_was_taken_marks_what_it_answers_as_read() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        await counter.see("on my way!")
+        await counter.press("m")
+        await counter.see("message to Ada · B-1042")
+        await counter.press("escape")
+        await counter.press("m")
+        await counter.type("see you soon")
+        await counter.press("enter", "enter")
+        await counter.until(lambda: counter.posted("/replies/r1/read"))
+        assert counter.posted("/orders/B-1042/messages")[0]["text"] == "see you soon"
+        assert len(counter.posted("/replies/r1/read")) == 1
+
+
+async def test_an_answer_that_was_refused_leaves_it_unread() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/B-1042/messages"] = (409, "not now")
+        await counter.press("4")
+        await counter.see("on my way!")
+        await counter.press("m")
+        await counter.type("see you soon")
+        await counter.press("enter", "enter")
+        await counter.see("not now")
+        assert not counter.posted("/replies/r1/read")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_a_thread_shows_both_sides_and_what_was_sent_by_itself(size: tuple[int, int]) -> None:
+    async with opened(size=size) as counter:
+        await counter.press("4")
+        await counter.see("we, automatically: “Hi Ada,", "on my way!”")
+        assert counter.text.index("we, automatically") < counter.text.index("on my way!”")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "is outside"), ("es", "espera fuera"), ("fr", "attend dehors"), ("de", "wartet draußen")],
+)
+async def test_who_is_outside_rings_once_and_is_said_on_every_page(language: str, said: str) -> None:
+    rings: list[int] = []
+    async with opened(language=language) as counter:
+        counter.app.bell = lambda: rings.append(1)  # type: ignore[method-assign]
+        counter.service.reply("B-1036", "HERE", action="arrived")
+        await counter.see(f"Noor {said}.")
+        counter.service.tell("reply", counter.service.shop.replies["r2"])
+        await counter.press("4")
+        await counter.see("B-1036    Noor", said)
+        assert rings == [1]
+
+
+async def test_a_yes_stands_as_what_it_answers() -> None:
+    async with opened() as counter:
+        await counter.press("4")
+        counter.service.reply("B-1036", "Yes", action="yes")
+        await counter.see("answers YES")
+
+
 async def test_opening_marks_as_read_and_a_wall_screen_does_not() -> None:
     async with opened() as counter:
         await counter.press("4")

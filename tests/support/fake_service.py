@@ -384,8 +384,8 @@ class FakeService:
         self.shop.uplink = {"state": state, "since": moment(self.clock.now())}
         self.tell("uplink", self.shop.uplink)
 
-    def reply(self, ref: str, text: str, *, consent: str | None = None) -> None:
-        self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent))
+    def reply(self, ref: str, text: str, *, consent: str | None = None, action: str | None = None) -> None:
+        self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent, action=action))
 
 
 def _usable(body: Json) -> Json | None:

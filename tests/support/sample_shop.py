@@ -223,12 +223,14 @@ class SampleShop:
         }  # fmt: skip
         return self.messages[message_id]
 
-    def add_reply(self, ref: str, text: str, *, now: int, consent: str | None = None) -> Json:
+    def add_reply(
+        self, ref: str, text: str, *, now: int, consent: str | None = None, action: str | None = None
+    ) -> Json:
         reply_id = f"r{len(self.replies) + 1}"
         name = self.orders[ref]["customer"]["name"]
         self.replies[reply_id] = {
             "id": reply_id, "order_ref": ref, "channel": "twilio", "from": "+44…0123", "name": name, "text": text, "consent": consent,
-            "at": moment(now), "read": False,
+            "action": action, "at": moment(now), "read": False,
         }  # fmt: skip
         return self.replies[reply_id]
 
@@ -320,6 +322,7 @@ class SampleShop:
                     "channel": reply["channel"],
                     "actor": reply["name"],
                     "text": reply["text"],
+                    "action": reply["action"] or "",
                 }
             )
         if order["held"]:

@@ -20,6 +20,9 @@ ACTS = {
 }
 """What staff did, by the record's names; others are shown as they are."""
 
+DEEDS = {"arrived": text("is outside"), "yes": text("answers YES"), "no": text("answers NO")}
+"""What a reply's exact words did to the order, by the service's names."""
+
 UNDONE = "undo-"
 """What the service's own ids of an event begin with that takes a step back."""
 
@@ -102,6 +105,7 @@ class Moments:
         wish = {"stop": t("asked not to be written to"), "start": t("wants to be written to again")}.get(
             moment.consent, ""
         )
+        wish = t(DEEDS[moment.action]) if moment.action in DEEDS else wish
         said = f"{moment.actor or t('the customer')}: “{moment.text}”"
         return Say(f"{said} {wish}".rstrip(), WARN if wish else ACCENT)
 

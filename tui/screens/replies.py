@@ -1,4 +1,4 @@
-"""What customers wrote back, by order; the unread stand on top."""
+"""What customers wrote back, by order; the unread stand on top, and beside them both sides of the conversation."""
 
 from collections.abc import Set
 from typing import ClassVar
@@ -6,13 +6,20 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from tui.client import ServiceError
 from tui.i18n import text
-from tui.screens.listing import ListPage
+from tui.screens.listing import BESIDE, ListPage
+from tui.screens.moments import DEEDS
+from tui.screens.write import WriteBox
 from tui.state import Part
+from tui.talk import Turn, turns
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Reply
+from tui.wire import Order, Reply
 from tui.words import ACCENT, DIM, STRONG, WARN
+from tui.work import run_newest
+
+NEVER = -1
 
 
 class RepliesPage(ListPage[Reply]):
@@ -20,7 +27,7 @@ class RepliesPage(ListPage[Reply]):
 
     name_ = "replies"
     has_head = False
-    wants: ClassVar[Set[Part]] = frozenset({Part.REPLIES, Part.ORDERS})
+    wants: ClassVar[Set[Part]] = frozenset({Part.REPLIES, Part.ORDERS, Part.STORIES})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("m", "write", text("answer")),
@@ -30,6 +37,10 @@ class RepliesPage(ListPage[Reply]):
     def __init__(self) -> None:
         super().__init__()
         self._threads: list[Reply] = []
+        self._talk: list[Turn] = []
+        self._talk_of = ""
+        """The order whose conversation was read."""
+        self._seen = NEVER
 
     def make_rows(self) -> Rows[Reply]:
         return Rows(
@@ -49,6 +60,34 @@ class RepliesPage(ListPage[Reply]):
                 unread.add(_thread(reply))
         self._threads[:] = sorted(newest.values(), key=lambda reply: (_thread(reply) not in unread, -reply.at))
         super().show(parts)
+        self._read_soon()
+
+    # ------------------------------------------------------------ reading both sides
+
+    @on(Rows.Moved)
+    def _read_soon(self) -> None:
+        ref = (self.current.order_ref if self.current is not None else None) or ""
+        touches = self.desk.shop.touches.get(ref, 0)
+        if (ref, touches) != (self._talk_of, self._seen):
+            if ref != self._talk_of:
+                self._talk = []
+            self._talk_of, self._seen = ref, touches
+            if ref:
+                run_newest(self, self._read, "talk")
+
+    async def _read(self) -> None:
+        ref = self._talk_of
+        try:
+            story = await self.desk.client.order(ref)
+        except ServiceError:
+            self._seen = NEVER  # what they wrote is shown meanwhile; the next change reads again
+            return
+        self._talk = turns(story, self._is_system)
+        self.rewrite()
+
+    def _is_system(self, channel: str) -> bool:
+        known = self.desk.shop.channels.get(channel)
+        return known is not None and known.medium == "crm"
 
     def _of_thread(self, reply: Reply) -> list[Reply]:
         return sorted(
@@ -73,14 +112,16 @@ class RepliesPage(ListPage[Reply]):
         return [columns(width, *cells)]
 
     def _says(self, reply: Reply) -> str:
-        means = self._means(reply)
+        means = self._means(reply.consent, reply.action)
         if reply.consent == "unclear":
             return f"{means}: {reply.text}"
         return means or reply.text
 
-    def _means(self, reply: Reply) -> str:
-        """What it says about consent; "" for nothing."""
-        match reply.consent:
+    def _means(self, consent: str | None, action: str | None) -> str:
+        """What it says about consent, or did to the order; "" for nothing."""
+        if action is not None and action in DEEDS:
+            return self.t(DEEDS[action])
+        match consent:
             case "stop":
                 return self.t("asked not to be written to")
             case "start":
@@ -91,14 +132,33 @@ class RepliesPage(ListPage[Reply]):
                 return ""
 
     def detail(self, width: int) -> list[Line]:
+        """The newest at the end, as much of it as there is room for."""
         if self.current is None:
             return []
+        lines = self._conversation(self.current, width)
+        room = self.rows.size.height if self.size.width >= BESIDE else self.query_one("#detail").size.height
+        return lines[-room:] if room > 0 else lines
+
+    def _conversation(self, reply: Reply, width: int) -> list[Line]:
+        name = reply.name or reply.sender
+        unread = {(each.at, each.text) for each in self._unread(reply)}
         lines: list[Line] = []
-        for reply in self._of_thread(self.current)[-8:]:
-            head = f"{self.times.at(reply.at, self.desk.now())} {reply.name or reply.sender} ({self.words.channel(reply.channel)}): "
-            said = f"“{reply.text}”" + (f" {self.words.glyphs.going} {means}" if (means := self._means(reply)) else "")
-            lines += [[Span(part, "" if reply.read else ACCENT)] for part in wrap(head + said, width)]
+        for turn in self._talk or [_turn(each) for each in self._of_thread(reply)]:
+            if turn.is_ours:
+                lines += [[Span(part, DIM)] for part in wrap(self._ours(turn), width)]
+                continue
+            way = self.words.channel(turn.channel)
+            said = f"{self.times.at(turn.at, self.desk.now())} {name} ({way}): “{turn.text}”"
+            if means := self._means(turn.consent, turn.action):
+                said += f" {self.words.glyphs.going} {means}"
+            tone = ACCENT if (turn.at, turn.text) in unread else ""
+            lines += [[Span(part, tone)] for part in wrap(said, width)]
         return lines
+
+    def _ours(self, turn: Turn) -> str:
+        who = self.t("we ({who})", who=turn.by) if turn.by else self.t("we, automatically")
+        words = f"“{turn.text}”" if turn.text else self.words.status(turn.about)
+        return f"{self.times.at(turn.at, self.desk.now())} {who}: {words} {self.words.state(turn.state).words}"
 
     # ------------------------------------------------------------ acting
 
@@ -117,8 +177,24 @@ class RepliesPage(ListPage[Reply]):
 
     def action_write(self) -> None:
         ref = self.current.order_ref if self.current is not None else None
-        self.counter.about(self.desk.shop.orders.get(ref or ""), self.counter.flows.write_to)
+        self.counter.about(self.desk.shop.orders.get(ref or ""), self._answer)
+
+    async def _answer(self, order: Order) -> None:
+        """Answered is read: what came in before the answer went."""
+        if not self.desk.may_act():
+            return
+        draft = await self.counter.push_screen_wait(WriteBox(order))
+        if draft is None:
+            return
+        answered = [each for each in self.desk.shop.replies.values() if each.order_ref == order.ref and not each.read]
+        if await self.desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via):
+            for reply in answered:
+                await self.counter.flows.mark_read(reply)
 
 
 def _thread(reply: Reply) -> str:
     return reply.order_ref or f"?{reply.sender}"
+
+
+def _turn(reply: Reply) -> Turn:
+    return Turn(reply.at, False, reply.text, reply.channel, consent=reply.consent or "", action=reply.action or "")

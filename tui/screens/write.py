@@ -1,6 +1,6 @@
-"""The box to write to a customer in: a text of the shop's or own words, what it will look like by each way, and what stands against it."""
+"""The box to write to a customer in: own words, or a text of the shop's to send or to change first; what it will look like by each way, and what stands against it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual import events, on
@@ -16,6 +16,7 @@ from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.stages import STATUS_WORDS
 from tui.widgets.choice import Choice
+from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.wire import Order, Prospect
@@ -43,6 +44,19 @@ class WordsArea(TextArea):
     class Finished(Message):
         """Enter."""
 
+    class Turned(Message):
+        """PgUp or PgDn: to the text of the shop's before or after."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    def action_cursor_page_down(self) -> None:
+        self.post_message(self.Turned(1))
+
+    def action_cursor_page_up(self) -> None:
+        self.post_message(self.Turned(-1))
+
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
             event.stop()
@@ -56,6 +70,7 @@ class WriteBox(Box[Draft | None]):
     """Enter in the text goes to the button, Enter there sends."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown", "quick(1)", text("ready-made text"), key_display="pgdn"),
         Binding("tab", "app.focus_next", text("next field"), key_display="tab"),
     ]
 
@@ -68,6 +83,12 @@ class WriteBox(Box[Draft | None]):
         self._purpose = purpose
         self._prospect: Prospect | None = None
         self._trouble = ""
+        self._own = words
+        """What was typed, while a text of the shop's stands in its place."""
+        self._shown = OWN_WORDS
+        """Whose text stands there."""
+        self._filled = ""
+        """That text as it came."""
 
     def heading(self) -> str:
         name = self._order.customer.name or self.t("the customer")
@@ -77,7 +98,7 @@ class WriteBox(Box[Draft | None]):
         t = self.t
         if not self._status:
             yield Select(
-                [(t("own words"), OWN_WORDS), *((t(word), kind) for kind, word in STATUS_WORDS.items())],
+                self._choices(list(STATUS_WORDS)),
                 value=OWN_WORDS,
                 allow_blank=False,
                 compact=True,
@@ -109,16 +130,30 @@ class WriteBox(Box[Draft | None]):
             found = await self.desk.client.templates()
         except ServiceError:
             return
-        if found and self.query(Select):
-            words = [(self.words.status(template.name), template.name) for template in found]
-            self.query_one(Select).set_options([(self.t("own words"), OWN_WORDS), *words])
+        if found and self.query(Select) and self._shown == OWN_WORDS:
+            self.query_one(Select).set_options(self._choices([template.name for template in found]))
+
+    def _choices(self, names: list[str]) -> list[tuple[str, str]]:
+        """Own words, then the texts: first what tells how the order stands now."""
+        self._texts = [OWN_WORDS, *sorted(names, key=lambda name: name != self._order.status)]
+        return [(self._called(name), name) for name in self._texts]
+
+    def _called(self, name: str) -> str:
+        if name == OWN_WORDS:
+            return self.t("own words")
+        return self.words.status(name) if name in STATUS_WORDS else name.replace(".", " ").replace("_", " ")
+
+    def shown_keys(self) -> Sequence[Key]:
+        return [key for key in super().shown_keys() if not (self._status and key.key == "pgdn")]
 
     @property
     def draft(self) -> Draft:
         medium = self.query_one(Choice).value if self.query(Choice) else ""
         via = tuple(each.name for each in self.desk.shop.channels.values() if medium and each.medium == medium)
-        template = str(self.query_one(Select).value) if self.query(Select) else OWN_WORDS
-        return Draft("" if template else self.query_one(WordsArea).text.strip(), template, via)
+        words = self.query_one(WordsArea).text.strip()
+        if self._shown != OWN_WORDS and words == self._filled.strip():
+            return Draft("", self._shown, via)
+        return Draft(words, "", via)
 
     # ------------------------------------------------------------ the preview
 
@@ -127,9 +162,41 @@ class WriteBox(Box[Draft | None]):
     def _ask_soon(self) -> None:
         run_newest(self, self._ask, "preview")
 
+    @on(WordsArea.Turned)
+    def _turned(self, turned: WordsArea.Turned) -> None:
+        self.action_quick(turned.step)
+
+    def action_quick(self, step: int) -> None:
+        """To the next text of the shop's, round by one's own words."""
+        for select in self.query(Select):
+            place = self._texts.index(str(select.value))
+            select.value = self._texts[(place + step) % len(self._texts)]
+
     @on(Select.Changed)
     def _template_chosen(self) -> None:
-        self.query_one(WordsArea).display = not self.draft.template
+        if str(self.query_one(Select).value) != self._shown:
+            run_newest(self, self._fill, "fill")
+
+    async def _fill(self) -> None:
+        """Put the chosen text there, to be sent as it is or changed first; what was typed comes back with "own words"."""
+        wanted, area = str(self.query_one(Select).value), self.query_one(WordsArea)
+        if self._shown == OWN_WORDS:
+            self._own = area.text
+        words = self._own
+        if wanted != OWN_WORDS:
+            asked = {"order_ref": self._order.ref, "medium": "sms", "template": wanted}
+            try:
+                words = (await self.desk.client.rendering(asked)).text
+            except ServiceError as error:
+                with self.prevent(Select.Changed):
+                    self.query_one(Select).value = self._shown
+                self._trouble = str(error)
+                self.query_one("#preview", Lines).rewrite()
+                return
+        self._shown, self._filled = wanted, words
+        area.text = words
+        area.move_cursor(area.document.end)
+        area.focus()
         self._ask_soon()
 
     async def _ask(self) -> None:
