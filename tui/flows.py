@@ -64,12 +64,14 @@ class Flows:
         if draft is not None:
             await self._desk.step(order.ref, status, text=draft.text, tells=self._desk.name_of(order.ref))
 
-    async def write_to(self, order: Order) -> None:
+    async def write_to(self, order: Order) -> bool:
+        """Write to its customer; whether the service took it."""
         if not self._desk.may_act():
-            return
+            return False
         draft = await self._words(order)
-        if draft is not None:
-            await self._desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
+        if draft is None:
+            return False
+        return await self._desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
 
     async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
         """What is to be sent; whom nothing would reach is helped first."""

@@ -10,7 +10,6 @@ from tui.client import ServiceError
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
 from tui.screens.moments import DEEDS
-from tui.screens.write import WriteBox
 from tui.state import Part
 from tui.talk import Turn, turns
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -180,14 +179,9 @@ class RepliesPage(ListPage[Reply]):
         self.counter.about(self.desk.shop.orders.get(ref or ""), self._answer)
 
     async def _answer(self, order: Order) -> None:
-        """Answered is read: what came in before the answer went."""
-        if not self.desk.may_act():
-            return
-        draft = await self.counter.push_screen_wait(WriteBox(order))
-        if draft is None:
-            return
+        """Answered is read: what stood there when the answer was begun."""
         answered = [each for each in self.desk.shop.replies.values() if each.order_ref == order.ref and not each.read]
-        if await self.desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via):
+        if await self.counter.flows.write_to(order):
             for reply in answered:
                 await self.counter.flows.mark_read(reply)
 
