@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from daemon.hq.database import opened
 from tests.support.fleet_world import until
 from tests.support.headquarters import headquarters
 from tests.support.shop import event, open_shop
@@ -87,3 +90,21 @@ async def test_headquarters_does_not_start_on_servers_that_acknowledge_before_th
         assert "is lost when the power fails" in doctor.stdout
         unwell = hq.tether("store", "add", "soho").stdout
         assert hq.url in unwell
+
+
+async def test_a_password_is_kept_by_argon2_only(tmp_path: Path, database: str) -> None:
+    """Somebody has a copy of headquarters' database and wants people's passwords from it."""
+    password = "three red balloons"
+    (tmp_path / "hq").mkdir()
+    async with headquarters(tmp_path / "hq", database) as hq, opened(database) as db:
+        hq.init()
+        assert hq.tether("user", "add", "maria", stdin="short\n", check=False).returncode == 2
+        assert "maria may log in as viewer" in hq.tether("user", "add", "maria", stdin=password + "\n").stdout
+        hq.tether("user", "add", "noor", stdin=password + "\n")
+        kept = [row[0] for row in await (await db.execute("SELECT password FROM hq_user")).fetchall()]
+    assert len(set(kept)) == 2
+    for one in kept:
+        assert one.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+        Argon2id.verify_phc_encoded(password.encode(), one)
+        with pytest.raises(InvalidKey):
+            Argon2id.verify_phc_encoded(b"three red balloon", one)
