@@ -16,16 +16,23 @@ from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.reasons import Reason
-from outbox.remote import blocked_elsewhere, share, share_again
+from outbox.remote import blocked_elsewhere, share, share_again, standing
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
 
 _SQL = Queries("consent.sql")
 
+FLEETS = "fleet-"
+"""Before the fleet's own number, in the id of an opt-out of which it told."""
+
+
+_NEWEST = 2**62
+
 
 class OptOut(msgspec.Struct, frozen=True):
-    """One standing opt-out. `address` is masked, or "" once forgotten; `id` is its number as text."""
+    """One standing opt-out. `address` is masked, or "" once forgotten or never known; `id` is its number as text. `store`: the other one of
+    the fleet at which it was asked; "": here."""
 
     medium: str
     address: str
@@ -33,6 +40,7 @@ class OptOut(msgspec.Struct, frozen=True):
     actor: str
     at: int
     id: str
+    store: str = ""
 
 
 class Say(Operation[bool]):
@@ -106,6 +114,11 @@ class TakeBack(Operation[OptOut]):
 
     def apply(self, batch: Batch) -> OptOut:
         seq = int(self._id) if self._id.isascii() and self._id.isdecimal() and len(self._id) < 19 else -1
+        if self._id.startswith(FLEETS):
+            raise NotFound(
+                "that was asked at another store and is known here by its digest only: whoever asked can write START, or allow it by "
+                "medium and address"
+            )
         found = batch.db.execute(_SQL["one_standing"], {"seq": seq}).fetchone()
         if found is None:
             raise NotFound(f"no opt-out of the number {self._id!r} stands")
@@ -168,11 +181,23 @@ class Consent:
         return None if elsewhere is None else Reason(elsewhere, "opted_out_elsewhere", how=elsewhere)
 
     async def list(self, *, limit: int, cursor: str | None = None) -> Page[OptOut]:
-        """The opt-outs that stand, the newest first."""
-        (below,) = place_of(cursor, (2**62,))
-        found = await self._store.rows(_SQL["standing"], below=below, limit=limit + 1)
-        items = [
-            OptOut(medium, mask_address(address), reason, actor, at, str(seq))
-            for seq, medium, address, reason, actor, at in found[:limit]
-        ]
-        return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)
+        """The opt-outs that stand: our own, then those of which only the fleet told, each the newest first."""
+        elsewhere, below = place_of(cursor, (0, _NEWEST))
+        items: list[tuple[int, int, OptOut]] = []
+        if not elsewhere:
+            items = [
+                (0, seq, OptOut(medium, mask_address(address), reason, actor, at, str(seq)))
+                for seq, medium, address, reason, actor, at in await self._store.rows(
+                    _SQL["standing"], below=below, limit=limit + 1
+                )
+            ]
+            below = _NEWEST
+        if len(items) <= limit:
+            items += [
+                (1, seq, OptOut(medium, mask_address(address), why, where, at, f"{FLEETS}{seq}", where))
+                for seq, medium, address, where, at, why in await standing(
+                    self._store, below=below, limit=limit + 1 - len(items)
+                )
+            ]
+        page = [each for *_, each in items[:limit]]
+        return Page(page, cursor_of(*items[limit - 1][:2]) if len(items) > limit else None)

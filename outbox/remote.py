@@ -43,6 +43,15 @@ async def blocked_elsewhere(store: Store, medium: str, address: str) -> str | No
     return None
 
 
+async def standing(store: Store, *, below: int, limit: int) -> list[tuple[int, str, str, str, int, str]]:
+    """Opt-outs of which only the fleet told, the newest first: its number, medium, address ("" where it was never given here), where, when
+    and why, for people."""
+    found = await store.rows(_SQL["standing"], below=below, limit=limit)
+    return [
+        (seq, medium, address, where, at, asked_at(where, at, how)) for seq, medium, address, where, at, how in found
+    ]
+
+
 def _named(one: Asked) -> dict[str, str]:
     return {"kid": one.kid, "own": one.own, "number": one.number, "all": one.all}
 

@@ -245,7 +245,7 @@ def uplink(row: UplinkRow) -> service.UplinkOut:
 
 
 def optout(row: OptOut) -> service.OptOutOut:
-    return service.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at))
+    return service.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at), row.store)
 
 
 def reply(row: ReplyRow) -> service.ReplyOut:

@@ -65,6 +65,8 @@ class OptOutOut(msgspec.Struct, frozen=True):
     reason: str
     actor: str
     at: Moment
+    store: str
+    """The other store of the fleet at which it was asked; "": here."""
 
 
 class OptOuts(msgspec.Struct, frozen=True):

@@ -39,6 +39,12 @@ UPDATE fleet_consent SET seq = min(seq, 1), told = 0, told_seq = 0, base = 0, kn
 -- own_addresses: words on consent whose address is still known, to be told under another key.
 SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c WHERE c.seq > :after AND c.address <> '' ORDER BY c.seq LIMIT :limit;
 
+-- standing: what others of the fleet said to stop and no word of ours says already, the newest first; once, whatever keys it came under.
+SELECT max(f.seq), f.medium, max(coalesce(c.address, '')), f.store, f.at, f.how
+FROM fleet_consent AS f LEFT JOIN consent AS c ON c.seq = f.said
+WHERE f.stopped = 1 AND f.seq > 0 AND coalesce(c.stopped, 0) = 0
+GROUP BY f.medium, f.store, f.at, f.how HAVING max(f.seq) < :below ORDER BY 1 DESC LIMIT :limit;
+
 -- elsewhere: how many stand that others of the fleet told us of.
 SELECT count(*) FROM fleet_consent WHERE stopped = 1 AND said = 0;
 

@@ -9,6 +9,8 @@ from daemon.fleet import link as link_module
 from daemon.fleet.wire import Word as WordBody
 from daemon.fleet.wire import optout_subject, pack
 from outbox import Refusal
+from outbox.consent import OptOut
+from outbox.errors import NotFound
 from tests.support.fleet_world import Store, World, until
 from tests.support.outbox_box import PHONE, accept_one, planned
 
@@ -46,6 +48,46 @@ async def test_an_opt_out_is_heard_at_another_store_within_two_seconds(fleet: Wo
     assert why.startswith("asked at soho, ")
     assert why.endswith(" (STOP)")
     assert await why_not(camden) == f"the recipient opted out: {why}"
+
+
+async def test_the_list_says_at_which_store_it_was_asked_beside_the_stores_own(fleet: World) -> None:
+    """Each once, page by page, though it came under two keys of the fleet; who took it back is not in it."""
+    soho, camden = await pair(fleet)
+    for store in (soho, camden):
+        await store.box.fleet.use_keys({"k1": b"i" * 32, "k2": b"j" * 32})
+    others = ["+447700900201", "+447700900202"]
+    for number in others:
+        await soho.box.consent.stop("sms", number, reason="STOP", actor="modem")
+        await until(lambda number=number: camden.box.consent.blocked("sms", number))
+    await until(lambda: told(soho))
+    await until(lambda: level(soho, camden))
+    await camden.box.consent.stop("sms", PHONE, reason="asked at the counter", actor="kim")
+    listed: list[OptOut] = []
+    cursor = None
+    while True:
+        page = await camden.box.consent.list(limit=1, cursor=cursor)
+        listed += page.items
+        cursor = page.next
+        if cursor is None:
+            break
+    assert [(each.store, each.actor) for each in listed] == [("", "kim"), ("soho", "soho"), ("soho", "soho")]
+    assert listed[1].reason.startswith("asked at soho, ")
+    assert listed[1].address == ""
+    with pytest.raises(NotFound, match="asked at another store"):
+        await camden.box.consent.allow_entry(listed[1].id, reason="", actor="kim")
+    await camden.box.consent.stop("sms", others[0], reason="STOP", actor="modem")
+    await camden.box.consent.allow("sms", others[0], reason="START", actor="modem")
+
+    async def left() -> bool:
+        return [each.store for each in (await camden.box.consent.list(limit=9)).items] == ["", "soho"]
+
+    await until(left)
+
+
+async def level(teller: Store, hearer: Store) -> bool:
+    """Whether all that one told has come to the other."""
+    newest = await teller.box._store.value("SELECT max(told_seq) FROM fleet_consent")
+    return await hearer.box.fleet.heard_up_to() >= int(newest)
 
 
 async def test_a_lost_poke_is_covered_by_the_next_pull(fleet: World, monkeypatch: pytest.MonkeyPatch) -> None:

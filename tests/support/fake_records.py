@@ -22,6 +22,7 @@ class FakeOptOut(msgspec.Struct, frozen=True):
     actor: str
     at: int
     id: str
+    store: str = ""
 
 
 class FakeToken(msgspec.Struct, frozen=True):
