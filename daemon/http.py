@@ -3,6 +3,7 @@
 `Http` owns nothing but a borrowed session: the composition root enters `open_http` once and hands the same `Http` to all.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -190,8 +191,10 @@ def _words(error: Exception) -> str:
             return "the connection was cut"
         case aiohttp.ClientResponseError():
             return "the answer was not HTTP"
-        case OSError() if error.strerror:
-            return error.strerror
+        case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError):
+            return "nobody answers at its address"
+        case OSError() if error.errno and error.errno > 0:
+            return os.strerror(error.errno)
         case _:
             return type(error).__name__
 

@@ -17,6 +17,7 @@ from tui.fixes import Fixes
 from tui.flows import Flows
 from tui.glyphs import RICH, Glyphs
 from tui.i18n import text
+from tui.looks import LooksOf, Remember
 from tui.scanner import GAP, Scanner
 from tui.screens.audit import AuditPage
 from tui.screens.board import BoardPage
@@ -30,7 +31,7 @@ from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
 from tui.state import Part
-from tui.themes import THEME_WORDS, THEMES
+from tui.themes import THEMES
 from tui.widgets.glance import TABS
 from tui.wire import Order
 from tui.words import BAD, WARN
@@ -43,7 +44,8 @@ FLUSH = 1 / 30
 
 
 class CounterApp(App[int]):
-    """`client` is open for as long as the app runs. `settled` is called whenever the whole shop has been read."""
+    """`client` is open for as long as the app runs. `settled` is called whenever the whole shop has been read;
+    `remember` keeps a language or theme that staff chose for the next time."""
 
     CSS_PATH = "app.tcss"
     TITLE = "Tether"
@@ -77,6 +79,7 @@ class CounterApp(App[int]):
         read_only: bool = False,
         scan_gap: float = GAP,
         settled: Callable[[], None] = lambda: None,
+        remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
         self.desk = Desk(
@@ -92,6 +95,7 @@ class CounterApp(App[int]):
         )
         self.flows = Flows(self, rng)
         self.fixes = Fixes(self)
+        self._looks = LooksOf(self, remember)
         self.scanner = Scanner(scan_gap)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
@@ -230,10 +234,5 @@ class CounterApp(App[int]):
                     lambda action=key.action: self.call_later(self.run_action, action),
                 )
         yield SystemCommand(t("undo"), t("key {key}", key="u"), self.action_undo)
-        for theme in THEMES:
-            yield SystemCommand(
-                f"{t('colours')}: {t(THEME_WORDS[theme.name])}",
-                t("how it looks"),
-                lambda name=theme.name: setattr(self, "theme", name),
-            )
+        yield from self._looks.commands()
         yield SystemCommand(t("leave"), t("messages go out all the same"), lambda: self.exit(0))

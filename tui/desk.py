@@ -75,6 +75,12 @@ class Desk:
         self._tell = tell
         self._queue: list[Thing] | None = None
 
+    def speak(self, language: str) -> None:
+        """Say everything in that language from now on."""
+        self.t.speak(language)
+        self.words.speak()
+        self.times = Times(self.t, self.shop.glance.shop)
+
     def now(self) -> int:
         """ms, by the service's clock."""
         return self.clock.now() + self.client.skew

@@ -15,6 +15,7 @@ from tui.client import Client, ServiceError
 from tui.clock import SystemClock
 from tui.glyphs import glyphs_for
 from tui.i18n import LANGUAGES, choose
+from tui.memory import Memory, own_folder, terminal_of
 from tui.themes import THEME_NAMES
 
 ASK_STORE = 0.5
@@ -32,8 +33,8 @@ def run_tui(
 ) -> int:
     """Show the counter until staff leave. The exit status: 0, or 1 after a failure, which was printed.
 
-    `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: the
-    store's, else the terminal's. `theme`: one of `tui.themes.THEME_NAMES`. `actor`: who works here, for the record; None: the system's
+    `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: as
+    this terminal was set last, else the store's, else the terminal's. `theme`: one of `tui.themes.THEME_NAMES`; None: as it was set last. `actor`: who works here, for the record; None: the system's
     user. Raises ValueError for an address, language or theme that is none.
     """
     if theme and theme not in THEME_NAMES:
@@ -55,13 +56,16 @@ def _can_draw() -> bool:
 async def _run(address: Address, read_only: bool, language: str | None, theme: str | None, actor: str | None) -> int:
     clock, rng = SystemClock(), random.SystemRandom()
     environ = os.environ
+    memory = Memory(own_folder(environ) / "screens.json", terminal_of(environ, lambda: os.ttyname(0)))
+    looks = memory.looks()
     async with Client.open(address, clock=clock, rng=rng, actor=_user() if actor is None else actor) as client:
         app = CounterApp(
             client,
             clock,
             rng,
-            language=language or await _language(client, environ),
-            theme=theme or "dark",
+            language=language or looks.language or await _language(client, environ),
+            theme=theme or looks.theme or "dark",
+            remember=memory.remember,
             glyphs=glyphs_for(environ, sys.stdout.encoding or ""),
             read_only=read_only,
             settled=stop_counting,

@@ -1,7 +1,8 @@
-"""An order's story as staff want to read it: a message that simply went out is one line, not three. Pure."""
+"""An order's story as staff want to read it: a message that simply went out is one line, not three; what systems and apps
+were told is one line for all. Pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -9,10 +10,38 @@ from tui.wire import Moment
 
 WELL = frozenset({"", "sent", "delivered", "read"})
 """Receipts that say nothing that the message's own state does not."""
+TROUBLED = frozenset({"failed", "expired", "unknown"})
+"""States of a message that somebody may want to look at."""
 ECHO = "event.accepted"
 """The record's entry of an event of staff's own, which stands in the story already."""
 UNDONE = "undone"
 """The code of what an undo stopped: the step that is taken back says it once."""
+
+
+class Folded(msgspec.Struct, frozen=True):
+    """What customer systems and apps were told, in one line that opens."""
+
+    messages: int
+    troubled: int
+    is_open: bool = False
+
+
+Row = Moment | Folded
+
+
+def fold(
+    moments: Sequence[Moment], is_backstage: Callable[[str], bool], *, keep: Collection[str] = (), opened: bool = False
+) -> list[Row]:
+    """Put what went to systems and apps behind one line at the end; the messages `keep` stay in their place."""
+    by_message = {each.message_id for each in moments if each.kind == "message" and is_backstage(each.channel)} - set(
+        keep
+    )
+    behind = [each for each in moments if each.message_id and each.message_id in by_message]
+    if not behind:
+        return list(moments)
+    troubled = {each.message_id for each in behind if each.kind == "message" and each.state in TROUBLED}
+    front = [each for each in moments if each.message_id not in by_message]
+    return [*front, Folded(len(by_message), len(troubled), opened), *(behind if opened else ())]
 
 
 def condense(timeline: Sequence[Moment]) -> list[Moment]:

@@ -121,6 +121,11 @@ class Told(Answer, frozen=True):
     reason_args: Mapping[str, Any] = {}
 
 
+class Item(Answer, frozen=True):
+    name: str = ""
+    quantity: float | int | str = 1
+
+
 class Order(Answer, frozen=True):
     ref: str
     status: Word = Word("")
@@ -136,11 +141,9 @@ class Order(Answer, frozen=True):
     payment: Word = Word("")
     after_sale: Word = Word("")
     source: Word = Word("")
-
-
-class Item(Answer, frozen=True):
-    name: str = ""
-    quantity: float | int | str = 1
+    status_at: When | None = None
+    first_item: Item | None = None
+    item_count: int = 0
 
 
 class Moment(Answer, frozen=True):

@@ -63,6 +63,16 @@ BY_A_PERSON = frozenset({"phoned", "told_in_person"})
 """Reasons of what staff told the customer themselves."""
 UNTOLD = frozenset({"failed", "expired", "suppressed"})
 """States of a message that nobody got."""
+WAYS = {
+    "sms": text("text"),
+    "email": text("e-mail"),
+    "chat": text("letter to the team"),
+    "push": text("app"),
+    "crm": text("CRM"),
+}
+"""How something reaches somebody, as people call it. The name of whoever carries it is for the Line page."""
+KNOWN_WAYS = frozenset({"whatsapp", "messenger"})
+"""Channels that customers know by their own name."""
 
 AUDIENCES = {"customer": text("customer"), "team": text("team"), "owner": text("owner")}
 
@@ -115,10 +125,17 @@ class Words:
         self.glyphs = glyphs
         self._moment = moment
         self.titles: dict[str, str] = dict(_TITLES)
-        self._reasons = Reasons(texts.language, channel=self.channel, moment=moment)
+        self._media: dict[str, str] = {}
+        self._moment = moment
+        self.speak()
+
+    def speak(self) -> None:
+        """Take up the language that the texts have now."""
+        self._reasons = Reasons(self.t.language, channel=self.channel, moment=self._moment)
 
     def learn_titles(self, channels: Mapping[str, Channel]) -> None:
-        """What the service calls its channels."""
+        """What the service calls its channels, and what they carry."""
+        self._media |= {name: channel.medium for name, channel in channels.items()}
         self.titles |= {name: channel.title for name, channel in channels.items() if channel.title}
 
     def state(self, state: str) -> Say:
@@ -133,6 +150,18 @@ class Words:
 
     def channel(self, name: str) -> str:
         return self.t("modem") if name == "modem" else self.titles.get(name, name)
+
+    def way(self, channel: str) -> str:
+        """What a channel is to people: "text", "e-mail", "WhatsApp"."""
+        medium = self._media.get(channel, "sms" if channel == "modem" else "")
+        return self.channel(channel) if channel in KNOWN_WAYS or not medium else self.way_of(medium)
+
+    def way_of(self, medium: str) -> str:
+        return self.t(WAYS.get(medium, medium))
+
+    def is_backstage(self, channel: str) -> bool:
+        """Whether it carries to systems and apps, which staff seldom ask about."""
+        return self._media.get(channel, "") in {"crm", "push"}
 
     def medium(self, medium: str | None) -> str:
         return self.t(MEDIA.get(medium, medium)) if medium else "?"

@@ -226,6 +226,9 @@ class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
     promised_at: Moment | None
     total: str | None
     currency: str | None
+    first_item: Item | None
+    """What to make first of all; `item_count` says of how many kinds."""
+    item_count: int
     held: bool
     told: Told | None
     arrived_at: Moment | None

@@ -186,6 +186,8 @@ def order(row: Order, newest: Message | None) -> out.OrderOut:
         promised_at=moment_or_none(row.promised_at),
         total=row.total,
         currency=row.currency,
+        first_item=row.items[0] if row.items else None,
+        item_count=len(row.items),
         held=row.held,
         told=told(newest),
         arrived_at=moment(row.arrived_at) if row.arrived_at else None,

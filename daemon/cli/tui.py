@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, app, settings_of
+from daemon.config import Settings
 
 
 @app.command(epilog='Example: tether tui --url http://pi.local:8787 --token "$TETHER_TOKEN"')
@@ -22,13 +24,15 @@ def tui(
     theme: Annotated[str | None, typer.Option(help="dark, light, contrast or contrast-light. Default: dark.")] = None,
     name: Annotated[str | None, typer.Option(help="Who is at the counter, for the record.")] = None,
     web: Annotated[
-        bool, typer.Option("--web", help="Serve the screen to browsers on the LAN instead; prints the address to open.")
+        bool,
+        typer.Option("--web", help="Serve the screen to browsers on the LAN over TLS; prints the address to open."),
     ] = False,
     web_port: Annotated[int, typer.Option(min=1, max=65535, help="Where --web listens.")] = 8788,
     config: ConfigOption = None,
 ) -> None:
     """Open the counter's screen."""
-    where = url or settings_of(config).socket
+    settings = settings_of(config)
+    where = url or settings.socket
     try:
         if web:
             from tui.web import serve_web
@@ -37,7 +41,16 @@ def tui(
                 os.environ["TETHER_TOKEN"] = (
                     token  # each browser's screen is a process of its own, which reads it there
                 )
-            sys.exit(serve_web(where, port=web_port, read_only=read_only, language=language, theme=theme))
+            sys.exit(
+                serve_web(
+                    where,
+                    port=web_port,
+                    read_only=read_only,
+                    language=language,
+                    theme=theme,
+                    certificate=_certificate(settings),
+                )
+            )
         from tui.run import run_tui
 
         code = run_tui(where, token, read_only=read_only, language=language, theme=theme, actor=name)
@@ -48,3 +61,13 @@ def tui(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from error
     sys.exit(code)
+
+
+def _certificate(settings: Settings) -> tuple[Path, Path] | None:
+    """The shop's own, if it is set. Raises ConfigError for what can't be used."""
+    from daemon.listeners import tls_context
+
+    hook = settings.hook
+    if tls_context(hook, settings.folder) is None or hook.tls_cert is None or hook.tls_key is None:
+        return None
+    return settings.folder / hook.tls_cert, settings.folder / hook.tls_key

@@ -1,7 +1,7 @@
 """The store's line to the internet, judged by evidence.
 
 It is down when every cloud channel that was tried lately failed to connect and a probe agrees; it stays down until a probe
-connects. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator
+connects, or a channel reaches its provider all the same. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator
 may force either state.
 """
 
@@ -70,6 +70,8 @@ class Uplink:
         self._seen: dict[str, tuple[float, bool]] = {}
         self._judging = asyncio.Lock()
         self._suspect = asyncio.Event()
+        self._reached = False
+        """Whether a provider was reached since the line was judged to be down."""
         self.state = LineState.UP
         self.since = clock.now()
         self.down_since: float | None = None
@@ -87,6 +89,7 @@ class Uplink:
     def connected(self, channel: str) -> None:
         """That channel's provider was reached (whatever it then said)."""
         self._seen[channel] = (self._clock.monotonic(), True)
+        self._reached = True
 
     async def failed_to_connect(self, channel: str) -> bool:
         """That channel's provider could not be reached. Judges the line; True when it is down."""
@@ -118,7 +121,7 @@ class Uplink:
                 await first_of(stop, self._suspect)
                 self._suspect.clear()
                 continue
-            if await self._probe() and not self.forced and self.is_down:
+            if (self._reached or await self._probe()) and not self.forced and self.is_down:
                 self._seen.clear()
                 await self._change(LineState.UP, "a provider answers again")
                 continue
@@ -133,6 +136,7 @@ class Uplink:
 
     async def _change(self, state: LineState, why: str) -> None:
         self.state = state
+        self._reached = False
         self.since = self._clock.now()
         self.down_since = self._clock.monotonic() if state is LineState.DOWN else None
         await self._on_change(state, why)

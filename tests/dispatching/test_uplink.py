@@ -80,6 +80,24 @@ async def test_it_stays_down_until_a_probe_connects() -> None:
         await clock.advance(0)
 
 
+async def test_a_channel_that_reaches_its_provider_ends_it_though_no_probe_connects() -> None:
+    """A network that lets requests through a proxy and drops probes is not down."""
+    net, told, clock = Net(), [], FakeClock()
+    uplink = line(clock, net, told)
+    net.up = False
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(uplink.run(stop))
+        assert await uplink.failed_to_connect("twilio")
+        await clock.advance(12)
+        assert uplink.is_down
+        uplink.connected("sendgrid")
+        await clock.advance(5)
+        assert told == [LineState.DOWN, LineState.UP]
+        stop.set()
+        await clock.advance(0)
+
+
 async def test_many_failures_at_once_are_judged_once() -> None:
     net, told, clock = Net(), [], FakeClock()
     uplink = line(clock, net, told)

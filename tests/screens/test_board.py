@@ -309,9 +309,9 @@ async def test_a_failure_of_an_order_that_is_not_ready_does_not_ring(monkeypatch
 
 async def test_a_click_chooses_and_a_double_click_opens() -> None:
     async with opened() as counter:
-        await counter.pilot.click("#stage-ready", offset=(3, 3))
+        await counter.pilot.click("#stage-ready", offset=(3, 5))
         await counter.until(lambda: counter.app.page.order.ref == "B-1042")  # type: ignore[union-attr]
-        await counter.pilot.click("#stage-ready", offset=(3, 3), times=2)
+        await counter.pilot.click("#stage-ready", offset=(3, 5), times=2)
         await counter.see("B-1042  Ada  READY")
 
 

@@ -25,7 +25,7 @@ async def test_a_number_typed_reaches_them() -> None:
         await counter.see("Kofi will be told in 8 s.", "u undo")
         (body,) = counter.posted("/contact")
         assert body["phone"] == "07700 900456"
-        await counter.see("SMS ✓ +44…0456")
+        await counter.see("text ✓ +44…0456")
         await counter.press("u")
         await counter.see("B-1039: taken back.")
 

@@ -9,12 +9,12 @@ from tests.support.sample_shop import SampleShop
 async def test_it_tells_whose_what_when_and_the_whole_story() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1042")
-        await counter.see("B-1042  Ada  READY", "told ✓", "pick-up 12:00 · £48.50 · paid · ready")
-        await counter.see("SMS ✓ +44…0123", "e-mail ✓ a…@example.com", "Helium bouquet, 12")
+        await counter.see("B-1042  Ada  READY", "Told by text", "pick-up 12:00 · waiting for 30 min · £48.50 paid")
+        await counter.see("text ✓ +44…0123", "e-mail ✓ a…@example.com", "Helium bouquet, 12")
         await counter.see(
-            "placed   webshop", "✓ told   customer, Twilio: “ready”", "· waiting   team, Slack", "Ada: “on my way!”"
+            "placed   webshop", "✓ told   text: “ready”", "· waiting   letter to the team", "Ada: “on my way!”"
         )
-        assert "Twilio taken" not in counter.text, "what went out at once is one line"
+        assert "text taken" not in counter.text, "what went out at once is one line"
 
 
 async def test_the_chosen_moment_is_shown_in_full() -> None:
@@ -32,7 +32,7 @@ async def test_it_changes_while_one_looks() -> None:
         counter.service.reply("B-1043", "please in pink")
         await counter.see("Lin: “please in pink”")
         counter.service.set_status("B-1043", "order.ready")
-        await counter.see("B-1043  Lin  READY", "· waiting   customer, Twilio: “ready”")
+        await counter.see("B-1043  Lin  READY", "· waiting   text: “ready”")
 
 
 async def test_an_order_that_does_not_exist_says_so() -> None:
@@ -61,7 +61,7 @@ async def test_hold_and_release() -> None:
 async def test_a_failed_message_is_sent_again() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1039")
-        await counter.see("NOT TOLD: no phone")
+        await counter.see("NOT TOLD: There is no telephone number")
         await counter.press("r")
         await counter.see("1 sent again.")
         assert len(counter.posted("/messages/m00003/retry")) == 1

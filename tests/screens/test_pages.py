@@ -272,7 +272,7 @@ async def test_opt_outs_are_shown_added_and_taken_back() -> None:
 async def test_the_record_is_shown_searched_and_checked() -> None:
     async with opened() as counter:
         await counter.press("7")
-        await counter.see("4 of 4 entries", "order.held", "Kim")
+        await counter.see("4 of 4 entries", "held", "Kim")
         await counter.press("slash")
         await counter.type("kim slack")
         await counter.see("1 of 4 entries")

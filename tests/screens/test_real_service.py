@@ -90,7 +90,7 @@ async def test_a_first_day_at_the_counter(shop: Shop) -> None:
         await screen.see("Slack goes on.", "Slack ✓ works")
 
         await screen.press("7")
-        await screen.see("order.held", "channel.paused", "Kim")
+        await screen.see("held", "channel paused", "Kim")
         await screen.press("v")
         await screen.see("The chain holds")
 

@@ -60,6 +60,22 @@ async def test_what_needs_a_person_on_a_small_screen(snapshot: SnapshotAssertion
             assert await look(counter) == snapshot(extension_class=SVGImageExtension, name=f"{screen}-60x20")
 
 
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de"])
+@pytest.mark.parametrize("size", [(60, 20), (200, 50)], ids=["60x20", "200x50"])
+async def test_the_board_and_an_order_on_the_smallest_and_the_widest(
+    size: tuple[int, int], language: str, snapshot: SnapshotAssertion
+) -> None:
+    async with opened(size=size, language=language) as counter:
+        await counter.press("1")
+        await counter.see("B-1036")
+        board = await look(counter)
+        counter.app.open_order("B-1042")
+        await counter.see("on my way!", "Helium bouquet, 12")
+        order = await look(counter)
+    assert board == snapshot(extension_class=SVGImageExtension, name="board")
+    assert order == snapshot(extension_class=SVGImageExtension, name="order")
+
+
 @pytest.mark.parametrize("theme", ["contrast", "contrast-light"])
 async def test_high_contrast(theme: str, snapshot: SnapshotAssertion) -> None:
     async with opened(theme=theme) as counter:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,11 +20,12 @@ from tui.web import COOKIE, WebCounter
 
 
 @asynccontextmanager
-async def serving(*command: str, most: int = 4) -> AsyncIterator[tuple[str, ClientSession]]:
+async def serving(
+    *command: str, most: int = 4, log: Callable[[str], object] = lambda line: None
+) -> AsyncIterator[tuple[str, ClientSession]]:
     """The web counter on loopback, and a browser of sorts."""
-    runner = web.AppRunner(
-        WebCounter(command or ("true",), "sesame", most=most).application(), access_log=None, shutdown_timeout=1
-    )
+    counter = WebCounter(command or ("true",), "sesame", most=most, log=log)
+    runner = web.AppRunner(counter.application(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
@@ -66,10 +67,17 @@ async def test_the_page_fetches_nothing_from_outside() -> None:
 
 
 async def test_another_sites_page_may_not_use_the_cookie() -> None:
-    async with serving() as (url, browser):
+    """Somebody's page, open in a browser of the shop, wants to type at the counter."""
+    told: list[str] = []
+    async with serving(log=told.append) as (url, browser):
         await browser.get(url + "/?token=sesame")
-        async with browser.get(url + "/ws", headers={"Origin": "http://evil.example"}) as answer:
-            assert answer.status == 403
+        strange = ["http://evil.example", "null", url.replace("http", "https"), url + "0", None]
+        for origin in strange:
+            headers = {} if origin is None else {"Origin": origin}
+            async with browser.get(url + "/ws", headers=headers) as answer:
+                assert answer.status == 403, origin
+    assert len(told) == len(strange)
+    assert all("was refused: its page is not ours" in line for line in told)
 
 
 async def test_a_host_that_is_none_does_not_get_into_the_page() -> None:
@@ -92,7 +100,7 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
                 await socket.send_json(["ping", 7])
                 assert "pong" in await _until(socket, "pong")
                 assert "B-1042" in await _until(socket, "NOT TOLD")
-                async with browser.get(url + "/ws") as another:
+                async with browser.get(url + "/ws", headers={"Origin": url}) as another:
                     assert another.status == 503, "as many screens as are allowed"
                 await socket.send_json(["resize", {"width": 120, "height": 40}])
                 await socket.send_json(["stdin", "n"])
@@ -122,7 +130,9 @@ print("__GANGLION__", flush=True)
             while not (note.exists() and note.read_text()):
                 await asyncio.sleep(0.02)
         async with asyncio.timeout(8):
-            while (await browser.get(url + "/ws")).status == 503:  # its place is free again only once it has ended
+            while (
+                await browser.get(url + "/ws", headers={"Origin": url})
+            ).status == 503:  # its place is free again only once it has ended
                 await asyncio.sleep(0.02)
         assert not psutil.pid_exists(int(note.read_text())), "ended, and waited for"
 

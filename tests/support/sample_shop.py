@@ -195,7 +195,7 @@ class SampleShop:
         self.orders[ref] = {
             "ref": ref, "source": "webshop", "source_id": None, "status": status, "stage": stage, "status_at": moment(now),
             "payment": "payment.confirmed", "customer": who, "fulfilment": "pickup", "promised_at": moment(promised),
-            "total": "48.50", "currency": "GBP", "held": False, "told": None, "created_at": moment(now), "updated_at": moment(now),
+            "total": "48.50", "currency": "GBP", "first_item": {"name": "Helium bouquet, 12", "quantity": 1}, "item_count": 1, "held": False, "told": None, "created_at": moment(now), "updated_at": moment(now),
         }  # fmt: skip
         return self.orders[ref]
 

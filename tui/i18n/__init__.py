@@ -21,6 +21,10 @@ class Texts:
     """One language."""
 
     def __init__(self, language: str) -> None:
+        self.speak(language)
+
+    def speak(self, language: str) -> None:
+        """Be that language from now on, for whoever holds this."""
         self.language = choose(language)
         self._table: Mapping[str, str] = {} if self.language == "en" else table(self.language)
 

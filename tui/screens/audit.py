@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.client import ServiceError
+from tui.deeds import record_words
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.state import Part
@@ -69,8 +70,14 @@ class AuditPage(ListPage[AuditEntry]):
 
     def _refilter(self) -> None:
         words = self._needle.split()
-        self._shown[:] = [entry for entry in self._all if all(word in _searchable(entry) for word in words)]
+        self._shown[:] = [entry for entry in self._all if all(word in self._searchable(entry) for word in words)]
         self.show(frozenset())
+
+    def _searchable(self, entry: AuditEntry) -> str:
+        said = f"{entry.kind} {record_words(self.t, entry.kind)}"
+        return (
+            f"{entry.seq} {said} {entry.actor} {entry.order_ref} {entry.message_id} {_plain(entry.detail)}".casefold()
+        )
 
     # ------------------------------------------------------------ what it shows
 
@@ -81,7 +88,7 @@ class AuditPage(ListPage[AuditEntry]):
         cells = [
             Cell(str(entry.seq), 6, DIM, right=True),
             Cell(self.times.second(entry.at), 16, DIM),
-            Cell(entry.kind, 20),
+            Cell(record_words(self.t, entry.kind), 20),
             Cell(entry.order_ref or "", 9, STRONG),
             Cell(entry.actor, 12 if width < 100 else 20),
             Cell(_plain(entry.detail), 0, DIM),
@@ -92,7 +99,9 @@ class AuditPage(ListPage[AuditEntry]):
         entry = self.current
         if entry is None:
             return []
-        head = f"{entry.seq}  {self.times.second(entry.at)}  {entry.kind}  {entry.actor}  {entry.order_ref or ''}  {entry.message_id or ''}"
+        words = record_words(self.t, entry.kind)
+        said = f"{words} ({entry.kind})" if words != entry.kind else words
+        head = f"{entry.seq}  {self.times.second(entry.at)}  {said}  {entry.actor}  {entry.order_ref or ''}  {entry.message_id or ''}"
         return [
             [Span(part, STRONG if n == 0 else "")]
             for n, part in enumerate([*wrap(head, width), *wrap(_plain(entry.detail), width)])
@@ -146,9 +155,3 @@ def _plain(detail: object) -> str:
     if isinstance(detail, dict):
         return "  ".join(f"{key}: {_plain(value)}" for key, value in detail.items() if value not in (None, "", [], {}))
     return detail if isinstance(detail, str) else "" if detail is None else json.dumps(detail, ensure_ascii=False)
-
-
-def _searchable(entry: AuditEntry) -> str:
-    return (
-        f"{entry.seq} {entry.kind} {entry.actor} {entry.order_ref} {entry.message_id} {_plain(entry.detail)}".casefold()
-    )

@@ -11,18 +11,20 @@ from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from tui.i18n import text
+from tui.screens.card import HEIGHT, Cards
 from tui.screens.page import Page
-from tui.stages import STAGE_WORDS, STAGES, stage_of
+from tui.stages import STAGE_WORDS, STAGES
 from tui.state import Part
-from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length
+from tui.widgets.aside import OrderAside
 from tui.widgets.rows import Rows
 from tui.wire import Order
-from tui.words import BAD, DIM, STRONG, WARN
 
 WIDE = 110
 """Cells from which on what is done today has its own column."""
-NARROW_COLUMN = 14
-"""Cells from which on a column can show its orders."""
+BESIDE = 160
+"""Cells from which on the chosen order's page stands beside."""
+NARROW = 72
+"""Cells below which there is no room for columns, but for a list."""
 
 
 class FindLine(Horizontal):
@@ -41,7 +43,7 @@ class BoardPage(Page):
     """Columns are stages; within one, what was promised first stands on top."""
 
     name_ = "board"
-    wants: ClassVar[Set[Part]] = frozenset({Part.ORDERS})
+    wants: ClassVar[Set[Part]] = frozenset({Part.ORDERS, Part.STORIES})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("n", "next_step", text("next step")),
@@ -61,46 +63,69 @@ class BoardPage(Page):
         super().__init__()
         self._shows_done: bool | None = None
         """None: as the width allows."""
+        self._as_list: bool | None = None
+        """None: as the width asks for."""
 
     def body(self) -> Iterable[Widget]:
-        shop, signs = self.desk.shop, self.signs
-        with Horizontal(id="columns"):
-            for stage in STAGES:
-                yield Rows(
-                    shop.stages[stage],
-                    key=_ref,
-                    draw=self._card,
-                    row_height=2,
-                    id=f"stage-{stage}",
-                    cursor_sign=signs[0],
-                )
-        yield Rows(shop.open_orders, key=_ref, draw=self._line, id="all", cursor_sign=signs[0])
+        shop, signs, cards = self.desk.shop, self.signs, Cards(self.desk)
+        with Horizontal(id="board"):
+            with Horizontal(id="columns"):
+                for stage in STAGES:
+                    yield Rows(
+                        shop.stages[stage],
+                        key=_ref,
+                        draw=cards.card,
+                        row_height=HEIGHT,
+                        id=f"stage-{stage}",
+                        cursor_sign=signs[0],
+                    )
+            yield Rows(shop.open_orders, key=_ref, draw=cards.line, id="all", cursor_sign=signs[0])
+            yield OrderAside(self.desk)
         yield FindLine(self.t("find order or scan:"))
 
     def on_mount(self) -> None:
-        self.query_one("#all").display = False
         self._arrange()
-        self._columns()[1].focus()
+        lists = self._lists()
+        (lists[1] if len(lists) > 1 else lists[0]).focus()
 
     # ------------------------------------------------------------ what it shows
 
     def show(self, parts: Set[Part]) -> None:
+        if parts != {Part.STORIES}:
+            self._show_lists()
+        self._look_beside()
+
+    def _show_lists(self) -> None:
         self._arrange()
         for rows in self._lists():
             rows.refill()
         if isinstance(self.focused, Rows) and not len(self.focused.source):
             self._focus_somewhere()
 
+    @on(Rows.Moved)
+    def _look_beside(self) -> None:
+        """The order's page beside the board follows the cursor."""
+        for aside in self.query(OrderAside):  # none while the page is being taken down
+            aside.look_at(self.order)
+
     def tick(self) -> None:
         super().tick()
         for rows in self._lists():
             rows.refresh()
+        for aside in self.query(OrderAside):
+            aside.renew()
 
     def on_resize(self) -> None:
         self._arrange()
+        if isinstance(self.focused, Rows) and not self.focused.display:
+            self._focus_somewhere()
+        self._look_beside()
 
     def _arrange(self) -> None:
-        """Which columns stand there, how wide, and under what title."""
+        """Columns or a list; which columns, how wide, and under what title; whether an order's page stands beside."""
+        as_list = self.size.width < NARROW if self._as_list is None else self._as_list
+        self.query_one("#columns").display, self.query_one("#all").display = not as_list, as_list
+        self.query_one(OrderAside).display = self.size.width >= BESIDE
         shows_done = self.size.width >= WIDE if self._shows_done is None else self._shows_done
         for stage, rows in zip(STAGES, self._columns(), strict=True):
             count = len(rows.source)
@@ -117,47 +142,6 @@ class BoardPage(Page):
     def _lists(self) -> list[Rows[Order]]:
         rows = self.query("#all").results(Rows) if self._is_list() else self._columns()
         return [each for each in rows if each.display]
-
-    # ------------------------------------------------------------ drawing an order
-
-    def _card(self, order: Order, width: int) -> list[Line]:
-        """Two lines: which, whose, when; and whether the customer knows."""
-        if width < NARROW_COLUMN:
-            return [[Span(fit(order.ref, width), STRONG)], []]
-        now = self.desk.now()
-        late = self._late(order, now)
-        time = self.times.brief(order.promised_at, now) + ("!" if late else " ")
-        name = order.customer.name or ""
-        left = [Span(order.ref.ljust(6), STRONG), Span(f" {name}")]
-        first = justify(width, left, [Span(time, BAD if late else DIM)])
-        told = self.words.told(order)
-        state = [Span(told.words, told.tone)]
-        if order.held:
-            state.insert(0, Span(f"{self.words.glyphs.held} {self.t('on hold')}  ", WARN))
-        tail = [Span(f"{late} ", WARN)]
-        if length(state) + length(tail) >= width:
-            tail = []
-        return [first, justify(width, state, tail)]
-
-    def _line(self, order: Order, width: int) -> list[Line]:
-        """One line of the list; more columns where there is more room."""
-        now, told = self.desk.now(), self.words.told(order)
-        late = self._late(order, now)
-        cells = [
-            Cell(order.ref, 9, STRONG),
-            Cell(order.customer.name or "", 14 if width < 100 else 22),
-            Cell(self.t(STAGE_WORDS[stage_of(order)]), 11),
-            Cell(self.times.brief(order.promised_at, now), 7),
-            Cell(late, 13, WARN),
-            Cell(f"{self.words.glyphs.held} {self.t('on hold')}" if order.held else told.words, 0, told.tone),
-        ]
-        if width >= 100:
-            cells.insert(5, Cell(self.times.money(order.total, order.currency), 11, DIM, right=True))
-        return [columns(width, *cells)]
-
-    def _late(self, order: Order, now: int) -> str:
-        """What is ready waits for its customer: that is not late."""
-        return "" if stage_of(order) in {"ready", "done"} else self.times.late(order.promised_at, now)
 
     # ------------------------------------------------------------ moving and finding
 
@@ -185,9 +169,7 @@ class BoardPage(Page):
             by_wish[0].focus()
 
     def action_list(self) -> None:
-        as_list = not self._is_list()
-        self.query_one("#columns").display = not as_list
-        self.query_one("#all").display = as_list
+        self._as_list = not self._is_list()
         self.show(self.wants)
         self._focus_somewhere()
 

@@ -12,7 +12,7 @@ from tui.state import Part
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wire import Channel, Glance, Modem, Source
-from tui.words import BAD, DIM, GOOD, STRONG, WARN
+from tui.words import BAD, DIM, GOOD, STRONG, WARN, Say
 
 
 class LinePage(ListPage[Channel]):
@@ -109,8 +109,17 @@ class LinePage(ListPage[Channel]):
         facts = " · ".join(part for part in known if part)
         return [Span(f"{self.t('modem')}: "), Span(facts, GOOD if modem.signal else WARN)]
 
+    def _state(self, channel: Channel) -> Say:
+        """A channel that needs the line does not work while the line is down."""
+        waits = channel.state == "ready" and channel.name != "modem" and self.desk.shop.glance.uplink.state == "down"
+        return (
+            Say(f"{self.words.glyphs.waiting} {self.t('no line')}", WARN)
+            if waits
+            else (self.words.channel_state(channel.state))
+        )
+
     def _line(self, channel: Channel, width: int) -> list[Line]:
-        state, now = self.words.channel_state(channel.state), self.desk.now()
+        state, now = self._state(channel), self.desk.now()
         limit = f" / {channel.daily_limit}" if channel.daily_limit else ""
         used = channel.daily_limit and channel.sent_today >= channel.daily_limit
         cells = [
@@ -127,7 +136,7 @@ class LinePage(ListPage[Channel]):
         channel, t, now = self.current, self.t, self.desk.now()
         if channel is None:
             return []
-        state = self.words.channel_state(channel.state)
+        state = self._state(channel)
         said = f"{self.words.channel(channel.name)} {state.words}" + (f": {channel.reason}" if channel.reason else ".")
         lines: list[Line] = [[Span(part, state.tone)] for part in wrap(said, width)]
         if channel.last_failure:

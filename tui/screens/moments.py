@@ -1,28 +1,18 @@
 """How an order's story is told: one line for each thing that happened, and all of it when it is chosen."""
 
+from tui.deeds import deed_words
 from tui.desk import Desk
 from tui.i18n import text
+from tui.story import Folded, Row
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wire import Moment
 from tui.words import ACCENT, BAD, BY_A_PERSON, DIM, GOOD, STRONG, WARN, Say
 
-ACTS = {
-    "order.held": text("held"),
-    "order.released": text("released"),
-    "message.queued": text("sent again by hand"),
-    "message.cancelled": text("stopped by hand"),
-    "message.cancelling": text("stopped by hand"),
-    "customer.called": text("phoned"),
-    "staff.message": text("message by hand"),
-    "staff.contact": text("another way to reach them"),
-    "staff.told": text("told by staff"),
-    "staff.untold": text("not told after all"),
-}
-"""What staff did, by the record's names; others are shown as they are."""
-
 DEEDS = {"arrived": text("is outside"), "yes": text("answers YES"), "no": text("answers NO")}
 """What a reply's exact words did to the order, by the service's names."""
 
+OWN_SOURCE = "counter"
+"""Where the events of staff come from: their name says more."""
 UNDONE = "undo-"
 """What the service's own ids of an event begin with that takes a step back."""
 
@@ -35,23 +25,48 @@ class Moments:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def line(self, moment: Moment, width: int) -> list[Line]:
-        said = self._say(moment)
-        at = self._desk.times.brief(moment.at, self._desk.now())
-        inner = "" if moment.kind in {"event", "override", "reply"} else "  "
+    def line(self, row: Row, width: int) -> list[Line]:
+        if isinstance(row, Folded):
+            return [self._folded(row)]
+        said = self._say(row)
+        at = self._desk.times.brief(row.at, self._desk.now())
+        inner = "" if row.kind in {"event", "override", "reply"} else "  "
         return [columns(width, Cell(at, 7, DIM), Cell(inner + said.words, 0, said.tone))]
 
-    def detail(self, moment: Moment, width: int) -> list[Line]:
-        said, desk = self._say(moment), self._desk
-        head = f"{desk.times.second(moment.at)}  {said.words}"
+    def detail(self, row: Row, width: int) -> list[Line]:
+        desk = self._desk
+        if isinstance(row, Folded):
+            says = desk.t("Enter hides them again.") if row.is_open else desk.t("Enter shows them.")
+            return [self._folded(row), [Span(says, DIM)]]
+        said = self._say(row)
+        head = f"{desk.times.second(row.at)}  {said.words}"
         lines: list[Line] = [[Span(part, said.tone or STRONG)] for part in wrap(head, width)]
-        if moment.to:
-            lines.append([Span(desk.t("to {to}", to=moment.to), DIM)])
-        if moment.text and moment.kind != "reply":
-            lines += [[Span(part, ACCENT)] for part in wrap(f"“{moment.text}”", width)]
-        if moment.possible_duplicate:
+        if row.to:
+            lines.append([Span(desk.t("to {to}", to=row.to), DIM)])
+        lines += [[Span(part, DIM)] for part in wrap(self._in_their_words(row), width) if part]
+        if row.text and row.kind != "reply":
+            lines += [[Span(part, ACCENT)] for part in wrap(f"“{row.text}”", width)]
+        if row.possible_duplicate:
             lines.append([Span(desk.t("It may have arrived twice."), WARN)])
         return lines
+
+    def _folded(self, row: Folded) -> Line:
+        t = self._desk.t
+        line = [Span(t("+ {n} to CRM and app", n=row.messages), DIM)]
+        if row.troubled:
+            line.append(Span(f"  {t('{n} in trouble', n=row.troubled)}", WARN))
+        return line
+
+    def _in_their_words(self, moment: Moment) -> str:
+        """What a provider itself said of a try, for whoever looks closer."""
+        if moment.kind not in {"attempt", "receipt"} or not (moment.detail or moment.code):
+            return ""
+        code = f" ({moment.code})" if moment.code else ""
+        return self._desk.t(
+            "{name} says: {words}",
+            name=self._desk.words.channel(moment.channel),
+            words=f"{moment.detail}{code}".strip(),
+        )
 
     def _say(self, moment: Moment) -> Say:
         match moment.kind:
@@ -68,37 +83,37 @@ class Moments:
 
     def _event(self, moment: Moment) -> Say:
         t = self._desk.t
-        what = t(ACTS[moment.type]) if moment.type in ACTS else self._desk.words.status(moment.type)
+        what = deed_words(t, moment.type) or self._desk.words.status(moment.type)
         if moment.event_id.startswith(UNDONE):
             what = t("taken back: {status}", status=what)
-        who = f"{moment.source} ({moment.actor})" if moment.actor and moment.actor != moment.source else moment.source
-        return Say(f"{what}   {who}", STRONG)
+        return Say(f"{what}   {self._who(moment)}", STRONG)
+
+    def _who(self, moment: Moment) -> str:
+        """Who did it: a person by name; a shop or till, and who worked there if it says so."""
+        if not moment.actor or moment.actor == moment.source:
+            return moment.source
+        return moment.actor if moment.source == OWN_SOURCE else f"{moment.source} ({moment.actor})"
 
     def _message(self, moment: Moment) -> Say:
         words = self._desk.words
         about = words.status(moment.template) if moment.template else self._desk.t("own words")
         state = words.state(moment.state)
-        channel = self._desk.shop.channels.get(moment.channel)
-        is_system = channel is not None and channel.medium == "crm"
-        to = ", ".join(
-            part
-            for part in ("" if is_system else words.audience(moment.audience), words.channel(moment.channel))
-            if part
-        )
         if moment.reason_code in BY_A_PERSON:
             return Say(f"{words.glyphs.done} {words.reason(moment)}", GOOD)
+        is_backstage = words.is_backstage(moment.channel)
+        apart = {"customer", "team"} if moment.channel else set()
+        who = "" if is_backstage or moment.audience in apart else words.audience(moment.audience)
+        to = ", ".join(part for part in (who, words.way(moment.channel) if moment.channel else "") if part)
+        if is_backstage:
+            to = f"{to} ({words.channel(moment.channel)})"
         why = f": {words.short_reason(moment)}" if moment.reason and moment.state not in {"sent", "delivered"} else ""
-        return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_system and state.tone != BAD else state.tone)
+        return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_backstage and state.tone != BAD else state.tone)
 
     def _attempt(self, moment: Moment) -> Say:
+        """By its way alone: what the provider said of it is in the detail."""
         words, g = self._desk.words, self._desk.words.glyphs
         outcome = moment.receipt or moment.outcome
-        code = f" ({moment.code})" if moment.code else ""
-        detail = f": {moment.detail}{code}" if moment.detail else code
-        return Say(
-            f"{g.going} {words.channel(moment.channel)} {words.outcome(outcome)}{detail}",
-            _OUTCOME_TONES.get(outcome, DIM),
-        )
+        return Say(f"{g.going} {words.way(moment.channel)} {words.outcome(outcome)}", _OUTCOME_TONES.get(outcome, DIM))
 
     def _reply(self, moment: Moment) -> Say:
         t = self._desk.t
@@ -111,7 +126,7 @@ class Moments:
 
     def _act(self, moment: Moment) -> Say:
         t = self._desk.t
-        what = t(ACTS.get(moment.type, moment.type))
+        what = deed_words(t, moment.type) or t("noted in the record")
         why = f": {self._desk.words.reason(moment)}" if moment.reason else ""
-        by = f" {self._desk.words.channel(moment.channel)}" if moment.channel else ""
+        by = f" {self._desk.words.way(moment.channel)}" if moment.channel else ""
         return Say(f"{what}{by}{why}   {moment.actor}", WARN)

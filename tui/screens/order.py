@@ -1,4 +1,4 @@
-"""One order: whose, what, when; and its whole story, the newest at the end."""
+"""One order: what staff ask first stands first; then its whole story, the newest at the end."""
 
 from collections.abc import Set
 from typing import ClassVar
@@ -10,21 +10,21 @@ from tui.client import Refused, ServiceError
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
-from tui.stages import STAGE_WORDS, stage_of
+from tui.screens.summary import Summary
 from tui.state import Part
-from tui.story import condense
+from tui.story import Folded, Row, condense, fold
 from tui.tidy import forget_drawing
-from tui.widgets.paint import Line, Span, justify, wrap
+from tui.widgets.paint import Line, Span
 from tui.widgets.rows import Rows
 from tui.wire import Message, Moment, Order, OrderStory
-from tui.words import BAD, DIM, GOOD, STRONG, WARN
+from tui.words import STRONG, WARN
 from tui.work import run_newest
 
 RETRYABLE = frozenset({"failed", "expired", "suppressed", "cancelled", "unknown"})
 STOPPABLE = frozenset({"queued", "held"})
 
 
-class OrderPage(ListPage[Moment]):
+class OrderPage(ListPage[Row]):
     """Read again whenever the stream tells of this order."""
 
     wants: ClassVar[Set[Part]] = frozenset({Part.ORDERS, Part.STORIES, Part.LINK})
@@ -43,22 +43,17 @@ class OrderPage(ListPage[Moment]):
     def __init__(self, ref: str) -> None:
         super().__init__()
         self.ref = ref
-        self._moments: list[Moment] = []
+        self._rows: list[Row] = []
+        self._shows_backstage = False
         self._story: OrderStory | None = None
         self._trouble = ""
         self._seen = -1
+        self._newest = 0
+        """Which row the newest moment is in."""
 
-    def make_rows(self) -> Rows[Moment]:
+    def make_rows(self) -> Rows[Row]:
         teller = Moments(self.desk)
-        return Rows(
-            self._moments,
-            key=lambda moment: (
-                f"{moment.at} {moment.kind} {moment.message_id} {moment.text[:20]} {moment.outcome}{moment.receipt}"
-            ),
-            draw=teller.line,
-            empty=self.t("reading"),
-            cursor_sign=self.signs[0],
-        )
+        return Rows(self._rows, key=_key, draw=teller.line, empty=self.t("reading"), cursor_sign=self.signs[0])
 
     # ------------------------------------------------------------ reading
 
@@ -77,15 +72,22 @@ class OrderPage(ListPage[Moment]):
         except ServiceError as error:
             self._trouble = self.t("It can't be read now: {why}", why=self.t(str(error)))
         else:
-            at_end = self.rows.index >= len(self._moments) - 1
             self._story, self._trouble = story, ""
-            self._moments[:] = condense(story.timeline)
-            self.rows.refill()
+            at_end = self.rows.index >= self._newest
+            self._fill(story)
             if at_end:
-                self.rows.action_step(len(self._moments))
+                self.rows.action_step(self._newest - self.rows.index)
         self.rows.empty = self._trouble or self.t("nothing has happened yet")
         self.rows.refresh()
         self.rewrite()
+
+    def _fill(self, story: OrderStory) -> None:
+        told = {story.told.message_id} if story.told else set[str]()
+        self._rows[:] = fold(condense(story.timeline), self.words.is_backstage, keep=told, opened=self._shows_backstage)
+        self._newest = max(
+            0, next((n for n, row in enumerate(self._rows) if isinstance(row, Folded)), len(self._rows)) - 1
+        )
+        self.rows.refill()
 
     @property
     def order(self) -> Order | None:
@@ -94,7 +96,7 @@ class OrderPage(ListPage[Moment]):
 
     def _messages(self, states: Set[str]) -> list[Message]:
         """This order's messages that stand so: the chosen one if it does, else all."""
-        chosen = self.current.message_id if self.current else ""
+        chosen = self.current.message_id if isinstance(self.current, Moment) else ""
         found = [
             each for each in self.desk.shop.messages.values() if each.order_ref == self.ref and each.state in states
         ]
@@ -103,55 +105,9 @@ class OrderPage(ListPage[Moment]):
     # ------------------------------------------------------------ what it shows
 
     def head(self, width: int) -> list[Line]:
-        order, t = self.order, self.t
-        if order is None:
+        if self.order is None:
             return [[Span(self.ref, STRONG), Span(f"  {self._trouble}", WARN)]]
-        now = self.desk.now()
-        stage = self.words.status(order.status).upper()
-        late = "" if stage_of(order) in {"ready", "done"} else self.times.late(order.promised_at, now)
-        left = [Span(f"{order.ref}  {order.customer.name or ''}  ", STRONG), Span(stage, "accent")]
-        if order.held:
-            left.append(Span(f"  {self.words.glyphs.held} {t('on hold')}", WARN))
-        told = self.words.told(order)
-        first = justify(width, left, [Span(told.words, told.tone)])
-        facts = [
-            self._fulfilment(order),
-            self.times.money(order.total, order.currency),
-            *(self.words.status(kind) for kind in (order.payment, order.after_sale) if kind),
-            t(STAGE_WORDS[stage_of(order)]) if stage_of(order) != "done" else "",
-        ]
-        second = justify(width, [Span(" · ".join(fact for fact in facts if fact))], [Span(late, BAD)])
-        return [first, second, self._reach(order), *self._contents(width)]
-
-    def _fulfilment(self, order: Order) -> str:
-        ways = {"pickup": text("pick-up"), "delivery": text("delivery")}
-        way = self.t(ways.get(order.fulfilment or "", order.fulfilment or ""))
-        return f"{way} {self.times.at(order.promised_at, self.desk.now())}".strip()
-
-    def _reach(self, order: Order) -> Line:
-        """By what the customer can be reached."""
-        refused = self._story.opted_out if self._story else frozenset[str]()
-        line: Line = []
-        for medium, address in (("sms", order.customer.phone), ("email", order.customer.email)):
-            name, g = self.words.medium(medium), self.words.glyphs
-            if not address:
-                line.append(Span(f"{name} {g.bad} {self.t('none')}   ", DIM))
-            elif medium in refused or "all" in refused:
-                line.append(Span(f"{name} {g.bad} {self.t('not wanted')}   ", WARN))
-            else:
-                line.append(Span(f"{name} {g.done} {address}   ", GOOD))
-        return line
-
-    def _contents(self, width: int) -> list[Line]:
-        if self._story is None:
-            return []
-        items = ", ".join(
-            item.name if item.quantity == 1 else f"{item.quantity} × {item.name}" for item in self._story.items
-        )
-        lines: list[Line] = [[Span(part, DIM)] for part in wrap(items, width, 2)] if items else []
-        if self._story.note:
-            lines += [[Span(part, WARN)] for part in wrap(f"{self.t('note')}: {self._story.note}", width, 2)]
-        return lines
+        return Summary(self.desk).lines(self.order, self._story, width)
 
     def detail(self, width: int) -> list[Line]:
         if self.current is None:
@@ -161,8 +117,13 @@ class OrderPage(ListPage[Moment]):
     # ------------------------------------------------------------ acting
 
     @on(Rows.Opened)
-    def _shown_below(self) -> None:
-        self.query_one("#detail").scroll_visible()
+    def _open(self) -> None:
+        if isinstance(self.current, Folded) and self._story is not None:
+            self._shows_backstage = not self._shows_backstage
+            self._fill(self._story)
+            self.rewrite()
+        else:
+            self.query_one("#detail").scroll_visible()
 
     def on_screen_suspend(self) -> None:
         forget_drawing(self)
@@ -201,3 +162,9 @@ class OrderPage(ListPage[Moment]):
 
     async def action_calls(self) -> None:
         await self.counter.action_go("calls")
+
+
+def _key(row: Row) -> str:
+    if isinstance(row, Folded):
+        return "folded"
+    return f"{row.at} {row.kind} {row.message_id} {row.text[:20]} {row.outcome}{row.receipt}"

@@ -12,6 +12,9 @@ from textual.widget import Widget
 
 TONES = ("good", "bad", "warn", "dim", "accent", "strong", "alarm", "here", "quiet-count")
 
+TELLING = frozenset({"bad", "alarm"})
+"""Tones that the cursor must not hide: on its ground they are a ground of their own."""
+
 
 class Span(NamedTuple):
     """Some text, its tone, and the action that a click on it runs."""
@@ -136,6 +139,7 @@ class Painted(Widget):
 
     def _style(self, span: Span, base: Style, toned: bool) -> Style:
         style = base
-        if span.tone and toned:
-            style = base + self.get_component_rich_style(f"tone--{span.tone}", partial=True)
+        tone = span.tone if toned else "alarm" if span.tone in TELLING else ""
+        if tone:
+            style = base + self.get_component_rich_style(f"tone--{tone}", partial=True)
         return style + Style.from_meta({"@click": span.click}) if span.click else style

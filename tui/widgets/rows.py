@@ -180,7 +180,9 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
             return self.paint([], width)
         thing = self.source[index]
         lines = self._draw(thing, width - 1)
-        line = lines[part] if part < len(lines) else []
+        if part >= max(1, len(lines)):
+            return self.paint([], width)  # a gap between cards
+        line = lines[part] if lines else []
         sign = Span(self._sign(index, thing, part), "accent")
         if index != self.index or not self.has_focus:
             return self.paint([sign, *line], width)

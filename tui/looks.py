@@ -1,0 +1,77 @@
+"""The looks that staff change while the screen runs: its language and its colours. They are kept for this terminal."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from textual.app import SystemCommand
+
+from tui.i18n import LANGUAGES
+from tui.screens.order import OrderPage
+from tui.themes import THEME_WORDS, THEMES
+from tui.words import GOOD, WARN
+
+if TYPE_CHECKING:
+    from tui.app import CounterApp
+
+Remember = Callable[..., None]
+
+
+class LooksOf:
+    """One app's. `remember` keeps what was chosen; it raises OSError where it can't."""
+
+    def __init__(self, app: "CounterApp", remember: Remember) -> None:
+        self._app = app
+        self._remember = remember
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """What the command palette offers."""
+        app, t = self._app, self._app.desk.t
+        for code, name in LANGUAGES.items():
+            yield SystemCommand(
+                f"{t('language')}: {name}",
+                t("what it speaks"),
+                lambda code=code: app.call_later(self.speak, code),
+            )
+        for theme in THEMES:
+            yield SystemCommand(
+                f"{t('colours')}: {t(THEME_WORDS[theme.name])}",
+                t("how it looks"),
+                lambda name=theme.name: self.wear(name),
+            )
+
+    async def speak(self, language: str) -> None:
+        """Every page is made anew in that language; what can be undone still can."""
+        app = self._app
+        app.desk.speak(language)
+        await self._make_anew()
+        self._keep(language=language)
+
+    async def _make_anew(self) -> None:
+        """Each page, and the order that is open."""
+        app = self._app
+        here, page = app.current_mode, app.page
+        there = next(mode for mode in app.MODES if mode != here)
+        await app.action_go(there)
+        for mode in (each for each in app.MODES if each != there):
+            await self._drop(mode)
+        await app.action_go(here)
+        await self._drop(there)
+        if isinstance(page, OrderPage):
+            app.open_order(page.ref)
+
+    async def _drop(self, mode: str) -> None:
+        await self._app.remove_mode(mode)
+        self._app.add_mode(mode, self._app.MODES[mode])
+
+    def wear(self, theme: str) -> None:
+        self._app.theme = theme
+        self._keep(theme=theme)
+
+    def _keep(self, **changed: str) -> None:
+        desk = self._app.desk
+        try:
+            self._remember(**changed)
+        except OSError as error:
+            desk.say(desk.t("It is so now, but can't be kept for the next time: {why}", why=error.strerror), WARN)
+        else:
+            desk.say(desk.t("It stays so on this terminal."), GOOD)

@@ -1,0 +1,86 @@
+"""What staff ask first of an order: does the customer know, what is it, when, what does it cost, what is to be minded."""
+
+from tui.desk import Desk
+from tui.i18n import text
+from tui.making import all_items, first_of
+from tui.stages import stage_of
+from tui.telling import Telling
+from tui.widgets.paint import Line, Span, justify, wrap
+from tui.wire import Order, OrderStory
+from tui.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN
+
+FULFILMENTS = {"pickup": text("pick-up"), "delivery": text("delivery")}
+
+
+class Summary:
+    """Its lines, for the order's page and beside the board."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def lines(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+        """The first says which order, the second whether its customer knows."""
+        return [
+            self._name(order, width),
+            *self._told(order, story, width),
+            *self._items(order, story, width),
+            *self._facts(order, width),
+            *self._note(story, width),
+            self._reach(order, story),
+        ]
+
+    def _name(self, order: Order, width: int) -> Line:
+        desk, t, now = self._desk, self._desk.t, self._desk.now()
+        status = desk.words.status(order.status).upper()
+        left = [Span(f"{order.ref}  {order.customer.name or ''}  ", STRONG), Span(status, ACCENT)]
+        if order.status_at:
+            left.append(Span(f" {t('since {time}', time=desk.times.at(order.status_at, now))}", DIM))
+        if order.held:
+            left.append(Span(f"  {desk.words.glyphs.held} {t('on hold')}", WARN))
+        waits = stage_of(order) in {"ready", "done"}
+        return justify(width, left, [Span("" if waits else desk.times.late(order.promised_at, now), BAD)])
+
+    def _told(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+        desk = self._desk
+        message = desk.shop.messages.get(order.told.message_id) if order.told else None
+        telling = Telling(desk.t, desk.words, desk.times, desk.now())
+        said = telling.sentence(order, story.timeline if story else (), message)
+        return [[Span(part, said.tone)] for part in wrap(said.words, width, 2)]
+
+    def _items(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+        items = all_items(story.items) if story else first_of(order)
+        return [[Span(part, STRONG)] for part in wrap(items, width, 3)] if items else []
+
+    def _facts(self, order: Order, width: int) -> list[Line]:
+        """When it was promised and what it costs."""
+        desk, now = self._desk, self._desk.now()
+        way = desk.t(FULFILMENTS.get(order.fulfilment or "", order.fulfilment or ""))
+        waits = (now - order.status_at) / 1000 if order.status_at and stage_of(order) == "ready" else 0
+        paid = desk.words.status(order.payment) if order.payment else ""
+        facts = [
+            f"{way} {desk.times.at(order.promised_at, now)}".strip(),
+            desk.t("waiting for {span}", span=desk.times.span(waits)) if waits >= 60 else "",
+            f"{desk.times.money(order.total, order.currency)} {paid}".strip(),
+            desk.words.status(order.after_sale) if order.after_sale else "",
+        ]
+        return [[Span(part)] for part in wrap(" · ".join(fact for fact in facts if fact), width, 2)]
+
+    def _note(self, story: OrderStory | None, width: int) -> list[Line]:
+        if story is None or not story.note:
+            return []
+        return [[Span(part, WARN)] for part in wrap(f"{self._desk.t('note')}: {story.note}", width, 3)]
+
+    def _reach(self, order: Order, story: OrderStory | None) -> Line:
+        """By what the customer can be reached."""
+        desk, g = self._desk, self._desk.words.glyphs
+        refused = story.opted_out if story else frozenset[str]()
+        line: Line = []
+        for medium, address in (("sms", order.customer.phone), ("email", order.customer.email)):
+            name = desk.words.way_of(medium)
+            if not address:
+                line.append(Span(f"{name} {g.bad} {desk.t('none')}   ", DIM))
+            elif medium in refused or "all" in refused:
+                line.append(Span(f"{name} {g.bad} {desk.t('not wanted')}   ", WARN))
+            else:
+                line.append(Span(f"{name} {g.done} {address}   ", GOOD))
+        return line
