@@ -39,6 +39,8 @@ async def look(counter: Counter) -> str:
     return counter.app.export_screenshot()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_screen_looks_as_it_did(size: str, theme: str, snapshot: SnapshotAssertion) -> None:
@@ -60,6 +62,7 @@ async def test_what_needs_a_person_on_a_small_screen(snapshot: SnapshotAssertion
             assert await look(counter) == snapshot(extension_class=SVGImageExtension, name=f"{screen}-60x20")
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("language", ["en", "es", "fr", "de"])
 @pytest.mark.parametrize("size", [(60, 20), (200, 50)], ids=["60x20", "200x50"])
 async def test_the_board_and_an_order_on_the_smallest_and_the_widest(

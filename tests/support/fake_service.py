@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.fake_clock import FakeClock
-from tests.support.sample_shop import SampleShop, moment, reasoned
+from tests.support.sample_shop import SampleShop, moment, reasoned, usable_contact
 
 Json = dict[str, Any]
 
@@ -185,7 +185,7 @@ class FakeService:
 
     async def _contact_preview(self, request: web.Request) -> web.Response:
         order, body = self.shop.orders[request.match_info["ref"]], await request.json()
-        if (usable := _usable(body)) is None:
+        if (usable := usable_contact(body)) is None:
             return _problem(422, "this can't be a usable phone number (GB)")
         if body.get("tell") is False:
             return web.json_response({"messages": []})
@@ -318,7 +318,7 @@ class FakeService:
 
     def _contact(self, ref: str, body: Json) -> Json | web.Response:
         """The address is kept, and what did not arrive goes out to it."""
-        usable = _usable(body)
+        usable = usable_contact(body)
         if usable is None:
             return _problem(422, "this can't be a usable phone number (GB)")
         order = self.shop.orders[ref]
@@ -386,16 +386,6 @@ class FakeService:
 
     def reply(self, ref: str, text: str, *, consent: str | None = None, action: str | None = None) -> None:
         self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent, action=action))
-
-
-def _usable(body: Json) -> Json | None:
-    """The address in it, masked; {} where none is given, None where it can be none."""
-    if "phone" in body:
-        digits = "".join(each for each in body["phone"] if each.isdigit())
-        return {"phone": f"+44…{digits[-4:]}"} if len(digits) > 8 else None
-    if "email" in body:
-        return {"email": body["email"][0] + "…@example.com"} if "." in body["email"] else None
-    return {}
 
 
 async def _at_once() -> None:

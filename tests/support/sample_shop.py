@@ -22,6 +22,16 @@ def moment(ms: int | None) -> str | None:
     )
 
 
+def usable_contact(body: Json) -> Json | None:
+    """The address in it, masked; {} where none is given, None where it can be none."""
+    if "phone" in body:
+        digits = "".join(each for each in body["phone"] if each.isdigit())
+        return {"phone": f"+44…{digits[-4:]}"} if len(digits) > 8 else None
+    if "email" in body:
+        return {"email": body["email"][0] + "…@example.com"} if "." in body["email"] else None
+    return {}
+
+
 REASONS: dict[str, tuple[str, Json]] = {
     "no usable phone for Twilio": ("no_address", {"kinds": ["phone"]}),
     "undone": ("undone", {}),
