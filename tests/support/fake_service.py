@@ -15,18 +15,9 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.fake_clock import FakeClock
-from tests.support.sample_shop import SampleShop, moment, reasoned, usable_contact
+from tests.support.sample_shop import STAGES, SampleShop, moment, reasoned, usable_contact
 
 Json = dict[str, Any]
-
-STAGES = {
-    "order.placed": "to_confirm",
-    "order.confirmed": "making",
-    "order.in_production": "making",
-    "order.delayed": "making",
-    "order.ready": "ready",
-    "order.out_for_delivery": "out",
-}
 
 
 class FakeService:

@@ -32,6 +32,15 @@ def usable_contact(body: Json) -> Json | None:
     return {}
 
 
+STAGES = {
+    "order.placed": "to_confirm",
+    "order.confirmed": "making",
+    "order.in_production": "making",
+    "order.delayed": "making",
+    "order.ready": "ready",
+    "order.out_for_delivery": "out",
+}
+
 REASONS: dict[str, tuple[str, Json]] = {
     "no usable phone for Twilio": ("no_address", {"kinds": ["phone"]}),
     "undone": ("undone", {}),
