@@ -1,14 +1,13 @@
 """The counter's application: which page is on top, the keys that work everywhere, and the tasks that run beside the screen."""
 
 import random
-from collections.abc import Callable, Coroutine, Iterable, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Set
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 
 from tui.client import Client
 from tui.clock import Clock
@@ -17,8 +16,11 @@ from tui.fixes import Fixes
 from tui.flows import Flows
 from tui.glyphs import RICH, Glyphs
 from tui.i18n import text
+from tui.line.ask import Asking
+from tui.line.keyboard import Keyboard
+from tui.line.omnibox import Omnibox
+from tui.line.tempo import Tempo
 from tui.looks import LooksOf, Remember
-from tui.scanner import GAP, Scanner
 from tui.screens.audit import AuditPage
 from tui.screens.board import BoardPage
 from tui.screens.calls import CallsPage
@@ -41,6 +43,8 @@ SMALL = 70
 """Cells below which the screen begins with what needs a person: the board has no room."""
 FLUSH = 1 / 30
 """Seconds that changes gather before they are drawn."""
+LEAST_LEFT = 1.0
+"""Seconds that an undo has to reach the service in."""
 
 
 class CounterApp(App[int]):
@@ -77,7 +81,7 @@ class CounterApp(App[int]):
         theme: str = "dark",
         glyphs: Glyphs = RICH,
         read_only: bool = False,
-        scan_gap: float = GAP,
+        tempo: Tempo | None = None,
         settled: Callable[[], None] = lambda: None,
         remember: Remember = lambda **changed: None,
     ) -> None:
@@ -96,7 +100,9 @@ class CounterApp(App[int]):
         self.flows = Flows(self, rng)
         self.fixes = Fixes(self)
         self._looks = LooksOf(self, remember)
-        self.scanner = Scanner(scan_gap)
+        self.omnibox = Omnibox(self.desk)
+        self.keyboard = Keyboard(self, Tempo() if tempo is None else tempo, self._line_changed)
+        self._asking = Asking(self)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
         for each in THEMES:
@@ -140,6 +146,9 @@ class CounterApp(App[int]):
             self.desk.say(self.desk.t("{ref}: {name} is outside.", ref=reply.order_ref or "?", name=name), WARN)
             self.bell()
         self.desk.shop.arrivals.clear()
+        if Part.ORDERS in parts and self.omnibox.text:
+            self.omnibox.forget()
+            self._line_changed()
         if self.page is not None:
             self.page.changed(parts)
 
@@ -155,24 +164,33 @@ class CounterApp(App[int]):
         if self.page is not None:
             self.page.tick()
 
-    # ------------------------------------------------------------ keys and scanners
+    # ------------------------------------------------------------ keys and the line
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and event.is_printable and event.character:
-            burst = self.scanner.feed(event.character, event.time)
-            if isinstance(self.focused, Input | TextArea):
-                self.scanner.reset()
-            elif burst is not None:
-                self.scanner.reset()
-                await self._take_scan(burst)
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self.app_focus = True
+            if await self.keyboard.take(event):
                 return
+        elif isinstance(event, events.Paste) and not event.is_forwarded and await self.keyboard.paste(event.text):
+            return
         await super().on_event(event)
 
-    async def _take_scan(self, burst: str) -> None:
-        """A scanner types: what its first characters opened is closed again, the rest goes into the board's find box."""
-        await self.action_go("board")
-        if isinstance(self.page, BoardPage):
-            self.page.take_scan(burst)
+    def _line_changed(self) -> None:
+        if self.page is not None:
+            self.page.line_changed()
+
+    def enter_line(self) -> None:
+        """Open what the line means, or the box that asks."""
+        said, chosen = self.omnibox.said, self.omnibox.chosen
+        if said.does != "none":
+            self.omnibox.clear()
+        self._asking.enter(said, chosen)
+        self._line_changed()
+
+    def action_choose_found(self, number: int) -> None:
+        """A click on one of the orders found."""
+        self.omnibox.choose(number)
+        self.enter_line()
 
     # ------------------------------------------------------------ going about
 
@@ -188,7 +206,9 @@ class CounterApp(App[int]):
             _mounting = self.push_screen(OrderPage(ref))
 
     def action_undo(self) -> None:
-        self.act(self.desk.undo())
+        undoable = self.desk.undoable
+        left = (undoable.until - self.desk.now()) / 1000 if undoable else 0
+        self.act(self.when_meant(self.desk.undo, at_most=left - LEAST_LEFT))
 
     def action_hush(self) -> None:
         self.desk.hush()
@@ -210,7 +230,14 @@ class CounterApp(App[int]):
 
     def act(self, doing: Coroutine[Any, Any, object]) -> None:
         """Run it beside the screen."""
-        self.run_worker(doing, group="acts")
+        self.keyboard.started(self.run_worker(doing, group="acts"), doing)
+
+    async def when_meant(self, do: Callable[[], Awaitable[object]], at_most: float = float("inf")) -> None:
+        """Do what no box asks about, once it is sure that its key was no beginning of a name."""
+        doubt = min(self.keyboard.doubt, at_most)
+        if doubt > 0:
+            await self.desk.clock.sleep(doubt)
+        await do()
 
     def about(self, order: Order | None, flow: Callable[[Order], Coroutine[Any, Any, object]]) -> None:
         """Have something done about an order, if there is one."""

@@ -98,6 +98,9 @@ class Flows:
             return
         if order.held:
             name = self._t("{ref}: release", ref=ref)
+            question = self._t("What waits about {ref} goes out.", ref=ref)
+            if await self._ask(name, question) is None:
+                return
             await self._desk.do(actions.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref))
             return
         question = self._t("Nothing is sent about {ref} until it is released.", ref=ref)
@@ -109,6 +112,12 @@ class Flows:
     # ------------------------------------------------------------ messages
 
     async def retry(self, messages: Sequence[Message]) -> None:
+        if not messages or not self._desk.may_act():
+            return
+        refs = ", ".join(dict.fromkeys(each.order_ref for each in messages))
+        question = self._t("They will be sent again: {n}, about {refs}.", n=len(messages), refs=refs)
+        if await self._ask(self._t("send again"), question) is None:
+            return
         await self._each(
             messages, text("{n} sent again."), text("{ref}: send again"), lambda each: actions.retry(each.id)
         )
@@ -171,6 +180,9 @@ class Flows:
     async def resume(self, channel: Channel) -> None:
         title = self._desk.words.channel(channel.name)
         name = self._t("resume {channel}", channel=title)
+        question = self._t("Messages go out by {channel} again.", channel=title)
+        if not self._desk.may_act() or await self._ask(name, question) is None:
+            return
         await self._desk.do(actions.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title))
 
     async def try_channel(self, channel: Channel) -> None:

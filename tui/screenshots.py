@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from tui.address import Address
 from tui.app import CounterApp
 from tui.client import Client
+from tui.line.tempo import AT_ONCE
 
 if TYPE_CHECKING:
     from tests.support.fake_clock import FakeClock
@@ -48,7 +49,7 @@ async def take(folder: Path) -> list[Path]:
             FakeService.serving(SampleShop.ordinary(), clock) as service,
             Client.open(Address.parse(service.where), clock=clock, rng=rng) as client,
         ):
-            picture = await _picture(CounterApp(client, clock, rng, theme=theme, scan_gap=0), size, keys, clock)
+            picture = await _picture(CounterApp(client, clock, rng, theme=theme, tempo=AT_ONCE), size, keys, clock)
         file = folder / f"{name}.svg"
         file.write_text(picture, encoding="utf-8")
         taken.append(file)

@@ -112,7 +112,6 @@ class Shop:
         self.arrivals: list[Reply] = []
         """Customers who wrote just now that they are outside: whoever rings the bell empties it."""
         self._rung: set[str] = set()
-        self._needle = ""
         self._newest: dict[str, Message] = {}
         self._fresh: set[str] | None = None
         self._unseen: set[str] = set()
@@ -189,33 +188,17 @@ class Shop:
 
     # ------------------------------------------------------------ what the lists select
 
-    def find(self, needle: str) -> None:
-        """Show only the orders that this means; "" shows all."""
-        self._needle = needle.strip().casefold()
-        self._refill_orders()
-
     def start_day(self, midnight: int) -> None:
         self.midnight = midnight
         self._refill_orders()
 
-    def look_up(self, typed: str) -> Order | None:
-        """The order that was typed or scanned: by its number, else the only one that matches."""
-        needle = typed.strip().casefold()
-        exact = next((order for ref, order in self.orders.items() if ref.casefold() == needle), None)
-        if exact is not None or not needle:
-            return exact
-        found = [order for order in self.open_orders if matches(order, needle)]
-        return found[0] if len(found) == 1 else None
-
     # ------------------------------------------------------------ inside
 
     def _stands_in(self, stage: str, order: Order) -> bool:
-        if stage_of(order) != stage or (stage == "done" and order.updated_at < self.midnight):
-            return False
-        return not self._needle or matches(order, self._needle)
+        return stage_of(order) == stage and (stage != "done" or order.updated_at >= self.midnight)
 
     def _is_open(self, order: Order) -> bool:
-        return stage_of(order) != "done" and (not self._needle or matches(order, self._needle))
+        return stage_of(order) != "done"
 
     def _refill_orders(self) -> None:
         for view in (*self.stages.values(), self.open_orders):

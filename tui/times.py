@@ -102,6 +102,10 @@ class Times:
             return ""
         return self._t("{span} late", span=self.span((now - promised) / 1000))
 
+    def moment(self, written: str) -> int:
+        """A time that `promised` wrote, as ms."""
+        return round(datetime.fromisoformat(written).timestamp() * 1000)
+
     def money(self, amount: str | None, currency: str | None) -> str:
         """In the shop's form: "£48.50". What is no number is shown as it came."""
         if not amount:

@@ -106,13 +106,14 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     from tui.app import CounterApp
     from tui.client import Client
     from tui.clock import SystemClock
+    from tui.line.tempo import AT_ONCE
     from tui.run import stop_counting
     from tui.state import Part
 
     imported = time.perf_counter()
     clock, rng = SystemClock(), random.Random(1)
     async with Client.open(Address.parse(socket), clock=clock, rng=rng) as client:
-        app = CounterApp(client, clock, rng, scan_gap=0, settled=stop_counting)
+        app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting)
         shop, answers = app.desk.shop, Answers(app)
         async with app.run_test(size=(120, 40)) as pilot:
             while not answers.with_orders:

@@ -71,7 +71,7 @@ async def test_what_may_not_be_repeated_is_said_to_be_open() -> None:
         await counter.press("2", "f")
         await counter.see("1 shown")
         counter.service.lose = 1
-        await counter.press("r")
+        await counter.press("r", "enter")
         await counter.see("NOT SURE whether done: B-1039: send again. Look before you repeat it.")
 
 

@@ -47,11 +47,11 @@ async def test_each_is_decided_by_one_key_down_to_nothing() -> None:
         await counter.see("Sam will be told")
         await counter.press("enter")
         await counter.see("now: 3 things", "s send again")
-        await counter.press("s")
+        await counter.press("s", "enter")
         await counter.see("now: 2 things", "x it means nothing")
         await counter.press("s")
         await counter.see("now: 1 thing", "resume")
-        await counter.press("s")
+        await counter.press("s", "enter")
         await counter.see("nothing waits for you")
         assert "0 now" not in counter.text.splitlines()[0]
 

@@ -54,6 +54,9 @@ async def test_hold_and_release() -> None:
         await counter.see("B-1043 is on hold.", "‖ on hold")
         assert counter.posted("/hold") == [{"reason": "colour?"}]
         await counter.press("h")
+        await counter.see("What waits about B-1043 goes out.")
+        assert not counter.posted("/release")
+        await counter.press("enter")
         await counter.see("B-1043: messages go out again.")
         assert counter.posted("/release") == [{"reason": ""}]
 
@@ -63,6 +66,9 @@ async def test_a_failed_message_is_sent_again() -> None:
         counter.app.open_order("B-1039")
         await counter.see("NOT TOLD: There is no telephone number")
         await counter.press("r")
+        await counter.see("They will be sent again: 1, about B-1039.")
+        assert not counter.service.posts
+        await counter.press("enter")
         await counter.see("1 sent again.")
         assert len(counter.posted("/messages/m00003/retry")) == 1
         await counter.press("r")

@@ -46,6 +46,8 @@ async def test_one_is_sent_again() -> None:
         await counter.press("2", "f")
         await counter.see("1 shown")
         await counter.press("r")
+        await counter.see("They will be sent again")
+        await counter.press("enter")
         await counter.see("1 sent again.")
         assert [path for _, path, _, _ in counter.service.posts] == ["/v1/messages/m00003/retry"]
 

@@ -68,6 +68,8 @@ async def test_pause_resume_and_test() -> None:
         await counter.press("enter")
         await counter.see("Twilio is paused.", "‖ paused")
         await counter.press("s")
+        await counter.see("Messages go out by Twilio again.")
+        await counter.press("enter")
         await counter.see("Twilio goes on.")
         await counter.press("t")
         await counter.see("Empty: only whether Twilio lets us in.")

@@ -78,6 +78,8 @@ async def test_a_first_day_at_the_counter(shop: Shop) -> None:
         await screen.press("enter")
         await screen.see("‖ on hold")
         await screen.press("h")
+        await screen.see("What waits about X-1 goes out.")
+        await screen.press("enter")
         await screen.see("X-1: messages go out again.")
 
         await screen.press("3", "end")
@@ -87,12 +89,36 @@ async def test_a_first_day_at_the_counter(shop: Shop) -> None:
         await screen.press("enter")
         await screen.see("Slack ‖ paused: paused by")
         await screen.press("s")
+        await screen.see("Messages go out by Slack again.")
+        await screen.press("enter")
         await screen.see("Slack goes on.", "Slack ✓ works")
 
         await screen.press("7")
         await screen.see("held", "channel paused", "Kim")
         await screen.press("v")
         await screen.see("The chain holds")
+
+
+async def test_the_line_changes_a_number_and_a_time_and_takes_the_step(shop: Shop) -> None:
+    async with opened_on(shop.socket) as screen:
+        await screen.see("all is well")
+        await take_in(screen, "X-2", "Wendy", "07700 900555")
+        await screen.see("making 1", "Wendy")
+        await screen.type("X-2 07700 900999")
+        await screen.press("enter")
+        await screen.see("Wendy is reached at 07700 900999")
+        await screen.press("enter")
+        await screen.see("X-2: 07700 900999 is noted.")
+        await screen.type("/wendy tomorrow 11:00")
+        await screen.press("enter")
+        await screen.see("Promised for tomorrow 11:00")
+        await screen.press("enter")
+        await screen.see("X-2 is promised for tomorrow 11:00.")
+        await screen.type("/wendy ready")
+        await screen.press("enter")
+        await screen.see("Wendy will be told now by SMS to +44…0999")
+        await screen.press("enter")
+        await screen.see("X-2 is now: ready.")
 
 
 async def test_a_message_that_fails_is_told_and_the_customer_is_phoned(shop: Shop) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.sample_shop import DAY, NOW
 from tui.stages import next_status, stage_of
-from tui.state import Part, Shop, matches, outbox_filter
+from tui.state import Part, Shop, outbox_filter
 from tui.view import View
 from tui.wire import Customer, Message, Order, Reply, Told, Uplink, When, Word
 
@@ -120,24 +120,6 @@ def test_what_comes_next() -> None:
     )
     assert next_status(order("B-1", "out")) == "order.completed"
     assert next_status(order("B-1", "done")) is None
-
-
-def test_finding() -> None:
-    shop = Shop()
-    shop.load_orders([order("B-10", name="Zoë"), order("B-1", name="Sam"), order("X-7", "ready", name="Samira")])
-    shop.find("sam")
-    assert refs(shop, "making") == ["B-1"]
-    assert refs(shop, "ready") == ["X-7"]
-    shop.find("")
-    assert len(refs(shop, "making")) == 2
-    assert shop.look_up("b-1") is shop.orders["B-1"], "the number itself comes before what only contains it"
-    assert shop.look_up("zoë") is shop.orders["B-10"]
-    assert shop.look_up("sam") is None, "two match: which one is meant is not known"
-    assert shop.look_up("") is None
-    assert matches(order("B-1"), "b-")
-
-
-# ---------------------------------------------------------------- messages and what they tell
 
 
 def test_a_message_moves_its_orders_told_with_it() -> None:

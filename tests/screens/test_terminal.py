@@ -1,6 +1,7 @@
 """The screen as people start it: a process on a terminal."""
 
 import asyncio
+import codecs
 import fcntl
 import os
 import pty
@@ -9,6 +10,8 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ class Terminal:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         os.set_blocking(self._master, False)
         self.seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
@@ -48,14 +52,24 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     async def until(self, sign: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while sign not in self.seen:
                 try:
-                    data = os.read(self._master, 65536).decode("utf-8", "replace")
+                    data = self._decoder.decode(os.read(self._master, 65536))
                 except BlockingIOError:
                     await asyncio.sleep(0.01)
                     continue
+                except OSError:
+                    raise AssertionError(f"it ended before {sign!r} came, and wrote:\n{self.seen[-3000:]}") from None
                 self.seen += re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", data)
+
+    async def leave(self, process: asyncio.subprocess.Process) -> None:
+        self.press("\x03")
+        await self.until("Press ^c again to leave.")
+        self.press("\x03")
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        self.close()
 
     def close(self) -> None:
         os.close(self._master)
@@ -105,3 +119,54 @@ def test_without_a_terminal_it_says_so_and_ends(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs a terminal" in done.stderr
+
+
+@contextmanager
+def sharing_its_processor(process: asyncio.subprocess.Process, others: int) -> Iterator[None]:
+    """So many programs that never rest run on the processor that the screen has to itself otherwise."""
+    processor = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(process.pid, {processor})
+    endless = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(others)]
+    try:
+        for each in endless:
+            os.sched_setaffinity(each.pid, {processor})
+        yield
+    finally:
+        for each in endless:
+            each.kill()
+            each.wait()
+
+
+@pytest.mark.parametrize("others", [0, 3], ids=["idle", "busy"])
+@pytest.mark.parametrize("per_second", [1, 30, 1_000])
+async def test_what_is_typed_or_scanned_is_text_at_any_speed(per_second: int, others: int, tmp_path: Path) -> None:
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        terminal = Terminal()
+        process = await terminal.start(service.where)
+        await terminal.until("NOT TOLD: no phone")
+        typed = "noor" if per_second == 1 else "nesrin 5012345678900"
+        with sharing_its_processor(process, others):
+            for character in typed:
+                terminal.press(character)
+                await asyncio.sleep(1 / per_second)
+            await terminal.until("enter opens it" if per_second == 1 else "nothing here fits")
+            terminal.press("\r")
+            await terminal.until("OUT FOR DELIVERY" if per_second == 1 else f"Nothing here is called “{typed}”.")
+        assert not service.posts, "what was typed did something"
+        await terminal.leave(process)
+
+
+async def test_a_scanner_opens_the_order_and_its_second_line_end_does_nothing(tmp_path: Path) -> None:
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        terminal = Terminal()
+        process = await terminal.start(service.where)
+        await terminal.until("NOT TOLD: no phone")
+        for end in ("\r\n", "\t", "\n"):
+            terminal.seen = ""
+            terminal.press(f"]C0B-1043{end}")
+            await terminal.until("CONFIRMED")
+            terminal.seen = ""
+            terminal.press(f"]C0B-1036{end}")
+            await terminal.until("OUT FOR DELIVERY")
+        assert not service.posts
+        await terminal.leave(process)

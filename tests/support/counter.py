@@ -17,6 +17,7 @@ from tui.address import Address
 from tui.app import CounterApp
 from tui.client import Client
 from tui.clock import SystemClock
+from tui.line.tempo import AT_ONCE
 from tui.state import Part
 
 TURNS = 600
@@ -109,7 +110,7 @@ async def opened(
         prepare(service)
         address = Address.parse(service.where)
         async with Client.open(address, clock=clock, rng=rng, actor="Kim") as client:
-            app = CounterApp(client, clock, rng, **({"scan_gap": 0} | options))
+            app = CounterApp(client, clock, rng, **({"tempo": AT_ONCE} | options))
             async with app.run_test(size=size) as pilot:
                 counter = Counter(app, pilot, service, clock)
                 await counter.until(
@@ -126,7 +127,7 @@ async def opened_on(socket: Path, *, size: tuple[int, int] = (100, 30)) -> Async
     clock, rng = SystemClock(), random.Random()
     _as_textual_runs()
     async with Client.open(Address.parse(socket), clock=clock, rng=rng, actor="Kim") as client:
-        app = CounterApp(client, clock, rng, scan_gap=0)
+        app = CounterApp(client, clock, rng, tempo=AT_ONCE)
         async with app.run_test(size=size) as pilot:
             yield Screen(app, pilot)
 

@@ -344,6 +344,11 @@ class FakeService:
         return {"event_id": event_id, "cancelled": 1, "status": status}
 
     def _take(self, event: Json) -> None:
+        if event["type"] == "order.changed":
+            order = self.shop.orders[event["order"]["ref"]]
+            order["customer"] |= event.get("customer", {})
+            self.change_order(order["ref"], **{key: event["order"][key] for key in event["order"] if key != "ref"})
+            return
         order = self.shop.add_order(
             event["order"]["ref"],
             event["type"],

@@ -1,14 +1,12 @@
-"""The start screen: the orders by stage, or as one list; and the find box that a scanner types into."""
+"""The start screen: the orders by stage, or as one list."""
 
-from collections.abc import Iterable, Set
-from typing import ClassVar
+from collections.abc import Callable, Coroutine, Iterable, Set
+from typing import Any, ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, Label
 
 from tui.i18n import text
 from tui.screens.card import HEIGHT, Cards
@@ -27,18 +25,6 @@ NARROW = 72
 """Cells below which there is no room for columns, but for a list."""
 
 
-class FindLine(Horizontal):
-    """Typed here, the board shows only what matches; Enter opens."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__(id="find-line")
-        self._label = label
-
-    def compose(self) -> ComposeResult:
-        yield Label(self._label)
-        yield Input(id="find", select_on_focus=False)
-
-
 class BoardPage(Page):
     """Columns are stages; within one, what was promised first stands on top."""
 
@@ -50,13 +36,11 @@ class BoardPage(Page):
         Binding("m", "write", text("message")),
         Binding("a", "take_in", text("new order")),
         Binding("f", "fix", text("reach them"), show=False),
-        Binding("slash", "find", text("find"), key_display="/"),
         Binding("l", "list", text("list")),
         Binding("d", "done_today", text("done today")),
         Binding("s", "status", text("other status")),
         Binding("left", "column(-1)", show=False),
         Binding("right", "column(1)", show=False),
-        Binding("escape", "clear", show=False),
     ]
 
     def __init__(self) -> None:
@@ -65,6 +49,10 @@ class BoardPage(Page):
         """None: as the width allows."""
         self._as_list: bool | None = None
         """None: as the width asks for."""
+        self._chosen = ""
+        """The order that staff are on: the cursor stays with it, whichever column a step or an undo moves it to."""
+        self._placed: Rows[Order] | None = None
+        """The list that the focus went to by itself."""
 
     def body(self) -> Iterable[Widget]:
         shop, signs, cards = self.desk.shop, self.signs, Cards(self.desk)
@@ -81,7 +69,6 @@ class BoardPage(Page):
                     )
             yield Rows(shop.open_orders, key=_ref, draw=cards.line, id="all", cursor_sign=signs[0])
             yield OrderAside(self.desk)
-        yield FindLine(self.t("find order or scan:"))
 
     def on_mount(self) -> None:
         self._arrange()
@@ -99,6 +86,7 @@ class BoardPage(Page):
         self._arrange()
         for rows in self._lists():
             rows.refill()
+        self._follow()
         if isinstance(self.focused, Rows) and not len(self.focused.source):
             self._focus_somewhere()
 
@@ -107,6 +95,23 @@ class BoardPage(Page):
         """The order's page beside the board follows the cursor."""
         for aside in self.query(OrderAside):  # none while the page is being taken down
             aside.look_at(self.order)
+
+    def _follow(self) -> None:
+        """Go where the chosen order went."""
+        focused = self.focused
+        here = isinstance(focused, Rows) and focused.current is not None and focused.current.ref == self._chosen
+        if not self._chosen or here:
+            return
+        target = next((rows for rows in self._lists() if rows.go_to(self._chosen)), None)
+        if target is not None:
+            target.focus()
+
+    @on(Rows.Moved)
+    def _choose(self, event: Rows.Moved) -> None:
+        """Staff moved the cursor elsewhere."""
+        placed, self._placed = self._placed, None
+        if event.rows is not placed and event.rows is self.focused:
+            self._chosen = self.order.ref if self.order else ""
 
     def tick(self) -> None:
         super().tick()
@@ -143,14 +148,12 @@ class BoardPage(Page):
         rows = self.query("#all").results(Rows) if self._is_list() else self._columns()
         return [each for each in rows if each.display]
 
-    # ------------------------------------------------------------ moving and finding
+    # ------------------------------------------------------------ moving
 
     @property
     def order(self) -> Order | None:
         """The one that keys act on."""
-        if isinstance(self.focused, Rows):
-            return self.focused.current
-        return self.desk.shop.look_up(self.query_one("#find", Input).value)
+        return self.focused.current if isinstance(self.focused, Rows) else None
 
     def action_column(self, by: int) -> None:
         shown = self._lists()
@@ -165,7 +168,8 @@ class BoardPage(Page):
         """The first list that has something, the one being made before others."""
         shown = self._lists()
         by_wish = sorted(shown, key=lambda rows: (not len(rows.source), rows.id != "stage-making"))
-        if by_wish:
+        if by_wish and by_wish[0] is not self.focused:
+            self._placed = by_wish[0]
             by_wish[0].focus()
 
     def action_list(self) -> None:
@@ -178,45 +182,6 @@ class BoardPage(Page):
         self._shows_done = not done.display
         self.show(self.wants)
 
-    def action_find(self) -> None:
-        self.query_one("#find", Input).focus()
-
-    def take_scan(self, typed: str) -> None:
-        """A scanner began to type: the rest goes into the box by itself."""
-        box = self.query_one("#find", Input)
-        box.value = typed
-        box.cursor_position = len(typed)
-        box.focus()
-
-    def action_clear(self) -> None:
-        self.query_one("#find", Input).value = ""
-        self._focus_somewhere()
-
-    def on_key(self, event: events.Key) -> None:
-        """What means nothing here was meant for the find box."""
-        if event.is_printable and event.character and not isinstance(self.focused, Input):
-            if event.key not in self.active_bindings:
-                event.stop()
-                self.take_scan(event.character)
-        elif event.key == "down" and isinstance(self.focused, Input):
-            self._focus_somewhere()
-
-    @on(Input.Changed, "#find")
-    def _find(self, event: Input.Changed) -> None:
-        self.desk.shop.find(event.value)
-        self.show(self.wants)
-
-    @on(Input.Submitted, "#find")
-    def _open_found(self, event: Input.Submitted) -> None:
-        typed = event.value.strip()
-        if not typed:
-            self._focus_somewhere()
-            return
-        found = self.desk.shop.look_up(typed)
-        event.input.value = ""
-        self._focus_somewhere()
-        self.counter.open_order(found.ref if found else typed)
-
     # ------------------------------------------------------------ acting
 
     @on(Rows.Opened)
@@ -224,14 +189,18 @@ class BoardPage(Page):
         if self.order is not None:
             self.counter.open_order(self.order.ref)
 
+    def _about(self, flow: Callable[[Order], Coroutine[Any, Any, object]]) -> None:
+        self._chosen = self.order.ref if self.order else ""
+        self.counter.about(self.order, flow)
+
     def action_next_step(self) -> None:
-        self.counter.about(self.order, self.counter.flows.next_step)
+        self._about(self.counter.flows.next_step)
 
     def action_status(self) -> None:
-        self.counter.about(self.order, self.counter.flows.other_status)
+        self._about(self.counter.flows.other_status)
 
     def action_write(self) -> None:
-        self.counter.about(self.order, self.counter.flows.write_to)
+        self._about(self.counter.flows.write_to)
 
     def action_fix(self) -> None:
         self.counter.about(self.order, self.counter.fixes.fix)

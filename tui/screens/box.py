@@ -1,11 +1,13 @@
 """What all boxes share: a frame over the page, Esc closes, a last line of keys."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -20,12 +22,37 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+PATIENCE = 5.0
+"""Seconds that a box may take to be put together at most."""
+
 
 class Box(ModalScreen[Result]):
     """A box that is answered or closed. Dismissed with None: nothing is to be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", text("back"), key_display="esc", show=False)]
     title_: ClassVar[str] = ""
+
+    shown_at = float("inf")
+    """When it was first drawn, by the clock that keys are stamped by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._put_together = asyncio.Event()
+
+    def on_mount(self) -> None:
+        """After the subclass's own."""
+        self._put_together.set()
+
+    async def put_together(self) -> None:
+        """Wait until it can be taken away again."""
+        async with asyncio.timeout(PATIENCE):
+            await self._put_together.wait()
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._note_shown)
+
+    def _note_shown(self) -> None:
+        self.shown_at = Message().time
 
     @property
     def counter(self) -> "CounterApp":

@@ -1,6 +1,7 @@
 """Who is to be phoned since nothing else gets through: name, number, what to say; to print, or to tick off."""
 
 from collections.abc import Set
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -73,7 +74,7 @@ class CallsPage(ListPage[Call]):
 
     def action_tick_off(self) -> None:
         if self.current is not None and not self.current.done_at:
-            self.counter.act(self.counter.flows.called(self.current))
+            self.counter.act(self.counter.when_meant(partial(self.counter.flows.called, self.current)))
 
     def action_fix(self) -> None:
         if self.current is not None:

@@ -9,12 +9,15 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
+from tui.client import Refused, ServiceError
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
+from tui.wire import Order
 from tui.words import BAD
+from tui.work import run_newest
 
 FIELDS = (
     ("ref", text("order number"), text("empty: one is made")),
@@ -36,6 +39,7 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         super().__init__()
         self._made_ref = made_ref
         self._trouble = ""
+        self._existing = ""
 
     def body(self) -> Iterable[Widget]:
         for name, label, hint in FIELDS:
@@ -55,9 +59,11 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         )
         yield Lines(self._said, id="said")
         yield Button(self.t("take it in"), compact=True, id="take")
+        yield Button("", compact=True, id="existing", classes="hidden")
 
     def on_mount(self) -> None:
-        self.query_one("#take", Button).active_effect_duration = 0
+        for button in self.query(Button):
+            button.active_effect_duration = 0
         self.query_one("#field-ref", Input).focus()
 
     def _said(self, width: int) -> list[Line]:
@@ -67,10 +73,20 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
     def action_on(self) -> None:
         self.focus_next()
 
+    @on(Button.Pressed, "#existing")
+    def _open(self) -> None:
+        self.answer(None)
+        self.counter.open_order(self._existing)
+
     @on(Button.Pressed, "#take")
-    def _take(self) -> None:
+    def _take_soon(self) -> None:
+        run_newest(self, self._take, "take")
+
+    async def _take(self) -> None:
         said = {name: self.query_one(f"#field-{name}", Input).value.strip() for name, _, _ in FIELDS}
         promised = self.desk.times.promised(said["promised"], self.desk.now())
+        if said["ref"] and not await self._is_new(said["ref"]):
+            return
         mute = self.t("Without telephone or e-mail nobody can be told. Press again if that is right.")
         if said["promised"] and promised is None:
             self._complain(self.t("When is that? Write it like 14:30, or tomorrow 10:00."), "#field-promised")
@@ -78,6 +94,39 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
             self._complain(mute, "#take")
         else:
             self.answer(self._event(said, promised))
+
+    async def _is_new(self, ref: str) -> bool:
+        """Whether no order has that number; else it is said, and offered to be opened."""
+        try:
+            known = self._known(ref) or await self.desk.client.order(ref)
+        except Refused as error:
+            if error.status == 404:
+                return True
+            self._complain(self.t("Whether {ref} exists can't be asked now: {why}", ref=ref, why=str(error)), "#take")
+            return False
+        except ServiceError as error:
+            why = self.t(str(error))
+            self._complain(self.t("Whether {ref} exists can't be asked now: {why}", ref=ref, why=why), "#take")
+            return False
+        self._existing = known.ref
+        offer = self.query_one("#existing", Button)
+        offer.label = self.t("open {ref}", ref=known.ref)
+        offer.remove_class("hidden")
+        name, status = known.customer.name or self.t("the customer"), self.words.status(known.status)
+        self._complain(
+            self.t(
+                "{ref} exists already: {name}, {status}. Take another number, or open it.",
+                ref=known.ref,
+                name=name,
+                status=status,
+            ),
+            "#existing",
+        )
+        return False
+
+    def _known(self, ref: str) -> Order | None:
+        wanted = ref.casefold()
+        return next((order for each, order in self.desk.shop.orders.items() if each.casefold() == wanted), None)
 
     def _complain(self, trouble: str, field: str) -> None:
         self._trouble = trouble

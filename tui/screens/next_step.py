@@ -36,7 +36,7 @@ class NextStepBox(Box[Step | None]):
     """Enter does it. It can be undone until the grace period is over."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,n", "do_it", text("do it"), key_display="enter"),
+        Binding("enter", "do_it", text("do it"), key_display="enter"),
         Binding("e", "edit", text("own words")),
         Binding("s", "silent", text("silently")),
         Binding("f", "address_first", text("another way to reach them"), show=False),

@@ -1,6 +1,7 @@
 """Now: what needs a person, worst first, down to nothing. Each thing has its few keys."""
 
 from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -167,11 +168,13 @@ class NowPage(ListPage[Thing]):
         thing = self.current
         if (order := self._order_of("untold", "unsure")) is not None and thing is not None:
             message_id = thing.message.id if thing.message else ""
-            self.counter.act(self.counter.fixes.told(order, "phone", message_id))
+            told = partial(self.counter.fixes.told, order, "phone", message_id)
+            self.counter.act(self.counter.when_meant(told))
 
     def action_in_person(self) -> None:
         if (order := self._order_of("untold")) is not None:
-            self.counter.act(self.counter.fixes.told(order, "in_person"))
+            told = partial(self.counter.fixes.told, order, "in_person")
+            self.counter.act(self.counter.when_meant(told))
 
     def action_write(self) -> None:
         if (order := self._order_of("reply")) is not None:
@@ -187,7 +190,8 @@ class NowPage(ListPage[Thing]):
     def action_read(self) -> None:
         thing = self.current
         if thing is not None and thing.reply is not None:
-            self.counter.act(self._read(thing.reply.order_ref or thing.reply.sender))
+            read = partial(self._read, thing.reply.order_ref or thing.reply.sender)
+            self.counter.act(self.counter.when_meant(read))
 
     async def _read(self, thread: str) -> None:
         for reply in list(self.desk.shop.replies.values()):
@@ -211,7 +215,7 @@ class NowPage(ListPage[Thing]):
         elif thing.kind == "channel" and thing.channel is not None:
             self.counter.act(flows.resume(thing.channel))
         elif thing.kept is not None:
-            self.counter.act(self.counter.fixes.read_again(thing.kept))
+            self.counter.act(self.counter.when_meant(partial(self.counter.fixes.read_again, thing.kept)))
 
     def action_drop(self) -> None:
         if self.current is not None and self.current.kept is not None:

@@ -14,6 +14,7 @@ from tui.state import Part
 from tui.times import Times
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
+from tui.widgets.line import Found, LineBar
 from tui.words import Words
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         yield GlanceBar(self.desk, self.name_)
         yield from self.body()
+        yield Found(self.desk, self.counter.omnibox)
+        yield LineBar(self.desk, self.counter.omnibox)
         yield NoticeLine(self.desk)
         yield KeyBar(self.desk, self.shown_keys)
 
@@ -91,12 +94,19 @@ class Page(Screen[None]):
         self.query(GlanceBar).refresh()
         self.query(NoticeLine).refresh()
 
+    def line_changed(self) -> None:
+        """Something was typed into the line, or what it means changed."""
+        if self.is_mounted:
+            self.query_one(LineBar).refresh()
+            self.query_one(Found).look()
+
     def noticed(self) -> None:
         if self.is_mounted:
             self.query_one(NoticeLine).refresh()
 
     def on_screen_resume(self) -> None:
         self.changed(self._stale or self.wants)
+        self.line_changed()
         self.tick()
 
 

@@ -1,6 +1,7 @@
 """What customers wrote back, by order; the unread stand on top, and beside them both sides of the conversation."""
 
 from collections.abc import Set
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -164,7 +165,7 @@ class RepliesPage(ListPage[Reply]):
     def action_read(self) -> None:
         if self.current is not None:
             for reply in self._unread(self.current):
-                self.counter.act(self.counter.flows.mark_read(reply))
+                self.counter.act(self.counter.when_meant(partial(self.counter.flows.mark_read, reply)))
 
     @on(Rows.Opened)
     def action_open(self) -> None:

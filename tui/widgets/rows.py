@@ -21,8 +21,8 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = Painted.COMPONENT_CLASSES | {"rows--cursor", "rows--empty"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "step(-1)", show=False),
-        Binding("down,j", "step(1)", show=False),
+        Binding("up", "step(-1)", show=False),
+        Binding("down", "step(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
         Binding("home", "step(-1000000)", show=False),

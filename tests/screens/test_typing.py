@@ -1,0 +1,198 @@
+"""Whatever is typed or scanned, at any speed, with the screen held up: never a step nobody asked for, never a lost character.
+
+Keys carry the time at which they reached the terminal. A screen that is held up hears of many at once, late, in their order; so keys
+whose times lie in one hold are given to it without a pause between them.
+"""
+
+import asyncio
+from collections.abc import Sequence, Set
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual import events
+from textual.keys import _character_to_key
+from textual.message import Message
+
+from tests.support.counter import Counter, opened
+from tests.support.sample_shop import NOW, SampleShop
+from tui.line.tempo import Tempo
+
+NAMES = (
+    "noor",
+    "sam",
+    "ada",
+    "una",
+    "mia",
+    "nesrin",
+    "hana",
+    "rita",
+    "lin",
+    "xavier",
+    "nn",
+    "aaron",
+    "susan",
+    "Zoë",
+    "kofi",
+    "dan",
+    "ls",
+)
+NUMBERS = (
+    "1004",
+    "5012345678900",
+    "b-1042",
+    "B-1042",
+    "31044",
+    "]C0B-1036",
+    "77",
+    "n-1042",
+    "c-12345",
+    "u2u2u2",
+    "2231044112233",
+)
+ENDS = ("\r", "\n", "\r\n", "\t", "")
+HOLD = 0.5
+
+texts = st.one_of(
+    st.sampled_from(NAMES), st.sampled_from(NUMBERS), st.text("abdhlmnosuxyr01234567-", min_size=2, max_size=8)
+)
+gaps = st.sampled_from((0.001, 0.005, 0.033, 0.1, 0.2))
+
+
+@st.composite
+def bursts(draw: st.DrawFn) -> tuple[str, list[float]]:
+    """What is typed, and the seconds before each key."""
+    pace = draw(gaps)
+    ends = ENDS if pace < 0.04 else ("\r", "")
+    typed = draw(texts) + draw(st.sampled_from(ends))
+    return typed, [pace * draw(st.floats(0.7, 1.3)) for _ in typed]
+
+
+_KEYS = {"\r": "enter", "\n": "ctrl+j", "\t": "tab"}
+
+
+class Typist:
+    """Types into a counter. Some time goes by before each text."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.counter = counter
+        self._at = Message().time
+
+    async def rest(self) -> None:
+        self._at += 10
+        await self.counter.clock.advance(2)
+        await self.counter.pilot.pause(0.005)
+
+    async def types(self, typed: str, before: Sequence[float], holds: Set[int] = frozenset()) -> None:
+        """`before`: seconds before each key; behind those numbered in `holds` the screen is held up."""
+        held_until = self._at
+        for number, (character, pause) in enumerate(zip(typed, before, strict=True)):
+            self._at += pause
+            key = events.Key(_KEYS.get(character) or _character_to_key(character), character)
+            key.time = self._at
+            self.counter.app.post_message(key)
+            if number in holds:
+                held_until = self._at + HOLD
+            if self._at >= held_until:
+                await self.counter.pilot.pause(0.001)
+        await self.counter.pilot.pause(0.005)
+
+
+def shop() -> SampleShop:
+    """A shop in which every key would do something."""
+    found = SampleShop.ordinary()
+    found.add_order("1004", "order.confirmed", "making", now=NOW, name="Una")
+    return found
+
+
+def test_nothing_typed_is_lost_and_nothing_is_done_by_it() -> None:
+    with asyncio.Runner() as runner:
+        opening = opened(shop(), tempo=Tempo())
+        counter = runner.run(opening.__aenter__())
+        typist = Typist(counter)
+
+        @settings(max_examples=20, deadline=None, database=None)
+        @given(st.sampled_from("1234567o"), bursts(), st.sets(st.integers(0, 6), max_size=2))
+        def type_it(page: str, burst: tuple[str, list[float]], holds: set[int]) -> None:
+            runner.run(_type_it(typist, page, burst, holds))
+
+        try:
+            type_it()
+        finally:
+            runner.run(opening.__aexit__(None, None, None))
+
+
+async def _type_it(typist: Typist, page: str, burst: tuple[str, list[float]], holds: set[int]) -> None:
+    counter, (typed, before) = typist.counter, burst
+    await _at_rest_on(counter, page)
+    await typist.rest()
+    text = typed.rstrip("\r\n\t")
+    await typist.types(text, before[: len(text)], holds)
+    await counter.until(lambda: counter.app.omnibox.text == text)
+    await typist.types(typed[len(text) :], before[len(text) :])
+    await typist.rest()
+    assert not counter.service.posts, (page, typed)
+
+
+async def _at_rest_on(counter: Counter, page: str) -> None:
+    """On a page, nothing open, nothing typed."""
+    app = counter.app
+    await app.action_go("board" if page == "o" else list(app.MODES)[int(page) - 1])
+    app.omnibox.clear()
+    if page == "o":
+        app.open_order("B-1039")
+    await counter.until(lambda: counter.app.page is counter.app.screen)
+
+
+async def test_a_name_spelt_at_a_character_a_second_is_text_and_does_nothing() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        for name in ("noor", "sam", "una", "1004", "nesrin"):
+            await _at_rest_on(counter, "1")
+            await typist.rest()
+            await typist.types(name, [1.0] * len(name))
+            assert counter.app.omnibox.text == name
+            await typist.types("\r", [1.0])
+            await typist.rest()
+            assert not counter.service.posts
+
+
+async def test_a_key_alone_is_still_a_command() -> None:
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types("n", [0])
+        await counter.see("making → READY")
+        await typist.types("\r", [0.3])
+        assert not counter.service.posts, "no box takes Enter before it was seen"
+        await typist.types("\r", [2])
+        await counter.see("B-1040 is now: ready.")
+        await typist.types("u", [2])
+        await counter.clock.advance(1)
+        assert not counter.posted("/undo"), "it may still be the beginning of a name"
+        await counter.see("taken back", passing=0.1)
+
+
+async def test_a_burst_that_a_busy_screen_hears_of_late_opens_no_box() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types("noor\r", [0.001] * 5, {0, 1, 2, 3, 4})
+        await counter.see("B-1036  Noor  OUT FOR DELIVERY")
+        await typist.rest()
+        await typist.types("5012345678900\r\n", [0.001] * 15)
+        await counter.see("There is no order 5012345678900.")
+        assert not counter.service.posts
+
+
+async def test_a_scan_into_an_open_box_presses_nothing() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        for opener in "nm":
+            await _at_rest_on(counter, "1")
+            await typist.rest()
+            await typist.types(opener, [0])
+            await typist.rest()
+            for _ in range(3):
+                await typist.types("B-1042\r\n", [0.001] * 8)
+                await typist.rest()
+            assert not counter.service.posts

@@ -1,0 +1,85 @@
+"""What Enter in the line does: it opens an order, or the box that asks before anything is done."""
+
+from typing import TYPE_CHECKING
+
+from tui import actions
+from tui.line.read import Said
+from tui.line.verbs import HOLD, RELEASE, WRITE
+from tui.screens.ask import AskBox
+from tui.wire import Order
+from tui.words import WARN
+
+if TYPE_CHECKING:
+    from tui.app import CounterApp
+
+
+class Asking:
+    """Never does a step by itself: each is a box that names the order and its customer."""
+
+    def __init__(self, app: "CounterApp") -> None:
+        self._app = app
+        self._desk = app.desk
+        self._t = app.desk.t
+
+    def enter(self, said: Said, chosen: Order | None) -> None:
+        """`chosen`: of the orders found."""
+        if said.does == "stop":
+            self._app.act(self._app.fixes.silence(said.value))
+        elif said.does == "ask":
+            self._app.open_order(said.value)
+        elif chosen is None:
+            self._desk.say(self._t("Nothing here is called “{typed}”.", typed=said.value), WARN)
+        elif said.does == "open":
+            self._app.open_order(chosen.ref)
+        else:
+            self._about(said, chosen)
+
+    def _about(self, said: Said, order: Order) -> None:
+        flows = self._app.flows
+        match said.does:
+            case "step":
+                self._app.act(flows.step_to(order, said.value))
+            case "promise":
+                self._app.act(self._promise(order, said.value))
+            case "contact":
+                self._app.act(self._contact(order, said.value))
+            case does if does == HOLD and order.held:
+                self._desk.say(self._t("{ref} is on hold.", ref=order.ref), WARN)
+            case does if does == RELEASE and not order.held:
+                self._desk.say(self._t("{ref} is not on hold.", ref=order.ref), WARN)
+            case does if does == WRITE:
+                self._app.act(flows.write_to(order))
+            case _:
+                self._app.act(flows.hold(order))
+
+    async def _promise(self, order: Order, value: str) -> None:
+        """Another time for an order."""
+        times, now = self._desk.times, self._desk.now()
+        said = times.at(times.moment(value), now)
+        question = self._t(
+            "Promised for {time} instead of {before}. It is noted; the customer is not told.",
+            time=said,
+            before=times.at(order.promised_at, now) or self._t("no time"),
+        )
+        if await self._sure(order, question):
+            done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)
+            event = {"type": "order.changed", "order": {"ref": order.ref, "promised_at": value}}
+            await self._desk.do(actions.take_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
+
+    async def _contact(self, order: Order, value: str) -> None:
+        """A number or an address for an order's customer."""
+        kind = "email" if "@" in value else "phone"
+        question = self._t(
+            "{name} is reached at {value} from now on, for what is sent about {ref}.",
+            name=order.customer.name or self._t("the customer"),
+            value=value,
+            ref=order.ref,
+        )
+        if await self._sure(order, question):
+            done = self._t("{ref}: {value} is noted.", ref=order.ref, value=value)
+            call = actions.contact(order.ref, {kind: value, "tell": False})
+            await self._desk.do(call, name=self._t("{ref}: change", ref=order.ref), done=done)
+
+    async def _sure(self, order: Order, question: str) -> bool:
+        heading = f"{order.ref}  {order.customer.name or ''}".strip()
+        return self._desk.may_act() and await self._app.push_screen_wait(AskBox(heading, question)) is not None

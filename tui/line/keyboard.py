@@ -1,0 +1,157 @@
+"""Every key passes here first: it is done, typed into the line, or left to what has the focus.
+
+All of it happens in the order of the keys, before any widget hears of them: however long the screen was busy, no key overtakes another.
+"""
+
+from collections.abc import Callable, Coroutine
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.widget import Widget
+from textual.widgets import Button, Input, TextArea
+from textual.worker import Worker
+
+from tui.line.hand import Hand, Meaning, Where
+from tui.line.tempo import Tempo
+from tui.screens.box import Box
+from tui.screens.page import Page
+
+if TYPE_CHECKING:
+    from tui.app import CounterApp
+
+ENTERS = frozenset({"enter", "ctrl+j", "ctrl+m"})
+"""What scanners and terminals send for CR and LF."""
+
+
+class Keyboard:
+    """`changed` is called when the line is another than before."""
+
+    def __init__(self, app: "CounterApp", tempo: Tempo, changed: Callable[[], None]) -> None:
+        self._app = app
+        self._hand = Hand(tempo)
+        self._tempo = tempo
+        self._changed = changed
+        self._started: list[tuple[Worker[Any], Coroutine[Any, Any, Any]]] = []
+        self._mode = ""
+
+    def started(self, worker: Worker[Any], doing: Coroutine[Any, Any, Any]) -> None:
+        """A command began this: it is taken back if the command was text."""
+        self._started = [each for each in self._started if not each[0].is_finished] + [(worker, doing)]
+
+    @property
+    def doubt(self) -> float:
+        """Seconds until it is sure that a character alone was a command."""
+        return self._tempo.join
+
+    async def take(self, key: events.Key) -> bool:
+        """False: the key is for what has the focus."""
+        screen = self._app.screen
+        if not isinstance(screen, Page | Box):
+            return False
+        where = self._where(key)
+        if key.key in ENTERS or (key.key == "tab" and self._hand.ends_scan(key.time)):
+            return await self._enter(self._hand.enter(key.time, where), key)
+        if key.character is not None and key.is_printable:
+            return await self._character(self._hand.character(key.character, key.time, where), key)
+        self._hand.forget()
+        return self._edit(key.key, where)
+
+    async def paste(self, text: str) -> bool:
+        """Text that came at once is text, wherever no field takes it."""
+        where = self._where(None)
+        if where.in_field or not isinstance(self._app.screen, Page | Box):
+            return False
+        self._hand.forget()
+        await self._close_boxes()
+        self._insert("".join(filter(str.isprintable, " ".join(text.split()))))
+        return True
+
+    # ------------------------------------------------------------ what is on top
+
+    def _where(self, key: events.Key | None) -> Where:
+        screen = self._app.screen
+        focused = screen.focused
+        active = screen.active_bindings.get(key.key) if key is not None else None
+        box = isinstance(screen, Box)
+        return Where(
+            box=box,
+            shown_at=screen.shown_at if isinstance(screen, Box) else float("-inf"),
+            in_field=isinstance(focused, Input | TextArea),
+            has_field=box and self._field() is not None,
+            bound=active is not None and active.enabled,
+            line_empty=not self._app.omnibox.text,
+        )
+
+    def _field(self) -> Widget | None:
+        return next((each for each in self._app.screen.query("Input, TextArea").results(Widget) if each.display), None)
+
+    # ------------------------------------------------------------ what a key does
+
+    async def _character(self, meaning: Meaning, key: events.Key) -> bool:
+        match meaning:
+            case Meaning.COMMAND:
+                await self._command(key)
+            case Meaning.LINE:
+                self._insert(key.character or "")
+            case Meaning.JOIN:
+                await self._take_back(key.character or "")
+            case Meaning.LEAVE:
+                await self._close_boxes()
+                self._insert(key.character or "")
+            case Meaning.TO_FIELD:
+                field = self._field()
+                if field is not None and (self._app.focused is None or isinstance(self._app.focused, Button)):
+                    field.focus()
+                return False
+            case _:
+                return False
+        return True
+
+    async def _command(self, key: events.Key) -> None:
+        if len(self._hand.chain) <= 1:
+            self._started = []
+            self._mode = self._app.current_mode
+        active = self._app.screen.active_bindings[key.key]
+        await self._app.run_action(active.binding.action, active.node)
+
+    async def _take_back(self, character: str) -> None:
+        """The commands before this character were text."""
+        text = self._hand.chain + character
+        self._hand.forget()
+        for worker, doing in self._started:
+            worker.cancel()
+            if getcoroutinestate(doing) == CORO_CREATED:
+                doing.close()
+        self._started = []
+        await self._close_boxes()
+        if self._app.current_mode != self._mode:
+            await self._app.action_go(self._mode)
+        self._insert(text)
+
+    async def _close_boxes(self) -> None:
+        while isinstance(box := self._app.screen, Box):
+            await box.put_together()
+            await self._app.pop_screen()
+
+    async def _enter(self, meaning: Meaning, key: events.Key) -> bool:
+        if meaning is Meaning.ENTER:
+            self._app.enter_line()
+        elif meaning is Meaning.PASS:
+            return key.key == "tab"  # what a scanner ends with goes nowhere else
+        return True
+
+    def _edit(self, key: str, where: Where) -> bool:
+        omnibox = self._app.omnibox
+        if where.box or where.in_field or where.line_empty:
+            return False
+        if key in {"up", "down"}:
+            omnibox.move(1 if key == "down" else -1)
+        elif not omnibox.line.edit(key):
+            return False
+        self._changed()
+        return True
+
+    def _insert(self, text: str) -> None:
+        self._app.omnibox.line.insert(text)
+        self._changed()

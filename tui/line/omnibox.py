@@ -1,0 +1,68 @@
+"""The line's state: what was typed, what it means now, and which of the orders found is chosen."""
+
+from collections.abc import Mapping
+
+from tui.desk import Desk
+from tui.line.read import Reader, Said
+from tui.line.text import LineText
+from tui.line.verbs import verbs
+from tui.wire import Order
+
+
+class Omnibox:
+    """One for all pages."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.line = LineText()
+        self._desk = desk
+        self._said = Said()
+        self._read = ""
+        self._chosen = ""
+
+    @property
+    def text(self) -> str:
+        return self.line.text
+
+    def clear(self) -> None:
+        self.line.clear()
+        self._chosen = ""
+
+    def forget(self) -> None:
+        """Orders changed: read the line again when it is asked for."""
+        self._read = ""
+
+    @property
+    def said(self) -> Said:
+        """What the line means."""
+        if not self.text:
+            self._said, self._chosen = Said(), ""
+        elif self.text != self._read:
+            reader = Reader(verbs(self._desk.t), lambda typed: self._desk.times.promised(typed, self._desk.now()))
+            self._said = reader.read(self.text, self._orders)
+        self._read = self.text
+        return self._said
+
+    @property
+    def index(self) -> int:
+        """Of the chosen one among those found."""
+        found = self.said.orders
+        return next((index for index, order in enumerate(found) if order.ref == self._chosen), 0)
+
+    @property
+    def chosen(self) -> Order | None:
+        found = self.said.orders
+        return found[self.index] if found else None
+
+    def move(self, by: int) -> None:
+        found = self.said.orders
+        if found:
+            self._chosen = found[max(0, min(self.index + by, len(found) - 1))].ref
+
+    def choose(self, index: int) -> None:
+        found = self.said.orders
+        if index < len(found):
+            self._chosen = found[index].ref
+
+    @property
+    def _orders(self) -> Mapping[str, Order]:
+        return self._desk.shop.orders

@@ -1,0 +1,121 @@
+"""The line at the foot of every page, and above it what it found and what Enter will do."""
+
+from typing import TYPE_CHECKING
+
+from textual.strip import Strip
+
+from tui.i18n import text
+from tui.stages import STAGE_WORDS, stage_of
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Cell, Line, Painted, Span, columns, fit, justify, length
+from tui.wire import Order
+from tui.words import ACCENT, BAD, DIM, STRONG, WARN
+
+if TYPE_CHECKING:
+    from tui.desk import Desk
+    from tui.line.omnibox import Omnibox
+
+MOST_SHOWN = 8
+"""Orders that stand above the line at most."""
+ENTER_WORDS = {
+    "open": text("enter opens it"),
+    "ask": text("enter looks it up"),
+    "step": text("enter asks once more"),
+    "none": text("nothing here fits"),
+}
+HINT = text("type or scan: a number, a name, “sam ready”")
+
+
+class LineBar(Painted):
+    """What is typed."""
+
+    def __init__(self, desk: "Desk", omnibox: "Omnibox") -> None:
+        super().__init__()
+        self._desk = desk
+        self._omnibox = omnibox
+
+    def render_line(self, y: int) -> Strip:
+        t, line, width = self._desk.t, self._omnibox.line, self.size.width
+        if not line.text:
+            return self.paint([Span(" > ", ACCENT), Span(t(HINT), DIM)], width)
+        said = self._omnibox.said
+        does = ENTER_WORDS.get(said.does, ENTER_WORDS["step"])
+        if said.does == "open" and len(said.orders) > 1:
+            does = text("↑↓ choose  enter opens")
+        hint = [Span(f" {t(does)}  {t('esc clears')} ", WARN if said.does == "none" else DIM)]
+        typed = self._typed(width - 3 - length(hint))
+        if length(typed) + length(hint) + 3 > width:
+            hint, typed = [], self._typed(width - 3)
+        return self.paint(justify(width, [Span(" > ", ACCENT), *typed], hint), width)
+
+    def _typed(self, width: int) -> Line:
+        """The text with its cursor; of a long one what stands around the cursor."""
+        line = self._omnibox.line
+        start = max(0, line.cursor - max(1, width - 2)) if length([Span(line.text)]) >= width else 0
+        before, under, after = (
+            line.text[start : line.cursor],
+            line.text[line.cursor :][:1],
+            line.text[line.cursor + 1 :],
+        )
+        return [Span(before, STRONG), Span(under or " ", "here"), Span(after, STRONG)]
+
+
+class Found(Lines):
+    """The orders that the line means, over the page; gone while there is nothing to choose."""
+
+    def __init__(self, desk: "Desk", omnibox: "Omnibox") -> None:
+        super().__init__(self._found)
+        self._desk = desk
+        self._omnibox = omnibox
+
+    def look(self) -> None:
+        """The line changed."""
+        shown = bool(self._omnibox.said.orders)
+        if shown:
+            self.rewrite()
+        if self.display != shown:
+            self.display = shown
+
+    def _found(self, width: int) -> list[Line]:
+        found, index = self._omnibox.said.orders, self._omnibox.index
+        first = max(0, min(index - MOST_SHOWN // 2, len(found) - MOST_SHOWN))
+        shown = range(first, min(len(found), first + MOST_SHOWN))
+        lines = [self._line(found[each], width, chosen=each == index, number=each) for each in shown]
+        more = len(found) - len(lines)
+        return [*lines, [Span(f"   {self._desk.t('and {n} more', n=more)}", DIM)]] if more else lines
+
+    def _line(self, order: Order, width: int, *, chosen: bool, number: int) -> Line:
+        desk, words = self._desk, self._desk.words
+        now, told, said = desk.now(), words.told(order), self._omnibox.said
+        late = "" if stage_of(order) in {"ready", "done"} else desk.times.late(order.promised_at, now)
+        does = self._does(order) if said.does not in {"open", "ask"} else ""
+        sign = words.glyphs.cursor if chosen else " "
+        cells = [
+            Cell(order.ref, 9, STRONG),
+            Cell(order.customer.name or "", 14 if width < 100 else 22),
+            Cell(does or words.status(order.status), 0, WARN if does else ""),
+            Cell(late or desk.times.brief(order.promised_at, now), 13, BAD if late else DIM),
+        ]
+        if not does:
+            cells.append(Cell(told.words, 20 if width < 100 else 30, told.tone))
+        click = f"app.choose_found({number})"
+        laid = [Span(fit(sign, 2), ACCENT), *columns(width - 3, *cells)]
+        return [span._replace(click=click) for span in laid]
+
+    def _does(self, order: Order) -> str:
+        """What Enter would ask about it."""
+        desk, said = self._desk, self._omnibox.said
+        going = desk.words.glyphs.going
+        match said.does:
+            case "step":
+                return f"{desk.t(STAGE_WORDS[stage_of(order)])} {going} {desk.words.status(said.value).upper()}"
+            case "promise":
+                return f"{going} {desk.times.at(desk.times.moment(said.value), desk.now())}"
+            case "contact":
+                return f"{going} {said.value}"
+            case "hold":
+                return f"{going} {desk.t('on hold')}"
+            case "release":
+                return f"{going} {desk.t('messages go out again')}"
+            case _:
+                return f"{going} {desk.t('message')}"
