@@ -8,6 +8,8 @@ from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 
 from tests.support.counter import Counter, opened
+from tui.i18n import Texts
+from tui.screens.order import OrderPage
 
 SCREENS = {
     "board": ((), "B-1036"),
@@ -35,8 +37,11 @@ SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
 async def look(counter: Counter) -> str:
     """The terminal as an SVG, once nothing moves any more."""
     await counter.clock.advance(0.5)
-    await counter.pilot.pause(0.06)
-    return counter.app.export_screenshot()
+    before = ""
+    while (now := counter.app.export_screenshot()) != before:
+        before = now
+        await counter.pilot.pause(0.06)
+    return now
 
 
 @pytest.mark.slow
@@ -71,8 +76,11 @@ async def test_the_board_and_an_order_on_the_smallest_and_the_widest(
     async with opened(size=size, language=language) as counter:
         await counter.press("1")
         await counter.see("B-1036")
+        if size[0] >= 160:
+            await counter.see(f"─ {Texts(language)('story')} ─")
         board = await look(counter)
         counter.app.open_order("B-1042")
+        await counter.until(lambda: isinstance(counter.app.screen, OrderPage))
         await counter.see("on my way!", "Helium bouquet, 12")
         order = await look(counter)
     assert board == snapshot(extension_class=SVGImageExtension, name="board")
