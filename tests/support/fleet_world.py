@@ -31,7 +31,7 @@ from outbox.clock import Clock, SystemClock
 from tests.support.engines import Cluster
 from tests.support.outbox_box import KEY, accept_one, planned, send
 
-SECONDS = 30.0
+SECONDS = 60.0
 FAST = float(2**30)
 
 
