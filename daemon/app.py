@@ -194,6 +194,7 @@ class Service:
             if self._next is not None and not self.stop.is_set():
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
+                self.box.know_by(StoreIdentities(self.settings.store.country))
                 self._take_over()
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
@@ -286,15 +287,13 @@ async def open_service(
     settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
 ) -> AsyncIterator[Service]:
     """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it."""
-    current: list[Service] = []
-    identities = StoreIdentities(lambda: (current[0].settings if current else settings).store.country)
     async with (
         Outbox.open(
             settings.database,
             clock=clock,
             rng=rng,
             keys=BoxKeys(settings),
-            identities=identities,
+            identities=StoreIdentities(settings.store.country),
             reserve=settings.data.reserve,
         ) as box,
         open_http(clock) as http,
@@ -316,8 +315,7 @@ async def open_service(
             )
 
         newest = await box.newest_record()
-        current.append(Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest))
-        yield current[0]
+        yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)
 
 
 @asynccontextmanager

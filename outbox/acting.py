@@ -9,12 +9,13 @@ import msgspec
 
 from outbox.answers import Answer, answer
 from outbox.batch import Batch
+from outbox.digest import Digester
 from outbox.model import Order
 from outbox.orders import QUESTIONS
+from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.rows import encode
 from outbox.snapshot import Wants
-from outbox.store import Store
 
 _SQL = Queries("replies.sql")
 
@@ -65,11 +66,11 @@ def _noted(order: Order, action: Action, at: int) -> Order:
     return msgspec.structs.replace(order, answer=action, answer_at=at)
 
 
-def confirm(batch: Batch, wish: Act, ref: str, address: str, store: Store) -> None:
+def confirm(batch: Batch, wish: Act, ref: str, address: str, digester: Digester, index: PersonIndex) -> None:
     """Say to them that it is noted."""
     if wish.answers is None:
         return
     own = (batch.order(ref).order.customer.locale or "").replace("_", "-").partition("-")[0].lower()
     words = wish.texts.get(own) or wish.texts[wish.language]
     said = msgspec.structs.replace(wish.answers, text=words.replace(REF, ref))
-    answer(batch, said, address, ref, store.digester, store.index)
+    answer(batch, said, address, ref, digester, index)

@@ -96,6 +96,10 @@ class Outbox:
         """Why events can't be taken at the moment; None: they can, as far as is known without writing."""
         return self._store.trouble()
 
+    def know_by(self, identities: Identities) -> None:
+        """From now on people are known by these: the store's country was changed."""
+        self._store.know_by(identities)
+
     @property
     def health(self) -> Health:
         """What is known of the database's files and of the last write."""

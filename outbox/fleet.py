@@ -13,6 +13,7 @@ from outbox.consent import Say
 from outbox.masks import mask_address
 from outbox.queries import Queries
 from outbox.remote import share
+from outbox.shares import Shares
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
@@ -168,16 +169,16 @@ class Index(Operation["int | None"]):
     """Words from before the fleet, or from before a new key of it: each gets its digests and is to be told. The last one's number, None at
     the end."""
 
-    __slots__ = ("_after", "_store")
+    __slots__ = ("_after", "_shares")
 
-    def __init__(self, store: Store, after: int) -> None:
-        self._store = store
+    def __init__(self, shares: Shares, after: int) -> None:
+        self._shares = shares
         self._after = after
 
     def apply(self, batch: Batch) -> int | None:
         found = batch.db.execute(_SQL["own_addresses"], {"after": self._after, "limit": INDEX_SLICE}).fetchall()
         for seq, medium, address, local in found:
-            share(batch.db, self._store.shares.of(medium, address), medium=medium, local=local, said=seq)
+            share(batch.db, self._shares.of(medium, address), medium=medium, local=local, said=seq)
             batch.touched += 1
         return found[-1][0] if found else None
 
@@ -214,13 +215,13 @@ class Fleet:
 
     def set_keys(self, keys: Mapping[str, bytes]) -> None:
         """From now on consent is shared under these keys."""
-        self._store.shares.use(keys)
+        self._store.shares = Shares(keys)
 
     async def tell_what_was_said(self) -> None:
         """Words from before these keys are to be told under them too; those that are known already change nothing."""
         after: int | None = 0
         while after is not None:
-            after = await self._store.write(Index(self._store, after))
+            after = await self._store.write(Index(self._store.shares, after))
 
     async def use_keys(self, keys: Mapping[str, bytes]) -> None:
         """Both."""

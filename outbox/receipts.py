@@ -1,8 +1,8 @@
 """What providers say later of what they took. Receipts come twice, late, out of turn and before the provider's own answer: each says
 no less than those before it, and none is lost."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -11,7 +11,7 @@ from outbox.batch import Batch
 from outbox.model import Attempt, Message, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
-from outbox.reasons import UNDELIVERED
+from outbox.reasons import UNDELIVERED, Reason
 from outbox.rows import AttemptRow, MessageRow
 from outbox.snapshot import Wants
 from outbox.store import Store
@@ -47,8 +47,18 @@ class ReceiptUpdate(Protocol):
     def at(self) -> int | None: ...
 
 
-Decide: TypeAlias = Callable[[Message, ReceiptUpdate], Transition | None]
-"""What becomes of a message whose newest attempt could not be delivered: called in the writer's thread, pure."""
+class GoOn(msgspec.Struct, frozen=True):
+    """A message whose newest attempt could not be delivered goes on to its next channel among the usable ones, and fails without any."""
+
+    reason: Reason
+    usable: Collection[str]
+
+    def from_here(self, row: MessageRow) -> Transition:
+        ways = row.channels()
+        hop = next((hop for hop in range(row.hop + 1, len(ways)) if ways[hop] in self.usable), None)
+        if hop is None:
+            return Transition(state=State.FAILED, reason=self.reason)
+        return Transition(state=State.QUEUED, reason=self.reason, hop=hop)
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -62,12 +72,12 @@ class Awaited(msgspec.Struct, frozen=True):
 class Apply(Operation["Message | None"]):
     """One receipt."""
 
-    __slots__ = ("_channel", "_decide", "_update")
+    __slots__ = ("_channel", "_go_on", "_update")
 
-    def __init__(self, channel: str, update: ReceiptUpdate, decide: Decide | None) -> None:
+    def __init__(self, channel: str, update: ReceiptUpdate, go_on: GoOn | None) -> None:
         self._channel = channel
         self._update = update
-        self._decide = decide
+        self._go_on = go_on
 
     def wants(self, wants: Wants) -> None:
         if self._update.provider_id:
@@ -137,8 +147,10 @@ class Apply(Operation["Message | None"]):
             return
         newest = attempt.n == row.tries
         if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
-            to = self._decide(row.message(), self._update) if self._decide else None
-            go(batch, row, to or Transition(state=State.FAILED, reason=UNDELIVERED), in_our_words=to is None)
+            if self._go_on is None:
+                go(batch, row, Transition(state=State.FAILED, reason=UNDELIVERED))
+            else:
+                go(batch, row, self._go_on.from_here(row), in_our_words=False)
 
     def _told(self, attempt: AttemptRow) -> Mapping[str, object]:
         told = {"n": attempt.n, "channel": self._channel, "state": self._update.state.value, "code": self._update.code}
@@ -169,13 +181,13 @@ class Receipts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def apply(self, channel: str, update: ReceiptUpdate, decide: Decide | None = None) -> Message | None:
+    async def apply(self, channel: str, update: ReceiptUpdate, go_on: GoOn | None = None) -> Message | None:
         """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then the
         receipt is kept for a day and applied when its attempt is settled.
 
-        `decide` says where a message goes whose newest attempt was not delivered (None: it fails).
+        `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails).
         """
-        return await self._store.write(Apply(channel, update, decide))
+        return await self._store.write(Apply(channel, update, go_on))
 
     async def schedule(self, times: Mapping[int, int | None]) -> None:
         """When (ms) to ask for the receipts of attempts, by their seq; None: no more."""

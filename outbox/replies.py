@@ -141,7 +141,7 @@ class Take(Operation[bool]):
 class TakeAndAnswer(Operation[bool]):
     """The same, with what the words do to the order, and what is said to them by itself."""
 
-    __slots__ = ("_act", "_address", "_answer", "_store", "_take")
+    __slots__ = ("_act", "_address", "_answer", "_digester", "_index", "_take")
 
     alone = True
 
@@ -150,18 +150,19 @@ class TakeAndAnswer(Operation[bool]):
         self._answer = wish
         self._act = act
         self._address = address
-        self._store = store
+        self._digester = store.digester
+        self._index = store.index
 
     def wants(self, wants: Wants) -> None:
         self._take.wants(wants)
 
     def apply(self, batch: Batch) -> bool:
         ref = self._take.put_to(batch, self._act)
-        added, store = self._take.add, self._store
+        added = self._take.add
         if added.acted_on and ref:
-            confirm(batch, added.acted_on, ref, self._address, store)
+            confirm(batch, added.acted_on, ref, self._address, self._digester, self._index)
         elif added.is_new and self._answer:
-            answer(batch, self._answer, self._address, ref, store.digester, store.index)
+            answer(batch, self._answer, self._address, ref, self._digester, self._index)
         return added.is_new
 
 

@@ -21,12 +21,9 @@ class Asked(NamedTuple):
 
 
 class Shares:
-    """The fleet's consent keys by their names; a word is told under each of them."""
+    """The fleet's consent keys by their names; a word is told under each of them. Never changed: other keys make another one."""
 
-    def __init__(self) -> None:
-        self._keys: Mapping[str, bytes] = {}
-
-    def use(self, keys: Mapping[str, bytes]) -> None:
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = dict(keys)
 
     @property

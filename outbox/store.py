@@ -56,7 +56,7 @@ class Store:
         self.index: PersonIndex
         self._identities = identities
         self._keys = keys
-        self.shares = Shares()
+        self.shares = Shares({})
         self.on_commit: Callable[[], None] = lambda: None
         """Called in the loop's thread after each commit: there may be something to tell."""
         self._rng = rng
@@ -66,6 +66,10 @@ class Store:
         self.health = Health(path, clock)
         self._writer = Writer(self._connect, clock, self._committed, Checkpointer(self._beside))
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+
+    def know_by(self, identities: Identities) -> None:
+        """From the next operation on, people are known by these."""
+        self.index = PersonIndex(identities, self.digester)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Store"]:

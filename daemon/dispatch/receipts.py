@@ -10,7 +10,6 @@ import structlog
 from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
 from daemon.dispatch.answers import confirmation, deed, may_be_answered
-from daemon.dispatch.fallback import next_hop
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import Uplink
@@ -18,11 +17,9 @@ from daemon.modem import replies
 from daemon.redact import mask_contacts, scrub
 from outbox import Outbox, harmless
 from outbox.clock import Clock
-from outbox.model import Message, State, Transition
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
-from outbox.receipts import Decide
-from outbox.receipts import ReceiptUpdate as Receipt
+from outbox.receipts import GoOn
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +54,7 @@ class ReceiptDesk:
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
         update = _without_secrets(channel, harmless.cleaned(update))
-        message = await self._box.receipts.apply(channel.name, update, self._after(channel))
+        message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update))
         if update.opted_out and message is not None:
             address = channel.address_of(message.addresses)
             if address:
@@ -97,18 +94,12 @@ class ReceiptDesk:
             acts=acts,
         )
 
-    def _after(self, channel: Channel) -> Decide:
-        def decide(message: Message, update: Receipt) -> Transition | None:
-            if update.state is not ReceiptState.UNDELIVERED:
-                return None
-            words = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
-            reason = Reason(words, "undelivered", channel=channel.name, code=update.code, words=update.detail)
-            hop = next_hop(message, self._usable)
-            if hop is None:
-                return Transition(state=State.FAILED, reason=reason)
-            return Transition(state=State.QUEUED, reason=reason, hop=hop)
-
-        return decide
+    def _go_on(self, channel: Channel, update: ReceiptUpdate) -> GoOn | None:
+        if update.state is not ReceiptState.UNDELIVERED:
+            return None
+        words = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
+        reason = Reason(words, "undelivered", channel=channel.name, code=update.code, words=update.detail)
+        return GoOn(reason, frozenset(filter(self._usable, self._lanes)))
 
     # ------------------------------------------------------------ polling
 

@@ -1,6 +1,5 @@
 """Which written addresses are the same person's: a number however it is spelt, a WhatsApp id, a mail address in any case. Pure."""
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import phonenumbers
@@ -18,12 +17,12 @@ _SHORTEST = 7
 class StoreIdentities:
     """As the store's country reads numbers. `outbox.identity.Identities`."""
 
-    def __init__(self, country: Callable[[], str]) -> None:
+    def __init__(self, country: str) -> None:
         self._country = country
 
     def of_customer(self, customer: Customer) -> Known:
         given = {"phone": customer.phone, "email": customer.email, **(customer.addresses or {})}
-        store = self._country()
+        store = self._country
         own = region(customer.country) or store
         written = [_known(kind, value, own) for kind, value in given.items() if value]
         if own.upper() != store.upper():  # a guest: the number may be one of the store's country after all
@@ -33,7 +32,7 @@ class StoreIdentities:
 
     def of_address(self, address: str) -> Known:
         kind = "email" if "@" in address else "phone" if _digits(address) else "address"
-        return _known(kind, address, self._country())
+        return _known(kind, address, self._country)
 
     def of_text(self, text: bytes) -> Known | None:
         found = addresses_in(text)

@@ -52,7 +52,7 @@ def an_old_database(path: Path) -> None:
 async def test_an_old_database_is_indexed_its_key_locked_up_and_its_opt_outs_hold(tmp_path: Path) -> None:
     settings = Settings(file=tmp_path / "tether.toml")
     an_old_database(settings.database)
-    identities = StoreIdentities(lambda: "GB")
+    identities = StoreIdentities("GB")
     async with Outbox.open(
         settings.database,
         clock=FakeClock(),

@@ -46,7 +46,7 @@ DAY = 86_400_000
 @asynccontextmanager
 async def store_box(folder: Path, clock: FakeClock) -> AsyncIterator[Outbox]:
     """As the service opens it, in a British store."""
-    identities = StoreIdentities(lambda: "GB")
+    identities = StoreIdentities("GB")
     async with Outbox.open(
         folder / "tether.db", clock=clock, rng=random.Random(7), keys=KEY, identities=identities, reserve=0
     ) as box:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from outbox.model import Message, State, Transition
+from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
 from outbox.reasons import Reason
+from outbox.receipts import GoOn
 from tests.support.outbox_box import (
     NOW,
     SENT,
@@ -24,8 +25,7 @@ from tests.support.outbox_box import (
 DELIVERED, UNDELIVERED, READ = ReceiptState.DELIVERED, ReceiptState.UNDELIVERED, ReceiptState.READ
 
 
-def next_channel(message: Message, update: object) -> Transition:
-    return Transition(state=State.QUEUED, reason=Reason("could not be delivered"), hop=message.hop + 1)
+NEXT = GoOn(Reason("could not be delivered"), ("modem", "sendgrid"))
 
 
 async def test_a_receipt_finds_its_attempt_by_the_providers_id(tmp_path: Path) -> None:
@@ -74,10 +74,10 @@ async def test_old_attempts_are_found_among_many(tmp_path: Path) -> None:
             assert await state_of(box, f"m{n}") is State.DELIVERED
 
 
-async def test_an_undelivered_message_goes_where_the_caller_says(tmp_path: Path) -> None:
+async def test_an_undelivered_message_goes_on_to_a_channel_that_the_caller_names(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await send(box, await accept_one(box), Accepted("P1"))
-        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), next_channel)
+        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT)
         assert moved is not None
         assert (moved.state, moved.channel) == (State.QUEUED, "modem")
         assert await due_ids(box, "modem") == ["m1"]
@@ -94,10 +94,10 @@ async def test_a_late_failure_of_an_earlier_attempt_moves_nothing(tmp_path: Path
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         await send(box, message, Accepted("P1"))
-        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), next_channel)
+        moved = await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT)
         assert moved is not None
         await send(box, moved, Accepted("P2"), channel="modem")
-        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1", at=NOW + 1), next_channel)
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1", at=NOW + 1), NEXT)
         assert await state_of(box, "m1") is State.SENT
 
 
@@ -105,7 +105,7 @@ async def test_receipts_only_say_more(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await send(box, await accept_one(box), Accepted("P1"))
         for state in (ReceiptState.SENT, DELIVERED, DELIVERED, UNDELIVERED, ReceiptState.SENT, READ):
-            await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), next_channel)
+            await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), NEXT)
         (attempt,) = await box.views.attempts(["m1"])
         assert attempt.receipt is READ
         assert await state_of(box, "m1") is State.DELIVERED

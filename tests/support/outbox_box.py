@@ -1,7 +1,7 @@
 """What tests of the outbox share: events and messages in a line, and a database that is opened on a real file."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -144,9 +144,6 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     detail: str = ""
     at: int | None = None
-
-
-Decide = Callable[[Message, Any], Transition | None]
 
 
 def everything_in(folder: Path) -> bytes:
