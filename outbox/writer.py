@@ -20,9 +20,9 @@ from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
-from outbox.inbox import Inbox
 from outbox.queries import Queries
 from outbox.snapshot import Wants
+from outbox.write_queue import Inbox
 
 T = TypeVar("T")
 

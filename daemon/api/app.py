@@ -8,7 +8,7 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from daemon.api import (
+from daemon.api.handlers import (
     audit,
     channels,
     events,
@@ -28,16 +28,16 @@ from daemon.api import (
     tokens,
     unsubscribe,
 )
-from daemon.api.board import Board
-from daemon.api.connection import connection_of
-from daemon.api.gate import BODY_LIMIT, Gate
-from daemon.api.metrics import Metrics
-from daemon.api.openapi import OpenApi
-from daemon.api.problem import Problem
-from daemon.api.reply import GUARD
-from daemon.api.route import AnyRoute
-from daemon.api.services import Services
-from daemon.api.stream import Stream
+from daemon.api.handlers.board import Board
+from daemon.api.handlers.metrics import Metrics
+from daemon.api.handlers.stream import Stream
+from daemon.api.plumbing.connection import connection_of
+from daemon.api.plumbing.gate import BODY_LIMIT, Gate
+from daemon.api.plumbing.openapi import OpenApi
+from daemon.api.plumbing.reply import GUARD
+from daemon.api.plumbing.route import AnyRoute
+from daemon.api.plumbing.services import Services
+from daemon.api.schema.problem import Problem
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.packaged import EXECUTABLE, PLACES, system_files
 from daemon.appliance.release import HOME, Releases
 from daemon.appliance.unit import TIMER, UNIT, Unit
 from daemon.config import Settings
+from daemon.upkeep.errors import InstallError
 from outbox.clock import Clock
 
 CONFIG = "/etc/tether"

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pyrage
 
-from daemon.appliance.archive import Manifest, config_of, unpack
-from daemon.appliance.errors import BackupError
-from daemon.appliance.seal import Header, is_sealed, unseal
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, known
+from daemon.upkeep.archive import Manifest, config_of, unpack
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.seal import Header, is_sealed, unseal
 
 UNSIGNED = "unsigned"
 

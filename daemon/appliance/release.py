@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.trust import WHEEL
+from daemon.upkeep.errors import InstallError
 
 HOME = "/opt/tether"
 LINK = "venv"

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.appliance.archive import Manifest
-from daemon.appliance.errors import BackupError
 from daemon.appliance.opening import Openers, open_backup
-from daemon.appliance.seal import Header
-from daemon.appliance.swap import put_in_place, set_aside
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.digests import BoxKeys
 from daemon.keys.heads import vouch
 from daemon.keys.keyring import keyring
+from daemon.upkeep.archive import Manifest
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.seal import Header
+from daemon.upkeep.swap import put_in_place, set_aside
 from outbox import Outbox
 from outbox.carry import ACTOR, Carried
 from outbox.clock import Clock

@@ -17,11 +17,11 @@ from babel.languages import get_official_languages
 from babel.numbers import get_territory_currencies
 from dotenv import dotenv_values
 
-from daemon.appliance.swap import sync_folder
 from daemon.channels import registry
 from daemon.channels.base import CommonSettings
 from daemon.config import ConfigError, Settings, load
-from daemon.verify import verify
+from daemon.runtime.verify import verify
+from daemon.upkeep.swap import sync_folder
 
 LANGUAGES = ("en", "de", "es", "fr")
 """Those in which texts ship."""

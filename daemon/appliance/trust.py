@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from daemon.appliance.errors import InstallError
 from daemon.packaging.minisign import MAX_SIGNATURE, SUFFIX, PublicKey, SignatureError, read_public, verify
+from daemon.upkeep.errors import InstallError
 
 SHIPPED = Path(__file__).parents[1] / "packaging" / "release.pub"
 WHEEL = re.compile(r"tether_box-([^-]+)-.+\.whl")

@@ -2,9 +2,9 @@
 
 import aiohttp
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine, Ran
 from daemon.config import Settings
+from daemon.upkeep.errors import InstallError
 from outbox.clock import Clock
 
 UNIT = "tether.service"

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.release import Releases
-from daemon.appliance.swap import put_in_place, set_aside
 from daemon.appliance.trust import is_older, signature_of, trusted_keys
 from daemon.appliance.trust import prove as prove_signed
 from daemon.appliance.unit import UNIT, Unit
 from daemon.config import Settings
+from daemon.upkeep.errors import InstallError
+from daemon.upkeep.swap import put_in_place, set_aside
 from outbox.clock import Clock
 from outbox.proof import copy_of, prove
 

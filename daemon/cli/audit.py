@@ -10,13 +10,13 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
-from daemon.appliance.heads import compared, heads_of_file, told, words_of
 from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
 from daemon.cli.service import service
 from daemon.config import Settings
 from daemon.keys.heads import Head, heads_in
 from daemon.keys.keyring import Keyring, known
+from daemon.upkeep.heads import compared, heads_of_file, told, words_of
 from outbox.audit import Verdict, verify_export
 from outbox.heads import End, Standing
 

@@ -6,13 +6,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from daemon.appliance.backup import Made, back_up, key_trouble
-from daemon.appliance.errors import BackupError
 from daemon.appliance.ownership import as_owner_of
-from daemon.appliance.shelf import keeping
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
 from daemon.config import Settings
 from daemon.keys.keyring import WORDS
+from daemon.upkeep.backup import Made, back_up, key_trouble
+from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.errors import BackupError
 from outbox.clock import SystemClock
 
 T = TypeVar("T")

@@ -10,9 +10,7 @@ import typer
 from daemon.appliance.doctor import examine
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, Level, problem
-from daemon.appliance.heartbeat import call
 from daemon.appliance.machine import Machine
-from daemon.appliance.messenger import Messenger
 from daemon.channels import registry
 from daemon.channels.base import Channel, Misconfigured
 from daemon.cli.frame import (
@@ -31,6 +29,8 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.sms.destination import refusal
 from daemon.http import open_http
 from daemon.redact import mask_contacts
+from daemon.upkeep.heartbeat import call
+from daemon.upkeep.messenger import Messenger
 from outbox.clock import SystemClock
 
 MARKS = {Level.OK: "ok", Level.ADVICE: "hint", Level.PROBLEM: "WRONG"}

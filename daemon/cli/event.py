@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.api.voices import COMMAND_LINE
+from daemon.api.plumbing.voices import COMMAND_LINE
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import service
 from outbox.model import nearly_event_type

@@ -9,8 +9,8 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
 from daemon.cli.service import is_running, service
-from daemon.clockwatch import RELEASED
 from daemon.config import SEARCH, Settings
+from daemon.runtime.clockwatch import RELEASED
 from outbox.clock import SystemClock
 
 fleet = typer.Typer(

@@ -103,7 +103,7 @@ def run(config: HqConfigOption = None) -> None:
     """Keep the archive and serve the API."""
     with _explained():
         from daemon.hq.service import serve
-        from daemon.logs import configure_logs
+        from daemon.runtime.logs import configure_logs
 
         settings = _settings(config)
         configure_logs("info", "auto", secrets=settings.secrets)

@@ -8,12 +8,12 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.install import CONFIG, Installed, Installer
 from daemon.appliance.machine import Machine
 from daemon.appliance.upgrade import Upgrade
 from daemon.cli.frame import Failure, JsonOption, app, as_json, settle
 from daemon.config import Settings, load
+from daemon.upkeep.errors import InstallError
 from outbox.clock import SystemClock
 
 T = TypeVar("T")

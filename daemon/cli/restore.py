@@ -13,18 +13,18 @@ from typing import IO, Annotated, Any
 import msgspec
 import typer
 
-from daemon.appliance.backup import last_backup
-from daemon.appliance.errors import BackupError, WrongKey
 from daemon.appliance.opening import UNSIGNED, Openers, configuration_in, key_in, openers_of
 from daemon.appliance.ownership import as_owner_of
 from daemon.appliance.restore import Proved, Restored, Wanted, candidate
-from daemon.appliance.shelf import keeping
 from daemon.cli.backups import explained
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
 from daemon.cli.service import service
 from daemon.config import Settings, secrets_in
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, adopt, known
+from daemon.upkeep.backup import last_backup
+from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.errors import BackupError, WrongKey
 from outbox.clock import SystemClock
 from outbox.promises import WORDS as MEANINGS
 

@@ -17,7 +17,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the service until it is told to stop (Ctrl-C, SIGTERM). SIGHUP reads the configuration anew."""
-    from daemon.process import main
+    from daemon.runtime.process import main
 
     settings = settings_of(config)
     sys.exit(main(settings, reread=lambda: settings_of(config), host=host, port=port))

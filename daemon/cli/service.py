@@ -91,8 +91,8 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
             yield client
         return
     _check_place(settings)
-    from daemon.app import open_offline
-    from daemon.logs import configure_logs
+    from daemon.runtime.app import open_offline
+    from daemon.runtime.logs import configure_logs
 
     configure_logs("error", "text", secrets=settings.secrets)
     with as_owner_of(settings.database):

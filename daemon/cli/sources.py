@@ -9,8 +9,8 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
-from daemon.clockwatch import spoken
 from daemon.config import Duration, Settings
+from daemon.wire.durations import spoken
 from outbox.clock import SystemClock
 
 HEADINGS = ("source", "kind", "state", "asked", "last asked", "behind", "webhooks to", "trouble")

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine
 from daemon.appliance.unit import hand_over_secrets
 from daemon.cli.frame import (
@@ -22,8 +21,9 @@ from daemon.cli.frame import (
     when,
 )
 from daemon.cli.service import is_running, running_service, service
-from daemon.clockwatch import spoken
 from daemon.config import Settings
+from daemon.upkeep.errors import InstallError
+from daemon.wire.durations import spoken
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")

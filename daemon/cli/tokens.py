@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.api.route import Scope
+from daemon.api.plumbing.route import Scope
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 

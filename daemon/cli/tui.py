@@ -65,7 +65,7 @@ def tui(
 
 def _certificate(settings: Settings) -> tuple[Path, Path] | None:
     """The shop's own, if it is set. Raises ConfigError for what can't be used."""
-    from daemon.listeners import tls_context
+    from daemon.runtime.listeners import tls_context
 
     hook = settings.hook
     if tls_context(hook, settings.folder) is None or hook.tls_cert is None or hook.tls_key is None:

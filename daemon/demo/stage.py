@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from daemon.app import open_service
 from daemon.config import Settings, decode
 from daemon.demo.performance import play
 from daemon.demo.till import TillProblem
 from daemon.demo.verdict import Verdict
-from daemon.listeners import listening
-from daemon.logs import configure_logs
-from daemon.notify import Notifier
+from daemon.runtime.app import open_service
+from daemon.runtime.listeners import listening
+from daemon.runtime.logs import configure_logs
+from daemon.runtime.notify import Notifier
 from daemon.sandbox import Sandbox, sandbox_settings
 from outbox.clock import Clock, SystemClock
 

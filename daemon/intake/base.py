@@ -35,7 +35,7 @@ class Unreadable(Exception):
 
 
 class Hook(Protocol):
-    """One POST of a source to /v1/hooks/NAME, before anything in it is believed (`daemon.api.services.InboundHook`)."""
+    """One POST of a source to /v1/hooks/NAME, before anything in it is believed (`daemon.api.plumbing.services.InboundHook`)."""
 
     @property
     def source(self) -> str: ...

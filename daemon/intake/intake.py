@@ -14,15 +14,15 @@ from daemon.config import Settings
 from daemon.http import Http
 from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
-from daemon.intake.calls import Caller
-from daemon.intake.desk import PollDesk
 from daemon.intake.diff import View, diff
 from daemon.intake.events import posted_heard, posted_news
-from daemon.intake.polled import Fault, Polled, fault_of
-from daemon.intake.poller import Poller
-from daemon.intake.reader import Reader
+from daemon.intake.polling.calls import Caller
+from daemon.intake.polling.polled import Fault, Polled, fault_of
+from daemon.intake.polling.poller import Poller
+from daemon.intake.polling.reader import Reader
+from daemon.intake.polling.record import PollDesk
+from daemon.intake.recorder import Teller
 from daemon.intake.row import SourceRow, row_of
-from daemon.intake.teller import Teller
 from outbox import Kept, Outbox
 from outbox.clock import Clock
 from outbox.errors import IllegalMove, NotFound, OutboxError

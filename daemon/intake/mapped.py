@@ -13,11 +13,12 @@ import msgspec
 
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response
-from daemon.intake import polling, signatures
+from daemon.intake import signatures
 from daemon.intake.base import Body, Heard, Hook, Reading, Refused, Source, SourceSettings, Unreadable, folded, is_type
 from daemon.intake.mapping import Expression, compile_table
 from daemon.intake.money import MoneyForm, amount_of
-from daemon.intake.polled import Page, Polled, Turn
+from daemon.intake.polling import configured as polling
+from daemon.intake.polling.polled import Page, Polled, Turn
 from daemon.intake.soap import outbound_message
 from daemon.intake.values import Place, form_of, json_of, parse_json
 from outbox.model import Customer, Event, Item, OrderFields

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from daemon.intake.base import Source
-from daemon.intake.poller import Poller, PollStatus
+from daemon.intake.polling.poller import Poller, PollStatus
 
 SourceState: TypeAlias = Literal["ready", "waiting", "failing", "misconfigured"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
 from daemon.intake.base import Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
-from daemon.intake.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Page, Polled, Turn, fault_of
 from daemon.intake.shopify_marks import payments, state_of
 from daemon.intake.values import Place
 from outbox.model import Customer, Item, OrderFields

@@ -17,7 +17,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Pairs, Request, Response, encode
 from daemon.intake import oauth1
 from daemon.intake.base import Reading, Source, SourceSettings
-from daemon.intake.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Page, Polled, Turn, fault_of
 from daemon.intake.values import Place
 
 PAGE = 25

@@ -13,7 +13,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
-from daemon.intake.polled import Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Page, Polled, Turn, fault_of
 from daemon.intake.values import Place, json_of
 from outbox.model import Customer, OrderFields
 

@@ -9,11 +9,11 @@ import msgspec
 from jinja2 import TemplateError, meta, nodes
 
 from daemon.config import Settings
+from daemon.planner.jinja_environment import Sandbox, explain
 from daemon.planner.render import ANY_TYPE, FREE_TEXT, MEDIUM_FILES, Renderer, RenderError, candidates
 from daemon.planner.render_context import attributes
 from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.samples import complete, minimal, sample_text
-from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
 from outbox.model import EVENT_TYPES, QUIET_TYPES, Medium, nearly_event_type

@@ -10,6 +10,7 @@ import msgspec
 
 from daemon.config import Settings
 from daemon.planner.formats import Formats
+from daemon.planner.jinja_environment import explain
 from daemon.planner.moments import milliseconds
 from daemon.planner.recipients import (
     Reach,
@@ -22,7 +23,6 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
-from daemon.planner.sandbox import explain
 from outbox.model import (
     EVENT_TYPES,
     QUIET_TYPES,

@@ -17,8 +17,8 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 from daemon.config import Settings, Store
 from daemon.planner.fields import named_fields
 from daemon.planner.formats import Formats
+from daemon.planner.jinja_environment import Sandbox, explain
 from daemon.planner.render_context import StoreView, views
-from daemon.planner.sandbox import Sandbox, explain
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
 from daemon.planner.wording import Wording

@@ -12,8 +12,8 @@ from jinja2 import TemplateError
 
 from daemon.config import ConfigError, RouteTable, Settings
 from daemon.planner.defaults import CHANNELS, OPTIONAL, SHIPPED
+from daemon.planner.jinja_environment import Condition, compile_condition
 from daemon.planner.moments import At, parse_at
-from daemon.planner.sandbox import Condition, compile_condition
 from daemon.planner.template_files import is_template_name
 from outbox.model import Policy, Priority
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.appliance.archive import Manifest, config_of, pack
-from daemon.appliance.backup import back_up, last_backup
-from daemon.appliance.errors import BackupError
 from daemon.appliance.opening import openers_of
 from daemon.appliance.restore import Candidate, Wanted, candidate
-from daemon.appliance.seal import Header, seal, unseal
-from daemon.appliance.shelf import Folder, keeping
 from daemon.config import Backup, ConfigError, Settings
 from daemon.keys.keyring import keyring
+from daemon.upkeep.archive import Manifest, config_of, pack
+from daemon.upkeep.backup import back_up, last_backup
+from daemon.upkeep.backup_store import Folder, keeping
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.seal import Header, seal, unseal
 from outbox.errors import AlreadyRunning
 from outbox.model import State
 from outbox.outcome import Accepted

@@ -75,13 +75,16 @@ BROKEN = {
     "0.1.0": {},
     "0.2.0": {},
     "0.3.0": {
-        "daemon/app.py": (
+        "daemon/runtime/app.py": (
             "    notifier = Notifier(clock)\n",
             "    raise SystemExit(3)\n    notifier = Notifier(clock)\n",
         )
     },
     "0.4.0": {
-        "daemon/app.py": ("        unknown = await service.box.spool.rescue()\n", "        raise SystemExit(3)\n")
+        "daemon/runtime/app.py": (
+            "        unknown = await service.box.spool.rescue()\n",
+            "        raise SystemExit(3)\n",
+        )
     },
 }
 """Release -> what is put in place of what: one that never starts, and one that brings the database to a schema of its own first."""

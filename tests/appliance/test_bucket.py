@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.backup import back_up
-from daemon.appliance.errors import BackupError
 from daemon.appliance.opening import openers_of
 from daemon.appliance.restore import Wanted, candidate
-from daemon.appliance.shelf import keeping
 from daemon.config import Backup, ConfigError, Settings
+from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.errors import BackupError
 from outbox.proof import prove
 from tests.support.bucket import ACCESS, REGION, SECRET, FakeBucket, bucket
 from tests.support.fake_clock import FakeClock

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance import recover, recovery_note
-from daemon.appliance.recover import make_sound, record
 from daemon.keys.box_key import BoxKey
+from daemon.upkeep import recover, recovery_note
+from daemon.upkeep.recover import make_sound, record
 from outbox import Outbox
 from outbox.errors import KeyChanged, StorageBusy
 from outbox.outcome import Accepted

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.appliance.backup import LastBackup, note_path
 from daemon.appliance.checks.disk import check_disk
 from daemon.appliance.checks.fleet import check_fleet
 from daemon.appliance.checks.unit import check_unit
@@ -20,9 +19,10 @@ from daemon.appliance.doctor import CHECKS, examine
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, Level
 from daemon.appliance.machine import Machine, Ran
-from daemon.clockwatch import RELEASED
 from daemon.config import Settings, load
 from daemon.http import open_http
+from daemon.runtime.clockwatch import RELEASED
+from daemon.upkeep.backup import LastBackup, note_path
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned
 from tests.support.shop import open_shop

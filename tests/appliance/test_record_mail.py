@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from daemon.appliance.record_mail import AGAIN_AFTER, RecordMail, check_record
 from daemon.config import ConfigError, Record, Settings, Store, TimeOfDay
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import Head, heads_in, signed
+from daemon.upkeep.record_mail import AGAIN_AFTER, RecordMail, check_record
 from outbox.heads import End
 from tests.support.fake_clock import FakeClock
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance import recover
-from daemon.appliance.recover import make_sound, mark_damaged, mark_path, record
 from daemon.keys.box_key import BoxKey
+from daemon.upkeep import recover
+from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox.outcome import Accepted
 from outbox.proof import trouble_with
 from outbox.salvage import salvage

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine, Ran
 from daemon.appliance.unit import HANDED_OVER, hand_over_secrets
 from daemon.config import Settings
+from daemon.upkeep.errors import InstallError
 
 
 class Box(Machine):

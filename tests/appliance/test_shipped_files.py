@@ -72,7 +72,7 @@ def test_the_modem_rule_knows_the_driver_s_makers() -> None:
 
 
 def test_dashboard_and_alerts_name_figures_that_there_are() -> None:
-    source = (ROOT / "daemon/api/metrics.py").read_text()
+    source = (ROOT / "daemon/api/handlers/metrics.py").read_text()
     known = set(re.findall(r'"(tether_[a-z_]+)"', source))
     known |= {f"{name}_{part}" for name in known for part in ("bucket", "sum", "count")}
     for name in ("alerts.yml", "grafana.json"):

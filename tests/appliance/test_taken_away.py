@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from daemon.vigil import EVERY_S, LINGER_S, Vigil, pick_up
+from daemon.runtime.vigil import EVERY_S, LINGER_S, Vigil, pick_up
 from outbox import Outbox
 from outbox.errors import StorageBusy, StorageLost
 from outbox.writer import Writer

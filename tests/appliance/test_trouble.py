@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.appliance.backup import LastBackup, note_path
-from daemon.appliance.heartbeat import Heartbeat, check_heartbeat
-from daemon.appliance.messenger import Messenger
-from daemon.appliance.trouble import EVERY, TroubleWatch, check_trouble
 from daemon.channels.base import Channel
 from daemon.config import Backup, ConfigError, Data, Duration, Settings, Size, Trouble
 from daemon.config import Heartbeat as HeartbeatTable
 from daemon.dispatch.board import ChannelStatus
 from daemon.http import open_http
+from daemon.upkeep.backup import LastBackup, note_path
+from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
+from daemon.upkeep.messenger import Messenger
+from daemon.upkeep.trouble import EVERY, TroubleWatch, check_trouble
 from outbox import Outbox
 from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench

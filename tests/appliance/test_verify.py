@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.app import serve
 from daemon.config import ConfigError, load
-from daemon.verify import faults
+from daemon.runtime.app import serve
+from daemon.runtime.verify import faults
 from outbox.clock import SystemClock
 
 TWILIO = '[channels.twilio]\nfrom = "+447400123456"\n'

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import ConfigError, load
-from daemon.verify import verify
+from daemon.runtime.verify import verify
 
 SMTP = '[channels.smtp]\nhost = "mail.example"\nfrom = "shop@shop.example"\n'
 

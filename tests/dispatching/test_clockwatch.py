@@ -2,7 +2,7 @@
 
 import asyncio
 
-from daemon.clockwatch import RELEASED, ClockWatch
+from daemon.runtime.clockwatch import RELEASED, ClockWatch
 from tests.support.fake_clock import FakeClock
 
 

@@ -16,7 +16,7 @@ from daemon.dispatch.reply_words import SHIPPED, ReplyWords, texts
 from daemon.dispatch.uplink import Uplink
 from daemon.gsm_alphabet import septets
 from daemon.http import open_http
-from daemon.verify import verify
+from daemon.runtime.verify import verify
 from outbox import Outbox, ReplyRow
 from outbox.model import Message, Order, State
 from tests.support.at_vendor import bench

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.app import Service, open_service
 from daemon.channels.twilio import Twilio
 from daemon.config import Duration, Retry
 from daemon.demo.stage import demo_settings
 from daemon.http import Request, open_http
-from daemon.notify import Notifier
 from daemon.planner.render import Renderer
+from daemon.runtime.app import Service, open_service
+from daemon.runtime.notify import Notifier
 from daemon.sandbox import Sandbox
 from daemon.shortage import CODE
 from outbox.clock import SystemClock

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from daemon.api.problem import TITLES
+from daemon.api.schema.problem import TITLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
 

@@ -165,7 +165,7 @@ PROBE = """
 import asyncio, json, os, random, sys, threading
 from pathlib import Path
 import daemon.cli.run
-from daemon.app import open_service
+from daemon.runtime.app import open_service
 from daemon.config import load
 from outbox.clock import SystemClock
 

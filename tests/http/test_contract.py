@@ -8,9 +8,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from daemon.api.app import make_app
-from daemon.api.gate import TokenGate
-from daemon.api.guards import Guards
-from daemon.api.services import Vitals
+from daemon.api.plumbing.gate import TokenGate
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.services import Vitals
 from tests.support.face import Face
 from tests.support.fake_services import make_services
 
@@ -196,8 +196,8 @@ async def test_metrics(face: Face) -> None:
 
 
 def test_problem_advice_covers_all_titles() -> None:
-    from daemon.api.docs_page import ADVICE
-    from daemon.api.problem import TITLES
+    from daemon.api.plumbing.docs_page import ADVICE
+    from daemon.api.schema.problem import TITLES
 
     assert set(ADVICE) <= set(TITLES)
 

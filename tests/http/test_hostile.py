@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from daemon.api import gate
+from daemon.api.plumbing import gate
 from tests.support.face import Face, event
 
 TOKEN = b"Authorization: Bearer tt_till-2_secret\r\n"

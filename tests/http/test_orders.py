@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.api import present
+from daemon.api.plumbing import present
 from outbox.model import Attempt, Message, Rendered, State
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
@@ -305,8 +305,8 @@ async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, services: 
 
 
 def test_answers_keep_designs_names() -> None:
-    from daemon.api.answers import MessageDetail
-    from daemon.api.service_answers import ChannelOut
+    from daemon.api.schema.answers import MessageDetail
+    from daemon.api.schema.service_answers import ChannelOut
 
     def names(kind: type[msgspec.Struct]) -> set[str]:
         return {field.encode_name for field in msgspec.structs.fields(kind)}

@@ -6,11 +6,19 @@ import resource
 import pytest
 import structlog
 
-from daemon import descriptors
-from daemon.api.places import KNOWN_FOR_S, REQUEST_WAIT_S, Guest, Places, Room
-from daemon.api.problem import Problem
-from daemon.api.tally import TELL_EVERY_S, Tally
-from daemon.api.unvouched import EACH, EACH_KNOWN, EACH_WAITING, MOST, MOST_OF_STRANGERS, PATIENCE_S, UnvouchedBodies
+from daemon.api.plumbing.places import KNOWN_FOR_S, REQUEST_WAIT_S, Guest, Places, Room
+from daemon.api.plumbing.tally import TELL_EVERY_S, Tally
+from daemon.api.plumbing.unvouched import (
+    EACH,
+    EACH_KNOWN,
+    EACH_WAITING,
+    MOST,
+    MOST_OF_STRANGERS,
+    PATIENCE_S,
+    UnvouchedBodies,
+)
+from daemon.api.schema.problem import Problem
+from daemon.runtime import descriptors
 from tests.support.face import Face
 from tests.support.fake_clock import FakeClock, settle
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon import logs
 from daemon.config import Settings
 from daemon.redact import scrub
+from daemon.runtime import logs
 from outbox.masks import mask_address, mask_email, mask_phone
 from tests.support.face import event, serving
 from tests.support.fake_services import make_services

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.api.box import Box
+from daemon.api.plumbing.box import Box
 from outbox import Outbox
 from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition

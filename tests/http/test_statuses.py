@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from daemon.api.board import Board
-from daemon.api.gate import TokenGate
-from daemon.api.guards import Guards
-from daemon.api.metrics import Metrics
-from daemon.api.openapi import refusals
-from daemon.api.route import AnyRoute, Scope
-from daemon.api.sse import Streams
-from daemon.api.stream import Stream
+from daemon.api.handlers.board import Board
+from daemon.api.handlers.metrics import Metrics
+from daemon.api.handlers.stream import Stream
+from daemon.api.plumbing.gate import TokenGate
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.openapi import refusals
+from daemon.api.plumbing.route import AnyRoute, Scope
+from daemon.api.plumbing.sse import Streams
 from daemon.config import Board as BoardTable
 from daemon.config import Hook, Rate, Settings
 from outbox.errors import StorageBusy
@@ -166,7 +166,7 @@ def _body(route: AnyRoute) -> Any:
 async def test_408(face: Face, route: AnyRoute, monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    from daemon.api import gate
+    from daemon.api.plumbing import gate
 
     for wait in ("BODY_WAIT_S", "UNVOUCHED_BODY_WAIT_S"):
         monkeypatch.setattr(gate, wait, 0.02)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 
-from daemon.api import board, stream
+from daemon.api.handlers import board, stream
 from daemon.config import Board, Settings
 from outbox import ReplyRow
 from outbox.model import Attempt, State

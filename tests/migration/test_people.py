@@ -64,7 +64,7 @@ async def test_an_old_database_is_indexed_its_key_locked_up_and_its_opt_outs_hol
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"
         removed = await box.people.forget("+44 7700 900123", actor="owner")
         assert (removed.orders, removed.replies, removed.quarantined) == (1, 1, 1)
-        (tmp_path / "tether.db.v3.bak").unlink()  # it has an end of its own: see daemon/appliance/copies.py
+        (tmp_path / "tether.db.v3.bak").unlink()  # it has an end of its own: see daemon/upkeep/copies.py
         left = everything_in(tmp_path)
         for word in (b"Lovelace", b"7700900", b"07700 900", OLD_KEY):
             assert word not in left, word

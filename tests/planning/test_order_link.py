@@ -4,7 +4,7 @@ import pytest
 
 from daemon.config import ConfigError
 from daemon.planner.render import Renderer
-from daemon.verify import verify
+from daemon.runtime.verify import verify
 from outbox.model import OrderFields
 from tests.support.planning import event, order, store
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from daemon.api.connection import connection_of
-from daemon.api.gate import SocketGate
-from daemon.api.guards import Guards
-from daemon.api.peers import Peer, Peers
-from daemon.api.problem import Problem
-from daemon.api.services import Services
+from daemon.api.plumbing.connection import connection_of
+from daemon.api.plumbing.gate import SocketGate
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.peers import Peer, Peers
+from daemon.api.plumbing.services import Services
+from daemon.api.schema.problem import Problem
 from daemon.config import load
 from daemon.intake.base import Refused
 from tests.support.fake_services import make_services

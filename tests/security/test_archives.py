@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.archive import DATABASE, MANIFEST, config_of, pack, unpack
-from daemon.appliance.errors import BackupError
+from daemon.upkeep.archive import DATABASE, MANIFEST, config_of, pack, unpack
+from daemon.upkeep.errors import BackupError
 from outbox.proof import prove
 from tests.support.outbox_box import open_box
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.appliance.copies import copies, remove_overdue
 from daemon.config import Backup, Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import adopt, key_path, keyring
 from daemon.planner.identity import StoreIdentities
+from daemon.upkeep.copies import copies, remove_overdue
 from outbox import Outbox, Refusal
 from outbox.errors import KeyChanged, KeyMissing
 from outbox.model import Rendered, State, Transition

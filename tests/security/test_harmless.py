@@ -26,7 +26,7 @@ from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import LineState, Uplink
 from daemon.intake.base import Heard
 from daemon.intake.events import posted_heard
-from daemon.logs import configure_logs
+from daemon.runtime.logs import configure_logs
 from outbox import harmless
 from outbox.model import Customer, Event, OrderFields
 from outbox.outcome import ReceiptState

@@ -16,16 +16,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.appliance.backup import back_up
-from daemon.appliance.heads import RecordHeads, compared, heads_of_file, heads_path, note, told
 from daemon.appliance.opening import openers_of
-from daemon.appliance.recover import make_sound, record
 from daemon.appliance.restore import Wanted, candidate
-from daemon.appliance.shelf import keeping
 from daemon.config import Backup, Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import Head, heads_in, signed, vouch
 from daemon.keys.keyring import keyring
+from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.heads import RecordHeads, compared, heads_of_file, heads_path, note, told
+from daemon.upkeep.recover import make_sound, record
 from outbox.chain import START, link
 from outbox.heads import Break, End, Standing, newest_end
 from outbox.proof import prove

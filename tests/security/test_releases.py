@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.errors import InstallError
 from daemon.appliance.machine import Machine, Ran
 from daemon.appliance.release import LOCK_IN_WHEEL, Releases
 from daemon.appliance.trust import SHIPPED, prove, signature_of, trusted_keys
@@ -24,6 +23,7 @@ from daemon.config import Settings
 from daemon.packaging.__main__ import main as packaging
 from daemon.packaging.minisign import SecretKey, public_text, read_public, secret_text, sign, verify, write_secret
 from daemon.packaging.sbom import pins
+from daemon.upkeep.errors import InstallError
 from tests.support.fake_clock import FakeClock
 
 ROOT = Path(__file__).resolve().parents[2]

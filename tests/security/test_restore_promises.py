@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.backup import back_up
 from daemon.appliance.opening import openers_of
 from daemon.appliance.restore import Candidate, Restored, Wanted, candidate
-from daemon.appliance.shelf import keeping
 from daemon.channels.base import Reply
 from daemon.config import Backup, Settings
 from daemon.keys.digests import BoxKeys
+from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup_store import keeping
 from outbox import Outbox
 from outbox.model import State
 from outbox.outcome import Accepted

@@ -13,15 +13,15 @@ import msgspec
 import pyrage
 import pytest
 
-from daemon.appliance.archive import Manifest, pack
-from daemon.appliance.backup import back_up
-from daemon.appliance.errors import BackupError, WrongKey
 from daemon.appliance.opening import Openers, open_backup, openers_of
-from daemon.appliance.seal import BLOCK, MAGIC, Header, seal, unseal
-from daemon.appliance.shelf import keeping
 from daemon.config import Backup, Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import keyring
+from daemon.upkeep.archive import Manifest, pack
+from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.errors import BackupError, WrongKey
+from daemon.upkeep.seal import BLOCK, MAGIC, Header, seal, unseal
 from outbox.proof import prove
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import PHONE, accept_one, open_own_box, planned

@@ -20,9 +20,9 @@ from daemon.channels.registry import build
 from daemon.config import Settings
 from daemon.dispatch.receipts import ReceiptDesk
 from daemon.dispatch.reply_words import ReplyWords
-from daemon.faces import ReceiptsFace
-from daemon.logs import Redactor
 from daemon.redact import scrub
+from daemon.runtime.faces import ReceiptsFace
+from daemon.runtime.logs import Redactor
 from outbox.outcome import Accepted, ReceiptState
 from tests.conformance.cases.mailgun import posted as mailgun_post
 from tests.conformance.cases.ses import CASE as SES

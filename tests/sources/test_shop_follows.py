@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.api.present import stage
+from daemon.api.plumbing.present import stage
 from daemon.config import Settings, Store, decode
 from daemon.intake.base import Body
 from daemon.planner.plan import make_planner

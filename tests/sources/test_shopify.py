@@ -11,7 +11,7 @@ import pytest
 from daemon.config import ConfigError
 from daemon.http import Request, Response
 from daemon.intake.base import Body, Refused
-from daemon.intake.polled import Polled, Turn
+from daemon.intake.polling.polled import Polled, Turn
 from tests.support.shared import shared
 from tests.support.sources import NOW, FakeHttp, Shopfront, json_response, open_front, shopify_hook, source_of
 

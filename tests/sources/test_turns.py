@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from daemon.intake.turns import Turns
+from daemon.intake.keyed_locks import Turns
 from tests.support.fake_clock import settle
 
 

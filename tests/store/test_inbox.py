@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from outbox.inbox import LARGEST_GROUP, Inbox
+from outbox.write_queue import LARGEST_GROUP, Inbox
 
 
 class Job:

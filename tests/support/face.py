@@ -9,9 +9,9 @@ import msgspec
 from aiohttp import BaseConnector, ClientSession, DummyCookieJar, TCPConnector, UnixConnector
 from yarl import URL
 
-from daemon.api.guards import Guards
-from daemon.api.services import Services
-from daemon.listeners import tcp_door, unix_door
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.services import Services
+from daemon.runtime.listeners import tcp_door, unix_door
 
 JSON = "application/json"
 

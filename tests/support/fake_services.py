@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.services import HookResult, InboundHook, Manual, PreviewText, Services
+from daemon.api.plumbing.services import HookResult, InboundHook, Manual, PreviewText, Services
 from daemon.channels.base import Inbound, InboundRequest, Refused
 from daemon.config import Settings
 from daemon.dispatch.sms.guard import SmsStatus

@@ -27,7 +27,7 @@ NOW = FakeClock().now()
 
 
 class AHook(msgspec.Struct, frozen=True, kw_only=True):
-    """A POST, as `daemon.api.services.InboundHook`."""
+    """A POST, as `daemon.api.plumbing.services.InboundHook`."""
 
     source: str = "webshop"
     method: str = "POST"

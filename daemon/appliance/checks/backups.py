@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.appliance.backup import key_trouble, last_backup
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import Settings
 from daemon.keys.keyring import WORDS
+from daemon.upkeep.backup import key_trouble, last_backup
 
 OLD_HOURS = 50
 """The timer makes one a day: after two were missed somebody should look."""

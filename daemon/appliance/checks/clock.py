@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
-from daemon.clockwatch import RELEASED, kernel_synchronised
+from daemon.runtime.clockwatch import RELEASED, kernel_synchronised
 
 REMEDY = "`timedatectl set-ntp true`, and let this machine reach a time server (UDP 123); a clock module (RTC) helps a Pi over outages"
 

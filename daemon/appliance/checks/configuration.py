@@ -11,7 +11,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.appliance.setup import STANDARD_WEBHOOKS, secret_trouble
 from daemon.config import Settings
 from daemon.planner.check import check_templates
-from daemon.verify import faults
+from daemon.runtime.verify import faults
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

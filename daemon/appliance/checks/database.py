@@ -7,9 +7,9 @@ from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
-from daemon.appliance.heads import compared, heads_path, told, words_of
 from daemon.config import ConfigError, Settings
 from daemon.keys.keyring import known
+from daemon.upkeep.heads import compared, heads_path, told, words_of
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
 from outbox.errors import OutboxError, StorageBusy

@@ -10,7 +10,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError, Settings
-from daemon.listeners import try_to_listen
+from daemon.runtime.listeners import try_to_listen
 
 LOOK_UP_SECONDS = 5.0
 

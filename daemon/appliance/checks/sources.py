@@ -9,8 +9,8 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import ConfigError
 from daemon.intake import registry
 from daemon.intake.base import Source
-from daemon.intake.calls import Caller
-from daemon.intake.polled import Fault, Polled, Turn, fault_of
+from daemon.intake.polling.calls import Caller
+from daemon.intake.polling.polled import Fault, Polled, Turn, fault_of
 
 
 async def check_sources(case: Examination) -> Sequence[Finding]:

@@ -8,15 +8,15 @@ from random import Random
 
 import msgspec
 
-from daemon.app import Service, open_service
 from daemon.config import Fleet, Settings
 from daemon.demo.fleet.relay import Relay
 from daemon.demo.stage import demo_settings
 from daemon.fleet.files import CA, CLAIM
 from daemon.fleet.join import Code, Joined, join
 from daemon.fleet.nkey import KeyPair
-from daemon.listeners import listening
-from daemon.notify import Notifier
+from daemon.runtime.app import Service, open_service
+from daemon.runtime.listeners import listening
+from daemon.runtime.notify import Notifier
 from daemon.sandbox import Sandbox
 from outbox.clock import Clock
 

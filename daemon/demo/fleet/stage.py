@@ -26,7 +26,7 @@ from daemon.hq.servers import Server
 from daemon.hq.service import serving
 from daemon.hq.setup import Wanted, set_up
 from daemon.hq.stores import Stores, add_token
-from daemon.logs import configure_logs
+from daemon.runtime.logs import configure_logs
 from outbox.clock import Clock, SystemClock
 
 STORES = ("soho", "camden", "hackney", "brixton", "leith")

@@ -1,0 +1,69 @@
+"""What the calls by which staff act at an order share: which order, under what id, and the event that it becomes."""
+
+from daemon.api.handlers import staff
+from daemon.api.plumbing import present
+from daemon.api.plumbing.reply import moment
+from daemon.api.plumbing.route import B, Call, NoQuery
+from daemon.api.plumbing.services import Manual, Services
+from daemon.api.schema.answers import StatusSet
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.wire import ManualMessage, WhatIf
+from outbox.model import Event, Order, Planner
+
+
+async def order_of(call: Call[NoQuery, B]) -> Order:
+    ref = call.path("ref")
+    found = await call.services.box.views.orders_by_ref([ref])
+    if not found:
+        raise unknown_order(ref)
+    return found[0]
+
+
+def unknown_order(ref: str) -> Problem:
+    return Problem(404, f"no order {ref!r} is known: no event has named it")
+
+
+def own_id(call: Call[NoQuery, B]) -> str:
+    """By the client's Idempotency-Key where it has one, so that a repeat has no second effect."""
+    key = call.request.headers.get("Idempotency-Key", "")
+    if 0 < len(key) <= 180 and key.isprintable():
+        return f"counter-{key}"
+    return f"counter-{call.services.rng.getrandbits(96):024x}"
+
+
+def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
+    """Raises Problem 422 for an audience, template or channel that is not there."""
+    try:
+        return services.planning.manual(
+            Manual(
+                audience=wish.to,
+                template=wish.template or "",
+                text=wish.text,
+                subject=wish.subject,
+                via=wish.via or (),
+                urgent=wish.urgent,
+            )
+        )
+    except (LookupError, ValueError) as error:
+        raise Problem(422, str(error.args[0]), field="via" if wish.via else "to") from error
+
+
+async def act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float | None) -> StatusSet:
+    services = call.services
+    seconds = float(services.settings.counter.grace) if grace is None else grace
+    now = services.clock.now()
+    posted = staff.posted(event, now=now, actor=call.caller.actor)
+    taken = await services.box.spool.accept(posted, staff.with_grace(plan, seconds))
+    messages = await services.box.views.messages_of_event(taken.seq)
+    began = await _received_at(services, taken.event_id, now) if taken.duplicate else now
+    return StatusSet(
+        taken.event_id,
+        moment(began + round(seconds * 1000)) if seconds else None,
+        taken.duplicate,
+        [present.message(each) for each in messages],
+    )
+
+
+async def _received_at(services: Services, event_id: str, default: int) -> int:
+    found = await services.box.views.events(event_id, source=staff.SOURCE)
+    return found[0].received_at if found else default

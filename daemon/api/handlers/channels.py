@@ -1,0 +1,122 @@
+"""The ways out and the line: how they are, pausing, resuming, testing."""
+
+from typing import Literal
+
+from daemon.api.plumbing import present
+from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
+from daemon.api.schema.addresses import sent_to
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.service_answers import ChannelOut, Channels, TestOut, UplinkOut
+from daemon.api.schema.wire import Reason, TestWish, UplinkWish, UssdWish
+from outbox.errors import NotFound
+
+FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "auto": None}
+
+
+async def index(call: Call[NoQuery, None]) -> Channels:
+    dispatch = call.services.dispatch
+    rows = await dispatch.board()
+    return Channels(
+        [present.channel(row) for row in rows], None, present.uplink(dispatch.uplink()), present.sms(dispatch.sms())
+    )
+
+
+async def pause(call: Call[NoQuery, Reason]) -> ChannelOut:
+    name = call.path("name")
+    await call.services.dispatch.pause(name, reason=call.body.reason, actor=call.caller.actor)
+    return await _shown(call, name)
+
+
+async def resume(call: Call[NoQuery, Reason]) -> ChannelOut:
+    name = call.path("name")
+    await call.services.dispatch.resume(name, actor=call.caller.actor)
+    return await _shown(call, name)
+
+
+async def _shown(call: Call[Q, B], name: str) -> ChannelOut:
+    for row in await call.services.dispatch.board():
+        if row.name == name:
+            return present.channel(row)
+    raise NotFound(f"no channel is called {name!r}")
+
+
+async def test(call: Call[NoQuery, TestWish]) -> TestOut:
+    dispatch, name = call.services.dispatch, call.path("name")
+    to = call.body.to and await _as_sent(call, name, call.body.to)
+    try:
+        result = await dispatch.test(name, to)
+    except ValueError as error:
+        raise Problem(422, str(error), field="to") from error
+    return TestOut(result.ok, result.summary)
+
+
+async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
+    """An address as a message would carry it: people enter numbers as they dial them. What can't be read, such as digits that mean
+    something only locally, is tried as it is."""
+    medium = next((row.medium for row in await call.services.dispatch.board() if row.name == name), "")
+    return sent_to(medium, to, call.services.settings.store) or to
+
+
+async def force(call: Call[NoQuery, UplinkWish]) -> UplinkOut:
+    dispatch = call.services.dispatch
+    await dispatch.force_uplink(FORCED[call.body.state], actor=call.caller.actor)
+    return present.uplink(dispatch.uplink())
+
+
+async def ussd(call: Call[NoQuery, UssdWish]) -> TestOut:
+    try:
+        result = await call.services.dispatch.ussd(call.path("name"), call.body.code)
+    except ValueError as error:
+        raise Problem(422, str(error), field="code") from error
+    return TestOut(result.ok, result.summary)
+
+
+ROUTES = (
+    get("/v1/channels", index, "List the channels and the line", "Channels", Channels),
+    post(
+        "/v1/channels/{name}/pause",
+        pause,
+        "Pause a channel",
+        "Channels",
+        Reason,
+        ChannelOut,
+        Scope.ADMIN,
+        refusals=(404,),
+        body_required=False,
+    ),
+    post(
+        "/v1/channels/{name}/resume",
+        resume,
+        "Resume a channel",
+        "Channels",
+        Reason,
+        ChannelOut,
+        Scope.ADMIN,
+        refusals=(404,),
+        body_required=False,
+    ),
+    post(
+        "/v1/channels/{name}/test",
+        test,
+        "Test a channel",
+        "Channels",
+        TestWish,
+        TestOut,
+        Scope.ADMIN,
+        refusals=(404,),
+        body_required=False,
+        description="Without `to` a harmless call proves the credentials; with it a real message is sent there.",
+    ),
+    post(
+        "/v1/channels/{name}/ussd",
+        ussd,
+        "Ask the mobile network by a service code",
+        "Channels",
+        UssdWish,
+        TestOut,
+        Scope.ADMIN,
+        refusals=(404,),
+        description="For the modem: `*100#` or what the operator has for the credit.",
+    ),
+    post("/v1/uplink", force, "Say whether the line is up", "Channels", UplinkWish, UplinkOut, Scope.ADMIN),
+)

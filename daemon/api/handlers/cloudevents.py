@@ -1,0 +1,65 @@
+"""CloudEvents 1.0, structured and binary (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md):
+the envelope's attributes become our event's, `data` holds order, customer and data; the rest is kept under `cloudevent`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from daemon.api.plumbing.reply import encode
+from daemon.api.schema.body import convert
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.wire import CloudEvent, Event
+from outbox.model import EVENT_TYPES
+
+MEDIA_TYPE = "application/cloudevents+json"
+BATCH_TYPE = "application/cloudevents-batch+json"
+
+_PREFIX = "ce-"
+_TELLING = ("ce-specversion", "ce-id", "ce-type")
+_OURS = ("specversion", "id", "type", "time", "data")
+
+
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether the envelope stands in the headers (binary mode, 3.1)."""
+    return any(name in headers for name in _TELLING)
+
+
+def from_binary(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
+    """The structured form of an event whose envelope came as headers (3.1.3: percent-encoded)."""
+    named = {name.lower(): value for name, value in headers.items()}
+    attributes = {
+        name.removeprefix(_PREFIX): unquote(value) for name, value in named.items() if name.startswith(_PREFIX)
+    }
+    return {**attributes, "data": data}
+
+
+def looks_structured(value: Any) -> bool:
+    """Whether a JSON value that is no event of ours is a CloudEvent, sent under another media type."""
+    return isinstance(value, dict) and "specversion" in value and "order" not in value
+
+
+def our_type(given: str) -> str:
+    """`com.example.order.ready` counts as `order.ready`; any other type stays what it is."""
+    ending = ".".join(given.rsplit(".", 2)[-2:])
+    return ending if ending in EVENT_TYPES else given
+
+
+def to_event(value: Any) -> tuple[str, Event, bytes]:
+    """(the source that it names itself, event, the event's own JSON in our form). Raises Problem 422 with the field as the CloudEvent names it."""
+    if isinstance(value, dict) and "data_base64" in value:
+        raise Problem(422, "send the data as JSON in `data`", field="data_base64")
+    cloud = convert(value, CloudEvent)
+    form: dict[str, Any] = {
+        "id": cloud.id,
+        "type": our_type(cloud.type),
+        **({"occurred_at": value["time"]} if cloud.time else {}),
+        **value["data"],
+        "cloudevent": {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type},
+    }
+    try:
+        event = convert(form, Event)
+    except Problem as problem:
+        field = problem.errors[0].field if problem.errors else ""
+        raise Problem(422, problem.detail, field=field) from problem
+    return cloud.source, event, encode(form)

@@ -1,0 +1,113 @@
+"""The outbox: what waits, went and failed; trying again, cancelling, previewing, and the names of the texts."""
+
+from daemon.api.plumbing import present
+from daemon.api.plumbing.route import Call, NoQuery, get, post
+from daemon.api.schema.answers import MessageDetail, MessageOut, Messages, PreviewOut, SmsSize, TemplateOut, Templates
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.wire import MessagesQuery, PreviewWish, Reason, Retry
+from outbox.orders import to_ms
+
+
+async def index(call: Call[MessagesQuery, None]) -> Messages:
+    query = call.query
+    page = await call.services.box.views.messages(
+        states=query.state,
+        channel=query.channel,
+        order_ref=query.order,
+        recipient=query.recipient,
+        since=None if query.since is None else to_ms(query.since),
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return Messages([present.message(each) for each in page.items], page.next)
+
+
+async def show(call: Call[NoQuery, None]) -> MessageDetail:
+    message_id = call.path("id")
+    views = call.services.box.views
+    found = await views.messages_by_id([message_id])
+    if not found:
+        raise Problem(404, f"no message has the id {message_id!r}")
+    return present.message_detail(found[0], await views.attempts([message_id]))
+
+
+async def retry(call: Call[NoQuery, Retry]) -> MessageOut:
+    channel = call.body.channel
+    if channel is not None and all(row.name != channel for row in await call.services.dispatch.board()):
+        raise Problem(422, f"no channel {channel!r} is enabled", field="channel")
+    return present.message(
+        await call.services.box.spool.retry(call.path("id"), actor=call.caller.actor, channel=channel)
+    )
+
+
+async def cancel(call: Call[NoQuery, Reason]) -> MessageOut:
+    return present.message(
+        await call.services.box.spool.cancel(call.path("id"), actor=call.caller.actor, reason=call.body.reason)
+    )
+
+
+async def preview(call: Call[NoQuery, PreviewWish]) -> PreviewOut:
+    wish, services = call.body, call.services
+    if wish.template is None and wish.text is None:
+        raise Problem(422, "say what to render: a template, or a text", field="template")
+    order = None
+    if wish.order_ref is not None:
+        found = await services.box.views.orders_by_ref([wish.order_ref])
+        if not found:
+            raise Problem(404, f"no order {wish.order_ref!r} is known", field="order_ref")
+        order = found[0]
+    try:
+        made = await services.preview.preview(
+            template=wish.template or "",
+            medium=wish.medium,
+            locale=wish.locale,
+            event=wish.event,
+            order=order,
+            text=wish.text,
+        )
+    except (LookupError, ValueError) as error:
+        raise Problem(422, str(error.args[0]), field="template") from error
+    sms = SmsSize(made.encoding or "", made.units or 0, made.parts) if made.parts else None
+    return PreviewOut(made.rendered.subject, made.rendered.text, made.rendered.html, sms)
+
+
+async def templates(call: Call[NoQuery, None]) -> Templates:
+    names = call.services.preview.templates()
+    return Templates([TemplateOut(name, list(media)) for name, media in sorted(names.items())], None)
+
+
+ROUTES = (
+    get("/v1/messages", index, "List messages", "Messages", Messages, MessagesQuery),
+    post(
+        "/v1/messages/preview",
+        preview,
+        "Render a text without sending it",
+        "Messages",
+        PreviewWish,
+        PreviewOut,
+        refusals=(404,),
+        examples={"ready": {"template": "order.ready", "medium": "sms", "locale": "en"}},
+    ),
+    get("/v1/messages/{id}", show, "Show a message and its attempts", "Messages", MessageDetail, refusals=(404,)),
+    post(
+        "/v1/messages/{id}/retry",
+        retry,
+        "Send a message again",
+        "Messages",
+        Retry,
+        MessageOut,
+        refusals=(404, 409),
+        body_required=False,
+    ),
+    post(
+        "/v1/messages/{id}/cancel",
+        cancel,
+        "Cancel a message that waits",
+        "Messages",
+        Reason,
+        MessageOut,
+        refusals=(404, 409),
+        body_required=False,
+    ),
+    get("/v1/templates", templates, "List the texts that staff may send", "Messages", Templates),
+)

@@ -1,0 +1,212 @@
+"""Orders: what is known of them now, one with its story, and what staff do to them."""
+
+from collections.abc import Sequence
+
+from daemon.api.handlers import staff
+from daemon.api.handlers import timeline as story
+from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id, unknown_order
+from daemon.api.handlers.preview import prospect
+from daemon.api.handlers.reach import untell
+from daemon.api.plumbing import present
+from daemon.api.plumbing.route import Call, NoQuery, get, post
+from daemon.api.plumbing.services import Services
+from daemon.api.schema.addresses import sent_to
+from daemon.api.schema.answers import HeldOut, OrderDetail, OrderOut, Orders, Prospect, StatusSet, Undone
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
+from outbox.errors import IllegalMove
+from outbox.model import Order, Planner
+from outbox.orders import to_ms
+
+
+async def index(call: Call[OrdersQuery, None]) -> Orders:
+    query, views = call.query, call.services.box.views
+    statuses = [*query.status, *present.statuses_of(query.stage)]
+    page = await views.orders(
+        statuses=statuses,
+        search=query.search,
+        since=None if query.since is None else to_ms(query.since),
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return Orders(await with_told(call.services, page.items), page.next)
+
+
+async def with_told(services: Services, orders: Sequence[Order]) -> list[OrderOut]:
+    """Orders as answers, each with what its customer has been told."""
+    told = await services.box.views.told([each.ref for each in orders]) if orders else {}
+    return [present.order(each, told.get(each.ref)) for each in orders]
+
+
+async def show(call: Call[NoQuery, None]) -> OrderDetail:
+    ref = call.path("ref")
+    views = call.services.box.views
+    found = await views.story(ref)
+    if found is None:
+        raise unknown_order(ref)
+    told = await views.told([ref])
+    shown = present.order(found.order, told.get(ref))
+    return OrderDetail(
+        **{name: getattr(shown, name) for name in shown.__struct_fields__},
+        items=found.order.items,
+        note=found.order.note,
+        url=found.order.url,
+        optouts=await _optouts(call.services, found.order),
+        timeline=story.timeline(found),
+    )
+
+
+async def _optouts(services: Services, order: Order) -> dict[str, str]:
+    """Why nothing may go to the customer, by medium: the ledger's word, or their own flag."""
+    customer = order.customer
+    addresses = {"sms": customer.phone, "email": customer.email}
+    standing = {
+        medium: "the customer does not want it" for medium, wanted in (customer.consent or {}).items() if not wanted
+    }
+    for medium, address in addresses.items():
+        usable = sent_to(medium, address, services.settings.store) if address else None
+        if usable and (reason := await services.box.consent.blocked(medium, usable)):
+            standing[medium] = str(reason)
+    return standing
+
+
+async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:
+    order = await order_of(call)
+    event = staff.status_event(order.ref, call.body, call.body.id or own_id(call))
+    plan: Planner = call.services.planning.plan
+    if call.body.text is not None:
+        plan = staff.in_own_words(plan, call.body.text)
+    if call.body.silent:
+        plan = staff.silently(plan)
+    return await act(call, event, plan, call.body.grace)
+
+
+async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
+    order, wish = await order_of(call), call.body
+    if wish.template is None and wish.text is None:
+        raise Problem(422, "say what to send: a template, or a text", field="text")
+    event = staff.message_event(order.ref, wish, wish.id or own_id(call))
+    return await act(call, event, manual_plan(call.services, wish), wish.grace)
+
+
+async def undo(call: Call[NoQuery, Undo]) -> Undone:
+    ref, services = call.path("ref"), call.services
+    found = await services.box.views.story(ref)
+    event = (
+        next((each for each in found.events if each.id == call.body.event_id and each.source == staff.SOURCE), None)
+        if found
+        else None
+    )
+    if found is None or event is None:
+        raise Problem(404, f"nothing of that id was done by hand at order {ref!r}", field="event_id")
+    grace = staff.grace_of(event, float(services.settings.counter.grace))
+    if services.clock.now() > event.received_at + round(grace * 1000):
+        raise Problem(409, f"too late to undo: the {grace:g} s are over")
+    own = [each for each in found.messages if each.event_seq == event.seq]
+    if event.type != staff.TOLD and any(each.state not in staff.NEVER_LEFT for each in own):
+        raise Problem(409, "too late to undo: the message is on its way")
+    cancelled = await _cancel(call, [each.id for each in own if each.state in staff.UNSENT])
+    if event.type == staff.TOLD:
+        for message in own:
+            await untell(call, found, message)
+    status = found.order.status
+    if back := staff.way_back(found, event):
+        status = back.status
+        again = staff.status_event(ref, {"status": back.status}, f"undo-{event.id}"[:200])
+        plan = staff.only_for(services.planning.plan, back.unheard)
+        now = max(services.clock.now(), found.order.status_at + 1)
+        posted = staff.posted(again, now=now, actor=call.caller.actor)
+        await services.box.spool.accept(posted, plan)
+    return Undone(event.id, cancelled, status)
+
+
+async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
+    for message_id in ids:
+        try:
+            await call.services.box.spool.cancel(message_id, actor=call.caller.actor, reason="undone")
+        except IllegalMove as error:
+            raise Problem(409, "too late to undo: the message is on its way") from error
+    return len(ids)
+
+
+async def what_if(call: Call[NoQuery, WhatIf]) -> Prospect:
+    order, wish, services = await order_of(call), call.body, call.services
+    if wish.status is not None:
+        event = staff.status_event(
+            order.ref, StatusChange(wish.status, promised_at=wish.promised_at, data=wish.data), "preview"
+        )
+        plan: Planner = services.planning.plan
+        if wish.text is not None:
+            plan = staff.in_own_words(plan, wish.text)
+    elif wish.template is not None or wish.text is not None:
+        by_hand = ManualMessage(wish.template, wish.text, wish.subject, wish.to, data=wish.data)
+        event, plan = staff.message_event(order.ref, by_hand, "preview"), manual_plan(services, wish)
+    else:
+        raise Problem(422, "say what is meant: a status, a template or a text", field="status")
+    return Prospect(await prospect(services, order, staff.posted(event, now=services.clock.now(), actor=""), plan))
+
+
+async def hold(call: Call[NoQuery, Reason]) -> HeldOut:
+    ref = call.path("ref")
+    await call.services.box.spool.hold(ref, actor=call.caller.actor, reason=call.body.reason)
+    return HeldOut(ref, held=True)
+
+
+async def release(call: Call[NoQuery, Reason]) -> HeldOut:
+    ref = call.path("ref")
+    await call.services.box.spool.release(ref, actor=call.caller.actor, reason=call.body.reason)
+    return HeldOut(ref, held=False)
+
+
+ROUTES = (
+    get("/v1/orders", index, "List orders", "Orders", Orders, OrdersQuery),
+    get("/v1/orders/{ref}", show, "Show an order and its story", "Orders", OrderDetail, refusals=(404,)),
+    post(
+        "/v1/orders/{ref}/status",
+        set_status,
+        "Set a status by hand",
+        "Orders",
+        StatusChange,
+        StatusSet,
+        refusals=(404, 409, 507),
+    ),
+    post("/v1/orders/{ref}/undo", undo, "Undo what was done by hand", "Orders", Undo, Undone, refusals=(404, 409)),
+    post(
+        "/v1/orders/{ref}/messages",
+        write,
+        "Write to somebody about an order",
+        "Orders",
+        ManualMessage,
+        StatusSet,
+        refusals=(404, 409, 507),
+    ),
+    post(
+        "/v1/orders/{ref}/preview",
+        what_if,
+        "Show what a status or message would send",
+        "Orders",
+        WhatIf,
+        Prospect,
+        refusals=(404,),
+    ),
+    post(
+        "/v1/orders/{ref}/hold",
+        hold,
+        "Hold an order's automatic messages",
+        "Orders",
+        Reason,
+        HeldOut,
+        refusals=(404,),
+        body_required=False,
+    ),
+    post(
+        "/v1/orders/{ref}/release",
+        release,
+        "Release them",
+        "Orders",
+        Reason,
+        HeldOut,
+        refusals=(404,),
+        body_required=False,
+    ),
+)

@@ -1,0 +1,119 @@
+"""What would go out, and what stands in its way: the plan of an event that did not happen. Changes nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from daemon.api.plumbing.reply import moment
+from daemon.api.plumbing.services import ChannelRow, PreviewText, Services
+from daemon.api.schema.answers import Prospective, SmsSize, Warned
+from outbox.masks import mask_address
+from outbox.model import Order, PlannedMessage, Planner, Posted, Rendered, State
+from outbox.orders import project
+from outbox.reasons import whole_args
+
+MEDIUM_ADDRESS = {"sms": "phone", "email": "email"}
+
+
+async def prospect(services: Services, order: Order | None, posted: Posted, plan: Planner) -> list[Prospective]:
+    """The messages that this event would lead to, each rendered for the channel it would take first."""
+    after = project(order, posted)
+    channels = {row.name: row for row in await services.dispatch.board()}
+    return [await _one(services, each, posted, after, channels) for each in plan(posted, order, after).messages]
+
+
+async def _one(
+    services: Services, message: PlannedMessage, posted: Posted, order: Order, channels: Mapping[str, ChannelRow]
+) -> Prospective:
+    channel = _first(message, channels)
+    warnings = [*_planned_trouble(message), *await _trouble(services, message, order, channel)]
+    text = PreviewText(Rendered(""))
+    if channel is not None:
+        try:
+            text = await services.preview.preview(
+                template=message.template,
+                medium=channel.medium,
+                locale=order.customer.locale,
+                event=posted.event,
+                order=order,
+                text=message.text,
+                subject=message.subject,
+                audience=message.audience,
+            )
+        except (LookupError, ValueError) as error:
+            warnings.append(Warned("template_broken", detail=str(error.args[0])))
+    size = SmsSize(text.encoding or "", text.units or 0, text.parts) if text.parts else None
+    return Prospective(
+        audience=message.audience,
+        to=mask_address(_address(message, channel)),
+        medium=channel.medium if channel else None,
+        channel=channel.name if channel else "",
+        via=message.via,
+        subject=text.rendered.subject,
+        text=text.rendered.text,
+        sms=size,
+        due_at=moment(message.due_at) if message.due_at > posted.received_at else None,
+        warnings=warnings,
+    )
+
+
+def _first(message: PlannedMessage, channels: Mapping[str, ChannelRow]) -> ChannelRow | None:
+    """The channel it would take: the first that is well, else the first of its ways."""
+    ways = [channels[name] for name in message.via if name in channels]
+    return next((way for way in ways if way.state == "ready"), ways[0] if ways else None)
+
+
+def _address(message: PlannedMessage, channel: ChannelRow | None) -> str:
+    kind = MEDIUM_ADDRESS.get(channel.medium, channel.name) if channel else ""
+    return message.addresses.get(kind) or next(iter(message.addresses.values()), "")
+
+
+def _planned_trouble(message: PlannedMessage) -> Iterator[Warned]:
+    if message.state is State.QUEUED:
+        return
+    why = message.reason
+    suppressed = "no_address" if message.audience == "customer" else "no_channel"
+    code: Literal["no_address", "no_channel", "not_sent"] = (
+        suppressed if message.state is State.SUPPRESSED else "not_sent"  # type: ignore[assignment]
+    )
+    yield Warned(code, detail=str(why), reason_code=why.code, reason_args=whole_args(why))
+
+
+async def _trouble(
+    services: Services, message: PlannedMessage, order: Order, channel: ChannelRow | None
+) -> list[Warned]:
+    if channel is None:
+        return (
+            [] if message.state is not State.QUEUED else [Warned("no_channel", detail="no channel is enabled for it")]
+        )
+    found: list[Warned] = []
+    if channel.state in ("misconfigured", "paused"):
+        found.append(Warned("no_channel", channel.medium, detail=f"{channel.title}: {channel.reason}"))
+    medium, address = channel.medium, _address(message, channel)
+    if address and (reason := await services.box.consent.blocked(medium, address)):
+        since = reason.args.get("since")
+        found.append(
+            Warned(
+                "opted_out",
+                medium,
+                since=moment(since) if since else None,
+                detail=str(reason),
+                reason_code=reason.code,
+                reason_args=whole_args(reason),
+            )
+        )
+    until = None if message.policy.urgent else services.planning.quiet_until(medium, message.due_at)
+    if until is not None:
+        found.append(Warned("quiet_hours", medium, until=moment(until)))
+    if services.dispatch.uplink().state == "down" and channel.name != "modem":
+        found.append(Warned("line_down", medium, detail="it waits for the line" + _or_modem(message)))
+    if order.held and not message.policy.manual:
+        found.append(Warned("held", detail="the order's automatic messages are on hold"))
+    if channel.daily_limit is not None and channel.sent_today >= channel.daily_limit:
+        found.append(
+            Warned("limit_used", medium, detail=f"{channel.title} has sent its {channel.daily_limit} of today")
+        )
+    return found
+
+
+def _or_modem(message: PlannedMessage) -> str:
+    return ", or goes by the modem" if "modem" in message.via else ""

@@ -1,0 +1,277 @@
+"""Helping a customer whom nothing reached: what could reach them, another address or way for the same news, and that staff told them.
+
+What staff do here are events of source `counter` like their steps: on record with who did it, taken once by their id, taken back by
+the same undo.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id
+from daemon.api.handlers.preview import prospect
+from daemon.api.handlers.staff import contact_event, posted, told_event, untold_event
+from daemon.api.plumbing import present
+from daemon.api.plumbing.reply import moment
+from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
+from daemon.api.plumbing.services import Services
+from daemon.api.schema.addresses import WORDS, sent_to
+from daemon.api.schema.answers import Prospect, StatusSet, WayOut, Ways
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.wire import Contact, ManualMessage, ToldBy
+from daemon.channels.registry import channel_class
+from daemon.planner.plan import message_id
+from daemon.planner.recipients import Recipient, customer_recipient
+from outbox import Story
+from outbox.masks import mask_address
+from outbox.model import Customer, Message, Order, Plan, PlannedMessage, Planner, Posted, State
+from outbox.reasons import NO_REASON, Reason
+
+NOT_REACHED = frozenset({State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
+CUSTOMER = "customer"
+TAKEN_BACK = Reason("taken back", "undone")
+
+
+# ---------------------------------------------------------------- what could reach them
+
+
+async def ways(call: Call[NoQuery, None]) -> Ways:
+    order, services = await order_of(call), call.services
+    untold = await _newest(services, order)
+    who = customer_recipient(order.customer, services.settings.store.country)
+    whole = call.caller.may(Scope.STAFF)
+    phone = who.addresses.get("phone")
+    return Ways(
+        about=order.status,
+        message_id=untold.id if untold else None,
+        state=untold.state if untold else None,
+        **present.reason(untold.reason if untold else NO_REASON),
+        phone=phone if whole or not phone else mask_address(phone),
+        ways=await _ways(services, who),
+    )
+
+
+async def _ways(services: Services, who: Recipient) -> list[WayOut]:
+    """By medium and kind of address: texts and mail in any case, others where the customer has such an address."""
+    found: dict[tuple[str, str], WayOut] = {}
+    for row in await services.dispatch.board():
+        kinds = channel_class(row.name).address_kinds
+        if row.medium == "crm" or not kinds:
+            continue
+        kind = next((each for each in kinds if each in who.addresses), kinds[0])
+        if (row.medium, kind) in found:
+            found[row.medium, kind].via.append(row.name)
+        elif row.medium in ("sms", "email") or kind in who.addresses:
+            found[row.medium, kind] = await _way(services, who, row.name, row.medium, kind)
+    return list(found.values())
+
+
+async def _way(services: Services, who: Recipient, channel: str, medium: str, kind: str) -> WayOut:
+    address = who.addresses.get(kind, "")
+    why = await services.box.consent.blocked(medium, address) if address else None
+    silent = why is not None or medium in who.refuses
+    bad = kind in who.unusable
+    standing = "opted_out" if silent else "open" if address else "unusable" if bad else "no_address"
+    since = why.args.get("since") if why is not None else None
+    return WayOut(
+        medium=medium,
+        kind=kind,
+        to=mask_address(address),
+        state=standing,  # type: ignore[arg-type]
+        via=[channel],
+        since=moment(since) if since else None,
+        how=str(why) if why is not None else "",
+    )
+
+
+# ---------------------------------------------------------------- another address, another way
+
+
+async def contact(call: Call[NoQuery, Contact]) -> StatusSet:
+    order, wish, services = await order_of(call), call.body, call.services
+    customer = _customer(services, wish)
+    untold = await _untold(services, order, wish)
+    event_id = wish.id or own_id(call)
+    event = contact_event(order.ref, event_id, customer, await _said(services, untold))
+    return await act(call, event, _again(services, wish, untold), wish.grace)
+
+
+async def contact_preview(call: Call[NoQuery, Contact]) -> Prospect:
+    order, wish, services = await order_of(call), call.body, call.services
+    customer = _customer(services, wish)
+    untold = await _untold(services, order, wish)
+    event = contact_event(order.ref, "preview", customer, await _said(services, untold))
+    told = posted(event, now=services.clock.now(), actor="")
+    return Prospect(await prospect(services, order, told, _again(services, wish, untold)))
+
+
+def _customer(services: Services, wish: Contact) -> Customer | None:
+    """Raises Problem 422 for what can't be an address, and where nothing is said at all."""
+    usable: dict[str, str] = {}
+    for kind, medium, given in (("phone", "sms", wish.phone), ("email", "email", wish.email)):
+        if given is None:
+            continue
+        address = sent_to(medium, given, services.settings.store)
+        if address is None:
+            country = services.settings.store.country
+            raise Problem(422, f"{kind}: this can't be a usable {WORDS[kind]} ({country})", field=kind)
+        usable[kind] = address
+    if not usable and not wish.via:
+        raise Problem(422, "say what helps: a phone number, an e-mail address, or another way (via)", field="phone")
+    return Customer(phone=usable.get("phone"), email=usable.get("email")) if usable else None
+
+
+async def _newest(services: Services, order: Order) -> Message | None:
+    """The newest message to the customer about where their order stands."""
+    return (await services.box.views.told([order.ref])).get(order.ref)
+
+
+async def _untold(services: Services, order: Order, wish: Contact) -> Message | None:
+    """The message that is to go out now; None: nothing is to be told."""
+    if not wish.tell:
+        return None
+    message = await _newest(services, order)
+    if wish.message_id is not None:
+        message = await _of_order(services, order, wish.message_id)
+    return message if message is not None and message.state in NOT_REACHED else None
+
+
+async def _said(services: Services, untold: Message | None) -> Mapping[str, Any] | None:
+    """What the untold event said beyond its order, which the text may need."""
+    if untold is None:
+        return None
+    events = await services.box.views.events(untold.event_id, source=None)
+    event = present.decoded(events[0]) if events else None
+    if event is None or not event.data:
+        return None
+    return {name: value for name, value in event.data.items() if name != "by_hand"}
+
+
+def _again(services: Services, wish: Contact, untold: Message | None) -> Planner:
+    """The untold news once more, to where the customer can be reached now: still about what it was about."""
+    if untold is None:
+        return lambda posted, before, after: Plan()
+    text = wish.text or untold.text
+    plan = manual_plan(
+        services,
+        ManualMessage(None if text else untold.template, text, untold.subject, CUSTOMER, wish.via),
+    )
+
+    def again(posted: Posted, before: Order | None, after: Order) -> Plan:
+        return Plan(
+            [
+                msgspec.structs.replace(
+                    each,
+                    trigger=untold.trigger,
+                    policy=msgspec.structs.replace(each.policy, plain=untold.policy.plain),
+                )
+                for each in plan(posted, before, after).messages
+            ]
+        )
+
+    return again
+
+
+# ---------------------------------------------------------------- told by a person
+
+
+async def told(call: Call[NoQuery, ToldBy]) -> StatusSet:
+    order = await order_of(call)
+    return await tell_by_person(call, order, call.body)
+
+
+async def tell_by_person(call: Call[NoQuery, Any], order: Order, wish: ToldBy) -> StatusSet:
+    """On record as told: by whom, when and how. The card turns calm and the call list forgets it."""
+    who, about = call.caller.actor, order.status
+    if wish.message_id is not None:
+        about = (await _of_order(call.services, order, wish.message_id)).trigger
+    if wish.how == "in_person":
+        reason = Reason(f"told in person by {who}", "told_in_person", who=who)
+    else:
+        reason = Reason(f"phoned by {who}", "phoned", who=who)
+    event = told_event(order.ref, wish.id or own_id(call), wish.how, wish.reason)
+    return await act(call, event, lambda posted, *_: Plan([_entry(posted, about, State.DELIVERED, reason)]), wish.grace)
+
+
+async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
+    """Staff had not told them after all: what stood before stands again, as an entry of its own."""
+    services = call.services
+    earlier = [each for each in story.messages if each.recipient == told.recipient and each.trigger == told.trigger]
+    before = max((each for each in earlier if each.seq < told.seq), key=lambda each: each.seq, default=None)
+
+    def plan(posted: Posted, _: Order | None, after: Order) -> Plan:
+        if before is None:
+            return Plan([_entry(posted, told.trigger, State.CANCELLED, TAKEN_BACK)])
+        again = _entry(posted, told.trigger, before.state, before.reason)
+        kept = ("addresses", "via", "template", "text", "subject", "priority", "expires_at", "policy")
+        return Plan([msgspec.structs.replace(again, **{name: getattr(before, name) for name in kept})])
+
+    event = untold_event(story.order.ref, told.event_id)
+    told_back = posted(event, now=services.clock.now(), actor=call.caller.actor)
+    await services.box.spool.accept(told_back, plan)
+
+
+def _entry(posted: Posted, about: str, state: State, reason: Reason) -> PlannedMessage:
+    """A message that no channel carries: that the customer knows, or does not."""
+    return PlannedMessage(
+        id=message_id(posted.source, posted.event.id, CUSTOMER, about),
+        audience=CUSTOMER,
+        recipient=CUSTOMER,
+        addresses={},
+        via=(),
+        template=about,
+        trigger=about,
+        due_at=posted.received_at,
+        state=state,
+        reason=reason,
+    )
+
+
+async def _of_order(services: Services, order: Order, message_id: str) -> Message:
+    found = [each for each in await services.box.views.messages_by_id([message_id]) if each.order_ref == order.ref]
+    if not found:
+        raise Problem(404, f"order {order.ref!r} has no message {message_id!r}", field="message_id")
+    return found[0]
+
+
+ROUTES = (
+    get(
+        "/v1/orders/{ref}/ways",
+        ways,
+        "Show how an order's customer can be reached",
+        "Orders",
+        Ways,
+        refusals=(404,),
+        description="Each medium with its address (masked) and what stands against it; the number to phone is whole for staff.",
+    ),
+    post(
+        "/v1/orders/{ref}/contact",
+        contact,
+        "Give a customer another address or way, and tell them what did not reach them",
+        "Orders",
+        Contact,
+        StatusSet,
+        refusals=(404, 409, 507),
+        examples={"number": {"phone": "07700 900456"}, "other way": {"via": ["sendgrid"]}},
+    ),
+    post(
+        "/v1/orders/{ref}/contact/preview",
+        contact_preview,
+        "Show what another address or way would send",
+        "Orders",
+        Contact,
+        Prospect,
+        refusals=(404,),
+    ),
+    post(
+        "/v1/orders/{ref}/told",
+        told,
+        "Say that staff told the customer themselves",
+        "Orders",
+        ToldBy,
+        StatusSet,
+        refusals=(404, 409, 507),
+        body_required=False,
+    ),
+)

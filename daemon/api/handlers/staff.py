@@ -1,0 +1,184 @@
+"""What staff do at an order, as events of source `counter` and the plans that follow from them. Pure.
+
+A person's act is an event like any other: on record, taken once by its id. What differs is the plan: it waits out the grace
+period, tells nobody when that is asked for, or carries the person's own words.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.api.plumbing.reply import encode
+from daemon.api.schema.wire import ManualMessage, StatusChange
+from outbox import StoredEvent, Story
+from outbox.model import EVENT_TYPES, Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
+from outbox.orders import SECOND_MS, moves_status
+from outbox.reasons import Reason
+
+SOURCE = "counter"
+MESSAGE = "staff.message"
+"""The type of the event that a message by hand becomes."""
+
+CONTACT = "staff.contact"
+"""Another address of the customer, or another way to reach them."""
+TOLD = "staff.told"
+"""Staff told the customer themselves."""
+UNTOLD = "staff.untold"
+"""They had not, after all."""
+
+SILENT = Reason("staff chose not to tell", "silent")
+UNSENT = frozenset({State.QUEUED, State.HELD})
+NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
+STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
+
+
+def status_event(ref: str, wish: StatusChange | Mapping[str, Any], event_id: str) -> Event:
+    """The event of a status set by hand. It holds no time: a repeat of the same wish is the same event."""
+    change = wish if isinstance(wish, StatusChange) else msgspec.convert(wish, StatusChange)
+    by_hand: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("silent", change.silent),
+            ("note", change.note),
+            ("text", change.text),
+            ("grace", change.grace),
+        )
+        if value not in (None, False)
+    }
+    return Event(
+        id=event_id,
+        type=change.status,
+        order=OrderFields(ref=ref, promised_at=change.promised_at),
+        data=_data(change.data, by_hand),
+    )
+
+
+def message_event(ref: str, wish: ManualMessage, event_id: str) -> Event:
+    """The event of a message by hand."""
+    by_hand = {
+        name: value
+        for name, value in msgspec.structs.asdict(wish).items()
+        if name in ("template", "text", "subject", "to", "via", "urgent", "grace") and value not in (None, False)
+    }
+    return Event(id=event_id, type=MESSAGE, order=OrderFields(ref=ref), data=_data(wish.data, by_hand))
+
+
+def contact_event(ref: str, event_id: str, customer: Customer | None, data: Mapping[str, Any] | None) -> Event:
+    """`data`: what the text of the news needs beyond the order."""
+    return Event(id=event_id, type=CONTACT, order=OrderFields(ref=ref), customer=customer, data=_data(data, {}))
+
+
+def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
+    by_hand = {"how": how} | ({"note": note} if note else {})
+    return Event(id=event_id, type=TOLD, order=OrderFields(ref=ref), data=_data(None, by_hand))
+
+
+def untold_event(ref: str, told_id: str) -> Event:
+    return Event(id=f"undo-{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
+
+
+def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[str, Any] | None:
+    data = dict(given or {})
+    if by_hand:
+        data["by_hand"] = dict(by_hand)
+    return data or None
+
+
+def posted(event: Event, *, now: int, actor: str) -> Posted:
+    return Posted(SOURCE, event, encode(event), now, actor)
+
+
+def grace_of(stored: StoredEvent, default: float) -> float:
+    """The seconds that event could be undone in."""
+    data = msgspec.json.decode(stored.raw).get("data") or {}
+    given = (data.get("by_hand") or {}).get("grace")
+    return float(default if given is None else given)
+
+
+# ---------------------------------------------------------------- plans
+
+
+def with_grace(plan: Planner, seconds: float) -> Planner:
+    """The same plan, with nothing leaving before the grace period is over."""
+
+    def later(event: Posted, before: Order | None, after: Order) -> Plan:
+        planned = plan(event, before, after)
+        earliest = event.received_at + round(seconds * 1000)
+        return _changed(planned, lambda each: _replace(each, due_at=max(each.due_at, earliest)))
+
+    return later
+
+
+def silently(plan: Planner) -> Planner:
+    """The same plan with nobody told: its messages are on record as suppressed, and older news that still waits is dropped."""
+
+    def quiet(event: Posted, before: Order | None, after: Order) -> Plan:
+        planned = plan(event, before, after)
+        silenced = _changed(planned, lambda each: _replace(each, state=State.SUPPRESSED, reason=SILENT))
+        stale = tuple(status for status in STATUSES if status != event.event.type)
+        return Plan(silenced.messages, (*planned.drops, *stale))
+
+    return quiet
+
+
+def in_own_words(plan: Planner, text: str) -> Planner:
+    """The same plan, with the customer told by staff's own words."""
+
+    def worded(event: Posted, before: Order | None, after: Order) -> Plan:
+        planned = plan(event, before, after)
+        return _changed(
+            planned, lambda each: _replace(each, text=text, template="") if each.audience == "customer" else each
+        )
+
+    return worded
+
+
+def only_for(plan: Planner, recipients: frozenset[str]) -> Planner:
+    """The same plan for these recipients only."""
+
+    def fewer(event: Posted, before: Order | None, after: Order) -> Plan:
+        planned = plan(event, before, after)
+        return Plan([each for each in planned.messages if each.recipient in recipients], planned.drops)
+
+    return fewer
+
+
+def _changed(plan: Plan, change: Any) -> Plan:
+    return Plan([change(each) for each in plan.messages], plan.drops)
+
+
+def _replace(message: PlannedMessage, **changes: Any) -> PlannedMessage:
+    return msgspec.structs.replace(message, **changes)
+
+
+# ---------------------------------------------------------------- undoing
+
+
+class Return(msgspec.Struct, frozen=True):
+    """Where an undone status goes back to, and who had not heard of that status yet when it was replaced."""
+
+    status: str
+    unheard: frozenset[str]
+
+
+def way_back(story: Story, undone: StoredEvent) -> Return | None:
+    """What undoing a status leads back to; None: it is not the order's present status any more, or there was none before."""
+    if not moves_status(undone.type) or story.order.status != undone.type:
+        return None
+    earlier = [each for each in story.events if each.seq < undone.seq and moves_status(each.type)]
+    if not earlier:
+        return None
+    status = max(earlier, key=_happened).type
+    unheard = frozenset(
+        each.recipient
+        for each in story.messages
+        if each.trigger == status and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
+    )
+    return Return(status, unheard)
+
+
+def _happened(event: StoredEvent) -> tuple[int, int]:
+    """As the projection counts it (`outbox.orders`)."""
+    at = event.received_at if event.occurred_at is None else min(event.occurred_at, event.received_at)
+    return at // SECOND_MS, event.seq

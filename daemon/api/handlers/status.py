@@ -1,0 +1,151 @@
+"""The header's glance, and reading the configuration anew."""
+
+from typing import Any
+
+from daemon.api.handlers.replies import to_call
+from daemon.api.plumbing import present
+from daemon.api.plumbing.reply import moment, moment_or_none
+from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
+from daemon.api.plumbing.services import Services
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.service_answers import (
+    Confirmed,
+    Glance,
+    LineChange,
+    Reloaded,
+    RestoredOut,
+    Seen,
+    StoreOut,
+    TroubleOut,
+)
+from daemon.api.schema.wire import Reason
+from daemon.config import ConfigError
+from outbox.model import State
+
+DAY_MS = 86_400_000
+MOST_CHANGES = 50
+WAITING = (State.QUEUED, State.SENDING, State.HELD)
+
+
+async def glance(call: Call[NoQuery, None]) -> Glance:
+    services = call.services
+    store, now = services.settings.store, services.clock.now()
+    figures, vitals = await services.box.views.figures(), await services.vitals()
+    quiet = [services.planning.quiet_until(medium, now) for medium in ("sms", "email", "chat", "push")]
+    return Glance(
+        store=StoreOut(
+            store.name,
+            store.country,
+            store.timezone,
+            store.locale,
+            store.currency,
+            float(services.settings.counter.grace),
+        ),
+        now=moment(now),
+        version=services.version,
+        uplink=present.uplink(services.dispatch.uplink()),
+        waiting=sum(figures.messages.get(state, 0) for state in WAITING),
+        failed=await _count_lately(services, State.FAILED, now),
+        unknown=figures.messages.get(State.UNKNOWN, 0),
+        replies=figures.unread_replies,
+        calls=len(await to_call(services)),
+        modem=await _modem(services),
+        sms=present.sms(services.dispatch.sms()),
+        quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
+        history=await _history(services, now),
+        trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],
+        sources=[present.source(row) for row in services.intake.sources() if row.poll is not None],
+        unrouted=vitals.unrouted,
+        restored=await _restored(services),
+    )
+
+
+async def _restored(services: Services) -> RestoredOut | None:
+    found = await services.restored.awaited()
+    return None if found is None else RestoredOut(found.backup, moment(found.made_at), moment(found.at))
+
+
+async def confirm_restore(call: Call[NoQuery, None]) -> Confirmed:
+    freed = await call.services.restored.confirm(call.caller.actor)
+    return Confirmed(freed is not None, freed or 0)
+
+
+async def _count_lately(services: Services, state: State, now: int) -> int:
+    """Those of the last day: older ones are no news at a glance."""
+    page = await services.box.views.messages(
+        states=(state,), channel=None, order_ref=None, recipient=None, since=now - DAY_MS, limit=500, cursor=None
+    )
+    return len(page.items)
+
+
+async def _modem(services: Services) -> dict[str, Any] | None:
+    for row in await services.dispatch.board():
+        if row.name == "modem":
+            return {**row.detail, "state": row.state, "reason": row.reason or row.detail.get("reason", "")}
+    return None
+
+
+async def _history(services: Services, now: int) -> list[LineChange]:
+    page = await services.box.audit.list(
+        search=None,
+        kind="uplink.changed",
+        order_ref=None,
+        message_id=None,
+        actor=None,
+        since=now - DAY_MS,
+        limit=MOST_CHANGES,
+        cursor=None,
+    )
+    return [LineChange(str(row.detail.get("state", "")), moment(row.at)) for row in page.items]
+
+
+async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
+    if call.services.reload is None:
+        raise Problem(501, "this service can't read its configuration anew; restart it")
+    try:
+        await call.services.reload(call.caller.actor)
+    except ConfigError as error:
+        raise Problem(409, f"the new configuration is refused, the old one stays in force: {error}") from error
+    return Reloaded(True)
+
+
+async def seen(call: Call[NoQuery, Reason]) -> Seen:
+    if call.services.seen is None:
+        raise Problem(501, "this service keeps no such note")
+    return Seen(await call.services.seen(call.caller.actor))
+
+
+ROUTES = (
+    post(
+        "/v1/restore/confirm",
+        confirm_restore,
+        "Say that staff have looked through what a restore brought back: texts to customers go out again",
+        "Service",
+        None,
+        Confirmed,
+        Scope.STAFF,
+        body_required=False,
+    ),
+    get("/v1/status", glance, "Show how things stand", "Service", Glance),
+    post(
+        "/v1/status/seen",
+        seen,
+        "Say that staff know what was saved of a damaged database",
+        "Service",
+        Reason,
+        Seen,
+        refusals=(501,),
+        body_required=False,
+    ),
+    post(
+        "/v1/reload",
+        reload,
+        "Read the configuration anew",
+        "Service",
+        Reason,
+        Reloaded,
+        Scope.ADMIN,
+        refusals=(409, 501),
+        body_required=False,
+    ),
+)

@@ -1,0 +1,153 @@
+"""An order's story: events, messages, attempts, receipts, replies and what people did, as one readable list. Pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from daemon.api.plumbing import present
+from daemon.api.plumbing.reply import moment
+from daemon.api.schema.answers import Entry
+from outbox import StoredEvent, Story
+from outbox.masks import mask_address
+from outbox.model import Attempt, Message
+from outbox.reasons import whole_args
+
+Dated = tuple[int, int, Entry]
+"""(when, rank at the same moment, what)."""
+
+
+def timeline(story: Story) -> list[Entry]:
+    """The oldest first."""
+    dated = [
+        *_events(story),
+        *_messages(story),
+        *(entry for attempt in story.attempts for entry in _attempt(attempt)),
+        *_replies(story),
+        *_acts(story),
+    ]
+    return [entry for _, _, entry in sorted(dated, key=lambda each: each[:2])]
+
+
+def _events(story: Story) -> Iterator[Dated]:
+    for row in story.events:
+        yield (
+            row.received_at,
+            0,
+            Entry(
+                at=moment(row.received_at),
+                kind="event",
+                type=row.type,
+                source=row.source,
+                actor=row.actor or None,
+                event_id=row.id,
+                reason=_why(row),
+            ),
+        )
+
+
+def _why(row: StoredEvent) -> str | None:
+    """What a person gave as the reason; of history, that nobody was to hear of it."""
+    told = msgspec.json.decode(row.raw) if row.raw else {}
+    if told.get("history"):
+        return "it happened before: nobody was told"
+    by_hand = (told.get("data") or {}).get("by_hand")
+    return _text(by_hand.get("note")) if isinstance(by_hand, dict) else None
+
+
+def _messages(story: Story) -> Iterator[Dated]:
+    for row in story.messages:
+        yield row.created_at, 1, _message(row)
+
+
+def _message(row: Message) -> Entry:
+    return Entry(
+        at=moment(row.created_at),
+        kind="message",
+        type=row.trigger,
+        event_id=row.event_id,
+        message_id=row.id,
+        audience=row.audience,
+        template=row.template or None,
+        state=row.state.value,
+        channel=row.channel or None,
+        to=present.to(row) or None,
+        text=row.text,
+        reason=str(row.reason) or None,
+        reason_code=row.reason.code or None,
+        reason_args=whole_args(row.reason) or None,
+        possible_duplicate=row.possible_duplicate,
+    )
+
+
+def _attempt(row: Attempt) -> Iterator[Dated]:
+    yield (
+        row.started_at,
+        2,
+        Entry(
+            at=moment(row.started_at),
+            kind="attempt",
+            message_id=row.message_id,
+            channel=row.channel,
+            n=row.n,
+            to=mask_address(row.address) or None,
+            outcome=row.outcome,
+            code=row.code or None,
+            detail=row.detail or None,
+            text=None if row.sent is None else row.sent.text,
+        ),
+    )
+    if row.receipt is not None and row.receipt_at is not None:
+        yield (
+            row.receipt_at,
+            3,
+            Entry(
+                at=moment(row.receipt_at),
+                kind="receipt",
+                message_id=row.message_id,
+                channel=row.channel,
+                n=row.n,
+                receipt=row.receipt.value,
+                state=row.receipt.value,
+                detail=row.receipt_detail or None,
+            ),
+        )
+
+
+def _replies(story: Story) -> Iterator[Dated]:
+    for row in story.replies:
+        yield (
+            row.at,
+            4,
+            Entry(
+                at=moment(row.at),
+                kind="reply",
+                channel=row.channel,
+                to=mask_address(row.address) or None,
+                actor=row.name or None,
+                text=row.text,
+                consent=row.consent,
+                action=row.action or None,
+            ),
+        )
+
+
+def _acts(story: Story) -> Iterator[Dated]:
+    for row in story.acts:
+        yield (
+            row.at,
+            5,
+            Entry(
+                at=moment(row.at),
+                kind="override",
+                type=row.kind,
+                actor=row.actor,
+                message_id=row.message_id or None,
+                channel=_text(row.detail.get("channel")),
+                reason=_text(row.detail.get("reason")),
+                reason_code=_text(row.detail.get("reason_code")),
+            ),
+        )
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

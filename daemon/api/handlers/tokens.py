@@ -1,0 +1,63 @@
+"""Tokens for tills and scripts: made, listed and revoked by whoever administers the service."""
+
+from daemon.api.plumbing import present
+from daemon.api.plumbing.route import Answer, Call, NoQuery, Scope, get, post
+from daemon.api.plumbing.voices import name_taken
+from daemon.api.schema.problem import Problem
+from daemon.api.schema.service_answers import TokenGone, TokenMade, Tokens
+from daemon.api.schema.wire import TokenWish
+from outbox import UNBOUND, Bounds
+
+EVENTS_AT_MOST = frozenset({Scope.EVENTS, Scope.READ})
+
+
+async def index(call: Call[NoQuery, None]) -> Tokens:
+    return Tokens([present.token(each) for each in await call.services.box.tokens.list()], None)
+
+
+async def make(call: Call[NoQuery, TokenWish]) -> Answer:
+    wish, services = call.body, call.services
+    scopes = sorted(set(wish.scopes))
+    bounds = Bounds(tuple(sorted(set(wish.types))), wish.own_orders, wish.own_words)
+    if taken := name_taken(wish.name, services.settings.sources):
+        raise Problem(409, f"{taken}: no token can speak in its name; choose another", field="name")
+    if bounds != UNBOUND and (Scope.EVENTS not in scopes or not EVENTS_AT_MOST.issuperset(scopes)):
+        raise Problem(
+            422, "types, own orders and own words bind a token for events that is not for staff", field="scopes"
+        )
+    secret = await services.box.tokens.create(wish.name, scopes, bounds=bounds, actor=call.caller.actor)
+    made = TokenMade(wish.name, scopes, secret, list(bounds.types), bounds.own_orders, bounds.own_words)
+    return Answer(made, status=201)
+
+
+async def revoke(call: Call[NoQuery, None]) -> TokenGone:
+    await call.services.box.tokens.revoke(call.path("name"), actor=call.caller.actor)
+    return TokenGone(call.path("name"), revoked=True)
+
+
+ROUTES = (
+    get("/v1/tokens", index, "List tokens", "Tokens", Tokens, scope=Scope.ADMIN),
+    post(
+        "/v1/tokens",
+        make,
+        "Make a token",
+        "Tokens",
+        TokenWish,
+        TokenMade,
+        Scope.ADMIN,
+        answers={201: TokenMade},
+        refusals=(409,),
+        examples={"till": {"name": "till-2", "scopes": ["events"], "types": ["order.*"], "own_orders": True}},
+    ),
+    post(
+        "/v1/tokens/{name}",
+        revoke,
+        "Revoke a token",
+        "Tokens",
+        None,
+        TokenGone,
+        Scope.ADMIN,
+        method="DELETE",
+        refusals=(404,),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Under every call: connections, who asks and whether they may, routes, replies, streams, the document."""

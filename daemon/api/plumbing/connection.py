@@ -1,0 +1,88 @@
+"""One connection as the HTTP face serves it: it knows its door and its place from the moment it is accepted."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from daemon.api.plumbing.peers import Peer
+from daemon.api.plumbing.places import Guest, Places
+from daemon.api.plumbing.tally import Tally
+
+HEAD_BYTES = 32 * 2**10
+"""Of one request's headers together."""
+TLS_BYTES = 32 * 2**10
+"""Taken in from a TLS connection while nobody reads it."""
+MOST_AHEAD = 2
+"""Requests that a connection may have sent ahead of the answer to its first."""
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Connection(RequestHandler):
+    """aiohttp's, in a place of its own, which it leaves when it is gone."""
+
+    __slots__ = ("_head", "guest", "peer", "places", "tally")
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        guest: Guest,
+        peer: Peer | None,
+        places: Places,
+        tally: Tally,
+        **options: Any,
+    ) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self.guest = guest
+        self.peer = peer
+        """Who is at the other end; None: whoever can reach the TCP port."""
+        self.places = places
+        self.tally = tally
+        self._head = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.guest.end = self.hang_up
+        if limit := getattr(transport, "set_read_buffer_limits", None):  # TLS: what is not decrypted yet
+            limit(high=TLS_BYTES)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.places.leave(self.guest)
+
+    def data_received(self, data: bytes) -> None:
+        waits = self._waiter is not None and not self._waiter.done()
+        super().data_received(data)
+        if not waits:
+            if len(self._messages) > MOST_AHEAD and not self.guest.proved:
+                self._too_much()
+        elif not self._messages:
+            self._head += len(data)
+            if self._head > HEAD_BYTES:
+                self._too_much()
+        else:
+            self._head = 0
+
+    def _too_much(self) -> None:
+        self.tally.count("header_bytes", address=self.guest.address)
+        if self.transport is not None:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        self.force_close()
+
+    def hang_up(self) -> None:
+        """At once, whatever is under way."""
+        transport = self.transport
+        self.force_close()
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+def connection_of(request: web.BaseRequest) -> Connection:
+    """The connection that a request came by. Raises ConnectionError when it is gone: what nobody waits for is not carried out."""
+    connection = request.protocol
+    if not isinstance(connection, Connection) or connection.transport is None:
+        raise ConnectionResetError("the connection is gone")
+    return connection

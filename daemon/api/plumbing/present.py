@@ -1,0 +1,301 @@
+"""From the outbox's values to the answers' structs: names, times and masks. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from daemon.api.plumbing.box import Token
+from daemon.api.plumbing.reply import encode, moment, moment_or_none
+from daemon.api.plumbing.services import ChannelRow, SourceRow
+from daemon.api.schema import answers as out
+from daemon.api.schema import service_answers as service
+from daemon.api.schema.source_answers import SourceOut
+from daemon.api.schema.way_rows import SmsRow, UplinkRow
+from daemon.channels.registry import CHANNELS, channel_class
+from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
+from outbox.masks import mask_address, mask_email, mask_phone
+from outbox.model import Attempt, Event, Message, Order, Priority
+from outbox.reasons import Reason, whole_args
+
+PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
+    Priority.HIGH: "high",
+    Priority.NORMAL: "normal",
+    Priority.LOW: "low",
+}
+
+_STAGES: Mapping[str, out.Stage] = {
+    "": "to_confirm",
+    "order.placed": "to_confirm",
+    "order.confirmed": "making",
+    "order.in_production": "making",
+    "order.customization_needed": "making",
+    "order.out_of_stock": "making",
+    "order.delayed": "making",
+    "order.reopened": "making",
+    "order.ready": "ready",
+    "order.out_for_delivery": "out",
+    "order.completed": "done",
+    "order.cancelled": "done",
+    "order.deleted": "done",
+}
+
+
+def stage(status: str) -> out.Stage:
+    """Where on the counter's board an order of that status stands."""
+    return _STAGES.get(status, "making")
+
+
+def statuses_of(stages: Sequence[str]) -> list[str]:
+    """The statuses that stand at those stages."""
+    return [status for status, its in _STAGES.items() if its in stages]
+
+
+# ---------------------------------------------------------------- messages
+
+
+def to(message: Message) -> str:
+    """Where it goes, masked: the address that its channel takes; while it has no channel, the first there is."""
+    addresses = message.addresses
+    if message.channel not in CHANNELS:
+        return mask_address(next(iter(addresses.values()), ""))
+    kinds = channel_class(message.channel).address_kinds
+    return mask_address(next((addresses[kind] for kind in kinds if addresses.get(kind)), ""))
+
+
+def reason(why: Reason) -> out.ReasonFields:
+    """A reason as answers carry it."""
+    return {"reason": str(why), "reason_code": why.code, "reason_args": whole_args(why)}
+
+
+def message(row: Message) -> out.MessageOut:
+    return out.MessageOut(
+        id=row.id,
+        event_id=row.event_id,
+        order_ref=row.order_ref,
+        audience=row.audience,
+        recipient=row.recipient,
+        to=to(row),
+        state=row.state,
+        channel=row.channel,
+        via=row.via,
+        template=row.template,
+        trigger=row.trigger,
+        priority=PRIORITIES[row.priority],
+        **reason(row.reason),
+        manual=row.policy.manual,
+        possible_duplicate=row.possible_duplicate,
+        attempt_count=row.attempt_count,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        due_at=moment(row.due_at),
+        expires_at=moment_or_none(row.expires_at),
+    )
+
+
+def message_detail(row: Message, attempts: Sequence[Attempt]) -> out.MessageDetail:
+    return out.MessageDetail(
+        **msgspec.structs.asdict(message(row)),
+        text=row.text,
+        subject=row.subject,
+        attempts=[attempt(each) for each in attempts],
+    )
+
+
+def attempt(row: Attempt) -> out.AttemptOut:
+    return out.AttemptOut(
+        n=row.n,
+        channel=row.channel,
+        started_at=moment(row.started_at),
+        finished_at=moment_or_none(row.finished_at),
+        outcome=row.outcome,  # type: ignore[arg-type]
+        scope=row.scope,
+        code=row.code,
+        detail=row.detail,
+        provider_id=row.provider_id,
+        receipt=None if row.receipt is None else row.receipt.value,
+        receipt_at=moment_or_none(row.receipt_at),
+        receipt_detail=row.receipt_detail,
+        counts=row.counts,
+        sent=None if row.sent is None else out.SentText(row.sent.text, row.sent.subject, row.sent.html),
+    )
+
+
+# ---------------------------------------------------------------- events and orders
+
+
+def event(row: StoredEvent, messages: Sequence[Message], *, whole: bool) -> out.EventOut:
+    """`whole`: the addresses in it too; else they are masked."""
+    return out.EventOut(
+        id=row.id,
+        source=row.source,
+        type=row.type,
+        order_ref=row.order_ref,
+        received_at=moment(row.received_at),
+        occurred_at=moment_or_none(row.occurred_at),
+        actor=row.actor,
+        event=msgspec.Raw(row.raw if whole else _masked(row.raw)) if row.raw else None,
+        messages=[message(each) for each in messages],
+    )
+
+
+def _masked(raw: bytes) -> bytes:
+    value = msgspec.json.decode(raw)
+    customer = value.get("customer")
+    if isinstance(customer, dict):
+        for name, mask in (("phone", mask_phone), ("email", mask_email)):
+            if isinstance(customer.get(name), str):
+                customer[name] = mask(customer[name])
+        if isinstance(customer.get("addresses"), dict):
+            customer["addresses"] = {kind: mask_address(str(each)) for kind, each in customer["addresses"].items()}
+    return encode(value)
+
+
+def decoded(row: StoredEvent) -> Event | None:
+    """The event as it was told, read again; None once forgotten."""
+    return _events.decode(row.raw) if row.raw else None
+
+
+_events = msgspec.json.Decoder(Event)
+
+
+def told(row: Message | None) -> out.Told | None:
+    if row is None:
+        return None
+    return out.Told(row.id, row.state, row.channel, moment(row.updated_at), **reason(row.reason))
+
+
+def order(row: Order, newest: Message | None) -> out.OrderOut:
+    customer = row.customer
+    return out.OrderOut(
+        ref=row.ref,
+        source=row.source,
+        source_id=row.source_id,
+        status=row.status,
+        stage=stage(row.status),
+        status_at=moment(row.status_at) if row.status_at else None,
+        payment=row.payment,
+        after_sale=row.after_sale,
+        customer=out.CustomerOut(
+            name=customer.name,
+            phone=mask_phone(customer.phone) if customer.phone else None,
+            email=mask_email(customer.email) if customer.email else None,
+            locale=customer.locale,
+        ),
+        fulfilment=row.fulfilment,
+        promised_at=moment_or_none(row.promised_at),
+        total=row.total,
+        currency=row.currency,
+        first_item=row.items[0] if row.items else None,
+        item_count=len(row.items),
+        held=row.held,
+        told=told(newest),
+        arrived_at=moment(row.arrived_at) if row.arrived_at else None,
+        answered=_answered(row),
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+    )
+
+
+def _answered(row: Order) -> out.AnsweredOut | None:
+    if row.answer not in ("yes", "no"):
+        return None
+    return out.AnsweredOut("yes" if row.answer == "yes" else "no", moment(row.answer_at))
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def source(row: SourceRow) -> SourceOut:
+    return SourceOut(
+        name=row.name,
+        kind=row.kind,
+        title=row.title,
+        hook=f"/v1/hooks/{row.name}",
+        poll=row.poll,
+        missing=list(row.missing),
+        state=row.state,
+        last_asked=moment_or_none(row.last_asked),
+        last_success=moment_or_none(row.last_success),
+        behind=row.behind,
+        problem=row.problem,
+        swept_at=moment_or_none(row.swept_at),
+        mended=list(row.mended),
+    )
+
+
+def channel(row: ChannelRow) -> service.ChannelOut:
+    return service.ChannelOut(
+        name=row.name,
+        title=row.title,
+        medium=row.medium,
+        state=row.state,  # type: ignore[arg-type]
+        reason=row.reason,
+        queued=row.queued,
+        sent_today=row.sent_today,
+        daily_limit=row.daily_limit,
+        rate=row.rate,
+        last_success=moment_or_none(row.last_success),
+        last_failure=moment_or_none(row.last_failure),
+        last_trouble=row.last_trouble,
+        detail=dict(row.detail),
+    )
+
+
+def uplink(row: UplinkRow) -> service.UplinkOut:
+    return service.UplinkOut(row.state, moment(row.since))  # type: ignore[arg-type]
+
+
+def optout(row: OptOut) -> service.OptOutOut:
+    return service.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at), row.store)
+
+
+def reply(row: ReplyRow) -> service.ReplyOut:
+    return service.ReplyOut(
+        id=row.id,
+        order_ref=row.order_ref,
+        channel=row.channel,
+        sender=mask_address(row.address),
+        name=row.name,
+        text=row.text,
+        consent=row.consent,
+        action=row.action or None,
+        at=moment(row.at),
+        read=row.read,
+    )
+
+
+def audit(row: AuditRow) -> service.AuditOut:
+    return service.AuditOut(
+        seq=row.seq,
+        at=moment(row.at),
+        kind=row.kind,
+        actor=row.actor,
+        order_ref=row.order_ref or None,
+        message_id=row.message_id or None,
+        detail=dict(row.detail),
+        hash=row.hash,
+    )
+
+
+def sms(row: SmsRow) -> service.SmsOut:
+    return service.SmsOut(
+        row.parts_today,
+        row.daily_parts,
+        f"{row.cost_today:.2f}",
+        f"{row.daily_cost:.2f}",
+        list(row.countries),
+        list(row.held_blocks),
+    )
+
+
+def token(row: Token) -> service.TokenOut:
+    bounds = row.bounds
+    return service.TokenOut(
+        row.name,
+        sorted(row.scopes),
+        moment(row.created_at),
+        list(bounds.types),
+        bounds.own_orders,
+        bounds.own_words,
+    )

@@ -1,0 +1,279 @@
+"""Asks one source again and again what changed, from a durable cursor, a little further back than it stands.
+
+The cursor is the newest change that was read and that lies no later than our own now: an order dated into the future can't carry it
+away, and a clock that was put back takes it along. It moves on only after what was read is on the disk. Now and then a question goes
+back further, for a shop whose own clock was put back; and each night the last two weeks are compared with the record.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from daemon.intake.base import DELETED, Fact, Reading, Snapshot
+from daemon.intake.polling.polled import Fault, Polled, Turn
+from daemon.intake.polling.reader import LONGEST_WAIT, STEP_MS, Reader, Tell
+from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.model import OrderFields
+
+log = structlog.get_logger(__name__)
+
+OVERLAP_MS = 120_000
+"""How far back each round begins: search indexes lag, and moments are of whole seconds."""
+WIDE_MS = 3 * 3_600_000
+"""How far back a wide one begins: clocks are put back by an hour, by hand or by a host's mistake."""
+WIDE_EVERY = 900.0
+DAY_MS = 86_400_000
+SWEEP_MS = 14 * DAY_MS
+SWEEP_HOUR = 3
+"""Of the store's night: from then on the day's sweep is due."""
+LOOKED_UP = 25
+"""Open orders at a time of which it is asked how they are."""
+CLOCK_WAIT = 5.0
+
+
+class Notes(Protocol):
+    """`box.notes`."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def set(self, key: str, value: str) -> None: ...
+
+
+class Desk(Protocol):
+    """What becomes of what was read, and what the record says."""
+
+    async def tell(self, reading: Reading, asked: int) -> Sequence[str]:
+        """Take it; the refs of the orders of which something was news."""
+        ...
+
+    async def born(self) -> int: ...
+
+    async def standing(self, since: int) -> Mapping[str, str]:
+        """Its orders that are open and changed since then: the source's own id -> ref."""
+        ...
+
+    def clean(self, words: str) -> str: ...
+
+
+class PollStatus(msgspec.Struct):
+    """How it goes, for those who look. Moments in ms."""
+
+    last_asked: int | None = None
+    last_success: int | None = None
+    problem: str = ""
+    cursor: int | None = None
+    current: int | None = None
+    """Up to when all that it told is on record."""
+    swept_at: int | None = None
+    mended: Sequence[str] = ()
+    """Orders that the last sweep found otherwise than on record."""
+
+
+class Poller:
+    """`run` asks until it is cancelled; `sync` makes it ask at once."""
+
+    def __init__(
+        self,
+        name: str,
+        source: Polled,
+        reader: Reader,
+        notes: Notes,
+        desk: Desk,
+        clock: Clock,
+        rng: random.Random,
+        zone: tzinfo,
+        *,
+        every: float,
+        history: float,
+        clock_trusted: Callable[[], bool],
+    ) -> None:
+        self.status = PollStatus()
+        self.wake = asyncio.Event()
+        self._name = name
+        self._source = source
+        self._reader = reader
+        self._notes = notes
+        self._desk = desk
+        self._clock = clock
+        self._rng = rng
+        self._zone = zone
+        self._every = every
+        self._history_ms = round(history * 1000)
+        self._trusted = clock_trusted
+        self._failures = 0
+        self._wide_at = -WIDE_EVERY
+        self._again: int | None = None
+        self._wanted: list[asyncio.Event] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask until `stop`."""
+        while not stop.is_set():
+            self.wake.clear()
+            wait = await self.round() if self._trusted() else CLOCK_WAIT
+            await self._clock.wait(self.wake, wait)
+
+    def sync(self, since: int | None) -> asyncio.Event:
+        """Ask at once, from that moment (ms) on. Set once the answer is on record, or the question has failed."""
+        if since is not None:
+            self._again = since
+        done = asyncio.Event()
+        self._wanted.append(done)
+        self.wake.set()
+        return done
+
+    async def round(self) -> float:
+        """Read what changed; the seconds to wait until the next round."""
+        wanted, self._wanted = self._wanted, []
+        self.status.last_asked = self._clock.now()
+        try:
+            more = await self._read()
+            if not more:
+                await self._sweep_if_due()
+        except (Fault, OutboxError) as fault:
+            return self._failed(fault)
+        finally:
+            for done in wanted:
+                done.set()
+        if self._failures:
+            log.info("a source answers again", source=self._name)
+        self._failures = 0
+        self.status.problem, self.status.last_success = "", self._clock.now()
+        return 0.0 if more else self._every
+
+    def _failed(self, fault: Exception) -> float:
+        reason = self._desk.clean(str(fault))
+        if reason != self.status.problem:
+            log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
+        self.status.problem = reason
+        self._failures += 1
+        wait = min(self._every * 2.0 ** min(self._failures - 1, 10), LONGEST_WAIT) * self._rng.uniform(0.5, 1.0)
+        if isinstance(fault, Fault):
+            wait = LONGEST_WAIT if fault.lasting else max(wait, fault.after or 0.0)
+        return wait
+
+    # ------------------------------------------------------------ a round
+
+    async def _read(self) -> bool:
+        begun, first = self._clock.now(), await self._first()
+        if self._again is not None:
+            cursor = since = min(self._again, begun)
+            await self._keep(cursor)
+            self._again = None
+            self._reader.forget()
+        else:
+            cursor = min(await self._cursor(), begun)
+            since = max(cursor - self._back(), min(first, cursor))
+        if self.status.current is None:
+            self.status.current = max(cursor, await self._desk.born())  # what was before it was there can't be late
+        if await self._through(since, cursor, begun):
+            return True
+        self.status.current = begun
+        if self._clock.monotonic() - self._wide_at >= WIDE_EVERY:
+            await self._look_at_open(begun - SWEEP_MS, self._tell)
+            self._wide_at = self._clock.monotonic()
+        return False
+
+    def _back(self) -> int:
+        return WIDE_MS if self._clock.monotonic() - self._wide_at >= WIDE_EVERY else OVERLAP_MS
+
+    async def _through(self, since: int, cursor: int, begun: int) -> bool:
+        """Stretch by stretch up to now; whether there is more."""
+        if self._source.has_bin and since <= cursor - WIDE_MS:
+            await self._reader.read(Turn(since, thrown=True), cursor, self._tell)
+        while True:
+            until = self._until(since, begun)
+            read = await self._reader.read(Turn(since, until=until), cursor, self._tell)
+            cursor = max(cursor, until, read.reached)
+            await self._keep(cursor)
+            if read.more:
+                self.status.current = cursor
+                return True
+            if not until:
+                return False
+            since = until - STEP_MS
+
+    def _until(self, since: int, begun: int) -> int:
+        """Where this stretch ends; 0: it is the last, and has no end."""
+        if self._source.window is None:
+            return 0
+        end = since + round(self._source.window * 1000)
+        return end if end < begun else 0
+
+    async def _tell(self, reading: Reading, asked: int) -> None:
+        await self._desk.tell(reading, asked)
+
+    async def _keep(self, cursor: int) -> None:
+        """All up to that moment is on the disk."""
+        if cursor != self.status.cursor:
+            await self._notes.set(self._key("cursor"), str(cursor))
+        self.status.cursor = cursor
+
+    async def _first(self) -> int:
+        """Where the first question begins: now, less what is looked back to learn (with nobody told) how open orders stand."""
+        return await self._desk.born() - self._history_ms
+
+    async def _cursor(self) -> int:
+        if self.status.cursor is None:
+            kept = await self._notes.get(self._key("cursor"))
+            self.status.cursor = None if kept is None else int(kept)
+        return await self._first() if self.status.cursor is None else self.status.cursor
+
+    def _key(self, what: str) -> str:
+        return f"source.{self._name}.{what}"
+
+    # ------------------------------------------------------------ the nightly sweep
+
+    async def _sweep_if_due(self) -> None:
+        now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
+        today, swept = now.date().isoformat(), await self._notes.get(self._key("swept"))
+        if swept is None:  # the first round has looked back further than a sweep does
+            await self._notes.set(self._key("swept"), today)
+        elif swept != today and now.hour >= SWEEP_HOUR:
+            await self.sweep()
+            await self._notes.set(self._key("swept"), today)
+
+    async def sweep(self) -> None:
+        """Compare how the orders of the last two weeks stand with the record, and tell what was missed."""
+        begun = self._clock.now()
+        mended: list[str] = []
+
+        async def mend(reading: Reading, asked: int) -> None:
+            mended.extend(await self._desk.tell(reading, asked))
+
+        self._reader.forget()
+        begin = since = begun - SWEEP_MS
+        if self._source.has_bin:
+            await self._reader.read(Turn(since, thrown=True), since, mend)
+        while begin < begun:
+            until = self._until(begin, begun)
+            await self._reader.read(Turn(begin, until=until), begin, mend)
+            begin = until - STEP_MS if until else begun
+        await self._look_at_open(since, mend)
+        self.status.swept_at, self.status.mended = begun, tuple(dict.fromkeys(mended))
+        if mended:
+            log.warning("orders stood otherwise than on record; told now", source=self._name, orders=self.status.mended)
+
+    async def _look_at_open(self, since: int, tell: Tell) -> None:
+        """Orders that are open here: edited without the shop's saying that they changed, or gone."""
+        standing = list(await self._desk.standing(since))
+        for at in range(0, len(standing), LOOKED_UP):
+            asked = self._clock.now()
+            gone = await self._reader.look_up(standing[at : at + LOOKED_UP], tell)
+            if gone is None:
+                return
+            await tell(Reading(snapshots=tuple(_deleted(id, asked) for id in gone)), asked)
+
+
+def _deleted(id: str, at: int) -> Snapshot:
+    return Snapshot(
+        id=id,
+        updated=datetime.fromtimestamp(at / 1000, UTC),
+        facts=(Fact(DELETED, state=True),),
+        order=OrderFields(ref=""),
+    )

@@ -1,0 +1,184 @@
+"""Puts what a source shows on record: each order against what was told of it before, one body at a time for each order.
+
+So poller and webhook can't tell the same thing twice, and what is told again after a crash is known. Who hears of it the planner
+decides; what is history (`diff`) is taken with nobody told.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
+from daemon.intake.details import Details, details_of
+from daemon.intake.diff import Known, News, View, capped, diff
+from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.keyed_locks import Turns
+from outbox import Outbox, StoredEvent
+from outbox.clock import Clock
+from outbox.errors import EventConflict, OutboxError
+from outbox.model import Customer, Order, OrderFields, Plan, Planner, Posted
+from outbox.orders import to_ms
+
+DAY_MS = 86_400_000
+REMEMBERED_MS = 30 * DAY_MS
+"""An order older than this of which nothing is known is history: what was told of it may be gone by retention."""
+LATE_MS = DAY_MS
+"""How late a webhook may come and still be news: shops try for hours, and queue."""
+LONG_ID = 8
+"""Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What became of a reading. `unread`: what could not be understood, each with its place; `news`: the refs of the orders of
+    which there was some."""
+
+    unread: tuple[str, ...] = ()
+    news: tuple[str, ...] = ()
+
+
+class Teller:
+    """Turns readings into events that are taken. All calls return after the commit."""
+
+    def __init__(self, box: Outbox, plan: Planner, clock: Clock) -> None:
+        self._box = box
+        self._plan = plan
+        self._clock = clock
+        self._turns = Turns()
+
+    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Told:
+        """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
+        happened just now. Raises OutboxError when nothing can be taken at present."""
+        unread, refs = list(reading.unread), []
+        async with self._turns.of((source.name, snapshot.id) for snapshot in reading.snapshots):
+            batch: dict[str, list[tuple[Posted, bool]]] = {}
+            for snapshot in reading.snapshots:
+                if snapshot.id in batch:
+                    await self._take(batch)
+                try:
+                    news = await self.news(source, snapshot, asked=asked)
+                    batch[snapshot.id] = [(self._posted(source, one), one.history) for one in news]
+                    refs += [one.event.order.ref for one in news if not one.history]
+                except Unreadable as error:
+                    unread.append(f"order {snapshot.id}: {error}")
+            await self._take(batch)
+        posted, more = await self.heard(source, reading.events)
+        if asked is not None:
+            posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
+        await self.accept(posted)
+        return Told((*unread, *more), tuple(dict.fromkeys(refs)))
+
+    async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
+        told = [one for several in batch.values() for one in several]
+        batch.clear()
+        await self.accept([posted for posted, history in told if history], self._silently)
+        await self.accept([posted for posted, history in told if not history])
+
+    async def accept(self, posted: Sequence[Posted], plan: "Planner | None" = None) -> None:
+        """Take events. One that came before with other content stays as it was, and the audit says so."""
+        if not posted:
+            return
+        results = await self._box.spool.accept_many(posted, plan or self._plan)
+        for one, result in zip(posted, results, strict=True):
+            if isinstance(result, EventConflict):
+                detail = {
+                    "source": one.source,
+                    "event_id": one.event.id,
+                    "reason": "the same id came with other content",
+                }
+                await self._box.audit.append("event.conflict", order_ref=one.event.order.ref, detail=detail)
+            elif isinstance(result, OutboxError):
+                raise result
+
+    def _silently(self, posted: Posted, before: Order | None, after: Order) -> Plan:
+        """The plan of history: nobody is told, and what it makes pointless is not sent any more."""
+        return Plan(drops=self._plan(posted, before, after).drops)
+
+    def _posted(self, source: Source, news: News) -> Posted:
+        return posted_news(source.name, news, now=self._clock.now())
+
+    # ------------------------------------------------------------ orders as a shop shows them
+
+    async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
+        """What of it is new. Raises Unreadable for a part of an order that nobody has named."""
+        now = self._clock.now()
+        snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
+        told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
+        if not snapshot.order.ref and not told:
+            if all(fact.type == DELETED for fact in snapshot.facts):
+                return []
+            snapshot = await self.named(source, snapshot)
+        horizon = max(await self.born(source.name), now - REMEMBERED_MS)
+        if asked is None:
+            return diff(snapshot, told, View(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
+        return diff(snapshot, told, View(horizon=horizon, asked=asked))
+
+    async def born(self, name: str) -> int:
+        """When (ms) this source was first there: what happened before is history."""
+        key = f"source.{name}.born"
+        kept = await self._box.notes.get(key)
+        if kept is None:
+            kept = str(self._clock.now())
+            await self._box.notes.set(key, kept)
+        return int(kept)
+
+    async def named(self, source: Source, snapshot: Snapshot) -> Snapshot:
+        """The same with its order's ref, found by the id. Raises Unreadable."""
+        ref = await self._box.aliases.get(source.name, snapshot.id)
+        if ref is None and len(snapshot.id) >= LONG_ID:
+            ref = await self._box.views.ref_of(snapshot.id)
+        if ref is None:
+            raise Unreadable("it does not say the order's number, and no order is known by that id")
+        return msgspec.structs.replace(snapshot, order=msgspec.structs.replace(snapshot.order, ref=ref))
+
+    # ------------------------------------------------------------ events as they are
+
+    async def heard(self, source: Source, events: Sequence[Heard]) -> tuple[list[Posted], list[str]]:
+        """Events with their orders' names found, ready to be taken; and what could not be."""
+        posted, unread = [], []
+        for one in events:
+            try:
+                posted.append(posted_heard(source.name, await self._with_ref(source, one), now=self._clock.now()))
+            except Unreadable as error:
+                unread.append(f"event {one.event.id}: {error}")
+        return posted, unread
+
+    async def _with_ref(self, source: Source, heard: Heard) -> Heard:
+        """An order that has no name of its own here, or one that nobody knows, is the one known by the same `source_id`."""
+        order = source.named_here(heard.event.order)
+        if order.source_id is None:
+            return _renamed(heard, order)
+        known = await self._box.aliases.get(source.name, order.source_id)
+        ref = order.ref
+        if known is not None and known != ref and (not ref or not await self._box.views.orders_by_ref([ref])):
+            ref = known
+        if not ref:
+            raise Unreadable(f"order.ref is missing, and no order is known by the id {order.source_id!r}")
+        if known != ref:
+            await self._box.aliases.set(source.name, order.source_id, ref)
+        return _renamed(heard, msgspec.structs.replace(order, ref=ref))
+
+
+def _renamed(heard: Heard, order: OrderFields) -> Heard:
+    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, order=order))
+
+
+class _Marks(msgspec.Struct):
+    """What only the source needs to know again of an event it told."""
+
+    order: OrderFields
+    customer: Customer | None = None
+    as_of: int | None = None
+    seen: int | None = None
+
+
+def _known(stored: StoredEvent) -> Known:
+    marks = msgspec.json.decode(stored.raw, type=_Marks) if stored.raw else None
+    return Known(
+        stored.id,
+        stored.type,
+        stored.order_ref,
+        marks.as_of if marks else None,
+        marks.seen if marks else None,
+        stored.received_at,
+        details_of(marks.order, marks.customer) if marks else Details(),
+    )

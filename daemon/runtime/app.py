@@ -1,0 +1,376 @@
+"""The composition root: opens what the service holds, in order, runs it, and closes it in the reverse order.
+
+outbox > http session > engine (a new one after each reload) > listeners
+"""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.services import Services
+from daemon.channels.base import Channel
+from daemon.config import ConfigError, Settings
+from daemon.dispatch.delivery import at_once
+from daemon.http import Http, open_http
+from daemon.keys.digests import BoxKeys
+from daemon.keys.keyring import keyring
+from daemon.planner.identity import StoreIdentities
+from daemon.runtime.clockwatch import ClockWatch
+from daemon.runtime.engine import Engine
+from daemon.runtime.faces import PlanningFace, PreviewFace, ReceiptsFace
+from daemon.runtime.housekeeping import Housekeeping
+from daemon.runtime.intake_face import IntakeFace
+from daemon.runtime.listeners import listening, unix_door
+from daemon.runtime.logs import configure_logs
+from daemon.runtime.notify import Notifier
+from daemon.runtime.signals import heed_signals
+from daemon.runtime.verify import verify
+from daemon.runtime.vigil import Vigil, pick_up
+from daemon.supervise import first_of, supervised
+from daemon.upkeep import recovery_note
+from daemon.upkeep.copies import Shelved, copies
+from daemon.upkeep.heads import RecordHeads
+from daemon.upkeep.heartbeat import Heartbeat
+from daemon.upkeep.messenger import Messenger
+from daemon.upkeep.record_mail import RecordMail
+from daemon.upkeep.recover import make_sound, mark_damaged, record
+from daemon.upkeep.trouble import TroubleWatch
+from outbox import Outbox
+from outbox.clock import Clock, SystemClock
+from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull, StorageLost
+
+if TYPE_CHECKING:
+    from daemon.fleet.part import FleetPart
+
+log = structlog.get_logger(__name__)
+
+VERSION = version("tether-box")
+
+
+END_SECONDS = 30.0
+"""How long an engine may take to end: less than systemd's TimeoutStopSec."""
+
+
+class Service:
+    """A Tether with its outbox open. `run` works until `stop`; `reload` puts a new configuration in force."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        box: Outbox,
+        http: Http,
+        make_engine: Callable[[Settings, "Service"], Engine],
+        clock: Clock,
+        rng: random.Random,
+        reread: Callable[[], Settings],
+        *,
+        newest_record: int,
+    ) -> None:
+        self.settings = settings
+        self.box = box
+        self.http = http
+        self.clock = clock
+        self.rng = rng
+        self.stop = asyncio.Event()
+        self.watch = ClockWatch(
+            clock,
+            newest_record=newest_record,
+            require_sync=settings.clock.require_sync,
+            on_step=self._clock_stepped,
+        )
+        self.heads = RecordHeads(box, lambda: self.settings, clock)
+        self.fleet = _fleet_part(self)
+        self._make_engine = make_engine
+        self._reread = reread
+        self.damage: OutboxError | None = None
+        """What was found wrong with the database while it was in use: the service stops for it, and the next start mends it."""
+        box.when_damaged(self._found_damage)
+        http.on_date = self.watch.heard
+        self._next: Engine | None = None
+        self._change = asyncio.Event()
+        self.engine = make_engine(settings, self)
+        self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._may_text)
+        self.trouble = self._trouble_watch()
+        self.services = self._make_services()
+
+    def _make_services(self) -> Services:
+        engine = self.engine
+        return Services(
+            settings=self.settings,
+            box=self.box,
+            planning=PlanningFace(engine),
+            preview=PreviewFace(engine),
+            dispatch=engine.board,
+            restored=engine.restored,
+            heads=self.heads,
+            receipts=ReceiptsFace(engine),
+            intake=IntakeFace(engine),
+            clock=self.clock,
+            rng=self.rng,
+            clock_trusted=self.watch.trusted,
+            version=VERSION,
+            reload=lambda actor: self.reload(actor=actor),
+            people=self.box.people,
+            vitals=self.trouble.vitals,
+            seen=self._recovery_seen,
+            copies=self.copies,
+            ready=self.box.trouble,
+            fleet=self.fleet,
+        )
+
+    def _take_over(self) -> None:
+        """Requests from now on see the engine that is in force."""
+        fresh = self._make_services()
+        for name in ("settings", "planning", "preview", "dispatch", "restored", "receipts", "intake"):
+            setattr(self.services, name, getattr(fresh, name))
+
+    async def reload(self, *, actor: str) -> None:
+        """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
+        settings = self._reread()
+        fixed = ("data", "hook", "fleet")
+        changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
+        if changed:
+            raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
+        self._next = self._make_engine(settings, self)
+        self._change.set()
+        await self.box.audit.append("config.loaded", actor=actor)
+
+    async def copies(self) -> Shelved:
+        """Copies of the database from before, and until when they are kept."""
+        return await copies(self.settings, self.clock, [one.at for one in await self.box.people.forgettings()])
+
+    async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
+        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
+        housekeeping = Housekeeping(
+            self.box,
+            lambda: self.settings,
+            self.clock,
+            self.watch.sure,
+            lambda: 0 if self.fleet is None else self.fleet.link.archived,
+        )
+        trouble = self.trouble
+        trouble.news += news
+        heartbeat = Heartbeat(
+            self.http, self.clock, lambda: self.settings, lambda: trouble.standing, self.heads.going_out
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._engines(), name="engines")
+            group.create_task(self.watch.run(self.stop), name="clock")
+            group.create_task(housekeeping.run(self.stop), name="housekeeping")
+            group.create_task(trouble.run(self.stop), name="trouble")
+            vigil = Vigil(self.box, self.clock, trouble.tell_now, self._lost)
+            group.create_task(vigil.run(self.stop), name="vigil")
+            group.create_task(self._index_people(), name="index of people")
+            group.create_task(heartbeat.run(self.stop), name="heartbeat")
+            if self.fleet is not None:
+                group.create_task(self.fleet.run(self.stop), name="fleet")
+            mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail)
+            group.create_task(mail.run(self.stop), name="record mail")
+            if notifier.watchdog_seconds:
+                group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
+            ready()
+            await self.stop.wait()
+            notifier.stopping()
+
+    async def _engines(self) -> None:
+        while not self.stop.is_set():
+            self._change.clear()
+            ended = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(self.engine.run(ended), name="engine")
+                await first_of(self.stop, self._change)
+                ended.set()
+                if not (await asyncio.wait({running}, timeout=END_SECONDS))[0]:
+                    log.error("the engine did not end in time; what it had under way is looked up at the next start")
+                    running.cancel()
+            if self._next is not None and not self.stop.is_set():
+                self.engine, self._next = self._next, None
+                self.settings = self.engine.settings
+                self.box.know_by(StoreIdentities(self.settings.store.country))
+                self._take_over()
+                configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
+                log.info("the new configuration is in force")
+
+    async def _index_people(self) -> None:
+        """What an earlier release kept is put into the index; with all done, as ever but once, this ends at once."""
+        await supervised(
+            "index of people",
+            self.box.people.index,
+            clock=self.clock,
+            stop=self.stop,
+            weather=(StorageBusy, StorageFull),
+        )
+
+    def _trouble_watch(self) -> TroubleWatch:
+        return TroubleWatch(
+            self.box,
+            self.clock,
+            lambda: self.settings,
+            lambda: self.engine.board.board(),
+            self.messenger.tell,
+            self.watch.trouble,
+            lambda: self.engine.intake.rows(),
+            lambda: self.engine.sms.trouble(self.clock.now()),
+            lambda: {} if self.fleet is None else self.fleet.trouble(),
+        )
+
+    def _may_text(self, channel: str, to: str, words: str) -> bool:
+        return not isinstance(self.engine.sms.admit_trial(channel, to, words, self.clock.now()), str)
+
+    def _channel(self, name: str) -> Channel | None:
+        lane = self.engine.lanes.get(name)
+        return None if lane is None else lane.channel
+
+    async def _recovery_seen(self, actor: str) -> bool:
+        was_there = await asyncio.to_thread(recovery_note.seen, self.box.path)
+        if was_there:
+            await self.box.audit.append("database.recovery_seen", actor=actor)
+        return was_there
+
+    def _found_damage(self, error: StorageDamaged) -> None:
+        log.error("the database is damaged; stopping, so that the next start repairs it", error=str(error))
+        mark_damaged(self.box.path)
+        self.damage = error
+        self.stop.set()
+
+    def _lost(self, error: StorageLost) -> None:
+        self.damage = error
+        self.stop.set()
+
+    async def _clock_stepped(self, seconds: float) -> None:
+        log.warning("the wall clock was stepped", seconds=round(seconds, 3), trusted=self.watch.trusted())
+        self.box.spool.source_clocks.forget()
+        await self.box.spool.shift(round(seconds * 1000))
+        await self.box.audit.append("clock.stepped", detail={"seconds": round(seconds, 3)})
+        self.engine.dispatcher.wake()
+
+    async def _tell_systemd(self, notifier: Notifier, every: float) -> None:
+        """Only a service whose store answers and whose loop turns counts as alive."""
+        while not await self.clock.wait(self.stop, every):
+            await self.box.views.newest()
+            if self.box.stalled_for() < every:
+                notifier.alive()
+
+
+def _nobody_waits() -> None:
+    """The line came back to a store that is in no fleet."""
+
+
+def _fleet_part(service: Service) -> "FleetPart | None":
+    """The line to headquarters; a store without `[fleet]` imports nothing of it."""
+    if not service.settings.fleet.store:
+        return None
+    from daemon.fleet.part import FleetPart
+
+    return FleetPart(
+        service.settings,
+        service.box,
+        service.clock,
+        service.rng,
+        trusted=service.watch.trusted,
+        release=VERSION,
+        board=lambda: service.engine.board,
+        head=service.heads.going_out,
+    )
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
+) -> AsyncIterator[Service]:
+    """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it."""
+    async with (
+        Outbox.open(
+            settings.database,
+            clock=clock,
+            rng=rng,
+            keys=BoxKeys(settings),
+            identities=StoreIdentities(settings.store.country),
+            reserve=settings.data.reserve,
+        ) as box,
+        open_http(clock) as http,
+    ):
+
+        def make_engine(new: Settings, service: Service) -> Engine:
+            verify(new)
+            watch, fleet = service.watch, service.fleet
+            return Engine(
+                new,
+                box,
+                http,
+                clock,
+                rng,
+                clock_trusted=watch.trusted,
+                clock_sure=watch.sure,
+                hold=at_once if fleet is None else fleet.hold,
+                on_line_up=_nobody_waits if fleet is None else fleet.line_is_up,
+            )
+
+        newest = await box.newest_record()
+        yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)
+
+
+@asynccontextmanager
+async def open_offline(settings: Settings) -> AsyncIterator[Path]:
+    """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched."""
+    verify(settings)
+    async with open_service(
+        settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings
+    ) as service:
+        with tempfile.TemporaryDirectory(prefix="tether-") as folder:
+            socket = Path(folder) / "tether.sock"
+            async with unix_door(service.services, Guards(service.clock), socket):
+                yield socket
+
+
+async def serve(
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    clock: Clock,
+    rng: random.Random,
+    ready: Callable[[str], None],
+) -> None:
+    """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
+    verify(settings)
+    notifier = Notifier(clock)
+    await make_sound(settings.database, clock)
+    note = await asyncio.to_thread(recovery_note.unseen, settings.database)
+    async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
+        if note is not None:
+            log.warning(
+                "a damaged database was recovered, and staff have not said that they know", what=note.recovered.words
+            )
+            if not note.is_recorded:
+                await record(service.box, note.recovered, keyring(settings).own, clock)
+        unknown = await service.box.spool.rescue()
+        if unknown:
+            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
+        news = [] if note is None else [note.recovered.words]
+        if lost := pick_up(settings.database):
+            await service.box.audit.append("database.lost", detail={"what": lost})
+            news.append(lost)
+        await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
+        async with (
+            listening(service.services, settings.socket, folder=settings.folder) as url,
+            asyncio.TaskGroup() as group,
+        ):
+            heed_signals(service, notifier, group)
+
+            def announce() -> None:
+                log.info("taking events", url=url, database=str(settings.database))
+                notifier.ready(f"taking events at {url}")
+                ready(url)
+
+            await service.run(notifier, ready=announce, news=news)
+        if service.damage is not None:
+            raise service.damage
+        await service.box.audit.append("service.stopped")

@@ -1,0 +1,165 @@
+"""Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
+
+import errno
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from socket import (
+    AF_INET6,
+    AF_UNIX,
+    AI_PASSIVE,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    gaierror,
+    getaddrinfo,
+    socket,
+)
+from typing import Any
+
+from daemon.api.app import make_app, set_up
+from daemon.api.plumbing.gate import SocketGate, TokenGate
+from daemon.api.plumbing.guards import Guards
+from daemon.api.plumbing.peers import Peers
+from daemon.api.plumbing.places import Places
+from daemon.api.plumbing.services import Services
+from daemon.config import ConfigError, Hook
+from daemon.runtime.acceptor import Acceptor
+from daemon.runtime.descriptors import rooms
+
+SHUTDOWN_SECONDS = 5.0
+"""How long requests under way may take once the service stops."""
+BACKLOG = 512
+RECEIVED_AT_ONCE = 32 * 2**10
+"""What the system takes in of a connection before it is read: with TLS each such piece is held three times over."""
+SOCKET_MODE = 0o666
+"""Any user may knock: the door asks the kernel who it is, and the folder's own permissions say who gets as far as that."""
+
+
+@asynccontextmanager
+async def listening(services: Services, path: Path, *, folder: Path) -> AsyncIterator[str]:
+    """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened."""
+    guards = Guards(services.clock)
+    async with AsyncExitStack() as doors:
+        url = await doors.enter_async_context(tcp_door(services, guards, folder=folder))
+        await doors.enter_async_context(unix_door(services, guards, path))
+        yield url
+
+
+@asynccontextmanager
+async def tcp_door(services: Services, guards: Guards, *, folder: Path) -> AsyncIterator[str]:
+    """Tokens and signatures, over TLS where it is set up; yields the URL."""
+    hook = services.settings.hook
+    context = tls_context(hook, folder)
+    with _tcp_sockets(hook) as sockets:
+        places = guards.places["tcp"] = Places(rooms().tcp, services.clock, guards.tally)
+        runner = await set_up(make_app(TokenGate(services, guards)), shutdown_timeout=SHUTDOWN_SECONDS)
+        async with Acceptor(runner, places, guards.tally, services.clock, context=context).accepting(sockets):
+            host, port = sockets[0].getsockname()[:2]
+            yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@asynccontextmanager
+async def unix_door(services: Services, guards: Guards, path: Path) -> AsyncIterator[None]:
+    """The counter's own door: the kernel says who is there."""
+    with _unix_socket(path) as listener:
+        peers = Peers(services.settings.hook.socket_groups, owner=path.stat().st_uid)
+        places = guards.places["socket"] = Places(rooms().socket, services.clock, guards.tally)
+        runner = await set_up(make_app(SocketGate(services, guards, peers)), shutdown_timeout=SHUTDOWN_SECONDS)
+        async with Acceptor(runner, places, guards.tally, services.clock, peers=peers).accepting([listener]):
+            yield
+
+
+def tls_context(hook: Hook, folder: Path) -> ssl.SSLContext | None:
+    """None: the hook is spoken to in the clear. Raises ConfigError for a pair that can't be used."""
+    if not (hook.tls_cert or hook.tls_key):
+        return None
+    if not (hook.tls_cert and hook.tls_key):
+        raise ConfigError("hook.tls_cert and hook.tls_key go together: one of them is missing")
+    cert, key = folder / hook.tls_cert, folder / hook.tls_key
+    for name, path in (("hook.tls_cert", cert), ("hook.tls_key", key)):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ConfigError(f"{name}: {path}: {error.strerror}; docs/security.md tells how to make one") from error
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"hook.tls_cert, hook.tls_key: {cert} and {key} are no certificate (PEM) with its key: {error.strerror or error}"
+        ) from error
+    return context
+
+
+def cannot_listen(hook: Hook, error: OSError) -> str:
+    """Why, and what to do: the same words from `run` and from the doctor."""
+    place = f"{hook.host}:{hook.port}"
+    words = f"hook.host, hook.port: can't listen on {place}: {error.strerror or error}"
+    if isinstance(error, gaierror):
+        return f"{words}. {hook.host!r} is no name or address of this machine; write 127.0.0.1, or 0.0.0.0 for tills on the LAN"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{words}. Is another Tether running, or another program there? `ss -tlnp 'sport = :{hook.port}'` says which; "
+            "stop it, or listen elsewhere: [hook] port, or `tether run --port`"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{words}. That is no address of this machine (`ip addr` lists them); 0.0.0.0 stands for all of them"
+    if error.errno == errno.EACCES:
+        return f"{words}. Ports below 1024 are the system's; choose another, such as 8787"
+    return words
+
+
+def try_to_listen(hook: Hook) -> None:
+    """Listen as the service would, and let go. Raises ConfigError."""
+    with _tcp_sockets(hook):
+        pass
+
+
+@contextmanager
+def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
+    """One for each address that the host's name stands for."""
+    with ExitStack() as stack:
+        sockets: list[socket] = []
+        try:
+            found = dict.fromkeys(
+                (family, address)
+                for family, _, _, _, address in getaddrinfo(hook.host, hook.port, type=SOCK_STREAM, flags=AI_PASSIVE)
+            )
+            for family, address in found:
+                listener = stack.enter_context(socket(family, SOCK_STREAM))
+                listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+                listener.setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVED_AT_ONCE)
+                if family == AF_INET6:
+                    listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+                _listen(listener, address)
+                sockets.append(listener)
+        except OSError as error:
+            raise ConfigError(cannot_listen(hook, error)) from error
+        yield sockets
+
+
+@contextmanager
+def _unix_socket(path: Path) -> Iterator[socket]:
+    """The owner's lock on the database is held by now: a socket that is still there was left by a process that died."""
+    path.unlink(missing_ok=True)
+    with socket(AF_UNIX, SOCK_STREAM) as listener:
+        try:
+            _listen(listener, str(path))
+        except OSError as error:
+            raise ConfigError(f"hook.socket: can't listen on {path}: {error.strerror or error}") from error
+        path.chmod(SOCKET_MODE)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _listen(listener: socket, address: tuple[Any, ...] | str) -> None:
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)

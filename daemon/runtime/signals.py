@@ -1,0 +1,37 @@
+"""What the service does on signals: SIGTERM and SIGINT end it, SIGHUP has it read its configuration anew."""
+
+import asyncio
+import signal
+from typing import Protocol
+
+import structlog
+
+from daemon.config import ConfigError
+from daemon.runtime.notify import Notifier
+
+log = structlog.get_logger(__name__)
+
+
+class Reloadable(Protocol):
+    @property
+    def stop(self) -> asyncio.Event: ...
+
+    async def reload(self, *, actor: str) -> None: ...
+
+
+def heed_signals(service: Reloadable, notifier: Notifier, group: asyncio.TaskGroup) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(service, notifier), name="reload"))
+
+
+async def _reload(service: Reloadable, notifier: Notifier) -> None:
+    notifier.reloading()
+    try:
+        await service.reload(actor="SIGHUP")
+    except ConfigError as error:
+        log.error("the new configuration is refused; the old one stays in force", reason=str(error))
+        notifier.ready(f"running on the old configuration: {error}")
+    else:
+        notifier.ready("running on the new configuration")

@@ -1,0 +1,150 @@
+"""Whether a configuration can be used: the one check behind `run`, `reload`, `init` and `doctor`, so that they agree, in the same words.
+
+It reads files that the configuration names, and opens nothing that stays open. What only shows at a provider the doctor asks.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from daemon.channels import registry as channels
+from daemon.config import ConfigError, Settings, Templates
+from daemon.dispatch.reply_words import check_replies
+from daemon.dispatch.sms.guard import check_sms
+from daemon.dispatch.uplink import probe_hosts
+from daemon.intake import registry as sources
+from daemon.iso import currency_trouble
+from daemon.planner.formats import REF
+from daemon.planner.plan import make_planner
+from daemon.planner.recipients import Reach
+from daemon.planner.routes import compile_routes
+from daemon.runtime.listeners import tls_context
+from daemon.upkeep.heartbeat import check_heartbeat
+from daemon.upkeep.record_mail import check_record
+from daemon.upkeep.trouble import check_trouble
+
+
+def verify(settings: Settings) -> None:
+    """Raises ConfigError with all that keeps the service from starting, a line each."""
+    if found := list(faults(settings)):
+        raise ConfigError("\n".join(found))
+
+
+def faults(settings: Settings) -> Iterator[str]:
+    """All that keeps the service from starting, in sentences that say where and what to do."""
+    file = str(settings.file or "tether.toml")
+    for error in _errors(settings):
+        words = str(error)
+        yield words if words.startswith(file) else f"{file}: {words}"
+
+
+def _errors(settings: Settings) -> Iterator[ConfigError]:
+    tables = [*_of_channels(settings), *_of_sources(settings)]
+    yield from tables
+    checks: list[Callable[[Settings], object]] = [
+        _check_store,
+        _check_templates,
+        _check_hook,
+        _check_uplink,
+        _check_backup,
+        check_sms,
+    ]
+    if not tables:
+        checks.insert(1, _check_routes)
+    for check in (*checks, check_replies, check_trouble, check_record, check_heartbeat):
+        try:
+            check(settings)
+        except ConfigError as error:
+            yield error
+
+
+def _of_channels(settings: Settings) -> Iterator[ConfigError]:
+    for name, table in settings.channels.items():
+        try:
+            channels.check(name, table)
+        except ConfigError as error:
+            yield error
+
+
+def _of_sources(settings: Settings) -> Iterator[ConfigError]:
+    for name, table in settings.sources.items():
+        try:
+            sources.build(name, table, settings.secrets, settings.store)
+        except ConfigError as error:
+            yield error
+
+
+def _check_store(settings: Settings) -> None:
+    if trouble := currency_trouble(settings.store.currency):
+        raise ConfigError(f"store.currency: {trouble}")
+    page = settings.store.order_url
+    if page and not (_is_address(page) and REF in page):
+        raise ConfigError(
+            f'store.order_url: {page!r}: write the address of an order\'s page with {REF} for its number, like "https://shop.example/orders/{REF}"'
+        )
+
+
+def _check_routes(settings: Settings) -> None:
+    """What they name is there; and each of the store's own has a way that is enabled, or nobody would ever hear by it."""
+    routes = compile_routes(settings, tuple(settings.channels))
+    make_planner(routes, settings, {name: _reach(name, table) for name, table in settings.channels.items()})
+    for route in routes.own:
+        if not route.via:
+            asked = ", ".join(route.asked_via)
+            raise ConfigError(
+                f"{route.place}: via: none of {asked} is enabled, so nobody would hear; "
+                f"add a table such as [channels.{route.asked_via[0]}], or name one of {', '.join(settings.channels) or 'those you enable'}"
+            )
+
+
+def _reach(name: str, table: Mapping[str, Any]) -> Reach:
+    kind = channels.channel_class(name)
+    return Reach(kind.medium, kind.address_kinds, True)
+
+
+def _check_templates(settings: Settings) -> None:
+    """The default folder need not be there; one that was named should."""
+    if settings.templates != Templates() and not settings.own_templates.is_dir():
+        raise ConfigError(
+            f"templates.path: {settings.own_templates} is no folder; the store's own texts go into "
+            "<locale>/<event type>.<medium>.j2 in it (docs/templates.md)"
+        )
+
+
+def _check_hook(settings: Settings) -> None:
+    hook = settings.hook
+    tls_context(hook, settings.folder)
+    if hook.public_url and not _is_address(hook.public_url):
+        raise ConfigError(
+            f'hook.public_url: {hook.public_url!r} is no address; write it like "https://tether.shop.example"'
+        )
+    if not 0 <= hook.port < 65536:
+        raise ConfigError(f"hook.port: {hook.port} is no port; write one of 1 to 65535")
+
+
+def _check_backup(settings: Settings) -> None:
+    """Whose keys backups are made for: a mistake here would show on the day on which one is needed. The library is loaded for them alone."""
+    if not settings.backup.recipients:
+        return
+    import pyrage
+
+    for place, text in enumerate(settings.backup.recipients, 1):
+        try:
+            pyrage.x25519.Recipient.from_str(text)
+        except pyrage.RecipientError as error:
+            raise ConfigError(
+                f"backup.recipients: number {place} is no recipient of age, which begins with age1 and which "
+                "`tether key public` or `age-keygen -y` shows"
+            ) from error
+
+
+def _check_uplink(settings: Settings) -> None:
+    probe_hosts(settings.uplink.probe)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

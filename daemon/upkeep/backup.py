@@ -1,0 +1,195 @@
+"""Makes backups while the service works: a consistent copy, proved, packed, sealed, shelved, and read back; the oldest go.
+
+Nothing that is not sealed leaves the folder of the database.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from daemon.config import ConfigError, Settings
+from daemon.keys.heads import signed
+from daemon.keys.keyring import Keyring, keyring, known
+from daemon.upkeep.archive import Manifest, pack, read_through
+from daemon.upkeep.backup_store import Shelf
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.heads import note
+from daemon.upkeep.seal import Header, check, seal
+from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.heads import End
+from outbox.proof import copy_of, prove, trouble_with
+
+ROOM = 2.0
+"""So many times the database's size must be free beside it: the copy and the archive."""
+ARCHIVE = "archive.tar.gz"
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that is on its shelf, and was read back from it."""
+
+    name: str
+    bytes: int
+    manifest: Manifest
+    header: Header
+    removed: Sequence[str]
+
+
+class LastBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """What is noted beside the database of the newest try: the doctor and the trouble watch read it."""
+
+    at: int
+    name: str = ""
+    error: str = ""
+    succeeded_at: int | None = None
+    newest: str = ""
+    """The name of the newest that succeeded, and where it was put."""
+    place: str = ""
+
+
+def note_path(settings: Settings) -> Path:
+    return settings.database.with_name(settings.database.name + ".backup.json")
+
+
+def last_backup(settings: Settings) -> LastBackup | None:
+    """None: there was none, or its note can't be read."""
+    try:
+        return msgspec.json.decode(note_path(settings).read_bytes(), type=LastBackup)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def key_trouble(settings: Settings) -> str:
+    """What is wrong with how the key of the backups is kept; "" for nothing."""
+    try:
+        keys = known(settings)
+    except ConfigError as error:
+        return str(error)
+    if keys is None or keys.is_configured:
+        return ""
+    return "the backups can't be opened on another machine: their key lies on this box alone, and nobody was shown its words"
+
+
+async def back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
+    """Make one. Raises BackupError, OutboxError; whatever happens is noted beside the database."""
+    before = last_backup(settings)
+    try:
+        made = await _back_up(settings, shelf, clock)
+    except (BackupError, OutboxError) as error:
+        _note(settings, clock, before, error=str(error))
+        raise
+    _note(settings, clock, before, name=made.name)
+    return made
+
+
+def _note(settings: Settings, clock: Clock, before: LastBackup | None, *, name: str = "", error: str = "") -> None:
+    now = clock.now()
+    succeeded = now if name else before.succeeded_at if before else None
+    newest = name or (before.newest if before else "")
+    place = settings.backup.to if name or before is None else before.place
+    note_path(settings).write_bytes(
+        msgspec.json.encode(
+            LastBackup(at=now, name=name, error=error, succeeded_at=succeeded, newest=newest, place=place)
+        )
+    )
+
+
+async def _back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
+    database = settings.database
+    if not database.is_file():
+        raise BackupError(f"{database} is not there yet: it is made when the service starts")
+    keys = _keys(settings)
+    size = database.stat().st_size
+    workspace = shelf.workspace() or database.parent
+    _need_room(database.parent, round(size * ROOM))
+    _need_room(workspace, size)
+    now = clock.now()
+    name = f"tether-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"
+    with (
+        tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=database.parent) as plain,
+        tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=workspace) as folder,
+    ):
+        sealed = Path(folder) / name
+        manifest = await asyncio.to_thread(_pack, settings, Path(plain), now)
+        header = await asyncio.to_thread(_seal, settings, keys, Path(plain) / ARCHIVE, sealed, manifest)
+        await shelf.put(sealed, name)
+        await _read_back(shelf, name, Path(folder), header, keys)
+        _note_head(settings, header, manifest, keys)
+        made = Made(name=name, bytes=sealed.stat().st_size, manifest=manifest, header=header, removed=())
+    return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, shelf, name))
+
+
+def _note_head(settings: Settings, header: Header, manifest: Manifest, keys: Keyring) -> None:
+    """It went out with the backup."""
+    if not header.seq:
+        return
+    try:
+        note(settings, signed(End(header.epoch, header.seq, header.hash, manifest.proof.newest_at), keys.own))
+    except OSError as error:
+        raise BackupError(f"{header.name} is there, but its head can't be noted: {error.strerror}") from error
+
+
+def _keys(settings: Settings) -> Keyring:
+    try:
+        return keyring(settings)
+    except (ConfigError, OSError) as error:
+        raise BackupError(f"without its key nothing can be sealed: {error}") from error
+
+
+def _pack(settings: Settings, folder: Path, now: int) -> Manifest:
+    copy, archive = folder / "copy.db", folder / ARCHIVE
+    copy_of(settings.database, copy)
+    trouble = trouble_with(copy)
+    if trouble:
+        raise BackupError(
+            f"the database is damaged, so no backup was made and none was removed: {trouble}. Restart the service: it repairs it"
+        )
+    manifest = pack(archive, copy, settings.file, release=version("tether-box"), made_at=now, proof=prove(copy))
+    copy.unlink()
+    read_through(archive, manifest)
+    return manifest
+
+
+def _seal(settings: Settings, keys: Keyring, archive: Path, sealed: Path, manifest: Manifest) -> Header:
+    proof = manifest.proof
+    header = Header(
+        name=sealed.name,
+        release=manifest.release,
+        made_at=manifest.made_at,
+        key=keys.own.public,
+        epoch=proof.epoch,
+        seq=proof.seq,
+        hash=proof.head,
+    )
+    return seal(archive, sealed, keys.own, settings.backup.recipients, header)
+
+
+async def _read_back(shelf: Shelf, name: str, folder: Path, header: Header, keys: Keyring) -> None:
+    """A backup that can't be read is none."""
+    again = folder / "again.backup"
+    await shelf.get(name, again)
+    if await asyncio.to_thread(check, again, name, keys.trusts) != header:
+        raise BackupError(f"{name} was read back and is another than the one that was written: is the stick dying?")
+
+
+async def _rotate(keep: int, shelf: Shelf, newest: str) -> Sequence[str]:
+    others = [name for name in await shelf.names() if name != newest]
+    doomed = others[: max(0, len(others) + 1 - max(keep, 1))]
+    for name in doomed:
+        await shelf.remove(name)
+    return doomed
+
+
+def _need_room(folder: Path, needed: int) -> None:
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free < needed:
+        raise BackupError(
+            f"{folder} has {free // 2**20} MiB free and the backup needs up to {needed // 2**20 + 1}: make room, or lower [backup] keep"
+        )

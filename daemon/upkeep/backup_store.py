@@ -1,0 +1,136 @@
+"""Where backups are kept: a folder (a USB stick, a share) or a bucket. `keeping` opens the one that `[backup] to` names."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from daemon.config import ConfigError, Settings
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.s3 import Bucket, open_bucket
+from outbox.clock import Clock
+
+NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
+"""What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else on a shelf is
+ever read or removed."""
+
+
+class Shelf(Protocol):
+    """Names sort by age. All methods raise BackupError with the reason."""
+
+    async def names(self) -> Sequence[str]:
+        """The backups on it, the oldest first."""
+        ...
+
+    async def put(self, archive: Path, name: str) -> None:
+        """Keep that file under that name; when it returns, it is there to stay."""
+        ...
+
+    async def get(self, name: str, target: Path) -> None: ...
+
+    async def remove(self, name: str) -> None: ...
+
+    def workspace(self) -> Path | None:
+        """A folder of its own where an archive may be made; None: it has none on this machine."""
+        ...
+
+
+class Folder:
+    """A folder of this machine. It is never made where an absolute path names it: a stick that is not plugged in would fill the card."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def names(self) -> Sequence[str]:
+        self._look()
+        return sorted(entry.name for entry in self._path.iterdir() if NAME.fullmatch(entry.name))
+
+    async def put(self, archive: Path, name: str) -> None:
+        self._look()
+        try:
+            await asyncio.to_thread(_keep, archive, self._path / name)
+        except OSError as error:
+            raise BackupError(f"{self._path / name} can't be written: {error.strerror}") from error
+
+    async def get(self, name: str, target: Path) -> None:
+        try:
+            await asyncio.to_thread(shutil.copyfile, self._path / name, target)
+        except OSError as error:
+            raise BackupError(f"{self._path / name} can't be read: {error.strerror}") from error
+
+    async def remove(self, name: str) -> None:
+        try:
+            (self._path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise BackupError(f"{self._path / name} can't be removed: {error.strerror}") from error
+
+    def workspace(self) -> Path:
+        self._look()
+        return self._path
+
+    def _look(self) -> None:
+        if not self._path.is_dir():
+            raise BackupError(f"{self._path} is not there: is the stick plugged in and mounted? ([backup] to)")
+
+
+def _keep(archive: Path, place: Path) -> None:
+    """Whole or not at all, and synced."""
+    part = place.with_name(place.name + ".part")
+    try:
+        shutil.copyfile(archive, part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.chmod(0o600)
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class BucketShelf:
+    """Any S3-compatible bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def names(self) -> Sequence[str]:
+        return sorted(name for name in await self._bucket.names() if NAME.fullmatch(name))
+
+    async def put(self, archive: Path, name: str) -> None:
+        await self._bucket.put(archive, name)
+
+    async def get(self, name: str, target: Path) -> None:
+        await self._bucket.get(name, target)
+
+    async def remove(self, name: str) -> None:
+        await self._bucket.remove(name)
+
+    def workspace(self) -> None:
+        return None
+
+
+@asynccontextmanager
+async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[Shelf]:
+    """The shelf of the configuration. Raises ConfigError where none is named."""
+    backup = settings.backup
+    if not backup.to:
+        raise ConfigError(
+            'backup.to: nothing says where backups go; write [backup] to = "/media/usb" or "s3://bucket/prefix" into tether.toml'
+        )
+    if backup.to.startswith("s3://"):
+        async with open_bucket(backup, settings.secrets, clock) as bucket:
+            yield BucketShelf(bucket)
+        return
+    path = Path(backup.to).expanduser()
+    if not path.is_absolute():
+        path = settings.folder / path
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    yield Folder(path)

@@ -1,0 +1,134 @@
+"""Copies of the database that are left of upgrades, restores and repairs, and backups: who was forgotten still stands in those from
+before. Each has an end, and is gone by then.
+"""
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+
+from daemon.config import Settings
+from daemon.upkeep.backup_store import Shelf, keeping
+from daemon.upkeep.errors import BackupError
+from daemon.upkeep.swap import SIDE_FILES
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+_STAMP = re.compile(r"(\d{8}T\d{6})Z")
+_ASIDE = re.compile(r"\.(?:before-[a-z]+|damaged|of-the-new-release)(?:-\d{8}T\d{6}Z)?|\.v\d+\.bak|\.back")
+_LEFT_OVER = re.compile(r"\.tether-(?:backup|restore|recover)-.*|tether-\d{8}T.*\.part")
+LEFT_OVER_MS = 86_400_000
+"""What a power cut left of a backup or a restore: after a day nobody is still at work on it."""
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """`until`: when (ms) it is gone at the latest; None: nobody was forgotten since, so it stays until it is rotated out."""
+
+    name: str
+    kind: Literal["backup", "aside"]
+    made_at: int
+    until: int | None
+
+
+class Shelved(msgspec.Struct, frozen=True):
+    """All copies; `unseen`: why the backups can't be looked at now ("": they were)."""
+
+    copies: Sequence[Copy]
+    unseen: str = ""
+
+
+async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> Shelved:
+    """What there is, the oldest first; `forgettings`: when (ms) somebody was forgotten."""
+    forgotten = sorted(forgettings)
+    found = [_with_end(path.name, "aside", made_at(path), settings, forgotten) for path in asides(settings.database)]
+    unseen = ""
+    try:
+        found += [
+            _with_end(name, "backup", _stamp(name), settings, forgotten) for name in await _backups(settings, clock)
+        ]
+    except BackupError as error:
+        unseen = str(error)
+    return Shelved(sorted(found, key=lambda copy: copy.made_at), unseen)
+
+
+async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> Shelved:
+    """Remove what is past its end, and what a power cut left lying about. Returns what is left."""
+    now = clock.now()
+    shelved = await copies(settings, clock, forgettings)
+    doomed = [copy for copy in shelved.copies if copy.until is not None and copy.until <= now]
+    for copy in doomed:
+        if copy.kind == "aside":
+            for suffix in ("", *SIDE_FILES):
+                settings.database.with_name(copy.name + suffix).unlink(missing_ok=True)
+    backups = [copy.name for copy in doomed if copy.kind == "backup"]
+    if backups:
+        async with keeping(settings, clock) as shelf:
+            await _take_down(shelf, backups)
+    for copy in doomed:
+        log.warning("a copy of the database from before somebody was forgotten is removed", copy=copy.name)
+    _remove_left_overs(settings, now)
+    return Shelved([copy for copy in shelved.copies if copy not in doomed], shelved.unseen)
+
+
+def asides(database: Path) -> Sequence[Path]:
+    """Whole databases that lie beside the one in use."""
+    if not database.parent.is_dir():
+        return ()
+    return [
+        path
+        for path in sorted(database.parent.iterdir())
+        if path.name.startswith(database.name) and _ASIDE.fullmatch(path.name[len(database.name) :])
+    ]
+
+
+def made_at(path: Path) -> int:
+    """When (ms) a copy beside the database was made."""
+    return _stamp(path.name) or round(path.stat().st_mtime * 1000)
+
+
+async def _backups(settings: Settings, clock: Clock) -> Sequence[str]:
+    if not settings.backup.to:
+        return ()
+    async with keeping(settings, clock) as shelf:
+        return await shelf.names()
+
+
+async def _take_down(shelf: Shelf, names: Sequence[str]) -> None:
+    for name in names:
+        await shelf.remove(name)
+
+
+def _with_end(
+    name: str, kind: Literal["backup", "aside"], made: int, settings: Settings, forgotten: Sequence[int]
+) -> Copy:
+    kept_for = round(settings.data.copies * 1000)
+    since = next((at for at in forgotten if at > made), None)
+    if kind == "aside":
+        return Copy(name, kind, made, made + kept_for)
+    return Copy(name, kind, made, None if since is None else since + kept_for)
+
+
+def _stamp(name: str) -> int:
+    found = _STAMP.search(name)
+    if found is None:
+        return 0
+    return round(datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def _remove_left_overs(settings: Settings, now: int) -> None:
+    folders = {settings.database.parent}
+    if settings.backup.to and not settings.backup.to.startswith("s3://"):
+        folders.add(settings.folder / Path(settings.backup.to).expanduser())
+    for folder in (each for each in folders if each.is_dir()):
+        for path in folder.iterdir():
+            if _LEFT_OVER.fullmatch(path.name) and now - path.stat().st_mtime * 1000 > LEFT_OVER_MS:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)

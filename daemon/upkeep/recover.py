@@ -1,0 +1,202 @@
+"""A damaged database is noticed at the start, set aside, and saved as far as it can be read, so that the service comes up taking events.
+
+Several ways are tried, and the one that saves most is kept: reading row by row (outbox.salvage), with the log and without it, with the
+schema of a new database in the place of a lost one (outbox.graft), and SQLite's own recovery (`sqlite3 FILE .recover`, where that
+program is installed). What became of it is noted beside the database before anything is put in its place, and told at each start
+until staff have seen it (`daemon.upkeep.recovery_note`).
+"""
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from daemon.keys.box_key import BoxKey
+from daemon.keys.heads import vouch
+from daemon.upkeep import recovery_note
+from daemon.upkeep.recovery_note import Recovered
+from daemon.upkeep.swap import put_in_place, set_aside
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.graft import graft
+from outbox.heads import Break
+from outbox.lock import Lock
+from outbox.log_file import log_of, trouble_with_log
+from outbox.proof import trouble_with
+from outbox.salvage import Salvaged, salvage
+
+log = structlog.get_logger(__name__)
+
+RECOVERED = "database.recovered"
+LOOK_SECONDS = 10.0
+"""How long a start may wait for the look at all pages; what it has not seen by then is taken as sound until it proves otherwise."""
+RECOVER_SECONDS = 600
+WORTH = ("orders", "event", "message", "audit", "consent", "token")
+"""Whose rows are counted when attempts at saving are compared."""
+GONE = "it is gone"
+
+
+def mark_path(database: Path) -> Path:
+    """A note that damage was met while the service worked: the next start looks at every page, however long it takes."""
+    return database.with_name(database.name + ".damaged")
+
+
+def mark_damaged(database: Path) -> None:
+    """Have the next start look at every page. Where there is no room for the note, that look is bounded as ever."""
+    with contextlib.suppress(OSError):
+        mark_path(database).touch()
+
+
+async def make_sound(database: Path, clock: Clock) -> Recovered | None:
+    """To be called before the database is opened. None: nothing was wrong with it. Raises AlreadyRunning, OSError, sqlite3.Error."""
+    return await asyncio.to_thread(_make_sound, database, clock)
+
+
+async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -> None:
+    """It is another history from here on, and the audit says why; the box's own key stands behind that."""
+    kept = await box.audit.end()
+    epoch = await box.audit.begin_epoch("recovered from damage")
+    detail = {
+        **vouch(key, RECOVERED, Break(epoch, kept, None, clock.now())),
+        "trouble": recovered.trouble,
+        "aside": recovered.aside.name if recovered.aside else "",
+        "saved": dict(recovered.salvaged.rows),
+        "dropped": recovered.salvaged.dropped,
+        "optouts_lost": recovered.salvaged.optouts_lost,
+    }
+    await box.audit.append(RECOVERED, detail=detail)
+    await asyncio.to_thread(recovery_note.recorded, box.path)
+
+
+def _make_sound(database: Path, clock: Clock) -> Recovered | None:
+    was_here = Lock.path_for(database).exists() or log_of(database).exists()
+    if not database.exists() and not was_here:
+        return None
+    lock = Lock(database)
+    lock.take()
+    try:
+        recovered = _look(database, clock) if database.exists() else _begin_anew(database, clock.now())
+        mark_path(database).unlink(missing_ok=True)
+        return recovered
+    finally:
+        lock.release()
+
+
+def _look(database: Path, clock: Clock) -> Recovered | None:
+    marked = mark_path(database).exists()
+    end = clock.monotonic() + LOOK_SECONDS
+
+    def go_on() -> bool:
+        return marked or clock.monotonic() < end
+
+    if not database.stat().st_size:
+        trouble: str | None = "it is empty"
+    else:
+        trouble = trouble_with_log(database) or trouble_with(database, whole=marked, rows=True, go_on=go_on)
+    return _repair(database, trouble, clock.now()) if trouble else None
+
+
+def _begin_anew(database: Path, now: int) -> Recovered:
+    """There was one, and somebody took it away: a new one begins, and says so."""
+    aside = set_aside(database, "damaged", now, fold=False) if log_of(database).exists() else None
+    for file in (log_of(database), database.with_name(database.name + "-shm")):
+        file.unlink(missing_ok=True)
+    recovered = Recovered(trouble=GONE, aside=aside, salvaged=Salvaged(rows={}, dropped=0, optouts_lost=0))
+    recovery_note.write(database, recovered, now)
+    log.error("the database is gone; a new one is begun", database=str(database))
+    return recovered
+
+
+def _repair(database: Path, trouble: str, now: int) -> Recovered:
+    log.error("the database is damaged; saving what can be read", database=str(database), trouble=trouble)
+    aside = set_aside(database, "damaged", now, fold=False)
+    with tempfile.TemporaryDirectory(prefix=".tether-recover-", dir=database.parent) as folder:
+        saved, path = _save(aside, Path(folder))
+        recovered = Recovered(trouble=trouble, aside=aside, salvaged=saved)
+        recovery_note.write(database, recovered, now)
+        put_in_place(path, database)
+    log.error("the database was recovered", result=recovered.words)
+    return recovered
+
+
+# ---------------------------------------------------------------- the ways of saving
+
+
+def _save(damaged: Path, folder: Path) -> tuple[Salvaged, Path]:
+    """The best that could be had. One that read every table from end to end is not bettered."""
+    attempts: list[tuple[Salvaged, Path]] = []
+    for number, source in enumerate(_sources(damaged, folder)):
+        path = folder / f"saved{number}.db"
+        saved = _salvaged(source, path)
+        if saved is not None:
+            attempts.append((saved, path))
+            if not saved.gaps:
+                break
+    return max(attempts, key=lambda attempt: sum(attempt[0].rows.get(name, 0) for name in WORTH))
+
+
+def _salvaged(source: Path, target: Path) -> Salvaged | None:
+    """None: what it gave is not sound either. An empty source always gives a sound database, without rows."""
+    saved = salvage(source, target)
+    return None if trouble_with(target, whole=True, rows=True) else saved
+
+
+def _sources(damaged: Path, folder: Path) -> Iterator[Path]:
+    """Copies, since whoever opens a database may change it: what was set aside stays as it was found."""
+    log_file = log_of(damaged)
+    if log_file.exists() and not trouble_with_log(damaged):
+        logged = folder / "logged.db"
+        shutil.copyfile(damaged, logged)
+        shutil.copyfile(log_file, log_of(logged))
+        yield logged
+        yield from _made(folder / "logged_recovered.db", lambda target: _recover_by_program(logged, target))
+    bare = folder / "bare.db"
+    shutil.copyfile(damaged, bare)
+    yield bare
+    yield from _made(folder / "bare_recovered.db", lambda target: _recover_by_program(bare, target))
+    grafted = folder / "grafted.db"
+    yield from _made(grafted, lambda target: graft(damaged, target))
+    if grafted.exists():
+        yield from _made(folder / "grafted_recovered.db", lambda target: _recover_by_program(grafted, target))
+    empty = folder / "empty.db"
+    empty.touch()
+    yield empty
+
+
+def _made(target: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+    """The file, where that way of making it leads to one."""
+    try:
+        make(target)
+        with contextlib.closing(sqlite3.connect(target)) as db:
+            made = bool(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    except (subprocess.TimeoutExpired, sqlite3.Error, ValueError):
+        return
+    if made:
+        yield target
+
+
+def _recover_by_program(damaged: Path, target: Path) -> None:
+    """SQLite's own recovery finds rows whose pages lost their place in the tree, where that program can be had."""
+    program = shutil.which("sqlite3")
+    if program is None:
+        return
+    script = target.with_suffix(".sql")
+    with script.open("wb") as said:
+        _run([program, "-batch", str(damaged), ".recover --ignore-freelist"], said, subprocess.DEVNULL)
+    with script.open("rb") as told:
+        _run([program, "-batch", str(target)], subprocess.DEVNULL, told)
+    script.unlink()
+
+
+def _run(command: list[str], said: IO[bytes] | int, told: IO[bytes] | int) -> None:
+    """Whatever its exit code: it ends with one when there was something that it could not save, and what it saved is what counts."""
+    subprocess.run(  # noqa: S603 - a program of the system's, on files of our own
+        command, stdin=told, stdout=said, stderr=subprocess.DEVNULL, timeout=RECOVER_SECONDS, check=False
+    )

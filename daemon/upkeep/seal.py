@@ -1,0 +1,184 @@
+"""A sealed backup: who made it, and when, in the clear and signed; then the archive, encrypted (https://age-encryption.org/v1).
+
+    4096 bytes      `tether backup 2`, the header (JSON, padded with spaces), its Ed25519 signature (base64), a line each
+    all the rest    the archive, for age: `tail -c +4097 FILE | age -d -i IDENTITY | tar xz` opens it without Tether
+
+The header carries the SHA-256 of what is encrypted, so that the signature covers every byte: nothing is decrypted, unpacked or parsed
+before it is known to come from a key that is trusted here. Encryption alone proves nothing of that: its recipient is public.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import pyrage
+
+from daemon.keys.box_key import BoxKey, is_signed
+from daemon.upkeep.errors import BackupError, WrongKey
+
+MAGIC = b"tether backup 2\n"
+DOMAIN = b"tether backup 2"
+BLOCK = 4096
+SIGNATURE = 88
+"""Characters of 64 bytes in base64."""
+CHUNK = 2**20
+
+Trusted = Callable[[str], bool]
+"""Whether backups signed by that public key may be restored here."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sealed backup says of itself."""
+
+    name: str
+    """The file's own name when it was made: one that stands on a shelf under another was put there by somebody."""
+    release: str
+    made_at: int
+    key: str
+    """Whose signature it is: `BoxKey.public`."""
+    epoch: str
+    seq: int
+    hash: str
+    """The record's newest entry in it."""
+    bytes: int = 0
+    sha256: str = ""
+    """Of what is encrypted."""
+
+
+def seal(archive: Path, target: Path, key: BoxKey, recipients: Sequence[str], header: Header) -> Header:
+    """Encrypt `archive` for the key's own words and for `recipients`, prove that it opens again, and sign. Raises BackupError."""
+    # A reader for that proof alone: its key is never written anywhere.
+    witness = pyrage.x25519.Identity.generate()
+    with target.open("x+b") as file:
+        file.seek(BLOCK)
+        sealed = _Hashing(file)
+        with archive.open("rb") as plain:
+            pyrage.encrypt_io(plain, sealed, [*_recipients(key, recipients), witness.to_public()])
+        file.flush()
+        file.seek(BLOCK)
+        _prove_opens(file, archive, witness)
+        header = msgspec.structs.replace(header, bytes=sealed.count, sha256=sealed.sha.hexdigest())
+        file.seek(0)
+        file.write(_block(header, key))
+    return header
+
+
+def read_header(file: IO[bytes], name: str, trusted: Trusted) -> Header:
+    """The header, once its signature is known to be that of a trusted key. Raises BackupError."""
+    block = file.read(BLOCK)
+    if not block.startswith(MAGIC):
+        raise BackupError(f"{name} can't be read as a backup: it is no sealed backup of Tether. Try another one")
+    line, newline, signature = block[len(MAGIC) :].partition(b"\n")
+    try:
+        header = msgspec.json.decode(line, type=Header)
+    except msgspec.DecodeError as error:
+        raise BackupError(
+            f"{name} was changed, or made by a newer Tether: its header can't be read ({error})"
+        ) from error
+    if not newline or not is_signed(header.key, DOMAIN, line, signature.removesuffix(b"\n").decode("ascii", "replace")):
+        raise BackupError(f"{name} was changed after it was made: its signature does not fit. Try another one")
+    if not trusted(header.key):
+        raise WrongKey(
+            f"{name} was made by another box, {header.key}, whose key is not known here. If that box is yours, give its twelve words "
+            "(--words), or name its key in [backup] signers"
+        )
+    return header
+
+
+def check(sealed: Path, name: str, trusted: Trusted) -> Header:
+    """Its signature, and every byte of it, without opening it. Raises BackupError."""
+    try:
+        with sealed.open("rb") as file:
+            return _checked(file, name, trusted)
+    except OSError as error:
+        raise BackupError(f"{name} can't be read: {error.strerror or error}") from error
+
+
+def unseal(
+    sealed: Path, name: str, target: Path, trusted: Trusted, identities: Sequence[Any], *, on_shelf: bool = False
+) -> Header:
+    """Check the whole file, then decrypt it to `target`. `on_shelf`: there it must stand under its own name. Raises BackupError; then
+    nothing is there."""
+    try:
+        with sealed.open("rb") as file:
+            header = _checked(file, name, trusted)
+            if on_shelf and header.name != name:
+                raise BackupError(
+                    f"{name} is {header.name} under another name: somebody put an older backup in a newer one's place. Who has the stick?"
+                )
+            file.seek(BLOCK)
+            with target.open("xb") as plain:
+                pyrage.decrypt_io(file, plain, list(identities))
+    except pyrage.DecryptError as error:
+        target.unlink(missing_ok=True)
+        raise WrongKey(
+            f"{name} can't be opened with the keys of this machine ({error}): give the twelve words of the box that made it (--words), "
+            "or the identity of one of its [backup] recipients (--identity)"
+        ) from error
+    except OSError as error:
+        raise BackupError(f"{name} can't be read: {error.strerror or error}") from error
+    return header
+
+
+def is_sealed(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(MAGIC)) == MAGIC
+
+
+def _checked(file: IO[bytes], name: str, trusted: Trusted) -> Header:
+    header = read_header(file, name, trusted)
+    found = _Hashing(None)
+    while chunk := file.read(CHUNK):
+        found.write(chunk)
+    if found.count != header.bytes:
+        raise BackupError(f"{name} was cut short, or something was added to it. Try another one")
+    if found.sha.hexdigest() != header.sha256:
+        raise BackupError(f"{name} was changed after it was made: its content has another checksum. Try another one")
+    return header
+
+
+def _block(header: Header, key: BoxKey) -> bytes:
+    body = msgspec.json.encode(header)
+    room = BLOCK - len(MAGIC) - SIGNATURE - 2
+    if len(body) > room:
+        raise BackupError(f"the backup's header has {len(body)} bytes and may have {room}")
+    line = body.ljust(room)
+    return MAGIC + line + b"\n" + key.sign(DOMAIN, line).encode() + b"\n"
+
+
+def _recipients(key: BoxKey, more: Sequence[str]) -> list[Any]:
+    try:
+        return [pyrage.x25519.Recipient.from_str(text) for text in (key.recipient, *more)]
+    except pyrage.RecipientError as error:
+        raise BackupError(f'backup.recipients: one is no recipient of age ("age1..."): {error}') from error
+
+
+def _prove_opens(file: IO[bytes], archive: Path, witness: Any) -> None:
+    """What can't be opened is no backup: decrypt it once, into a checksum."""
+    found = _Hashing(None)
+    pyrage.decrypt_io(file, found, [witness])
+    with archive.open("rb") as plain:
+        if hashlib.file_digest(plain, "sha256").digest() != found.sha.digest():
+            raise BackupError("what was encrypted does not open to the same again: is this machine's memory sound?")
+
+
+class _Hashing:
+    """A writer that counts and hashes what goes through it, and hands it on to `file`."""
+
+    def __init__(self, file: IO[bytes] | None) -> None:
+        self._file = file
+        self.sha = hashlib.sha256()
+        self.count = 0
+
+    def write(self, content: bytes) -> int:
+        self.sha.update(content)
+        self.count += len(content)
+        if self._file is not None:
+            self._file.write(content)
+        return len(content)
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()
