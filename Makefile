@@ -38,7 +38,7 @@ attack: $(VENV)/.dev  ## an hour of attacks against a service of its own on loop
 	$(BIN)/python -m tests.security.attack $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 screenshots: $(VENV)/.dev  ## the pictures of the README, made anew
-	$(BIN)/python -m tui.screenshots docs/screenshots
+	$(BIN)/python -m tests.support.screenshots docs/screenshots
 
 audit: $(VENV)/.dev  ## known vulnerabilities and licences of what we depend on
 	$(BIN)/python -m pip install --quiet pip-audit pip-licenses

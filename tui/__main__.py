@@ -9,7 +9,7 @@ import sys
 
 from tui.i18n import LANGUAGES
 from tui.run import run_tui
-from tui.themes import THEME_NAMES
+from tui.terminal.themes import THEME_NAMES
 
 
 def main(arguments: list[str]) -> int:

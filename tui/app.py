@@ -9,18 +9,14 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from tui.client import Client
-from tui.clock import Clock
-from tui.desk import Desk
-from tui.fixes import Fixes
-from tui.flows import Flows
-from tui.glyphs import RICH, Glyphs
+from tui.commands.enter import Asking
+from tui.commands.fixes import Fixes
+from tui.commands.flows import Flows
+from tui.commands.keyboard import Keyboard
+from tui.commands.looks import LooksOf, Remember
 from tui.i18n import text
-from tui.line.ask import Asking
-from tui.line.keyboard import Keyboard
 from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
-from tui.looks import LooksOf, Remember
 from tui.screens.audit import AuditPage
 from tui.screens.board import BoardPage
 from tui.screens.calls import CallsPage
@@ -32,12 +28,16 @@ from tui.screens.order import OrderPage
 from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
-from tui.state import Part
-from tui.themes import THEMES
+from tui.service.client import Client
+from tui.service.wire import Order
+from tui.shop.desk import Desk
+from tui.shop.state import Part
+from tui.terminal.clock import Clock
+from tui.terminal.glyphs import RICH, Glyphs
+from tui.terminal.themes import THEMES
+from tui.terminal.work import run_newest
 from tui.widgets.glance import TABS
-from tui.wire import Order
-from tui.words import BAD, WARN
-from tui.work import run_newest
+from tui.wording.words import BAD, WARN
 
 SMALL = 70
 """Cells below which the screen begins with what needs a person: the board has no room."""

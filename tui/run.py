@@ -9,14 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tui.address import Address
 from tui.app import CounterApp
-from tui.client import Client, ServiceError
-from tui.clock import SystemClock
-from tui.glyphs import glyphs_for
 from tui.i18n import LANGUAGES, choose
-from tui.memory import Memory, own_folder, terminal_of
-from tui.themes import THEME_NAMES
+from tui.service.address import Address
+from tui.service.client import Client, ServiceError
+from tui.terminal.clock import SystemClock
+from tui.terminal.glyphs import glyphs_for
+from tui.terminal.memory import Memory, own_folder, terminal_of
+from tui.terminal.themes import THEME_NAMES
 
 ASK_STORE = 0.5
 """Seconds that the store is waited for before the first screen."""
@@ -34,7 +34,7 @@ def run_tui(
     """Show the counter until staff leave. The exit status: 0, or 1 after a failure, which was printed.
 
     `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: as
-    this terminal was set last, else the store's, else the terminal's. `theme`: one of `tui.themes.THEME_NAMES`; None: as it was set last. `actor`: who works here, for the record; None: the system's
+    this terminal was set last, else the store's, else the terminal's. `theme`: one of `tui.terminal.themes.THEME_NAMES`; None: as it was set last. `actor`: who works here, for the record; None: the system's
     user. Raises ValueError for an address, language or theme that is none.
     """
     if theme and theme not in THEME_NAMES:

@@ -35,7 +35,7 @@ def tui(
     where = url or settings.socket
     try:
         if web:
-            from tui.web import serve_web
+            from tui.browser.counter import serve_web
 
             if token:
                 os.environ["TETHER_TOKEN"] = (

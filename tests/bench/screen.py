@@ -102,13 +102,13 @@ async def measure_keys(app: Any, pilot: Any, answers: Answers) -> None:
 
 async def measure(socket: Path, orders: int, messages: int) -> None:
     start = time.perf_counter()
-    from tui.address import Address
     from tui.app import CounterApp
-    from tui.client import Client
-    from tui.clock import SystemClock
     from tui.line.tempo import AT_ONCE
     from tui.run import stop_counting
-    from tui.state import Part
+    from tui.service.address import Address
+    from tui.service.client import Client
+    from tui.shop.state import Part
+    from tui.terminal.clock import SystemClock
 
     imported = time.perf_counter()
     clock, rng = SystemClock(), random.Random(1)

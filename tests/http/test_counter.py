@@ -11,7 +11,7 @@ from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
-from tui import wire
+from tui.service import wire
 
 NOW = 1_795_515_300_000
 

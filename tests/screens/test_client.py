@@ -11,11 +11,11 @@ import pytest
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui import actions, wire
-from tui.actions import Action
-from tui.address import Address
-from tui.client import Away, Busy, Client, Failing, Lost, Refused
-from tui.perform import PATIENCE, Performer
+from tui.service import actions, wire
+from tui.service.actions import Action
+from tui.service.address import Address
+from tui.service.client import Away, Busy, Client, Failing, Lost, Refused
+from tui.service.perform import PATIENCE, Performer
 
 READY = Action(call=actions.set_status("B-1040", "order.ready"), id="k1", name="B-1040: ready")
 

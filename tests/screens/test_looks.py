@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.counter import Counter, opened
 from tui.i18n import LANGUAGES
-from tui.memory import Looks, Memory, own_folder, terminal_of
+from tui.terminal.memory import Looks, Memory, own_folder, terminal_of
 
 
 async def choose(counter: Counter, words: str) -> None:

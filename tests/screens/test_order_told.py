@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.counter import opened
 from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
-from tui.state import is_telling
+from tui.shop.state import is_telling
 
 HUBSPOT: dict[str, Any] = {"name": "hubspot", "title": "HubSpot", "medium": "crm", "state": "ready"}
 

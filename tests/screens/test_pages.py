@@ -7,9 +7,9 @@ import pytest
 from tests.support.counter import opened
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import NOW, SampleShop, moment
-from tui.printing import print_out
 from tui.screens.calls import call_sheet
-from tui.wire import Call
+from tui.service.wire import Call
+from tui.terminal.printing import print_out
 
 # ---------------------------------------------------------------- the line
 

@@ -6,8 +6,8 @@ from tests.support.sample_shop import NOW
 from tui.i18n import Texts
 from tui.line.read import Reader, Said, is_address
 from tui.line.verbs import verbs
-from tui.times import Times
-from tui.wire import Customer, Order, Store, When, Word
+from tui.service.wire import Customer, Order, Store, When, Word
+from tui.wording.times import Times
 
 
 def order(ref: str, name: str | None = None, *, stage: str = "making", updated: int = 0) -> Order:

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.sample_shop import DAY, NOW
-from tui.stages import next_status, stage_of
-from tui.state import Part, Shop, outbox_filter
-from tui.view import View
-from tui.wire import Customer, Message, Order, Reply, Told, Uplink, When, Word
+from tui.service.wire import Customer, Message, Order, Reply, Told, Uplink, When, Word
+from tui.shop.state import Part, Shop, outbox_filter
+from tui.shop.view import View
+from tui.wording.stages import next_status, stage_of
 
 
 def order(

@@ -1,7 +1,7 @@
 """An order's story is told without repeating itself, and without leaving trouble out."""
 
-from tui.story import condense
-from tui.wire import Moment, Word
+from tui.service.wire import Moment, Word
+from tui.shop.story import condense
 
 
 def moment(kind: str, message_id: str = "", **fields: str) -> Moment:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui.address import Address
-from tui.client import Client, ServiceError
-from tui.live import LONGEST_EVENT, Connected, Gone, Live, Parser, StreamEvent
+from tui.service.address import Address
+from tui.service.client import Client, ServiceError
+from tui.service.live import LONGEST_EVENT, Connected, Gone, Live, Parser, StreamEvent
 
 STREAM = (
     ": a comment\n\nid: 7\nevent: order\ndata: {\"ref\":\ndata: \"B-1\"}\n\nevent: uplink\r\ndata: {}\r\nid: 8\r\n\r\n"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tui.talk import Turn, turns
-from tui.wire import Moment, OrderStory, When, Word
+from tui.service.wire import Moment, OrderStory, When, Word
+from tui.shop.talk import Turn, turns
 
 
 def moment(at: int, kind: str, **more: Any) -> Moment:

@@ -4,8 +4,8 @@ import pytest
 
 from tests.support.sample_shop import DAY, HOUR, MINUTE, NOW
 from tui.i18n import Texts
-from tui.times import Times
-from tui.wire import Store
+from tui.service.wire import Store
+from tui.wording.times import Times
 
 LOFT = Store(name="Balloon Loft", timezone="Europe/London", currency="GBP", country="GB", locale="en")
 

@@ -16,7 +16,7 @@ from tests.support.chromium import chromium
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui.web import COOKIE, WebCounter
+from tui.browser.counter import COOKIE, WebCounter
 
 
 @asynccontextmanager
@@ -118,7 +118,7 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
 async def test_a_screen_is_gone_when_its_browser_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: str
 ) -> None:
-    monkeypatch.setattr("tui.web.STOPPING", 1.0)
+    monkeypatch.setattr("tui.browser.counter.STOPPING", 1.0)
     note = tmp_path / "pid"
     program = f"""import os, signal, time
 open({str(note)!r}, "w").write(str(os.getpid()))

@@ -19,7 +19,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.ports import free_port
 from tests.support.sample_shop import SampleShop
-from tui.web_tls import FILE, fingerprint, own_certificate
+from tui.browser.tls import FILE, fingerprint, own_certificate
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tui.glyphs import BARE, PLAIN, RICH, glyphs_for
 from tui.i18n import Texts
-from tui.wire import Caution, Channel, Order, SmsSize, Told, Word
-from tui.words import STATE_WORDS, Words
+from tui.service.wire import Caution, Channel, Order, SmsSize, Told, Word
+from tui.terminal.glyphs import BARE, PLAIN, RICH, glyphs_for
+from tui.wording.words import STATE_WORDS, Words
 
 WORDS = Words(Texts("en"))
 

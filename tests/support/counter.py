@@ -13,12 +13,12 @@ from textual.pilot import Pilot
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui.address import Address
 from tui.app import CounterApp
-from tui.client import Client
-from tui.clock import SystemClock
 from tui.line.tempo import AT_ONCE
-from tui.state import Part
+from tui.service.address import Address
+from tui.service.client import Client
+from tui.shop.state import Part
+from tui.terminal.clock import SystemClock
 
 TURNS = 600
 """So often a condition is looked at before a wait fails (each turn lets the screen and the service run until they wait)."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from tui.desk import Desk
 from tui.line.read import Reader, Said
 from tui.line.text import LineText
 from tui.line.verbs import verbs
-from tui.wire import Order
+from tui.service.wire import Order
+from tui.shop.desk import Desk
 
 
 class Omnibox:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from tui.line.scan import clean, numbers
 from tui.line.verbs import HOLD, RELEASE, STOP, WRITE, fold
-from tui.stages import stage_of
-from tui.wire import Order
+from tui.service.wire import Order
+from tui.wording.stages import stage_of
 
 MOST = 200
 """Orders that are listed at most."""

@@ -1,0 +1,1 @@
+"""Pages and boxes, and what they show of an order."""

@@ -13,7 +13,7 @@ from tui.screens.box import Box
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.widgets.rows import Rows
-from tui.words import DIM
+from tui.wording.words import DIM
 
 
 class AskBox(Box[str | None]):

@@ -9,16 +9,16 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.client import ServiceError
-from tui.deeds import record_words
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.state import Part
+from tui.service.client import ServiceError
+from tui.service.wire import AuditEntry
+from tui.shop.state import Part
+from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import AuditEntry
-from tui.words import BAD, DIM, GOOD, STRONG, WARN
-from tui.work import run_newest
+from tui.wording.deeds import record_words
+from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN
 
 MOST = 5_000
 """Entries that are read back at most, the newest."""

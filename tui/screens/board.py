@@ -9,13 +9,13 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui.i18n import text
+from tui.screens.aside import OrderAside
 from tui.screens.card import HEIGHT, Cards
 from tui.screens.page import Page
-from tui.stages import STAGE_WORDS, STAGES
-from tui.state import Part
-from tui.widgets.aside import OrderAside
+from tui.service.wire import Order
+from tui.shop.state import Part
 from tui.widgets.rows import Rows
-from tui.wire import Order
+from tui.wording.stages import STAGE_WORDS, STAGES
 
 WIDE = 110
 """Cells from which on what is done today has its own column."""

@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from tui.desk import Desk
 from tui.i18n import Texts, text
-from tui.tidy import forget_drawing
+from tui.shop.desk import Desk
+from tui.terminal.tidy import forget_drawing
 from tui.widgets.foot import Key, KeyBar
-from tui.words import Words
+from tui.wording.words import Words
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

@@ -8,13 +8,13 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from tui.i18n import text
-from tui.printing import print_out
 from tui.screens.listing import ListPage
-from tui.state import Part
+from tui.service.wire import Call
+from tui.shop.state import Part
+from tui.terminal.printing import print_out
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Call
-from tui.words import BAD, DIM, GOOD, STRONG
+from tui.wording.words import BAD, DIM, GOOD, STRONG
 
 
 class CallsPage(ListPage[Call]):

@@ -1,11 +1,11 @@
 """How an order stands on the board: which, whose, what to make, when, and whether its customer knows."""
 
-from tui.desk import Desk
-from tui.making import first_of
-from tui.stages import STAGE_WORDS, stage_of
+from tui.service.wire import Order
+from tui.shop.desk import Desk
 from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length, wrap
-from tui.wire import Order
-from tui.words import BAD, DIM, STRONG, WARN, Say
+from tui.wording.making import first_of
+from tui.wording.stages import STAGE_WORDS, stage_of
+from tui.wording.words import BAD, DIM, STRONG, WARN, Say
 
 HEIGHT = 3
 """Lines of a card: two, and a gap. What must not be cut takes the gap."""

@@ -8,17 +8,17 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.client import Refused, ServiceError
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.screens.silence import NO_ADDRESS
+from tui.service.client import Refused, ServiceError
+from tui.service.wire import Order, Prospect, Way, Ways
+from tui.terminal.work import run_newest
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Order, Prospect, Way, Ways
-from tui.words import BAD, DIM, STRONG, WARN
-from tui.work import run_newest
+from tui.wording.words import BAD, DIM, STRONG, WARN
 
 CHECK_AFTER = 0.25
 """Seconds after the last key before the service is asked what an address comes to."""

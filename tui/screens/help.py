@@ -12,7 +12,7 @@ from tui.screens.page import Page
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
-from tui.words import DIM, STRONG
+from tui.wording.words import DIM, STRONG
 
 EVERYWHERE = (
     ("0 … 7", text("the pages")),

@@ -8,11 +8,11 @@ from textual.binding import Binding, BindingType
 
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.state import Part
+from tui.service.wire import Channel, Glance, Modem, Source
+from tui.shop.state import Part
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Channel, Glance, Modem, Source
-from tui.words import BAD, DIM, GOOD, STRONG, WARN, Say
+from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN, Say
 
 
 class LinePage(ListPage[Channel]):

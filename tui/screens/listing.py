@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from tui.screens.page import Page
-from tui.state import Part
+from tui.shop.state import Part
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line
 from tui.widgets.rows import Rows

@@ -1,12 +1,12 @@
 """How an order's story is told: one line for each thing that happened, and all of it when it is chosen."""
 
-from tui.deeds import deed_words
-from tui.desk import Desk
 from tui.i18n import text
-from tui.story import Folded, Row
+from tui.service.wire import Moment
+from tui.shop.desk import Desk
+from tui.shop.story import Folded, Row
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
-from tui.wire import Moment
-from tui.words import ACCENT, BAD, BY_A_PERSON, DIM, GOOD, STRONG, WARN, Say
+from tui.wording.deeds import deed_words
+from tui.wording.words import ACCENT, BAD, BY_A_PERSON, DIM, GOOD, STRONG, WARN, Say
 
 DEEDS = {"arrived": text("is outside"), "yes": text("answers YES"), "no": text("answers NO")}
 """What a reply's exact words did to the order, by the service's names."""

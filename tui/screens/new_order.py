@@ -9,15 +9,15 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from tui.client import Refused, ServiceError
 from tui.i18n import text
 from tui.screens.box import Box
+from tui.service.client import Refused, ServiceError
+from tui.service.wire import Order
+from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wire import Order
-from tui.words import BAD
-from tui.work import run_newest
+from tui.wording.words import BAD
 
 FIELDS = (
     ("ref", text("order number"), text("empty: one is made")),

@@ -6,18 +6,18 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.client import ServiceError
 from tui.i18n import text
-from tui.prospect import prospect
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
-from tui.stages import STAGE_WORDS, stage_of
+from tui.service.client import ServiceError
+from tui.service.prospect import prospect
+from tui.service.wire import Order, Planned, Prospect
+from tui.terminal.work import run_newest
 from tui.widgets.foot import Key, KeyBar
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wire import Order, Planned, Prospect
-from tui.words import DIM, STRONG, WARN
-from tui.work import run_newest
+from tui.wording.stages import STAGE_WORDS, stage_of
+from tui.wording.words import DIM, STRONG, WARN
 
 
 class Step:

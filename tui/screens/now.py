@@ -8,16 +8,16 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from tui.i18n import text
-from tui.queue import Thing
 from tui.screens.listing import ListPage
-from tui.stages import stage_of
-from tui.state import Part
+from tui.service.wire import Order
+from tui.shop.queue import Thing
+from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar
 from tui.widgets.glance import GlanceBar
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Order
-from tui.words import ACCENT, BAD, DIM, STRONG, WARN
+from tui.wording.stages import stage_of
+from tui.wording.words import ACCENT, BAD, DIM, STRONG, WARN
 
 OPEN = Key("o", text("open"), "screen.open")
 KEYS: Mapping[str, tuple[Key, ...]] = {

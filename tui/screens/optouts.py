@@ -8,15 +8,15 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.client import ServiceError
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.state import Part
+from tui.service.client import ServiceError
+from tui.service.wire import OptOut
+from tui.shop.state import Part
+from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import OptOut
-from tui.words import DIM, STRONG, WARN
-from tui.work import run_newest
+from tui.wording.words import DIM, STRONG, WARN
 
 
 class OptOutsPage(ListPage[OptOut]):

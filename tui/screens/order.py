@@ -6,19 +6,19 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from tui.client import Refused, ServiceError
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
-from tui.state import Part
-from tui.story import Folded, Row, condense, fold
-from tui.tidy import forget_drawing
+from tui.service.client import Refused, ServiceError
+from tui.service.wire import Message, Moment, Order, OrderStory
+from tui.shop.state import Part
+from tui.shop.story import Folded, Row, condense, fold
+from tui.terminal.tidy import forget_drawing
+from tui.terminal.work import run_newest
 from tui.widgets.paint import Line, Span
 from tui.widgets.rows import Rows
-from tui.wire import Message, Moment, Order, OrderStory
-from tui.words import STRONG, WARN
-from tui.work import run_newest
+from tui.wording.words import STRONG, WARN
 
 RETRYABLE = frozenset({"failed", "expired", "suppressed", "cancelled", "unknown"})
 STOPPABLE = frozenset({"queued", "held"})

@@ -8,14 +8,14 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.desk import Desk
 from tui.i18n import Texts
-from tui.state import Part
-from tui.times import Times
+from tui.shop.desk import Desk
+from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
 from tui.widgets.line import Found, LineBar
-from tui.words import Words
+from tui.wording.times import Times
+from tui.wording.words import Words
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

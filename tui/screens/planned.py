@@ -1,9 +1,9 @@
 """How messages that would go out are described, wherever something is about to be sent."""
 
-from tui.desk import Desk
+from tui.service.wire import Order, Planned, Prospect
+from tui.shop.desk import Desk
 from tui.widgets.paint import Line, Span, wrap
-from tui.wire import Order, Planned, Prospect
-from tui.words import BAD, DIM, WARN
+from tui.wording.words import BAD, DIM, WARN
 
 MOST_WAYS = 4
 MOST_TEXT = 6

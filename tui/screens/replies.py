@@ -7,17 +7,17 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from tui.client import ServiceError
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
 from tui.screens.moments import DEEDS
-from tui.state import Part
-from tui.talk import Turn, turns
+from tui.service.client import ServiceError
+from tui.service.wire import Order, Reply
+from tui.shop.state import Part
+from tui.shop.talk import Turn, turns
+from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Order, Reply
-from tui.words import ACCENT, DIM, STRONG, WARN
-from tui.work import run_newest
+from tui.wording.words import ACCENT, DIM, STRONG, WARN
 
 NEVER = -1
 

@@ -10,13 +10,13 @@ from textual.widgets import Input
 
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.state import matches, newest_order
+from tui.service.wire import Order
+from tui.shop.state import matches, newest_order
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wire import Order
-from tui.words import DIM, STRONG, WARN
+from tui.wording.words import DIM, STRONG, WARN
 
 MEDIA = ("sms", "email", "chat", "push", "all")
 MOST_FOUND = 6

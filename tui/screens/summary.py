@@ -1,13 +1,13 @@
 """What staff ask first of an order: does the customer know, what is it, when, what does it cost, what is to be minded."""
 
-from tui.desk import Desk
 from tui.i18n import text
-from tui.making import all_items, first_of
-from tui.stages import stage_of
-from tui.telling import Telling
+from tui.service.wire import Order, OrderStory
+from tui.shop.desk import Desk
 from tui.widgets.paint import Line, Span, justify, wrap
-from tui.wire import Order, OrderStory
-from tui.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN
+from tui.wording.making import all_items, first_of
+from tui.wording.stages import stage_of
+from tui.wording.telling import Telling
+from tui.wording.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN
 
 FULFILMENTS = {"pickup": text("pick-up"), "delivery": text("delivery")}
 

@@ -9,19 +9,19 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Select, TextArea
 
-from tui.client import ServiceError
 from tui.i18n import text
-from tui.prospect import prospect
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
-from tui.stages import STATUS_WORDS
+from tui.service.client import ServiceError
+from tui.service.prospect import prospect
+from tui.service.wire import Order, Prospect
+from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wire import Order, Prospect
-from tui.words import DIM, WARN
-from tui.work import run_newest
+from tui.wording.stages import STATUS_WORDS
+from tui.wording.words import DIM, WARN
 
 PREVIEW_AFTER = 0.25
 """Seconds after the last key before the service is asked what it comes to."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.strip import Strip
 
 from tui.widgets.paint import Line, Painted, Span, length
-from tui.words import DIM, WARN
+from tui.wording.words import DIM, WARN
 
 if TYPE_CHECKING:
-    from tui.desk import Desk
+    from tui.shop.desk import Desk
 
 
 class Key(NamedTuple):

@@ -6,10 +6,10 @@ from textual.strip import Strip
 
 from tui.i18n import text
 from tui.widgets.paint import Line, Painted, Span, justify, length
-from tui.words import BAD, DIM, GOOD, STRONG, WARN
+from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN
 
 if TYPE_CHECKING:
-    from tui.desk import Desk
+    from tui.shop.desk import Desk
 
 TABS = (
     ("board", text("board")),

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from textual.strip import Strip
 
 from tui.i18n import text
-from tui.stages import STAGE_WORDS, stage_of
+from tui.service.wire import Order
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Painted, Span, columns, fit, justify, length
-from tui.wire import Order
-from tui.words import ACCENT, BAD, DIM, STRONG, WARN
+from tui.wording.stages import STAGE_WORDS, stage_of
+from tui.wording.words import ACCENT, BAD, DIM, STRONG, WARN
 
 if TYPE_CHECKING:
-    from tui.desk import Desk
     from tui.line.omnibox import Omnibox
+    from tui.shop.desk import Desk
 
 MOST_SHOWN = 8
 """Orders that stand above the line at most."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tui.i18n import LANGUAGES
-from tui.themes import THEME_NAMES
+from tui.terminal.themes import THEME_NAMES
 
 MOST = 50
 """Terminals that are remembered: the oldest is forgotten."""

@@ -1,6 +1,6 @@
 """What the screen knows of the shop: the API's values, and the selections of them that its lists show.
 
-No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.feed` brings the values, the screens show them.
+No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.shop.feed` brings the values, the screens show them.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,9 +9,9 @@ from functools import partial
 
 import msgspec
 
-from tui.stages import STAGES, stage_of
-from tui.view import Rank, View
-from tui.wire import Call, Channel, Glance, Kept, Message, OptOut, Order, Reply, Told, Uplink
+from tui.service.wire import Call, Channel, Glance, Kept, Message, OptOut, Order, Reply, Told, Uplink
+from tui.shop.view import Rank, View
+from tui.wording.stages import STAGES, stage_of
 
 WAITING = frozenset({"queued", "sending", "held"})
 NEVER = 1 << 60

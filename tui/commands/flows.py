@@ -4,15 +4,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui import actions
 from tui.i18n import text
 from tui.screens.ask import AskBox, PickBox
 from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
-from tui.stages import SETTABLE, STATUS_WORDS, next_status
-from tui.wire import Call, Channel, Message, OptOut, Order, Reply
-from tui.words import BAD, GOOD, WARN
+from tui.service import actions
+from tui.service.wire import Call, Channel, Message, OptOut, Order, Reply
+from tui.wording.stages import SETTABLE, STATUS_WORDS, next_status
+from tui.wording.words import BAD, GOOD, WARN
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from tui.wire import Moment
+from tui.service.wire import Moment
 
 WELL = frozenset({"", "sent", "delivered", "read"})
 """Receipts that say nothing that the message's own state does not."""

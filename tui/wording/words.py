@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from daemon.wire.reasons import Reasons
-from tui.glyphs import RICH, Glyphs
 from tui.i18n import Texts, text
-from tui.stages import STATUS_WORDS
-from tui.wire import Caution, Channel, Order, SmsSize
+from tui.service.wire import Caution, Channel, Order, SmsSize
+from tui.terminal.glyphs import RICH, Glyphs
+from tui.wording.stages import STATUS_WORDS
 
 GOOD, BAD, WARN, DIM, PLAIN, ACCENT, STRONG = "good", "bad", "warn", "dim", "", "accent", "strong"
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tui.i18n import Texts, text
-from tui.times import Times
-from tui.wire import Message, Moment, Order, Told
-from tui.words import BAD, BY_A_PERSON, DIM, GOOD, PLAIN, WARN, Say, Words
+from tui.service.wire import Message, Moment, Order, Told
+from tui.wording.times import Times
+from tui.wording.words import BAD, BY_A_PERSON, DIM, GOOD, PLAIN, WARN, Say, Words
 
 _PLAIN_STATES = {
     "sending": text("Being told by {way} now"),

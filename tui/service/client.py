@@ -1,6 +1,6 @@
 """The screen's only way to the service: typed calls over HTTP.
 
-Reads are repeated when the line hiccups. Actions are not repeated here: `tui.perform` does, since it knows which may be.
+Reads are repeated when the line hiccups. Actions are not repeated here: `tui.service.perform` does, since it knows which may be.
 Everything raised is a `ServiceError`; its text is for staff.
 """
 
@@ -14,10 +14,10 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from tui import wire
-from tui.address import Address
-from tui.clock import Clock
 from tui.i18n import text
+from tui.service import wire
+from tui.service.address import Address
+from tui.terminal.clock import Clock
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str]]

@@ -5,19 +5,19 @@ from collections.abc import Callable, Set
 
 import msgspec
 
-from tui import actions, wire
-from tui.actions import Action, Call
-from tui.client import Client, ServiceError
-from tui.clock import Clock
-from tui.feed import Feed
-from tui.glyphs import Glyphs
 from tui.i18n import Texts
-from tui.live import Live
-from tui.perform import Performer, not_done
-from tui.queue import Thing, things
-from tui.state import Part, Shop
-from tui.times import Times
-from tui.words import BAD, GOOD, PLAIN, WARN, Words
+from tui.service import actions, wire
+from tui.service.actions import Action, Call
+from tui.service.client import Client, ServiceError
+from tui.service.live import Live
+from tui.service.perform import Performer, not_done
+from tui.shop.feed import Feed
+from tui.shop.queue import Thing, things
+from tui.shop.state import Part, Shop
+from tui.terminal.clock import Clock
+from tui.terminal.glyphs import Glyphs
+from tui.wording.times import Times
+from tui.wording.words import BAD, GOOD, PLAIN, WARN, Words
 
 NOTICE_SECONDS = 8.0
 TROUBLE_SECONDS = 60.0

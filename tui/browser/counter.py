@@ -24,9 +24,9 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from tui.clock import Clock, SystemClock
-from tui.memory import own_folder
-from tui.web_tls import context_of, fingerprint, own_certificate
+from tui.browser.tls import context_of, fingerprint, own_certificate
+from tui.terminal.clock import Clock, SystemClock
+from tui.terminal.memory import own_folder
 
 COOKIE = "tether_counter"
 BROWSER = "tether_browser"

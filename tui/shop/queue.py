@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tui.stages import stage_of
-from tui.state import Shop
-from tui.wire import Channel, Kept, Message, Order, Reply, Trouble
-from tui.words import UNTOLD
+from tui.service.wire import Channel, Kept, Message, Order, Reply, Trouble
+from tui.shop.state import Shop
+from tui.wording.stages import stage_of
+from tui.wording.words import UNTOLD
 
 SILENT = "silent"
 """The reason of what staff chose not to tell."""

@@ -9,7 +9,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
 from tui.i18n import Texts, text
-from tui.wire import Store
+from tui.service.wire import Store
 
 _PROMISE = re.compile(
     r"(?:(?P<day>\d{1,2})[./](?P<month>\d{1,2})\.?\s+|(?P<word>[^\W\d]+)\s+)?(?P<hour>[01]?\d|2[0-3])[:.h](?P<minute>[0-5]\d)"

@@ -7,9 +7,9 @@ screen runs, if that can't do it twice; else it is said that nobody knows.
 import random
 from collections.abc import Callable
 
-from tui.actions import Action
-from tui.client import Away, Busy, Client, Failing, Lost, ServiceError
-from tui.clock import Clock
+from tui.service.actions import Action
+from tui.service.client import Away, Busy, Client, Failing, Lost, ServiceError
+from tui.terminal.clock import Clock
 
 PATIENCE = 8.0
 """Seconds to go on trying to connect for one action."""

@@ -1,8 +1,8 @@
-"""What the header shows, as the API tells it: the shop, its line, its modem, what waits for somebody. `tui.wire` has it for all others."""
+"""What the header shows, as the API tells it: the shop, its line, its modem, what waits for somebody. `tui.service.wire` has it for all others."""
 
 import msgspec
 
-from tui.reading import When, Word
+from tui.service.reading import When, Word
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):

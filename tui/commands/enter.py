@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from tui import actions
 from tui.line.read import Said
 from tui.line.verbs import HOLD, RELEASE, WRITE
 from tui.screens.ask import AskBox
-from tui.wire import Order
-from tui.words import WARN
+from tui.service import actions
+from tui.service.wire import Order
+from tui.wording.words import WARN
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

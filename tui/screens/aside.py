@@ -2,17 +2,17 @@
 
 from textual.timer import Timer
 
-from tui.client import ServiceError
-from tui.desk import Desk
 from tui.i18n import text
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
-from tui.story import condense, fold
+from tui.service.client import ServiceError
+from tui.service.wire import Order, OrderStory
+from tui.shop.desk import Desk
+from tui.shop.story import condense, fold
+from tui.terminal.work import run_newest
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, clip
-from tui.wire import Order, OrderStory
-from tui.words import DIM
-from tui.work import run_newest
+from tui.wording.words import DIM
 
 REST = 0.15
 """Seconds that the cursor rests on an order before its story is asked for."""

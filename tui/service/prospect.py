@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tui.client import Client
-from tui.wire import Order, Planned, Prospect, Word
+from tui.service.client import Client
+from tui.service.wire import Order, Planned, Prospect, Word
 
 
 async def prospect(client: Client, order: Order, body: Mapping[str, Any]) -> Prospect:

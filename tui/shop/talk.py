@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tui.wire import Moment, OrderStory, When
+from tui.service.wire import Moment, OrderStory, When
 
 BY_HAND = "staff.message"
 UNSAID = frozenset({"superseded", "cancelled", "suppressed"})

@@ -7,8 +7,8 @@ from textual.app import SystemCommand
 
 from tui.i18n import LANGUAGES
 from tui.screens.order import OrderPage
-from tui.themes import THEME_WORDS, THEMES
-from tui.words import GOOD, WARN
+from tui.terminal.themes import THEME_WORDS, THEMES
+from tui.wording.words import GOOD, WARN
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

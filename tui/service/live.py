@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import msgspec
 
-from tui.client import Client, ServiceError
-from tui.clock import Clock
 from tui.i18n import text
+from tui.service.client import Client, ServiceError
+from tui.terminal.clock import Clock
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 10.0

@@ -8,17 +8,17 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tui.reading import When as When
-from tui.reading import Word as Word
-from tui.reading import decode as decode
-from tui.wire_glance import Answer as Answer
-from tui.wire_glance import Glance as Glance
-from tui.wire_glance import LineChange as LineChange
-from tui.wire_glance import Modem as Modem
-from tui.wire_glance import Source as Source
-from tui.wire_glance import Store as Store
-from tui.wire_glance import Trouble as Trouble
-from tui.wire_glance import Uplink as Uplink
+from tui.service.reading import When as When
+from tui.service.reading import Word as Word
+from tui.service.reading import decode as decode
+from tui.service.wire_glance import Answer as Answer
+from tui.service.wire_glance import Glance as Glance
+from tui.service.wire_glance import LineChange as LineChange
+from tui.service.wire_glance import Modem as Modem
+from tui.service.wire_glance import Source as Source
+from tui.service.wire_glance import Store as Store
+from tui.service.wire_glance import Trouble as Trouble
+from tui.service.wire_glance import Uplink as Uplink
 
 T = TypeVar("T")
 

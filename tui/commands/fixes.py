@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from tui import actions
 from tui.screens.ask import AskBox
 from tui.screens.fix import FixBox, Help
 from tui.screens.silence import NO_ADDRESS, SilenceBox
-from tui.wire import Kept, Message, Order, Reread, decode
-from tui.words import UNTOLD, WARN
+from tui.service import actions
+from tui.service.wire import Kept, Message, Order, Reread, decode
+from tui.wording.words import UNTOLD, WARN
 
 if TYPE_CHECKING:
     from tui.app import CounterApp

@@ -1,23 +1,19 @@
-"""`python -m tui.screenshots OUTDIR`: the main screens as SVG, of the shop that the tests know. For `make screenshots`, from a checkout.
-
-The sample shop and the service that tells of it live in `tests/support`: they are no part of what is installed.
-"""
+"""`python -m tests.support.screenshots OUTDIR`: the main screens as SVG, of the shop that the tests know. For `make screenshots`."""
 
 import asyncio
 import random
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.pilot import Pilot
 
-from tui.address import Address
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_service import FakeService
+from tests.support.sample_shop import SampleShop
 from tui.app import CounterApp
-from tui.client import Client
 from tui.line.tempo import AT_ONCE
-
-if TYPE_CHECKING:
-    from tests.support.fake_clock import FakeClock
+from tui.service.address import Address
+from tui.service.client import Client
 
 PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...]]] = {
     "board": ("dark", (100, 28), ()),
@@ -35,12 +31,6 @@ RESTS = 20
 
 async def take(folder: Path) -> list[Path]:
     """Write the pictures and name them."""
-    try:
-        from tests.support.fake_clock import FakeClock
-        from tests.support.fake_service import FakeService
-        from tests.support.sample_shop import SampleShop
-    except ImportError as error:
-        raise SystemExit("screenshots are taken in a checkout: run this where tests/ is") from error
     folder.mkdir(parents=True, exist_ok=True)
     taken = []
     for name, (theme, size, keys) in PICTURES.items():
@@ -56,7 +46,7 @@ async def take(folder: Path) -> list[Path]:
     return taken
 
 
-async def _picture(app: CounterApp, size: tuple[int, int], keys: tuple[str, ...], clock: "FakeClock") -> str:
+async def _picture(app: CounterApp, size: tuple[int, int], keys: tuple[str, ...], clock: FakeClock) -> str:
     async with app.run_test(size=size) as pilot:
         await _rest(pilot)
         for key in keys:
@@ -66,7 +56,7 @@ async def _picture(app: CounterApp, size: tuple[int, int], keys: tuple[str, ...]
         return app.export_screenshot(title="tether tui")
 
 
-async def _rest(pilot: "Pilot[int]") -> None:
+async def _rest(pilot: Pilot[int]) -> None:
     """Let the screen and the service do what they have to."""
     for _ in range(RESTS):
         await pilot.pause(0.01)

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import msgspec
 
-from tui import wire
-from tui.client import Client, Refused, ServiceError
-from tui.clock import Clock
-from tui.live import Connected, Gone, Live, StreamEvent
-from tui.state import Link, Part, Shop
+from tui.service import wire
+from tui.service.client import Client, Refused, ServiceError
+from tui.service.live import Connected, Gone, Live, StreamEvent
+from tui.shop.state import Link, Part, Shop
+from tui.terminal.clock import Clock
 
 T = TypeVar("T")
 

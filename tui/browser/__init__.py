@@ -1,0 +1,1 @@
+"""The counter in a browser on the LAN."""

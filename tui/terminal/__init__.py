@@ -1,0 +1,1 @@
+"""This terminal: its clock, its signs and colours, its printer, what it was set to, and what Textual needs beside."""
