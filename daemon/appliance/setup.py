@@ -4,7 +4,6 @@ import grp
 import os
 import re
 import tempfile
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +16,9 @@ from babel.languages import get_official_languages
 from babel.numbers import get_territory_currencies
 from dotenv import dotenv_values
 
+from daemon import standard_webhooks
 from daemon.channels import registry
-from daemon.channels.base import CommonSettings
+from daemon.channels.base import Channel, CommonSettings
 from daemon.config import ConfigError, Settings, load
 from daemon.runtime.verify import verify
 from daemon.upkeep.swap import sync_folder
@@ -32,18 +32,6 @@ SYSTEM_GROUP = "tether"
 
 PACKAGED = "# The configuration that came with Tether."
 """How the Debian package's own tether.toml begins: nobody's words yet."""
-_BEGINS: Mapping[str, tuple[str, ...]] = {
-    "TWILIO_ACCOUNT_SID": ("AC",),
-    "TWILIO_API_KEY": ("SK",),
-    "SENDGRID_API_KEY": ("SG.",),
-    "SLACK_BOT_TOKEN": ("xoxb-",),
-    "WOOCOMMERCE_KEY": ("ck_",),
-    "WOOCOMMERCE_SECRET": ("cs_",),
-    "HUBSPOT_ACCESS_TOKEN": ("pat-",),
-    "KLAVIYO_API_KEY": ("pk_",),
-    "AWS_ACCESS_KEY_ID": ("AKIA", "ASIA"),
-}
-"""How each provider's secrets begin, where they do so always."""
 STANDARD_WEBHOOKS = "TETHER_WEBHOOK_SECRET"
 """That of POST /v1/events: several by comma or space while one is exchanged."""
 
@@ -63,14 +51,6 @@ class Question(msgspec.Struct, frozen=True):
     is_secret: bool
 
 
-_MORE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "twilio": (("from",), ("TWILIO_AUTH_TOKEN",)),
-    "slack": (("channel",), ()),
-    "smtp": ((), ("SMTP_USERNAME", "SMTP_PASSWORD")),
-}
-"""Keys and secrets that a channel can do without by the letter, and hardly in a shop."""
-
-
 def questions_for(channel: str) -> Sequence[Question]:
     """What has to be asked. Raises ConfigError for a channel that there isn't."""
     kind = registry.channel_class(channel)
@@ -80,38 +60,24 @@ def questions_for(channel: str) -> Sequence[Question]:
         for field in msgspec.structs.fields(kind.Settings)
         if field.required and field.encode_name not in common
     ]
-    keys, secrets = _MORE.get(channel, ((), ()))
+    secrets = registry.secrets_of(kind)
+    keys = [name for name in kind.asked if name not in secrets]
     return [
         *(Question(name, False) for name in dict.fromkeys((*required, *keys))),
-        *(Question(name, True) for name in dict.fromkeys((*kind.secrets, *secrets))),
+        *(Question(name, True) for name in secrets if name in kind.secrets or name in kind.asked),
     ]
 
 
 def secret_trouble(name: str, value: str) -> str:
     """Why a secret does not look like one of its kind; "" where it does, or its kind has no look. It is not quoted."""
     if name == STANDARD_WEBHOOKS:
-        return next(
-            (trouble for each in re.split(r"[,\s]+", value.strip()) if (trouble := _key_trouble(name, each))), ""
-        )
-    if name == "WEBHOOK_SECRET" and (trouble := _key_trouble(name, value)):
-        return trouble
-    begins = _BEGINS.get(name)
-    if begins and not value.startswith(begins):
-        return f"{name} begins with {' or '.join(begins)}: is it another of the provider's keys?"
-    if name == "GOOGLE_APPLICATION_CREDENTIALS" and not Path(value).expanduser().is_file():
-        return f"{name} is the path of a file (the service account's key, JSON), and there is none at that place"
-    return "it has space in it: was more copied than the secret?" if value.split() != [value] else ""
-
-
-def _key_trouble(name: str, value: str) -> str:
-    """Of a key of Standard Webhooks."""
-    try:
-        size = len(b64decode(value.removeprefix("whsec_"), validate=True))
-    except ValueError:
-        size = 0
-    if value.startswith("whsec_") and 24 <= size <= 64:
-        return ""
-    return f"{name} is whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` makes one, with whsec_ before it"
+        each = re.split(r"[,\s]+", value.strip())
+        return next(filter(None, (standard_webhooks.secret_trouble(name, one) for one in each)), "")
+    for channel in registry.CHANNELS:
+        kind = registry.channel_class(channel)
+        if name in registry.secrets_of(kind):
+            return kind.secret_trouble(name, value)
+    return Channel.secret_trouble(name, value)
 
 
 def number_of(text: str) -> int | str:

@@ -33,9 +33,6 @@ class HttpChannel(Channel):
 
     origin: str
     """Scheme and host of the vendor's API: on the class, or set by the constructor where settings decide it."""
-    console: ClassVar[str] = ""
-    """Where in the provider's console the secrets are found."""
-    optional_secrets: ClassVar[tuple[str, ...]] = ()
     ambiguous_5xx: ClassVar[bool] = True
     """Whether a 5xx of theirs may hide a message that was sent after all."""
     CODES: ClassVar[Mapping[str, Verdict]] = {}

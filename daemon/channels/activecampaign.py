@@ -38,6 +38,7 @@ class ActiveCampaign(HttpChannel):
     medium = "crm"
     title = "ActiveCampaign"
     address_kinds = ("email",)
+    rank = 30
     Settings = ActiveCampaignSettings
     secrets = ("ACTIVECAMPAIGN_URL", "ACTIVECAMPAIGN_API_KEY")
     optional_secrets = ("ACTIVECAMPAIGN_EVENT_KEY",)

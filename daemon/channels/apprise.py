@@ -20,6 +20,8 @@ class Apprise(Channel):
     medium = "chat"
     title = "Apprise"
     address_kinds = ()
+    ships_as = ("team",)
+    rank = 90
     Settings = CommonSettings
     secrets = ("APPRISE_URLS",)
     default_concurrency = 2

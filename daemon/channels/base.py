@@ -9,7 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ from daemon.redact import mask_contacts
 from outbox.clock import Clock
 from outbox.model import Attempt, Medium, Rendered
 from outbox.outcome import CannotTell, Lookup, Outcome, ReceiptState
+
+Kind: TypeAlias = Medium | Literal["team"]
+"""A part of the shipped routes: what carries a medium to customers, and what the team reads."""
 
 
 class Misconfigured(Exception):
@@ -237,6 +240,20 @@ class Channel(ABC):
     Settings: ClassVar[type[CommonSettings]]
     secrets: ClassVar[tuple[str, ...]] = ()
     """Names in `.env` that it can't do without (alternatives are the constructor's business)."""
+    optional_secrets: ClassVar[tuple[str, ...]] = ()
+    """Names in `.env` that it reads where they are there."""
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """How its secrets begin, where they always do."""
+    asked: ClassVar[tuple[str, ...]] = ()
+    """Keys of its table and names in `.env` that it can do without by the letter and hardly in a shop: `tether init` asks for them."""
+    console: ClassVar[str] = ""
+    """Where in the provider's console the secrets are found."""
+    ships_as: ClassVar[tuple[Kind, ...]] = ()
+    """Which parts of the shipped routes name it; (): those of its medium."""
+    rank: ClassVar[int] = 50
+    """Its place among those of its kind in the shipped routes: the lower is tried first, by name where they are equal."""
+    known_to_customers: ClassVar[bool] = False
+    """People call it by its title ("WhatsApp") and not by its medium ("chat")."""
     default_rate: ClassVar[float | None] = None
     """Per second; None: unpaced."""
     default_concurrency: ClassVar[int] = 8
@@ -256,6 +273,14 @@ class Channel(ABC):
     """Its requests are signed with the wall clock: while that is not set, nothing may go this way."""
 
     settings: CommonSettings
+
+    @classmethod
+    def secret_trouble(cls, name: str, value: str) -> str:
+        """Why what was given for one of its secrets can't be that secret; "" where it can. The value is not quoted."""
+        begins = cls.secrets_begin.get(name)
+        if begins and not value.startswith(begins):
+            return f"{name} begins with {' or '.join(begins)}: is it another of the provider's keys?"
+        return "it has space in it: was more copied than the secret?" if value.split() != [value] else ""
 
     def address_of(self, addresses: Mapping[str, str]) -> str | None:
         """The recipient's address on this channel; None: it can't reach them. "" : its own destination."""

@@ -57,6 +57,7 @@ class Fcm(OAuthChannel):
     medium = "push"
     title = "Firebase Cloud Messaging"
     address_kinds = ("fcm",)
+    rank = 10
     Settings = FcmSettings
     secrets = ("GOOGLE_APPLICATION_CREDENTIALS",)
     console = "Firebase console, Project settings, Service accounts"
@@ -94,6 +95,12 @@ class Fcm(OAuthChannel):
         self._path = f"/v1/projects/{project}/messages:send"
         token = urlsplit(self._key.token_uri)
         self.token_origin, self._token_path = f"{token.scheme}://{token.netloc}", token.path
+
+    @classmethod
+    def secret_trouble(cls, name: str, value: str) -> str:
+        if Path(value).expanduser().is_file():
+            return ""
+        return f"{name} is the path of a file (the service account's key, JSON), and there is none at that place"
 
     def destination(self) -> str | None:
         return f"/topics/{self.settings.topic}" if self.settings.topic else None

@@ -36,6 +36,8 @@ class HubSpot(HttpChannel):
     medium = "crm"
     title = "HubSpot"
     address_kinds = ("email", "phone")
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"HUBSPOT_ACCESS_TOKEN": ("pat-",)}
+    rank = 10
     Settings = HubSpotSettings
     secrets = ("HUBSPOT_ACCESS_TOKEN",)
     optional_secrets = ("HUBSPOT_CLIENT_SECRET",)

@@ -52,6 +52,7 @@ class Intercom(HttpChannel):
     medium = "chat"
     title = "Intercom"
     address_kinds = ("intercom", "email", "phone")
+    rank = 30
     Settings = IntercomSettings
     secrets = ("INTERCOM_ACCESS_TOKEN",)
     optional_secrets = ("INTERCOM_CLIENT_SECRET",)

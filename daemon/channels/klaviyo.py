@@ -35,6 +35,8 @@ class Klaviyo(HttpChannel):
     medium = "crm"
     title = "Klaviyo"
     address_kinds = ("email", "phone")
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"KLAVIYO_API_KEY": ("pk_",)}
+    rank = 20
     Settings = KlaviyoSettings
     secrets = ("KLAVIYO_API_KEY",)
     console = "klaviyo.com, Settings, API keys"

@@ -65,6 +65,7 @@ class Mailgun(HttpChannel):
     medium = "email"
     title = "Mailgun"
     address_kinds = ("email",)
+    rank = 20
     Settings = MailgunSettings
     secrets = ("MAILGUN_API_KEY",)
     optional_secrets = ("MAILGUN_WEBHOOK_SIGNING_KEY",)

@@ -27,6 +27,8 @@ class Messenger(GraphChannel):
     medium = "chat"
     title = "Facebook Messenger"
     address_kinds = ("messenger",)
+    rank = 20
+    known_to_customers = True
     Settings = MessengerSettings
     secrets = ("MESSENGER_PAGE_TOKEN",)
     optional_secrets = ("MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")

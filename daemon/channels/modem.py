@@ -110,6 +110,8 @@ class ModemChannel(Channel):
     medium: ClassVar[Literal["sms"]] = "sms"
     title: ClassVar[str] = "GSM modem"
     address_kinds: ClassVar[tuple[str, ...]] = ("phone",)
+    optional_secrets: ClassVar[tuple[str, ...]] = ("MODEM_PIN",)
+    rank: ClassVar[int] = 90
     Settings: ClassVar[type[CommonSettings]] = ModemSettings
     default_rate: ClassVar[float | None] = 10 / 60
     default_concurrency: ClassVar[int] = 1

@@ -34,6 +34,7 @@ class Outlook(OAuthChannel):
     medium = "email"
     title = "Microsoft 365 Outlook"
     address_kinds = ("email",)
+    rank = 40
     Settings = OutlookSettings
     secrets = ("OUTLOOK_TENANT_ID", "OUTLOOK_CLIENT_ID", "OUTLOOK_CLIENT_SECRET")
     console = "entra.microsoft.com, App registrations, Certificates & secrets; client secrets expire"

@@ -61,6 +61,7 @@ class Plivo(HttpChannel):
     medium = "sms"
     title = "Plivo"
     address_kinds = ("phone",)
+    rank = 30
     Settings = PlivoSettings
     secrets = ("PLIVO_AUTH_ID", "PLIVO_AUTH_TOKEN")
     console = "console.plivo.com, Overview"

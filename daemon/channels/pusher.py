@@ -44,6 +44,7 @@ class Pusher(HttpChannel):
     medium = "push"
     title = "Pusher Channels"
     address_kinds = ("pusher",)
+    rank = 20
     Settings = PusherSettings
     secrets = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
     console = "dashboard.pusher.com, your app, App Keys"

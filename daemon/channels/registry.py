@@ -1,5 +1,8 @@
-"""All the channels there are, by the name of their table in `tether.toml`. A module is imported when its channel is enabled."""
+"""All the channels there are, by the name of their table in `tether.toml`: a channel is a module of this package that declares a
+class of its own name. Nobody lists them. A module is imported when its channel is enabled."""
 
+import functools
+import pkgutil
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -7,46 +10,39 @@ from typing import Any, cast
 
 import msgspec
 
+from daemon import channels
 from daemon.channels.base import Channel, Misconfigured, Surroundings
 from daemon.config import ConfigError, decode
 from daemon.http import Http
 
-CHANNELS: Mapping[str, str] = {
-    "twilio": "Twilio",
-    "vonage": "Vonage",
-    "plivo": "Plivo",
-    "sendgrid": "SendGrid",
-    "mailgun": "Mailgun",
-    "ses": "Ses",
-    "outlook": "Outlook",
-    "smtp": "Smtp",
-    "slack": "Slack",
-    "webhook": "Webhook",
-    "whatsapp": "WhatsApp",
-    "messenger": "Messenger",
-    "intercom": "Intercom",
-    "pusher": "Pusher",
-    "fcm": "Fcm",
-    "klaviyo": "Klaviyo",
-    "woocommerce": "WooCommerce",
-    "sfmc": "Sfmc",
-    "zoho": "Zoho",
-    "hubspot": "HubSpot",
-    "activecampaign": "ActiveCampaign",
-    "apprise": "Apprise",
-    "modem": "ModemChannel",
-}
-"""Table name -> class, in the module of that name beside this one. A new channel is one line here."""
+_GROUND = ("base", "registry")
+"""Modules of this package that every channel stands on; what several share begins with an underscore."""
+
+CHANNELS = tuple(
+    module.name
+    for module in pkgutil.iter_modules(channels.__path__)
+    if not module.name.startswith("_") and module.name not in _GROUND
+)
+"""The names, sorted. What each of them is stands on its class."""
 
 
+@functools.cache
 def channel_class(name: str) -> type[Channel]:
     """The class behind a table's name. Raises ConfigError for a name that is none."""
     if name not in CHANNELS:
         near = get_close_matches(name, CHANNELS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(CHANNELS)}"
         raise ConfigError(f"channels.{name}: no such channel; {hint}")
-    module = import_module(f"daemon.channels.{name}")
-    return cast("type[Channel]", getattr(module, CHANNELS[name]))
+    module = import_module(f"{channels.__name__}.{name}")
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, Channel) and kind.__dict__.get("name") == name:
+            return kind
+    raise LookupError(f"daemon/channels/{name}.py declares no class whose name is {name!r}")
+
+
+def secrets_of(kind: type[Channel]) -> tuple[str, ...]:
+    """Every name in `.env` that this channel reads, those it can't do without first."""
+    return (*kind.secrets, *kind.optional_secrets)
 
 
 def check(name: str, table: Mapping[str, Any]) -> None:
@@ -57,10 +53,8 @@ def check(name: str, table: Mapping[str, Any]) -> None:
         for field in msgspec.structs.fields(kind.Settings)
         if field.required and field.encode_name not in table
     ]
-    secrets = (*kind.secrets, *getattr(kind, "optional_secrets", ()))
-    decode(
-        {**table, **dict.fromkeys(missing, "")}, kind.Settings, where=f"channels.{name}", secrets=secrets, owner=name
-    )
+    table = {**table, **dict.fromkeys(missing, "")}
+    decode(table, kind.Settings, where=f"channels.{name}", secrets=secrets_of(kind), owner=name)
 
 
 def build(

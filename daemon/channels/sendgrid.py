@@ -66,6 +66,8 @@ class SendGrid(HttpChannel):
     medium = "email"
     title = "SendGrid"
     address_kinds = ("email",)
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"SENDGRID_API_KEY": ("SG.",)}
+    rank = 10
     Settings = SendGridSettings
     secrets = ("SENDGRID_API_KEY",)
     optional_secrets = ("SENDGRID_WEBHOOK_PUBLIC_KEY",)

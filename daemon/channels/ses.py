@@ -64,6 +64,8 @@ class Ses(HttpChannel):
     medium = "email"
     title = "Amazon SES"
     address_kinds = ("email",)
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"AWS_ACCESS_KEY_ID": ("AKIA", "ASIA")}
+    rank = 30
     Settings = SesSettings
     secrets = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     optional_secrets = ("AWS_SESSION_TOKEN",)

@@ -55,6 +55,7 @@ class Sfmc(OAuthChannel):
     medium = "crm"
     title = "Salesforce Marketing Cloud"
     address_kinds = ("email", "phone")
+    rank = 40
     Settings = SfmcSettings
     secrets = ("SFMC_SUBDOMAIN", "SFMC_CLIENT_ID", "SFMC_CLIENT_SECRET")
     console = "Marketing Cloud, Setup, Installed Packages"

@@ -32,6 +32,10 @@ class Slack(HttpChannel):
     medium = "chat"
     title = "Slack"
     address_kinds = ("slack",)
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"SLACK_BOT_TOKEN": ("xoxb-",)}
+    asked = ("channel",)
+    ships_as = ("team",)
+    rank = 10
     Settings = SlackSettings
     secrets = ("SLACK_BOT_TOKEN",)
     optional_secrets = ("SLACK_SIGNING_SECRET",)

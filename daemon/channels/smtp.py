@@ -64,6 +64,9 @@ class Smtp(Channel):
     medium = "email"
     title = "SMTP"
     address_kinds = ("email",)
+    optional_secrets = ("SMTP_USERNAME", "SMTP_PASSWORD")
+    asked = ("SMTP_USERNAME", "SMTP_PASSWORD")
+    rank = 60
     Settings = SmtpSettings
     default_rate = 2
     default_concurrency = 2

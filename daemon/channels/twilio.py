@@ -64,6 +64,9 @@ class Twilio(HttpChannel):
     medium = "sms"
     title = "Twilio"
     address_kinds = ("phone",)
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"TWILIO_ACCOUNT_SID": ("AC",), "TWILIO_API_KEY": ("SK",)}
+    asked = ("from", "TWILIO_AUTH_TOKEN")
+    rank = 10
     Settings = TwilioSettings
     secrets = ("TWILIO_ACCOUNT_SID",)
     optional_secrets = ("TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET", "TWILIO_SHARED_KEY")

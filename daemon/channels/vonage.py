@@ -71,6 +71,7 @@ class Vonage(HttpChannel):
     medium = "sms"
     title = "Vonage"
     address_kinds = ("phone",)
+    rank = 20
     Settings = VonageSettings
     secrets = ("VONAGE_API_KEY", "VONAGE_API_SECRET")
     optional_secrets = ("VONAGE_SIGNATURE_SECRET",)

@@ -4,9 +4,6 @@ The `webhook-id` is the message's own id over all tries, so a receiver that keep
 harmless, and a 5xx is simply tried again.
 """
 
-import hashlib
-import hmac
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -16,6 +13,7 @@ from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later
 from daemon.channels.base import HttpSettings, Misconfigured, Outgoing
 from daemon.http import Http, Request, Response, json_request
+from daemon.standard_webhooks import NoKey, key_of, secret_trouble, sign
 from outbox.outcome import Accepted
 
 
@@ -28,6 +26,8 @@ class Webhook(HttpChannel):
     medium = "chat"
     title = "Webhook"
     address_kinds = ()
+    ships_as = ("team",)
+    rank = 20
     Settings = WebhookSettings
     secrets = ("WEBHOOK_SECRET",)
     console = "make one with: openssl rand -base64 32, and write whsec_ before it"
@@ -53,6 +53,10 @@ class Webhook(HttpChannel):
         self.path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         self.key = _key(self.secret["WEBHOOK_SECRET"])
 
+    @classmethod
+    def secret_trouble(cls, name: str, value: str) -> str:
+        return secret_trouble(name, value)
+
     def build(self, out: Outgoing) -> Request:
         moment = datetime.fromtimestamp(out.now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         value = {
@@ -69,12 +73,7 @@ class Webhook(HttpChannel):
             },
         }
         request = json_request("POST", self.path, value)
-        stamp = str(out.now // 1000)
-        signed = f"{out.message_id}.{stamp}.".encode() + request.body
-        signature = b64encode(hmac.new(self.key, signed, hashlib.sha256).digest()).decode()
-        return request.with_headers(
-            {"webhook-id": out.message_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
-        )
+        return request.with_headers(sign(self.key, out.message_id, str(out.now // 1000), request.body))
 
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         return Accepted()
@@ -85,12 +84,8 @@ class Webhook(HttpChannel):
 
 def _key(secret: str) -> bytes:
     try:
-        key = b64decode(secret.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        key = b""
-    if not 24 <= len(key) <= 64:
+        return key_of(secret)
+    except NoKey as error:
         raise Misconfigured(
-            "WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes in base64: put one in .env "
-            "(openssl rand -base64 32 makes the second part)"
-        )
-    return key
+            f"WEBHOOK_SECRET {error}: put one in .env (openssl rand -base64 32 makes the second part)"
+        ) from error

@@ -36,6 +36,8 @@ class WhatsApp(GraphChannel):
     medium = "chat"
     title = "WhatsApp"
     address_kinds = ("whatsapp", "phone")
+    rank = 10
+    known_to_customers = True
     Settings = WhatsAppSettings
     secrets = ("WHATSAPP_ACCESS_TOKEN",)
     optional_secrets = ("WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN")

@@ -29,6 +29,12 @@ class WooCommerce(HttpChannel):
     medium = "crm"
     title = "WooCommerce"
     address_kinds = ("email",)
+    secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "WOOCOMMERCE_KEY": ("ck_",),
+        "WOOCOMMERCE_SECRET": ("cs_",),
+    }
+    ships_as = ("email",)
+    rank = 90
     Settings = WooCommerceSettings
     secrets = ("WOOCOMMERCE_KEY", "WOOCOMMERCE_SECRET")
     console = "WooCommerce, Settings, Advanced, REST API"

@@ -56,6 +56,7 @@ class Zoho(OAuthChannel):
     medium = "crm"
     title = "Zoho CRM"
     address_kinds = ("email", "phone")
+    rank = 45
     Settings = ZohoSettings
     secrets = ("ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN")
     console = "api-console.zoho.com, Self Client"

@@ -1,33 +1,34 @@
 """The routes that ship: what a balloon store would want of each event type before it has written any rule.
 
-They name every channel of a kind; of a route only the enabled ones count, and a route without any is as if it were not there.
+They name kinds of channels, never a channel: of each kind the enabled ones count, in the order that their classes declare. A route
+without any is as if it were not there.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from daemon.config import Duration, RouteTable
+from daemon.planner.recipients import Reach
 from outbox.model import EVENT_TYPES
 
 Rank: TypeAlias = Literal["high", "normal", "low"]
 
-TEXT = ("twilio", "vonage", "plivo", "modem")
-CHAT = ("whatsapp", "messenger", "intercom")
-PUSH = ("fcm", "pusher")
-MAIL = ("sendgrid", "mailgun", "ses", "outlook", "smtp", "woocommerce")
-DESK = ("slack", "webhook", "apprise")
-CRM = ("hubspot", "klaviyo", "activecampaign", "sfmc", "zoho")
-
-AT_ONCE = TEXT + CHAT + PUSH + MAIL
+AT_ONCE = ("sms", "chat", "push", "email")
 """What the customer should read now: in the pocket first, the mailbox last."""
 
-ON_RECORD = MAIL + CHAT + PUSH + TEXT
+ON_RECORD = ("email", "chat", "push", "sms")
 """What the customer should be able to find again: the mailbox first, a text where there is none."""
 
-BY_THE_WAY = PUSH + MAIL + CHAT
+BY_THE_WAY = ("push", "email", "chat")
 """What is nice to know and worth no text."""
 
-CHANNELS = frozenset(AT_ONCE + DESK + CRM)
-"""Every channel that ships: a store's route may name one that it has not enabled."""
+DESK = ("team",)
+"""Where the team reads."""
+
+CRM = ("crm",)
+"""The customer systems: each is a recipient of its own, so that it neither holds up nor replaces what the customer is told."""
 
 _HOUR = 3600
 _NO_WAIT = Duration(0)
@@ -38,9 +39,30 @@ _MODEM_FOR_RECORDS = Duration(_HOUR)
 """What belongs into the mailbox waits this long for the line before it is sent as a text by the modem."""
 
 
+class Shipped(msgspec.Struct, frozen=True):
+    """One of the routes that ship: all of it but the channels."""
+
+    route: RouteTable
+    kinds: tuple[str, ...]
+    apart: bool = False
+    """Each channel has a route of its own."""
+
+    def tables(self, channels: Mapping[str, Reach]) -> Iterator[RouteTable]:
+        """With the channels that there are; none where there are none."""
+        via = ways(self.kinds, channels)
+        for names in ((name,) for name in via) if self.apart else (via,) if via else ():
+            yield msgspec.structs.replace(self.route, via=names)
+
+
+def ways(kinds: Sequence[str], channels: Mapping[str, Reach]) -> tuple[str, ...]:
+    """The channels of these kinds, kind by kind, each kind in the order that its channels declare."""
+    ranked = sorted(channels, key=lambda name: (channels[name].rank, name))
+    return tuple(dict.fromkeys(name for kind in kinds for name in ranked if channels[name].is_of(kind)))
+
+
 def _customer(
     on: str,
-    via: tuple[str, ...],
+    kinds: tuple[str, ...],
     hours: float,
     priority: Rank = "normal",
     *,
@@ -48,11 +70,11 @@ def _customer(
     delay: Duration = _NO_WAIT,
     modem_after: Duration = _MODEM_SOON,
     when: str | None = None,
-) -> RouteTable:
-    return RouteTable(
+) -> Shipped:
+    table = RouteTable(
         on=on,
         to="customer",
-        via=via,
+        via=(),
         expires=Duration(hours * _HOUR),
         priority=priority,
         urgent=urgent,
@@ -60,32 +82,35 @@ def _customer(
         modem_after=modem_after,
         when=when,
     )
+    return Shipped(table, kinds)
 
 
-def _record(on: str, hours: float, priority: Rank = "normal") -> RouteTable:
+def _record(on: str, hours: float, priority: Rank = "normal") -> Shipped:
     return _customer(on, ON_RECORD, hours, priority, modem_after=_MODEM_FOR_RECORDS)
 
 
 def _team(
     on: str, hours: float, priority: Rank = "normal", *, delay: Duration = _NO_WAIT, when: str | None = None
-) -> RouteTable:
-    return RouteTable(
-        on=on, to="team", via=DESK, expires=Duration(hours * _HOUR), priority=priority, delay=delay, when=when
+) -> Shipped:
+    expires = Duration(hours * _HOUR)
+    return Shipped(
+        RouteTable(on=on, to="team", via=(), expires=expires, priority=priority, delay=delay, when=when), DESK
     )
 
 
-def _crm(on: str, channel: str) -> RouteTable:
-    return RouteTable(
+def _crm(on: str) -> Shipped:
+    table = RouteTable(
         on=on,
         to="customer",
-        via=(channel,),
+        via=(),
         when="customer.email or customer.phone",
         expires=Duration(72 * _HOUR),
         priority="low",
     )
+    return Shipped(table, CRM, apart=True)
 
 
-SHIPPED: tuple[RouteTable, ...] = (
+SHIPPED: tuple[Shipped, ...] = (
     _record("order.placed", 24),
     _record("order.confirmed", 24),
     _customer("order.in_production", BY_THE_WAY, 12, "low"),
@@ -109,10 +134,10 @@ SHIPPED: tuple[RouteTable, ...] = (
     _team("return.requested", 48),
     _team("refund.issued", 24, "high", when="event.full and order.open"),
     _team("payment.failed", 24, delay=_RETRY_AT_CHECKOUT),
-    *(_crm(on, channel) for on in EVENT_TYPES for channel in CRM),
+    *(_crm(on) for on in EVENT_TYPES),
 )
 
-OPTIONAL: tuple[RouteTable, ...] = (
+OPTIONAL: tuple[Shipped, ...] = (
     _customer("order.changed", ON_RECORD, 24, when="order.open and event.news"),
     _customer("payment.pending", ON_RECORD, 24, "low", delay=_REMINDED_AFTER, modem_after=_MODEM_FOR_RECORDS),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from daemon.config import Settings
-from daemon.planner.defaults import AT_ONCE, DESK
+from daemon.planner.defaults import AT_ONCE, DESK, ways
 from daemon.planner.plan import message_id
 from daemon.planner.recipients import Reach, Recipient, Way, audience_recipients, customer_recipient, way_to
 from daemon.planner.routes import CUSTOMER, TEAM
@@ -51,7 +51,7 @@ def manual_planner(wish: Wish, settings: Settings, channels: Mapping[str, Reach]
         if name not in channels:
             raise LookupError(f"no channel {name!r} is enabled; enabled are {', '.join(sorted(channels)) or 'none'}")
     usual = DESK if wish.audience == TEAM else AT_ONCE if wish.audience == CUSTOMER else AT_ONCE + DESK
-    via = wish.via or tuple(name for name in usual if name in channels)
+    via = wish.via or ways(usual, channels)
 
     def plan(posted: Posted, before: Order | None, after: Order) -> Plan:
         recipients = named or [customer_recipient(after.customer, settings.store.country)]

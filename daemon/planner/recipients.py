@@ -6,6 +6,7 @@ No number or address is ever in a reason: reasons are shown and kept.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
 import phonenumbers
@@ -30,13 +31,33 @@ _MEDIUM_WORDS: Mapping[str, str] = {
 _KIND_WORDS: Mapping[str, str] = {"phone": "phone number", "email": "e-mail address"}
 
 
+class Declared(Protocol):
+    """What a channel's class says of itself, as far as planning wants to know."""
+
+    medium: ClassVar[Medium]
+    address_kinds: ClassVar[tuple[str, ...]]
+    ships_as: ClassVar[tuple[Any, ...]]
+    rank: ClassVar[int]
+
+
 class Reach(msgspec.Struct, frozen=True):
     """What planning needs to know of an enabled channel: its medium, the kinds of address it can use (in turn; none: it
-    needs none), and whether it has a destination of its own for the team."""
+    needs none), whether it has a destination of its own for the team, which parts of the shipped routes name it (none: those
+    of its medium), and its place there."""
 
     medium: Medium
     address_kinds: tuple[str, ...] = ()
     own_destination: bool = False
+    ships_as: tuple[str, ...] = ()
+    rank: int = 50
+
+    @classmethod
+    def of(cls, kind: type[Declared], *, own_destination: bool) -> Self:
+        return cls(kind.medium, kind.address_kinds, own_destination, kind.ships_as, kind.rank)
+
+    def is_of(self, kind: str) -> bool:
+        """Whether the shipped routes' part of this name (a medium, or "team") has it."""
+        return kind in (self.ships_as or (self.medium,))
 
     def reaches(self, addresses: Mapping[str, str]) -> bool:
         return not self.address_kinds or any(kind in addresses for kind in self.address_kinds)

@@ -5,15 +5,16 @@ A store's own routes replace the shipped ones (`daemon.planner.defaults`) for th
 
 import difflib
 import fnmatch
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from jinja2 import TemplateError
 
 from daemon.config import ConfigError, RouteTable, Settings
-from daemon.planner.defaults import CHANNELS, OPTIONAL, SHIPPED
+from daemon.planner.defaults import OPTIONAL, SHIPPED, Shipped
 from daemon.planner.jinja_environment import Condition, compile_condition
 from daemon.planner.moments import At, parse_at
+from daemon.planner.recipients import Reach
 from daemon.planner.template_files import is_template_name
 from outbox.model import Policy, Priority
 
@@ -67,33 +68,32 @@ def _matching(routes: Sequence[Route], event_type: str) -> tuple[Route, ...]:
     return tuple(route for route in routes if fnmatch.fnmatchcase(event_type, route.on))
 
 
-def compile_routes(settings: Settings, channels: Collection[str]) -> Routes:
+def compile_routes(settings: Settings, channels: Mapping[str, Reach], known: Collection[str] = ()) -> Routes:
     """Compile the store's routes and the shipped ones.
 
-    `channels`: names that may stand in `via` beside those that ship. Enabled are those with a table in `settings.channels`. A shipped
-    route of which no channel is enabled is left out; a store's own stays, and its messages fail visibly.
+    `channels`: those that there are; enabled are those with a table in `settings.channels`. `known`: further names that may stand in
+    `via`. A shipped route of which no channel is enabled is left out; a store's own stays, and its messages fail visibly.
     Raises ConfigError naming the route and the key.
     """
-    known = CHANNELS | frozenset(channels)
-    own = [_Compiler(settings, known, _place(index, table)).route(table) for index, table in enumerate(settings.route)]
-    shipped = (*(SHIPPED if settings.planning.default_routes else ()), *_wanted(settings))
-    enabled = known & settings.channels.keys()
+    names = {*known, *channels}
+    own = [_Compiler(settings, names, _place(index, table)).route(table) for index, table in enumerate(settings.route)]
+    enabled = {name: reach for name, reach in channels.items() if name in settings.channels}
     ready = [
-        _Compiler(settings, known, f"shipped route for {table.on}").route(msgspec.structs.replace(table, via=via))
-        for table in shipped
-        if (via := tuple(name for name in table.via if name in enabled))
+        _Compiler(settings, names, f"shipped route for {table.on}").route(table)
+        for shipped in (*(SHIPPED if settings.planning.default_routes else ()), *_wanted(settings))
+        for table in shipped.tables(enabled)
     ]
     return Routes(own, ready)
 
 
-def _wanted(settings: Settings) -> Sequence[RouteTable]:
+def _wanted(settings: Settings) -> Sequence[Shipped]:
     """The shipped routes that are off by default and that the store switched on. Raises ConfigError."""
-    known = [table.on for table in OPTIONAL]
+    known = [shipped.route.on for shipped in OPTIONAL]
     for name in settings.planning.also:
         if name not in known:
             where = settings.file or "tether.toml"
             raise ConfigError(f"{where}: planning.also: no shipped route for {name!r} is off{_nearest(name, known)}")
-    return [table for table in OPTIONAL if table.on in settings.planning.also]
+    return [shipped for shipped in OPTIONAL if shipped.route.on in settings.planning.also]
 
 
 def _place(index: int, table: RouteTable) -> str:

@@ -65,8 +65,8 @@ class Engine:
         self._clock = clock
         surroundings = Surroundings(clock=clock, rng=rng, notes=box.notes, country=settings.store.country)
         self.lanes = {name: self._lane(name, table, surroundings) for name, table in settings.channels.items()}
-        self.routes = compile_routes(settings, self.lanes)
         self.reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
+        self.routes = compile_routes(settings, self.reach, registry.CHANNELS)
         self.planner = make_planner(self.routes, settings, self.reach)
         self.renderer = Renderer(settings)
         self.uplink = Uplink(
@@ -217,7 +217,7 @@ class _Sink:
 def _reach(name: str, lane: Lane) -> Reach:
     kind = registry.channel_class(name)
     own = lane.channel.destination() is not None if lane.channel else True
-    return Reach(lane.medium, kind.address_kinds, own)
+    return Reach.of(kind, own_destination=own)
 
 
 def _probe_hosts(settings: Settings, lanes: Mapping[str, Lane]) -> list[tuple[str, int]]:

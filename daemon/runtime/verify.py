@@ -3,8 +3,7 @@
 It reads files that the configuration names, and opens nothing that stays open. What only shows at a provider the doctor asks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from daemon.channels import registry as channels
@@ -86,8 +85,9 @@ def _check_store(settings: Settings) -> None:
 
 def _check_routes(settings: Settings) -> None:
     """What they name is there; and each of the store's own has a way that is enabled, or nobody would ever hear by it."""
-    routes = compile_routes(settings, tuple(settings.channels))
-    make_planner(routes, settings, {name: _reach(name, table) for name, table in settings.channels.items()})
+    enabled = {name: Reach.of(channels.channel_class(name), own_destination=True) for name in settings.channels}
+    routes = compile_routes(settings, enabled, channels.CHANNELS)
+    make_planner(routes, settings, enabled)
     for route in routes.own:
         if not route.via:
             asked = ", ".join(route.asked_via)
@@ -95,11 +95,6 @@ def _check_routes(settings: Settings) -> None:
                 f"{route.place}: via: none of {asked} is enabled, so nobody would hear; "
                 f"add a table such as [channels.{route.asked_via[0]}], or name one of {', '.join(settings.channels) or 'those you enable'}"
             )
-
-
-def _reach(name: str, table: Mapping[str, Any]) -> Reach:
-    kind = channels.channel_class(name)
-    return Reach(kind.medium, kind.address_kinds, True)
 
 
 def _check_templates(settings: Settings) -> None:

@@ -44,7 +44,7 @@ def test_the_shipped_routes_are_listed() -> None:
     text = (DOCS / "routes.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text, re.MULTILINE) == [
         *EVENT_TYPES,
-        *(table.on for table in OPTIONAL),
+        *(shipped.route.on for shipped in OPTIONAL),
     ]
 
 

@@ -84,10 +84,12 @@ def test_a_route_may_name_channels_that_the_store_has_not_enabled() -> None:
     assert found.via == ()
 
 
-def test_the_shipped_routes_name_known_channels_and_can_all_be_compiled() -> None:
-    every = {name for table in SHIPPED for name in table.via}
-    routes = compile_routes(store(*every), ())
-    assert len(routes.shipped) == len(SHIPPED)
+def test_the_shipped_routes_have_every_channel_and_can_all_be_compiled() -> None:
+    settings = store(*REACH)
+    routes = compile_routes(settings, REACH)
+    assert {route.on for route in routes.shipped} == {shipped.route.on for shipped in SHIPPED}
+    assert all(route.via and set(route.via) <= set(REACH) for route in routes.shipped)
+    assert {name for route in routes.shipped for name in route.via} == set(REACH), "each has its place"
 
 
 def test_an_unknown_channel_is_told_with_the_nearest_one() -> None:

@@ -2,11 +2,10 @@
 
 import pytest
 
-from daemon.channels import registry
 from daemon.config import ConfigError
-from daemon.planner.defaults import CHANNELS, CHAT, CRM, DESK, MAIL, PUSH, TEXT
+from daemon.planner.routes import compile_routes
 from outbox.model import EVENT_TYPES, Customer, PlannedMessage, Priority
-from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
+from tests.support.planning import HOUR, MINUTE, NOW, REACH, order, plan, posted, store
 
 ADA = Customer(phone="07700 900123", email="ada@example.com", addresses={"fcm": "token"})
 TEXT_FIRST = ("twilio", "modem", "fcm", "sendgrid")
@@ -112,14 +111,39 @@ def test_an_empty_configuration_sends_nothing(event_type: str) -> None:
     assert list(plan(store(), posted(event_type), order(customer=ADA)).messages) == []
 
 
-def test_every_channel_that_there_is_has_a_place_in_the_shipped_routes() -> None:
-    assert set(registry.CHANNELS) <= CHANNELS
+@pytest.mark.parametrize(
+    ("event_type", "audience", "via"),
+    [
+        ("order.ready", "customer", ("twilio", "vonage", "plivo", "modem", "whatsapp", "messenger", "intercom")),
+        ("order.placed", "customer", ("sendgrid", "mailgun", "ses", "outlook", "smtp", "woocommerce")),
+        ("order.in_production", "customer", ("fcm", "pusher")),
+        ("order.cancelled", "team", ("slack", "webhook", "apprise")),
+    ],
+)
+def test_channels_of_a_kind_are_tried_in_the_order_that_they_declare(
+    event_type: str, audience: str, via: tuple[str, ...]
+) -> None:
+    routes = compile_routes(store(*REACH), REACH).matching(event_type)
+    [route] = [route for route in routes if route.audiences == (audience,) and len(route.via) > 1]
+    assert tuple(name for name in route.via if name in via) == via
 
 
-@pytest.mark.parametrize("name", sorted(registry.CHANNELS))
+def test_customer_systems_learn_in_the_order_that_they_declare() -> None:
+    messages = plan(store(*REACH), posted("order.ready"), order(customer=ADA)).messages
+    systems = [message.recipient for message in messages if message.recipient.startswith("customer.")]
+    assert systems == [f"customer.{name}" for name in ("hubspot", "klaviyo", "activecampaign", "sfmc", "zoho")]
+
+
+@pytest.mark.parametrize("name", REACH)
 def test_the_shipped_routes_take_a_channel_for_what_it_is(name: str) -> None:
-    groups = {"sms": TEXT, "email": MAIL, "chat": CHAT + DESK, "push": PUSH, "crm": (*CRM, "woocommerce")}
-    assert name in groups[registry.channel_class(name).medium]
+    own = {"sms": {"order.ready"}, "email": {"order.placed"}, "chat": {"order.ready"}, "push": {"order.in_production"}}
+    told = {on for on in EVENT_TYPES for route in compile_routes(store(name), REACH).matching(on) if name in route.via}
+    reach = REACH[name]
+    assert told >= {on for kind in (reach.ships_as or (reach.medium,)) for on in own.get(kind, ())}
+    if reach.ships_as == ("team",):
+        assert told == TEAM | {"refund.issued"}
+    elif reach.is_of("crm"):
+        assert told == set(EVENT_TYPES)
 
 
 CHANGED = {"changed": ["promised_at"]}

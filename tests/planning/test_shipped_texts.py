@@ -50,7 +50,7 @@ STORES = {
     ),
 }
 BARE = {language: Store(name=store.name, locale=language, country=store.country) for language, store in STORES.items()}
-OFF_BY_DEFAULT = tuple(table.on for table in OPTIONAL)
+OFF_BY_DEFAULT = tuple(shipped.route.on for shipped in OPTIONAL)
 TEMPLATES = (*EVENT_TYPES, *OFF_BY_DEFAULT, *STAFF_TEMPLATES)
 GREETINGS = {
     "en": ("Hi ", "Hello,"),

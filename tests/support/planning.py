@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.channels.registry import CHANNELS, channel_class
 from daemon.config import RouteTable, Settings, Store, decode
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
@@ -18,16 +19,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 REACH: Mapping[str, Reach] = {
-    "twilio": Reach("sms", ("phone",)),
-    "vonage": Reach("sms", ("phone",)),
-    "modem": Reach("sms", ("phone",)),
-    "sendgrid": Reach("email", ("email",)),
-    "smtp": Reach("email", ("email",)),
-    "whatsapp": Reach("chat", ("whatsapp", "phone")),
-    "slack": Reach("chat", ("slack",), own_destination=True),
-    "fcm": Reach("push", ("fcm",)),
-    "hubspot": Reach("crm", ("email", "phone")),
-    "klaviyo": Reach("crm", ("email", "phone")),
+    name: Reach.of(kind, own_destination="team" in kind.ships_as)
+    for name, kind in ((name, channel_class(name)) for name in CHANNELS)
 }
 
 SHOP = Store(
