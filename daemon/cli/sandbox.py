@@ -22,18 +22,21 @@ def sandbox(
     folder: Annotated[
         Path | None, typer.Option(help="Where the made-up Google key file is put. Default: a temporary folder.")
     ] = None,
+    store: Annotated[
+        str, typer.Option(help="Where the store's hook listens, for what customers write back.")
+    ] = "http://127.0.0.1:8787",
     modem: Annotated[bool, typer.Option("--modem", help="Be a GSM modem as well; prints its device path.")] = False,
 ) -> None:
     """Stand in for all providers until Ctrl-C. Prints the configuration that turns a store to them."""
     place = folder or Path(tempfile.gettempdir()) / "tether-sandbox"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settle(lambda: _serve(host, port, smtp_port, place, modem=modem))
+        settle(lambda: _serve(host, port, smtp_port, place, store, modem=modem))
     except OSError as error:
         raise Failure(f"can't listen on {host}, ports {port} and {smtp_port}: {error.strerror or error}") from error
 
 
-async def _serve(host: str, port: int, smtp_port: int, folder: Path, *, modem: bool) -> None:
+async def _serve(host: str, port: int, smtp_port: int, folder: Path, store: str, *, modem: bool) -> None:
     from daemon.sandbox import run
     from outbox.clock import SystemClock
 
@@ -48,5 +51,13 @@ async def _serve(host: str, port: int, smtp_port: int, folder: Path, *, modem: b
             plug = await stack.enter_async_context(on_pty(SimulatedModem(clock, rng), folder / "modem", clock, rng))
             print(f'# A GSM modem:\n[channels.modem]\ndevice = "{plug.device}"\n')
         await run(
-            host, port, stop, smtp_port=smtp_port, folder=folder, clock=clock, rng=rng, say=partial(print, flush=True)
+            host,
+            port,
+            stop,
+            smtp_port=smtp_port,
+            folder=folder,
+            store=store,
+            clock=clock,
+            rng=rng,
+            say=partial(print, flush=True),
         )

@@ -19,6 +19,7 @@ def tui(
     token: Annotated[
         str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
     ] = "",
+    demo: Annotated[bool, typer.Option("--demo", help="The `tether demo` that you run, whenever it runs.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="For a wall screen: no key changes anything.")] = False,
     language: Annotated[str | None, typer.Option(help="en, es, fr or de. Default: the store's.")] = None,
     theme: Annotated[str | None, typer.Option(help="dark, light, contrast or contrast-light. Default: dark.")] = None,
@@ -32,7 +33,9 @@ def tui(
 ) -> None:
     """Open the counter's screen."""
     settings = settings_of(config)
-    where = url or settings.socket
+    if demo and url:
+        raise typer.BadParameter("the demo is where it is: leave --url out", param_hint="--demo")
+    where = _demo() if demo else url or settings.socket
     try:
         if web:
             from tui.browser.counter import serve_web
@@ -61,6 +64,12 @@ def tui(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from error
     sys.exit(code)
+
+
+def _demo() -> Path:
+    from daemon.demo.door import demo_door
+
+    return demo_door(os.environ)
 
 
 def _certificate(settings: Settings) -> tuple[Path, Path] | None:

@@ -39,14 +39,18 @@ class Narrator:
 
     # ------------------------------------------------------------ what the till does
 
-    def welcome(self, service_url: str, token: str, sandbox_url: str) -> None:
+    def welcome(self, service_url: str, token: str, sandbox_url: str, *, found: bool = False) -> None:
         self._line()
         self._line(
             self._paint("1", "A balloon store's day, on stand-ins for every provider: nothing leaves this machine.")
         )
         self._line()
-        self._line(f"  What the customers get:  {sandbox_url}/_sandbox/")
-        self._line(f"  The counter's screen:    {_program()} tui --url {service_url} --token {token}")
+        way = "--demo" if found else f"--url {service_url} --token {token}"
+        self._line(f"  The counter's screen:    {_program()} tui {way}")
+        self._line(
+            f"  The customers' phones:   {sandbox_url}/_sandbox/   (what they get; write back, say STOP, complain)"
+        )
+        self._line(f"  The board in the shop:   {service_url}/board")
         self._line("  An event of your own:")
         self._line(
             f"    curl {service_url}/v1/events -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\"
@@ -144,6 +148,11 @@ class Narrator:
             f"{verdict.unreachable} without any way to reach them",
         ]
         self._line(self._paint("1", ", ".join(parts)))
+        if verdict.shared:
+            self._line(
+                self._paint("1", "Somebody took part in this day, at the counter or on a phone: it is not judged.")
+            )
+            return
         for problem in verdict.problems:
             self._line(self._paint("31", f"  {problem}"))
         if verdict.ok:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import aiohttp
 
 from daemon.demo.narrator import Narrator
-from daemon.demo.story import Happening, Scene, a_day
+from daemon.demo.story import Happening, Scene, a_day, everybody
 from daemon.demo.till import Till, TillProblem
 from daemon.demo.verdict import Posted, Verdict, judge
 from daemon.sandbox import Sandbox
@@ -27,15 +27,26 @@ _WAITING = ("queued", "sending", "unknown")
 
 
 async def play(
-    service_url: str, token: str, sandbox: Sandbox, *, clock: Clock, rng: Random, once: bool, out: TextIO
+    service_url: str,
+    token: str,
+    sandbox: Sandbox,
+    *,
+    clock: Clock,
+    rng: Random,
+    once: bool,
+    out: TextIO,
+    found: bool = False,
 ) -> Verdict:
     """Play a day and return how it went; unless `once`, play days until cancelled.
 
-    The service's channels must lead to `sandbox`; the token must allow posting and reading. Raises TillProblem when the service
+    The service's channels must lead to `sandbox`; the token must allow posting and reading. `found`: the screen finds the service without
+    being told where. Raises TillProblem when the service
     does not take an event.
     """
     narrator = Narrator(out, [name for name, medium in sandbox.media.items() if medium == "crm"])
-    narrator.welcome(service_url, token, sandbox.url)
+    for person in everybody():
+        sandbox.customers.introduce(person.name, person.reached_at())
+    narrator.welcome(service_url, token, sandbox.url, found=found)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         till = Till(session, service_url, token)
         async with asyncio.TaskGroup() as group:
@@ -79,6 +90,7 @@ class Performance:
         self._prefix = f"B{rng.randrange(100, 1000)}"
         self._posted: list[Posted] = []
         self._begin = sandbox.mailbox.total
+        self._began_at = clock.now()
 
     async def run(self) -> Verdict:
         try:
@@ -92,7 +104,13 @@ class Performance:
         arrivals = [arrival for arrival in self._sandbox.messages if arrival.seq > self._begin]
         refs = {event.ref for event in self._posted}
         ours = [a for a in arrivals if a.medium == "crm" or any(ref in a.body or ref in a.text for ref in refs)]
-        return judge(self._day, self._posted, messages, ours, self._sandbox.media)
+        verdict = judge(self._day, self._posted, messages, ours, self._sandbox.media)
+        verdict.shared = not self._hurried and await self._was_shared()
+        return verdict
+
+    async def _was_shared(self) -> bool:
+        said = any(word.at >= self._began_at for word in self._sandbox.customers.said(0))
+        return said or await self._till.was_touched(self._began_at)
 
     # ------------------------------------------------------------ scenes
 

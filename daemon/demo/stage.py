@@ -1,6 +1,7 @@
 """Puts up what the demo plays on: a service on a database of its own, in a folder that is gone afterwards, and the sandbox."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from daemon.config import Settings, decode
+from daemon.demo.door import held_door
 from daemon.demo.performance import play
 from daemon.demo.till import TillProblem
 from daemon.demo.verdict import Verdict
@@ -45,28 +47,32 @@ def demo_settings(
         "hook": {"port": port},
         "quiet_hours": {"enabled": False},
         "uplink": {"every": "1s"},
+        "board": {"enabled": True, "show": "name"},
         "channels": channels,
     }
     settings = decode(table, Settings, where="the demo")
     return msgspec.structs.replace(settings, file=folder / "tether.toml", secrets=secrets)
 
 
-async def stage(*, once: bool, port: int, folder: Path, clock: Clock, rng: Random) -> Verdict | None:
-    """Put everything up, play, take it down. None: interrupted before a day was over."""
+async def stage(*, once: bool, port: int, folder: Path, door: Path | None, clock: Clock, rng: Random) -> Verdict | None:
+    """Put everything up, play, take it down. `door`: the socket that the screen finds again, if it is ours. None: interrupted before a
+    day was over."""
     async with Sandbox(clock=clock, rng=rng, folder=folder) as sandbox:
         settings = demo_settings(sandbox, folder, port)
         configure_logs("error", "text", secrets=settings.secrets)
         async with open_service(settings, clock=clock, rng=rng, reread=lambda: settings) as service:
             token = await service.box.tokens.create("till-2", ("admin",))
             async with (
-                listening(service.services, settings.socket, folder=folder) as url,
+                listening(service.services, door or settings.socket, folder=folder) as url,
                 asyncio.TaskGroup() as group,
             ):
+                sandbox.customers.store = url
                 ready = asyncio.Event()
                 group.create_task(service.run(Notifier(clock, {}), ready=ready.set), name="service")
                 await clock.wait(ready, READY_SECONDS)
                 playing = group.create_task(
-                    play(url, token, sandbox, clock=clock, rng=rng, once=once, out=sys.stdout), name="till"
+                    play(url, token, sandbox, clock=clock, rng=rng, once=once, out=sys.stdout, found=door is not None),
+                    name="till",
                 )
                 for number in (signal.SIGINT, signal.SIGTERM):
                     asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
@@ -80,8 +86,8 @@ def main(*, once: bool, port: int) -> int:
     import uvloop
 
     code = 1
-    with tempfile.TemporaryDirectory(prefix="tether-demo-") as folder:
-        playing = stage(once=once, port=port, folder=Path(folder), clock=SystemClock(), rng=SystemRandom())
+    with tempfile.TemporaryDirectory(prefix="tether-demo-") as folder, held_door(os.environ) as door:
+        playing = stage(once=once, port=port, folder=Path(folder), door=door, clock=SystemClock(), rng=SystemRandom())
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 verdict = runner.run(playing)

@@ -28,6 +28,13 @@ class Person:
     remark: str = ""
     """What is odd about them."""
 
+    def reached_at(self) -> list[str]:
+        """Their addresses as providers write them."""
+        phone = (self.phone or "").replace(" ", "")
+        numbers = [f"+44{phone[1:]}" if phone.startswith("0") else phone] if len(phone) > 2 else []
+        mails = [self.email] if self.email else []
+        return [*numbers, *mails, *self.addresses.values()]
+
     def as_json(self) -> dict[str, Any]:
         given = {"name": self.name, "phone": self.phone, "email": self.email, "locale": self.locale}
         return {key: value for key, value in given.items() if value} | (
@@ -93,6 +100,10 @@ def _person(order: str) -> Person:
         return PEOPLE[order]
     name = CROWD[BURST.index(order)]
     return Person(name, f"07700 9002{order}", f"{name.lower()}@example.com")
+
+
+def everybody() -> list[Person]:
+    return [_person(order) for order in (*PEOPLE, *BURST)]
 
 
 SCENES: tuple[Scene, ...] = (

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -67,6 +68,12 @@ class Till:
         """One, with its attempts."""
         _, found = await self._call("GET", f"/v1/messages/{id}")
         return dict(found)
+
+    async def was_touched(self, since: int) -> bool:
+        """Whether anybody but tills did something after that moment (ms)."""
+        query = {"since": datetime.fromtimestamp(since / 1000, UTC).isoformat(), "limit": "500"}
+        _, page = await self._call("GET", "/v1/audit", params=query)
+        return any(item["actor"] and not item["actor"].startswith("till-") for item in page["items"])
 
     async def follow(self, last: str | None = None) -> AsyncIterator[Told]:
         """The stream, from now or after `last`, until it breaks."""

@@ -12,8 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.sandbox.callback import Deed
 from daemon.sandbox.config import CREDENTIALS, google_key
 from daemon.sandbox.console import Console
+from daemon.sandbox.customers import Customers
 from daemon.sandbox.exchange import Answer, Call, plain
 from daemon.sandbox.faults import Fault, Faults, Kind
 from daemon.sandbox.line import Line, Mode
@@ -58,6 +60,7 @@ class Sandbox:
         self._smtp = SmtpSink(self.world, self.faults, clock, host, smtp_port)
         self.line = Line(clock, self, self._smtp)
         self._smtp.line = self.line
+        self.customers = Customers(self, clock)
         self._console = Console(self)
         self._server: web.Server | None = None
         self._socket: asyncio.Server | None = None
@@ -104,6 +107,7 @@ class Sandbox:
     def reset(self) -> None:
         """As new: nothing arrived, no faults, nobody known. The line stays as it is, and so do the access tokens."""
         self.mailbox.clear()
+        self.customers.forget()
         self.faults.clear()
         self.world.windows.clear()
         self._providers = make_providers(self.world)
@@ -117,6 +121,16 @@ class Sandbox:
     def media(self) -> Mapping[str, Medium]:
         """Each stand-in, and what it carries."""
         return {**{name: provider.medium for name, provider in self._providers.items()}, "smtp": "email"}
+
+    def teller(self, name: str, deed: Deed) -> Provider | None:
+        """The stand-in of that name, if it tells the store of such a deed."""
+        provider = self._providers.get(name)
+        return provider if provider is not None and deed in provider.tells else None
+
+    @property
+    def deeds(self) -> Mapping[str, frozenset[Deed]]:
+        """What of their customers' deeds the stand-ins tell the store."""
+        return {name: provider.tells for name, provider in self._providers.items() if provider.tells}
 
     # ------------------------------------------------------------ the HTTP socket (a `line.Listener`)
 

@@ -1,16 +1,18 @@
 """How a store is set up for the sandbox: a table for every channel, and secrets that open nothing outside."""
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 
@@ -23,6 +25,8 @@ _TYPES = (
     "return.received", "refund.issued", "payment.confirmed", "payment.failed",
 )  # fmt: skip
 
+MAIL_KEY = ec.derive_private_key(0x5A5A5A5A5A5A5A5A, ec.SECP256R1())
+"""Signs SendGrid's events. Known to everybody, like the secrets below."""
 CREDENTIALS: Mapping[str, str] = {
     "TWILIO_ACCOUNT_SID": "AC" + "5a" * 16,
     "TWILIO_AUTH_TOKEN": "sandbox-" + "0" * 24,
@@ -30,9 +34,13 @@ CREDENTIALS: Mapping[str, str] = {
     "TWILIO_API_SECRET": "sandbox-" + "1" * 24,
     "VONAGE_API_KEY": "sandbox1",
     "VONAGE_API_SECRET": "SandboxSecret123",
+    "VONAGE_SIGNATURE_SECRET": "sandbox-vonage-signature",
     "PLIVO_AUTH_ID": "MASANDBOX00000000000",
     "PLIVO_AUTH_TOKEN": "sandbox-plivo-token",
     "SENDGRID_API_KEY": "SG.sandbox.sandbox",
+    "SENDGRID_WEBHOOK_PUBLIC_KEY": b64encode(
+        MAIL_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).decode(),
     "MAILGUN_API_KEY": "sandbox-mailgun-key",
     "AWS_ACCESS_KEY_ID": "SANDBOXACCESSKEY",
     "AWS_SECRET_ACCESS_KEY": "sandbox/" + "A" * 32,

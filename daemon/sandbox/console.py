@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
+from daemon.sandbox.callback import Deed
+from daemon.sandbox.customers import NotSaid
 from daemon.sandbox.exchange import Answer, plain, reply
 from daemon.sandbox.faults import Fault
 from daemon.sandbox.line import Mode
@@ -39,12 +41,24 @@ class Wrote(msgspec.Struct, forbid_unknown_fields=True):
     customer: str
 
 
+class Write(msgspec.Struct, forbid_unknown_fields=True):
+    """POST write: a customer writes to the store, complains of a mail or unsubscribes."""
+
+    customer: str
+    """The address; of those it was reached at."""
+    text: str = ""
+    deed: Deed = "writes"
+    provider: str = ""
+    """Who carries it. Default: who sent them the newest message."""
+
+
 class Console:
     def __init__(self, box: "Sandbox") -> None:
         self._box = box
         self._calls: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Answer]]] = {
             ("GET", ""): self._page,
             ("GET", "messages"): self._messages,
+            ("GET", "customers"): self._customers,
             ("GET", "counts"): self._counts,
             ("GET", "status"): self._status,
             ("GET", "faults"): self._faults,
@@ -52,6 +66,7 @@ class Console:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "line"): self._line,
             ("POST", "wrote"): self._wrote,
+            ("POST", "write"): self._write,
             ("POST", "reset"): self._reset,
         }
 
@@ -87,6 +102,18 @@ class Console:
         )
         newest = found[-1].seq if found else int(query.get("since", "0"))
         return reply(200, {"items": [_item(arrival) for arrival in found], "next": newest})
+
+    async def _customers(self, request: web.BaseRequest) -> Answer:
+        customers = self._box.customers
+        said = customers.said(int(request.query.get("since", "0")))
+        deeds = {name: sorted(deeds) for name, deeds in self._box.deeds.items()}
+        value = {
+            "store": customers.store,
+            "names": customers.names,
+            "tells": deeds,
+            "said": [{**msgspec.to_builtins(word), "at": iso(word.at)} for word in said],
+        }
+        return reply(200, value)
 
     async def _counts(self, request: web.BaseRequest) -> Answer:
         counts = self._box.mailbox.counts()
@@ -134,6 +161,18 @@ class Console:
         self._known(wrote.provider)
         self._box.wrote(wrote.provider, wrote.customer)
         return reply(200, {"open": True})
+
+    async def _write(self, request: web.BaseRequest) -> Answer:
+        wish = msgspec.json.decode(await request.read(), type=Write)
+        if wish.provider:
+            self._known(wish.provider)
+        if wish.deed == "writes" and not wish.text.strip():
+            raise ValueError("text is what the customer writes: it can't be empty")
+        try:
+            said = await self._box.customers.say(wish.customer, wish.text, wish.deed, wish.provider)
+        except NotSaid as problem:
+            return reply(409, {"error": str(problem)})
+        return reply(200, {**msgspec.to_builtins(said), "at": iso(said.at)})
 
     async def _reset(self, request: web.BaseRequest) -> Answer:
         self._box.reset()

@@ -17,12 +17,15 @@ async def run(
     *,
     smtp_port: int,
     folder: Path,
+    store: str,
     clock: Clock,
     rng: Random,
     say: Callable[[str], None],
 ) -> None:
-    """Serve on these ports until `stop` is set. `say` is given what to paste and where to look. Raises OSError for a port in use."""
+    """Serve on these ports until `stop` is set. `store`: where its hook listens, for what customers
+    write back ("": nowhere). `say` is given what to paste and where to look. Raises OSError for a port in use."""
     async with Sandbox(clock=clock, rng=rng, host=host, port=port, smtp_port=smtp_port, folder=folder) as box:
+        box.customers.store = store
         say(config_text(box.url, box.smtp_port, folder))
-        say(f"# Every message that arrives: {box.url}/_sandbox/")
+        say(f"# The customers' phones, and every message that arrives: {box.url}/_sandbox/")
         await clock.wait(stop, None)

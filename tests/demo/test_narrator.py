@@ -115,3 +115,10 @@ def test_the_sum_tells_the_verdict_and_every_problem() -> None:
     assert "missing: this" in out.getvalue()
     assert "twice: that" in out.getvalue()
     assert "2 problems" in out.getvalue()
+
+
+def test_a_day_in_which_people_took_part_is_not_judged() -> None:
+    out = io.StringIO()
+    Narrator(out, []).sum_up(Verdict(missing=["order.ready of B-1 to the customer"], shared=True))
+    assert "it is not judged" in out.getvalue()
+    assert "missing" not in out.getvalue()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from daemon.sandbox.callback import Callback, Deed, Word
 from daemon.sandbox.exchange import Answer, Call, Malformed, Refused
 from daemon.sandbox.fate import Fate, Stage, fate_of, stage
 from daemon.sandbox.mailbox import Arrival, Mailbox
@@ -17,6 +18,7 @@ from daemon.sandbox.tokens import Tokens
 from daemon.sandbox.windows import Windows
 from outbox.model import Medium
 
+FORM = "application/x-www-form-urlencoded"
 Handler: TypeAlias = Callable[..., Answer]
 """(call, *the path's parameters in order) -> answer. Raises Refused or Malformed."""
 Routes: TypeAlias = Mapping[str, Handler]
@@ -43,6 +45,8 @@ class Provider(ABC):
 
     name: ClassVar[str]
     medium: ClassVar[Medium]
+    tells: ClassVar[frozenset[Deed]] = frozenset()
+    """What its customers do that it tells the store of (`callback`)."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -72,6 +76,10 @@ class Provider(ABC):
 
     def malformed(self, text: str) -> Answer:
         return self.problem(400, "", text)
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """How it tells the store at that URL, signed as the vendor signs. Only for what it `tells`."""
+        raise NotImplementedError(f"{self.name} tells nothing of the kind: {word.deed}")
 
     # ------------------------------------------------------------ one request
 

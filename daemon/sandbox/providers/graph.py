@@ -1,7 +1,12 @@
 """What Meta's Graph API has in common for WhatsApp and Messenger: bearer or query token, and its error body."""
 
+import hashlib
+import hmac
 from typing import Any
 
+import msgspec
+
+from daemon.sandbox.callback import Callback
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.providers.base import Provider
 
@@ -11,6 +16,8 @@ class Graph(Provider):
 
     credential: str
     """The name of the access token among the secrets."""
+    signed_with: str
+    """The name of the secret that webhooks are signed with."""
 
     def authorize(self, call: Call) -> None:
         if (call.token() or call.query.get("access_token")) != self.world.secrets[self.credential]:
@@ -34,3 +41,9 @@ class Graph(Provider):
     def throttled(self, call: Call, seconds: float) -> Answer:
         """As a 400, and without a Retry-After: the code decides."""
         return self.problem(400, "4", "Application request limit reached")
+
+    def webhook(self, value: Any) -> Callback:
+        """Signed as https://developers.facebook.com/docs/graph-api/webhooks/getting-started has it."""
+        body = msgspec.json.encode(value)
+        digest = hmac.new(self.world.secrets[self.signed_with].encode(), body, hashlib.sha256).hexdigest()
+        return Callback({"X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json"}, body)

@@ -7,6 +7,7 @@ time; the old tags are refused.
 from collections.abc import Mapping
 from typing import Any
 
+from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Routes, as_list, as_object, as_text
@@ -17,6 +18,8 @@ class Messenger(Graph):
     name = "messenger"
     medium = "chat"
     credential = "MESSENGER_PAGE_TOKEN"
+    signed_with = "MESSENGER_APP_SECRET"
+    tells = frozenset({"writes"})
 
     def routes(self) -> Routes:
         return {
@@ -24,6 +27,17 @@ class Messenger(Graph):
             "GET /{version}/{page}/message_templates": self.templates,
             "GET /{version}/{page}": self.page,
         }
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/messages; it opens the window."""
+        self.world.windows.wrote(self.name, word.customer, word.at)
+        told = {
+            "sender": {"id": word.customer},
+            "recipient": {"id": word.to},
+            "timestamp": word.at,
+            "message": {"mid": f"m_{self.hex(40)}", "text": word.text},
+        }
+        return self.webhook({"object": "page", "entry": [{"id": word.to, "time": word.at, "messaging": [told]}]})
 
     def send(self, call: Call, version: str, page: str) -> Answer:
         body = as_object(call.json)

@@ -3,13 +3,18 @@
 Bad numbers and opt-outs are no HTTP errors here: they show in the message's state, with an `error_code`.
 """
 
+import hashlib
+import hmac
 import re
+from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
+from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, plain, reply
 from daemon.sandbox.fate import Fate, Stage
 from daemon.sandbox.mailbox import Arrival
-from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text, e164
+from daemon.sandbox.providers.base import FORM, Provider, Routes, as_object, as_text, e164
 from daemon.sandbox.times import moment
 
 _STRIPPED = re.compile(r"[+\-./() ]")
@@ -25,6 +30,7 @@ _ERRORS = {Fate.OPTED_OUT: ("failed", "200"), Fate.INVALID: ("failed", "50")}
 class Plivo(Provider):
     name = "plivo"
     medium = "sms"
+    tells = frozenset({"writes"})
 
     def routes(self) -> Routes:
         account = "/v1/Account/{auth_id}"
@@ -46,6 +52,21 @@ class Plivo(Provider):
                 401, "Could not verify your access level for that URL. You have to login with proper credentials"
             )
         return reply(status, {"api_id": self.uuid(), "error": text or "internal server error"})
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """An incoming message with a signature of version 3 (plivo.com/docs/messaging/concepts/signature-validation)."""
+        fields = {
+            "From": word.customer.removeprefix("+"),
+            "To": word.to,
+            "Type": "sms",
+            "Text": word.text,
+            "MessageUUID": self.uuid(),
+        }
+        nonce = self.digits(20)
+        signed = f"{url}?{''.join(name + fields[name] for name in sorted(fields))}.{nonce}"
+        digest = hmac.new(self.world.secrets["PLIVO_AUTH_TOKEN"].encode(), signed.encode(), hashlib.sha256).digest()
+        headers = {"X-Plivo-Signature-V3": b64encode(digest).decode(), "X-Plivo-Signature-V3-Nonce": nonce}
+        return Callback({**headers, "Content-Type": FORM}, urlencode(fields).encode())
 
     # ------------------------------------------------------------ calls
 

@@ -3,9 +3,17 @@
 The id is in the `X-Message-Id` header; the body of a 202 is empty. A suppressed recipient is taken all the same.
 """
 
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from daemon.sandbox.callback import Callback, Deed, Word
+from daemon.sandbox.config import MAIL_KEY
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
@@ -20,10 +28,13 @@ _STATUS = {
 }
 _SUPPRESSED = {"bounces": Fate.UNDELIVERED, "invalid_emails": Fate.INVALID, "blocks": None, "spam_reports": None}
 
+_TOLD: Mapping[Deed, str] = {"complains": "spamreport", "unsubscribes": "unsubscribe"}
+
 
 class SendGrid(Provider):
     name = "sendgrid"
     medium = "email"
+    tells = frozenset({"complains", "unsubscribes"})
 
     def routes(self) -> Routes:
         return {
@@ -128,6 +139,27 @@ class SendGrid(Provider):
             reference=next((value for value in arguments.values() if value), ""),
             data={"template": template, "variables": person.get("dynamic_template_data", {})} if template else {},
         )
+
+    # ------------------------------------------------------------ what recipients do
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """An event of the signed Event Webhook (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event)."""
+        stamp = str(word.at // 1000)
+        event = {
+            "email": word.customer,
+            "timestamp": word.at // 1000,
+            "event": _TOLD[word.deed],
+            "sg_event_id": self.hex(22),
+            "sg_message_id": word.answers,
+        }
+        body = msgspec.json.encode([event])
+        signature = MAIL_KEY.sign(stamp.encode() + body, ECDSA(SHA256()))
+        headers = {
+            "X-Twilio-Email-Event-Webhook-Signature": b64encode(signature).decode(),
+            "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
+            "Content-Type": "application/json",
+        }
+        return Callback(headers, body)
 
     # ------------------------------------------------------------ what became of it
 

@@ -4,16 +4,20 @@ Magic numbers as https://www.twilio.com/docs/iam/test-credentials lists them.
 +15005550006 is the sender that always works there, as any other does here.
 """
 
+import hashlib
+import hmac
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
+from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
-from daemon.sandbox.providers.base import Provider, Routes, with_headers
+from daemon.sandbox.providers.base import FORM, Provider, Routes, with_headers
 from daemon.sandbox.times import moment, rfc2822
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -49,6 +53,7 @@ _STATUS = {
 class Twilio(Provider):
     name = "twilio"
     medium = "sms"
+    tells = frozenset({"writes"})
 
     def routes(self) -> Routes:
         messages = "/2010-04-01/Accounts/{account}/Messages"
@@ -129,6 +134,20 @@ class Twilio(Provider):
 
     def account(self, call: Call, account: str) -> Answer:
         return reply(200, {"sid": account, "friendly_name": "Sandbox", "status": "active", "type": "Trial"})
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """An incoming message (https://www.twilio.com/docs/messaging/guides/webhook-request), signed as
+        https://www.twilio.com/docs/usage/webhooks/webhooks-security has it."""
+        sid = f"SM{self.hex(32)}"
+        fields = {
+            "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": self.world.secrets["TWILIO_ACCOUNT_SID"],
+            "From": word.customer, "To": word.to, "Body": word.text, "NumMedia": "0", "NumSegments": str(_segments(word.text)),
+            "SmsStatus": "received", "ApiVersion": "2010-04-01",
+        }  # fmt: skip
+        signed = url + "".join(name + fields[name] for name in sorted(fields))
+        digest = hmac.new(self.world.secrets["TWILIO_AUTH_TOKEN"].encode(), signed.encode(), hashlib.sha1).digest()
+        headers = {"X-Twilio-Signature": b64encode(digest).decode(), "Content-Type": FORM}
+        return Callback(headers, urlencode(fields).encode())
 
     # ------------------------------------------------------------ parts
 

@@ -4,13 +4,17 @@ The SMS API answers 200 whatever happens: its body's `status` decides. A recipie
 the report tells.
 """
 
+import hashlib
+import hmac
 import re
 from typing import Any
+from urllib.parse import urlencode
 
+from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, Refused, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
-from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
+from daemon.sandbox.providers.base import FORM, Provider, Routes, as_object, as_text
 from daemon.sandbox.times import moment
 
 _NUMBER = re.compile(r"\d{7,15}")
@@ -39,6 +43,7 @@ _STATUS = {
 class Vonage(Provider):
     name = "vonage"
     medium = "sms"
+    tells = frozenset({"writes"})
 
     def routes(self) -> Routes:
         return {
@@ -112,6 +117,21 @@ class Vonage(Provider):
     def _sms_refusal(self, status: str, name: str = "") -> Refused:
         part = {"status": status, "error-text": SMS_ERRORS[status].format(name)}
         return Refused(reply(200, {"message-count": "1", "messages": [part]}))
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """An incoming SMS, signed with HMAC-SHA256 (developer.vonage.com/en/getting-started/concepts/signing-messages)."""
+        fields = {
+            "api-key": self.world.secrets["VONAGE_API_KEY"], "msisdn": word.customer.removeprefix("+"), "to": word.to,
+            "messageId": self.hex(32).upper(), "text": word.text, "type": "text",
+            "keyword": (word.text.split() or [""])[0].upper(),
+            "message-timestamp": moment(word.at).strftime("%Y-%m-%d %H:%M:%S"),
+            "timestamp": str(word.at // 1000), "nonce": self.uuid(),
+        }  # fmt: skip
+        clean = {name: value.replace("&", "_").replace("=", "_") for name, value in fields.items()}
+        signed = "".join(f"&{name}={clean[name]}" for name in sorted(clean))
+        key = self.world.secrets["VONAGE_SIGNATURE_SECRET"].encode()
+        fields["sig"] = hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()
+        return Callback({"Content-Type": FORM}, urlencode(fields).encode())
 
     # ------------------------------------------------------------ Messages v1
 

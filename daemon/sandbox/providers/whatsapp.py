@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
@@ -29,6 +30,8 @@ class WhatsApp(Graph):
     name = "whatsapp"
     medium = "chat"
     credential = "WHATSAPP_ACCESS_TOKEN"
+    signed_with = "WHATSAPP_APP_SECRET"
+    tells = frozenset({"writes"})
 
     def routes(self) -> Routes:
         return {
@@ -107,6 +110,28 @@ class WhatsApp(Graph):
         if any(not text or _BAD_PARAMETER.search(text) for text in texts):
             raise self.refuse(400, "132018", "There is an issue with the parameters in your template.")
         return {"text": " · ".join(texts), "data": {"template": name, "language": language, "variables": texts}}
+
+    # ------------------------------------------------------------ what customers write
+
+    def callback(self, word: Word, url: str) -> Callback:
+        """https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples; it opens the window of 24 hours."""
+        self.world.windows.wrote(self.name, word.customer, word.at)
+        number = word.customer.removeprefix("+")
+        message = {
+            "from": number,
+            "id": f"wamid.{self.hex(36).upper()}",
+            "timestamp": str(word.at // 1000),
+            "type": "text",
+            "text": {"body": word.text},
+        }
+        value = {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "447700900000", "phone_number_id": word.to},
+            "contacts": [{"profile": {"name": "Customer"}, "wa_id": number}],
+            "messages": [message],
+        }
+        change = {"field": "messages", "value": value}
+        return self.webhook({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]})
 
     # ------------------------------------------------------------ what became of it
 
