@@ -10,9 +10,10 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.digest import Digester
+from outbox.losses import TOKENS
 from outbox.model import State
 from outbox.person_index import PersonIndex
-from outbox.promises import TOKENS, Promises, Row
+from outbox.promises import Promises, Row
 from outbox.queries import Queries
 from outbox.reasons import Reason
 from outbox.rows import decode_messages

@@ -5,14 +5,14 @@ A customer's name may hold an escape sequence that retitles a terminal, an overr
 nobody sees, or a formula. Control characters (C0, C1), bidirectional controls and invisible ones go where words come in, and once more
 where they go out, since what was kept before is still there. What emoji and scripts are made with stays: the joiners (U+200C, U+200D),
 variation selectors, and the tags of a flag.
+
+The command line's help stands on this too, so msgspec is imported only where a value of its own is at hand.
 """
 
 import io
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
-
-import msgspec
 
 T = TypeVar("T")
 
@@ -70,16 +70,20 @@ def _cleaned(value: Any) -> Any:
         items = [_cleaned(item) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
-    if isinstance(value, msgspec.Struct):
+    if hasattr(value, "__struct_fields__"):
+        from msgspec.structs import replace
+
         changes = {
             name: new for name in value.__struct_fields__ if (new := _cleaned(old := getattr(value, name))) is not old
         }
-        return msgspec.structs.replace(value, **changes) if changes else value
+        return replace(value, **changes) if changes else value
     return value
 
 
 def decode(raw: bytes, kind: type[T], dec_hook: Callable[[type, Any], Any] | None = None) -> T:
     """A JSON text as `kind`, clean. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    import msgspec
+
     if is_suspicious(raw):
         return msgspec.convert(cleaned(msgspec.json.decode(raw)), kind, dec_hook=dec_hook)
     return msgspec.json.decode(raw, type=kind, dec_hook=dec_hook)

@@ -13,20 +13,13 @@ from typing import Any
 import msgspec
 
 from outbox.digest import check_in
+from outbox.losses import FORGOTTEN, OPTOUTS, RECEIPTS, TOKENS, WORDS
 from outbox.people import Forgetting
 from outbox.queries import Queries
 from outbox.salvage import TableReader, open_damaged
 
 _SQL = Queries("promises.sql")
 
-OPTOUTS, FORGOTTEN, TOKENS, RECEIPTS = "optouts", "forgotten", "tokens", "receipts"
-WORDS: Mapping[str, str] = {
-    OPTOUTS: "who opted out since then is written to again",
-    FORGOTTEN: "who was forgotten since then is remembered again",
-    TOKENS: "a token that was revoked since then opens again, and a new one does not",
-    RECEIPTS: "what was sent or received since then is not known to have been, and may be sent or taken again",
-}
-"""What may be lost, and what that means."""
 _TABLES = {
     "consent": OPTOUTS,
     "forgotten": FORGOTTEN,

@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import pyrage
 
+from daemon.appliance.accepting import UNSIGNED
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, known
 from daemon.upkeep.archive import Manifest, config_of, unpack
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal import Header, is_sealed, unseal
-
-UNSIGNED = "unsigned"
 
 
 class Openers(msgspec.Struct, frozen=True):

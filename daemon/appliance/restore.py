@@ -33,9 +33,10 @@ from outbox.digest import Keys
 from outbox.errors import OutboxError
 from outbox.heads import Break, End, newest_end
 from outbox.lock import Lock
+from outbox.losses import WORDS
 from outbox.migrate import migrations
 from outbox.model import Message, State
-from outbox.promises import WORDS, Promises, promises_of
+from outbox.promises import Promises, promises_of
 from outbox.proof import Proof, prove, trouble_with
 from outbox.rekey import rekey
 

@@ -1,62 +1,89 @@
 """The command line: `main` is the entry point; each verb is a short function in the module named after it.
 
 Exit codes: 0 done, 1 a failure that is explained, 2 wrong use, 78 a configuration that can't be used (EX_CONFIG of sysexits.h).
-Modules are imported when their verb runs, so that the service starts quickly.
+A verb's module is imported when it is called, and what it works with when it works: help comes at once.
 """
 
 import os
 import sys
-from importlib import import_module
+from collections.abc import Iterable
+from typing import NamedTuple
 
 EX_CONFIG = 78
 
-VERBS: dict[str, str] = {
-    "run": "run",
-    "demo": "demo",
-    "tui": "tui",
-    "fleet": "fleet",
-    "hq": "hq",
-    "init": "init",
-    "doctor": "doctor",
-    "status": "status",
-    "event": "event",
-    "send": "send",
-    "orders": "orders",
-    "messages": "messages",
-    "retry": "messages",
-    "cancel": "messages",
-    "channels": "channels",
-    "templates": "templates",
-    "token": "tokens",
-    "key": "key",
-    "optout": "optouts",
-    "audit": "audit",
-    "forget": "privacy",
-    "export-person": "privacy",
-    "rekey": "rekey",
-    "backup": "backups",
-    "restore": "restore",
-    "sandbox": "sandbox",
-    "modem": "modem",
-    "sources": "sources",
-    "replay": "sources",
-    "reload": "status",
-    "uplink": "channels",
-    "completion": "manual",
-    "manual": "manual",
-    "install": "install",
-    "uninstall": "install",
-    "upgrade": "install",
+
+class Verb(NamedTuple):
+    """`module`: of this package, registers it. `summary`: the first sentence of its help, so that a list of verbs imports none."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "run": Verb("run", "Run the service until it is told to stop (Ctrl-C, SIGTERM)."),
+    "demo": Verb("demo", "Play a store's day, with nothing set up."),
+    "tui": Verb("tui", "Open the counter's screen."),
+    "doctor": Verb("doctor", "Check everything, and say what to do."),
+    "init": Verb("init", "Set up a store."),
+    "status": Verb("status", "Whether it runs, the line, what waits, what failed."),
+    "reload": Verb("status", "Put a changed configuration in force."),
+    "event": Verb("event", "Take in an event, as a till would post it."),
+    "send": Verb("send", "Send a message now."),
+    "messages": Verb("messages", "The outbox, the newest first."),
+    "retry": Verb("messages", "Send a message again."),
+    "cancel": Verb("messages", "Stop a message that has not been sent yet."),
+    "uplink": Verb("channels", "Say that the line is up or down."),
+    "forget": Verb("privacy", "Take a person out of all that is kept."),
+    "export-person": Verb("privacy", "All that is kept of a person, as JSON."),
+    "rekey": Verb("rekey", "Give the database a new key, the box's words being lost."),
+    "backup": Verb("backups", "Back up while the service works."),
+    "restore": Verb("restore", "Put a backup in the database's place."),
+    "sandbox": Verb("sandbox", "Stand in for all providers until Ctrl-C."),
+    "replay": Verb("sources", "Plan events again under today's routes."),
+    "completion": Verb("manual", "Print a shell's completions."),
+    "manual": Verb("manual", "Print the manual page (tether.1)."),
+    "install": Verb("install", "Install the service on this machine."),
+    "uninstall": Verb("install", "Take the service off this machine."),
+    "upgrade": Verb("install", "Install a new, signed release beside the old one."),
+    "fleet": Verb("fleet", "The line to headquarters: join with its code, see how it stands, leave."),
+    "hq": Verb("hq", "Headquarters of many stores: set it up, run it, add and revoke stores."),
+    "key": Verb("key", "The box's key: it signs the record and opens the backups."),
+    "orders": Verb("orders", "Orders now; one order's story; hold and release."),
+    "channels": Verb("channels", "Each way out: how it is; pause, resume, test."),
+    "templates": Verb("templates", "Check all texts; preview one."),
+    "token": Verb("tokens", "Make, list and revoke the tokens of tills and scripts."),
+    "optout": Verb("optouts", "Who asked not to be written to: add, remove, list."),
+    "audit": Verb("audit", "The record: prove that it holds; export it."),
+    "modem": Verb("modem", "The GSM modem: how it is, a test text, a service code."),
+    "sources": Verb("sources", "Where events come from, and how it goes."),
 }
-"""Verb -> the module of this package that registers it."""
+"""In the order of the list that `tether --help` prints."""
+
 
 DRAWING = frozenset({"run", "demo", "tui"})
 """Verbs that log or draw in colour, and make what they show harmless themselves."""
 
 
+def modules() -> Iterable[str]:
+    """The modules of all verbs."""
+    return dict.fromkeys(verb.module for verb in VERBS.values())
+
+
+def release() -> str:
+    """Which one this is, on what."""
+    import platform
+    import sqlite3
+    from importlib.metadata import version
+
+    return f"tether {version('tether-box')} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the verb named in `arguments` (default: the process's own) and exit the process with its code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(release())
+        return
     os.umask(0o077)  # what is made here holds customers' data: others get at it only where a mode is set on purpose
     verb = next((word for word in arguments if word in VERBS), None)
     if verb == "run":
@@ -67,7 +94,5 @@ def main(arguments: list[str] | None = None) -> None:
     if verb not in DRAWING:
         speak_plainly()
 
-    for module in dict.fromkeys(VERBS.values()) if verb is None else (VERBS[verb],):
-        import_module(f"daemon.cli.{module}")
     with explain():
         sys.exit(app(args=arguments, prog_name="tether", standalone_mode=False))

@@ -5,20 +5,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-import msgspec
 import typer
 
-from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
 from daemon.cli.service import service
-from daemon.config import Settings
-from daemon.keys.heads import Head, heads_in
-from daemon.keys.keyring import Keyring, known
-from daemon.upkeep.heads import compared, heads_of_file, told, words_of
-from outbox.audit import Verdict, verify_export
-from outbox.heads import End, Standing
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
+    from daemon.keys.heads import Head
+    from daemon.keys.keyring import Keyring
+    from outbox.audit import Verdict
+    from outbox.heads import End
 
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
@@ -54,7 +53,12 @@ def verify(
         raise Failure(wrong)
 
 
-def _of_the_database(settings: Settings, file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+def _of_the_database(settings: "Settings", file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+    from daemon.appliance.ownership import as_owner_of
+    from daemon.keys.keyring import known
+    from daemon.upkeep.heads import compared, told, words_of
+    from outbox.heads import Standing
+
     async def ask() -> Any:
         async with service(settings) as client:
             return await client.get("/v1/audit/verify")
@@ -74,7 +78,9 @@ def _of_the_database(settings: Settings, file: Path | None, head: Path | None) -
     return {**answer, "ok": not wrong, "heads": found, "compared": words}, wrong
 
 
-def _heads(file: Path, keys: Keyring | None) -> Sequence[End]:
+def _heads(file: Path, keys: "Keyring | None") -> "Sequence[End]":
+    from daemon.upkeep.heads import heads_of_file
+
     try:
         return heads_of_file(file, lambda public: keys is not None and keys.trusts(public))
     except OSError as error:
@@ -87,8 +93,12 @@ def _changed(first_bad: int) -> str:
     return f"the record was changed: entry {first_bad} does not follow from the one before it"
 
 
-def _of_the_file(settings: Settings, file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+def _of_the_file(settings: "Settings", file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
     """An export proves itself as far as its own signed head, and is held against one that is given."""
+    from daemon.keys.heads import heads_in
+    from daemon.keys.keyring import known
+    from outbox.audit import verify_export
+
     assert file is not None
     keys = known(settings)
     try:
@@ -107,7 +117,7 @@ def _of_the_file(settings: Settings, file: Path | None, head: Path | None) -> tu
     return {"ok": not wrong, "entries": verdict.entries, "first_bad": verdict.first_bad, "compared": words}, wrong
 
 
-def _trouble_with_head(signed: Sequence[Head], verdict: Verdict) -> str:
+def _trouble_with_head(signed: "Sequence[Head]", verdict: "Verdict") -> str:
     if not signed:
         return (
             ""
@@ -122,7 +132,9 @@ def _trouble_with_head(signed: Sequence[Head], verdict: Verdict) -> str:
     return ""
 
 
-def _missing(file: Path, heads: Sequence[End], last: End | None) -> str:
+def _missing(file: Path, heads: "Sequence[End]", last: "End | None") -> str:
+    import msgspec
+
     wanted = {(end.epoch, end.seq): end for end in heads}
     for line in file.open("rb"):
         entry = msgspec.json.decode(line)
@@ -136,7 +148,7 @@ def _missing(file: Path, heads: Sequence[End], last: End | None) -> str:
     return f"entry {lost[0].seq} of epoch {lost[0].epoch} was told to the outside, and this record has another, or none"
 
 
-def _who_signed(signed: Sequence[Head], keys: Keyring | None) -> str:
+def _who_signed(signed: "Sequence[Head]", keys: "Keyring | None") -> str:
     if not signed:
         return "it has no signed head"
     if keys is not None and keys.trusts(signed[0].key):
@@ -185,7 +197,7 @@ def _whole(output: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-async def _copy(settings: Settings, form: Form, target: BinaryIO) -> int:
+async def _copy(settings: "Settings", form: Form, target: BinaryIO) -> int:
     """How many lines were written."""
     lines = 0
     async with service(settings) as client:

@@ -2,18 +2,15 @@
 
 import sys
 from collections.abc import Awaitable, Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
-from daemon.config import Settings
-from daemon.keys.keyring import WORDS
-from daemon.upkeep.backup import Made, back_up, key_trouble
-from daemon.upkeep.backup_store import keeping
-from daemon.upkeep.errors import BackupError
-from outbox.clock import SystemClock
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
+    from daemon.upkeep.backup import Made
 
 T = TypeVar("T")
 
@@ -26,6 +23,8 @@ def backup(
     json: JsonOption = False,
 ) -> None:
     """Back up while the service works. A consistent copy, encrypted and signed, read back once; the oldest go ([backup] keep)."""
+    from daemon.appliance.ownership import as_owner_of
+
     settings = _with_place(settings_of(config), to)
     if list_only:
         names = settle(lambda: explained(_names(settings)))
@@ -49,14 +48,17 @@ def backup(
         print(f"removed {name}")
 
 
-def _warn_of_the_key(settings: Settings) -> None:
+def _warn_of_the_key(settings: "Settings") -> None:
+    from daemon.keys.keyring import WORDS
+    from daemon.upkeep.backup import key_trouble
+
     if why := key_trouble(settings):
         print(
             f"{why}. `tether key words` shows them; write them down, and put them into .env as {WORDS}", file=sys.stderr
         )
 
 
-def _with_place(settings: Settings, to: str | None) -> Settings:
+def _with_place(settings: "Settings", to: str | None) -> "Settings":
     import msgspec
 
     if to is None:
@@ -64,18 +66,27 @@ def _with_place(settings: Settings, to: str | None) -> Settings:
     return msgspec.structs.replace(settings, backup=msgspec.structs.replace(settings.backup, to=to))
 
 
-async def _make(settings: Settings) -> Made:
+async def _make(settings: "Settings") -> "Made":
+    from daemon.upkeep.backup import back_up
+    from daemon.upkeep.backup_store import keeping
+    from outbox.clock import SystemClock
+
     clock = SystemClock()
     async with keeping(settings, clock) as shelf:
         return await back_up(settings, shelf, clock)
 
 
-async def _names(settings: Settings) -> Sequence[str]:
+async def _names(settings: "Settings") -> Sequence[str]:
+    from daemon.upkeep.backup_store import keeping
+    from outbox.clock import SystemClock
+
     async with keeping(settings, SystemClock()) as shelf:
         return await shelf.names()
 
 
 async def explained(work: Awaitable[T]) -> T:
+    from daemon.upkeep.errors import BackupError
+
     try:
         return await work
     except BackupError as error:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from daemon.cli.frame import Failure, app
-from daemon.config import ConfigError
 
 
 @app.command(epilog="Example: tether demo --once && echo everything arrived")
@@ -20,6 +19,7 @@ def demo(
     ] = 8787,
 ) -> None:
     """Play a store's day, with nothing set up. The service is real; stand-ins for all providers and a simulated till are around it."""
+    from daemon.config import ConfigError
     from daemon.demo import main
 
     try:

@@ -3,16 +3,10 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.appliance.doctor import examine
-from daemon.appliance.examination import Examination
-from daemon.appliance.finding import Finding, Level, problem
-from daemon.appliance.machine import Machine
-from daemon.channels import registry
-from daemon.channels.base import Channel, Misconfigured
 from daemon.cli.frame import (
     EX_CONFIG,
     INSTALLED_DATABASE,
@@ -25,15 +19,11 @@ from daemon.cli.frame import (
     settle,
 )
 from daemon.cli.service import is_running, running_service
-from daemon.config import ConfigError, Settings
-from daemon.dispatch.sms.destination import refusal
-from daemon.http import open_http
-from daemon.redact import mask_contacts
-from daemon.upkeep.heartbeat import call
-from daemon.upkeep.messenger import Messenger
-from outbox.clock import SystemClock
 
-MARKS = {Level.OK: "ok", Level.ADVICE: "hint", Level.PROBLEM: "WRONG"}
+if TYPE_CHECKING:
+    from daemon.appliance.finding import Finding
+    from daemon.config import Settings
+
 MOST_WORDS = 600
 
 
@@ -51,6 +41,9 @@ def doctor(
     ] = None,
 ) -> None:
     """Check everything, and say what to do. Exits with 1 when something is wrong."""
+    from daemon.appliance.finding import problem
+    from daemon.config import ConfigError
+
     code = 0
     try:
         settings = settings_of(config)
@@ -70,12 +63,20 @@ def doctor(
     raise typer.Exit(code or verdict(found))
 
 
-def _not_for_this_user() -> Finding:
+def _not_for_this_user() -> "Finding":
+    from daemon.appliance.finding import problem
+
     return problem("permissions", "/etc/tether/tether.toml is for root and the service to read", "sudo tether doctor")
 
 
-def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Sequence[Finding]:
+def look(settings: "Settings", *, fix: bool = False, offline: bool = False) -> "Sequence[Finding]":
     """Examine this machine."""
+    from daemon.appliance.doctor import examine
+    from daemon.appliance.examination import Examination
+    from daemon.appliance.finding import Finding
+    from daemon.appliance.machine import Machine
+    from daemon.http import open_http
+    from outbox.clock import SystemClock
 
     async def work() -> Sequence[Finding]:
         clock = SystemClock()
@@ -104,8 +105,19 @@ def look(settings: Settings, *, fix: bool = False, offline: bool = False) -> Seq
     return settle(work)
 
 
-async def report(settings: Settings, news: str, found: Sequence[Finding]) -> None:
+async def report(settings: "Settings", news: str, found: "Sequence[Finding]") -> None:
     """Bring it to people without the service, which may be the one that failed: what systemd calls when a unit has."""
+    from daemon.appliance.finding import Level
+    from daemon.channels import registry
+    from daemon.channels.base import Channel, Misconfigured
+    from daemon.config import ConfigError
+    from daemon.dispatch.sms.destination import refusal
+    from daemon.http import open_http
+    from daemon.redact import mask_contacts
+    from daemon.upkeep.heartbeat import call
+    from daemon.upkeep.messenger import Messenger
+    from outbox.clock import SystemClock
+
     wrong = [f"{finding.check}: {finding.summary}" for finding in found if finding.level is Level.PROBLEM]
     words = mask_contacts("; ".join([news, *wrong]))[:MOST_WORDS]
     clock = SystemClock()
@@ -127,16 +139,21 @@ async def report(settings: Settings, news: str, found: Sequence[Finding]) -> Non
             print(f"nobody could be told by {', '.join(settings.trouble.via)}", file=sys.stderr)
 
 
-def verdict(found: Sequence[Finding]) -> int:
+def verdict(found: "Sequence[Finding]") -> int:
     """The exit code."""
+    from daemon.appliance.finding import Level
+
     return int(any(finding.level is Level.PROBLEM for finding in found))
 
 
-def tell(found: Sequence[Finding]) -> None:
+def tell(found: "Sequence[Finding]") -> None:
     """Print findings for a person."""
+    from daemon.appliance.finding import Level
+
+    marks = {Level.OK: "ok", Level.ADVICE: "hint", Level.PROBLEM: "WRONG"}
     width = max((len(finding.check) for finding in found), default=0)
     for finding in found:
-        print(f"{MARKS[finding.level]:6} {finding.check:{width}}  {finding.summary}")
+        print(f"{marks[finding.level]:6} {finding.check:{width}}  {finding.summary}")
         if finding.remedy:
             print(f"{'':6} {'':{width}}  -> {finding.remedy}")
     wrong = sum(finding.level is Level.PROBLEM for finding in found)

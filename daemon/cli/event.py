@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.api.plumbing.voices import COMMAND_LINE
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
 from daemon.cli.service import service
-from outbox.model import nearly_event_type
 
 
 @app.command(epilog="Example: tether event order.ready --order B-1042 --name Ada --phone '07700 900123'")
@@ -36,6 +34,8 @@ def event(
     json: JsonOption = False,
 ) -> None:
     """Take in an event, as a till would post it."""
+    from daemon.api.plumbing.voices import COMMAND_LINE
+
     if file is not None:
         body: Any = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
     elif type and order:
@@ -68,6 +68,8 @@ def event(
 
 def _doubt(type: str) -> None:
     """A type of the store's own is as good as ours; one that nearly is ours was probably meant to be."""
+    from outbox.model import nearly_event_type
+
     near = nearly_event_type(type)
     if near is not None:
         print(

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
 from daemon.cli.service import is_running, service
-from daemon.config import SEARCH, Settings
-from daemon.runtime.clockwatch import RELEASED
-from outbox.clock import SystemClock
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 fleet = typer.Typer(
     no_args_is_help=True, help="The line to headquarters: join with its code, see how it stands, leave."
@@ -31,6 +31,8 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
     from daemon.fleet.join import Code, JoinRefused
     from daemon.fleet.join import join as trade
     from daemon.fleet.nkey import KeyPair
+    from daemon.runtime.clockwatch import RELEASED
+    from outbox.clock import SystemClock
 
     settings = settings_of(config)
     path = _file(settings)
@@ -90,7 +92,9 @@ def leave(
     print("this store is in no fleet any more; restart the service for it: systemctl restart tether")
 
 
-def _file(settings: Settings) -> Path:
+def _file(settings: "Settings") -> Path:
+    from daemon.config import SEARCH
+
     if settings.file is None:
         raise Failure(f"no tether.toml is here ({', '.join(map(str, SEARCH))}): tether init writes one", 78)
     return settings.file.resolve()
@@ -106,7 +110,7 @@ _STATES = {
 }
 
 
-def _told(row: dict[str, Any], settings: Settings, *, running: bool) -> Sequence[str]:
+def _told(row: dict[str, Any], settings: "Settings", *, running: bool) -> Sequence[str]:
     archived = f"{row['archived']} of {counted(row['entries'], 'entry', 'entries')}"
     behind = f", behind since {when(row['behind_since'], settings)}" if row["behind"] else ""
     lines = [

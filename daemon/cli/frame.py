@@ -1,32 +1,50 @@
 """What all verbs share: the Typer application, the options, how failures are told, how answers are printed."""
 
-import asyncio
 import io
 import os
-import platform
-import sqlite3
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
-import msgspec
 import typer
+from typer.core import TyperGroup
 
-from daemon.config import SEARCH, ConfigError, Data, Settings, find, load
+from daemon.cli import VERBS, modules, release
 from outbox import harmless
-from outbox.errors import KeyChanged, KeyMissing, OutboxError
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 T = TypeVar("T")
 
 EX_CONFIG = 78
 
+
+class Verbs(TyperGroup):
+    """All verbs by name. A verb's module is imported when it is called; the list of them needs none."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb; for a word that is none all are imported, so that the one that was meant can be named."""
+        for module in modules() if cmd_name not in VERBS else (VERBS[cmd_name].module,):
+            import_module(f"daemon.cli.{module}")
+        self.commands = typer.main.get_group(app).commands
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+
 app = typer.Typer(
     name="tether",
+    cls=Verbs,
     help="The box behind the counter: takes in order events and sees to it that customers and the team hear about them.",
     epilog="Start with `tether demo`, which needs nothing; `tether init` sets up a real store.",
     no_args_is_help=True,
@@ -51,7 +69,7 @@ _root_config: Path | None = None
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"tether {version('tether-box')} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})")
+        print(release())
         raise typer.Exit
 
 
@@ -82,14 +100,8 @@ def explain() -> Iterator[None]:
     """Turn expected failures into a sentence on standard error and an exit code."""
     try:
         yield
-    except ConfigError as error:
-        _end(f"{error}", EX_CONFIG)
     except Failure as error:
         _end(str(error), error.code)
-    except (KeyMissing, KeyChanged) as error:
-        _end(str(error), EX_CONFIG)
-    except OutboxError as error:
-        _end(str(error), 1)
     except typer.TyperException as error:
         _end_wrong_use(error)
     except typer.Abort:
@@ -99,14 +111,23 @@ def explain() -> Iterator[None]:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        _end(_of_ours(error), 1)
+        _end_by_cause(error)
+
+
+def _end_by_cause(error: Exception) -> NoReturn:
+    from daemon.config import ConfigError
+    from outbox.errors import KeyChanged, KeyMissing, OutboxError
+
+    if isinstance(error, ConfigError | KeyMissing | KeyChanged):
+        _end(str(error), EX_CONFIG)
+    if isinstance(error, OutboxError):
+        _end(str(error), 1)
+    if os.environ.get(TRACEBACK):
+        raise error
+    if isinstance(error, OSError):
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    _end(_of_ours(error), 1)
 
 
 TRACEBACK = "TETHER_TRACEBACK"
@@ -115,6 +136,8 @@ TRACEBACK = "TETHER_TRACEBACK"
 
 def _of_ours(error: BaseException) -> str:
     """A failure that is a mistake of ours, in a sentence."""
+    import traceback
+
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     places = traceback.extract_tb(error.__traceback__)
@@ -152,10 +175,12 @@ def _end(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def settings_of(config: Path | None) -> Settings:
+def settings_of(config: Path | None) -> "Settings":
     """Read the configuration that the options and the environment name. Raises ConfigError.
 
     Who may not read the machine's own (a login of the counter's) still finds the service where it is usually installed."""
+    from daemon.config import SEARCH, ConfigError, Data, Settings, find, load
+
     try:
         return load(find(config or _root_config, os.environ))
     except PermissionError as error:
@@ -168,6 +193,7 @@ def settings_of(config: Path | None) -> Settings:
 
 def settle(work: Callable[[], Awaitable[T]]) -> T:
     """Run a verb's asynchronous part."""
+    import asyncio
 
     async def whole() -> T:
         return await work()
@@ -177,6 +203,8 @@ def settle(work: Callable[[], Awaitable[T]]) -> T:
 
 def as_json(value: Any) -> None:
     """Print a value as indented JSON."""
+    import msgspec
+
     form = msgspec.json.format(msgspec.json.encode(value), indent=2)
     sys.stdout.write(harmless.json_escaped(form).decode() + "\n")
 
@@ -197,7 +225,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: s
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def when(moment: str | None, settings: Settings) -> str:
+def when(moment: str | None, settings: "Settings") -> str:
     """A moment of the HTTP face as the store's clocks show it: "2026-11-24 15:02:17"; "-" for none."""
     if moment is None:
         return "-"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from daemon.cli.frame import Failure, JsonOption, app, as_json, settle, table
-from outbox.clock import SystemClock
 
 if TYPE_CHECKING:
     from daemon.hq.config import HqSettings
@@ -57,6 +56,8 @@ def init(
 
     Its configuration and secrets, and for each server of NATS the files to carry there; says how to start them.
     """
+    from outbox.clock import SystemClock
+
     with _explained():
         from daemon.hq.setup import Wanted, set_up
 
@@ -101,6 +102,8 @@ def _next_steps(folder: Path, hosts: list[str]) -> str:
 @hq.command(epilog="Example: tether hq run --config /etc/tether-hq/hq.toml")
 def run(config: HqConfigOption = None) -> None:
     """Keep the archive and serve the API."""
+    from outbox.clock import SystemClock
+
     with _explained():
         from daemon.hq.service import serve
         from daemon.runtime.logs import configure_logs
@@ -139,6 +142,8 @@ def demo(
 @hq.command(epilog="Example: tether hq doctor --config /etc/tether-hq/hq.toml")
 def doctor(config: HqConfigOption = None, json: JsonOption = False) -> None:
     """See that all is as it must be. Exits with 1 when something is not."""
+    from outbox.clock import SystemClock
+
     with _explained():
         from daemon.hq.checks import examine
 
@@ -162,6 +167,7 @@ def add_store(
     config: HqConfigOption = None,
 ) -> None:
     """Print a code with which that store joins: good once, for an hour. For a store that is there, its new box takes the old one's place."""
+    from outbox.clock import SystemClock
 
     async def offer(settings: "HqSettings", db: "Connection") -> str:
         from daemon.hq.stores import Stores
@@ -174,6 +180,7 @@ def add_store(
 @store.command("list", epilog="Example: tether hq store list --json")
 def list_stores(config: HqConfigOption = None, json: JsonOption = False) -> None:
     """Every store, when it was last heard, and how far it is archived."""
+    from outbox.clock import SystemClock
 
     async def read(settings: "HqSettings", db: "Connection") -> Any:
         from daemon.hq import answers
@@ -206,6 +213,7 @@ def list_stores(config: HqConfigOption = None, json: JsonOption = False) -> None
 @store.command("revoke", epilog="Example: tether hq store revoke soho")
 def revoke_store(name: NameArgument, config: HqConfigOption = None) -> None:
     """Cut a store off, within seconds and on every server. What it told stays; a new code lets it join again."""
+    from outbox.clock import SystemClock
 
     async def revoke(settings: "HqSettings", db: "Connection") -> None:
         from daemon.hq.stores import Stores

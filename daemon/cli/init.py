@@ -6,33 +6,17 @@ import sys
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from dotenv import dotenv_values
 
-from daemon.appliance import setup
-from daemon.channels.registry import CHANNELS, channel_class
-from daemon.cli.doctor import look, tell, verdict
 from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, settle
-from daemon.cli.interview import (
-    Check,
-    Interview,
-    check_country,
-    check_currency,
-    check_locale,
-    check_name,
-    check_zone,
-    country_of,
-    key_of,
-)
-from daemon.cli.key import worded
 from daemon.cli.service import is_running, service
-from daemon.config import SEARCH, Data, Settings, secrets_in
-from daemon.config_words import dotenv_trouble
-from daemon.keys.box_key import BoxKey
-from daemon.keys.keyring import WORDS
-from daemon.keys.keyring import known as keys_known
+
+if TYPE_CHECKING:
+    from daemon.cli.interview import Interview
+    from daemon.config import Settings
+    from daemon.keys.box_key import BoxKey
 
 STORE = ("name", "country", "timezone", "locale", "currency")
 TILL = "till-1"
@@ -68,6 +52,13 @@ def init(
     ] = False,
 ) -> None:
     """Set up a store. Writes tether.toml and .env (mode 600), makes the till's token, and checks it all."""
+    from daemon.appliance import setup
+    from daemon.cli.doctor import look, tell, verdict
+    from daemon.cli.interview import Interview
+    from daemon.cli.key import worded
+    from daemon.config import secrets_in
+    from daemon.keys.keyring import WORDS
+
     file = _place(config)
     standing = _standing(file, ask=not yes, force=force)
     interview = Interview(file.absolute().parent, ask=not yes)
@@ -112,6 +103,8 @@ def init(
 
 
 def _place(config: Path | None) -> Path:
+    from daemon.config import SEARCH
+
     named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
     if named:
         return named
@@ -121,6 +114,8 @@ def _place(config: Path | None) -> Path:
 
 def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
     """What stands there already and is gone on from: the package's own configuration, or one that the owner says so of."""
+    from daemon.appliance import setup
+
     if not file.exists() or (force and not ask):
         return {}
     try:
@@ -134,8 +129,19 @@ def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
     return tables
 
 
-def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: Interview) -> dict[str, Any]:
+def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: "Interview") -> dict[str, Any]:
     """What is known of the store: as it was given, or stood there, or is answered."""
+    from daemon.appliance import setup
+    from daemon.cli.interview import (
+        Check,
+        check_country,
+        check_currency,
+        check_locale,
+        check_name,
+        check_zone,
+        country_of,
+    )
+
     machine = setup.guess_timezone()
     known = {key: str(value) for key, value in was.items()} | dict(given)
     likely = country_of(known.get("country", setup.guess_country(machine)))
@@ -155,7 +161,9 @@ def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: Intervie
     }
 
 
-def _choose_channels(interview: Interview, standing: Collection[str]) -> list[str]:
+def _choose_channels(interview: "Interview", standing: Collection[str]) -> list[str]:
+    from daemon.channels.registry import CHANNELS, channel_class
+
     print("\nBy which channels may customers and the team be told?")
     for medium in ("sms", "email", "chat", "push", "crm"):
         print(f"  {medium:6} {', '.join(name for name in CHANNELS if channel_class(name).medium == medium)}")
@@ -168,14 +176,19 @@ def _split(text: str) -> list[str]:
 
 
 def _check_channels(text: str) -> str:
+    from daemon.channels.registry import CHANNELS
+
     unknown = [word for word in _split(text) if word not in CHANNELS]
     return f"there is no {', '.join(unknown)}" if unknown else ""
 
 
 def _interview(
-    chosen: Sequence[str], given: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], interview: Interview
+    chosen: Sequence[str], given: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], interview: "Interview"
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Each channel's keys and secrets: as they were given, or asked for; one that is not known is left to the doctor to name."""
+    from daemon.appliance import setup
+    from daemon.channels.registry import channel_class
+
     channels: dict[str, dict[str, Any]] = {}
     secrets: dict[str, str] = {}
     for name in dict.fromkeys((*chosen, *given)):
@@ -193,7 +206,9 @@ def _interview(
     return channels, secrets
 
 
-def _key_asked(channel: str, table: Mapping[str, Any], key: str, interview: Interview) -> dict[str, Any]:
+def _key_asked(channel: str, table: Mapping[str, Any], key: str, interview: "Interview") -> dict[str, Any]:
+    from daemon.cli.interview import key_of
+
     def check(text: str) -> str:
         return key_of(channel, table, key, text)[1]
 
@@ -227,6 +242,12 @@ def _value(text: str) -> Any:
 
 
 def _secrets_in(file: Path | None) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    from daemon.appliance import setup
+    from daemon.config_words import dotenv_trouble
+    from daemon.keys.keyring import WORDS
+
     if file is None:
         return {}
     if not file.is_file():
@@ -246,8 +267,13 @@ def _secrets_in(file: Path | None) -> dict[str, str]:
     return found
 
 
-def _own_key(file: Path, tables: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> tuple[BoxKey, bool]:
+def _own_key(file: Path, tables: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> "tuple[BoxKey, bool]":
     """The key that the box has, or was given; else a new one. True: its words were never shown."""
+    from daemon.config import Data, Settings, secrets_in
+    from daemon.keys.box_key import BoxKey
+    from daemon.keys.keyring import WORDS
+    from daemon.keys.keyring import known as keys_known
+
     folder = file.absolute().parent
     secrets = {**secrets_in(folder, {}), **({WORDS: given[WORDS]} if given.get(WORDS) else {})}
     data = Data(path=Path(tables.get("data", {}).get("path", "tether.db")))
@@ -255,7 +281,7 @@ def _own_key(file: Path, tables: Mapping[str, Mapping[str, Any]], given: Mapping
     return (found.own, not found.is_configured) if found else (BoxKey.new(), True)
 
 
-def _make_token(settings: Settings) -> None:
+def _make_token(settings: "Settings") -> None:
     async def post() -> str:
         async with service(settings) as client:
             taken = {row["name"] for row in (await client.get("/v1/tokens"))["items"]}

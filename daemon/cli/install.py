@@ -4,17 +4,15 @@ import os
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon.appliance.install import CONFIG, Installed, Installer
-from daemon.appliance.machine import Machine
-from daemon.appliance.upgrade import Upgrade
 from daemon.cli.frame import Failure, JsonOption, app, as_json, settle
-from daemon.config import Settings, load
-from daemon.upkeep.errors import InstallError
-from outbox.clock import SystemClock
+
+if TYPE_CHECKING:
+    from daemon.appliance.install import Installed
+    from daemon.config import Settings
 
 T = TypeVar("T")
 
@@ -34,6 +32,10 @@ def install(
     json: JsonOption = False,
 ) -> None:
     """Install the service on this machine. Its user, folders, units and udev rule; starts it, and proves that it runs."""
+    from daemon.appliance.install import Installed, Installer
+    from daemon.appliance.machine import Machine
+    from outbox.clock import SystemClock
+
     command = executable or (None if wheel else Path(sys.argv[0]))
 
     async def work() -> Installed:
@@ -50,6 +52,10 @@ def uninstall(
     json: JsonOption = False,
 ) -> None:
     """Take the service off this machine. The configuration and the data stay, unless told otherwise."""
+    from daemon.appliance.install import Installer
+    from daemon.appliance.machine import Machine
+    from outbox.clock import SystemClock
+
     if (
         purge
         and not yes
@@ -76,6 +82,10 @@ def upgrade(
 
     Its signature (the .minisig of the release) lies beside the wheel.
     """
+    from daemon.appliance.machine import Machine
+    from daemon.appliance.upgrade import Upgrade
+    from outbox.clock import SystemClock
+
     done = settle(
         lambda: _explained(Upgrade(Machine(), SystemClock(), _settings()).run(wheel, links=links, key=key, older=older))
     )
@@ -87,13 +97,18 @@ def upgrade(
         )
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
     """The service's own configuration, whatever this shell has in its environment."""
+    from daemon.appliance.install import CONFIG
+    from daemon.config import load
+
     file = Path(CONFIG) / "tether.toml"
     return load(file if file.is_file() else None, environ={})
 
 
 async def _explained(work: Awaitable[T]) -> T:
+    from daemon.upkeep.errors import InstallError
+
     os.umask(0o022)  # programs and units are for everybody to read; what is private is given its mode where it is made
     try:
         return await work
@@ -101,7 +116,7 @@ async def _explained(work: Awaitable[T]) -> T:
         raise Failure(str(error)) from error
 
 
-def _tell(done: Installed, *, json: bool) -> None:
+def _tell(done: "Installed", *, json: bool) -> None:
     if json:
         as_json(done)
         return

@@ -5,16 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 import typer
-
-from daemon.appliance import setup
-from daemon.channels import registry
-from daemon.config import ConfigError
-from daemon.iso import country_trouble, currency_trouble
-from daemon.planner.template_files import locale_chain
 
 Check = Callable[[str], str]
 """What is wrong with an answer, in a sentence; "" for nothing."""
@@ -46,6 +38,8 @@ class Interview:
 
     def secret(self, name: str) -> str:
         """Not shown, nor what was kept of it. What does not look as it should is asked for once more, and then taken."""
+        from daemon.appliance import setup
+
         kept, doubted = self._kept.get(name, ""), ""
         words = f"  {name} (not shown{'; Enter keeps the one given before' if kept else ''})"
         while True:
@@ -63,6 +57,8 @@ class Interview:
         self._file.unlink(missing_ok=True)
 
     def _keep(self, key: str, text: str) -> None:
+        import msgspec
+
         if not text or self._kept.get(key) == text:
             return
         self._kept[key] = text
@@ -72,6 +68,8 @@ class Interview:
             file.write(msgspec.json.encode(self._kept))
 
     def _read(self) -> dict[str, str]:
+        import msgspec
+
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=dict[str, str])
         except (FileNotFoundError, msgspec.DecodeError):
@@ -84,14 +82,20 @@ def country_of(text: str) -> str:
 
 
 def check_country(text: str) -> str:
+    from daemon.iso import country_trouble
+
     return country_trouble(country_of(text))
 
 
 def check_currency(text: str) -> str:
+    from daemon.iso import currency_trouble
+
     return currency_trouble(text)
 
 
 def check_zone(text: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -100,6 +104,8 @@ def check_zone(text: str) -> str:
 
 
 def check_locale(text: str) -> str:
+    from daemon.planner.template_files import locale_chain
+
     if not text or locale_chain(text, "en")[:1] != (text,):
         return f"{text!r} is no language; write en, de, es or fr (others need texts of your own)"
     return ""
@@ -111,6 +117,10 @@ def check_name(text: str) -> str:
 
 def key_of(channel: str, table: Mapping[str, Any], key: str, text: str) -> tuple[Any, str]:
     """The value as the channel's table wants it, and what is wrong with it."""
+    from daemon.appliance import setup
+    from daemon.channels import registry
+    from daemon.config import ConfigError
+
     if not text:
         return None, ""
     if key.endswith("url") and not text.startswith(("http://", "https://")):

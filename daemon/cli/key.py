@@ -1,14 +1,15 @@
 """`tether key`: the box's own key, to be written down, and what of it others may know."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of
-from daemon.config import Settings
-from daemon.keys.box_key import BoxKey
-from daemon.keys.keyring import WORDS, Keyring, key_path, keyring
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
+    from daemon.keys.box_key import BoxKey
+    from daemon.keys.keyring import Keyring
 
 key = typer.Typer(no_args_is_help=True, help="The box's key: it signs the record and opens the backups.")
 app.add_typer(key, name="key", epilog="Example: tether key public")
@@ -22,6 +23,8 @@ def words(
     ] = False,
 ) -> None:
     """Show the twelve words. Write them down and keep them away from the box: they open its backups on any machine."""
+    from daemon.keys.keyring import WORDS, key_path
+
     settings = settings_of(config)
     keys = _keys(settings)
     if plain:
@@ -46,13 +49,16 @@ def public(config: ConfigOption = None, json: JsonOption = False) -> None:
     print(keys.own.recipient)
 
 
-def worded(own: BoxKey) -> str:
+def worded(own: "BoxKey") -> str:
     """The words, four a line, each with its number."""
     numbered = [f"{number:2} {word:10}" for number, word in enumerate(own.words.split(), 1)]
     return "\n" + "\n".join("    " + " ".join(numbered[start : start + 4]).rstrip() for start in range(0, 12, 4)) + "\n"
 
 
-def _keys(settings: Settings) -> Keyring:
+def _keys(settings: "Settings") -> "Keyring":
+    from daemon.appliance.ownership import as_owner_of
+    from daemon.keys.keyring import key_path, keyring
+
     try:
         with as_owner_of(settings.database):
             return keyring(settings)

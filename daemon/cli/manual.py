@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from daemon.cli import VERBS, modules
 from daemon.cli.frame import TRACEBACK, app
 
 
@@ -40,11 +40,11 @@ def manual() -> None:
 
 def verbs() -> Iterator[Verb]:
     """All of them, the program itself first."""
-    from daemon.cli import VERBS
-
-    for module in dict.fromkeys(VERBS.values()):
+    for module in modules():
         import_module(f"daemon.cli.{module}")
-    yield from _below(typer.main.get_command(app), ())
+    program: Any = typer.main.get_command(app)
+    program.commands = {name: program.commands[name] for name in VERBS}
+    yield from _below(program, ())
 
 
 def _below(command: Any, words: tuple[str, ...]) -> Iterator[Verb]:
@@ -114,6 +114,8 @@ def _quoted(text: str) -> str:
 
 
 def _page(found: list[Verb]) -> Iterator[str]:
+    from importlib.metadata import version
+
     yield f'.TH TETHER 1 "" "tether {version("tether-box")}" "User Commands"'
     yield from (".SH NAME", f"tether \\- {_troff(_sentence(found[0].command.help))}")
     yield from (".SH SYNOPSIS", ".B tether", "[\\fB\\-\\-config\\fR \\fIFILE\\fR] \\fIVERB\\fR ...")

@@ -1,13 +1,15 @@
 """`tether messages`, `retry`, `cancel`: the outbox by hand."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
-from daemon.config import Settings
 from outbox.model import State
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether messages` shows it.")]
 
@@ -46,7 +48,7 @@ def messages(
         table(("message", "order", "who", "to", "channel", "state", "why"), rows, empty="no messages")
 
 
-def _show(message: dict[str, Any], settings: Settings) -> None:
+def _show(message: dict[str, Any], settings: "Settings") -> None:
     print(f"{message['id']}  {message['state']}{'  possible duplicate' if message['possible_duplicate'] else ''}")
     print(
         f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}"

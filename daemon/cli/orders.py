@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from daemon.api.schema.answers import Stage
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
+from daemon.wire.stages import Stage
 
 
 class OrdersGroup(TyperGroup):

@@ -1,12 +1,14 @@
 """`tether forget` and `tether export-person`: a person's own data."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
 from daemon.cli.service import service
-from daemon.config import Settings
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 AddressArgument = Annotated[
     str, typer.Argument(help="Any address of theirs, however it is written: phone, mail, a chat's id.")
@@ -49,7 +51,7 @@ def forget(
         _tell_copies(found, settings)
 
 
-def _tell_copies(found: Any, settings: Settings) -> None:
+def _tell_copies(found: Any, settings: "Settings") -> None:
     """Where the person still stands, and until when."""
     for copy in found["copies"]:
         print(
@@ -65,7 +67,7 @@ def export_person(address: AddressArgument, config: ConfigOption = None) -> None
     as_json(_post(settings_of(config), "/v1/people/export", {"address": address}))
 
 
-def _post(settings: Settings, path: str, body: dict[str, Any]) -> Any:
+def _post(settings: "Settings", path: str, body: dict[str, Any]) -> Any:
     async def post() -> Any:
         async with service(settings) as client:
             return await client.post(path, body)

@@ -1,14 +1,10 @@
 """`tether rekey`: a database whose key of digests can't be opened any more, made usable again."""
 
-import sqlite3
 from typing import Annotated
 
 import typer
 
-from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import ConfigOption, Failure, app, counted, settings_of
-from outbox.lock import Lock
-from outbox.rekey import rekey as rekey_database
 
 
 @app.command(epilog="Example: sudo tether rekey")
@@ -20,6 +16,12 @@ def rekey(
 
     The service must be stopped. Opt-outs whose address is still kept in plain hold on; the others can't be found any more, and are
     counted."""
+    import sqlite3
+
+    from daemon.appliance.ownership import as_owner_of
+    from outbox.lock import Lock
+    from outbox.rekey import rekey as rekey_database
+
     settings = settings_of(config)
     database = settings.database
     if not database.is_file():

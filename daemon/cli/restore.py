@@ -4,40 +4,30 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from daemon.appliance.opening import UNSIGNED, Openers, configuration_in, key_in, openers_of
-from daemon.appliance.ownership import as_owner_of
-from daemon.appliance.restore import Proved, Restored, Wanted, candidate
-from daemon.cli.backups import explained
+from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
 from daemon.cli.service import service
-from daemon.config import Settings, secrets_in
-from daemon.keys.box_key import BoxKey
-from daemon.keys.keyring import WORDS, adopt, known
-from daemon.upkeep.backup import last_backup
-from daemon.upkeep.backup_store import keeping
-from daemon.upkeep.errors import BackupError, WrongKey
-from outbox.clock import SystemClock
-from outbox.promises import WORDS as MEANINGS
 
-LATEST, OLDER, LOST_WORDS = "latest", "older", "lost-words"
-ACCEPTABLE: Mapping[str, str] = {
-    UNSIGNED: "a backup of an earlier release, which nobody signed",
-    OLDER: "the newest backup on the shelf, though a newer one was made",
-    LOST_WORDS: "that opt-outs are lost which nothing but the words of the box that made it could find",
-    **MEANINGS,
-}
+if TYPE_CHECKING:
+    from daemon.appliance.opening import Openers
+    from daemon.appliance.restore import Proved, Restored, Wanted
+    from daemon.config import Settings
+    from daemon.keys.box_key import BoxKey
+
+LATEST = "latest"
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Asked:
     """What the command line says."""
 
     which: str
@@ -85,6 +75,8 @@ def restore(
     json: JsonOption = False,
 ) -> None:
     """Put a backup in the database's place. It is proved first, and what is there now is kept aside; the service must be stopped."""
+    from daemon.appliance.opening import key_in
+
     if confirm:
         _confirm(settings_of(config), json=json)
         return
@@ -97,6 +89,8 @@ def restore(
         settings = _settings_for(asked, config, own_words, identity)
         proved, restored = _with_words(settings, asked, file, own_words, identity)
     if json:
+        import msgspec
+
         as_json({**msgspec.structs.asdict(proved), "restored": restored})
     elif restored is None:
         print("nothing was replaced")
@@ -104,7 +98,7 @@ def restore(
         _tell_restored(restored)
 
 
-def _confirm(settings: Settings, *, json: bool) -> None:
+def _confirm(settings: "Settings", *, json: bool) -> None:
     async def post() -> Any:
         async with service(settings) as client:
             return await client.post("/v1/restore/confirm")
@@ -118,7 +112,9 @@ def _confirm(settings: Settings, *, json: bool) -> None:
         print(f"confirmed: texts go out again, {counted(answer['freed'], 'message')} that waited among them")
 
 
-def explained_now(work: Callable[[], BoxKey]) -> BoxKey:
+def explained_now(work: "Callable[[], BoxKey]") -> "BoxKey":
+    from daemon.upkeep.errors import BackupError
+
     try:
         return work()
     except BackupError as error:
@@ -133,9 +129,13 @@ def _accepted(names: Sequence[str]) -> frozenset[str]:
 
 
 def _with_words(
-    settings: Settings, asked: Asked, file: IO[bytes] | None, words: BoxKey | None, identity: Path | None
-) -> tuple[Proved, Restored | None]:
+    settings: "Settings", asked: Asked, file: IO[bytes] | None, words: "BoxKey | None", identity: Path | None
+) -> "tuple[Proved, Restored | None]":
     """Ask for the words where none that this machine has will do, and somebody is there to be asked."""
+    from daemon.appliance.ownership import as_owner_of
+    from daemon.cli.backups import explained
+    from daemon.upkeep.errors import BackupError, WrongKey
+
     openers = _openers(settings, words, identity)
     with as_owner_of(settings.database):
         try:
@@ -153,7 +153,12 @@ def _with_words(
     return done
 
 
-def _openers(settings: Settings, words: BoxKey | None, identity: Path | None) -> Openers:
+def _openers(settings: "Settings", words: "BoxKey | None", identity: Path | None) -> "Openers":
+    import msgspec
+
+    from daemon.appliance.opening import openers_of
+    from daemon.upkeep.errors import BackupError
+
     try:
         openers = openers_of(settings, identity=identity)
     except BackupError as error:
@@ -161,7 +166,9 @@ def _openers(settings: Settings, words: BoxKey | None, identity: Path | None) ->
     return openers if words is None else msgspec.structs.replace(openers, keys=(words, *openers.keys))
 
 
-def _ask_for_words() -> BoxKey:
+def _ask_for_words() -> "BoxKey":
+    from daemon.keys.box_key import BoxKey
+
     while True:
         try:
             return BoxKey.from_words(typer.prompt("The twelve words of the box that made it"))
@@ -169,8 +176,10 @@ def _ask_for_words() -> BoxKey:
             print(f"  {error}")
 
 
-def _keep(settings: Settings, words: BoxKey) -> None:
+def _keep(settings: "Settings", words: "BoxKey") -> None:
     """This machine is that box from here on."""
+    from daemon.keys.keyring import WORDS, adopt, known
+
     keys = known(settings)
     if keys is None or not keys.trusts(words.public):
         adopt(settings, words)
@@ -178,8 +187,11 @@ def _keep(settings: Settings, words: BoxKey) -> None:
 
 
 async def _restored(
-    settings: Settings, asked: Asked, file: IO[bytes] | None, openers: Openers
-) -> tuple[Proved, Restored | None]:
+    settings: "Settings", asked: Asked, file: IO[bytes] | None, openers: "Openers"
+) -> "tuple[Proved, Restored | None]":
+    from daemon.appliance.restore import candidate
+    from outbox.clock import SystemClock
+
     async with AsyncExitStack() as stack:
         wanted, fetch = await _source(settings, asked, file, openers, stack)
         found = await stack.enter_async_context(
@@ -192,7 +204,7 @@ async def _restored(
         return found.proved, await found.put_in_place(send_waiting=asked.send_waiting)
 
 
-def _is_wanted(settings: Settings, proved: Proved, asked: Asked) -> bool:
+def _is_wanted(settings: "Settings", proved: "Proved", asked: Asked) -> bool:
     """Whether a person says so, or a script has named what it takes the loss of. Raises Failure where it has not."""
     lost = sorted(proved.lost.keys() - asked.accepted)
     if lost and (asked.yes or not sys.stdin.isatty()):
@@ -205,8 +217,12 @@ def _is_wanted(settings: Settings, proved: Proved, asked: Asked) -> bool:
     return asked.yes or typer.confirm(f"Put it in the place of {settings.database}?")
 
 
-def _settings_for(asked: Asked, config: Path | None, words: BoxKey | None, identity: Path | None) -> Settings:
+def _settings_for(asked: Asked, config: Path | None, words: "BoxKey | None", identity: Path | None) -> "Settings":
     """On a new card there is no tether.toml yet: the one in the backup comes first, once it is known whose it is."""
+    from daemon.appliance.opening import configuration_in
+    from daemon.config import Settings, secrets_in
+    from daemon.upkeep.errors import BackupError
+
     named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
     if named is None or named.exists() or not Path(asked.which).is_file():
         return settings_of(config)
@@ -225,8 +241,13 @@ def _settings_for(asked: Asked, config: Path | None, words: BoxKey | None, ident
 
 
 async def _source(
-    settings: Settings, asked: Asked, file: IO[bytes] | None, openers: Openers, stack: AsyncExitStack
-) -> tuple[Wanted, Callable[[Path], Awaitable[None]]]:
+    settings: "Settings", asked: Asked, file: IO[bytes] | None, openers: "Openers", stack: AsyncExitStack
+) -> "tuple[Wanted, Callable[[Path], Awaitable[None]]]":
+    from daemon.appliance.restore import Wanted
+    from daemon.upkeep.backup_store import keeping
+    from daemon.upkeep.errors import BackupError
+    from outbox.clock import SystemClock
+
     unsigned = UNSIGNED in asked.accepted
 
     def wanted(name: str, *, on_shelf: bool) -> Wanted:
@@ -259,8 +280,11 @@ async def _source(
     return wanted(name, on_shelf=True), lambda target: shelf.get(name, target)
 
 
-def _refuse_older(settings: Settings, name: str, asked: Asked) -> None:
+def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:
     """An old backup is as well signed as a new one: whoever takes the newer ones away brings the past back."""
+    from daemon.upkeep.backup import last_backup
+    from daemon.upkeep.errors import BackupError
+
     last = last_backup(settings)
     if last is None or last.place != settings.backup.to or last.newest <= name or OLDER in asked.accepted:
         return
@@ -270,7 +294,7 @@ def _refuse_older(settings: Settings, name: str, asked: Asked) -> None:
     )
 
 
-def _tell_proved(name: str, proved: Proved, asked: Asked) -> None:
+def _tell_proved(name: str, proved: "Proved", asked: Asked) -> None:
     manifest = proved.manifest
     made = datetime.fromtimestamp(manifest.made_at / 1000, UTC)
     print(f"{name}, made {made:%Y-%m-%d %H:%M} UTC by Tether {manifest.release}")
@@ -292,7 +316,7 @@ def _tell_proved(name: str, proved: Proved, asked: Asked) -> None:
         print(f"  {name}: {meaning}")
 
 
-def _tell_restored(restored: Restored) -> None:
+def _tell_restored(restored: "Restored") -> None:
     print(
         f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
         f"{counted(restored.cancelled, 'message')} cancelled"

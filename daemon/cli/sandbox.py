@@ -1,6 +1,5 @@
 """`tether sandbox`: stand-ins for every provider on one local port, for training."""
 
-import asyncio
 import random
 import signal
 import tempfile
@@ -37,6 +36,8 @@ def sandbox(
 
 
 async def _serve(host: str, port: int, smtp_port: int, folder: Path, store: str, *, modem: bool) -> None:
+    import asyncio
+
     from daemon.sandbox import run
     from outbox.clock import SystemClock
 

@@ -1,31 +1,30 @@
 """The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
 
-import getpass
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-import aiohttp
-import msgspec
-
-from daemon.appliance.ownership import as_owner_of
 from daemon.cli.frame import Failure
-from daemon.config import Settings
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from daemon.config import Settings
 
 Parameter: TypeAlias = str | int | Sequence[str] | None
 """Of a query: several values of one name, or None where it is left out."""
 
-TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
-DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5, sock_read=60)
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 60
 
 
 class Client:
     """Calls of the HTTP face; a problem that it answers becomes a Failure with its words."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: "aiohttp.ClientSession") -> None:
         self._session = session
 
     async def get(self, path: str, **query: Parameter) -> Any:
@@ -44,6 +43,9 @@ class Client:
         source: str | None = None,
         content_type: str = "application/json",
     ) -> Any:
+        import aiohttp
+        import msgspec
+
         headers = {"X-Tether-Actor": actor(), **({"X-Tether-Source": source} if source else {})}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -61,8 +63,12 @@ class Client:
 
     async def download(self, path: str, **query: Parameter) -> AsyncIterator[bytes]:
         """What is too long to be held at once, in pieces. Raises Failure when it breaks off."""
+        import aiohttp
+        import msgspec
+
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
         try:
-            async with self._session.get(path, params=_params(query), timeout=DOWNLOAD_TIMEOUT) as answer:
+            async with self._session.get(path, params=_params(query), timeout=timeout) as answer:
                 if answer.status >= 400:
                     raise Failure(_words(answer.status, msgspec.json.decode(await answer.read())))
                 async for piece in answer.content.iter_any():
@@ -84,8 +90,10 @@ class Client:
 
 
 @asynccontextmanager
-async def service(settings: Settings) -> AsyncIterator[Client]:
+async def service(settings: "Settings") -> AsyncIterator[Client]:
     """The running service, or else its database opened here for as long as the command takes."""
+    from daemon.appliance.ownership import as_owner_of
+
     if await _answers(settings.socket):
         async with _session(settings.socket) as client:
             yield client
@@ -100,7 +108,7 @@ async def service(settings: Settings) -> AsyncIterator[Client]:
             yield client
 
 
-def _check_place(settings: Settings) -> None:
+def _check_place(settings: "Settings") -> None:
     """Whether its database could be opened here. Raises Failure with what to do."""
     database = settings.database
     if settings.file is None and not database.exists():
@@ -122,7 +130,7 @@ def _check_place(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def running_service(settings: Settings, why: str) -> AsyncIterator[Client]:
+async def running_service(settings: "Settings", why: str) -> AsyncIterator[Client]:
     """The running service only. Raises Failure with `why` it must run."""
     if not await _answers(settings.socket):
         raise Failure(f"the service is not running (nothing answers at {settings.socket}); {why}")
@@ -130,12 +138,14 @@ async def running_service(settings: Settings, why: str) -> AsyncIterator[Client]
         yield client
 
 
-async def is_running(settings: Settings) -> bool:
+async def is_running(settings: "Settings") -> bool:
     return await _answers(settings.socket)
 
 
 def actor() -> str:
     """Who types this command: for the audit."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -149,19 +159,26 @@ def segment(text: str) -> str:
 
 @asynccontextmanager
 async def _session(socket: Path) -> AsyncIterator[Client]:
+    import aiohttp
+
     connector = aiohttp.UnixConnector(path=str(socket))
-    async with aiohttp.ClientSession("http://tether", connector=connector, timeout=TIMEOUT) as session:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    async with aiohttp.ClientSession("http://tether", connector=connector, timeout=timeout) as session:
         yield Client(session)
 
 
 async def _answers(socket: Path) -> bool:
+    import aiohttp
+
     try:
         if not socket.is_socket():
             return False
     except PermissionError as error:
         raise Failure(f"{socket}: this user may not get there; `[hook] socket_groups` says which groups may") from error
     connector = aiohttp.UnixConnector(path=str(socket))
-    async with aiohttp.ClientSession("http://tether", connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
+    async with aiohttp.ClientSession(
+        "http://tether", connector=connector, timeout=aiohttp.ClientTimeout(CONNECT_SECONDS)
+    ) as session:
         try:
             async with session.get("/healthz") as answer:
                 return answer.status == 200

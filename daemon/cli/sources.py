@@ -3,15 +3,15 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
-from daemon.config import Duration, Settings
-from daemon.wire.durations import spoken
-from outbox.clock import SystemClock
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 HEADINGS = ("source", "kind", "state", "asked", "last asked", "behind", "webhooks to", "trouble")
 NONE = "no sources: give tether.toml a [sources.NAME] table (docs/sources.md)"
@@ -38,7 +38,7 @@ def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
             )
 
 
-def _row(row: dict[str, Any], settings: Settings) -> tuple[str, ...]:
+def _row(row: dict[str, Any], settings: "Settings") -> tuple[str, ...]:
     return (
         row["name"],
         row["title"],
@@ -52,6 +52,8 @@ def _row(row: dict[str, Any], settings: Settings) -> tuple[str, ...]:
 
 
 def _behind(seconds: float | None) -> str:
+    from daemon.wire.durations import spoken
+
     return "" if seconds is None else spoken(seconds)
 
 
@@ -222,6 +224,9 @@ def replay(
 
 def moment_of(since: str) -> str:
     """A duration back from now, or a moment, as RFC 3339. Raises Failure."""
+    from daemon.config import Duration
+    from outbox.clock import SystemClock
+
     if re.match(r"\d{4}-\d\d-\d\d", since):
         return since if "T" in since else f"{since}T00:00:00Z"
     try:

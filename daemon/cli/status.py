@@ -1,12 +1,10 @@
 """`tether status` and `tether reload`: how the service is, and a new reading of its configuration."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.appliance.machine import Machine
-from daemon.appliance.unit import hand_over_secrets
 from daemon.cli.frame import (
     ConfigOption,
     Failure,
@@ -21,9 +19,9 @@ from daemon.cli.frame import (
     when,
 )
 from daemon.cli.service import is_running, running_service, service
-from daemon.config import Settings
-from daemon.upkeep.errors import InstallError
-from daemon.wire.durations import spoken
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
@@ -36,6 +34,8 @@ def status(
     ] = False,
 ) -> None:
     """Whether it runs, the line, what waits, what failed. Exits with 1 when the service is stopped or something failed."""
+    from daemon.wire.durations import spoken
+
     settings = settings_of(config)
     if seen:
         _say_seen(settings)
@@ -82,7 +82,7 @@ def status(
     raise typer.Exit(0 if running and not glance["failed"] else 1)
 
 
-def _say_seen(settings: Settings) -> None:
+def _say_seen(settings: "Settings") -> None:
     async def say() -> bool:
         async with service(settings) as client:
             return bool((await client.post("/v1/status/seen"))["seen"])
@@ -94,6 +94,10 @@ def _say_seen(settings: Settings) -> None:
 @app.command(epilog="Example: tether reload && tether channels")
 def reload(config: ConfigOption = None) -> None:
     """Put a changed configuration in force. A wrong one is refused with the reason, and nothing changes."""
+    from daemon.appliance.machine import Machine
+    from daemon.appliance.unit import hand_over_secrets
+    from daemon.upkeep.errors import InstallError
+
     settings = settings_of(config)
 
     async def ask() -> None:

@@ -6,7 +6,6 @@ import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
 from daemon.cli.service import service
-from daemon.planner.sms_text import dear_characters
 from outbox.model import Medium
 
 templates = typer.Typer(no_args_is_help=True, help="Check all texts; preview one.")
@@ -49,6 +48,8 @@ def preview(
     json: JsonOption = False,
 ) -> None:
     """Show a text as it would be sent, without sending it."""
+    from daemon.planner.sms_text import dear_characters
+
     settings = settings_of(config)
     wish: dict[str, Any] = {"template": template, "medium": medium}
     wish |= {key: value for key, value in (("locale", locale), ("order_ref", order)) if value}

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.api.plumbing.route import Scope
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
 from daemon.cli.service import segment, service
+from daemon.wire.scopes import Scope
 
 token = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens of tills and scripts.")
 app.add_typer(token, name="token", epilog="Example: tether token new till-1 --scope events")

@@ -3,12 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, app, settings_of
-from daemon.config import Settings
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 
 @app.command(epilog='Example: tether tui --url http://pi.local:8787 --token "$TETHER_TOKEN"')
@@ -72,7 +74,7 @@ def _demo() -> Path:
     return demo_door(os.environ)
 
 
-def _certificate(settings: Settings) -> tuple[Path, Path] | None:
+def _certificate(settings: "Settings") -> tuple[Path, Path] | None:
     """The shop's own, if it is set. Raises ConfigError for what can't be used."""
     from daemon.runtime.listeners import tls_context
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from daemon import config
 from daemon.cli import doctor, frame
 from daemon.config import ConfigError, Settings
 
@@ -16,13 +17,13 @@ def shut(explicit: Path | None, environ: object) -> Path | None:
 
 
 def test_the_usual_place_is_taken_where_the_configuration_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "find", shut)
+    monkeypatch.setattr(config, "find", shut)
     monkeypatch.delenv("TETHER_CONFIG", raising=False)
     assert frame.settings_of(None).socket == Path("/var/lib/tether/tether.sock")
 
 
 def test_a_configuration_that_was_named_is_never_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "find", shut)
+    monkeypatch.setattr(config, "find", shut)
     with pytest.raises(ConfigError, match="may not read it"):
         frame.settings_of(Path("/etc/tether/tether.toml"))
 
@@ -31,8 +32,8 @@ def test_one_s_own_configuration_that_may_not_be_read_is_not_taken_for_none(monk
     def own(explicit: Path | None) -> Path:
         raise PermissionError(13, "Permission denied", "tether.toml")
 
-    monkeypatch.setattr(frame, "find", lambda explicit, environ: Path("tether.toml"))
-    monkeypatch.setattr(frame, "load", own)
+    monkeypatch.setattr(config, "find", lambda explicit, environ: Path("tether.toml"))
+    monkeypatch.setattr(config, "load", own)
     monkeypatch.delenv("TETHER_CONFIG", raising=False)
     with pytest.raises(ConfigError, match=r"tether\.toml: this user may not read it; put sudo in front"):
         frame.settings_of(None)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import typer
 
-from daemon.cli import VERBS
+from daemon.cli import VERBS, modules
 from daemon.cli.frame import app
 
-for module in dict.fromkeys(VERBS.values()):
+for module in modules():
     import_module(f"daemon.cli.{module}")
 
 PUBLIC = {
@@ -45,6 +45,12 @@ def example(name: str) -> str:
 def test_all_that_is_promised_is_there() -> None:
     assert set(ALL) >= PUBLIC
     assert {name.split()[0] for name in ALL} == set(VERBS)
+
+
+def test_the_list_of_verbs_says_of_each_what_its_own_help_says() -> None:
+    assert {name: verb.summary for name, verb in VERBS.items()} == {
+        name: ROOT.commands[name].get_short_help_str(200) for name in VERBS
+    }
 
 
 @pytest.mark.parametrize("name", ALL)

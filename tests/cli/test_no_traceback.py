@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from daemon import config
 from daemon.cli import doctor as doctor_verb  # noqa: F401 - it registers the verb
-from daemon.cli import frame
 from daemon.cli import status as status_verb  # noqa: F401
 from daemon.cli.frame import TRACEBACK, app, explain
 
@@ -55,7 +55,7 @@ def test_whoever_mends_it_sees_all_of_it(monkeypatch: pytest.MonkeyPatch) -> Non
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TETHER_CONFIG", raising=False)
-    monkeypatch.setattr(frame, "find", lambda explicit, environ: None)
+    monkeypatch.setattr(config, "find", lambda explicit, environ: None)
     return tmp_path
 
 
@@ -81,7 +81,7 @@ def test_the_doctor_of_somebody_who_may_not_read_the_configuration(monkeypatch: 
     def shut(explicit: Path | None, environ: object) -> Path | None:
         raise PermissionError(13, "Permission denied", "/etc/tether/tether.toml")
 
-    monkeypatch.setattr(frame, "find", shut)
+    monkeypatch.setattr(config, "find", shut)
     monkeypatch.delenv("TETHER_CONFIG", raising=False)
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 1

@@ -13,6 +13,7 @@ from daemon.api.schema import service_answers as service
 from daemon.api.schema.source_answers import SourceOut
 from daemon.api.schema.way_rows import SmsRow, UplinkRow
 from daemon.channels.registry import CHANNELS, channel_class
+from daemon.wire.stages import Stage
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.masks import mask_address, mask_email, mask_phone
 from outbox.model import Attempt, Event, Message, Order, Priority
@@ -24,7 +25,7 @@ PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
     Priority.LOW: "low",
 }
 
-_STAGES: Mapping[str, out.Stage] = {
+_STAGES: Mapping[str, Stage] = {
     "": "to_confirm",
     "order.placed": "to_confirm",
     "order.confirmed": "making",
@@ -41,7 +42,7 @@ _STAGES: Mapping[str, out.Stage] = {
 }
 
 
-def stage(status: str) -> out.Stage:
+def stage(status: str) -> Stage:
     """Where on the counter's board an order of that status stands."""
     return _STAGES.get(status, "making")
 

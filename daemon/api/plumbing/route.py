@@ -4,26 +4,17 @@ OpenAPI document are both made from these, so neither can forget what the other 
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from daemon.api.plumbing.services import Services
+from daemon.wire.scopes import Scope as Scope
 from outbox import Bounds
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B")
-
-
-class Scope(StrEnum):
-    """What a token may do. `ADMIN` may do all, `STAFF` also what `READ` may."""
-
-    EVENTS = "events"
-    READ = "read"
-    STAFF = "staff"
-    ADMIN = "admin"
 
 
 GRANTS: Mapping[Scope, frozenset[str]] = {

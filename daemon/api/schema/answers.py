@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from daemon.api.schema.problem import ProblemBody
+from daemon.wire.stages import Stage
 from outbox.model import Item, State
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-Stage = Literal["to_confirm", "making", "ready", "out", "done"]
 
 
 class ReasonFields(TypedDict):
