@@ -124,14 +124,14 @@ class Accept(Operation[Acceptance]):
         if not plan.drops:
             return
         for row in batch.open_of(order.seq):
-            if row.kind in plan.drops and not row.manual:
+            if row.trigger in plan.drops and not row.manual:
                 self._put_aside(batch, row, _superseded_by(self._posted.event.type))
 
     def _put_aside(self, batch: Batch, row: MessageRow, reason: Reason) -> None:
         if row.state in _WAITING:
             batch.move(row, State.SUPERSEDED, reason)
-        elif not row.verdict:
-            row.verdict = "superseded"
+        elif not row.pending_state:
+            row.pending_state = "superseded"
             batch.touch(row)
 
     def add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow | None:
@@ -145,7 +145,7 @@ class Accept(Operation[Acceptance]):
         batch.add_message(row)
         told = {
             "to": row.recipient,
-            "type": row.kind,
+            "type": row.trigger,
             "channel": row.channel,
             "reason": row.reason,
             "source": self._posted.source,
@@ -159,7 +159,7 @@ class Accept(Operation[Acceptance]):
         for row in batch.open_of(new.order_seq):
             older = row.supersedes and row.event_seq < new.event_seq
             if older and row.recipient == new.recipient and row.family == new.family:
-                self._put_aside(batch, row, _superseded_by(new.kind))
+                self._put_aside(batch, row, _superseded_by(new.trigger))
 
     def _row(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow:
         batch.marks.message += 1
@@ -181,16 +181,16 @@ class Accept(Operation[Acceptance]):
             relative=int(at_once),
             modem_after=_modem_after(policy) if MODEM in planned.via else None,
             expires_at=planned.expires_at,
-            hop=0,
+            via_index=0,
             channel_since=max(planned.due_at, now),
             attempt_count=0,
             tries=0,
             last_attempt=0,
             possible_duplicate=0,
-            verdict="",
+            pending_state="",
             supersedes=int(moves_status(planned.trigger) and policy.supersede and not policy.stands_alone),
             manual=int(policy.stands_alone),
-            kind=planned.trigger,
+            trigger=planned.trigger,
             created_at=now,
             updated_at=now,
             reason=str(reason),

@@ -37,14 +37,14 @@ class Refusal(msgspec.Struct, frozen=True):
 class Begin(Operation["Attempt | Refusal"]):
     """Put an attempt on record before anything leaves, unless the message is elsewhere by now or its recipient opted out."""
 
-    __slots__ = ("_address", "_asked", "_channel", "_digest", "_hop", "_medium", "_sent", "_seq", "_units")
+    __slots__ = ("_address", "_asked", "_channel", "_digest", "_medium", "_sent", "_seq", "_units", "_via_index")
 
     def __init__(
         self,
         seq: int,
         *,
         channel: str,
-        hop: int,
+        via_index: int,
         medium: str,
         address: str,
         digest: str,
@@ -55,7 +55,7 @@ class Begin(Operation["Attempt | Refusal"]):
         self._asked = asked
         self._seq = seq
         self._channel = channel
-        self._hop = hop
+        self._via_index = via_index
         self._medium = medium
         self._address = address
         self._digest = digest
@@ -99,8 +99,8 @@ class Begin(Operation["Attempt | Refusal"]):
         return Reason(f"the recipient opted out: {elsewhere}", "opted_out_elsewhere", how=elsewhere)
 
     def _place(self, batch: Batch, row: MessageRow) -> None:
-        if row.hop != self._hop or row.channel != self._channel:
-            row.hop, row.channel, row.channel_since = self._hop, self._channel, batch.now
+        if row.via_index != self._via_index or row.channel != self._channel:
+            row.via_index, row.channel, row.channel_since = self._via_index, self._channel, batch.now
 
     def _attempt(self, batch: Batch, row: MessageRow) -> AttemptRow:
         batch.marks.attempt += 1
@@ -197,9 +197,9 @@ class Settle(Operation[Message]):
         if attempt.receipt in (ReceiptState.DELIVERED, ReceiptState.READ):
             return Transition(state=State.DELIVERED, reason=self._to.reason)
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
-            hop = row.hop + 1
-            if hop < len(row.channels()):
-                return Transition(state=State.QUEUED, reason=UNDELIVERED, hop=hop)
+            via_index = row.via_index + 1
+            if via_index < len(row.channels()):
+                return Transition(state=State.QUEUED, reason=UNDELIVERED, via_index=via_index)
             return Transition(state=State.FAILED, reason=UNDELIVERED)
         return self._to
 
@@ -302,8 +302,8 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
     its order."""
     batch.touched += 1
     state, reason = _after_all(row, to)
-    if to.hop is not None and to.hop != row.hop:
-        row.hop, row.channel, row.channel_since = to.hop, row.channels()[to.hop], batch.now
+    if to.via_index is not None and to.via_index != row.via_index:
+        row.via_index, row.channel, row.channel_since = to.via_index, row.channels()[to.via_index], batch.now
     if state in _BACK or state is State.HELD:
         row.due_at = batch.now if to.due_at is None else to.due_at
         row.relative = int(to.relative or to.due_at is None)
@@ -323,8 +323,8 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
 def _after_all(row: MessageRow, to: Transition) -> tuple[State, Reason]:
     if to.state is not State.QUEUED:
         return to.state, to.reason
-    if row.verdict:
-        return State(row.verdict), _WHILE_UNDER_WAY[row.verdict]
+    if row.pending_state:
+        return State(row.pending_state), _WHILE_UNDER_WAY[row.pending_state]
     if row.order_held and not row.manual:
         return State.HELD, ON_HOLD
     return State.QUEUED, to.reason

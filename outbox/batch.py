@@ -154,7 +154,7 @@ class Batch(Snapshot):
         row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
         if state not in OPEN:
-            row.verdict = ""
+            row.pending_state = ""
         self.reline(row)
         self.touch(row)
         told = {

@@ -305,7 +305,7 @@ class Message(PlannedMessage, frozen=True, kw_only=True):
     event_seq: int
     event_id: str
     order_ref: str
-    hop: int
+    via_index: int
     """The index in `via` of the channel it is at."""
     possible_duplicate: bool
     attempt_count: int
@@ -318,7 +318,7 @@ class Message(PlannedMessage, frozen=True, kw_only=True):
     @property
     def channel(self) -> str:
         """The channel it is at, or was last; "" for one that never had any."""
-        return self.via[min(self.hop, len(self.via) - 1)] if self.via else ""
+        return self.via[min(self.via_index, len(self.via) - 1)] if self.via else ""
 
     @property
     def family(self) -> str:
@@ -372,7 +372,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
     state: State
     reason: Reason = NO_REASON
-    hop: int | None = None
+    via_index: int | None = None
     """None: stays at its channel."""
     due_at: int | None = None
     """QUEUED: when to look at it again (None: now). UNKNOWN: when to look it up (None: never by itself, staff decide)."""

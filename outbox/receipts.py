@@ -55,10 +55,12 @@ class GoOn(msgspec.Struct, frozen=True):
 
     def from_here(self, row: MessageRow) -> Transition:
         ways = row.channels()
-        hop = next((hop for hop in range(row.hop + 1, len(ways)) if ways[hop] in self.usable), None)
-        if hop is None:
+        via_index = next(
+            (via_index for via_index in range(row.via_index + 1, len(ways)) if ways[via_index] in self.usable), None
+        )
+        if via_index is None:
             return Transition(state=State.FAILED, reason=self.reason)
-        return Transition(state=State.QUEUED, reason=self.reason, hop=hop)
+        return Transition(state=State.QUEUED, reason=self.reason, via_index=via_index)
 
 
 class Awaited(msgspec.Struct, frozen=True):

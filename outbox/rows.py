@@ -107,16 +107,16 @@ class MessageRow(msgspec.Struct, array_like=True):
     relative: Annotated[int, CHANGES]
     modem_after: int | None
     expires_at: int | None
-    hop: Annotated[int, CHANGES]
+    via_index: Annotated[int, CHANGES]
     channel_since: Annotated[int, CHANGES]
     attempt_count: Annotated[int, CHANGES]
     tries: Annotated[int, CHANGES]
     last_attempt: Annotated[int, CHANGES]
     possible_duplicate: Annotated[int, CHANGES]
-    verdict: Annotated[str, CHANGES]
+    pending_state: Annotated[str, CHANGES]
     supersedes: int
     manual: int
-    kind: str
+    trigger: str
     created_at: int
     updated_at: Annotated[int, CHANGES]
     reason: Annotated[str, CHANGES]
@@ -135,7 +135,7 @@ class MessageRow(msgspec.Struct, array_like=True):
 
     @property
     def family(self) -> str:
-        return self.kind.split(".", 1)[0]
+        return self.trigger.split(".", 1)[0]
 
     @property
     def why(self) -> Reason:
@@ -159,7 +159,7 @@ class MessageRow(msgspec.Struct, array_like=True):
             template=body.template,
             text=body.text,
             subject=body.subject,
-            trigger=self.kind,
+            trigger=self.trigger,
             priority=_PRIORITIES[self.priority],
             due_at=self.due_at,
             expires_at=self.expires_at,
@@ -170,7 +170,7 @@ class MessageRow(msgspec.Struct, array_like=True):
             event_seq=self.event_seq,
             event_id=self.event_id,
             order_ref=self.order_ref,
-            hop=self.hop,
+            via_index=self.via_index,
             possible_duplicate=bool(self.possible_duplicate),
             attempt_count=self.attempt_count,
             channel_since=self.channel_since,
@@ -189,7 +189,7 @@ class DueRow(msgspec.Struct, array_like=True, frozen=True):
     def due(self) -> Due:
         """Of an event that was taken out (its customer is forgotten) no more is known than what it was about."""
         row = self.message
-        event = decode_event(self.event) if self.event else Event(row.event_id, row.kind, OrderFields(row.order_ref))
+        event = decode_event(self.event) if self.event else Event(row.event_id, row.trigger, OrderFields(row.order_ref))
         return Due(row.message(), event, decode_order(self.order))
 
 

@@ -116,7 +116,7 @@ class Spool:
         message_seq: int,
         *,
         channel: str,
-        hop: int,
+        via_index: int,
         medium: str,
         address: str,
         sent: Rendered | None = None,
@@ -128,7 +128,7 @@ class Spool:
         begin = Begin(
             message_seq,
             channel=channel,
-            hop=hop,
+            via_index=via_index,
             medium=medium,
             address=address,
             digest=digest,

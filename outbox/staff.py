@@ -72,22 +72,22 @@ class Retry(Operation[Message]):
             raise IllegalMove(f"message {row.id} is {row.state}: it can't be tried again")
         if batch.is_forgotten(row):
             raise IllegalMove(f"message {row.id} can't be tried again: its customer was forgotten")
-        hop, via = self._hop(row)
+        via_index, via = self._via_index(row)
         if row.state is State.UNKNOWN:
             row.possible_duplicate = 1
-        row.hop, row.channel, row.via, row.channel_since = hop, via[hop], ",".join(via), batch.now
-        row.due_at, row.relative, row.verdict = batch.now, 1, ""
+        row.via_index, row.channel, row.via, row.channel_since = via_index, via[via_index], ",".join(via), batch.now
+        row.due_at, row.relative, row.pending_state = batch.now, 1, ""
         batch.move(
             row, State.QUEUED, Reason(f"tried again by {self._actor}", "retried", by=self._actor), actor=self._actor
         )
         return row.message()
 
-    def _hop(self, row: MessageRow) -> tuple[int, tuple[str, ...]]:
+    def _via_index(self, row: MessageRow) -> tuple[int, tuple[str, ...]]:
         via = row.channels()
         if self._channel is None:
             if not via:
                 raise IllegalMove(f"message {row.id} has no channel to go by: name one")
-            return (row.hop if row.state is State.QUEUED else 0), via
+            return (row.via_index if row.state is State.QUEUED else 0), via
         return (via.index(self._channel), via) if self._channel in via else (len(via), (*via, self._channel))
 
 
@@ -107,7 +107,7 @@ class Cancel(Operation[Message]):
     def apply(self, batch: Batch) -> Message:
         row = batch.message_by_id(self._id)
         if row.state is State.SENDING:
-            row.verdict = "cancelled"
+            row.pending_state = "cancelled"
             batch.touch(row)
             batch.record("message.cancelling", {"reason": self._reason}, row.order_ref, row.id, self._actor)
         elif row.state is not State.CANCELLED:

@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, decide, next_hop, pass_over
+from daemon.dispatch.fallback import Situation, decide, next_via_index, pass_over
 from daemon.dispatch.lane import Lane, Trouble
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.sms.guard import SmsGuard
@@ -111,7 +111,7 @@ class Delivery:
             return await self._put_off(lane, message, error)
         spent = None
         if isinstance(prepared, Ready) and channel.medium == "sms":
-            share = await self._sms.admit(lane.name, message, self._hop(lane, message), prepared.outgoing, now)
+            share = await self._sms.admit(lane.name, message, self._via_index(lane, message), prepared.outgoing, now)
             if isinstance(share, Spent):
                 spent = share
             else:
@@ -148,8 +148,8 @@ class Delivery:
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
-        hop = self._hop(lane, message)
-        to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=hop)
+        via_index = self._via_index(lane, message)
+        to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=via_index)
         return await self.move(message, to)
 
     async def _attempt(
@@ -165,7 +165,7 @@ class Delivery:
             lambda: self._box.spool.begin(
                 message.seq,
                 channel=lane.name,
-                hop=self._hop(lane, message),
+                via_index=self._via_index(lane, message),
                 medium=channel.medium,
                 address=out.to,
                 sent=out.rendered,
@@ -200,11 +200,11 @@ class Delivery:
         now = self._clock.now()
         words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
         reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
-        hop = next_hop(message, self._usable, after=self._hop(lane, message))
-        if hop is None:
+        via_index = next_via_index(message, self._usable, after=self._via_index(lane, message))
+        if via_index is None:
             to = Transition(state=State.QUEUED, reason=reason, due_at=lane.tomorrow(now), counts=False)
         else:
-            to = Transition(state=State.QUEUED, reason=reason, hop=hop, counts=False)
+            to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=False)
         return await self.move(message, to)
 
     def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:
@@ -362,19 +362,19 @@ class Delivery:
             usable=self._usable,
         )
 
-    def _hop(self, lane: Lane, message: Message) -> int:
+    def _via_index(self, lane: Lane, message: Message) -> int:
         """Where in `via` this channel stands: the modem may take a message out of its turn while the line is down."""
-        return message.hop if message.channel == lane.name else message.via.index(lane.name)
+        return message.via_index if message.channel == lane.name else message.via.index(lane.name)
 
     def _at(self, lane: Lane, message: Message) -> Message:
-        return msgspec.structs.replace(message, hop=self._hop(lane, message))
+        return msgspec.structs.replace(message, via_index=self._via_index(lane, message))
 
     def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
         """A message that the modem took out of its turn and could not send goes back to where it was."""
         out_of_turn = message.channel != lane.name
         waits = isinstance(outcome, Deferred) or (isinstance(outcome, Rejected) and outcome.scope is Scope.CHANNEL)
         if out_of_turn and waits and to.state is State.QUEUED:
-            return msgspec.structs.replace(to, hop=message.hop)
+            return msgspec.structs.replace(to, via_index=message.via_index)
         return to
 
     async def _recorded(self, write: Callable[[], Awaitable[T]]) -> T:

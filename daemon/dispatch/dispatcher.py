@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
-from daemon.dispatch.fallback import next_hop
+from daemon.dispatch.fallback import next_via_index
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.uplink import Uplink
@@ -213,5 +213,9 @@ class Dispatcher:
         impatient = now >= max(message.channel_since, self._delivery.line_up_at) + message.policy.patience * 1000
         if not move_on and (not impatient or self._uplink.is_down):
             return None
-        hop = next_hop(message, self.usable)
-        return None if hop is None else Transition(state=State.QUEUED, reason=lane.why, hop=hop, counts=False)
+        via_index = next_via_index(message, self.usable)
+        return (
+            None
+            if via_index is None
+            else Transition(state=State.QUEUED, reason=lane.why, via_index=via_index, counts=False)
+        )

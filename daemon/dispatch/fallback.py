@@ -41,10 +41,10 @@ def _gave_up(message: Message, because: Reason) -> Reason:
     return Reason(f"gave up after {tries} tries: {because}", "gave_up", tries=tries, because=because)
 
 
-def next_hop(message: Message, usable: Callable[[str], bool], *, after: int | None = None) -> int | None:
+def next_via_index(message: Message, usable: Callable[[str], bool], *, after: int | None = None) -> int | None:
     """The index of the next channel that can be used; None: there is no other."""
-    start = (message.hop if after is None else after) + 1
-    return next((hop for hop in range(start, len(message.via)) if usable(message.via[hop])), None)
+    start = (message.via_index if after is None else after) + 1
+    return next((via_index for via_index in range(start, len(message.via)) if usable(message.via[via_index])), None)
 
 
 def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
@@ -75,15 +75,15 @@ def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Trans
     wait = at.backoff if outcome.after is None else outcome.after
     due_at = at.now + round(wait * 1000)
     impatient_at = at.patience_from + round(message.policy.patience * 1000)
-    hop = next_hop(message, at.usable)
-    if hop is not None and due_at >= impatient_at:
-        return Transition(state=State.QUEUED, reason=reason, hop=hop, due_at=max(at.now, impatient_at))
+    via_index = next_via_index(message, at.usable)
+    if via_index is not None and due_at >= impatient_at:
+        return Transition(state=State.QUEUED, reason=reason, via_index=via_index, due_at=max(at.now, impatient_at))
     return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
 
 
 def _past_the_channel(message: Message, reason: Reason, at: Situation) -> Transition:
     """The whole channel is out: the next one takes the message, or it waits here; it never pays for it."""
-    return Transition(state=State.QUEUED, reason=reason, hop=next_hop(message, at.usable), counts=False)
+    return Transition(state=State.QUEUED, reason=reason, via_index=next_via_index(message, at.usable), counts=False)
 
 
 def pass_over(
@@ -96,9 +96,9 @@ def pass_over(
     after: int | None = None,
 ) -> Transition:
     """This channel can't reach the recipient: on to the next, or the end."""
-    hop = next_hop(message, at.usable, after=after)
-    if hop is not None:
-        return Transition(state=State.QUEUED, reason=reason, hop=hop, counts=counts)
+    via_index = next_via_index(message, at.usable, after=after)
+    if via_index is not None:
+        return Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=counts)
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
 
 

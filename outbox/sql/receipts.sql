@@ -5,7 +5,7 @@ ON CONFLICT (channel, provider_id) DO UPDATE SET state = excluded.state, at = ex
 WHERE early_receipt.state = 'sent' OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));
 
 -- due: attempts whose receipts are to be asked for, as one JSON array of [attempt, order ref, type].
-SELECT '[' || group_concat(json_array(json(a.row), o.ref, m.kind)) || ']'
+SELECT '[' || group_concat(json_array(json(a.row), o.ref, m.trigger)) || ']'
 FROM (SELECT seq, message_seq FROM attempt WHERE poll_at <= :now ORDER BY poll_at LIMIT :limit) AS d
 CROSS JOIN attempt_row AS a ON a.seq = d.seq CROSS JOIN message AS m ON m.seq = d.message_seq
 CROSS JOIN orders AS o ON o.seq = m.order_seq;

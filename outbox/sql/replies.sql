@@ -8,7 +8,7 @@ CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> 
 
 -- open_of: the open orders of an address, the newest first: ref, status, and whether the customer may have got what that status says.
 SELECT o.ref, coalesce(o.body ->> '{order.status}', ''), EXISTS (
-    SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '{order.status}'
+    SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
         AND m.state IN ('sent', 'delivered', 'unknown')
 )
 FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'

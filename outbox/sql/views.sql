@@ -30,7 +30,7 @@ WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{ord
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
 CROSS JOIN message_row AS r ON r.seq = (
-    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.kind = o.body ->> '{order.status}'
+    SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
 );
 
 -- messages: the newest first, as far as the filters let them through, as one JSON array.

@@ -39,7 +39,7 @@ async def a_day(folder: Path, clock: FakeClock) -> None:
         await send(box, await accept_one(box, planned("sent"), id="e1", ref="B-1"), Accepted("P1"), SENT)
         await accept_one(box, planned("waits"), id="e2", ref="B-2")
         away = await accept_one(box, planned("away"), id="e3", ref="B-3")
-        await box.spool.begin(away.seq, channel="twilio", hop=0, medium="sms", address="+447700900123")
+        await box.spool.begin(away.seq, channel="twilio", via_index=0, medium="sms", address="+447700900123")
         await accept_one(box, planned("later", due_at=clock.now() + 86_400_000), id="e4", ref="B-4")
         await box.consent.stop("sms", "+447700900999", reason="STOP", actor="customer")
 

@@ -176,7 +176,7 @@ async def test_opt_outs_outlive_the_key_of_their_digests(tmp_path: Path) -> None
 async def test_what_was_under_way_without_a_trace_is_for_staff(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box, planned("away"), id="e1", ref="B-1")
-        await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address="+447700900123")
+        await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address="+447700900123")
     with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
         db.execute("DELETE FROM attempt")
     saved = tmp_path / "saved" / "tether.db"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.fallback import Situation, after_unknown, decide, next_hop, pass_over
+from daemon.dispatch.fallback import Situation, after_unknown, decide, next_via_index, pass_over
 from outbox.model import MOVES, Message, Policy, State
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 
@@ -38,7 +38,7 @@ situations = st.builds(
 )
 
 
-def message(via: tuple[str, ...] = CHANNELS, hop: int = 0, **more: object) -> Message:
+def message(via: tuple[str, ...] = CHANNELS, via_index: int = 0, **more: object) -> Message:
     fields: dict[str, object] = {
         "id": "m1",
         "audience": "customer",
@@ -53,7 +53,7 @@ def message(via: tuple[str, ...] = CHANNELS, hop: int = 0, **more: object) -> Me
         "event_seq": 1,
         "event_id": "e1",
         "order_ref": "B-1",
-        "hop": hop,
+        "via_index": via_index,
         "possible_duplicate": False,
         "attempt_count": 0,
         "channel_since": NOW,
@@ -64,8 +64,8 @@ def message(via: tuple[str, ...] = CHANNELS, hop: int = 0, **more: object) -> Me
 
 
 messages = st.builds(
-    lambda via, hop, tries, on_unknown: message(
-        tuple(via), min(hop, len(via) - 1), attempt_count=tries, policy=Policy(on_unknown=on_unknown)
+    lambda via, via_index, tries, on_unknown: message(
+        tuple(via), min(via_index, len(via) - 1), attempt_count=tries, policy=Policy(on_unknown=on_unknown)
     ),
     st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
     st.integers(0, 3),
@@ -92,9 +92,9 @@ def situation(**more: object) -> Situation:
 def test_every_outcome_has_a_legal_continuation(it: Message, outcome: Outcome, at: Situation) -> None:
     to = decide(it, outcome, at)
     assert to.state in MOVES[State.SENDING]
-    if to.hop is not None:
-        assert it.hop < to.hop < len(it.via)
-        assert at.usable(it.via[to.hop]), "a message is never sent on to a channel that can't take it"
+    if to.via_index is not None:
+        assert it.via_index < to.via_index < len(it.via)
+        assert at.usable(it.via[to.via_index]), "a message is never sent on to a channel that can't take it"
     if to.state is State.QUEUED:
         assert to.due_at is None or to.due_at >= NOW
 
@@ -105,7 +105,7 @@ def test_a_message_is_lost_only_when_no_channel_is_left_or_tries_ran_out(
 ) -> None:
     to = decide(it, outcome, at)
     if to.state is State.FAILED:
-        assert next_hop(it, at.usable) is None or it.attempt_count + 1 >= at.max_attempts
+        assert next_via_index(it, at.usable) is None or it.attempt_count + 1 >= at.max_attempts
         assert to.reason
 
 
@@ -124,7 +124,7 @@ def test_only_a_repeat_after_an_unknown_outcome_is_marked_as_a_possible_duplicat
 @given(messages, situations)
 def test_an_outage_burns_nothing(it: Message, at: Situation) -> None:
     to = decide(it, Deferred("no connection", unreachable=True), msgspec.structs.replace(at, line_down=True))
-    assert (to.state, to.counts, to.hop) == (State.QUEUED, False, None)
+    assert (to.state, to.counts, to.via_index) == (State.QUEUED, False, None)
 
 
 @given(messages, situations)
@@ -132,28 +132,28 @@ def test_what_is_wrong_with_the_whole_channel_costs_no_message(it: Message, at: 
     to = decide(it, Rejected(Scope.CHANNEL, "401", "wrong password"), at)
     assert to.state is State.QUEUED
     assert not to.counts
-    assert to.hop == next_hop(it, at.usable)
+    assert to.via_index == next_via_index(it, at.usable)
 
 
 @pytest.mark.parametrize("scope", [Scope.MESSAGE, Scope.RECIPIENT])
 def test_a_permanent_refusal_moves_on_at_once(scope: Scope) -> None:
     to = decide(message(), Rejected(scope, "21211", "no phone number"), situation())
-    assert (to.state, to.hop, to.due_at) == (State.QUEUED, 1, None)
+    assert (to.state, to.via_index, to.due_at) == (State.QUEUED, 1, None)
 
 
 def test_a_permanent_refusal_by_the_last_channel_fails_with_its_words() -> None:
-    to = decide(message(hop=3), Rejected(Scope.RECIPIENT, "550", "no such mailbox"), situation())
+    to = decide(message(via_index=3), Rejected(Scope.RECIPIENT, "550", "no such mailbox"), situation())
     assert (to.state, to.reason) == (State.FAILED, "no such mailbox")
 
 
 def test_an_opt_out_with_no_other_way_is_suppressed() -> None:
     refusal = Rejected(Scope.RECIPIENT, "21610", "they answered STOP", opted_out=True)
-    assert decide(message(hop=3), refusal, situation()).state is State.SUPPRESSED
+    assert decide(message(via_index=3), refusal, situation()).state is State.SUPPRESSED
 
 
 def test_a_transient_fault_waits_on_its_channel() -> None:
     to = decide(message(), Deferred("busy"), situation())
-    assert (to.state, to.hop, to.due_at) == (State.QUEUED, None, NOW + 4000)
+    assert (to.state, to.via_index, to.due_at) == (State.QUEUED, None, NOW + 4000)
 
 
 def test_the_providers_own_wait_is_honoured() -> None:
@@ -162,17 +162,17 @@ def test_the_providers_own_wait_is_honoured() -> None:
 
 def test_patience_ends_on_the_channel_and_goes_on_to_the_next() -> None:
     to = decide(message(), Deferred("busy"), situation(patience_from=NOW - 600_000))
-    assert (to.hop, to.due_at) == (1, NOW)
+    assert (to.via_index, to.due_at) == (1, NOW)
 
 
 def test_a_wait_longer_than_patience_ends_when_patience_does() -> None:
     to = decide(message(), Deferred("busy", after=3600.0), situation(patience_from=NOW - 300_000))
-    assert (to.hop, to.due_at) == (1, NOW + 300_000)
+    assert (to.via_index, to.due_at) == (1, NOW + 300_000)
 
 
 def test_without_another_channel_a_transient_fault_is_waited_out() -> None:
     to = decide(message(("twilio",)), Deferred("busy"), situation(patience_from=NOW - 6_000_000))
-    assert (to.state, to.hop) == (State.QUEUED, None)
+    assert (to.state, to.via_index) == (State.QUEUED, None)
 
 
 def test_tries_run_out() -> None:
@@ -210,4 +210,4 @@ def test_a_lookup_that_could_not_tell_is_not_begun_again() -> None:
 
 def test_passing_over_skips_channels_that_are_not_usable() -> None:
     to = pass_over(message(), "no phone", situation(usable=lambda name: name == "sendgrid"))
-    assert to.hop == 3
+    assert to.via_index == 3

@@ -181,7 +181,7 @@ async def test_nobody_who_asked_for_silence_is_thanked(tmp_path: Path) -> None:
         await shop.hears("STOP")
         await shop.hears("HERE")
         (thanks,) = await shop.said()
-        begun = await shop.box.spool.begin(thanks.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        begun = await shop.box.spool.begin(thanks.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert getattr(begun, "opted_out", False)
 
 

@@ -276,7 +276,7 @@ async def test_no_address_name_or_secret_reaches_nats_or_postgresql(fleet: World
     await send(soho.box, await accept_one(soho.box, message, id="c1", ref="B-1", **event))
     await soho.box.consent.stop("sms", PHONE, reason=words, actor="modem")
     late = await accept_one(soho.box, planned("c2"), id="c2", ref="B-1", **event)
-    begun = await soho.box.spool.begin(late.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    begun = await soho.box.spool.begin(late.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
     assert isinstance(begun, Refusal)
     await soho.box.spool.move(late.seq, Transition(state=State.SUPPRESSED, reason=begun.reason))
     soho.connect()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engines
 async def why_not(store: Store, id: str = "m") -> str | None:
     """What keeps the next text to the customer from going; None: its attempt began."""
     message = await accept_one(store.box, planned(f"{store.name}-{id}"), id=id, ref=f"B-{id}")
-    begun = await store.box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    begun = await store.box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
     return begun.reason if isinstance(begun, Refusal) else None
 
 

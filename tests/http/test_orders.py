@@ -321,7 +321,7 @@ def test_answers_keep_designs_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("via", "hop", "shown"),
+    ("via", "via_index", "shown"),
     [
         (("twilio", "sendgrid"), 0, "+44…0123"),
         (("twilio", "sendgrid"), 1, "a…@example.com"),
@@ -331,11 +331,13 @@ def test_answers_keep_designs_names() -> None:
         (("a-channel-of-an-older-release",), 0, "+44…0123"),
     ],
 )
-def test_a_message_is_shown_with_the_address_that_its_channel_takes(via: tuple[str, ...], hop: int, shown: str) -> None:
+def test_a_message_is_shown_with_the_address_that_its_channel_takes(
+    via: tuple[str, ...], via_index: int, shown: str
+) -> None:
     addresses = {"phone": "+447700900123", "email": "ada@example.com"}
     message = Message(
         id="m1", audience="customer", recipient="customer", addresses=addresses, via=via, template="order.ready",
-        trigger="order.ready", due_at=0, seq=1, event_seq=1, event_id="e", order_ref="B-1", hop=hop,
+        trigger="order.ready", due_at=0, seq=1, event_seq=1, event_id="e", order_ref="B-1", via_index=via_index,
         possible_duplicate=False, attempt_count=0, channel_since=0, created_at=0, updated_at=0,
     )  # fmt: skip
     assert present.to(message) == shown

@@ -52,7 +52,12 @@ async def face(services: FakeServices, box: Outbox) -> AsyncIterator[Face]:
 async def attempt(box: Outbox, message_id: str) -> Attempt:
     (message,) = await box.views.messages_by_id([message_id])
     begun = await box.spool.begin(
-        message.seq, channel=message.channel, hop=0, medium="sms", address="+447700900123", sent=Rendered("Hi Ada")
+        message.seq,
+        channel=message.channel,
+        via_index=0,
+        medium="sms",
+        address="+447700900123",
+        sent=Rendered("Hi Ada"),
     )
     assert isinstance(begun, Attempt)
     return begun

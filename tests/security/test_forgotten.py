@@ -85,7 +85,7 @@ async def a_customer_everywhere(box: Outbox) -> None:
         begun = await box.spool.begin(
             message.seq,
             channel="twilio",
-            hop=0,
+            via_index=0,
             medium="chat",
             address=PHONE,
             sent=Rendered("Hi Ada Lovelace", "hearts for"),
@@ -102,7 +102,7 @@ async def a_customer_everywhere(box: Outbox) -> None:
     await box.consent.allow("email", MAIL, reason="Lovelace changed her mind", actor="Mia")
     await box.consent.stop("sms", PHONE, reason="STOP 07700900123 Lovelace", actor="modem")
     unwanted = await accept_one(box, planned("m2"), id="e2", ref="B-1")
-    refused = await box.spool.begin(unwanted.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    refused = await box.spool.begin(unwanted.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
     assert isinstance(refused, Refusal)
     await box.spool.move(unwanted.seq, Transition(state=State.SUPPRESSED, reason=refused.reason))
     for n, body in enumerate(

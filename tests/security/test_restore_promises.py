@@ -86,7 +86,7 @@ async def test_who_opted_out_since_is_not_texted(settings: Settings, clock: Fake
         assert await box.consent.blocked("sms", PHONE) == "STOP"
         assert await box.consent.blocked("sms", OTHER) is None
         message = await accept_one(box, planned("m1"), id="e1", ref="B-1")
-        refusal = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        refusal = await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert getattr(refusal, "opted_out", False)
 
 

@@ -43,9 +43,9 @@ async def test_silence_is_confirmed_to_whom_it_was_just_given_and_nothing_else_i
         message = await accept_one(box, planned("news", via=("modem",)))
         await take(box, "1")
         (due,) = [due for due in await box.spool.due("modem", now=NOW, limit=9) if due.message.id != "news"]
-        said = await box.spool.begin(due.message.seq, channel="modem", hop=0, medium="sms", address=PHONE)
+        said = await box.spool.begin(due.message.seq, channel="modem", via_index=0, medium="sms", address=PHONE)
         assert isinstance(said, Attempt)
-        news = await box.spool.begin(message.seq, channel="modem", hop=0, medium="sms", address=PHONE)
+        news = await box.spool.begin(message.seq, channel="modem", via_index=0, medium="sms", address=PHONE)
         assert not isinstance(news, Attempt)
 
 

@@ -31,7 +31,7 @@ async def test_an_attempt_is_on_record_before_it_leaves(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         begun = await box.spool.begin(
-            message.seq, channel="twilio", hop=0, medium="sms", address=PHONE, sent=Rendered("Hi", subject="S")
+            message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE, sent=Rendered("Hi", subject="S")
         )
         (kept,) = await box.views.attempts([message.id])
         assert kept == begun
@@ -87,7 +87,7 @@ async def test_a_deferred_message_waits_and_a_passed_over_one_changes_channel(tm
             box,
             message,
             Rejected(Scope.RECIPIENT, "x", "no"),
-            Transition(state=State.QUEUED, reason=Reason("no"), hop=2),
+            Transition(state=State.QUEUED, reason=Reason("no"), via_index=2),
         )
         assert (moved.channel, moved.channel_since) == ("sendgrid", clock.now())
         assert await due_ids(box, "sendgrid", now=clock.now()) == [message.id]
@@ -97,17 +97,17 @@ async def test_begin_refuses_what_is_elsewhere_by_now(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         await box.spool.cancel(message.id, actor="Mia", reason="")
-        refused = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        refused = await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert refused == Refusal("it is cancelled by now")
         with pytest.raises(NotFound):
-            await box.spool.begin(99, channel="twilio", hop=0, medium="sms", address=PHONE)
+            await box.spool.begin(99, channel="twilio", via_index=0, medium="sms", address=PHONE)
 
 
 async def test_begin_refuses_a_second_of_the_same_line(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await accept_one(box, planned("a", trigger="payment.failed"), id="e1")
         second = await accept_one(box, planned("b", trigger="payment.confirmed"), id="e2")
-        refused = await box.spool.begin(second.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        refused = await box.spool.begin(second.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert isinstance(refused, Refusal)
         assert not refused.opted_out
 
@@ -116,7 +116,7 @@ async def test_the_modem_may_take_a_message_out_of_its_turn(tmp_path: Path) -> N
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         ended = await send(box, message, channel="modem")
-        assert (ended.channel, ended.hop, ended.state) == ("modem", 1, State.SENT)
+        assert (ended.channel, ended.via_index, ended.state) == ("modem", 1, State.SENT)
 
 
 async def test_an_interrupted_attempt_was_none(tmp_path: Path) -> None:
@@ -266,11 +266,13 @@ async def test_begin_refuses_an_opt_out_at_the_last_moment(tmp_path: Path, mediu
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
         await box.consent.stop(medium, PHONE, reason="STOP", actor="modem")
-        refused = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+        refused = await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert refused == Refusal(Reason("the recipient opted out"), opted_out=True)
         assert (refused.reason.code, refused.reason.args["how"]) == ("opted_out", "STOP")
         assert await state_of(box, message.id) is State.QUEUED
-        other = await box.spool.begin(message.seq, channel="sendgrid", hop=2, medium="email", address="ada@example.com")
+        other = await box.spool.begin(
+            message.seq, channel="sendgrid", via_index=2, medium="email", address="ada@example.com"
+        )
         assert not isinstance(other, Refusal)
 
 
@@ -319,9 +321,9 @@ async def test_hold_stops_automatic_messages_and_release_lets_them_go(tmp_path: 
 async def test_retry_begins_again_or_goes_by_a_named_channel(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        await box.spool.move(message.seq, Transition(state=State.FAILED, reason=Reason("x"), hop=2))
+        await box.spool.move(message.seq, Transition(state=State.FAILED, reason=Reason("x"), via_index=2))
         assert (await box.spool.retry(message.id, actor="Mia")).channel == "twilio"
-        assert (await box.spool.retry(message.id, actor="Mia", channel="sendgrid")).hop == 2
+        assert (await box.spool.retry(message.id, actor="Mia", channel="sendgrid")).via_index == 2
         added = await box.spool.retry(message.id, actor="Mia", channel="vonage")
         assert (added.channel, added.via[-1]) == ("vonage", "vonage")
         assert await due_ids(box, "vonage") == [message.id]

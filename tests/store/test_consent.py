@@ -58,7 +58,7 @@ async def test_no_whatsapp_goes_to_who_asked_for_silence_by_sms(tmp_path: Path) 
     async with open_box(tmp_path) as box:
         message = await accept_one(box, planned("m1", via=("whatsapp",)))
         await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-        refused = await box.spool.begin(message.seq, channel="whatsapp", hop=0, medium="chat", address=PHONE)
+        refused = await box.spool.begin(message.seq, channel="whatsapp", via_index=0, medium="chat", address=PHONE)
         assert refused == Refusal("the recipient opted out", opted_out=True)
 
 

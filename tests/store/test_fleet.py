@@ -14,7 +14,7 @@ OLD, NEW = {"k1": KEY}, {"k1": KEY, "k2": b"n" * 32}
 async def tries(box: Outbox, id: str = "e1") -> str | None:
     """Why the next message to the customer may not be tried; None: its attempt began."""
     message = await accept_one(box, id=id)
-    begun = await box.spool.begin(message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+    begun = await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
     return begun.reason if isinstance(begun, Refusal) else None
 
 

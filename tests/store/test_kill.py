@@ -36,7 +36,7 @@ async def post(box, clock, start, worker):
 async def send(box, clock):
     while True:
         for due in await box.spool.due("twilio", now=clock.now(), limit=8):
-            attempt = await box.spool.begin(due.message.seq, channel="twilio", hop=0, medium="sms", address=PHONE)
+            attempt = await box.spool.begin(due.message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
             assert not isinstance(attempt, Refusal)
             say("left", due.message.id)
             await box.spool.settle(attempt, Accepted(attempt.message_id), Transition(state=State.SENT))

@@ -28,7 +28,7 @@ BACK: list[tuple[Outcome, Transition]] = [
     (Accepted("P"), Transition(state=State.SENT)),
     (Deferred("busy"), Transition(state=State.QUEUED, reason=Reason("busy"))),
     (Deferred("no line", unreachable=True), Transition(state=State.QUEUED, reason=Reason("line"), counts=False)),
-    (Rejected(Scope.RECIPIENT, "1", "no"), Transition(state=State.QUEUED, reason=Reason("no"), hop=1)),
+    (Rejected(Scope.RECIPIENT, "1", "no"), Transition(state=State.QUEUED, reason=Reason("no"), via_index=1)),
     (Rejected(Scope.MESSAGE, "2", "no"), Transition(state=State.FAILED, reason=Reason("no"))),
     (Unknown("cut"), Transition(state=State.UNKNOWN, reason=Reason("cut"), due_at=0)),
     (Unknown("cut"), Transition(state=State.QUEUED, reason=Reason("cut"), possible_duplicate=True)),
@@ -100,7 +100,9 @@ class Spooling(RuleBasedStateMachine):
             assert message.id not in self.superseded
             self.is_first_of_its_line(message)
             attempt = self.run(
-                self.box.spool.begin(message.seq, channel=channel, hop=message.hop, medium="sms", address=PHONE)
+                self.box.spool.begin(
+                    message.seq, channel=channel, via_index=message.via_index, medium="sms", address=PHONE
+                )
             )
             assert isinstance(attempt, Attempt | Refusal)
             if isinstance(attempt, Attempt):

@@ -121,7 +121,7 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
         attempt = await box.spool.begin(
             message.seq,
             channel="modem",
-            hop=1,
+            via_index=1,
             medium="sms",
             address="+447700900123",
             sent=Rendered("text", "subject", "<p>html</p>"),

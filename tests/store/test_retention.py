@@ -34,7 +34,7 @@ async def one_of_each(box: Outbox) -> None:
     """An order that is over, with a reply, and one that waits."""
     message = await accept_one(box, planned("over"), id="e1", customer=CUSTOMER, order={"note": "for Ada Lovelace"})
     begun = await box.spool.begin(
-        message.seq, channel="twilio", hop=0, medium="sms", address=PHONE, sent=Rendered("Hi Ada Lovelace")
+        message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE, sent=Rendered("Hi Ada Lovelace")
     )
     await box.spool.settle(begun, Accepted("P1"), SENT)  # type: ignore[arg-type]
     await box.replies.add("twilio", Reply(address=PHONE, text="Ada Lovelace here"))

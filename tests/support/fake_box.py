@@ -117,7 +117,7 @@ class FakeBox:
             event_seq=event.seq,
             event_id=event.id,
             order_ref=event.order_ref,
-            hop=0,
+            via_index=0,
             possible_duplicate=False,
             attempt_count=0,
             channel_since=event.received_at,

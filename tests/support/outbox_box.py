@@ -115,7 +115,7 @@ async def state_of(box: Outbox, id: str) -> State:
 
 async def begin(box: Outbox, message: Message, channel: str = "twilio", address: str = PHONE) -> Attempt:
     begun = await box.spool.begin(
-        message.seq, channel=channel, hop=message.via.index(channel), medium="sms", address=address
+        message.seq, channel=channel, via_index=message.via.index(channel), medium="sms", address=address
     )
     assert not isinstance(begun, Refusal), begun.reason
     return begun

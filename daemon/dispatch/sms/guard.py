@@ -14,7 +14,7 @@ import structlog
 from daemon.channels.base import Outgoing
 from daemon.channels.registry import CHANNELS
 from daemon.config import ConfigError, Settings
-from daemon.dispatch.fallback import next_hop
+from daemon.dispatch.fallback import next_via_index
 from daemon.dispatch.limits import midnight_after
 from daemon.dispatch.prepare import PassOver
 from daemon.dispatch.sms.destination import destination, refusal
@@ -73,9 +73,9 @@ class SmsGuard:
             self.spending.spend(parts, self._cost(text.channel, text.address, parts), text.at)
 
     async def admit(
-        self, channel: str, message: Message, hop: int, out: Outgoing, now: int
+        self, channel: str, message: Message, via_index: int, out: Outgoing, now: int
     ) -> Spent | PassOver | Transition:
-        """Its share of the day where it may leave by that channel (at `hop` of its ways); else where it goes instead."""
+        """Its share of the day where it may leave by that channel (at `via_index` of its ways); else where it goes instead."""
         refused = refusal(out.to, self.countries, anywhere=message.audience != "customer")
         if refused is not None:
             return PassOver(refused)
@@ -84,7 +84,7 @@ class SmsGuard:
         parts = measure(out.rendered.text).parts
         cost = self._cost(channel, out.to, parts)
         if exceeded := self.spending.exceeded_by(parts, cost, now):
-            return self._otherwise(message, hop, exceeded, now)
+            return self._otherwise(message, via_index, exceeded, now)
         self._held.discard(message.id)
         self.pumping.note(out.to, now)
         return self.spending.spend(parts, cost, now)
@@ -123,10 +123,10 @@ class SmsGuard:
     def _cost(self, channel: str, to: str, parts: int) -> Decimal:
         return parts * self._tariff.price(channel, destination(to).country)
 
-    def _otherwise(self, message: Message, hop: int, reason: Reason, now: int) -> Transition:
-        other = next_hop(message, self._is_another_medium, after=hop)
+    def _otherwise(self, message: Message, via_index: int, reason: Reason, now: int) -> Transition:
+        other = next_via_index(message, self._is_another_medium, after=via_index)
         if other is not None:
-            return Transition(state=State.QUEUED, reason=reason, hop=other, counts=False)
+            return Transition(state=State.QUEUED, reason=reason, via_index=other, counts=False)
         midnight = midnight_after(now, self._zone)
         return Transition(state=State.QUEUED, reason=reason, due_at=midnight, relative=False, counts=False)
 
