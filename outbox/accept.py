@@ -50,8 +50,8 @@ class Accept(Operation[Acceptance]):
             )
         after = project(before, posted)
         order = self._keep_order(batch, known, after)
-        batch.marks.event += 1
-        seq = batch.marks.event
+        batch.sequences.event += 1
+        seq = batch.sequences.event
         batch.events[key] = (seq, posted.raw)
         batch.new_events.append(
             EventRow(
@@ -162,12 +162,12 @@ class Accept(Operation[Acceptance]):
                 self._put_aside(batch, row, _superseded_by(new.trigger))
 
     def _row(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow:
-        batch.marks.message += 1
+        batch.sequences.message += 1
         policy, now = planned.policy, self._posted.received_at
         at_once = planned.due_at <= now
         state, reason = _first_state(planned, order.order)
         return MessageRow(
-            seq=batch.marks.message,
+            seq=batch.sequences.message,
             id=planned.id,
             event_seq=event_seq,
             order_seq=order.seq,

@@ -103,9 +103,9 @@ class Begin(Operation["Attempt | Refusal"]):
             row.via_index, row.channel, row.channel_since = self._via_index, self._channel, batch.now
 
     def _attempt(self, batch: Batch, row: MessageRow) -> AttemptRow:
-        batch.marks.attempt += 1
+        batch.sequences.attempt += 1
         return AttemptRow(
-            seq=batch.marks.attempt,
+            seq=batch.sequences.attempt,
             message_seq=row.seq,
             earlier=row.last_attempt,
             n=row.tries,

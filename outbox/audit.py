@@ -106,9 +106,9 @@ class BeginEpoch(Operation[str]):
         self._actor = actor
 
     def apply(self, batch: Batch) -> str:
-        values = {"first_seq": batch.marks.audit + 1, "id": self._id, "at": batch.now, "reason": self._reason}
+        values = {"first_seq": batch.sequences.audit + 1, "id": self._id, "at": batch.now, "reason": self._reason}
         batch.db.execute(_SQL["begin_epoch"], values)
-        batch.marks.epoch = self._id
+        batch.sequences.epoch = self._id
         batch.record("epoch.began", {"epoch": self._id, "reason": self._reason}, actor=self._actor)
         return self._id
 

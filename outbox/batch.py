@@ -42,7 +42,7 @@ _INSERT_AUDIT = _SQL.rows("insert_audit")
 
 
 @dataclass(slots=True)
-class Marks:
+class Sequences:
     """The last number given out in each table, and the end of the hash chain."""
 
     order: int = 0
@@ -56,7 +56,7 @@ class Marks:
     """Whether there are messages that left before the database was restored."""
 
     @classmethod
-    def read(cls, db: sqlite3.Connection) -> "Marks":
+    def read(cls, db: sqlite3.Connection) -> "Sequences":
         order, event, message, attempt, audit, end, epoch, told = db.execute(_SQL["newest"]).fetchone()
         return cls(order, event, message, attempt, audit, end or START, epoch or "", bool(told))
 
@@ -64,9 +64,9 @@ class Marks:
 class Batch(Snapshot):
     """The work of one transaction. Operations look at the snapshot and change it by these methods; `flush` writes what changed."""
 
-    def __init__(self, db: sqlite3.Connection, marks: Marks, now: int, *, careful: bool = False) -> None:
+    def __init__(self, db: sqlite3.Connection, sequences: Sequences, now: int, *, careful: bool = False) -> None:
         super().__init__(db, careful=careful)
-        self.marks = replace(marks)
+        self.sequences = replace(sequences)
         self.now = now
         self.new_events: list[EventRow] = []
         self.new_people: list[tuple[str, str, int, str]] = []
@@ -87,7 +87,7 @@ class Batch(Snapshot):
 
     def told_before(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of these messages that left before the database was restored from a backup."""
-        if not self.marks.told:
+        if not self.sequences.told:
             return frozenset()
         found = self.db.execute(_SQL["told"], {"ids": encode(list(ids)).decode()})
         return frozenset(id for (id,) in found)
@@ -95,8 +95,8 @@ class Batch(Snapshot):
     # ------------------------------------------------------------ changing
 
     def add_order(self, order: Order) -> OrderRow:
-        self.marks.order += 1
-        row = self.orders[order.ref] = OrderRow(self.marks.order, 0, order, is_new=True)
+        self.sequences.order += 1
+        row = self.orders[order.ref] = OrderRow(self.sequences.order, 0, order, is_new=True)
         self._dirty_orders[row.seq] = row
         self.touched += 1
         return row
@@ -200,7 +200,7 @@ class Batch(Snapshot):
         text = encode(detail).decode() if detail else "{}"
         self._entries.append((kind, actor, order_ref, message_id, text))
         self.touched += 1
-        return self.marks.audit + len(self._entries)
+        return self.sequences.audit + len(self._entries)
 
     def pseudonym(self, digest: str) -> str:
         """Under which name the record knows the address of that digest, which the operation wanted."""
@@ -251,13 +251,15 @@ class Batch(Snapshot):
                 self.ready[row.channel] = min(row.due_at, self.ready.get(row.channel, row.due_at))
 
     def _flush_audit(self) -> list[Change]:
-        marks, at, rows, changes = self.marks, self.now, [], []
+        sequences, at, rows, changes = self.sequences, self.now, [], []
         for kind, actor, order_ref, message_id, detail in self._entries:
-            marks.audit += 1
-            marks.hash = link(marks.hash, marks.epoch, marks.audit, at, kind, actor, order_ref, message_id, detail)
-            entry = AuditEntry(marks.audit, at, kind, actor, order_ref, message_id, detail, marks.hash)
+            sequences.audit += 1
+            sequences.hash = link(
+                sequences.hash, sequences.epoch, sequences.audit, at, kind, actor, order_ref, message_id, detail
+            )
+            entry = AuditEntry(sequences.audit, at, kind, actor, order_ref, message_id, detail, sequences.hash)
             rows.append(AUDIT.inserted(entry))
-            seen = change(marks.audit, kind, order_ref, message_id, detail)
+            seen = change(sequences.audit, kind, order_ref, message_id, detail)
             if seen is not None:
                 changes.append(seen)
         _INSERT_AUDIT.execute(self.db, rows)

@@ -121,7 +121,7 @@ class Carry(Operation[Carried]):
         for id, at in self._promises.told:
             if not batch.db.execute(_SQL["is_over"], {"id": id}).fetchone()[0]:
                 kept += batch.db.execute(_SQL["keep_told"], {"id": id, "at": at}).rowcount
-        batch.marks.told = batch.marks.told or kept > 0
+        batch.sequences.told = batch.sequences.told or kept > 0
         return kept
 
     def _cancel_told(self, batch: Batch) -> int:

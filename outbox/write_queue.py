@@ -28,7 +28,7 @@ class Job(Protocol):
 J = TypeVar("J", bound=Job)
 
 
-class Inbox(Generic[J]):
+class WriteQueue(Generic[J]):
     """Filled in the loop's thread, emptied in the writer's. `monotonic` is a clock in seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

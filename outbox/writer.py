@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from outbox.batch import Batch, Marks
+from outbox.batch import Batch, Sequences
 from outbox.chain import Change
 from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
@@ -22,7 +22,7 @@ from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
 from outbox.queries import Queries
 from outbox.snapshot import Wants
-from outbox.write_queue import Inbox
+from outbox.write_queue import WriteQueue
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Writer:
         self._checkpointer = checkpointer
         self._clock = clock
         self._on_commit = on_commit
-        self._inbox: Inbox[Job] = Inbox(clock.monotonic)
+        self._queue: WriteQueue[Job] = WriteQueue(clock.monotonic)
         self._gathered: list[Job] = []
         self._thread = threading.Thread(target=self._run, name="outbox writer", daemon=True)
         self._opened: asyncio.Future[None]
@@ -112,7 +112,7 @@ class Writer:
         """Finish what waits, close the connection."""
         if self._thread.is_alive():
             self._hand_over()
-            self._inbox.close()
+            self._queue.close()
             await self._closed
         self._thread.join()
 
@@ -131,19 +131,19 @@ class Writer:
 
     def _hand_over(self) -> None:
         if self._gathered:
-            self._inbox.put(self._gathered)
+            self._queue.put(self._gathered)
             self._gathered = []
 
     # ------------------------------------------------------------ in the writer's thread
 
     def _run(self) -> None:
         try:
-            self._db, self._marks = self._open()
+            self._db, self._sequences = self._open()
         except BaseException as error:
             self._tell(self._opened.set_exception, in_our_words(error))
             return
         self._tell(self._opened.set_result, None)
-        while jobs := self._inbox.take():
+        while jobs := self._queue.take():
             self._busy_since = self._clock.monotonic()
             self._commit(jobs)
             self._checkpoint()
@@ -152,10 +152,10 @@ class Writer:
         self._db.close()
         self._tell(self._closed.set_result, None)
 
-    def _open(self) -> tuple[sqlite3.Connection, Marks]:
+    def _open(self) -> tuple[sqlite3.Connection, Sequences]:
         db = self._connect()
         try:
-            return db, Marks.read(db)
+            return db, Sequences.read(db)
         except BaseException:
             db.close()
             raise
@@ -182,21 +182,21 @@ class Writer:
     def _transact(self, done: Done, *, careful: bool) -> None:
         """One transaction: a round for those who are here, and one for those who come while it is still open."""
         self._db.execute(_SQL["begin"])
-        marks, jobs = self._marks, done.jobs
-        until = self._clock.monotonic() + self._inbox.patience()
+        sequences, jobs = self._sequences, done.jobs
+        until = self._clock.monotonic() + self._queue.patience()
         while True:
-            marks = self._round(done, jobs, marks, careful=careful)
-            jobs = [] if careful or jobs[0].alone else self._inbox.more(len(done.jobs), until)
+            sequences = self._round(done, jobs, sequences, careful=careful)
+            jobs = [] if careful or jobs[0].alone else self._queue.more(len(done.jobs), until)
             if not jobs:
                 break
             done.jobs = done.jobs + jobs
         began = self._clock.monotonic()
         self._db.execute(_SQL["commit"])
-        self._inbox.committed(len(done.jobs), self._clock.monotonic() - began)
-        self._marks = marks
+        self._queue.committed(len(done.jobs), self._clock.monotonic() - began)
+        self._sequences = sequences
 
-    def _round(self, done: Done, jobs: list[Job], marks: Marks, *, careful: bool) -> Marks:
-        batch = Batch(self._db, marks, self._clock.now(), careful=careful)
+    def _round(self, done: Done, jobs: list[Job], sequences: Sequences, *, careful: bool) -> Sequences:
+        batch = Batch(self._db, sequences, self._clock.now(), careful=careful)
         wants = Wants()
         for job in jobs:
             job.operation.wants(wants)
@@ -212,7 +212,7 @@ class Writer:
         done.changes += batch.flush()
         for channel, due_at in batch.ready.items():
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
-        return batch.marks
+        return batch.sequences
 
     def _truncate_wal(self) -> None:
         """Empty the log of what was taken out. While a reader needs what is in it, it stays owed until after the next commit; the

@@ -56,7 +56,7 @@ def key_in(words: Path) -> BoxKey:
 
 
 def open_backup(
-    archive: Path, name: str, database: Path, openers: Openers, *, unsigned: bool, on_shelf: bool
+    archive: Path, name: str, database: Path, openers: Openers, *, unsigned: bool, is_kept: bool
 ) -> tuple[Manifest, Header | None]:
     """Write the backup's database to that path, once it is known whose it is; None for a header where there is none (`unsigned`: that
     was accepted). Raises BackupError."""
@@ -64,7 +64,7 @@ def open_backup(
         _refuse_unsigned(name, unsigned=unsigned)
         return unpack(archive, database), None
     plain = database.with_name(f"{database.name}.tar.gz")
-    header = unseal(archive, name, plain, openers.trusts, openers.readers, on_shelf=on_shelf)
+    header = unseal(archive, name, plain, openers.trusts, openers.readers, is_kept=is_kept)
     manifest = unpack(plain, database)
     plain.unlink()
     return manifest, header

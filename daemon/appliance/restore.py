@@ -152,8 +152,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     openers: Openers
-    on_shelf: bool
-    """It stands on the shelf under that name; else it is somebody's file, whatever it is called."""
+    is_kept: bool
+    """It stands in the store under that name; else it is somebody's file, whatever it is called."""
     unsigned: bool = False
     """One that is neither encrypted nor signed was accepted."""
     lost_words: bool = False
@@ -183,7 +183,7 @@ async def candidate(
                 path,
                 wanted.openers,
                 unsigned=wanted.unsigned,
-                on_shelf=wanted.on_shelf,
+                is_kept=wanted.is_kept,
             )
             archive.unlink()
             await asyncio.to_thread(_hold_to, manifest, path)

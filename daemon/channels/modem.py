@@ -30,8 +30,8 @@ from daemon.config import Duration
 from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
 from daemon.modem.codes import Kind
+from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.desk import CutOff, NotStarted
 from daemon.modem.dialogue import Refused, Taken
 from daemon.modem.driver import Driver
 from daemon.modem.errors import ModemError, NotCommitted

@@ -72,16 +72,16 @@ async def _make(settings: "Settings") -> "Made":
     from outbox.clock import SystemClock
 
     clock = SystemClock()
-    async with keeping(settings, clock) as shelf:
-        return await back_up(settings, shelf, clock)
+    async with keeping(settings, clock) as store:
+        return await back_up(settings, store, clock)
 
 
 async def _names(settings: "Settings") -> Sequence[str]:
     from daemon.upkeep.backup_store import keeping
     from outbox.clock import SystemClock
 
-    async with keeping(settings, SystemClock()) as shelf:
-        return await shelf.names()
+    async with keeping(settings, SystemClock()) as store:
+        return await store.names()
 
 
 async def explained(work: Awaitable[T]) -> T:

@@ -250,11 +250,11 @@ async def _source(
 
     unsigned = UNSIGNED in asked.accepted
 
-    def wanted(name: str, *, on_shelf: bool) -> Wanted:
+    def wanted(name: str, *, is_kept: bool) -> Wanted:
         return Wanted(
             name=name,
             openers=openers,
-            on_shelf=on_shelf,
+            is_kept=is_kept,
             unsigned=unsigned,
             lost_words=LOST_WORDS in asked.accepted,
             look_only=asked.dry_run,
@@ -267,9 +267,9 @@ async def _source(
             with target.open("wb") as own:
                 shutil.copyfileobj(file, own)
 
-        return wanted(Path(asked.which).name, on_shelf=False), copy
-    shelf = await stack.enter_async_context(keeping(settings, SystemClock()))
-    names = await shelf.names()
+        return wanted(Path(asked.which).name, is_kept=False), copy
+    store = await stack.enter_async_context(keeping(settings, SystemClock()))
+    names = await store.names()
     name = names[-1] if asked.which == LATEST and names else asked.which
     if name not in names:
         raise BackupError(
@@ -277,7 +277,7 @@ async def _source(
         )
     if asked.which == LATEST:
         _refuse_older(settings, name, asked)
-    return wanted(name, on_shelf=True), lambda target: shelf.get(name, target)
+    return wanted(name, is_kept=True), lambda target: store.get(name, target)
 
 
 def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:

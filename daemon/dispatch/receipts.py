@@ -1,4 +1,4 @@
-"""What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One desk takes it all."""
+"""What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One service takes it all."""
 
 import asyncio
 from collections import defaultdict
@@ -27,7 +27,7 @@ BATCH = 100
 LINE_WAIT = 15.0
 
 
-class ReceiptDesk:
+class ReceiptService:
     """Applies receipts and replies, and asks for receipts where no one posts them."""
 
     def __init__(

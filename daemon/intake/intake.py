@@ -20,8 +20,8 @@ from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
 from daemon.intake.polling.reader import Reader
-from daemon.intake.polling.record import PollDesk
-from daemon.intake.recorder import Teller
+from daemon.intake.polling.record import PollRecord
+from daemon.intake.recorder import Recorder
 from daemon.intake.row import SourceRow, row_of
 from outbox import Kept, Outbox
 from outbox.clock import Clock
@@ -76,7 +76,7 @@ class Intake:
         self._clock = clock
         self._trusted = clock_trusted
         self._zone = settings.store.zone
-        self._teller = Teller(box, plan, clock)
+        self._recorder = Recorder(box, plan, clock)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
         }
@@ -94,7 +94,7 @@ class Intake:
             source,
             Reader(source.name, source, self._callers[source.name], self._clock),
             self._box.notes,
-            PollDesk(source, self._teller, self._box),
+            PollRecord(source, self._recorder, self._box),
             self._clock,
             rng,
             self._zone,
@@ -120,10 +120,10 @@ class Intake:
         unread: list[str] = []
         if reading.snapshots:
             whole = msgspec.structs.replace(reading, events=(), unread=())
-            unread += self._left(source, (await self._teller.tell(source, whole)).unread)
+            unread += self._left(source, (await self._recorder.tell(source, whole)).unread)
         if reading.fetch:
             await self._keep_to_fetch(hook)
-        posted, more = await self._teller.heard(source, reading.events)
+        posted, more = await self._recorder.heard(source, reading.events)
         reasons = "; ".join((*reading.unread, *unread, *more))
         return Received(events=posted, answer=reading.answer, content_type=reading.content_type, quarantine=reasons)
 
@@ -167,7 +167,7 @@ class Intake:
         retry = False
         try:
             reading = self._read(source, body_of(kept.body, kept.headers), self._clock.now())
-            unread = list((await self._teller.tell(source, reading)).unread)
+            unread = list((await self._recorder.tell(source, reading)).unread)
             for record in reading.fetch:
                 unread += await self._fetched(source, record)
         except Unreadable as error:
@@ -186,7 +186,7 @@ class Intake:
         if not response.ok or response.is_page:
             raise fault_of(response, source.words(response))
         reading = source.read_record(response, record, now=self._clock.now())
-        return (await self._teller.tell(source, reading)).unread
+        return (await self._recorder.tell(source, reading)).unread
 
     async def try_out(self, name: str, body: Body) -> Tried:
         """What a body would become, as if nothing had been told before; changes nothing. Raises NotFound, Unreadable."""
@@ -198,7 +198,7 @@ class Intake:
             try:
                 named = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
                 if not named.order.ref:
-                    named = await self._teller.named(source, named)
+                    named = await self._recorder.named(source, named)
                 posted += [posted_news(name, one, now=now) for one in diff(named, (), View(horizon=0, moved=True))]
             except Unreadable as error:
                 unread.append(f"order {snapshot.id}: {error}")
@@ -230,7 +230,7 @@ class Intake:
         """From now on what the sources tell is news."""
         try:
             for name in self._sources:
-                await self._teller.born(name)
+                await self._recorder.born(name)
         except OutboxError as error:
             log.warning("when the sources began can't be noted at present", why=str(error))
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Hashable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 
-class Turns:
+class KeyedLocks:
     """Locks by key, kept only while somebody holds or awaits them."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unread
 from daemon.intake.details import Details, details_of
 from daemon.intake.diff import Known, News, View, capped, diff
 from daemon.intake.events import posted_heard, posted_news
-from daemon.intake.keyed_locks import Turns
+from daemon.intake.keyed_locks import KeyedLocks
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.errors import EventConflict, OutboxError
@@ -36,20 +36,20 @@ class Told(msgspec.Struct, frozen=True):
     news: tuple[str, ...] = ()
 
 
-class Teller:
+class Recorder:
     """Turns readings into events that are taken. All calls return after the commit."""
 
     def __init__(self, box: Outbox, plan: Planner, clock: Clock) -> None:
         self._box = box
         self._plan = plan
         self._clock = clock
-        self._turns = Turns()
+        self._locks = KeyedLocks()
 
     async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Told:
         """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
         happened just now. Raises OutboxError when nothing can be taken at present."""
         unread, refs = list(reading.unread), []
-        async with self._turns.of((source.name, snapshot.id) for snapshot in reading.snapshots):
+        async with self._locks.of((source.name, snapshot.id) for snapshot in reading.snapshots):
             batch: dict[str, list[tuple[Posted, bool]]] = {}
             for snapshot in reading.snapshots:
                 if snapshot.id in batch:

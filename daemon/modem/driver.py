@@ -11,8 +11,8 @@ import structlog
 
 from daemon.modem import probe, sticks
 from daemon.modem.codes import Kind
+from daemon.modem.command_queue import CommandQueue, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.desk import Desk, NotStarted
 from daemon.modem.dialogue import Dialogue, Refused, Silent, Taken
 from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NoDevice, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
@@ -59,7 +59,7 @@ class Driver:
         self._config, self._hear, self._notes, self._clock = config, hear, notes, clock
         self._board = Board()
         self._wake = asyncio.Event()
-        self._desk = Desk(clock, self._wake)
+        self._queue = CommandQueue(clock, self._wake)
         self._ladder = Ladder(has_power_command=bool(config.power_command))
         self._step: Step | None = None
         self._link: Dialogue | None = None
@@ -127,7 +127,7 @@ class Driver:
             await self._learn(transmission)
             return transmission
 
-        return await self._desk.do(work, timeout=timeout)
+        return await self._queue.do(work, timeout=timeout)
 
     def _owe(self, seconds: float) -> None:
         self._owed_until = self._clock.monotonic() + seconds
@@ -148,7 +148,7 @@ class Driver:
             return await self._session.ask(link, code)
 
         request(code, packed=False)
-        return await self._desk.do(work, timeout=timeout)
+        return await self._queue.do(work, timeout=timeout)
 
     # ---------------------------------------------------------------- its life
 
@@ -157,7 +157,7 @@ class Driver:
             while not stop.is_set():
                 await self._once(stop)
         finally:
-            self._desk.close("the service is stopping")
+            self._queue.close("the service is stopping")
             self._stage(Stage.STOPPED)
 
     async def _once(self, stop: asyncio.Event) -> None:
@@ -174,7 +174,7 @@ class Driver:
             trouble = await self._hold(port, stop)
         finally:
             self._session = self._link = None
-            self._desk.close("the modem is not ready")
+            self._queue.close("the modem is not ready")
             port.close()
         if trouble and not stop.is_set():
             await self._recover(trouble, stop)
@@ -235,7 +235,7 @@ class Driver:
         ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
         self._session = self._make_session(link, ready)
         self._board.set(identity=ready.identity, sim="ready")
-        self._desk.open()
+        self._queue.open()
         started = self._clock.monotonic()
         try:
             await self._session.live(stop)
@@ -253,7 +253,7 @@ class Driver:
             ready,
             self._inbox,
             board=self._board,
-            desk=self._desk,
+            queue=self._queue,
             clock=self._clock,
             wake=self._wake,
             on_late=self._on_late,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from daemon.modem import anew, answers, ussd
 from daemon.modem.codes import Kind, fault
-from daemon.modem.desk import Desk
+from daemon.modem.command_queue import CommandQueue
 from daemon.modem.dialogue import Dialogue, Refused, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
@@ -55,7 +55,7 @@ class Session:
         inbox: Inbox,
         *,
         board: Board,
-        desk: Desk,
+        queue: CommandQueue,
         clock: Clock,
         wake: asyncio.Event,
         on_late: Callable[[Taken | Refused], Awaitable[None]],
@@ -63,7 +63,7 @@ class Session:
     ) -> None:
         """`on_late`: takes an answer that came after its submission was given up."""
         self._link, self._ready, self._inbox = link, ready, inbox
-        self._board, self._desk, self._clock, self._wake = board, desk, clock, wake
+        self._board, self._queue, self._clock, self._wake = board, queue, clock, wake
         self._balance_code = balance_code
         self._on_late = on_late
         self.late: list[Taken | Refused] = []
@@ -126,8 +126,8 @@ class Session:
         due = min((poll for poll in self._polls if poll.due <= now), key=lambda poll: poll.due, default=None)
         if self.late:
             await self._on_late(self.late.pop(0))
-        elif self._desk.has_work and not (due and due.due < now - due.every):
-            await self._desk.work_once(self._link)
+        elif self._queue.has_work and not (due and due.due < now - due.every):
+            await self._queue.work_once(self._link)
         elif self._doubted:
             self._doubted = False
             await self._mend(self._look_whether_anew)

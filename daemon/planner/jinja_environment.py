@@ -36,7 +36,7 @@ class Run(msgspec.Struct):
 _run: ContextVar[Run] = ContextVar("tether_render")
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class JinjaEnvironment(ImmutableSandboxedEnvironment):
     """The environment of everything that the store writes."""
 
     intercepted_binops = frozenset({"+", "*", "**"})
@@ -200,7 +200,7 @@ class Condition:
 @lru_cache(maxsize=256)
 def compile_condition(source: str, known: tuple[str, ...]) -> Condition:
     """Raises TemplateSyntaxError with what is wrong, or NameError for a name that is not among `known`."""
-    environment = Sandbox()
+    environment = JinjaEnvironment()
     expression = environment.compile_expression(source, undefined_to_none=False)
     used = meta.find_undeclared_variables(environment.parse("{{ " + source + " }}"))
     for name in sorted(used - set(known)):

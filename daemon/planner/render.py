@@ -17,7 +17,7 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 from daemon.config import Settings, Store
 from daemon.planner.fields import named_fields
 from daemon.planner.formats import Formats
-from daemon.planner.jinja_environment import Sandbox, explain
+from daemon.planner.jinja_environment import JinjaEnvironment, explain
 from daemon.planner.render_context import StoreView, views
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
@@ -66,7 +66,7 @@ class Renderer:
         store = settings.store
         own = settings.own_templates
         self.files = TemplateFiles(own, shipped)
-        self._environment = Sandbox(self.files)
+        self._environment = JinjaEnvironment(self.files)
         self.store = store
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names

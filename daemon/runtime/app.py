@@ -36,7 +36,7 @@ from daemon.runtime.verify import verify
 from daemon.runtime.vigil import Vigil, pick_up
 from daemon.supervise import first_of, supervised
 from daemon.upkeep import recovery_note
-from daemon.upkeep.copies import Shelved, copies
+from daemon.upkeep.copies import KnownCopies, copies
 from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat
 from daemon.upkeep.messenger import Messenger
@@ -143,7 +143,7 @@ class Service:
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
 
-    async def copies(self) -> Shelved:
+    async def copies(self) -> KnownCopies:
         """Copies of the database from before, and until when they are kept."""
         return await copies(self.settings, self.clock, [one.at for one in await self.box.people.forgettings()])
 

@@ -19,7 +19,7 @@ from daemon.dispatch.dispatcher import Dispatcher
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
-from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
@@ -92,7 +92,9 @@ class Engine:
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
-        self.desk = ReceiptDesk(box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings))
+        self.receipts = ReceiptService(
+            box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)
+        )
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
         self.board = Board(
             box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
@@ -105,7 +107,7 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")
                 group.create_task(self.resolver.run(stop), name="resolver")
-                group.create_task(self.desk.run(stop), name="receipts")
+                group.create_task(self.receipts.run(stop), name="receipts")
                 group.create_task(self.uplink.run(stop), name="uplink")
                 group.create_task(self.intake.run(stop), name="sources")
                 for lane in self.lanes.values():
@@ -113,7 +115,7 @@ class Engine:
                         group.create_task(self._live(lane.channel, stop), name=f"life of {lane.name}")
                 await stop.wait()
                 self.resolver.wake.set()
-                self.desk.wake.set()
+                self.receipts.wake.set()
         finally:
             for lane in self.lanes.values():
                 if lane.channel is not None:
@@ -157,7 +159,7 @@ class Engine:
         if message.state is State.UNKNOWN:
             self.resolver.wake.set()
         if poll_at is not None:
-            self.desk.awaits(poll_at)
+            self.receipts.awaits(poll_at)
 
     async def _restore(self) -> None:
         await self.restored.load()
@@ -177,7 +179,7 @@ class Engine:
             await self.uplink.force(LineState(forced))
 
     async def _live(self, channel: Channel, stop: asyncio.Event) -> None:
-        sink = _Sink(self.desk, channel)
+        sink = _Sink(self.receipts, channel)
         await supervised(channel.name, lambda: channel.run(stop, sink), clock=self._clock, stop=stop)
 
     async def _line_changed(self, state: LineState, why: str) -> None:
@@ -192,7 +194,7 @@ class Engine:
         await self._box.audit.append("uplink.changed", detail={"state": state, "why": why})
         self.dispatcher.wake()
         self.resolver.wake.set()
-        self.desk.wake.set()
+        self.receipts.wake.set()
 
     async def _channel_changed(self, lane: Lane, why: str) -> None:
         log.warning("a channel changed", channel=lane.name, state=lane.state, why=why)
@@ -201,17 +203,17 @@ class Engine:
 
 
 class _Sink:
-    """Brings what a channel's own life hears to the desk."""
+    """Brings what a channel's own life hears to the receipt service."""
 
-    def __init__(self, desk: ReceiptDesk, channel: Channel) -> None:
-        self._desk = desk
+    def __init__(self, receipts: ReceiptService, channel: Channel) -> None:
+        self._receipts = receipts
         self._channel = channel
 
     async def on_receipt(self, update: ReceiptUpdate) -> None:
-        await self._desk.apply(self._channel, update)
+        await self._receipts.apply(self._channel, update)
 
     async def on_reply(self, reply: Reply) -> None:
-        await self._desk.reply(self._channel, reply)
+        await self._receipts.reply(self._channel, reply)
 
 
 def _reach(name: str, lane: Lane) -> Reach:

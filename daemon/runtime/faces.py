@@ -100,7 +100,7 @@ class PreviewFace:
 
 
 class ReceiptsFace:
-    """Providers' requests, read by their channel and put on record by the desk."""
+    """Providers' requests, read by their channel and put on record by the receipt service."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -120,7 +120,7 @@ class ReceiptsFace:
         return msgspec.structs.replace(await asked.believed(inbound), body_digest=body)
 
     async def apply_inbound(self, channel: str, inbound: Inbound) -> None:
-        await self._engine.desk.apply_inbound(self._channel(channel), inbound)
+        await self._engine.receipts.apply_inbound(self._channel(channel), inbound)
         if inbound.once:
             used = self._engine.box.used
             await used.use(_once(channel, inbound.once), inbound.body_digest, until=inbound.once_until)

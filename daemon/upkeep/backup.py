@@ -1,4 +1,4 @@
-"""Makes backups while the service works: a consistent copy, proved, packed, sealed, shelved, and read back; the oldest go.
+"""Makes backups while the service works: a consistent copy, proved, packed, sealed, put into the backup store, and read back; the oldest go.
 
 Nothing that is not sealed leaves the folder of the database.
 """
@@ -17,7 +17,7 @@ from daemon.config import ConfigError, Settings
 from daemon.keys.heads import signed
 from daemon.keys.keyring import Keyring, keyring, known
 from daemon.upkeep.archive import Manifest, pack, read_through
-from daemon.upkeep.backup_store import Shelf
+from daemon.upkeep.backup_store import BackupStore
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.heads import note
 from daemon.upkeep.seal import Header, check, seal
@@ -32,7 +32,7 @@ ARCHIVE = "archive.tar.gz"
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup that is on its shelf, and was read back from it."""
+    """A backup that is in its store, and was read back from it."""
 
     name: str
     bytes: int
@@ -76,11 +76,11 @@ def key_trouble(settings: Settings) -> str:
     return "the backups can't be opened on another machine: their key lies on this box alone, and nobody was shown its words"
 
 
-async def back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
+async def back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:
     """Make one. Raises BackupError, OutboxError; whatever happens is noted beside the database."""
     before = last_backup(settings)
     try:
-        made = await _back_up(settings, shelf, clock)
+        made = await _back_up(settings, store, clock)
     except (BackupError, OutboxError) as error:
         _note(settings, clock, before, error=str(error))
         raise
@@ -100,13 +100,13 @@ def _note(settings: Settings, clock: Clock, before: LastBackup | None, *, name: 
     )
 
 
-async def _back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
+async def _back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:
     database = settings.database
     if not database.is_file():
         raise BackupError(f"{database} is not there yet: it is made when the service starts")
     keys = _keys(settings)
     size = database.stat().st_size
-    workspace = shelf.workspace() or database.parent
+    workspace = store.workspace() or database.parent
     _need_room(database.parent, round(size * ROOM))
     _need_room(workspace, size)
     now = clock.now()
@@ -118,11 +118,11 @@ async def _back_up(settings: Settings, shelf: Shelf, clock: Clock) -> Made:
         sealed = Path(folder) / name
         manifest = await asyncio.to_thread(_pack, settings, Path(plain), now)
         header = await asyncio.to_thread(_seal, settings, keys, Path(plain) / ARCHIVE, sealed, manifest)
-        await shelf.put(sealed, name)
-        await _read_back(shelf, name, Path(folder), header, keys)
+        await store.put(sealed, name)
+        await _read_back(store, name, Path(folder), header, keys)
         _note_head(settings, header, manifest, keys)
         made = Made(name=name, bytes=sealed.stat().st_size, manifest=manifest, header=header, removed=())
-    return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, shelf, name))
+    return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, store, name))
 
 
 def _note_head(settings: Settings, header: Header, manifest: Manifest, keys: Keyring) -> None:
@@ -170,19 +170,19 @@ def _seal(settings: Settings, keys: Keyring, archive: Path, sealed: Path, manife
     return seal(archive, sealed, keys.own, settings.backup.recipients, header)
 
 
-async def _read_back(shelf: Shelf, name: str, folder: Path, header: Header, keys: Keyring) -> None:
+async def _read_back(store: BackupStore, name: str, folder: Path, header: Header, keys: Keyring) -> None:
     """A backup that can't be read is none."""
     again = folder / "again.backup"
-    await shelf.get(name, again)
+    await store.get(name, again)
     if await asyncio.to_thread(check, again, name, keys.trusts) != header:
         raise BackupError(f"{name} was read back and is another than the one that was written: is the stick dying?")
 
 
-async def _rotate(keep: int, shelf: Shelf, newest: str) -> Sequence[str]:
-    others = [name for name in await shelf.names() if name != newest]
+async def _rotate(keep: int, store: BackupStore, newest: str) -> Sequence[str]:
+    others = [name for name in await store.names() if name != newest]
     doomed = others[: max(0, len(others) + 1 - max(keep, 1))]
     for name in doomed:
-        await shelf.remove(name)
+        await store.remove(name)
     return doomed
 
 

@@ -15,11 +15,11 @@ from daemon.upkeep.s3 import Bucket, open_bucket
 from outbox.clock import Clock
 
 NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
-"""What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else on a shelf is
+"""What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else in a store is
 ever read or removed."""
 
 
-class Shelf(Protocol):
+class BackupStore(Protocol):
     """Names sort by age. All methods raise BackupError with the reason."""
 
     async def names(self) -> Sequence[str]:
@@ -95,7 +95,7 @@ def _keep(archive: Path, place: Path) -> None:
         os.close(folder)
 
 
-class BucketShelf:
+class BucketStore:
     """Any S3-compatible bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
@@ -118,8 +118,8 @@ class BucketShelf:
 
 
 @asynccontextmanager
-async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[Shelf]:
-    """The shelf of the configuration. Raises ConfigError where none is named."""
+async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[BackupStore]:
+    """The store of the configuration. Raises ConfigError where none is named."""
     backup = settings.backup
     if not backup.to:
         raise ConfigError(
@@ -127,7 +127,7 @@ async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[Shelf]:
         )
     if backup.to.startswith("s3://"):
         async with open_bucket(backup, settings.secrets, clock) as bucket:
-            yield BucketShelf(bucket)
+            yield BucketStore(bucket)
         return
     path = Path(backup.to).expanduser()
     if not path.is_absolute():

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from daemon.config import Settings
-from daemon.upkeep.backup_store import Shelf, keeping
+from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.swap import SIDE_FILES
 from outbox.clock import Clock
@@ -36,14 +36,14 @@ class Copy(msgspec.Struct, frozen=True):
     until: int | None
 
 
-class Shelved(msgspec.Struct, frozen=True):
+class KnownCopies(msgspec.Struct, frozen=True):
     """All copies; `unseen`: why the backups can't be looked at now ("": they were)."""
 
     copies: Sequence[Copy]
     unseen: str = ""
 
 
-async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> Shelved:
+async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> KnownCopies:
     """What there is, the oldest first; `forgettings`: when (ms) somebody was forgotten."""
     forgotten = sorted(forgettings)
     found = [_with_end(path.name, "aside", made_at(path), settings, forgotten) for path in asides(settings.database)]
@@ -54,26 +54,26 @@ async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -
         ]
     except BackupError as error:
         unseen = str(error)
-    return Shelved(sorted(found, key=lambda copy: copy.made_at), unseen)
+    return KnownCopies(sorted(found, key=lambda copy: copy.made_at), unseen)
 
 
-async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> Shelved:
+async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> KnownCopies:
     """Remove what is past its end, and what a power cut left lying about. Returns what is left."""
     now = clock.now()
-    shelved = await copies(settings, clock, forgettings)
-    doomed = [copy for copy in shelved.copies if copy.until is not None and copy.until <= now]
+    known = await copies(settings, clock, forgettings)
+    doomed = [copy for copy in known.copies if copy.until is not None and copy.until <= now]
     for copy in doomed:
         if copy.kind == "aside":
             for suffix in ("", *SIDE_FILES):
                 settings.database.with_name(copy.name + suffix).unlink(missing_ok=True)
     backups = [copy.name for copy in doomed if copy.kind == "backup"]
     if backups:
-        async with keeping(settings, clock) as shelf:
-            await _take_down(shelf, backups)
+        async with keeping(settings, clock) as store:
+            await _take_down(store, backups)
     for copy in doomed:
         log.warning("a copy of the database from before somebody was forgotten is removed", copy=copy.name)
     _remove_left_overs(settings, now)
-    return Shelved([copy for copy in shelved.copies if copy not in doomed], shelved.unseen)
+    return KnownCopies([copy for copy in known.copies if copy not in doomed], known.unseen)
 
 
 def asides(database: Path) -> Sequence[Path]:
@@ -95,13 +95,13 @@ def made_at(path: Path) -> int:
 async def _backups(settings: Settings, clock: Clock) -> Sequence[str]:
     if not settings.backup.to:
         return ()
-    async with keeping(settings, clock) as shelf:
-        return await shelf.names()
+    async with keeping(settings, clock) as store:
+        return await store.names()
 
 
-async def _take_down(shelf: Shelf, names: Sequence[str]) -> None:
+async def _take_down(store: BackupStore, names: Sequence[str]) -> None:
     for name in names:
-        await shelf.remove(name)
+        await store.remove(name)
 
 
 def _with_end(

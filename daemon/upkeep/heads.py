@@ -93,14 +93,14 @@ class Told(msgspec.Struct, frozen=True):
 
 
 def told(settings: Settings, keys: Keyring) -> Told:
-    """From the note beside the database, and from the newest backups on a shelf that is a folder. Raises OSError."""
+    """From the note beside the database, and from the newest backups in a store that is a folder. Raises OSError."""
     path = heads_path(settings)
     heads = heads_in(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []
     genuine = [head.end for head in heads if head.is_genuine and keys.trusts(head.key)]
-    return Told([*genuine, *_on_shelf(settings, keys)], len(heads) - len(genuine))
+    return Told([*genuine, *_in_the_store(settings, keys)], len(heads) - len(genuine))
 
 
-def _on_shelf(settings: Settings, keys: Keyring) -> Sequence[End]:
+def _in_the_store(settings: Settings, keys: Keyring) -> Sequence[End]:
     folder = settings.folder / Path(settings.backup.to).expanduser()
     if not settings.backup.to or settings.backup.to.startswith("s3://") or not folder.is_dir():
         return []

@@ -33,7 +33,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a sealed backup says of itself."""
 
     name: str
-    """The file's own name when it was made: one that stands on a shelf under another was put there by somebody."""
+    """The file's own name when it was made: one that stands in a store under another was put there by somebody."""
     release: str
     made_at: int
     key: str
@@ -97,14 +97,14 @@ def check(sealed: Path, name: str, trusted: Trusted) -> Header:
 
 
 def unseal(
-    sealed: Path, name: str, target: Path, trusted: Trusted, identities: Sequence[Any], *, on_shelf: bool = False
+    sealed: Path, name: str, target: Path, trusted: Trusted, identities: Sequence[Any], *, is_kept: bool = False
 ) -> Header:
-    """Check the whole file, then decrypt it to `target`. `on_shelf`: there it must stand under its own name. Raises BackupError; then
+    """Check the whole file, then decrypt it to `target`. `is_kept`: there it must stand under its own name. Raises BackupError; then
     nothing is there."""
     try:
         with sealed.open("rb") as file:
             header = _checked(file, name, trusted)
-            if on_shelf and header.name != name:
+            if is_kept and header.name != name:
                 raise BackupError(
                     f"{name} is {header.name} under another name: somebody put an older backup in a newer one's place. Who has the stick?"
                 )

@@ -45,15 +45,15 @@ async def a_day(folder: Path, clock: FakeClock) -> None:
 
 
 async def made(settings: Settings, clock: FakeClock) -> str:
-    async with keeping(settings, clock) as shelf:
-        return (await back_up(settings, shelf, clock)).name
+    async with keeping(settings, clock) as store:
+        return (await back_up(settings, store, clock)).name
 
 
 def brought(settings: Settings, name: str, clock: FakeClock):  # type: ignore[no-untyped-def]
     async def fetch(target: Path) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
-    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True)
+    wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True)
     return candidate(settings, wanted, fetch, clock=clock, rng=random.Random(3))
 
 
@@ -190,8 +190,8 @@ async def test_the_oldest_go(settings: Settings) -> None:
     for _ in range(5):
         names.append(await made(settings, clock))
         await clock.advance(86_400)
-    async with keeping(settings, clock) as shelf:
-        assert list(await shelf.names()) == names[-3:]
+    async with keeping(settings, clock) as store:
+        assert list(await store.names()) == names[-3:]
     assert other.exists()
 
 

@@ -38,14 +38,14 @@ async def a_shop(folder: Path, store: FakeBucket, to: str = "s3://shop-backups/l
 
 async def test_there_and_back(tmp_path: Path, store: FakeBucket) -> None:
     settings, clock = await a_shop(tmp_path, store), FakeClock()
-    async with keeping(settings, clock) as shelf:
-        made = await back_up(settings, shelf, clock)
+    async with keeping(settings, clock) as kept:
+        made = await back_up(settings, kept, clock)
         assert list(store.objects) == [f"loft/box-1/{made.name}"]
         before = prove(settings.database)
         settings.database.unlink()
-        wanted = Wanted(name=made.name, openers=openers_of(settings), on_shelf=True)
+        wanted = Wanted(name=made.name, openers=openers_of(settings), is_kept=True)
         async with candidate(
-            settings, wanted, lambda target: shelf.get(made.name, target), clock=clock, rng=random.Random(1)
+            settings, wanted, lambda target: kept.get(made.name, target), clock=clock, rng=random.Random(1)
         ) as found:
             assert found.proved.manifest.proof == before
             await found.put_in_place(send_waiting=False)
@@ -57,11 +57,11 @@ async def test_the_oldest_go_and_nothing_else(tmp_path: Path, store: FakeBucket)
     others = ["loft/box-1/notes & more.txt", "loft/box-2/tether-20260101T000000Z.tar.gz", "a.txt"]
     store.objects |= dict.fromkeys(others, b"not ours")
     names = []
-    async with keeping(settings, clock) as shelf:
+    async with keeping(settings, clock) as kept:
         for _ in range(5):
-            names.append((await back_up(settings, shelf, clock)).name)
+            names.append((await back_up(settings, kept, clock)).name)
             await clock.advance(86_400)
-        assert list(await shelf.names()) == names[-3:]
+        assert list(await kept.names()) == names[-3:]
     assert sorted(store.objects) == sorted([*others, *(f"loft/box-1/{name}" for name in names[-3:])])
 
 
@@ -77,9 +77,9 @@ async def test_the_oldest_go_and_nothing_else(tmp_path: Path, store: FakeBucket)
 async def test_a_refusal_is_told_with_what_to_do(tmp_path: Path, store: FakeBucket, code: str, words: str) -> None:
     settings, clock = await a_shop(tmp_path, store), FakeClock()
     store.refuse = code
-    async with keeping(settings, clock) as shelf:
+    async with keeping(settings, clock) as kept:
         with pytest.raises(BackupError, match=code) as refused:
-            await back_up(settings, shelf, clock)
+            await back_up(settings, kept, clock)
     assert words in str(refused.value)
     assert SECRET not in str(refused.value)
 
@@ -89,9 +89,9 @@ async def test_a_wrong_secret_is_refused_by_the_bucket(tmp_path: Path, store: Fa
     wrong = Settings(
         file=settings.file, backup=settings.backup, secrets={**KEYS, "BACKUP_SECRET_ACCESS_KEY": "another"}
     )
-    async with keeping(wrong, FakeClock()) as shelf:
+    async with keeping(wrong, FakeClock()) as kept:
         with pytest.raises(BackupError, match="SignatureDoesNotMatch"):
-            await shelf.names()
+            await kept.names()
 
 
 async def test_nobody_there(tmp_path: Path, store: FakeBucket) -> None:
@@ -101,9 +101,9 @@ async def test_nobody_there(tmp_path: Path, store: FakeBucket) -> None:
         backup=Backup(to="s3://shop-backups", endpoint="http://127.0.0.1:9", region=REGION),
         secrets=KEYS,
     )
-    async with keeping(away, FakeClock()) as shelf:
+    async with keeping(away, FakeClock()) as kept:
         with pytest.raises(BackupError, match="can't be reached"):
-            await shelf.names()
+            await kept.names()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from daemon.channels.base import Channel, Notes, Reply, Surroundings
 from daemon.channels.registry import build
 from daemon.config import ConfigError, Settings, decode
-from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import SHIPPED, ReplyWords, texts
 from daemon.dispatch.uplink import Uplink
 from daemon.gsm_alphabet import septets
@@ -36,12 +36,12 @@ class Counter:
         uplink = Uplink(clock, [], every=5.0, on_change=ignored)
         self.box, self.channel, self.clock = box, channel, clock
         self._words = ReplyWords(settings)
-        self.desk = ReceiptDesk(box, {}, uplink, clock, lambda name: True, settings.store, self._words)
+        self.receipts = ReceiptService(box, {}, uplink, clock, lambda name: True, settings.store, self._words)
         self._heard = 0
 
     async def hears(self, text: str, **more: Any) -> ReplyRow:
         self._heard += 1
-        await self.desk.reply(self.channel, Reply(address=PHONE, text=text, id=f"SM{self._heard}", **more))
+        await self.receipts.reply(self.channel, Reply(address=PHONE, text=text, id=f"SM{self._heard}", **more))
         return (await self.box.replies.list(limit=1)).items[0]
 
     async def order(self, ref: str = "B-1") -> Order:
@@ -205,9 +205,9 @@ async def test_what_nobody_vouches_for_and_what_no_person_wrote_does_nothing(tmp
 async def test_the_same_reply_twice_acts_once_and_of_a_kind_one_answer_a_day_leaves(tmp_path: Path) -> None:
     async with counter(tmp_path) as shop:
         await told(shop.box)
-        await shop.desk.reply(shop.channel, Reply(address=PHONE, text="HERE", id="one"))
+        await shop.receipts.reply(shop.channel, Reply(address=PHONE, text="HERE", id="one"))
         shop.clock.step(60)
-        await shop.desk.reply(shop.channel, Reply(address=PHONE, text="HERE", id="one"))
+        await shop.receipts.reply(shop.channel, Reply(address=PHONE, text="HERE", id="one"))
         assert (await shop.order()).arrived_at == NOW
         await shop.hears("HERE")
         assert (await shop.order()).arrived_at == NOW + 60_000

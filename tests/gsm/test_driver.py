@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from daemon.modem.codes import Kind
+from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.desk import CutOff, NotStarted
 from daemon.modem.dialogue import Refused, Silent
 from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted

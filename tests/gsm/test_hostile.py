@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.modem.desk import CutOff, NotStarted
+from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.dialogue import Silent
 from daemon.modem.sending import Transmission
 from daemon.modem.simulator import Faults, SimulatedModem

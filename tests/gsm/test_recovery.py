@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.modem.desk import NotStarted
+from daemon.modem.command_queue import NotStarted
 from daemon.modem.simulator import SimulatedModem
 from daemon.modem.status import Stage
 from tests.support.gsm import bench

@@ -101,8 +101,8 @@ async def test_the_heads_that_went_out_are_noted_and_the_backups_tell_them_too(s
     """They take the note away as well: the stick still has its word."""
     await recorded(settings, 30)
     clock = FakeClock()
-    async with keeping(settings, clock) as shelf:
-        await back_up(settings, shelf, clock)
+    async with keeping(settings, clock) as store:
+        await back_up(settings, store, clock)
     keys = keyring(settings)
     assert len(told(settings, keys).ends) == 3  # the note's, the backup's, and the backup's note
     heads_path(settings).unlink()
@@ -161,14 +161,14 @@ async def test_a_kept_head_that_is_none_is_told(settings: Settings, change: str,
 async def restored(settings: Settings, clock: FakeClock) -> Head:
     """Backed up, gone on, and restored: the head that had gone out before."""
     await recorded(settings, 20, clock)
-    async with keeping(settings, clock) as shelf:
-        name = (await back_up(settings, shelf, clock)).name
+    async with keeping(settings, clock) as store:
+        name = (await back_up(settings, store, clock)).name
     head = await recorded(settings, 15, clock)
 
     async def fetch(target: Path) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
-    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True)
+    wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True)
     async with candidate(settings, wanted, fetch, clock=clock, rng=random.Random(5)) as one:
         await one.put_in_place(send_waiting=False)
     return head

@@ -45,8 +45,8 @@ async def shop(settings: Settings, clock: FakeClock):  # type: ignore[no-untyped
 
 
 async def backup(settings: Settings, clock: FakeClock) -> str:
-    async with keeping(settings, clock) as shelf:
-        name = (await back_up(settings, shelf, clock)).name
+    async with keeping(settings, clock) as store:
+        name = (await back_up(settings, store, clock)).name
     await clock.advance(3600)
     return name
 
@@ -62,7 +62,7 @@ async def found(settings: Settings, name: str, clock: FakeClock, *, look_only: b
     async def fetch(target: Path) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
-    wanted = Wanted(name=name, openers=openers_of(settings), on_shelf=True, look_only=look_only)
+    wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True, look_only=look_only)
     async with candidate(settings, wanted, fetch, clock=clock, rng=random.Random(3)) as one:
         yield one
 

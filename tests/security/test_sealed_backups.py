@@ -38,13 +38,13 @@ async def backed_up(settings: Settings, clock: FakeClock | None = None) -> Path:
     clock = clock or FakeClock()
     async with open_own_box(settings.folder, clock) as box:
         await accept_one(box, planned("m1"), id="e1", ref="B-1")
-    async with keeping(settings, clock) as shelf:
-        return settings.folder / "kept" / (await back_up(settings, shelf, clock)).name
+    async with keeping(settings, clock) as store:
+        return settings.folder / "kept" / (await back_up(settings, store, clock)).name
 
 
 def restored(settings: Settings, sealed: Path, openers: Openers | None = None, **how: bool) -> Header | None:
     target = settings.folder / "restored.db"
-    how = {"unsigned": False, "on_shelf": True, **how}
+    how = {"unsigned": False, "is_kept": True, **how}
     return open_backup(sealed, sealed.name, target, openers or openers_of(settings), **how)[1]
 
 
@@ -148,12 +148,12 @@ async def test_an_older_backup_in_a_newer_one_s_place_is_refused(settings: Setti
     clock = FakeClock()
     old = await backed_up(settings, clock)
     await clock.advance(86_400)
-    async with keeping(settings, clock) as shelf:
-        new = settings.folder / "kept" / (await back_up(settings, shelf, clock)).name
+    async with keeping(settings, clock) as store:
+        new = settings.folder / "kept" / (await back_up(settings, store, clock)).name
     shutil.copyfile(old, new)
     with pytest.raises(BackupError, match="under another name"):
         restored(settings, new)
-    renamed = restored(settings, new, on_shelf=False)
+    renamed = restored(settings, new, is_kept=False)
     assert renamed is not None  # a file that a person names may have any name: they are told when it was made
     assert renamed.name == old.name
 

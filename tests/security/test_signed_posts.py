@@ -18,7 +18,7 @@ from daemon.channels import _sns
 from daemon.channels.base import InboundRequest, Misconfigured, ReceiptUpdate, Refused
 from daemon.channels.registry import build
 from daemon.config import Settings
-from daemon.dispatch.receipts import ReceiptDesk
+from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.redact import scrub
 from daemon.runtime.faces import ReceiptsFace
@@ -38,7 +38,7 @@ async def hook(name: str, folder: Path, steps: dict[str, Answer]) -> AsyncIterat
     """The receipts' face on a real outbox, with that channel at its vendor's stand-in."""
     async with bench(name, steps) as at, open_box(folder, at.clock) as box:
         store = SimpleNamespace(name="Balloon Loft", phone="", zone=None)
-        desk = ReceiptDesk(
+        desk = ReceiptService(
             box, {}, SimpleNamespace(is_down=False), at.clock, lambda name: True, store, ReplyWords(Settings())
         )  # type: ignore[arg-type]
         lane = SimpleNamespace(channel=at.channel)

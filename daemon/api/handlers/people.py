@@ -86,13 +86,13 @@ async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[CopyOut], s
     services = call.services
     if services.copies is None:
         return (), ""
-    shelved = await services.copies()
+    known = await services.copies()
     latest = services.clock.now() + round(services.settings.data.copies * 1000)
     found = [
         CopyOut(copy.name, copy.kind, moment(copy.made_at), moment(latest if copy.until is None else copy.until))
-        for copy in shelved.copies
+        for copy in known.copies
     ]
-    return found, shelved.unseen
+    return found, known.unseen
 
 
 async def export(call: Call[NoQuery, PersonWish]) -> PersonOut:

@@ -307,8 +307,8 @@ class CopyRow(Protocol):
     def until(self) -> int | None: ...
 
 
-class Shelved(Protocol):
-    """`daemon.upkeep.copies.Shelved`."""
+class KnownCopies(Protocol):
+    """`daemon.upkeep.copies.KnownCopies`."""
 
     @property
     def copies(self) -> Sequence[CopyRow]: ...
@@ -378,7 +378,7 @@ class Services:
     vitals: Callable[[], Awaitable[Vitals]] = _well
     seen: Callable[[str], Awaitable[bool]] | None = None
     """Staff (named) know what was saved of a damaged database. False: nothing was damaged."""
-    copies: Callable[[], Awaitable[Shelved]] | None = None
+    copies: Callable[[], Awaitable[KnownCopies]] | None = None
     """Copies of the database from before, and until when they are kept."""
     fleet: Fleet | None = None
     """None: this store is in no fleet."""

@@ -7,9 +7,8 @@ back further, for a shop whose own clock was put back; and each night the last t
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -17,9 +16,11 @@ import structlog
 from daemon.intake.base import DELETED, Fact, Reading, Snapshot
 from daemon.intake.polling.polled import Fault, Polled, Turn
 from daemon.intake.polling.reader import LONGEST_WAIT, STEP_MS, Reader, Tell
+from daemon.intake.polling.record import PollRecord
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.model import OrderFields
+from outbox.notes import Notes
 
 log = structlog.get_logger(__name__)
 
@@ -35,30 +36,6 @@ SWEEP_HOUR = 3
 LOOKED_UP = 25
 """Open orders at a time of which it is asked how they are."""
 CLOCK_WAIT = 5.0
-
-
-class Notes(Protocol):
-    """`box.notes`."""
-
-    async def get(self, key: str) -> str | None: ...
-
-    async def set(self, key: str, value: str) -> None: ...
-
-
-class Desk(Protocol):
-    """What becomes of what was read, and what the record says."""
-
-    async def tell(self, reading: Reading, asked: int) -> Sequence[str]:
-        """Take it; the refs of the orders of which something was news."""
-        ...
-
-    async def born(self) -> int: ...
-
-    async def standing(self, since: int) -> Mapping[str, str]:
-        """Its orders that are open and changed since then: the source's own id -> ref."""
-        ...
-
-    def clean(self, words: str) -> str: ...
 
 
 class PollStatus(msgspec.Struct):
@@ -84,7 +61,7 @@ class Poller:
         source: Polled,
         reader: Reader,
         notes: Notes,
-        desk: Desk,
+        record: PollRecord,
         clock: Clock,
         rng: random.Random,
         zone: tzinfo,
@@ -99,7 +76,7 @@ class Poller:
         self._source = source
         self._reader = reader
         self._notes = notes
-        self._desk = desk
+        self._record = record
         self._clock = clock
         self._rng = rng
         self._zone = zone
@@ -147,7 +124,7 @@ class Poller:
         return 0.0 if more else self._every
 
     def _failed(self, fault: Exception) -> float:
-        reason = self._desk.clean(str(fault))
+        reason = self._record.clean(str(fault))
         if reason != self.status.problem:
             log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
         self.status.problem = reason
@@ -170,7 +147,7 @@ class Poller:
             cursor = min(await self._cursor(), begun)
             since = max(cursor - self._back(), min(first, cursor))
         if self.status.current is None:
-            self.status.current = max(cursor, await self._desk.born())  # what was before it was there can't be late
+            self.status.current = max(cursor, await self._record.born())  # what was before it was there can't be late
         if await self._through(since, cursor, begun):
             return True
         self.status.current = begun
@@ -206,7 +183,7 @@ class Poller:
         return end if end < begun else 0
 
     async def _tell(self, reading: Reading, asked: int) -> None:
-        await self._desk.tell(reading, asked)
+        await self._record.tell(reading, asked)
 
     async def _keep(self, cursor: int) -> None:
         """All up to that moment is on the disk."""
@@ -216,7 +193,7 @@ class Poller:
 
     async def _first(self) -> int:
         """Where the first question begins: now, less what is looked back to learn (with nobody told) how open orders stand."""
-        return await self._desk.born() - self._history_ms
+        return await self._record.born() - self._history_ms
 
     async def _cursor(self) -> int:
         if self.status.cursor is None:
@@ -244,7 +221,7 @@ class Poller:
         mended: list[str] = []
 
         async def mend(reading: Reading, asked: int) -> None:
-            mended.extend(await self._desk.tell(reading, asked))
+            mended.extend(await self._record.tell(reading, asked))
 
         self._reader.forget()
         begin = since = begun - SWEEP_MS
@@ -261,7 +238,7 @@ class Poller:
 
     async def _look_at_open(self, since: int, tell: Tell) -> None:
         """Orders that are open here: edited without the shop's saying that they changed, or gone."""
-        standing = list(await self._desk.standing(since))
+        standing = list(await self._record.standing(since))
         for at in range(0, len(standing), LOOKED_UP):
             asked = self._clock.now()
             gone = await self._reader.look_up(standing[at : at + LOOKED_UP], tell)

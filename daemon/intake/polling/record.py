@@ -3,31 +3,33 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.intake.base import DELETED, Reading, Source
-from daemon.intake.recorder import Teller
+from daemon.intake.recorder import Recorder
 from outbox import Outbox
 
 PAGE = 500
 _OVER = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
-class PollDesk:
-    """`daemon.intake.polling.poller.Desk` of one source."""
+class PollRecord:
+    """The record as one source's poller sees it."""
 
-    def __init__(self, source: Source, teller: Teller, box: Outbox) -> None:
+    def __init__(self, source: Source, recorder: Recorder, box: Outbox) -> None:
         self._source = source
-        self._teller = teller
+        self._recorder = recorder
         self._box = box
 
     async def tell(self, reading: Reading, asked: int) -> Sequence[str]:
-        told = await self._teller.tell(self._source, reading, asked=asked)
+        """Take what was read; the refs of the orders of which something was news."""
+        told = await self._recorder.tell(self._source, reading, asked=asked)
         for reason in told.unread:
             await self._box.quarantine.keep(self._source.name, reason.encode(), headers={}, reason=f"polled: {reason}")
         return told.news
 
     async def born(self) -> int:
-        return await self._teller.born(self._source.name)
+        return await self._recorder.born(self._source.name)
 
     async def standing(self, since: int) -> Mapping[str, str]:
+        """Its orders that are open and changed since then (ms): the source's own id -> ref."""
         found: dict[str, str] = {}
         cursor: str | None = None
         while True:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from daemon.modem import recovery
-from daemon.modem.desk import CutOff, Desk, NotStarted
+from daemon.modem.command_queue import CommandQueue, CutOff, NotStarted
 from daemon.modem.dialogue import Dialogue
 from daemon.modem.errors import NoAnswer
 from daemon.modem.recovery import Ladder, Step, cut_power
@@ -17,10 +17,10 @@ from tests.support.fake_clock import FakeClock, settle
 LINK = cast(Dialogue, None)
 
 
-def _desk() -> Desk:
-    desk = Desk(FakeClock(), asyncio.Event())
-    desk.open()
-    return desk
+def _command_queue() -> CommandQueue:
+    command_queue = CommandQueue(FakeClock(), asyncio.Event())
+    command_queue.open()
+    return command_queue
 
 
 def _work(result: Any) -> Callable[[Dialogue], Awaitable[Any]]:
@@ -33,47 +33,47 @@ def _work(result: Any) -> Callable[[Dialogue], Awaitable[Any]]:
 
 
 async def test_the_result_goes_to_whoever_asked() -> None:
-    desk = _desk()
+    command_queue = _command_queue()
     async with asyncio.TaskGroup() as group:
-        asked = group.create_task(desk.do(_work(7), timeout=5))
+        asked = group.create_task(command_queue.do(_work(7), timeout=5))
         await settle()
-        assert desk.has_work
-        await desk.work_once(LINK)
+        assert command_queue.has_work
+        await command_queue.work_once(LINK)
         assert await asked == 7
-    assert not desk.has_work
+    assert not command_queue.has_work
 
 
 @pytest.mark.parametrize("failure", [NoAnswer("AT+CUSD"), ValueError("a bug")])
 async def test_so_does_what_it_raises_and_no_further(failure: Exception) -> None:
-    desk = _desk()
+    command_queue = _command_queue()
 
     async def ask() -> None:
         with pytest.raises(type(failure)):
-            await desk.do(_work(failure), timeout=5)
+            await command_queue.do(_work(failure), timeout=5)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(ask())
         await settle()
-        await desk.work_once(LINK)
+        await command_queue.work_once(LINK)
 
 
 async def test_a_closed_desk_says_why_and_turns_away_what_waits() -> None:
-    desk = _desk()
+    command_queue = _command_queue()
 
     async def ask() -> None:
         with pytest.raises(NotStarted, match="pulled out"):
-            await desk.do(_work(1), timeout=5)
+            await command_queue.do(_work(1), timeout=5)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(ask())
         await settle()
-        desk.close("pulled out")
+        command_queue.close("pulled out")
     with pytest.raises(NotStarted, match="pulled out"):
-        await desk.do(_work(1), timeout=5)
+        await command_queue.do(_work(1), timeout=5)
 
 
 async def test_work_that_is_cancelled_is_cut_off() -> None:
-    desk = _desk()
+    command_queue = _command_queue()
     begun = asyncio.Event()
 
     async def work(_: Dialogue) -> None:
@@ -82,23 +82,23 @@ async def test_work_that_is_cancelled_is_cut_off() -> None:
 
     async def ask() -> None:
         with pytest.raises(CutOff):
-            await desk.do(work, timeout=5)
+            await command_queue.do(work, timeout=5)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(ask())
         await settle()
-        working = group.create_task(desk.work_once(LINK))
+        working = group.create_task(command_queue.work_once(LINK))
         await begun.wait()
         working.cancel()
 
 
 async def test_who_no_longer_waits_withdraws_what_was_not_begun() -> None:
-    desk = _desk()
+    command_queue = _command_queue()
     async with asyncio.TaskGroup() as group:
-        asking = group.create_task(desk.do(_work(1), timeout=5))
+        asking = group.create_task(command_queue.do(_work(1), timeout=5))
         await settle()
         asking.cancel()
-    assert not desk.has_work
+    assert not command_queue.has_work
 
 
 def test_the_ladder_rises_and_begins_anew() -> None:

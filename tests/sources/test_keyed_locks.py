@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 
-from daemon.intake.keyed_locks import Turns
+from daemon.intake.keyed_locks import KeyedLocks
 from tests.support.fake_clock import settle
 
 
 async def test_the_same_order_waits_and_another_does_not() -> None:
-    turns, log = Turns(), list[str]()
+    locks, log = KeyedLocks(), list[str]()
     gate = asyncio.Event()
 
     async def work(name: str, *ids: str) -> None:
-        async with turns.of(("shop", id) for id in ids):
+        async with locks.of(("shop", id) for id in ids):
             log.append(f"{name} in")
             await gate.wait()
             log.append(f"{name} out")
@@ -27,18 +27,18 @@ async def test_the_same_order_waits_and_another_does_not() -> None:
         assert log == ["first in", "other in"]
         gate.set()
     assert sorted(log) == ["first in", "first out", "other in", "other out", "second in", "second out"]
-    assert (turns._locks, turns._wanted) == ({}, {})
+    assert (locks._locks, locks._wanted) == ({}, {})
 
 
 async def test_what_fails_or_is_cancelled_lets_go() -> None:
-    turns = Turns()
+    locks = KeyedLocks()
     with pytest.raises(ValueError, match="no"):
-        async with turns.of([("shop", "1")]):
+        async with locks.of([("shop", "1")]):
             raise ValueError("no")
     held = asyncio.Event()
 
     async def hold() -> None:
-        async with turns.of([("shop", "1")]):
+        async with locks.of([("shop", "1")]):
             held.set()
             await asyncio.Event().wait()
 
@@ -49,4 +49,4 @@ async def test_what_fails_or_is_cancelled_lets_go() -> None:
     waiting.cancel()
     task.cancel()
     await asyncio.gather(task, waiting, return_exceptions=True)
-    assert turns._locks == {}
+    assert locks._locks == {}

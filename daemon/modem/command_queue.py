@@ -35,7 +35,7 @@ class _Job:
             self.done.set()
 
 
-class Desk:
+class CommandQueue:
     """Open while a modem is there to do the work; closed, it says why not."""
 
     def __init__(self, clock: Clock, wake: asyncio.Event) -> None:

@@ -1,0 +1,89 @@
+"""Who goes together: on a quick disk those who are here, on a slow one also those who are expected back."""
+
+import threading
+
+import pytest
+
+from outbox.write_queue import LARGEST_GROUP, WriteQueue
+
+
+class Job:
+    def __init__(self, name: str, alone: bool = False) -> None:
+        self.name = name
+        self.alone = alone
+
+
+def jobs(names: str) -> list[Job]:
+    """A capital letter goes alone."""
+    return [Job(name, name.isupper()) for name in names]
+
+
+def names(taken: list[Job]) -> str:
+    return "".join(job.name for job in taken)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+def test_those_who_wait_go_together_and_those_who_go_alone_alone(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    for some in ("ab", "cDe", "F"):
+        queue.put(jobs(some))
+    queue.close()
+    assert [names(queue.take()) for _ in range(5)] == ["abc", "D", "e", "F", ""]
+
+
+def test_a_group_has_a_limit(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("a" * (LARGEST_GROUP + 3)))
+    assert len(queue.take()) == LARGEST_GROUP
+    assert len(queue.take()) == 3
+
+
+def test_take_waits_for_the_first(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    threading.Timer(0.02, queue.put, [jobs("a")]).start()
+    assert names(queue.take()) == "a"
+
+
+def test_on_a_quick_disk_nobody_is_waited_for(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.committed(64, 0.0001)
+    assert queue.more(1, until=9.0) == []
+    queue.put(jobs("bC"))
+    assert names(queue.more(1, until=9.0)) == "b"
+
+
+def test_on_a_slow_disk_those_who_were_answered_are_expected_back(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.committed(3, 0.4)
+    assert queue.patience() == pytest.approx(0.05)
+    queue.put(jobs("a"))
+    assert names(queue.take()) == "a"
+    threading.Timer(0.005, queue.put, [jobs("bc")]).start()
+    assert names(queue.more(1, until=1.0)) == "bc"
+
+
+def test_when_no_more_come_no_more_are_waited_for(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.committed(3, 0.1)
+    assert queue.more(1, until=1.0) == []
+    queue.committed(3, 100.0)
+    watch.now = 2.0
+    assert queue.more(1, until=1.0) == []
+
+
+def test_one_alone_expects_no_one(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.committed(1, 100.0)
+    assert queue.more(1, until=1000.0) == []
