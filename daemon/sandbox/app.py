@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.sandbox.callback import Deed
-from daemon.sandbox.config import CREDENTIALS, google_key
+from daemon.sandbox.config import CREDENTIALS
 from daemon.sandbox.console import Console
 from daemon.sandbox.customers import Customers
 from daemon.sandbox.exchange import Answer, Call, plain
@@ -22,6 +22,7 @@ from daemon.sandbox.line import Line, Mode
 from daemon.sandbox.mailbox import Arrival, Mailbox
 from daemon.sandbox.providers import make_providers
 from daemon.sandbox.providers.base import Provider, World
+from daemon.sandbox.providers.fcm import google_key
 from daemon.sandbox.smtp import SmtpSink
 from daemon.sandbox.tokens import Tokens
 from daemon.sandbox.windows import Windows

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
+from typing import Any
 
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.faults import Fault, Faults
@@ -18,6 +19,8 @@ from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import World
 from outbox.clock import Clock
 
+SECRETS = {"SMTP_USERNAME": "sandbox", "SMTP_PASSWORD": "sandbox-smtp-password"}
+"""What it takes for good credentials, by the name each has in `.env`."""
 MAX_MAIL = 10 * 2**20
 IDLE = 300.0
 """Seconds without a command before a session is closed (RFC 5321 4.5.3.2.7)."""
@@ -27,6 +30,11 @@ _REFUSED = {
     Fate.INVALID: "550 5.1.1 No such mailbox",
     Fate.OPTED_OUT: "550 5.7.1 The recipient does not want mail from you",
 }
+
+
+def settings(host: str, port: int) -> dict[str, Any]:
+    """The table of a store's `smtp` channel."""
+    return {"host": host, "port": port, "security": "none", "from": "orders@example.com"}
 
 
 class HangUp(Exception):

@@ -3,8 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +13,9 @@ from daemon.http import Answer as Reading
 from daemon.http import Http, Request, Response
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
 from tests.support.channel_case import Answer, Case, sent
+from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
 from tests.support.mutants import mutants
-
-FOLDER = Path(__file__).parent / "cases"
-CASES: dict[str, Case] = {
-    file.stem: import_module(f"tests.conformance.cases.{file.stem}").CASE for file in sorted(FOLDER.glob("*.py"))
-}
 
 
 class Table(Http):

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,10 @@ from daemon.http import open_http
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
 from tests.support.channel_case import Answer, Case, outgoing, says, sent, told
+from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
 from tests.support.vendor import Detour, Fault, Vendor, serving
 
-FOLDER = Path(__file__).parent / "cases"
-CASES: dict[str, Case] = {
-    file.stem: import_module(f"tests.conformance.cases.{file.stem}").CASE for file in sorted(FOLDER.glob("*.py"))
-}
 NO_HTTP = {"modem", "smtp", "apprise"}
 """Channels that speak something else: they have tests of their own."""
 

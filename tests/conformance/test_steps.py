@@ -1,8 +1,6 @@
 """Channels that need several calls for one message: what fails before the call that tells has told nobody anything (rule 4)."""
 
 import re
-from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -10,13 +8,9 @@ from daemon.channels.registry import build
 from daemon.http import open_http
 from outbox.outcome import Accepted, Unknown
 from tests.support.channel_case import Answer, Case
+from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
 from tests.support.vendor import Detour, Fault, Vendor, serving
-
-FOLDER = Path(__file__).parent / "cases"
-CASES: dict[str, Case] = {
-    file.stem: import_module(f"tests.conformance.cases.{file.stem}").CASE for file in sorted(FOLDER.glob("*.py"))
-}
 
 
 async def first_calls(name: str, case: Case) -> list[str]:

@@ -3,8 +3,6 @@
 import json
 import re
 from contextlib import AsyncExitStack
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +11,12 @@ from daemon.channels.registry import build
 from daemon.http import open_http
 from outbox.model import Rendered
 from tests.support.channel_case import Case, Variant, sent
+from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
 from tests.support.openapi_oracle import violations
 from tests.support.shared import shared
 from tests.support.vendor import Detour, Seen, Vendor, serving
 
-FOLDER = Path(__file__).parents[1] / "conformance" / "cases"
-CASES: dict[str, Case] = {
-    file.stem: import_module(f"tests.conformance.cases.{file.stem}").CASE for file in sorted(FOLDER.glob("*.py"))
-}
 TEXTS = [
     Rendered("Order B-1042 is ready.", "Order B-1042", "<p>Order B-1042 is ready.</p>"),
     Rendered('Ünïcøde 🎈 & <b>"quotes"</b>\nsecond line; a=b&c=d %41 +', "Prêt 🎈"),

@@ -1,7 +1,7 @@
 """Every channel of ours, set up as `sandbox_settings` says, gets its message through to the sandbox: nothing to configure."""
 
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,20 +13,11 @@ from daemon.http import Http, open_http
 from daemon.sandbox import Sandbox, config_text, sandbox_settings
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted
-from tests.support.channel_case import EMAIL, PHONE, outgoing
+from tests.support.channel_case import EMAIL, outgoing
+from tests.support.channel_cases import CASES
 
 ELSEWHERE = {"apprise", "modem"}
 """What has no stand-in: a hundred services, and a radio."""
-ADDRESSES: Mapping[str, str] = {
-    "phone": PHONE,
-    "whatsapp": PHONE,
-    "email": EMAIL,
-    "slack": "C0123ABCD",
-    "messenger": "25381719828140932",
-    "intercom": "contact-1",
-    "pusher": "private-ada",
-    "fcm": "a-device",
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +41,8 @@ async def http() -> AsyncIterator[Http]:
 async def test_a_message_gets_through(name: str, box: Sandbox, http: Http, folder: Path) -> None:
     tables, secrets = sandbox_settings(box.url, box.smtp_port, folder)
     channel = build(name, tables[name], secrets, http)
-    to = channel.address_of(ADDRESSES)
-    assert to is not None
-    outcome = await channel.send(outgoing(to=to, addresses=ADDRESSES, now=SystemClock().now()))
+    to = CASES[name].out if name in CASES else {"to": EMAIL}
+    outcome = await channel.send(outgoing(**{**to, "now": SystemClock().now()}))
     await channel.close()
     assert isinstance(outcome, Accepted), outcome
     arrived = [arrival for arrival in box.messages if arrival.provider == name]

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from daemon.channels._http import HttpChannel
@@ -12,6 +11,7 @@ from daemon.channels.base import Outgoing
 from daemon.channels.registry import build
 from daemon.http import open_http
 from tests.support.channel_case import Answer, Case
+from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
 from tests.support.vendor import Detour, Seen, Vendor, serving
 
@@ -45,7 +45,7 @@ async def bench(
     name: str, steps: Mapping[str, Answer] | None = None, secrets: Mapping[str, str] | None = None, **settings: Any
 ) -> AsyncIterator[Bench]:
     """`steps` come before the case's own; `secrets` and `settings` are added to its own."""
-    case: Case = import_module(f"tests.conformance.cases.{name}").CASE
+    case = CASES[name]
     clock = FakeClock()
     async with serving(Vendor({**(steps or {}), **case.steps})) as vendor, open_http(clock) as http:
         known = {**case.secrets, **case.receipt_secrets, **(secrets or {})}

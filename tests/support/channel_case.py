@@ -4,6 +4,7 @@ A case is `tests/conformance/cases/<channel>.py` with a module constant `CASE`.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,14 @@ NOW = 1_795_515_300_000
 """2026-11-24T10:15:00Z: where FakeClock starts."""
 PHONE = "+447700900123"
 EMAIL = "ada@example.com"
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def says(value: Any, status: int = 200, **headers: str) -> Answer:
@@ -130,6 +139,12 @@ class Case:
     """Patterns of requests that the description, being a cut, does not cover."""
     excused: Sequence[str] = ()
     """Patterns of complaints that the description makes against its own prose: say why beside each."""
+    proof: Mapping[str, str] = field(default_factory=dict)
+    """The headers that prove us to the sandbox's stand-in, where they are the same for every request."""
+    good: Sequence[tuple[str, Any]] = ()
+    """Requests as the vendor's documentation shows them, for the stand-in: path and JSON body of a POST."""
+    shapes: Sequence[tuple[Callable[[Any], InboundRequest], Any]] = ()
+    """What the vendor posts to us: how a value is signed, and a good value, of which any part may be something else."""
     variants: Sequence[Variant] = ()
     too_long: str = ""
     """What a text far over the provider's limit must mean when the channel can see it itself ("" where the provider says so)."""

@@ -155,29 +155,3 @@ ZOHO_DEALS: dict[str, Any] = {
 
 WOOCOMMERCE = "/wp-json/wc/v3/orders/727/notes"
 WOOCOMMERCE_NOTE = {"note": "Ready to collect", "customer_note": True}
-
-JSON_REQUESTS: list[tuple[str, str, Any]] = [
-    ("vonage", "/v1/messages", VONAGE_MESSAGE),
-    ("plivo", PLIVO, PLIVO_SMS),
-    ("sendgrid", "/v3/mail/send", SENDGRID_MAIL),
-    ("ses", SES, SES_MAIL),
-    ("ses", SES, {**SES_MAIL, "Content": {"Raw": {"Data": "U3ViamVjdDogUmVhZHkNCg0KUmVhZHkNCg=="}}}),
-    ("ses", SES, {**SES_MAIL, "Content": {"Template": {"TemplateName": "t", "TemplateData": "{}"}}}),
-    ("outlook", OUTLOOK, OUTLOOK_MAIL),
-    ("slack", SLACK, SLACK_MESSAGE),
-    ("whatsapp", WHATSAPP, WHATSAPP_TEMPLATE),
-    ("messenger", MESSENGER, MESSENGER_TEMPLATE),
-    ("intercom", "/messages", INTERCOM_MESSAGE),
-    ("pusher", PUSHER, PUSHER_EVENT),
-    ("fcm", FCM, FCM_MESSAGE),
-    ("activecampaign", ACTIVECAMPAIGN, ACTIVECAMPAIGN_CONTACT),
-    ("klaviyo", "/api/events", KLAVIYO_EVENT),
-    ("hubspot", HUBSPOT, HUBSPOT_ORDERS),
-    ("hubspot", HUBSPOT_SEND, HUBSPOT_MAIL),
-    ("sfmc", SFMC, SFMC_EVENT),
-    ("sfmc", SFMC_SEND, SFMC_MAIL),
-    ("zoho", ZOHO, ZOHO_DEALS),
-    ("woocommerce", WOOCOMMERCE, WOOCOMMERCE_NOTE),
-    ("webhook", "/store", {"type": "order.ready", "data": {"text": "Ready", "message": {"text": "Ready"}}}),
-]
-"""Posted as JSON: provider, path, body."""

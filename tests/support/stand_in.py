@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from aiohttp import encode_basic_auth
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from multidict import CIMultiDict
 
@@ -21,6 +20,7 @@ from daemon.sandbox.providers.base import World
 from daemon.sandbox.providers.webhook import sign
 from daemon.sandbox.tokens import Tokens
 from daemon.sandbox.windows import Windows
+from tests.support.channel_cases import CASES
 
 NOW = 1_795_515_300_000
 """2026-11-24T10:15:00Z: where FakeClock starts."""
@@ -116,29 +116,7 @@ class StandIns:
             headers.setdefault(header, text)
 
 
-def _basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": encode_basic_auth(user, password)}
-
-
-def _bearer(name: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {C[name]}"}
-
-
-GOOD: Mapping[str, Mapping[str, str]] = {
-    "twilio": _basic(C["TWILIO_ACCOUNT_SID"], C["TWILIO_AUTH_TOKEN"]),
-    "vonage": _basic(C["VONAGE_API_KEY"], C["VONAGE_API_SECRET"]),
-    "plivo": _basic(C["PLIVO_AUTH_ID"], C["PLIVO_AUTH_TOKEN"]),
-    "sendgrid": _bearer("SENDGRID_API_KEY"),
-    "mailgun": _basic("api", C["MAILGUN_API_KEY"]),
-    "slack": _bearer("SLACK_BOT_TOKEN"),
-    "whatsapp": _bearer("WHATSAPP_ACCESS_TOKEN"),
-    "messenger": _bearer("MESSENGER_PAGE_TOKEN"),
-    "intercom": _bearer("INTERCOM_ACCESS_TOKEN"),
-    "activecampaign": {"Api-Token": C["ACTIVECAMPAIGN_API_KEY"]},
-    "klaviyo": {"Authorization": f"Klaviyo-API-Key {C['KLAVIYO_API_KEY']}", "revision": "2026-07-15"},
-    "hubspot": _bearer("HUBSPOT_ACCESS_TOKEN"),
-    "woocommerce": _basic(C["WOOCOMMERCE_KEY"], C["WOOCOMMERCE_SECRET"]),
-}
+GOOD: Mapping[str, Mapping[str, str]] = {name: case.proof for name, case in CASES.items()}
 
 
 def pusher_query(call: Call, *, secret: str = C["PUSHER_SECRET"], seconds: int | None = None) -> str:

@@ -5,7 +5,7 @@ There is no `POST /api/3/contactEmails`, here or there. trackcmp.net's `/event` 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,6 +21,12 @@ _KEEP = 10_000
 class ActiveCampaign(Provider):
     name = "activecampaign"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "ACTIVECAMPAIGN_URL": "https://sandbox.api-us1.com",
+        "ACTIVECAMPAIGN_API_KEY": "sandbox-activecampaign-key",
+        "ACTIVECAMPAIGN_EVENT_KEY": "sandbox-event-key",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"field": "ORDER_STATUS"}
 
     def __init__(self, world: World) -> None:
         self._contacts: dict[str, dict[str, Any]] = {}

@@ -1,11 +1,9 @@
 """The token endpoints of the OAuth vendors, under one prefix: their paths tell them apart."""
 
+from collections.abc import Iterable
+
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.providers.base import Provider, Routes, World
-from daemon.sandbox.providers.fcm import Fcm
-from daemon.sandbox.providers.outlook import Outlook
-from daemon.sandbox.providers.sfmc import Sfmc
-from daemon.sandbox.providers.zoho import Zoho
 
 
 class Auth(Provider):
@@ -14,13 +12,8 @@ class Auth(Provider):
     name = "auth"
     medium = "crm"
 
-    def __init__(self, world: World, *, outlook: Outlook, fcm: Fcm, sfmc: Sfmc, zoho: Zoho) -> None:
-        self._routes: Routes = {
-            "POST /{tenant}/oauth2/v2.0/token": outlook.token,
-            "POST /token": fcm.token,
-            "POST /v2/token": sfmc.token,
-            "POST /oauth/v2/token": zoho.token,
-        }
+    def __init__(self, world: World, vendors: Iterable[Provider]) -> None:
+        self._routes: Routes = {path: handler for each in vendors for path, handler in each.token_routes().items()}
         super().__init__(world)
 
     def routes(self) -> Routes:

@@ -5,6 +5,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, TypeAlias
 
@@ -44,9 +45,16 @@ class Provider(ABC):
     """One vendor. Handlers are plain functions of a call; time comes with the call."""
 
     name: ClassVar[str]
+    """That of the channel, and of this module."""
     medium: ClassVar[Medium]
     tells: ClassVar[frozenset[Deed]] = frozenset()
     """What its customers do that it tells the store of (`callback`)."""
+    secrets: ClassVar[Mapping[str, str]] = {}
+    """What it takes for good credentials, by the name each has in `.env`: they open nothing outside."""
+    table: ClassVar[Mapping[str, Any]] = {}
+    """The keys of `[channels.NAME]` of a store that is turned to it, beside its address."""
+    says_when: ClassVar[bool] = True
+    """Whether "too many requests" says when to come back."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -80,6 +88,21 @@ class Provider(ABC):
     def callback(self, word: Word, url: str) -> Callback:
         """How it tells the store at that URL, signed as the vendor signs. Only for what it `tells`."""
         raise NotImplementedError(f"{self.name} tells nothing of the kind: {word.deed}")
+
+    def token_routes(self) -> Routes:
+        """The calls of the vendor's token endpoint, whose own paths tell the vendors apart (`auth_url`)."""
+        return {}
+
+    @classmethod
+    def settings(cls, url: str) -> dict[str, Any]:
+        """The table of a store's channel, for a sandbox at `url`."""
+        own = {**cls.table, "base_url": f"{url}/{cls.name}"}
+        return own if cls.token_routes is Provider.token_routes else {**own, "auth_url": f"{url}/auth"}
+
+    @classmethod
+    def files(cls, folder: Path) -> Mapping[str, str]:
+        """Secrets that are files: made in `folder`, where they are not there yet; their paths by the name in `.env`."""
+        return {}
 
     # ------------------------------------------------------------ one request
 

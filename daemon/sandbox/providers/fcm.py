@@ -2,14 +2,18 @@
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
@@ -26,9 +30,15 @@ _STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DEN
            429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}  # fmt: skip
 
 
+GOOGLE_FILE = "sandbox-google.json"
+PROJECT = "sandbox-project"
+CLIENT_EMAIL = "tether@sandbox-project.iam.gserviceaccount.com"
+
+
 class Fcm(Provider):
     name = "fcm"
     medium = "push"
+    table: ClassVar[Mapping[str, Any]] = {"project_id": PROJECT}
 
     def routes(self) -> Routes:
         return {"POST /v1/projects/{project}/messages:send": self.send}
@@ -53,7 +63,7 @@ class Fcm(Provider):
     def send(self, call: Call, project: str) -> Answer:
         body = as_object(call.json)
         message = as_object(body.get("message"))
-        if project != self.world.secrets["FCM_PROJECT_ID"]:
+        if project != PROJECT:
             return self.problem(404, "", "Requested entity was not found.")
         targets = [name for name in _TARGETS if message.get(name)]
         if len(targets) != 1:
@@ -120,6 +130,13 @@ class Fcm(Provider):
 
     # ------------------------------------------------------------ tokens
 
+    @classmethod
+    def files(cls, folder: Path) -> Mapping[str, str]:
+        return {"GOOGLE_APPLICATION_CREDENTIALS": str(_service_account(folder))}
+
+    def token_routes(self) -> Routes:
+        return {"POST /token": self.token}
+
     def token(self, call: Call) -> Answer:
         """POST {auth}/token"""
         if call.field("grant_type") != GRANT:
@@ -138,7 +155,7 @@ class Fcm(Provider):
         header, claims = _decoded(parts[0]), _decoded(parts[1])
         if header.get("alg") != "RS256":
             raise ValueError("Invalid JWT: alg must be RS256")
-        if claims.get("iss") != self.world.secrets["FCM_CLIENT_EMAIL"]:
+        if claims.get("iss") != CLIENT_EMAIL:
             raise ValueError("Invalid grant: account not found")
         if not SCOPES & set(str(claims.get("scope", "")).split()):
             raise ValueError("Invalid JWT: scope must be firebase.messaging or cloud-platform")
@@ -174,3 +191,33 @@ def _decoded(part: str) -> Mapping[str, Any]:
 
 def _grant_error(error: str, text: str) -> Answer:
     return reply(400, {"error": error, "error_description": text})
+
+
+def google_key(folder: Path) -> rsa.RSAPublicKey:
+    """The public half of the key in `folder`, which is made if it isn't there."""
+    account = msgspec.json.decode(_service_account(folder).read_bytes(), type=dict[str, str])
+    key = load_pem_private_key(account["private_key"].encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(f"{folder / GOOGLE_FILE}: not an RSA key; remove the file, a new one is made")
+    return key.public_key()
+
+
+def _service_account(folder: Path) -> Path:
+    path = folder / GOOGLE_FILE
+    if path.exists():
+        return path
+    pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    account = {
+        "type": "service_account",
+        "project_id": PROJECT,
+        "private_key_id": "sandbox",
+        "private_key": pem.decode(),
+        "client_email": CLIENT_EMAIL,
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(account))
+    return path

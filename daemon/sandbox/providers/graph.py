@@ -9,6 +9,12 @@ import msgspec
 from daemon.sandbox.callback import Callback
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.providers.base import Provider
+from outbox.model import EVENT_TYPES
+
+TEMPLATES = {
+    type: {"name": type.replace(".", "_"), "language": "en", "body": ["name", "order_ref"]} for type in EVENT_TYPES
+}
+"""The templates that a store turned to Meta's stand-ins has."""
 
 
 class Graph(Provider):
@@ -18,6 +24,7 @@ class Graph(Provider):
     """The name of the access token among the secrets."""
     signed_with: str
     """The name of the secret that webhooks are signed with."""
+    says_when = False
 
     def authorize(self, call: Call) -> None:
         if (call.token() or call.query.get("access_token")) != self.world.secrets[self.credential]:

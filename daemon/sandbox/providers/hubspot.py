@@ -5,7 +5,7 @@ there before it can be written: HubSpot's own are, `PREMADE` are, others are whe
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -33,6 +33,10 @@ _SEND_RESULTS = {
 class HubSpot(Provider):
     name = "hubspot"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "HUBSPOT_ACCESS_TOKEN": "pat-eu1-sandbox",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"object": "orders", "property": "balloon_order_status"}
 
     def __init__(self, world: World) -> None:
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}

@@ -5,7 +5,7 @@ Contacts are kept: one that was not created or found can't be written to, except
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
@@ -17,6 +17,10 @@ _KEEP = 10_000
 class Intercom(Provider):
     name = "intercom"
     medium = "chat"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "INTERCOM_ACCESS_TOKEN": "sandbox-intercom-token",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"admin_id": "991267766"}
 
     def __init__(self, world: World) -> None:
         self._contacts: dict[str, dict[str, Any]] = {}

@@ -5,7 +5,7 @@ Of events with the same `unique_id`, profile and metric only the first counts. A
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.mailbox import Arrival
@@ -21,6 +21,9 @@ _KEEP = 50_000
 class Klaviyo(Provider):
     name = "klaviyo"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "KLAVIYO_API_KEY": "pk_sandbox",
+    }
 
     def __init__(self, world: World) -> None:
         self._seen: dict[tuple[str, str, str], None] = {}

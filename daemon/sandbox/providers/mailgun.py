@@ -4,8 +4,9 @@ A wrong path on the API host answers 200 and "Mailgun Magnificent API"; our own 
 """
 
 import re
+from collections.abc import Mapping
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,6 +29,10 @@ _TABLES = {"bounces": Fate.INVALID, "unsubscribes": Fate.OPTED_OUT, "complaints"
 class Mailgun(Provider):
     name = "mailgun"
     medium = "email"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "MAILGUN_API_KEY": "sandbox-mailgun-key",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"domain": "mg.example.com", "from": "orders@mg.example.com"}
 
     def routes(self) -> Routes:
         return {

@@ -5,18 +5,23 @@ time; the old tags are refused.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Routes, as_list, as_object, as_text
-from daemon.sandbox.providers.graph import Graph
+from daemon.sandbox.providers.graph import TEMPLATES, Graph
 
 
 class Messenger(Graph):
     name = "messenger"
     medium = "chat"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "MESSENGER_PAGE_TOKEN": "SandboxMessengerToken",
+        "MESSENGER_APP_SECRET": "sandbox-messenger-app",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"page_id": "1909458034523498", "templates": TEMPLATES}
     credential = "MESSENGER_PAGE_TOKEN"
     signed_with = "MESSENGER_APP_SECRET"
     tells = frozenset({"writes"})

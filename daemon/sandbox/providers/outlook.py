@@ -1,7 +1,7 @@
 """Microsoft 365 mail by Graph, app-only: token, sendMail, draft and send (https://learn.microsoft.com/graph/api/user-sendmail)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
@@ -14,6 +14,12 @@ LIFETIME = 3599
 class Outlook(Provider):
     name = "outlook"
     medium = "email"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "OUTLOOK_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+        "OUTLOOK_CLIENT_ID": "22222222-3333-4444-5555-666666666666",
+        "OUTLOOK_CLIENT_SECRET": "sandbox-outlook-secret",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"sender": "orders@example.com"}
 
     def __init__(self, world: World) -> None:
         self._drafts: dict[str, Mapping[str, Any]] = {}
@@ -148,6 +154,9 @@ class Outlook(Provider):
         return {**message, "id": id, "isDraft": draft, "internetMessageId": f"<{id}@example.com>"}
 
     # ------------------------------------------------------------ tokens
+
+    def token_routes(self) -> Routes:
+        return {"POST /{tenant}/oauth2/v2.0/token": self.token}
 
     def token(self, call: Call, tenant: str) -> Answer:
         """POST {auth}/{tenant}/oauth2/v2.0/token"""

@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from daemon.sandbox.callback import Callback, Word
@@ -31,6 +32,11 @@ class Plivo(Provider):
     name = "plivo"
     medium = "sms"
     tells = frozenset({"writes"})
+    secrets: ClassVar[Mapping[str, str]] = {
+        "PLIVO_AUTH_ID": "MASANDBOX00000000000",
+        "PLIVO_AUTH_TOKEN": "sandbox-plivo-token",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"from": "14155550100"}
 
     def routes(self) -> Routes:
         account = "/v1/Account/{auth_id}"

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -30,6 +30,12 @@ def signature(secret: str, method: str, path: str, query: Mapping[str, str]) -> 
 class Pusher(Provider):
     name = "pusher"
     medium = "push"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "PUSHER_APP_ID": "3",
+        "PUSHER_KEY": "sandbox-pusher-key",
+        "PUSHER_SECRET": "sandbox-pusher-secret",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"cluster": "eu"}
 
     def routes(self) -> Routes:
         return {

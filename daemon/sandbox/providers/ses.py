@@ -4,9 +4,10 @@ Signatures are verified for real. The mailbox simulator's addresses (success@, b
 simulator.amazonses.com) do what AWS says of them.
 """
 
+from collections.abc import Mapping
 from email import message_from_bytes
 from email.policy import default as mail_policy
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -23,6 +24,12 @@ _TAG = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 class Ses(Provider):
     name = "ses"
     medium = "email"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "AWS_ACCESS_KEY_ID": "SANDBOXACCESSKEY",
+        "AWS_SECRET_ACCESS_KEY": "sandbox/" + "A" * 32,
+    }
+    table: ClassVar[Mapping[str, Any]] = {"region": "eu-west-1", "from": "orders@example.com"}
+    says_when = False
 
     def routes(self) -> Routes:
         return {

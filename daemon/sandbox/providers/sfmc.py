@@ -1,8 +1,9 @@
 """Salesforce Marketing Cloud Engagement: token, journey entry event, transactional messages
 (https://developer.salesforce.com/docs/marketing/marketing-cloud/guide)."""
 
+from collections.abc import Mapping
 from datetime import timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
@@ -19,6 +20,15 @@ _DOCS = "https://developer.salesforce.com/docs/atlas.en-us.mc-apis.meta/mc-apis/
 class Sfmc(Provider):
     name = "sfmc"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "SFMC_SUBDOMAIN": "mcsandbox00000000000000000000",
+        "SFMC_CLIENT_ID": "sandbox-sfmc-client",
+        "SFMC_CLIENT_SECRET": "sandbox-sfmc-secret",
+    }
+    table: ClassVar[Mapping[str, Any]] = {
+        "event_definition_key": "APIEvent-balloon-order-status",
+        "account_id": "7281698",
+    }
 
     def routes(self) -> Routes:
         return {
@@ -142,6 +152,9 @@ class Sfmc(Provider):
         return reply(200, {"organization": {"id": 7281698}, "user": {"id": 1}})
 
     # ------------------------------------------------------------ tokens
+
+    def token_routes(self) -> Routes:
+        return {"POST /v2/token": self.token}
 
     def token(self, call: Call) -> Answer:
         """POST {auth}/v2/token"""

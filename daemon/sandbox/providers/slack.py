@@ -4,7 +4,8 @@ Nearly everything is answered with HTTP 200: `ok` decides.
 """
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -19,6 +20,10 @@ _FATES = {Fate.INVALID: "channel_not_found", Fate.OPTED_OUT: "cannot_dm_bot", Fa
 class Slack(Provider):
     name = "slack"
     medium = "chat"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "SLACK_BOT_TOKEN": "-".join(("xoxb", "sandbox", "token")),
+    }
+    table: ClassVar[Mapping[str, Any]] = {"channel": "C0123ABCD"}
 
     def routes(self) -> Routes:
         return {

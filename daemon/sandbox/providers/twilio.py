@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -54,6 +55,13 @@ class Twilio(Provider):
     name = "twilio"
     medium = "sms"
     tells = frozenset({"writes"})
+    secrets: ClassVar[Mapping[str, str]] = {
+        "TWILIO_ACCOUNT_SID": "AC" + "5a" * 16,
+        "TWILIO_AUTH_TOKEN": "sandbox-" + "0" * 24,
+        "TWILIO_API_KEY": "SK" + "5a" * 16,
+        "TWILIO_API_SECRET": "sandbox-" + "1" * 24,
+    }
+    table: ClassVar[Mapping[str, Any]] = {"from": "+15005550006"}
 
     def routes(self) -> Routes:
         messages = "/2010-04-01/Accounts/{account}/Messages"

@@ -7,7 +7,8 @@ the report tells.
 import hashlib
 import hmac
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from daemon.sandbox.callback import Callback, Word
@@ -44,6 +45,13 @@ class Vonage(Provider):
     name = "vonage"
     medium = "sms"
     tells = frozenset({"writes"})
+    secrets: ClassVar[Mapping[str, str]] = {
+        "VONAGE_API_KEY": "sandbox1",
+        "VONAGE_API_SECRET": "SandboxSecret123",
+        "VONAGE_SIGNATURE_SECRET": "sandbox-vonage-signature",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"from": "BalloonLoft", "reports": True}
+    says_when = False
 
     def routes(self) -> Routes:
         return {

@@ -7,7 +7,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, plain, reply
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
@@ -26,6 +27,13 @@ def sign(secret: str, id: str, timestamp: str, body: bytes) -> str:
 class Webhook(Provider):
     name = "webhook"
     medium = "chat"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "WEBHOOK_SECRET": "whsec_" + "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtMDAwMDA=",
+    }
+
+    @classmethod
+    def settings(cls, url: str) -> dict[str, Any]:
+        return {"url": f"{url}/webhook/store"}
 
     def routes(self) -> Routes:
         return {"POST ": self.receive, "POST /": self.receive, "POST /{path}": self.receive}

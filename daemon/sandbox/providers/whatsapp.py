@@ -6,14 +6,14 @@ template whose name has the word "missing" does not exist.
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.callback import Callback, Word
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Routes, as_list, as_object, as_text, e164
-from daemon.sandbox.providers.graph import Graph
+from daemon.sandbox.providers.graph import TEMPLATES, Graph
 
 _TO = re.compile(r"\+?\d{7,15}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
@@ -29,6 +29,11 @@ _STEPS = {
 class WhatsApp(Graph):
     name = "whatsapp"
     medium = "chat"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "WHATSAPP_ACCESS_TOKEN": "SandboxWhatsAppToken",
+        "WHATSAPP_APP_SECRET": "sandbox-whatsapp-app",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"phone_number_id": "106540352242922", "templates": TEMPLATES}
     credential = "WHATSAPP_ACCESS_TOKEN"
     signed_with = "WHATSAPP_APP_SECRET"
     tells = frozenset({"writes"})

@@ -3,7 +3,8 @@
 Any order number is known, except one whose id says "invalid" or ends in 0903. Every note is mailed again: nothing is idempotent.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.fate import Fate, fate_of
@@ -15,6 +16,14 @@ from daemon.sandbox.times import moment
 class WooCommerce(Provider):
     name = "woocommerce"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "WOOCOMMERCE_KEY": "ck_" + "0" * 40,
+        "WOOCOMMERCE_SECRET": "cs_" + "0" * 40,
+    }
+
+    @classmethod
+    def settings(cls, url: str) -> dict[str, Any]:
+        return {"url": f"{url}/woocommerce"}
 
     def routes(self) -> Routes:
         orders = "/wp-json/wc/v3/orders"

@@ -4,7 +4,7 @@ Records are kept. Each record's own `status` and `code` decide; an unchanged val
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from daemon.sandbox.exchange import Answer, Call, reply
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text
@@ -19,6 +19,12 @@ _WHO = {"name": "Store", "id": "554023000000235011"}
 class Zoho(Provider):
     name = "zoho"
     medium = "crm"
+    secrets: ClassVar[Mapping[str, str]] = {
+        "ZOHO_CLIENT_ID": "1000.SANDBOX",
+        "ZOHO_CLIENT_SECRET": "sandbox-zoho-secret",
+        "ZOHO_REFRESH_TOKEN": "1000.sandbox.refresh",
+    }
+    table: ClassVar[Mapping[str, Any]] = {"dc": "eu", "module": "Deals", "field": "Order_Status"}
 
     def __init__(self, world: World) -> None:
         self._records: dict[tuple[str, str], dict[str, Any]] = {}
@@ -202,6 +208,9 @@ class Zoho(Provider):
         return reply(200, {"org": [{"id": "554023000000000001", "company_name": "Sandbox"}]})
 
     # ------------------------------------------------------------ tokens
+
+    def token_routes(self) -> Routes:
+        return {"POST /oauth/v2/token": self.token}
 
     def token(self, call: Call) -> Answer:
         """POST {accounts}/oauth/v2/token: all in the form, or all in the query. Errors are in a 200."""

@@ -1,6 +1,8 @@
 """ActiveCampaign, as its sheet tells it: the case writes a contact's field, variants enrol and track events."""
 
+from daemon.sandbox.config import CREDENTIALS
 from tests.support.channel_case import EMAIL, Answer, Case, Variant, says
+from tests.support.good_requests import ACTIVECAMPAIGN, ACTIVECAMPAIGN_CONTACT
 
 
 def error(code: str, words: str) -> Answer:
@@ -44,4 +46,6 @@ CASE = Case(
         Variant(settings={"field": "6"}),
         Variant(out={"name": "", "addresses": {"email": EMAIL}}),
     ],
+    proof={"Api-Token": CREDENTIALS["ACTIVECAMPAIGN_API_KEY"]},
+    good=[(ACTIVECAMPAIGN, ACTIVECAMPAIGN_CONTACT)],
 )

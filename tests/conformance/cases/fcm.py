@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.channel_case import EMAIL, Answer, Case, Variant, says
+from tests.support.good_requests import FCM, FCM_MESSAGE
 
 TOKEN = "bk3RNwTe3H0:CI2k_HHwgIpoDKCIZvvDMExUdFQ3P1"
 NAME = "projects/demo/messages/0:1500415314455276%31bd1c9631bd1c96"
@@ -78,4 +79,5 @@ CASE = Case(
         Variant(out={"to": "/topics/team", "expires_at": None}),
         Variant(out={"expires_at": 1}),
     ],
+    good=[(FCM, FCM_MESSAGE)],
 )

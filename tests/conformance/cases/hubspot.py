@@ -7,8 +7,10 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import EMAIL, NOW, PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import EMAIL, NOW, PHONE, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import HUBSPOT, HUBSPOT_MAIL, HUBSPOT_ORDERS, HUBSPOT_SEND
 
 CLIENT_SECRET = "11111111-2222-3333-4444-555555555555"
 REFERENCE = "m1042ready0000000000000abc.1"
@@ -153,4 +155,7 @@ CASE = Case(
         Variant(out={"to": PHONE, "addresses": {"phone": PHONE}}),
         Variant(settings={"templates": {"order.ready": 4126643121}}),
     ],
+    proof=bearer(CREDENTIALS["HUBSPOT_ACCESS_TOKEN"]),
+    good=[(HUBSPOT, HUBSPOT_ORDERS), (HUBSPOT_SEND, HUBSPOT_MAIL)],
+    shapes=[(posted, [TOLD])],
 )

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, Reply
-from tests.support.channel_case import EMAIL, NOW, PHONE, Answer, Case, Hook, Variant, inbound, says
+from daemon.sandbox.config import CREDENTIALS
+from tests.support.channel_case import EMAIL, NOW, PHONE, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import INTERCOM_MESSAGE
 
 CONTACT = "667d61638a68186f43bafe4a"
 CLIENT_SECRET = "client-secret-0123456789"
@@ -88,5 +90,11 @@ CASE = Case(
         Variant(out={"addresses": {"phone": PHONE}, "to": PHONE}),
         Variant(out={"addresses": {"intercom": "cust-77"}, "to": "cust-77"}),
         Variant(settings={"region": "eu"}, out={"addresses": {"intercom": CONTACT}, "to": CONTACT}),
+    ],
+    proof=bearer(CREDENTIALS["INTERCOM_ACCESS_TOKEN"]),
+    good=[("/messages", INTERCOM_MESSAGE)],
+    shapes=[
+        (lambda item: posted("conversation.user.replied", item), REPLIED),
+        (lambda item: posted("contact.unsubscribed", item), {"email": "ada@example.com"}),
     ],
 )

@@ -1,6 +1,8 @@
 """Klaviyo, as its sheet tells it."""
 
+from daemon.sandbox.config import CREDENTIALS
 from tests.support.channel_case import EMAIL, PHONE, Answer, Case, Variant, says
+from tests.support.good_requests import KLAVIYO_EVENT
 
 HTTP = {"throttled": 429, "duplicate_profile": 409, "permission_denied": 403}
 
@@ -41,4 +43,6 @@ CASE = Case(
         Variant(settings={"metrics": {"order.ready": "Order ready"}}),
         Variant(out={"to": PHONE, "addresses": {"phone": PHONE}, "order": {}, "name": ""}),
     ],
+    proof={"Authorization": f"Klaviyo-API-Key {CREDENTIALS['KLAVIYO_API_KEY']}", "revision": "2026-07-15"},
+    good=[("/api/events", KLAVIYO_EVENT)],
 )

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, basic, inbound, says
 
 ID = "m1042ready0000000000000abc.1@mg.example.com"
 KEY = "key-webhook-signing"
@@ -139,4 +140,5 @@ CASE = Case(
         Variant(settings={"region": "eu", "templates": {"order.ready": "order-ready"}}),
         Variant(out={"expires_at": None}),
     ],
+    proof=basic("api", CREDENTIALS["MAILGUN_API_KEY"]),
 )

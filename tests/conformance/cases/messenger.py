@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import MESSENGER, MESSENGER_TEMPLATE
 
 PSID = "25381719828140932"
 PAGE = "1909458034523498"
@@ -93,6 +95,14 @@ CASE = Case(
             settings={
                 "templates": {"order.ready": {"name": "order_ready", "body": ["order_ref"], "button": "order_ref"}}
             }
+        )
+    ],
+    proof=bearer(CREDENTIALS["MESSENGER_PAGE_TOKEN"]),
+    good=[(MESSENGER, MESSENGER_TEMPLATE)],
+    shapes=[
+        (
+            lambda row: posted(row if isinstance(row, dict) else {"message": row}),
+            {**DELIVERY, "message": {"mid": "m", "text": "x"}, "sender": {"id": "1"}},
         )
     ],
 )

@@ -1,6 +1,7 @@
 """Microsoft 365 by Graph, as its sheet tells it."""
 
 from tests.support.channel_case import EMAIL, Answer, Case, Variant, says
+from tests.support.good_requests import OUTLOOK, OUTLOOK_MAIL
 
 STATUSES = {
     "ErrorInvalidRecipients": 400,
@@ -87,4 +88,5 @@ CASE = Case(
             out={"reply_to": "hello@shop.example", "unsubscribe": "https://tether.shop.example/unsubscribe/" + "A" * 43}
         ),
     ],
+    good=[(OUTLOOK, OUTLOOK_MAIL)],
 )

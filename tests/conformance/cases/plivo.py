@@ -6,8 +6,10 @@ import hmac
 from urllib.parse import urlencode
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, basic, inbound, says
+from tests.support.good_requests import PLIVO, PLIVO_SMS
 from tests.support.vendor import DATE
 
 UUID = "5b40a428-bfc7-4daf-9d06-726c558bf3b8"
@@ -119,4 +121,6 @@ CASE = Case(
         Variant(settings={"from": "", "powerpack_uuid": "86bbb125-97bb-4d72-89fd-81d5c515b015"}),
         Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/plivo"}, out={"expires_at": None}),
     ],
+    proof=basic(CREDENTIALS["PLIVO_AUTH_ID"], CREDENTIALS["PLIVO_AUTH_TOKEN"]),
+    good=[(PLIVO, PLIVO_SMS)],
 )

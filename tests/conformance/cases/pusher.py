@@ -8,6 +8,7 @@ from typing import Any
 from daemon.channels.base import InboundRequest, ReceiptUpdate
 from outbox.outcome import ReceiptState
 from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, inbound, says
+from tests.support.good_requests import PUSHER, PUSHER_EVENT
 
 KEY, SECRET = "278d425bdf160c739803", "7ad3773142a6692b25b8"
 CHANNEL = "private-customer-77"
@@ -72,4 +73,6 @@ CASE = Case(
     too_long="rejected:message",
     spec="pusher.json",
     variants=[Variant(settings={"only_if_listening": False, "event": "order"}), Variant(out={"trigger": ""})],
+    good=[(PUSHER, PUSHER_EVENT)],
+    shapes=[(posted, [CONFIRMED])],
 )

@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import EMAIL, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import EMAIL, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import SENDGRID_MAIL
 
 ID = "14c5d75ce93.dfd.64b469"
 REFERENCE = "m1042ready0000000000000abc.1"
@@ -135,4 +137,6 @@ CASE = Case(
         Variant(settings={"templates": {"order.ready": "d-" + "0" * 32}}),
         Variant(settings={"region": "eu", "unsubscribe_group": 5}, out={"name": ""}),
     ],
+    proof=bearer(CREDENTIALS["SENDGRID_API_KEY"]),
+    good=[("/v3/mail/send", SENDGRID_MAIL)],
 )

@@ -3,6 +3,7 @@
 from daemon.channels.base import ReceiptUpdate
 from outbox.outcome import ReceiptState
 from tests.support.channel_case import EMAIL, Answer, Case, Variant, says
+from tests.support.good_requests import SES, SES_MAIL
 
 ID = "0100018c1234abcd-11111111-2222-3333-4444-555555555555-000000"
 SPECIAL = {
@@ -99,5 +100,10 @@ CASE = Case(
         Variant(out={"reply_to": "", "unsubscribe": "mailto:"}),
         Variant(settings={"templates": {"order.ready": "order-ready"}, "configuration_set": "edge"}),
         Variant(settings={"insights": False}),
+    ],
+    good=[
+        (SES, SES_MAIL),
+        (SES, {**SES_MAIL, "Content": {"Raw": {"Data": "U3ViamVjdDogUmVhZHkNCg0KUmVhZHkNCg=="}}}),
+        (SES, {**SES_MAIL, "Content": {"Template": {"TemplateName": "t", "TemplateData": "{}"}}}),
     ],
 )

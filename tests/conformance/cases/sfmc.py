@@ -5,6 +5,7 @@ from typing import Any
 from daemon.channels.base import ReceiptUpdate
 from outbox.outcome import ReceiptState
 from tests.support.channel_case import EMAIL, PHONE, Answer, Case, Variant, says
+from tests.support.good_requests import SFMC, SFMC_EVENT, SFMC_MAIL, SFMC_SEND
 
 SUB = "mc0123456789abcdefghijklmnop"
 KEY = "m1042ready0000000000000abc"
@@ -80,4 +81,5 @@ CASE = Case(
         Variant(settings={"medium": "sms"}, out={"to": PHONE, "addresses": {"phone": PHONE}}),
         Variant(settings={"contact_key": "order_source_id", "fields": {"OrderId": "order_ref", "Store": "store_name"}}),
     ],
+    good=[(SFMC, SFMC_EVENT), (SFMC_SEND, SFMC_MAIL)],
 )

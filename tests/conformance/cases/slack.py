@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, Reply
-from tests.support.channel_case import NOW, Answer, Case, Hook, Variant, inbound, says
+from daemon.sandbox.config import CREDENTIALS
+from tests.support.channel_case import NOW, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import SLACK, SLACK_MESSAGE
 
 TS = "1503435956.000247"
 ID = f"C0123ABCD:{TS}"
@@ -97,4 +99,6 @@ CASE = Case(
     spec="slack.json",
     beyond_spec=[r"conversations\.history"],
     variants=[Variant(out={"to": "C0123ABCD"})],
+    proof=bearer(CREDENTIALS["SLACK_BOT_TOKEN"]),
+    good=[(SLACK, SLACK_MESSAGE)],
 )

@@ -6,8 +6,9 @@ import hmac
 from urllib.parse import urlencode
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, basic, inbound, says
 from tests.support.vendor import DATE
 
 SID = "SM" + "0" * 31 + "1"
@@ -111,4 +112,5 @@ CASE = Case(
         Variant(settings={"templates": {"order.ready": "HX" + "0" * 32}}),
         Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/twilio"}, out={"expires_at": None}),
     ],
+    proof=basic(CREDENTIALS["TWILIO_ACCOUNT_SID"], CREDENTIALS["TWILIO_AUTH_TOKEN"]),
 )

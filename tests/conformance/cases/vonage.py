@@ -7,8 +7,10 @@ import json
 from urllib.parse import urlencode
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import PHONE, Answer, Case, Hook, Variant, basic, inbound, says
+from tests.support.good_requests import VONAGE_MESSAGE
 
 SID = "0A0000000123ABCD1"
 REFERENCE = "m1042ready0000000000000abc.1"
@@ -168,4 +170,6 @@ CASE = Case(
         Variant(settings={"receipts_url": "https://hook.example.com/v1/receipts/vonage"}, out={"expires_at": None}),
         Variant(settings={"from": "Balloons", "reports": False}),
     ],
+    proof=basic(CREDENTIALS["VONAGE_API_KEY"], CREDENTIALS["VONAGE_API_SECRET"]),
+    good=[("/v1/messages", VONAGE_MESSAGE)],
 )

@@ -18,4 +18,5 @@ CASE = Case(
         (Answer(200, "OK", {"Content-Type": "text/html; charset=utf-8"}), "accepted"),
     ],
     variants=[Variant(settings={"url": "https://erp.example.com"})],
+    good=[("/store", {"type": "order.ready", "data": {"text": "Ready", "message": {"text": "Ready"}}})],
 )

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from daemon.channels.base import InboundRequest, ReceiptUpdate, Reply
+from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
-from tests.support.channel_case import NOW, PHONE, Answer, Case, Hook, Variant, inbound, says
+from tests.support.channel_case import NOW, PHONE, Answer, Case, Hook, Variant, bearer, inbound, says
+from tests.support.good_requests import WHATSAPP, WHATSAPP_TEMPLATE
 
 WAMID = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
 TOKEN = "EAAXwhatsapp0123456789"
@@ -174,5 +176,17 @@ CASE = Case(
         Variant(settings={"templates": {"order.ready": {**TEMPLATE, "header": ["name"], "button": "order_ref"}}}),
         Variant(settings={"templates": {"order.ready": {"name": "hello_world", "language": "en_US"}}}),
         Variant(settings={"history": True}),
+    ],
+    proof=bearer(CREDENTIALS["WHATSAPP_ACCESS_TOKEN"]),
+    good=[(WHATSAPP, WHATSAPP_TEMPLATE)],
+    shapes=[
+        (
+            lambda value: posted(value if isinstance(value, dict) else {"statuses": value}),
+            {
+                **status("failed", errors=[{"code": 131026, "title": "t", "error_data": {"details": "d"}}]),
+                "messages": [MESSAGE, {"from": "1", "button": {"text": "STOP"}}],
+                "user_preferences": [{"wa_id": "1", "value": "stop", "timestamp": NOW}],
+            },
+        )
     ],
 )

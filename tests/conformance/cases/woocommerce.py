@@ -1,6 +1,8 @@
 """WooCommerce's customer note, as its sheet tells it."""
 
-from tests.support.channel_case import EMAIL, Answer, Case, Variant, says
+from daemon.sandbox.config import CREDENTIALS
+from tests.support.channel_case import EMAIL, Answer, Case, Variant, basic, says
+from tests.support.good_requests import WOOCOMMERCE, WOOCOMMERCE_NOTE
 
 NOTE = {"id": 281, "author": "system", "note": "Order B-1042 is ready. [n-000abc]", "customer_note": True}
 OTHER = {**NOTE, "id": 280, "note": "Another note."}
@@ -36,4 +38,6 @@ CASE = Case(
     },
     spec="woocommerce.json",
     variants=[Variant(out={"attempt": 2}), Variant(out={"possible_duplicate": True})],
+    proof=basic(CREDENTIALS["WOOCOMMERCE_KEY"], CREDENTIALS["WOOCOMMERCE_SECRET"]),
+    good=[(WOOCOMMERCE, WOOCOMMERCE_NOTE)],
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.support.channel_case import EMAIL, PHONE, Answer, Case, Variant, says
+from tests.support.good_requests import ZOHO, ZOHO_DEALS
 
 DEAL, CONTACT = "554023000000527002", "554023000000527001"
 WHOLE = {"INVALID_TOKEN": 401, "AUTHENTICATION_FAILURE": 401, "OAUTH_SCOPE_MISMATCH": 401, "NO_PERMISSION": 403, "INVALID_MODULE": 400, "TOO_MANY_REQUESTS": 429, "LIMIT_EXCEEDED": 429, "INTERNAL_ERROR": 500}  # fmt: skip
@@ -82,4 +83,5 @@ CASE = Case(
         Variant(settings={"contact_field": "", "text_field": "Order_Text", "values": {"Stage": "Qualification"}}),
         Variant(out={"to": PHONE, "addresses": {"phone": PHONE}, "name": ""}),
     ],
+    good=[(ZOHO, ZOHO_DEALS)],
 )
