@@ -305,8 +305,8 @@ async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, services: 
 
 
 def test_answers_keep_designs_names() -> None:
-    from daemon.api.schema.answers import MessageDetail
-    from daemon.api.schema.service_answers import ChannelOut
+    from daemon.wire.messages import MessageDetail
+    from daemon.wire.service import Channel
 
     def names(kind: type[msgspec.Struct]) -> set[str]:
         return {field.encode_name for field in msgspec.structs.fields(kind)}
@@ -315,7 +315,7 @@ def test_answers_keep_designs_names() -> None:
         "id", "event_id", "order_ref", "audience", "to", "state", "channel", "via", "template", "priority", "reason",
         "possible_duplicate", "attempt_count", "created_at", "due_at", "expires_at", "attempts",
     }  # fmt: skip
-    assert names(ChannelOut) >= {
+    assert names(Channel) >= {
         "name", "medium", "state", "reason", "queued", "sent_today", "daily_limit", "last_success", "last_failure",
     }  # fmt: skip
 

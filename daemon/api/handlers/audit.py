@@ -9,8 +9,8 @@ from aiohttp import web
 from daemon.api.plumbing import present
 from daemon.api.plumbing.reply import API_POLICY, GUARD, write
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get
-from daemon.api.schema.service_answers import AuditPage, HeadLine, HeadOut, VerifyOut
 from daemon.api.schema.wire import AuditQuery, ExportQuery
+from daemon.wire.record import AuditPage, Chain, Head, HeadLine
 from outbox.errors import OutboxError
 from outbox.orders import to_ms
 
@@ -61,14 +61,14 @@ async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
     return response
 
 
-async def head(call: Call[NoQuery, None]) -> HeadOut:
+async def head(call: Call[NoQuery, None]) -> Head:
     found = await call.services.heads.current()
-    return HeadOut(None if found is None else HeadLine(**msgspec.structs.asdict(found)))
+    return Head(None if found is None else HeadLine(**msgspec.structs.asdict(found)))
 
 
-async def verify(call: Call[NoQuery, None]) -> VerifyOut:
+async def verify(call: Call[NoQuery, None]) -> Chain:
     verdict = await call.services.box.audit.verify()
-    return VerifyOut(verdict.ok, verdict.entries, verdict.first_bad)
+    return Chain(verdict.ok, verdict.entries, verdict.first_bad)
 
 
 ROUTES = (
@@ -87,8 +87,8 @@ ROUTES = (
         head,
         "What the record ends with, signed: who keeps it can tell later that nothing before it was changed or cut off",
         "Audit",
-        HeadOut,
+        Head,
         scope=Scope.ADMIN,
     ),
-    get("/v1/audit/verify", verify, "Check that the record was not changed", "Audit", VerifyOut, scope=Scope.ADMIN),
+    get("/v1/audit/verify", verify, "Check that the record was not changed", "Audit", Chain, scope=Scope.ADMIN),
 )

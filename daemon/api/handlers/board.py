@@ -13,11 +13,12 @@ import msgspec
 from aiohttp import web
 
 from daemon.api.plumbing.present import statuses_of
-from daemon.api.plumbing.reply import HTML, answer, encode
+from daemon.api.plumbing.reply import HTML, answer
 from daemon.api.plumbing.route import Call, NoQuery, Route, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.sse import MEDIA_TYPE, Streams, frame
 from daemon.api.schema.problem import Problem
+from daemon.wire.values import encode
 from outbox import harmless
 from outbox.model import Order
 

@@ -2,12 +2,12 @@
 
 from daemon.api.handlers import staff
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import moment
 from daemon.api.plumbing.route import B, Call, NoQuery
 from daemon.api.plumbing.services import Manual, Services
-from daemon.api.schema.answers import StatusSet
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ManualMessage, WhatIf
+from daemon.wire.steps import StatusSet
+from daemon.wire.values import When
 from outbox.model import Event, Order, Planner
 
 
@@ -58,7 +58,7 @@ async def act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float 
     began = await _received_at(services, taken.event_id, now) if taken.duplicate else now
     return StatusSet(
         taken.event_id,
-        moment(began + round(seconds * 1000)) if seconds else None,
+        When(began + round(seconds * 1000)) if seconds else None,
         taken.duplicate,
         [present.message(each) for each in messages],
     )

@@ -6,8 +6,8 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
 from daemon.api.schema.addresses import sent_to
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.service_answers import ChannelOut, Channels, TestOut, UplinkOut
 from daemon.api.schema.wire import Reason, TestWish, UplinkWish, UssdWish
+from daemon.wire.service import Channel, Channels, TestResult, Uplink
 from outbox.errors import NotFound
 
 FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "auto": None}
@@ -21,33 +21,33 @@ async def index(call: Call[NoQuery, None]) -> Channels:
     )
 
 
-async def pause(call: Call[NoQuery, Reason]) -> ChannelOut:
+async def pause(call: Call[NoQuery, Reason]) -> Channel:
     name = call.path("name")
     await call.services.dispatch.pause(name, reason=call.body.reason, actor=call.caller.actor)
     return await _shown(call, name)
 
 
-async def resume(call: Call[NoQuery, Reason]) -> ChannelOut:
+async def resume(call: Call[NoQuery, Reason]) -> Channel:
     name = call.path("name")
     await call.services.dispatch.resume(name, actor=call.caller.actor)
     return await _shown(call, name)
 
 
-async def _shown(call: Call[Q, B], name: str) -> ChannelOut:
+async def _shown(call: Call[Q, B], name: str) -> Channel:
     for row in await call.services.dispatch.board():
         if row.name == name:
             return present.channel(row)
     raise NotFound(f"no channel is called {name!r}")
 
 
-async def test(call: Call[NoQuery, TestWish]) -> TestOut:
+async def test(call: Call[NoQuery, TestWish]) -> TestResult:
     dispatch, name = call.services.dispatch, call.path("name")
     to = call.body.to and await _as_sent(call, name, call.body.to)
     try:
         result = await dispatch.test(name, to)
     except ValueError as error:
         raise Problem(422, str(error), field="to") from error
-    return TestOut(result.ok, result.summary)
+    return TestResult(result.ok, result.summary)
 
 
 async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
@@ -57,18 +57,18 @@ async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
     return sent_to(medium, to, call.services.settings.store) or to
 
 
-async def force(call: Call[NoQuery, UplinkWish]) -> UplinkOut:
+async def force(call: Call[NoQuery, UplinkWish]) -> Uplink:
     dispatch = call.services.dispatch
     await dispatch.force_uplink(FORCED[call.body.state], actor=call.caller.actor)
     return present.uplink(dispatch.uplink())
 
 
-async def ussd(call: Call[NoQuery, UssdWish]) -> TestOut:
+async def ussd(call: Call[NoQuery, UssdWish]) -> TestResult:
     try:
         result = await call.services.dispatch.ussd(call.path("name"), call.body.code)
     except ValueError as error:
         raise Problem(422, str(error), field="code") from error
-    return TestOut(result.ok, result.summary)
+    return TestResult(result.ok, result.summary)
 
 
 ROUTES = (
@@ -79,7 +79,7 @@ ROUTES = (
         "Pause a channel",
         "Channels",
         Reason,
-        ChannelOut,
+        Channel,
         Scope.ADMIN,
         refusals=(404,),
         body_required=False,
@@ -90,7 +90,7 @@ ROUTES = (
         "Resume a channel",
         "Channels",
         Reason,
-        ChannelOut,
+        Channel,
         Scope.ADMIN,
         refusals=(404,),
         body_required=False,
@@ -101,7 +101,7 @@ ROUTES = (
         "Test a channel",
         "Channels",
         TestWish,
-        TestOut,
+        TestResult,
         Scope.ADMIN,
         refusals=(404,),
         body_required=False,
@@ -113,10 +113,10 @@ ROUTES = (
         "Ask the mobile network by a service code",
         "Channels",
         UssdWish,
-        TestOut,
+        TestResult,
         Scope.ADMIN,
         refusals=(404,),
         description="For the modem: `*100#` or what the operator has for the credit.",
     ),
-    post("/v1/uplink", force, "Say whether the line is up", "Channels", UplinkWish, UplinkOut, Scope.ADMIN),
+    post("/v1/uplink", force, "Say whether the line is up", "Channels", UplinkWish, Uplink, Scope.ADMIN),
 )

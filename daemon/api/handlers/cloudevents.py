@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from daemon.api.plumbing.reply import encode
 from daemon.api.schema.body import convert
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import CloudEvent, Event
+from daemon.wire.values import encode
 from outbox.model import EVENT_TYPES
 
 MEDIA_TYPE = "application/cloudevents+json"

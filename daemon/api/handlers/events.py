@@ -9,14 +9,15 @@ from aiohttp import web
 from daemon.api.handlers import cloudevents
 from daemon.api.plumbing import present, signing, voices
 from daemon.api.plumbing.gate import BODY_LIMIT, EVENT_LIMIT, Gate
-from daemon.api.plumbing.reply import as_json, encode
+from daemon.api.plumbing.reply import as_json
 from daemon.api.plumbing.route import Call, Caller, NoQuery, Route, Scope, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.taken import Taken
 from daemon.api.schema import body as bodies
-from daemon.api.schema.answers import Accepted, BatchAnswer, BatchItem, EventOut, LedTo
 from daemon.api.schema.problem import Problem, of
 from daemon.api.schema.wire import CloudEvent, Event, EventQuery
+from daemon.wire.events import Accepted, BatchAnswer, BatchItem, EventDetail, LedTo
+from daemon.wire.values import encode
 from outbox import model
 from outbox.accept import is_beneath
 from outbox.errors import OutboxError
@@ -171,14 +172,14 @@ def _refused(index: int, problem: Problem) -> BatchItem:
     return BatchItem(index, problem.status, None, False, problem.body())
 
 
-async def _led_to(services: Services, event: model.Event, acceptance: Acceptance) -> tuple[Sequence[LedTo], list[str]]:
+async def _led_to(services: Services, event: model.Event, acceptance: Acceptance) -> tuple[Sequence[LedTo], tuple[str, ...]]:
     """The messages, and why there are none. Of an event that came again: as they stand now."""
     if not acceptance.duplicate:
         messages = [LedTo(each.id, each.audience, each.state, each.via, each.reason) for each in acceptance.messages]
-        return messages, [acceptance.why] if acceptance.why else []
+        return messages, (acceptance.why,) if acceptance.why else ()
     rows = await services.box.views.messages_of_event(acceptance.seq)
     why = "" if rows else services.planning.why_none(event.type)
-    return [LedTo(row.id, row.audience, row.state, row.via, str(row.reason)) for row in rows], [why] if why else []
+    return [LedTo(row.id, row.audience, row.state, row.via, str(row.reason)) for row in rows], (why,) if why else ()
 
 
 def _form(request: web.Request) -> str:
@@ -206,7 +207,7 @@ async def handshake(request: web.Request) -> web.StreamResponse:
     return web.Response(status=204, headers=headers)
 
 
-async def show(call: Call[EventQuery, None]) -> EventOut:
+async def show(call: Call[EventQuery, None]) -> EventDetail:
     event_id = call.path("id")
     found = await call.services.box.views.events(event_id, source=call.query.source)
     if not found:
@@ -267,7 +268,7 @@ ROUTES = (
         show,
         "Show an event and the messages it led to",
         "Events",
-        EventOut,
+        EventDetail,
         EventQuery,
         refusals=(404, 409),
     ),

@@ -6,10 +6,10 @@ import msgspec
 
 from daemon.api.handlers.orders import with_told
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import encode, moment
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.sse import frame
-from daemon.api.schema.answers import AttemptChange, ReceiptChange
+from daemon.wire.messages import AttemptChange, ReceiptChange
+from daemon.wire.values import When, encode
 from outbox import Change
 from outbox.model import Attempt, Message
 
@@ -98,6 +98,6 @@ def _receipt(attempt: Attempt, message: Message) -> ReceiptChange:
         n=attempt.n,
         channel=attempt.channel,
         receipt=attempt.receipt.value,
-        at=moment(attempt.receipt_at),
+        at=When(attempt.receipt_at),
         detail=attempt.receipt_detail,
     )

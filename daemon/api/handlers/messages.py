@@ -2,9 +2,9 @@
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
-from daemon.api.schema.answers import MessageDetail, MessageOut, Messages, PreviewOut, SmsSize, TemplateOut, Templates
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import MessagesQuery, PreviewWish, Reason, Retry
+from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, SmsSize, Template, Templates
 from outbox.orders import to_ms
 
 
@@ -31,7 +31,7 @@ async def show(call: Call[NoQuery, None]) -> MessageDetail:
     return present.message_detail(found[0], await views.attempts([message_id]))
 
 
-async def retry(call: Call[NoQuery, Retry]) -> MessageOut:
+async def retry(call: Call[NoQuery, Retry]) -> Message:
     channel = call.body.channel
     if channel is not None and all(row.name != channel for row in await call.services.dispatch.board()):
         raise Problem(422, f"no channel {channel!r} is enabled", field="channel")
@@ -40,13 +40,13 @@ async def retry(call: Call[NoQuery, Retry]) -> MessageOut:
     )
 
 
-async def cancel(call: Call[NoQuery, Reason]) -> MessageOut:
+async def cancel(call: Call[NoQuery, Reason]) -> Message:
     return present.message(
         await call.services.box.spool.cancel(call.path("id"), actor=call.caller.actor, reason=call.body.reason)
     )
 
 
-async def preview(call: Call[NoQuery, PreviewWish]) -> PreviewOut:
+async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
     wish, services = call.body, call.services
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to render: a template, or a text", field="template")
@@ -68,12 +68,12 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> PreviewOut:
     except (LookupError, ValueError) as error:
         raise Problem(422, str(error.args[0]), field="template") from error
     sms = SmsSize(made.encoding or "", made.units or 0, made.parts) if made.parts else None
-    return PreviewOut(made.rendered.subject, made.rendered.text, made.rendered.html, sms)
+    return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, sms)
 
 
 async def templates(call: Call[NoQuery, None]) -> Templates:
     names = call.services.preview.templates()
-    return Templates([TemplateOut(name, list(media)) for name, media in sorted(names.items())], None)
+    return Templates([Template(name, tuple(media)) for name, media in sorted(names.items())], None)
 
 
 ROUTES = (
@@ -84,7 +84,7 @@ ROUTES = (
         "Render a text without sending it",
         "Messages",
         PreviewWish,
-        PreviewOut,
+        Rendering,
         refusals=(404,),
         examples={"ready": {"template": "order.ready", "medium": "sms", "locale": "en"}},
     ),
@@ -95,7 +95,7 @@ ROUTES = (
         "Send a message again",
         "Messages",
         Retry,
-        MessageOut,
+        Message,
         refusals=(404, 409),
         body_required=False,
     ),
@@ -105,7 +105,7 @@ ROUTES = (
         "Cancel a message that waits",
         "Messages",
         Reason,
-        MessageOut,
+        Message,
         refusals=(404, 409),
         body_required=False,
     ),

@@ -8,7 +8,7 @@ from daemon.api.plumbing.openapi import OpenApi
 from daemon.api.plumbing.reply import HTML, answer
 from daemon.api.plumbing.route import AnyRoute, Call, NoQuery, get
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.service_answers import Alive
+from daemon.wire.service import Alive
 
 
 async def alive(call: Call[NoQuery, None]) -> Alive:

@@ -11,9 +11,11 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.addresses import sent_to
-from daemon.api.schema.answers import HeldOut, OrderDetail, OrderOut, Orders, Prospect, StatusSet, Undone
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
+from daemon.wire import orders as wire_orders
+from daemon.wire.orders import Held, OrderDetail, Orders
+from daemon.wire.steps import Preview, StatusSet, Undone
 from outbox.errors import IllegalMove
 from outbox.model import Order, Planner
 from outbox.orders import to_ms
@@ -32,7 +34,7 @@ async def index(call: Call[OrdersQuery, None]) -> Orders:
     return Orders(await with_told(call.services, page.items), page.next)
 
 
-async def with_told(services: Services, orders: Sequence[Order]) -> list[OrderOut]:
+async def with_told(services: Services, orders: Sequence[Order]) -> list[wire_orders.Order]:
     """Orders as answers, each with what its customer has been told."""
     told = await services.box.views.told([each.ref for each in orders]) if orders else {}
     return [present.order(each, told.get(each.ref)) for each in orders]
@@ -48,11 +50,11 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     shown = present.order(found.order, told.get(ref))
     return OrderDetail(
         **{name: getattr(shown, name) for name in shown.__struct_fields__},
-        items=found.order.items,
+        items=tuple(present.item(each) for each in found.order.items),
         note=found.order.note,
         url=found.order.url,
         optouts=await _optouts(call.services, found.order),
-        timeline=story.timeline(found),
+        timeline=tuple(story.timeline(found)),
     )
 
 
@@ -129,7 +131,7 @@ async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
     return len(ids)
 
 
-async def what_if(call: Call[NoQuery, WhatIf]) -> Prospect:
+async def what_if(call: Call[NoQuery, WhatIf]) -> Preview:
     order, wish, services = await order_of(call), call.body, call.services
     if wish.status is not None:
         event = staff.status_event(
@@ -143,19 +145,19 @@ async def what_if(call: Call[NoQuery, WhatIf]) -> Prospect:
         event, plan = staff.message_event(order.ref, by_hand, "preview"), manual_plan(services, wish)
     else:
         raise Problem(422, "say what is meant: a status, a template or a text", field="status")
-    return Prospect(await prospect(services, order, staff.posted(event, now=services.clock.now(), actor=""), plan))
+    return Preview(await prospect(services, order, staff.posted(event, now=services.clock.now(), actor=""), plan))
 
 
-async def hold(call: Call[NoQuery, Reason]) -> HeldOut:
+async def hold(call: Call[NoQuery, Reason]) -> Held:
     ref = call.path("ref")
     await call.services.box.spool.hold(ref, actor=call.caller.actor, reason=call.body.reason)
-    return HeldOut(ref, held=True)
+    return Held(ref, held=True)
 
 
-async def release(call: Call[NoQuery, Reason]) -> HeldOut:
+async def release(call: Call[NoQuery, Reason]) -> Held:
     ref = call.path("ref")
     await call.services.box.spool.release(ref, actor=call.caller.actor, reason=call.body.reason)
-    return HeldOut(ref, held=False)
+    return Held(ref, held=False)
 
 
 ROUTES = (
@@ -186,7 +188,7 @@ ROUTES = (
         "Show what a status or message would send",
         "Orders",
         WhatIf,
-        Prospect,
+        Preview,
         refusals=(404,),
     ),
     post(
@@ -195,7 +197,7 @@ ROUTES = (
         "Hold an order's automatic messages",
         "Orders",
         Reason,
-        HeldOut,
+        Held,
         refusals=(404,),
         body_required=False,
     ),
@@ -205,7 +207,7 @@ ROUTES = (
         "Release them",
         "Orders",
         Reason,
-        HeldOut,
+        Held,
         refusals=(404,),
         body_required=False,
     ),

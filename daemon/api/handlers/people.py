@@ -1,17 +1,17 @@
 """A person's own data: what is kept of them, and taking it out. The address stands in the body, so that no log of addresses has it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from daemon.api.plumbing.reply import moment
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
 from daemon.api.plumbing.services import People
-from daemon.api.schema.answers import Moment
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Address
+from daemon.wire.customers import Copy, Forgotten, Person
+from daemon.wire.values import When, rfc3339
 from outbox.model import Message
 from outbox.views import Story
 
@@ -31,49 +31,6 @@ class ForgetWish(PersonWish, frozen=True):
     dry_run: Annotated[bool, Meta(description="Only say how much would go.")] = False
 
 
-class CopyOut(msgspec.Struct, frozen=True):
-    """A backup, or what an upgrade or a restore put aside. `until`: when it is gone at the latest; null: it is rotated out in its time."""
-
-    name: str
-    kind: Literal["backup", "aside"]
-    made_at: Moment
-    until: Moment | None
-
-
-class Forgotten(msgspec.Struct, frozen=True):
-    """How much of the person there was in what is kept now (or would be taken out), and which copies from before there are."""
-
-    dry_run: bool
-    orders: int
-    events: int
-    messages: int
-    attempts: int
-    replies: int
-    optouts: int
-    quarantined: Annotated[int, Meta(description="Bodies that nobody understood and that name them.")]
-    left: Annotated[
-        int,
-        Meta(
-            description="Orders that share an address with theirs and name somebody else, or so many that it is hardly theirs alone: "
-            "these stay, and are forgotten by an address of their own."
-        ),
-    ]
-    copies: Sequence[CopyOut]
-    copies_unseen: Annotated[str, Meta(description="Why the backups can't be looked at now; empty: they were.")]
-
-
-class PersonOut(msgspec.Struct, frozen=True):
-    """All that is kept under the address."""
-
-    address: str
-    orders: Sequence[dict[str, Any]]
-    replies: Sequence[dict[str, Any]]
-    consent: Sequence[dict[str, Any]]
-    quarantined: Annotated[
-        Sequence[dict[str, Any]], Meta(description="What sources told of them and nobody understood.")
-    ]
-
-
 async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:
     address, dry_run = _address(call.body.address), call.body.dry_run
     removed = await _people(call).forget(address, actor=call.caller.actor, dry_run=dry_run)
@@ -81,7 +38,7 @@ async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:
     return Forgotten(dry_run=dry_run, **msgspec.structs.asdict(removed), copies=found, copies_unseen=unseen)
 
 
-async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[CopyOut], str]:
+async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[Copy], str]:
     """With the end that they have by this forgetting, done or not."""
     services = call.services
     if services.copies is None:
@@ -89,25 +46,25 @@ async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[CopyOut], s
     known = await services.copies()
     latest = services.clock.now() + round(services.settings.data.copies * 1000)
     found = [
-        CopyOut(copy.name, copy.kind, moment(copy.made_at), moment(latest if copy.until is None else copy.until))
+        Copy(copy.name, copy.kind, When(copy.made_at), When(latest if copy.until is None else copy.until))
         for copy in known.copies
     ]
     return found, known.unseen
 
 
-async def export(call: Call[NoQuery, PersonWish]) -> PersonOut:
+async def export(call: Call[NoQuery, PersonWish]) -> Person:
     address = _address(call.body.address)
     held = await _people(call).held(address)
     await call.services.box.audit.append(
         "person.exported", actor=call.caller.actor, detail={"orders": len(held.stories)}
     )
-    return PersonOut(
+    return Person(
         address,
         [_story(story) for story in held.stories],
-        [{"at": moment(reply.at), "channel": reply.channel, "text": reply.text} for reply in held.replies],
+        [{"at": rfc3339(reply.at), "channel": reply.channel, "text": reply.text} for reply in held.replies],
         [
             {
-                "at": moment(word.at),
+                "at": rfc3339(word.at),
                 "medium": word.medium,
                 "stopped": word.stopped,
                 "by": word.actor,
@@ -116,7 +73,7 @@ async def export(call: Call[NoQuery, PersonWish]) -> PersonOut:
             for word in held.consent
         ],
         [
-            {"at": moment(body.at), "source": body.source, "body": body.body.decode("utf-8", "replace")}
+            {"at": rfc3339(body.at), "source": body.source, "body": body.body.decode("utf-8", "replace")}
             for body in held.bodies
         ],
     )
@@ -143,13 +100,13 @@ def _story(story: Story) -> dict[str, Any]:
                 "id": event.id,
                 "source": event.source,
                 "type": event.type,
-                "received_at": moment(event.received_at),
+                "received_at": rfc3339(event.received_at),
                 "content": msgspec.json.decode(event.raw) if event.raw else None,
             }
             for event in story.events
         ],
         "messages": [_message(message, story) for message in story.messages],
-        "replies": [{"at": moment(reply.at), "channel": reply.channel, "text": reply.text} for reply in story.replies],
+        "replies": [{"at": rfc3339(reply.at), "channel": reply.channel, "text": reply.text} for reply in story.replies],
     }
 
 
@@ -159,12 +116,12 @@ def _message(message: Message, story: Story) -> dict[str, Any]:
         "to": dict(message.addresses),
         "about": message.trigger,
         "state": message.state,
-        "created_at": moment(message.created_at),
+        "created_at": rfc3339(message.created_at),
         "attempts": [
             {
                 "channel": attempt.channel,
                 "to": attempt.address,
-                "at": moment(attempt.started_at),
+                "at": rfc3339(attempt.started_at),
                 "text": attempt.sent.text if attempt.sent else None,
             }
             for attempt in story.attempts
@@ -180,7 +137,7 @@ ROUTES = (
         "Give a person all that is kept of them",
         "People",
         PersonWish,
-        PersonOut,
+        Person,
         Scope.ADMIN,
         refusals=(501,),
         examples={"by phone": {"address": "+447700900123"}},

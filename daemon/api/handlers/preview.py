@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from daemon.api.plumbing.reply import moment
 from daemon.api.plumbing.services import ChannelRow, PreviewText, Services
-from daemon.api.schema.answers import Prospective, SmsSize, Warned
+from daemon.wire.messages import SmsSize
+from daemon.wire.steps import Caution, Planned
+from daemon.wire.values import When
 from outbox.masks import mask_address
 from outbox.model import Order, PlannedMessage, Planner, Posted, Rendered, State
 from outbox.orders import project
@@ -14,16 +15,17 @@ from outbox.reasons import whole_args
 MEDIUM_ADDRESS = {"sms": "phone", "email": "email"}
 
 
-async def prospect(services: Services, order: Order | None, posted: Posted, plan: Planner) -> list[Prospective]:
+async def prospect(services: Services, order: Order | None, posted: Posted, plan: Planner) -> tuple[Planned, ...]:
     """The messages that this event would lead to, each rendered for the channel it would take first."""
     after = project(order, posted)
     channels = {row.name: row for row in await services.dispatch.board()}
-    return [await _one(services, each, posted, after, channels) for each in plan(posted, order, after).messages]
+    found = [await _one(services, each, posted, after, channels) for each in plan(posted, order, after).messages]
+    return tuple(found)
 
 
 async def _one(
     services: Services, message: PlannedMessage, posted: Posted, order: Order, channels: Mapping[str, ChannelRow]
-) -> Prospective:
+) -> Planned:
     channel = _first(message, channels)
     warnings = [*_planned_trouble(message), *await _trouble(services, message, order, channel)]
     text = PreviewText(Rendered(""))
@@ -40,9 +42,9 @@ async def _one(
                 audience=message.audience,
             )
         except (LookupError, ValueError) as error:
-            warnings.append(Warned("template_broken", detail=str(error.args[0])))
+            warnings.append(Caution("template_broken", detail=str(error.args[0])))
     size = SmsSize(text.encoding or "", text.units or 0, text.parts) if text.parts else None
-    return Prospective(
+    return Planned(
         audience=message.audience,
         to=mask_address(_address(message, channel)),
         medium=channel.medium if channel else None,
@@ -51,8 +53,8 @@ async def _one(
         subject=text.rendered.subject,
         text=text.rendered.text,
         sms=size,
-        due_at=moment(message.due_at) if message.due_at > posted.received_at else None,
-        warnings=warnings,
+        due_at=When(message.due_at) if message.due_at > posted.received_at else None,
+        warnings=tuple(warnings),
     )
 
 
@@ -67,7 +69,7 @@ def _address(message: PlannedMessage, channel: ChannelRow | None) -> str:
     return message.addresses.get(kind) or next(iter(message.addresses.values()), "")
 
 
-def _planned_trouble(message: PlannedMessage) -> Iterator[Warned]:
+def _planned_trouble(message: PlannedMessage) -> Iterator[Caution]:
     if message.state is State.QUEUED:
         return
     why = message.reason
@@ -75,27 +77,27 @@ def _planned_trouble(message: PlannedMessage) -> Iterator[Warned]:
     code: Literal["no_address", "no_channel", "not_sent"] = (
         suppressed if message.state is State.SUPPRESSED else "not_sent"  # type: ignore[assignment]
     )
-    yield Warned(code, detail=str(why), reason_code=why.code, reason_args=whole_args(why))
+    yield Caution(code, detail=str(why), reason_code=why.code, reason_args=whole_args(why))
 
 
 async def _trouble(
     services: Services, message: PlannedMessage, order: Order, channel: ChannelRow | None
-) -> list[Warned]:
+) -> list[Caution]:
     if channel is None:
         return (
-            [] if message.state is not State.QUEUED else [Warned("no_channel", detail="no channel is enabled for it")]
+            [] if message.state is not State.QUEUED else [Caution("no_channel", detail="no channel is enabled for it")]
         )
-    found: list[Warned] = []
+    found: list[Caution] = []
     if channel.state in ("misconfigured", "paused"):
-        found.append(Warned("no_channel", channel.medium, detail=f"{channel.title}: {channel.reason}"))
+        found.append(Caution("no_channel", channel.medium, detail=f"{channel.title}: {channel.reason}"))
     medium, address = channel.medium, _address(message, channel)
     if address and (reason := await services.box.consent.blocked(medium, address)):
         since = reason.args.get("since")
         found.append(
-            Warned(
+            Caution(
                 "opted_out",
                 medium,
-                since=moment(since) if since else None,
+                since=When(since) if since else None,
                 detail=str(reason),
                 reason_code=reason.code,
                 reason_args=whole_args(reason),
@@ -103,14 +105,14 @@ async def _trouble(
         )
     until = None if message.policy.urgent else services.planning.quiet_until(medium, message.due_at)
     if until is not None:
-        found.append(Warned("quiet_hours", medium, until=moment(until)))
+        found.append(Caution("quiet_hours", medium, until=When(until)))
     if services.dispatch.uplink().state == "down" and channel.name != "modem":
-        found.append(Warned("line_down", medium, detail="it waits for the line" + _or_modem(message)))
+        found.append(Caution("line_down", medium, detail="it waits for the line" + _or_modem(message)))
     if order.held and not message.policy.manual:
-        found.append(Warned("held", detail="the order's automatic messages are on hold"))
+        found.append(Caution("held", detail="the order's automatic messages are on hold"))
     if channel.daily_limit is not None and channel.sent_today >= channel.daily_limit:
         found.append(
-            Warned("limit_used", medium, detail=f"{channel.title} has sent its {channel.daily_limit} of today")
+            Caution("limit_used", medium, detail=f"{channel.title} has sent its {channel.daily_limit} of today")
         )
     return found
 

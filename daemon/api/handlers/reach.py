@@ -13,16 +13,16 @@ from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id
 from daemon.api.handlers.preview import prospect
 from daemon.api.handlers.staff import contact_event, posted, told_event, untold_event
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import moment
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.addresses import WORDS, sent_to
-from daemon.api.schema.answers import Prospect, StatusSet, WayOut, Ways
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Contact, ManualMessage, ToldBy
 from daemon.channels.registry import channel_class
 from daemon.planner.plan import message_id
 from daemon.planner.recipients import Recipient, customer_recipient
+from daemon.wire.steps import Preview, StatusSet, Way, Ways
+from daemon.wire.values import When
 from outbox import Story
 from outbox.masks import mask_address
 from outbox.model import Customer, Message, Order, Plan, PlannedMessage, Planner, Posted, State
@@ -52,35 +52,39 @@ async def ways(call: Call[NoQuery, None]) -> Ways:
     )
 
 
-async def _ways(services: Services, who: Recipient) -> list[WayOut]:
+async def _ways(services: Services, who: Recipient) -> tuple[Way, ...]:
     """By medium and kind of address: texts and mail in any case, others where the customer has such an address."""
-    found: dict[tuple[str, str], WayOut] = {}
+    found: dict[tuple[str, str], Way] = {}
     for row in await services.dispatch.board():
         kinds = channel_class(row.name).address_kinds
         if row.medium == "crm" or not kinds:
             continue
         kind = next((each for each in kinds if each in who.addresses), kinds[0])
         if (row.medium, kind) in found:
-            found[row.medium, kind].via.append(row.name)
+            found[row.medium, kind] = _also_by(found[row.medium, kind], row.name)
         elif row.medium in ("sms", "email") or kind in who.addresses:
             found[row.medium, kind] = await _way(services, who, row.name, row.medium, kind)
-    return list(found.values())
+    return tuple(found.values())
 
 
-async def _way(services: Services, who: Recipient, channel: str, medium: str, kind: str) -> WayOut:
+def _also_by(way: Way, channel: str) -> Way:
+    return msgspec.structs.replace(way, via=(*way.via, channel))
+
+
+async def _way(services: Services, who: Recipient, channel: str, medium: str, kind: str) -> Way:
     address = who.addresses.get(kind, "")
     why = await services.box.consent.blocked(medium, address) if address else None
     silent = why is not None or medium in who.refuses
     bad = kind in who.unusable
     standing = "opted_out" if silent else "open" if address else "unusable" if bad else "no_address"
     since = why.args.get("since") if why is not None else None
-    return WayOut(
+    return Way(
         medium=medium,
         kind=kind,
         to=mask_address(address),
-        state=standing,  # type: ignore[arg-type]
-        via=[channel],
-        since=moment(since) if since else None,
+        state=standing,
+        via=(channel,),
+        since=When(since) if since else None,
         how=str(why) if why is not None else "",
     )
 
@@ -97,13 +101,13 @@ async def contact(call: Call[NoQuery, Contact]) -> StatusSet:
     return await act(call, event, _again(services, wish, untold), wish.grace)
 
 
-async def contact_preview(call: Call[NoQuery, Contact]) -> Prospect:
+async def contact_preview(call: Call[NoQuery, Contact]) -> Preview:
     order, wish, services = await order_of(call), call.body, call.services
     customer = _customer(services, wish)
     untold = await _untold(services, order, wish)
     event = contact_event(order.ref, "preview", customer, await _said(services, untold))
     told = posted(event, now=services.clock.now(), actor="")
-    return Prospect(await prospect(services, order, told, _again(services, wish, untold)))
+    return Preview(await prospect(services, order, told, _again(services, wish, untold)))
 
 
 def _customer(services: Services, wish: Contact) -> Customer | None:
@@ -261,7 +265,7 @@ ROUTES = (
         "Show what another address or way would send",
         "Orders",
         Contact,
-        Prospect,
+        Preview,
         refusals=(404,),
     ),
     post(

@@ -8,10 +8,10 @@ from msgspec import Meta
 
 from daemon.api.handlers.staff import SOURCE as COUNTER
 from daemon.api.plumbing import voices
-from daemon.api.plumbing.reply import moment
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
-from daemon.api.schema.source_answers import ReplayedEvent, ReplayedMessage, ReplayOut
 from daemon.api.schema.wire import Moment, Word
+from daemon.wire.sources import Replayed, ReplayedEvent, ReplayedMessage
+from daemon.wire.values import rfc3339
 from outbox import StoredEvent
 from outbox.masks import mask_address
 from outbox.model import Order, Plan, PlannedMessage, Planner, Posted
@@ -30,7 +30,7 @@ class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
     order: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
-async def replay(call: Call[NoQuery, ReplayWish]) -> ReplayOut:
+async def replay(call: Call[NoQuery, ReplayWish]) -> Replayed:
     wish, services = call.body, call.services
     planned: list[ReplayedEvent] = []
     tokens = await services.box.tokens.list()
@@ -48,9 +48,9 @@ async def replay(call: Call[NoQuery, ReplayWish]) -> ReplayOut:
                 if new:
                     planned.append(_replayed(stored, new))
     if planned and not wish.dry_run:
-        detail = {"since": moment(to_ms(wish.since)), "events": len(planned)}
+        detail = {"since": rfc3339(to_ms(wish.since)), "events": len(planned)}
         await services.box.audit.append("events.replayed", actor=call.caller.actor, detail=detail)
-    return ReplayOut(looked_at, wish.dry_run, planned)
+    return Replayed(looked_at, wish.dry_run, planned)
 
 
 def _without_sentences(plan: Planner) -> Planner:
@@ -98,7 +98,7 @@ ROUTES = (
         "Plan events again under today's routes",
         "Sources",
         ReplayWish,
-        ReplayOut,
+        Replayed,
         Scope.ADMIN,
         refusals=(507,),
         description="What was planned before is left alone, so nothing is sent twice. Unless `dry_run` is false it only tells.",

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from daemon.api.handlers.reach import tell_by_person
 from daemon.api.handlers.staff import SILENT
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import moment, moment_or_none
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.service_answers import CallDone, CallList, CallOut, RepliesOut, ReplyRead
 from daemon.api.schema.wire import ListQuery, Reason, RepliesQuery, ToldBy
+from daemon.wire import customers as wire_customers
+from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
+from daemon.wire.values import When, when_or_none
 from outbox.masks import mask_phone
 from outbox.model import Message, Order, State
 
@@ -20,12 +21,12 @@ LOOK_BACK_MS = 3 * 86_400_000
 MOST_CALLS = 500
 
 
-async def index(call: Call[RepliesQuery, None]) -> RepliesOut:
+async def index(call: Call[RepliesQuery, None]) -> Replies:
     query = call.query
     page = await call.services.box.replies.list(
         unread=query.unread, order_ref=query.order, limit=query.limit, cursor=query.cursor
     )
-    return RepliesOut([present.reply(each) for each in page.items], page.next)
+    return Replies([present.reply(each) for each in page.items], page.next)
 
 
 async def read(call: Call[NoQuery, Reason]) -> ReplyRead:
@@ -70,17 +71,17 @@ async def calls(call: Call[ListQuery, None]) -> CallList:
     )
 
 
-async def _call(services: Services, message: Message, order: Order, *, whole: bool) -> CallOut:
+async def _call(services: Services, message: Message, order: Order, *, whole: bool) -> wire_customers.Call:
     phone = message.addresses.get("phone") or order.customer.phone
-    return CallOut(
+    return wire_customers.Call(
         message_id=message.id,
         order_ref=order.ref,
         name=order.customer.name or "",
         phone=phone if whole or not phone else mask_phone(phone),
         say=await _say(services, message, order),
         **present.reason(message.reason),
-        since=moment(message.updated_at),
-        done_at=moment_or_none(None),
+        since=When(message.updated_at),
+        done_at=when_or_none(None),
     )
 
 
@@ -113,7 +114,7 @@ async def done(call: Call[NoQuery, Reason]) -> CallDone:
 
 
 ROUTES = (
-    get("/v1/replies", index, "List what customers wrote", "Replies", RepliesOut, RepliesQuery),
+    get("/v1/replies", index, "List what customers wrote", "Replies", Replies, RepliesQuery),
     post(
         "/v1/replies/{id}/read",
         read,

@@ -10,22 +10,15 @@ from msgspec import Meta
 from daemon.api.handlers.preview import prospect
 from daemon.api.plumbing import present
 from daemon.api.plumbing.gate import Gate
-from daemon.api.plumbing.reply import as_json, moment
+from daemon.api.plumbing.reply import as_json
 from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.body import described
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.source_answers import (
-    KeptDetail,
-    KeptOut,
-    KeptPage,
-    Reread,
-    SourceOut,
-    Sources,
-    TriedEvent,
-    TriedOut,
-)
 from daemon.api.schema.wire import ListQuery, Sync, Word
+from daemon.wire import sources as wire_sources
+from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
+from daemon.wire.values import When
 from outbox import Kept
 from outbox.model import Order, Posted
 from outbox.orders import project, to_ms
@@ -40,7 +33,7 @@ async def index(call: Call[NoQuery, None]) -> Sources:
     return Sources([present.source(row) for row in call.services.intake.sources()], None)
 
 
-async def sync(call: Call[NoQuery, Sync]) -> SourceOut:
+async def sync(call: Call[NoQuery, Sync]) -> Source:
     since = None if call.body.since is None else to_ms(call.body.since)
     return present.source(await call.services.intake.sync(call.path("source"), since))
 
@@ -60,10 +53,10 @@ class TryDoor:
         try:
             tried = await services.intake.try_out(call.path("source"), await self._gate.body_of(call.request), headers)
         except ValueError as error:
-            return as_json(TriedOut([], [str(error)], [], ""))
+            return as_json(Tried([], [str(error)], [], ""))
         orders: dict[str, Order | None] = {}
         events = [await _tried(services, posted, orders, tried.known) for posted in tried.events]
-        return as_json(TriedOut(events, list(tried.unread), list(tried.fetch), tried.note))
+        return as_json(Tried(events, list(tried.unread), list(tried.fetch), tried.note))
 
 
 async def _tried(
@@ -120,13 +113,13 @@ def _number(call: Call[Any, None]) -> int:
     return int(text)
 
 
-def _kept(each: Kept) -> KeptOut:
-    return KeptOut(
+def _kept(each: Kept) -> wire_sources.Kept:
+    return wire_sources.Kept(
         id=str(each.seq),
         source=each.source,
         state=each.state,
         reason=each.reason,
-        at=moment(each.at),
+        at=When(each.at),
         times=each.times,
         size=each.size,
         retry=each.retry,
@@ -143,7 +136,7 @@ def routes(gate: Gate) -> tuple[Route[Any, Any], ...]:
             "Ask a source now",
             "Sources",
             Sync,
-            SourceOut,
+            Source,
             refusals=(404, 409),
             body_required=False,
         ),
@@ -155,7 +148,7 @@ def routes(gate: Gate) -> tuple[Route[Any, Any], ...]:
             tag="Sources",
             scope=Scope.STAFF,
             query=NoQuery,
-            answers={200: TriedOut},
+            answers={200: Tried},
             refusals=(404, 408, 413),
             raw=True,
             description="The body as the source posts it, without its signature. Nothing is taken and nothing sent.",

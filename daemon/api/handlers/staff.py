@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.plumbing.reply import encode
 from daemon.api.schema.wire import ManualMessage, StatusChange
+from daemon.wire.values import encode
 from outbox import StoredEvent, Story
 from outbox.model import EVENT_TYPES, Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 from outbox.orders import SECOND_MS, moves_status

@@ -4,22 +4,13 @@ from typing import Any
 
 from daemon.api.handlers.replies import to_call
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import moment, moment_or_none
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.service_answers import (
-    Confirmed,
-    Glance,
-    LineChange,
-    Reloaded,
-    RestoredOut,
-    Seen,
-    StoreOut,
-    TroubleOut,
-)
 from daemon.api.schema.wire import Reason
 from daemon.config import ConfigError
+from daemon.wire.service import Confirmed, Glance, LineChange, Reloaded, Restored, Seen, Store, Trouble
+from daemon.wire.values import When, when_or_none
 from outbox.model import State
 
 DAY_MS = 86_400_000
@@ -33,7 +24,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
     figures, vitals = await services.box.views.figures(), await services.vitals()
     quiet = [services.planning.quiet_until(medium, now) for medium in ("sms", "email", "chat", "push")]
     return Glance(
-        store=StoreOut(
+        store=Store(
             store.name,
             store.country,
             store.timezone,
@@ -41,7 +32,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
             store.currency,
             float(services.settings.counter.grace),
         ),
-        now=moment(now),
+        now=When(now),
         version=services.version,
         uplink=present.uplink(services.dispatch.uplink()),
         waiting=sum(figures.messages.get(state, 0) for state in WAITING),
@@ -51,18 +42,18 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         calls=len(await to_call(services)),
         modem=await _modem(services),
         sms=present.sms(services.dispatch.sms()),
-        quiet_until=moment_or_none(max((each for each in quiet if each is not None), default=None)),
+        quiet_until=when_or_none(max((each for each in quiet if each is not None), default=None)),
         history=await _history(services, now),
-        trouble=[TroubleOut(what, why) for what, why in vitals.trouble.items()],
-        sources=[present.source(row) for row in services.intake.sources() if row.poll is not None],
+        trouble=tuple(Trouble(what, why) for what, why in vitals.trouble.items()),
+        sources=tuple(present.source(row) for row in services.intake.sources() if row.poll is not None),
         unrouted=vitals.unrouted,
         restored=await _restored(services),
     )
 
 
-async def _restored(services: Services) -> RestoredOut | None:
+async def _restored(services: Services) -> Restored | None:
     found = await services.restored.awaited()
-    return None if found is None else RestoredOut(found.backup, moment(found.made_at), moment(found.at))
+    return None if found is None else Restored(found.backup, When(found.made_at), When(found.at))
 
 
 async def confirm_restore(call: Call[NoQuery, None]) -> Confirmed:
@@ -85,7 +76,7 @@ async def _modem(services: Services) -> dict[str, Any] | None:
     return None
 
 
-async def _history(services: Services, now: int) -> list[LineChange]:
+async def _history(services: Services, now: int) -> tuple[LineChange, ...]:
     page = await services.box.audit.list(
         search=None,
         kind="uplink.changed",
@@ -96,7 +87,7 @@ async def _history(services: Services, now: int) -> list[LineChange]:
         limit=MOST_CHANGES,
         cursor=None,
     )
-    return [LineChange(str(row.detail.get("state", "")), moment(row.at)) for row in page.items]
+    return tuple(LineChange(str(row.detail.get("state", "")), When(row.at)) for row in page.items)
 
 
 async def reload(call: Call[NoQuery, Reason]) -> Reloaded:

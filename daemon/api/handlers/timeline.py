@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 
 from daemon.api.plumbing import present
-from daemon.api.plumbing.reply import moment
-from daemon.api.schema.answers import Entry
+from daemon.wire.orders import Entry
+from daemon.wire.values import When
 from outbox import StoredEvent, Story
 from outbox.masks import mask_address
 from outbox.model import Attempt, Message
@@ -34,7 +34,7 @@ def _events(story: Story) -> Iterator[Dated]:
             row.received_at,
             0,
             Entry(
-                at=moment(row.received_at),
+                at=When(row.received_at),
                 kind="event",
                 type=row.type,
                 source=row.source,
@@ -61,7 +61,7 @@ def _messages(story: Story) -> Iterator[Dated]:
 
 def _message(row: Message) -> Entry:
     return Entry(
-        at=moment(row.created_at),
+        at=When(row.created_at),
         kind="message",
         type=row.trigger,
         event_id=row.event_id,
@@ -84,7 +84,7 @@ def _attempt(row: Attempt) -> Iterator[Dated]:
         row.started_at,
         2,
         Entry(
-            at=moment(row.started_at),
+            at=When(row.started_at),
             kind="attempt",
             message_id=row.message_id,
             channel=row.channel,
@@ -101,7 +101,7 @@ def _attempt(row: Attempt) -> Iterator[Dated]:
             row.receipt_at,
             3,
             Entry(
-                at=moment(row.receipt_at),
+                at=When(row.receipt_at),
                 kind="receipt",
                 message_id=row.message_id,
                 channel=row.channel,
@@ -119,7 +119,7 @@ def _replies(story: Story) -> Iterator[Dated]:
             row.at,
             4,
             Entry(
-                at=moment(row.at),
+                at=When(row.at),
                 kind="reply",
                 channel=row.channel,
                 to=mask_address(row.address) or None,
@@ -137,7 +137,7 @@ def _acts(story: Story) -> Iterator[Dated]:
             row.at,
             5,
             Entry(
-                at=moment(row.at),
+                at=When(row.at),
                 kind="override",
                 type=row.kind,
                 actor=row.actor,

@@ -8,7 +8,9 @@ import msgspec
 
 from daemon.api.plumbing.reply import JSON
 from daemon.api.plumbing.route import GRANTS, AnyRoute, Scope
-from daemon.api.schema.problem import MEDIA_TYPE, TITLES, ProblemBody
+from daemon.api.schema.problem import MEDIA_TYPE, TITLES
+from daemon.wire.problem import ProblemBody
+from daemon.wire.values import Answer, schema_of
 
 Json = dict[str, Any]
 
@@ -97,7 +99,12 @@ class _Schemas:
             ]
             kinds.append(route.query)
         unique = list(dict.fromkeys(kinds))
-        refs, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+        refs, components = msgspec.json.schema_components(
+            unique, schema_hook=schema_of, ref_template="#/components/schemas/{name}"
+        )
+        for answer in _below(Answer):
+            if schema := components.get(answer.__name__):
+                _say_what_is_given(answer, schema)
         self._refs = dict(zip(unique, refs, strict=True))
         queries = {self._refs[route.query]["$ref"].rsplit("/", 1)[1] for route in routes}
         self._all = components
@@ -111,6 +118,23 @@ class _Schemas:
         whole = self._all[self._refs[kind]["$ref"].rsplit("/", 1)[1]]
         for name, schema in whole.get("properties", {}).items():
             yield name, _without_null(schema), name in whole.get("required", ())
+
+
+def _below(kind: type[Answer]) -> Iterator[type[Answer]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _say_what_is_given(answer: type[Answer], schema: Json) -> None:
+    """An answer's defaults are for readers of other releases: this one gives all fields, but for those that it leaves out where
+    there is nothing to say."""
+    if not answer.__struct_config__.omit_defaults:
+        schema["required"] = list(schema.get("properties", {}))
+    elif answer.always:
+        schema["required"] = list(answer.always)
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
 
 
 def _without_null(schema: Json) -> Json:

@@ -1,23 +1,36 @@
 """From the outbox's values to the answers' structs: names, times and masks. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
 from daemon.api.plumbing.box import Token
-from daemon.api.plumbing.reply import encode, moment, moment_or_none
 from daemon.api.plumbing.services import ChannelRow, SourceRow
-from daemon.api.schema import answers as out
-from daemon.api.schema import service_answers as service
-from daemon.api.schema.source_answers import SourceOut
 from daemon.api.schema.way_rows import SmsRow, UplinkRow
 from daemon.channels.registry import CHANNELS, channel_class
+from daemon.wire import customers as wire_customers
+from daemon.wire import events as wire_events
+from daemon.wire import messages as wire_messages
+from daemon.wire import orders as wire_orders
+from daemon.wire import record as wire_record
+from daemon.wire import service as wire_service
+from daemon.wire import sources as wire_sources
 from daemon.wire.stages import Stage
+from daemon.wire.values import When, encode, when_or_none
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
 from outbox.masks import mask_address, mask_email, mask_phone
-from outbox.model import Attempt, Event, Message, Order, Priority
+from outbox.model import Attempt, Event, Item, Message, Order, Priority
 from outbox.reasons import Reason, whole_args
+
+
+class ReasonFields(TypedDict):
+    """Why a message stands where it does, as each answer about one has it."""
+
+    reason: str
+    reason_code: str
+    reason_args: dict[str, Any]
+
 
 PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
     Priority.HIGH: "high",
@@ -64,13 +77,13 @@ def to(message: Message) -> str:
     return mask_address(next((addresses[kind] for kind in kinds if addresses.get(kind)), ""))
 
 
-def reason(why: Reason) -> out.ReasonFields:
+def reason(why: Reason) -> ReasonFields:
     """A reason as answers carry it."""
     return {"reason": str(why), "reason_code": why.code, "reason_args": whole_args(why)}
 
 
-def message(row: Message) -> out.MessageOut:
-    return out.MessageOut(
+def message(row: Message) -> wire_messages.Message:
+    return wire_messages.Message(
         id=row.id,
         event_id=row.event_id,
         order_ref=row.order_ref,
@@ -87,53 +100,53 @@ def message(row: Message) -> out.MessageOut:
         manual=row.policy.manual,
         possible_duplicate=row.possible_duplicate,
         attempt_count=row.attempt_count,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        due_at=moment(row.due_at),
-        expires_at=moment_or_none(row.expires_at),
+        created_at=When(row.created_at),
+        updated_at=When(row.updated_at),
+        due_at=When(row.due_at),
+        expires_at=when_or_none(row.expires_at),
     )
 
 
-def message_detail(row: Message, attempts: Sequence[Attempt]) -> out.MessageDetail:
-    return out.MessageDetail(
+def message_detail(row: Message, attempts: Sequence[Attempt]) -> wire_messages.MessageDetail:
+    return wire_messages.MessageDetail(
         **msgspec.structs.asdict(message(row)),
         text=row.text,
         subject=row.subject,
-        attempts=[attempt(each) for each in attempts],
+        attempts=tuple(attempt(each) for each in attempts),
     )
 
 
-def attempt(row: Attempt) -> out.AttemptOut:
-    return out.AttemptOut(
+def attempt(row: Attempt) -> wire_messages.Attempt:
+    return wire_messages.Attempt(
         n=row.n,
         channel=row.channel,
-        started_at=moment(row.started_at),
-        finished_at=moment_or_none(row.finished_at),
-        outcome=row.outcome,  # type: ignore[arg-type]
+        started_at=When(row.started_at),
+        finished_at=when_or_none(row.finished_at),
+        outcome=row.outcome,
         scope=row.scope,
         code=row.code,
         detail=row.detail,
         provider_id=row.provider_id,
         receipt=None if row.receipt is None else row.receipt.value,
-        receipt_at=moment_or_none(row.receipt_at),
+        receipt_at=when_or_none(row.receipt_at),
         receipt_detail=row.receipt_detail,
         counts=row.counts,
-        sent=None if row.sent is None else out.SentText(row.sent.text, row.sent.subject, row.sent.html),
+        sent=None if row.sent is None else wire_messages.SentText(row.sent.text, row.sent.subject, row.sent.html),
     )
 
 
 # ---------------------------------------------------------------- events and orders
 
 
-def event(row: StoredEvent, messages: Sequence[Message], *, whole: bool) -> out.EventOut:
+def event(row: StoredEvent, messages: Sequence[Message], *, whole: bool) -> wire_events.EventDetail:
     """`whole`: the addresses in it too; else they are masked."""
-    return out.EventOut(
+    return wire_events.EventDetail(
         id=row.id,
         source=row.source,
         type=row.type,
         order_ref=row.order_ref,
-        received_at=moment(row.received_at),
-        occurred_at=moment_or_none(row.occurred_at),
+        received_at=When(row.received_at),
+        occurred_at=when_or_none(row.occurred_at),
         actor=row.actor,
         event=msgspec.Raw(row.raw if whole else _masked(row.raw)) if row.raw else None,
         messages=[message(each) for each in messages],
@@ -160,99 +173,111 @@ def decoded(row: StoredEvent) -> Event | None:
 _events = msgspec.json.Decoder(Event)
 
 
-def told(row: Message | None) -> out.Told | None:
+def item(row: Item) -> wire_orders.Item:
+    return wire_orders.Item(row.name, row.quantity, row.sku, row.price)
+
+
+def told(row: Message | None) -> wire_orders.Told | None:
     if row is None:
         return None
-    return out.Told(row.id, row.state, row.channel, moment(row.updated_at), **reason(row.reason))
+    return wire_orders.Told(row.id, row.state, row.channel, When(row.updated_at), **reason(row.reason))
 
 
-def order(row: Order, newest: Message | None) -> out.OrderOut:
+def order(row: Order, newest: Message | None) -> wire_orders.Order:
     customer = row.customer
-    return out.OrderOut(
+    return wire_orders.Order(
         ref=row.ref,
         source=row.source,
         source_id=row.source_id,
         status=row.status,
         stage=stage(row.status),
-        status_at=moment(row.status_at) if row.status_at else None,
+        status_at=When(row.status_at) if row.status_at else None,
         payment=row.payment,
         after_sale=row.after_sale,
-        customer=out.CustomerOut(
+        customer=wire_orders.Customer(
             name=customer.name,
             phone=mask_phone(customer.phone) if customer.phone else None,
             email=mask_email(customer.email) if customer.email else None,
             locale=customer.locale,
         ),
         fulfilment=row.fulfilment,
-        promised_at=moment_or_none(row.promised_at),
+        promised_at=when_or_none(row.promised_at),
         total=row.total,
         currency=row.currency,
-        first_item=row.items[0] if row.items else None,
+        first_item=item(row.items[0]) if row.items else None,
         item_count=len(row.items),
         held=row.held,
         told=told(newest),
-        arrived_at=moment(row.arrived_at) if row.arrived_at else None,
+        arrived_at=When(row.arrived_at) if row.arrived_at else None,
         answered=_answered(row),
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
+        created_at=When(row.created_at),
+        updated_at=When(row.updated_at),
     )
 
 
-def _answered(row: Order) -> out.AnsweredOut | None:
+def _answered(row: Order) -> wire_orders.Answered | None:
     if row.answer not in ("yes", "no"):
         return None
-    return out.AnsweredOut("yes" if row.answer == "yes" else "no", moment(row.answer_at))
+    return wire_orders.Answered("yes" if row.answer == "yes" else "no", When(row.answer_at))
 
 
 # ---------------------------------------------------------------- the rest
 
 
-def source(row: SourceRow) -> SourceOut:
-    return SourceOut(
+def source(row: SourceRow) -> wire_sources.Source:
+    return wire_sources.Source(
         name=row.name,
         kind=row.kind,
         title=row.title,
         hook=f"/v1/hooks/{row.name}",
         poll=row.poll,
-        missing=list(row.missing),
+        missing=tuple(row.missing),
         state=row.state,
-        last_asked=moment_or_none(row.last_asked),
-        last_success=moment_or_none(row.last_success),
+        last_asked=when_or_none(row.last_asked),
+        last_success=when_or_none(row.last_success),
         behind=row.behind,
         problem=row.problem,
-        swept_at=moment_or_none(row.swept_at),
-        mended=list(row.mended),
+        swept_at=when_or_none(row.swept_at),
+        mended=tuple(row.mended),
     )
 
 
-def channel(row: ChannelRow) -> service.ChannelOut:
-    return service.ChannelOut(
+def channel(row: ChannelRow) -> wire_service.Channel:
+    return wire_service.Channel(
         name=row.name,
         title=row.title,
         medium=row.medium,
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         reason=row.reason,
         queued=row.queued,
         sent_today=row.sent_today,
         daily_limit=row.daily_limit,
         rate=row.rate,
-        last_success=moment_or_none(row.last_success),
-        last_failure=moment_or_none(row.last_failure),
+        last_success=when_or_none(row.last_success),
+        last_failure=when_or_none(row.last_failure),
         last_trouble=row.last_trouble,
         detail=dict(row.detail),
     )
 
 
-def uplink(row: UplinkRow) -> service.UplinkOut:
-    return service.UplinkOut(row.state, moment(row.since))  # type: ignore[arg-type]
+def uplink(row: UplinkRow) -> wire_service.Uplink:
+    return wire_service.Uplink(row.state, When(row.since))
 
 
-def optout(row: OptOut) -> service.OptOutOut:
-    return service.OptOutOut(row.id, row.medium, row.address, row.reason, row.actor, moment(row.at), row.store)
+def optout(row: OptOut) -> wire_customers.OptOut:
+    return wire_customers.OptOut(
+        id=row.id,
+        medium=row.medium,
+        address=row.address,
+        reason=row.reason,
+        actor=row.actor,
+        at=When(row.at),
+        store=row.store,
+    )
 
 
-def reply(row: ReplyRow) -> service.ReplyOut:
-    return service.ReplyOut(
+def reply(row: ReplyRow) -> wire_customers.Reply:
+    return wire_customers.Reply(
         id=row.id,
         order_ref=row.order_ref,
         channel=row.channel,
@@ -261,15 +286,15 @@ def reply(row: ReplyRow) -> service.ReplyOut:
         text=row.text,
         consent=row.consent,
         action=row.action or None,
-        at=moment(row.at),
+        at=When(row.at),
         read=row.read,
     )
 
 
-def audit(row: AuditRow) -> service.AuditOut:
-    return service.AuditOut(
+def audit(row: AuditRow) -> wire_record.AuditEntry:
+    return wire_record.AuditEntry(
         seq=row.seq,
-        at=moment(row.at),
+        at=When(row.at),
         kind=row.kind,
         actor=row.actor,
         order_ref=row.order_ref or None,
@@ -279,8 +304,8 @@ def audit(row: AuditRow) -> service.AuditOut:
     )
 
 
-def sms(row: SmsRow) -> service.SmsOut:
-    return service.SmsOut(
+def sms(row: SmsRow) -> wire_service.SmsToday:
+    return wire_service.SmsToday(
         row.parts_today,
         row.daily_parts,
         f"{row.cost_today:.2f}",
@@ -290,12 +315,12 @@ def sms(row: SmsRow) -> service.SmsOut:
     )
 
 
-def token(row: Token) -> service.TokenOut:
+def token(row: Token) -> wire_record.Token:
     bounds = row.bounds
-    return service.TokenOut(
+    return wire_record.Token(
         row.name,
         sorted(row.scopes),
-        moment(row.created_at),
+        When(row.created_at),
         list(bounds.types),
         bounds.own_orders,
         bounds.own_words,

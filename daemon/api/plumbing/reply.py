@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
 from daemon.api.schema.problem import MEDIA_TYPE, Problem
+from daemon.wire.values import encode
 from outbox import harmless
-
-encode = msgspec.json.Encoder(decimal_format="string").encode
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -58,12 +56,3 @@ def as_problem(problem: Problem, request_id: str | None = None) -> web.Response:
         headers["X-Request-Id"] = request_id
     body = harmless.json_escaped(encode(problem.body(request_id)))
     return answer(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
-
-
-def moment(ms: int) -> str:
-    """RFC 3339 in UTC with `Z`, to the millisecond."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def moment_or_none(ms: int | None) -> str | None:
-    return None if ms is None else moment(ms)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 import msgspec.inspect
 
-from daemon.api.schema.problem import FieldError, Problem
+from daemon.api.schema.problem import Problem
+from daemon.wire.problem import FieldError
 from outbox import harmless
 
 T = TypeVar("T")

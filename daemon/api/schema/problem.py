@@ -5,10 +5,10 @@ Handlers raise a `Problem`; `of` translates what the layers below raise. Nothing
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from aiohttp import web
 
 from daemon.shortage import is_short, words
+from daemon.wire.problem import FieldError, ProblemBody
 from outbox import errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,24 +35,6 @@ TITLES: Mapping[int, str] = {
     507: "Disk full",
 }
 """One short title a status. `type` is `/docs#problem-STATUS`, where the docs page tells what to do."""
-
-
-class FieldError(msgspec.Struct, frozen=True):
-    """One thing that is wrong in the request: `field` is a path such as `order.items[1].name`, "" for the whole."""
-
-    field: str
-    detail: str
-
-
-class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True, rename={"kind": "type"}):
-    """RFC 9457, with `errors` for the fields at fault."""
-
-    kind: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-    request_id: str | None = None
 
 
 class Problem(Exception):

@@ -45,7 +45,7 @@ Cursor = Annotated[str, Meta(min_length=1, max_length=200, description="`next` o
 # ---------------------------------------------------------------- the event
 
 
-class Item(model.Item, frozen=True, omit_defaults=True):
+class ItemFields(model.Item, frozen=True, omit_defaults=True):
     """One line of an order."""
 
     price: Money | None = None
@@ -59,14 +59,14 @@ class OrderFields(model.OrderFields, frozen=True, omit_defaults=True):
     total: Money | None = None
     currency: Annotated[str, Meta(pattern=_CURRENCY)] | None = None
     promised_at: Moment | None = None
-    items: tuple[Item, ...] | None = None
+    items: tuple[ItemFields, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.currency is not None and (trouble := currency_trouble(self.currency)):
             raise ValueError(f"`currency` {trouble}")
 
 
-class Customer(model.Customer, frozen=True, omit_defaults=True):
+class CustomerFields(model.Customer, frozen=True, omit_defaults=True):
     """Who is to hear of the order. A phone number or address that can't be used is no reason to refuse the event."""
 
     def __post_init__(self) -> None:
@@ -81,14 +81,14 @@ class Event(model.Event, frozen=True, omit_defaults=True):
     type: EventType
     order: OrderFields
     occurred_at: Moment | None = None
-    customer: Customer | None = None
+    customer: CustomerFields | None = None
 
 
 class CloudData(msgspec.Struct, frozen=True, omit_defaults=True):
     """`data` of a CloudEvent: our event's order, customer and data."""
 
     order: OrderFields
-    customer: Customer | None = None
+    customer: CustomerFields | None = None
     data: dict[str, Any] | None = None
 
 

@@ -1,0 +1,121 @@
+"""Orders as they are known now, and one with its story."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import field
+
+from daemon.wire.stages import STAGES
+from daemon.wire.values import Answer, Masked, State, When, Word, one_of
+
+
+class Item(Answer, frozen=True, omit_defaults=True):
+    """One line of an order."""
+
+    name: str = ""
+    quantity: float | int | str = 1
+    sku: str | None = None
+    price: str | None = None
+
+
+class Customer(Answer, frozen=True):
+    name: str | None = None
+    phone: Masked | None = None
+    email: Masked | None = None
+    locale: str | None = None
+
+
+class Told(Answer, frozen=True):
+    """The newest message to the customer about the order's present status."""
+
+    message_id: str = ""
+    state: State = ""
+    channel: Word = ""
+    at: When = field(default_factory=When)
+    reason: str = ""
+    reason_code: Word = ""
+    reason_args: Mapping[str, Any] = {}
+
+
+class Answered(Answer, frozen=True):
+    """What the customer wrote to the question that the order's status asked."""
+
+    answer: Annotated[Word, one_of("yes", "no")] = ""
+    at: When = field(default_factory=When)
+
+
+class Order(Answer, frozen=True, kw_only=True):
+    ref: str
+    source: Word = ""
+    source_id: str | None = None
+    status: Word = ""
+    stage: Annotated[Word, one_of(*STAGES)] = ""
+    status_at: When | None = None
+    payment: Word = ""
+    after_sale: Word = ""
+    """The newest return or refund; it does not move the stage."""
+    customer: Customer = Customer()
+    fulfilment: Word | None = None
+    promised_at: When | None = None
+    total: str | None = None
+    currency: str | None = None
+    first_item: Item | None = None
+    """What to make first of all; `item_count` says of how many kinds."""
+    item_count: int = 0
+    held: bool = False
+    told: Told | None = None
+    arrived_at: When | None = None
+    """When the customer last wrote that they are outside."""
+    answered: Answered | None = None
+    created_at: When = field(default_factory=When)
+    updated_at: When = field(default_factory=When)
+
+
+class Entry(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an order's story. Which fields it has depends on its kind."""
+
+    at: When
+    kind: Annotated[Word, one_of("event", "message", "attempt", "receipt", "reply", "override")]
+    type: str | None = None
+    """An event's type, a message's trigger, a deed's name."""
+    source: str | None = None
+    actor: str | None = None
+    event_id: str | None = None
+    message_id: str | None = None
+    audience: Word | None = None
+    template: str | None = None
+    state: Word | None = None
+    channel: Word | None = None
+    n: int | None = None
+    to: Masked | None = None
+    outcome: Word | None = None
+    receipt: Word | None = None
+    code: str | None = None
+    detail: str | None = None
+    text: str | None = None
+    reason: str | None = None
+    reason_code: Word | None = None
+    reason_args: Mapping[str, Any] | None = None
+    consent: Word | None = None
+    action: Word | None = None
+    """What a reply's exact words did: "arrived", "yes", "no"."""
+    possible_duplicate: bool = False
+
+
+class OrderDetail(Order, frozen=True, kw_only=True):
+    items: tuple[Item, ...] = ()
+    note: str | None = None
+    url: str | None = None
+    optouts: Mapping[str, str] = {}
+    """By medium: why nothing of it may go to this customer."""
+    timeline: tuple[Entry, ...] = ()
+
+
+class Orders(Answer, frozen=True):
+    items: Sequence[Order] = ()
+    next: str | None = None
+
+
+class Held(Answer, frozen=True):
+    ref: str
+    held: bool = False
