@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
@@ -47,6 +48,8 @@ _SPACES = re.compile(r"[ \t]{2,}")
 _LINE_ENDS = re.compile(r"[ \t]+(?=\n)|(?<=\n)[ \t]+(?=\S)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _NOTICE_COUNTRIES = frozenset({"US", "CA"})
+_SHOP = "woocommerce"
+"""The kind of source whose `url` is the address of the store's own shop, and of nobody else's pages."""
 
 
 class RenderError(Exception):
@@ -70,7 +73,7 @@ class Renderer:
         self.store = store
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names
-        self._link_hosts = settings.sms.links
+        self._link_hosts = (*settings.sms.links, *_own_hosts(settings))
         notice = store.first_sms_notice
         self.first_sms_notice = store.country.upper() in _NOTICE_COUNTRIES if notice is None else notice
 
@@ -296,3 +299,10 @@ def _line(traceback: TracebackType | None, files: TemplateFiles) -> tuple[str, i
                 found = (file.removeprefix(folder).lstrip("/"), traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
+
+
+def _own_hosts(settings: Settings) -> Sequence[str]:
+    """Where the store's order page and its own shops are: their links (to pay, to follow) may stand in a text message."""
+    shops = (source for source in settings.sources.values() if source.get("kind") == _SHOP)
+    urls = (settings.store.order_url, *(str(shop.get("url", "")) for shop in shops))
+    return [host for host in (urlsplit(url).hostname for url in urls) if host]

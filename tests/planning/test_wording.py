@@ -53,3 +53,26 @@ def test_what_was_ordered_is_named_as_far_as_a_name_goes() -> None:
 def test_the_team_reads_all_of_it() -> None:
     asked = text("chat", "order.customization_needed", plain=True, audience="team", question=SENTENCE)
     assert SENTENCE in asked
+
+
+@pytest.mark.parametrize("type", ["payment.failed", "payment.pending"])
+@pytest.mark.parametrize("locale", ["en", "es", "fr", "de"])
+def test_the_link_to_pay_stands_in_a_text_where_it_leads_to_the_stores_own_shop(type: str, locale: str) -> None:
+    """Somebody with a till's token, or an order's note, wants customers to pay on a page of theirs."""
+    shop = {"kind": "woocommerce", "url": "https://shop.example"}
+    renderer = Renderer(Settings(sources={"webshop": shop, "crm": {"kind": "mapped", "url": "https://script.example"}}))
+
+    def told(url: str, *, plain: bool = False) -> str:
+        event = Event("e", type, OrderFields("B-1"), data={"pay_url": url})
+        order = Order(ref="B-1", source="webshop", created_at=0, updated_at=0)
+        return renderer.render(type, "sms", locale, event=event, order=order, plain=plain).text
+
+    link = "https://shop.example/checkout/order-pay/1/?pay_for_order=true&key=wc_order_x"
+    assert f"{link} " in told(link)
+    for strange in (
+        "https://shop.example.evil.example/pay",
+        "https://shop.example@evil.example/pay",
+        "https://script.example/pay",
+    ):
+        assert "/pay" not in told(strange)
+    assert "https:" not in told(link, plain=True)
