@@ -19,12 +19,12 @@ from daemon.api.plumbing.services import Services
 from daemon.channels.base import Channel
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.delivery import at_once
+from daemon.engine import Engine
 from daemon.http import Http, open_http
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
 from daemon.runtime.clockwatch import ClockWatch
-from daemon.runtime.engine import Engine
 from daemon.runtime.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.runtime.intake_face import IntakeFace

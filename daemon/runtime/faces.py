@@ -9,12 +9,12 @@ import msgspec
 
 from daemon.api.plumbing.services import Manual, PreviewText
 from daemon.channels.base import Channel, Inbound, InboundRequest, Refused
+from daemon.engine import Engine
 from daemon.planner.manual import Wish, manual_planner
 from daemon.planner.plan import no_route
 from daemon.planner.preview import preview
 from daemon.planner.quiet import quiet_until
 from daemon.planner.render import RenderError
-from daemon.runtime.engine import Engine
 from outbox.errors import NotFound
 from outbox.model import Event, Medium, Order, Plan, Planner, Posted
 

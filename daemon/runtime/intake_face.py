@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from daemon.api.plumbing.services import HookResult, InboundHook, SourceRow, TriedBody
 from daemon.channels.base import Refused
+from daemon.engine import Engine
 from daemon.intake import base
 from daemon.intake.intake import body_of
-from daemon.runtime.engine import Engine
 from outbox import Kept
 
 
