@@ -13,7 +13,7 @@ import structlog
 from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
 from daemon.config import Settings
-from daemon.dispatch.board import Board, trials_since
+from daemon.dispatch.board import ChannelBoard, trials_since
 from daemon.dispatch.delivery import Delivery, Hold, at_once
 from daemon.dispatch.dispatcher import Dispatcher
 from daemon.dispatch.lane import Lane
@@ -96,7 +96,7 @@ class Engine:
             box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)
         )
         self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
-        self.board = Board(
+        self.board = ChannelBoard(
             box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
         )
 

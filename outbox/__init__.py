@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outbox.attempts import Refusal
-    from outbox.audit import AuditRow, Verdict
+    from outbox.audit import AuditRow, Verification
     from outbox.box import Outbox
     from outbox.chain import Change
     from outbox.consent import OptOut
@@ -35,7 +35,7 @@ __all__ = [
     "StoredEvent",
     "Story",
     "Token",
-    "Verdict",
+    "Verification",
 ]
 
 _HOMES = {
@@ -55,7 +55,7 @@ _HOMES = {
     "Story": "views",
     "Token": "tokens",
     "UNBOUND": "tokens",
-    "Verdict": "audit",
+    "Verification": "audit",
 }
 """Where each name is. They are loaded when asked for: the screen imports a leaf of this package, and has no use for SQLite."""
 

@@ -64,7 +64,7 @@ class AuditRow(msgspec.Struct, frozen=True):
     hash: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verification(msgspec.Struct, frozen=True):
     """Whether the chain holds: `first_bad` is the first entry that is not as it was written, or the number of a missing one."""
 
     ok: bool
@@ -168,7 +168,7 @@ class Audit:
             [audit_row(row) for row in found[:limit]], cursor_of(found[limit - 1][0]) if len(found) > limit else None
         )
 
-    async def verify(self) -> Verdict:
+    async def verify(self) -> Verification:
         """Read the whole record, as far as it is kept here, and compute its chain anew."""
         base = await self.base()
         before, number = base.before, base.seq
@@ -176,8 +176,8 @@ class Audit:
             before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
             number += 1
             if seq != number or digest != before:
-                return Verdict(False, await self._count(), min(seq, number))
-        return Verdict(True, number - base.seq, None)
+                return Verification(False, await self._count(), min(seq, number))
+        return Verification(True, number - base.seq, None)
 
     async def base(self) -> Base:
         """Where the record begins: older entries are at headquarters only."""
@@ -231,7 +231,7 @@ class Audit:
         return count
 
 
-def verify_export(lines: Iterable[bytes]) -> Verdict:
+def verify_export(lines: Iterable[bytes]) -> Verification:
     """The same for an export in JSON Lines, without the database. Raises ValueError, naming the line, for what is none."""
     before, number, base, first_bad, head = START, 0, 0, None, b""
     for place, line in enumerate(lines, 1):
@@ -254,7 +254,9 @@ def verify_export(lines: Iterable[bytes]) -> Verdict:
         number += 1
         if first_bad is None and (entry.seq != number or digest != before.hex()):
             first_bad = min(entry.seq, number)
-    return Verdict(first_bad is None, number - base, first_bad, before.hex(), head.decode("utf-8", "replace").strip())
+    return Verification(
+        first_bad is None, number - base, first_bad, before.hex(), head.decode("utf-8", "replace").strip()
+    )
 
 
 def audit_row(row: tuple[Any, ...]) -> AuditRow:

@@ -1,7 +1,7 @@
 """What the modem's words mean for a message: the modem channel's half of "outcomes are values". Pure."""
 
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Refused, Silent
+from daemon.modem.dialogue import CommandRefused, Silent
 from daemon.modem.reports import Handle
 from daemon.modem.sending import Transmission
 from daemon.modem.status import Stage, Status
@@ -33,7 +33,7 @@ def outcome(transmission: Transmission, handle: Handle) -> Outcome:
     if taken and not _is_for_good(trouble):
         return Unknown(f"{taken} of {transmission.parts} parts were sent", code="partial")
     where = f"part {taken + 1} of {transmission.parts}: " if taken else ""
-    if not isinstance(trouble, Refused):
+    if not isinstance(trouble, CommandRefused):
         return Unknown(trouble.reason, code="silent") if trouble.written else Deferred(trouble.reason, code="silent")
     fault = trouble.fault
     meaning = where + fault.meaning
@@ -54,9 +54,9 @@ def outcome(transmission: Transmission, handle: Handle) -> Outcome:
             return Deferred(fault.meaning, code=fault.code)
 
 
-def _is_for_good(trouble: Refused | Silent) -> bool:
+def _is_for_good(trouble: CommandRefused | Silent) -> bool:
     """Said again it would be refused again: the parts before it need not go out once more."""
-    return isinstance(trouble, Refused) and trouble.fault.kind in _FOR_GOOD
+    return isinstance(trouble, CommandRefused) and trouble.fault.kind in _FOR_GOOD
 
 
 class Refusals:
@@ -68,7 +68,7 @@ class Refusals:
     def judge(self, transmission: Transmission, number: str, so_far: Outcome) -> Outcome:
         """What to make of it, after those before it."""
         trouble = transmission.trouble
-        fault = trouble.fault if isinstance(trouble, Refused) else None
+        fault = trouble.fault if isinstance(trouble, CommandRefused) else None
         if fault is None or fault.kind is not Kind.SUBSCRIPTION:
             if transmission.references:
                 self._refused.clear()

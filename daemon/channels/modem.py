@@ -32,12 +32,12 @@ from daemon.modem.addresses import Address, NumberType
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.dialogue import Refused, Taken
+from daemon.modem.dialogue import CommandRefused, Taken
 from daemon.modem.driver import Driver
 from daemon.modem.errors import ModemError, NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import Delivery, StatusReport, Submit, submits
-from daemon.modem.pin import Notes
+from daemon.modem.pin import ModemNotes
 from daemon.modem.reports import Course, Ledger, Text
 from daemon.modem.sending import Transmission
 from daemon.modem.split import split
@@ -311,7 +311,7 @@ class ModemChannel(Channel):
                 await self.report(report)
                 self._unmatched.remove(report)
 
-    async def late(self, submission: Taken | Refused) -> None:
+    async def late(self, submission: Taken | CommandRefused) -> None:
         """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""
         text = await self._ledger.last_unanswered()
         if text is None or text.parts > 1:
@@ -342,7 +342,7 @@ class ModemChannel(Channel):
 class _Notes:
     """The outbox's notes, with its failures as the modem's layers know them."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: ModemNotes) -> None:
         self._notes = notes
 
     async def get(self, key: str) -> str | None:

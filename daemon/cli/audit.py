@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daemon.config import Settings
     from daemon.keys.heads import Head
     from daemon.keys.keyring import Keyring
-    from outbox.audit import Verdict
+    from outbox.audit import Verification
     from outbox.heads import End
 
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
@@ -117,7 +117,7 @@ def _of_the_file(settings: "Settings", file: Path | None, head: Path | None) -> 
     return {"ok": not wrong, "entries": verdict.entries, "first_bad": verdict.first_bad, "compared": words}, wrong
 
 
-def _trouble_with_head(signed: "Sequence[Head]", verdict: "Verdict") -> str:
+def _trouble_with_head(signed: "Sequence[Head]", verdict: "Verification") -> str:
     if not signed:
         return (
             ""

@@ -322,7 +322,7 @@ def _explained() -> Iterator[None]:
     from daemon.hq.engines import EngineFailed, EngineMissing
     from daemon.hq.nats import ServerRefused
     from daemon.hq.setup import SetUpRefused
-    from daemon.hq.stores import Refused
+    from daemon.hq.stores import Declined
     from daemon.hq.streams import StreamRefused
 
     expected = (
@@ -333,7 +333,7 @@ def _explained() -> Iterator[None]:
         StreamRefused,
         SetUpRefused,
         ArchiveTooNew,
-        Refused,
+        Declined,
         psycopg.Error,
         OSError,
     )

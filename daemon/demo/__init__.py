@@ -5,6 +5,6 @@ It speaks to the service over HTTP only, as any till would; `stage` alone knows 
 
 from daemon.demo.performance import play
 from daemon.demo.stage import main
-from daemon.demo.verdict import Verdict
+from daemon.demo.verdict import Judgement
 
-__all__ = ["Verdict", "main", "play"]
+__all__ = ["Judgement", "main", "play"]

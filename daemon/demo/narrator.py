@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from daemon.demo.story import Happening, Person
 from daemon.demo.till import Told
-from daemon.demo.verdict import Verdict
+from daemon.demo.verdict import Judgement
 from outbox import harmless
 
 _WORDS = {
@@ -137,7 +137,7 @@ class Narrator:
 
     # ------------------------------------------------------------ how it went
 
-    def sum_up(self, verdict: Verdict) -> None:
+    def sum_up(self, verdict: Judgement) -> None:
         self.tell_records()
         self._line()
         parts = [

@@ -11,7 +11,7 @@ import aiohttp
 from daemon.demo.narrator import Narrator
 from daemon.demo.story import Happening, Scene, a_day, everybody
 from daemon.demo.till import Till, TillProblem
-from daemon.demo.verdict import Posted, Verdict, judge
+from daemon.demo.verdict import Judgement, Posted, judge
 from daemon.sandbox import Sandbox
 from daemon.sandbox.fate import Fate
 from outbox.clock import Clock
@@ -36,7 +36,7 @@ async def play(
     once: bool,
     out: TextIO,
     found: bool = False,
-) -> Verdict:
+) -> Judgement:
     """Play a day and return how it went; unless `once`, play days until cancelled.
 
     The service's channels must lead to `sandbox`; the token must allow posting and reading. `found`: the screen finds the service without
@@ -92,7 +92,7 @@ class Performance:
         self._begin = sandbox.mailbox.total
         self._began_at = clock.now()
 
-    async def run(self) -> Verdict:
+    async def run(self) -> Judgement:
         try:
             for scene in self._day.scenes:
                 await self._play(scene)

@@ -16,7 +16,7 @@ from daemon.config import Settings, decode
 from daemon.demo.door import held_door
 from daemon.demo.performance import play
 from daemon.demo.till import TillProblem
-from daemon.demo.verdict import Verdict
+from daemon.demo.verdict import Judgement
 from daemon.runtime.app import open_service
 from daemon.runtime.listeners import listening
 from daemon.runtime.logs import configure_logs
@@ -54,7 +54,9 @@ def demo_settings(
     return msgspec.structs.replace(settings, file=folder / "tether.toml", secrets=secrets)
 
 
-async def stage(*, once: bool, port: int, folder: Path, door: Path | None, clock: Clock, rng: Random) -> Verdict | None:
+async def stage(
+    *, once: bool, port: int, folder: Path, door: Path | None, clock: Clock, rng: Random
+) -> Judgement | None:
     """Put everything up, play, take it down. `door`: the socket that the screen finds again, if it is ours. None: interrupted before a
     day was over."""
     async with Sandbox(clock=clock, rng=rng, folder=folder) as sandbox:

@@ -20,7 +20,7 @@ class Posted:
 
 
 @dataclass
-class Verdict:
+class Judgement:
     """`ok` when nothing is missing, doubled, out of order or astray."""
 
     events: int = 0
@@ -58,9 +58,9 @@ def judge(
     messages: Iterable[Mapping[str, Any]],
     arrivals: Sequence[Arrival],
     media: Mapping[str, str],
-) -> Verdict:
+) -> Judgement:
     """`messages`: the outbox's, each with its attempts. `media`: what each provider carries."""
-    verdict = Verdict(events=len(posted))
+    verdict = Judgement(events=len(posted))
     ids = {event.id for event in posted}
     ours = [message for message in messages if message["event_id"] in ids]
     claims = {message["id"]: [a for a in arrivals if _is_of(a, message)] for message in ours}
@@ -78,7 +78,7 @@ def judge(
     return verdict
 
 
-def _check_once(verdict: Verdict, message: Mapping[str, Any], found: Sequence[Arrival]) -> None:
+def _check_once(verdict: Judgement, message: Mapping[str, Any], found: Sequence[Arrival]) -> None:
     by_channel = [arrival.provider for arrival in found if not arrival.repeat]
     verdict.doubled += [
         f"{_name(message)} by {channel}" for channel in dict.fromkeys(by_channel) if by_channel.count(channel) > 1
@@ -89,7 +89,7 @@ def _check_once(verdict: Verdict, message: Mapping[str, Any], found: Sequence[Ar
 
 
 def _check_records(
-    verdict: Verdict, records: Sequence[Mapping[str, Any]], claims: Mapping[str, Sequence[Arrival]]
+    verdict: Judgement, records: Sequence[Mapping[str, Any]], claims: Mapping[str, Sequence[Arrival]]
 ) -> None:
     for record in records:
         verdict.records += bool(claims[record["id"]])
@@ -98,7 +98,7 @@ def _check_records(
 
 
 def _check_told(
-    verdict: Verdict,
+    verdict: Judgement,
     day: Day,
     posted: Sequence[Posted],
     people: Sequence[Mapping[str, Any]],
@@ -131,7 +131,7 @@ def _check_told(
 
 
 def _check_second_tries(
-    verdict: Verdict,
+    verdict: Judgement,
     day: Day,
     posted: Sequence[Posted],
     people: Sequence[Mapping[str, Any]],
@@ -165,7 +165,7 @@ def _newer(
 
 
 def _check_order(
-    verdict: Verdict,
+    verdict: Judgement,
     posted: Sequence[Posted],
     people: Sequence[Mapping[str, Any]],
     claims: Mapping[str, Sequence[Arrival]],

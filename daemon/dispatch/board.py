@@ -75,7 +75,7 @@ class SpeaksUssd(Protocol):
     async def ussd(self, code: str) -> UssdAnswer: ...
 
 
-class Board:
+class ChannelBoard:
     """Reads the lanes; pauses, resumes and tests them. A pause by a person survives a restart."""
 
     def __init__(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from daemon.config import Settings
-from daemon.dispatch.board import Board
+from daemon.dispatch.board import ChannelBoard
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
@@ -39,7 +39,7 @@ class FleetPart:
         *,
         trusted: Callable[[], bool],
         release: str,
-        board: Callable[[], Board],
+        board: Callable[[], ChannelBoard],
         head: Callable[[], Awaitable[str]],
     ) -> None:
         """`head`: the record's newest end, signed with the box's own key."""

@@ -49,7 +49,7 @@ class Early(msgspec.Struct, frozen=True):
     last: int
 
 
-Verdict: TypeAlias = Append | Known | Fork | Early
+Chaining: TypeAlias = Append | Known | Fork | Early
 
 
 def needs(chain: Chain, batch: AuditBatch) -> int | None:
@@ -60,7 +60,9 @@ def needs(chain: Chain, batch: AuditBatch) -> int | None:
     return last
 
 
-def judge(chain: Chain, batch: AuditBatch, hashes: Sequence[bytes], *, known: bytes | None, continues: bool) -> Verdict:
+def judge(
+    chain: Chain, batch: AuditBatch, hashes: Sequence[bytes], *, known: bytes | None, continues: bool
+) -> Chaining:
     """`known`: the archived hash that `needs` named. `continues`: for an epoch's beginning, whether the entry before is archived with just
     the hash that the batch names."""
     first, last = batch.entries[0].seq, batch.entries[-1].seq

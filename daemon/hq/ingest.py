@@ -39,7 +39,7 @@ class Told(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Page:
+class StreamPage:
     """One transaction's worth. Everything it learns is kept in plain values and written at the end."""
 
     def __init__(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
@@ -213,7 +213,7 @@ class Ingest:
         async with db.transaction(), db.cursor() as cursor:
             seq = await self._locked(cursor, made)
             fresh = [message for message in messages if message.seq > seq and _is_ours(message)]
-            page = Page(cursor, now)
+            page = StreamPage(cursor, now)
             await page.load(sorted({message.subject.split(".")[1] for message in fresh}))
             for message in fresh:
                 await page.take(message)

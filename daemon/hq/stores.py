@@ -32,7 +32,7 @@ CODE_GOOD_FOR = timedelta(hours=1)
 CANARY, ALL = "canary", "all"
 
 
-class Refused(Exception):
+class Declined(Exception):
     """A wish that is not granted: says why and what to do."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -60,35 +60,37 @@ class Stores:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
 
     async def offer(self, db: Connection, name: str, group: str) -> str:
-        """A code for that store, good once and for an hour. Raises Refused."""
+        """A code for that store, good once and for an hour. Raises Declined."""
         for word in (name, group or name):
             if not NAME.fullmatch(word):
-                raise Refused(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
+                raise Declined(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
         if name in (ALL, CANARY):
-            raise Refused(422, f"{name!r} is a group's name: call the store otherwise")
+            raise Declined(422, f"{name!r} is a group's name: call the store otherwise")
         url = self._settings.hq.public_url
         if not url.startswith("https://"):
-            raise Refused(422, 'stores must know where to join: set [hq] public_url = "https://..." in hq.toml')
+            raise Declined(422, 'stores must know where to join: set [hq] public_url = "https://..." in hq.toml')
         code = make_code(url, self._settings.ca.read_text(encoding="ascii"), secrets.token_bytes(SECRET_BYTES))
         values = {"name": name, "grp": group, "code": _digest(code.secret), "until": self._now() + CODE_GOOD_FOR}
         await db.execute(_SQL["offer"], values)
         return str(code)
 
     async def welcome(self, db: Connection, wish: Wish) -> Welcome:
-        """Trade a code for a right. Raises Refused."""
+        """Trade a code for a right. Raises Declined."""
         _check(wish)
         async with db.transaction():
             found = await (await db.execute(_SQL["by_code"], {"code": _digest(wish.secret)})).fetchone()
             if found is None:
-                raise Refused(404, "headquarters does not know that code: ask for a new one (tether hq store add NAME)")
+                raise Declined(
+                    404, "headquarters does not know that code: ask for a new one (tether hq store add NAME)"
+                )
             name, group, key, until, used_at = found
             if used_at is not None and key != wish.key:
-                raise Refused(
+                raise Declined(
                     409,
                     f"that code was used on {used_at:%d %B at %H:%M} UTC: ask for a new one (tether hq store add {name})",
                 )
             if self._now() > until:
-                raise Refused(410, f"that code is older than an hour: ask for a new one (tether hq store add {name})")
+                raise Declined(410, f"that code is older than an hour: ask for a new one (tether hq store add {name})")
             values = {"name": name, "key": wish.key, "sealing": wish.sealing, "now": self._now()}
             await db.execute(_SQL["join"], values)
             if key and key != wish.key:
@@ -124,11 +126,11 @@ class Stores:
         return base64.b64encode(raw).decode()
 
     async def revoke(self, db: Connection, name: str) -> None:
-        """Out within seconds, on every server. Raises Refused, LineError: then nothing is said to have happened."""
+        """Out within seconds, on every server. Raises Declined, LineError: then nothing is said to have happened."""
         async with db.transaction():
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:
-                raise Refused(404, f"no store {name!r} is in this fleet: tether hq store list")
+                raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
             values = {"name": name, "now": self._now()}
             await db.execute(_SQL["revoke"], values)
             if found[2]:
@@ -152,9 +154,9 @@ def _check(wish: Wish) -> None:
             Wish.signed(wish.secret, wish.sealing), base64.b64decode(wish.signature, validate=True), wish.key, "user"
         )
     except (BadKey, ValueError) as error:
-        raise Refused(422, "that is no wish of a store's: its key can't be read") from error
+        raise Declined(422, "that is no wish of a store's: its key can't be read") from error
     if not signed:
-        raise Refused(403, "that wish is not signed by the key it names")
+        raise Declined(403, "that wish is not signed by the key it names")
 
 
 def _digest(secret: str) -> bytes:
@@ -167,8 +169,8 @@ async def add_user(db: Connection, name: str, role: str, password: str, stores: 
 
 
 async def add_token(db: Connection, name: str, digest: bytes, scopes: Sequence[str]) -> None:
-    """Raises Refused for a name that is taken."""
+    """Raises Declined for a name that is taken."""
     try:
         await db.execute(_SQL["add_token"], {"name": name, "digest": digest, "scopes": list(scopes)})
     except UniqueViolation as error:
-        raise Refused(409, f"a token named {name!r} is there already: choose another name") from error
+        raise Declined(409, f"a token named {name!r} is there already: choose another name") from error

@@ -24,7 +24,7 @@ from daemon.hq.archiver import Archive
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Pool, Weather, queries
 from daemon.hq.openapi import document
-from daemon.hq.stores import Refused, Stores
+from daemon.hq.stores import Declined, Stores
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ def _guard(services: Services) -> Any:
     ) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (Problem, Refused) as error:
+        except (Problem, Declined) as error:
             return _problem(error.status, str(error))
         except web.HTTPException as error:
             return _problem(error.status, error.reason)

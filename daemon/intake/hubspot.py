@@ -12,7 +12,7 @@ from daemon.config import Store
 from daemon.http import Request, Response, json_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
-from daemon.intake.polling.polled import Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Polled, SourcePage, Turn, fault_of
 from daemon.intake.values import Place, json_of
 from outbox.model import Customer, OrderFields
 
@@ -164,7 +164,7 @@ class HubSpot(Source, Polled):
     def base(self, request: Request) -> str:
         return self.settings.url
 
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         answer = response.object()
         records = answer.get("results")
         if not isinstance(records, list):
@@ -176,7 +176,7 @@ class HubSpot(Source, Polled):
             if (at := one["properties"][self.settings.modified].moment() or one["updatedAt"].moment())
         ]
         after = Place(answer)["paging"]["next"]["after"].text() or ""
-        return Page(self._records(records), changed=moments, next_token=after if records else "")
+        return SourcePage(self._records(records), changed=moments, next_token=after if records else "")
 
     def _bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret('ACCESS_TOKEN')}"}

@@ -18,7 +18,7 @@ from daemon.intake.base import Body, Heard, Hook, Reading, Refused, Source, Sour
 from daemon.intake.mapping import Expression, compile_table
 from daemon.intake.money import MoneyForm, amount_of
 from daemon.intake.polling import configured as polling
-from daemon.intake.polling.polled import Page, Polled, Turn
+from daemon.intake.polling.polled import Polled, SourcePage, Turn
 from daemon.intake.soap import outbound_message
 from daemon.intake.values import Place, form_of, json_of, parse_json
 from outbox.model import Customer, Event, Item, OrderFields
@@ -284,10 +284,10 @@ class Mapped(Source, Polled):
         assert self._poll is not None
         return self._poll.base
 
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         assert self._poll is not None
         items, changed, next_token = self._poll.page(response, turn, self._zone)
-        return Page(self.read_items(items), changed=changed, next_token=next_token, ordered=False)
+        return SourcePage(self.read_items(items), changed=changed, next_token=next_token, ordered=False)
 
 
 def _zone(name: str, where: str) -> Any:

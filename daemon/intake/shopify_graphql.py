@@ -11,7 +11,7 @@ from typing import Any
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
 from daemon.intake.base import Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
-from daemon.intake.polling.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.shopify_marks import payments, state_of
 from daemon.intake.values import Place
 from outbox.model import Customer, Item, OrderFields
@@ -91,7 +91,7 @@ class ShopifyApi(Source, Polled):
     def base(self, request: Request) -> str:
         return self.settings.url or f"https://{self.host}"
 
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         answer = response.object()
         cost = answer.get("extensions", {}).get("cost", {}) if isinstance(answer.get("extensions"), dict) else {}
         if answer.get("errors"):
@@ -102,7 +102,7 @@ class ShopifyApi(Source, Polled):
         nodes = list(orders["nodes"])
         info = orders["pageInfo"]
         more = info["hasNextPage"].value is True and bool(nodes)
-        return Page(
+        return SourcePage(
             self.read_nodes(orders.value),
             changed=[at for node in nodes if (at := node["updatedAt"].moment())],
             next_token=info["endCursor"].text() or "" if more else "",

@@ -17,7 +17,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Pairs, Request, Response, encode
 from daemon.intake import oauth1
 from daemon.intake.base import Reading, Source, SourceSettings
-from daemon.intake.polling.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.values import Place
 
 PAGE = 25
@@ -103,14 +103,14 @@ class WooCommerceApi(Source, Polled):
     def base(self, request: Request) -> str:
         return self.settings.url
 
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         orders = response.json()
         if not isinstance(orders, list):
             raise fault_of(response)
         places = [Place(one) for one in orders]
         first = int(turn.token or "0")
         more = len(orders) >= PAGE or first + len(orders) < _total(response)
-        return Page(
+        return SourcePage(
             self.read_orders(orders),
             changed=[at for one in places if (at := one["date_modified_gmt"].moment())],
             next_token=str(first + max(len(orders) - 1, 1)) if more and orders else "",

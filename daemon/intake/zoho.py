@@ -13,7 +13,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
-from daemon.intake.polling.polled import Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Polled, SourcePage, Turn, fault_of
 from daemon.intake.values import Place, json_of
 from outbox.model import Customer, OrderFields
 
@@ -158,12 +158,12 @@ class Zoho(Source, Polled):
     def read_record(self, response: Response, record: Record, *, now: int) -> Reading:
         return self._records(_data(response))
 
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         records = [] if response.status in (204, 304) else _data(response)
         moments = [at for one in records if (at := Place(one)["Modified_Time"].moment())]
         more = Place(response.object())["info"]["more_records"].value is True
         token = str(int(turn.token or "1") + 1) if more and records else ""
-        return Page(self._records(records), changed=moments, next_token=token)
+        return SourcePage(self._records(records), changed=moments, next_token=token)
 
 
 def _data(response: Response) -> list[Any]:

@@ -38,7 +38,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Refused:
+class CommandRefused:
     """An error instead. `written`: it came after the PDU was complete."""
 
     fault: Fault
@@ -53,7 +53,7 @@ class Silent:
     written: bool
 
 
-Submission: TypeAlias = Taken | Refused | Silent
+Submission: TypeAlias = Taken | CommandRefused | Silent
 
 
 @dataclass
@@ -150,7 +150,7 @@ class Dialogue:
             self._doubted = False
             pending = await self._send(b"AT+CMGS=%d\r" % length, _Pending(f"AT+CMGS={length}", submits=True))
         except CommandFailed as error:
-            return Refused(error.fault, written=False)
+            return CommandRefused(error.fault, written=False)
         except (PortLost, NoAnswer) as error:
             return Silent(str(error), written=False)
         try:
@@ -237,7 +237,7 @@ class Dialogue:
             reason = str(self.lost) if self.lost else _ANEW if self.anew else "the modem did not answer AT+CMGS in time"
             return Silent(reason, pending.written)
         if not pending.final.ok:
-            return Refused(fault(pending.final.text), pending.written)
+            return CommandRefused(fault(pending.final.text), pending.written)
         reference = answers.reference(pending.lines)
         assert reference is not None  # `_take` ends a submission with OK only after one
         return Taken(reference)

@@ -13,19 +13,19 @@ from daemon.modem import probe, sticks
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CommandQueue, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.dialogue import Dialogue, Refused, Silent, Taken
+from daemon.modem.dialogue import CommandRefused, Dialogue, Silent, Taken
 from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NoDevice, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
 from daemon.modem.pdu import Submit
-from daemon.modem.pin import Notes
+from daemon.modem.pin import ModemNotes
 from daemon.modem.port import Port, open_port
 from daemon.modem.quirks import GENERIC
 from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_radio, restart
 from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
 from daemon.modem.setup import Ready, prepare, try_command
-from daemon.modem.status import Board, Stage, Status
+from daemon.modem.status import CurrentStatus, Stage, Status
 from daemon.modem.ussd import UssdReply, request
 from outbox.clock import Clock
 
@@ -55,9 +55,9 @@ class Restarting(ModemError):
 class Driver:
     """The modem, for whoever sends by it. `status` is always there; the rest needs `run` to be running."""
 
-    def __init__(self, config: Config, hear: Hear, notes: Notes, clock: Clock) -> None:
+    def __init__(self, config: Config, hear: Hear, notes: ModemNotes, clock: Clock) -> None:
         self._config, self._hear, self._notes, self._clock = config, hear, notes, clock
-        self._board = Board()
+        self._board = CurrentStatus()
         self._wake = asyncio.Event()
         self._queue = CommandQueue(clock, self._wake)
         self._ladder = Ladder(has_power_command=bool(config.power_command))
@@ -260,7 +260,7 @@ class Driver:
             balance_code=self._config.balance_code,
         )
 
-    async def _on_late(self, submission: Taken | Refused) -> None:
+    async def _on_late(self, submission: Taken | CommandRefused) -> None:
         """With one text owed and none handed over since, an answer out of turn is that text's."""
         if self._owed_until is not None:
             await self._hear.late(submission)
@@ -283,7 +283,7 @@ class Driver:
             self._board.trouble(trouble.reason, self._clock.now())
             if self._session:
                 await self._session.resync()
-        elif isinstance(trouble, Refused):
+        elif isinstance(trouble, CommandRefused):
             fault = trouble.fault
             self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
             await self._suspect_lte(trouble)
@@ -292,7 +292,7 @@ class Driver:
             elif fault.kind is Kind.CARD and self._session:
                 self._session.end()
 
-    async def _suspect_lte(self, refused: Refused) -> None:
+    async def _suspect_lte(self, refused: CommandRefused) -> None:
         """Some operators carry no SMS over 4G: refused again and again there, it is sent the old way (AT+CGSMS), and where that
         helps nothing the owner is told how to keep the modem out of 4G."""
         if self.status.network != "4G" or refused.fault.kind not in (Kind.RETRY, Kind.UNSURE, Kind.SUBSCRIPTION):

@@ -12,7 +12,7 @@ from typing import Protocol
 from daemon.modem import answers, pdu
 from daemon.modem.answers import Room, Stored
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Dialogue, Refused, Taken
+from daemon.modem.dialogue import CommandRefused, Dialogue, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitted
 from daemon.modem.framing import Unsolicited
 from daemon.modem.multipart import Arrived, Assembly, Incoming
@@ -32,7 +32,7 @@ class Hear(Protocol):
 
     async def report(self, report: StatusReport) -> None: ...
 
-    async def late(self, submission: Taken | Refused) -> None:
+    async def late(self, submission: Taken | CommandRefused) -> None:
         """The answer to the text whose answer was given up."""
         ...
 

@@ -30,7 +30,7 @@ _LAST_TRY = Fault(
 )
 
 
-class Notes(Protocol):
+class ModemNotes(Protocol):
     """Small durable facts: `set` returns when it is on the disk."""
 
     async def get(self, key: str) -> str | None: ...
@@ -40,7 +40,7 @@ class Notes(Protocol):
         ...
 
 
-async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> None:
+async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -> None:
     """Bring the SIM to READY, with the PIN if it asks for one. Raises NeedsPerson when only a person can go on."""
     state = await _state(link, clock)
     noted = await notes.get(_KEY) or ""
@@ -66,7 +66,7 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Non
     await _enter(link, clock, pin, notes, mark)
 
 
-async def _enter(link: Dialogue, clock: Clock, pin: str, notes: Notes, mark: str) -> None:
+async def _enter(link: Dialogue, clock: Clock, pin: str, notes: ModemNotes, mark: str) -> None:
     try:
         await link.command(f'AT+CPIN="{pin}"', timeout=_SECONDS)
     except CommandFailed as error:

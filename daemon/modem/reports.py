@@ -17,7 +17,7 @@ from typing import Any
 
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
-from daemon.modem.pin import Notes
+from daemon.modem.pin import ModemNotes
 from outbox.clock import Clock
 
 WINDOW_MS = 7 * 86_400_000
@@ -69,7 +69,7 @@ _OPEN = (Course.UNDER_WAY, Course.UNANSWERED)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TextOutcome:
     """What became of a whole text."""
 
     handle: Handle
@@ -82,7 +82,7 @@ class Verdict:
 class Matched:
     """The report is about a text of ours. `verdict`: None while other parts of it are open, or the network still tries."""
 
-    verdict: Verdict | None
+    verdict: TextOutcome | None
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Text:
 class Ledger:
     """The texts that were handed to the modem, until their end is known. No number stands in it, only a mark of sixteen bits."""
 
-    def __init__(self, notes: Notes, clock: Clock) -> None:
+    def __init__(self, notes: ModemNotes, clock: Clock) -> None:
         self._notes, self._clock = notes, clock
         self._texts: list[Text] | None = None
 
@@ -172,12 +172,12 @@ class Ledger:
         code, detail = f"ST {report.status:#04x}", report.meaning
         if report.delivery is Delivery.FAILED:
             where = f"part {part} of {count}: " if count > 1 else ""
-            return Matched(Verdict(text.handle, Delivery.FAILED, code, where + detail))
+            return Matched(TextOutcome(text.handle, Delivery.FAILED, code, where + detail))
         if text.course is not Course.TAKEN or len(text.told) < len(set(text.handle.references)):
             return Matched(None)
         sure = set(text.told.values()) == {Delivery.DELIVERED}
         delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED
-        return Matched(Verdict(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
+        return Matched(TextOutcome(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
 
     async def answers(self, text: Text, report: StatusReport) -> bool:
         """Whether a report that fits no text of a known reference can only be about this one, which was never answered."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Dialogue, Refused, Silent, Submission, Taken
+from daemon.modem.dialogue import CommandRefused, Dialogue, Silent, Submission, Taken
 from daemon.modem.errors import PortLost
 from daemon.modem.pdu import Submit
 from daemon.modem.setup import try_command
@@ -24,7 +24,7 @@ class Transmission:
 
     parts: int
     references: tuple[int, ...] = ()
-    trouble: Refused | Silent | None = None
+    trouble: CommandRefused | Silent | None = None
 
     @property
     def complete(self) -> bool:
@@ -38,7 +38,9 @@ class Transmission:
     @property
     def may_have_gone(self) -> bool:
         """The part that ended it may have been sent all the same."""
-        unsure = isinstance(self.trouble, Refused) and self.trouble.fault.kind is Kind.UNSURE and self.trouble.written
+        unsure = (
+            isinstance(self.trouble, CommandRefused) and self.trouble.fault.kind is Kind.UNSURE and self.trouble.written
+        )
         return unsure or self.unanswered
 
 
@@ -75,7 +77,7 @@ async def _submit(
     length, pdu = part.command(service_centre)
     submission = await link.submit(length, pdu, timeout=seconds)
     for turn in range(1, _PART_TRIES):
-        if not isinstance(submission, Refused):
+        if not isinstance(submission, CommandRefused):
             break
         kind = submission.fault.kind
         if (begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE):

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from daemon.modem import anew, answers, ussd
 from daemon.modem.codes import Kind, fault
 from daemon.modem.command_queue import CommandQueue
-from daemon.modem.dialogue import Dialogue, Refused, Taken
+from daemon.modem.dialogue import CommandRefused, Dialogue, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
 from daemon.modem.recovery import cycle_radio
 from daemon.modem.setup import Ready, try_command
-from daemon.modem.status import WEAK_DBM, Board, Stage
+from daemon.modem.status import WEAK_DBM, CurrentStatus, Stage
 from daemon.modem.ussd import UssdReply
 from outbox.clock import Clock
 
@@ -54,11 +54,11 @@ class Session:
         ready: Ready,
         inbox: Inbox,
         *,
-        board: Board,
+        board: CurrentStatus,
         queue: CommandQueue,
         clock: Clock,
         wake: asyncio.Event,
-        on_late: Callable[[Taken | Refused], Awaitable[None]],
+        on_late: Callable[[Taken | CommandRefused], Awaitable[None]],
         balance_code: str = "",
     ) -> None:
         """`on_late`: takes an answer that came after its submission was given up."""
@@ -66,7 +66,7 @@ class Session:
         self._board, self._queue, self._clock, self._wake = board, queue, clock, wake
         self._balance_code = balance_code
         self._on_late = on_late
-        self.late: list[Taken | Refused] = []
+        self.late: list[Taken | CommandRefused] = []
         """Answers that came out of turn, for the next turn."""
         self._announced = False
         self._doubted = False
@@ -94,7 +94,7 @@ class Session:
         elif (reference := answers.reference([word.text])) is not None:
             self.late.append(Taken(reference))
         elif word.text.startswith("+CMS ERROR"):
-            self.late.append(Refused(fault(word.text), written=True))
+            self.late.append(CommandRefused(fault(word.text), written=True))
         elif answer := ussd.reply(word.text, packed=self._ready.family.packed_ussd):
             self._ussd = answer
             self._ussd_came.set()

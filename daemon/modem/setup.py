@@ -9,7 +9,7 @@ from daemon.modem import answers
 from daemon.modem.codes import Kind
 from daemon.modem.dialogue import Dialogue
 from daemon.modem.errors import CommandFailed, ModemError, NeedsPerson, NoAnswer
-from daemon.modem.pin import Notes, unlock
+from daemon.modem.pin import ModemNotes, unlock
 from daemon.modem.quirks import Family, family_of
 from daemon.modem.status import Identity
 from outbox.clock import Clock
@@ -51,7 +51,7 @@ async def identify(link: Dialogue) -> tuple[Identity, Family]:
     return Identity(manufacturer, model, revision, imei, family.name), family
 
 
-async def prepare(link: Dialogue, clock: Clock, *, pin: str, notes: Notes) -> Ready:
+async def prepare(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -> Ready:
     """Everything from the greeting to a modem that takes SMS, registered or not.
 
     Raises NeedsPerson (SIM, PIN), NoAnswer and CommandFailed (it won't do), PortLost.

@@ -113,7 +113,7 @@ class Status:
         return plain
 
 
-class Board:
+class CurrentStatus:
     """Holds the current status; its one writer is the driver's task."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from daemon.demo.narrator import Narrator
 from daemon.demo.story import Happening, Person
 from daemon.demo.till import Told
-from daemon.demo.verdict import Verdict
+from daemon.demo.verdict import Judgement
 
 ADA = Person("Ada", "07700 900123", remark="gave no e-mail address")
 
@@ -108,10 +108,10 @@ def test_the_welcome_can_be_pasted() -> None:
 
 def test_the_sum_tells_the_verdict_and_every_problem() -> None:
     out = io.StringIO()
-    Narrator(out, []).sum_up(Verdict(events=3, arrived=2))
+    Narrator(out, []).sum_up(Judgement(events=3, arrived=2))
     assert "once and in order" in out.getvalue()
     out = io.StringIO()
-    Narrator(out, []).sum_up(Verdict(missing=["this"], doubled=["that"]))
+    Narrator(out, []).sum_up(Judgement(missing=["this"], doubled=["that"]))
     assert "missing: this" in out.getvalue()
     assert "twice: that" in out.getvalue()
     assert "2 problems" in out.getvalue()
@@ -119,6 +119,6 @@ def test_the_sum_tells_the_verdict_and_every_problem() -> None:
 
 def test_a_day_in_which_people_took_part_is_not_judged() -> None:
     out = io.StringIO()
-    Narrator(out, []).sum_up(Verdict(missing=["order.ready of B-1 to the customer"], shared=True))
+    Narrator(out, []).sum_up(Judgement(missing=["order.ready of B-1 to the customer"], shared=True))
     assert "it is not judged" in out.getvalue()
     assert "missing" not in out.getvalue()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daemon.demo.story import CUSTOMER, TEAM, Day, Happening, Person
-from daemon.demo.verdict import Posted, Verdict, judge
+from daemon.demo.verdict import Judgement, Posted, judge
 from daemon.sandbox import Arrival
 from daemon.sandbox.fate import Fate
 
@@ -53,7 +53,7 @@ def arrival(seq: int, of: Mapping[str, Any], channel: str = "twilio", **more: An
     return Arrival(seq=seq, **{**given, **more})
 
 
-def verdict(events: Sequence[Posted], messages: Sequence[dict[str, Any]], arrivals: Sequence[Arrival]) -> Verdict:
+def verdict(events: Sequence[Posted], messages: Sequence[dict[str, Any]], arrivals: Sequence[Arrival]) -> Judgement:
     return judge(DAY, events, messages, arrivals, MEDIA)
 
 

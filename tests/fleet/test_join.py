@@ -14,7 +14,7 @@ from daemon.fleet.line import LineError
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq.database import Connection, opened
-from daemon.hq.stores import Refused, Stores
+from daemon.hq.stores import Declined, Stores
 from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import World
 
@@ -56,7 +56,7 @@ async def test_a_code_is_good_once_and_the_same_box_may_ask_again(door: Door) ->
     assert first.store == "soho"
     assert unseal(first.keys["k1"], key_of(key.seed), "soho k1")
     assert (await door.welcome(wish_of(code, key))).store == "soho", "an answer that was lost on the way is given again"
-    with pytest.raises(Refused, match=r"that code was used on .*tether hq store add soho"):
+    with pytest.raises(Declined, match=r"that code was used on .*tether hq store add soho"):
         await door.welcome(wish_of(code, KeyPair.make("user")))
 
 
@@ -64,7 +64,7 @@ async def test_a_code_is_good_once_and_the_same_box_may_ask_again(door: Door) ->
 async def test_a_code_is_good_for_an_hour(door: Door) -> None:
     code = await door.offer()
     await door.clock.advance(3601)
-    with pytest.raises(Refused, match="older than an hour"):
+    with pytest.raises(Declined, match="older than an hour"):
         await door.welcome(wish_of(code, KeyPair.make("user")))
 
 
@@ -72,7 +72,7 @@ async def test_a_code_is_good_for_an_hour(door: Door) -> None:
 async def test_a_code_that_headquarters_does_not_know(door: Door) -> None:
     """Somebody guesses."""
     code = msgspec.structs.replace(await door.offer(), secret="a" * 26)
-    with pytest.raises(Refused, match="does not know that code"):
+    with pytest.raises(Declined, match="does not know that code"):
         await door.welcome(wish_of(code, KeyPair.make("user")))
 
 
@@ -81,7 +81,7 @@ async def test_who_does_not_have_the_key_it_names_is_refused(door: Door) -> None
     """Somebody saw a code, and wants a store's right for a key of another."""
     code, key = await door.offer(), KeyPair.make("user")
     wish = msgspec.structs.replace(wish_of(code, KeyPair.make("user")), key=key.public)
-    with pytest.raises(Refused, match="not signed"):
+    with pytest.raises(Declined, match="not signed"):
         await door.welcome(wish)
 
 
@@ -100,7 +100,7 @@ async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door
 @engines
 @pytest.mark.parametrize("name", ["Soho", "", "all", "canary", "-x", "a" * 32, "a.b", "a>"])
 async def test_a_store_is_called_by_a_name_that_is_one(door: Door, name: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Declined):
         await door.offer(name)
 
 

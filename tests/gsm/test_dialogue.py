@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from daemon.modem.codes import Kind
-from daemon.modem.dialogue import Dialogue, Refused, Silent, Submission, Taken
+from daemon.modem.dialogue import CommandRefused, Dialogue, Silent, Submission, Taken
 from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from tests.support.fake_clock import FakeClock, settle
@@ -204,7 +204,7 @@ async def test_an_error_instead_of_the_prompt_wrote_nothing(final: bytes) -> Non
         submission = await _submit(t, group)
         t.line.say(final + b"\r\n")
         result = await submission
-        assert isinstance(result, Refused)
+        assert isinstance(result, CommandRefused)
         assert not result.written
         assert t.line.written == b"AT+CMGS=20\r"
 
@@ -216,7 +216,7 @@ async def test_an_error_after_the_pdu_says_so() -> None:
         await settle()
         t.line.say(b"+CMS ERROR: 38\r\n")
         result = await submission
-        assert isinstance(result, Refused)
+        assert isinstance(result, CommandRefused)
         assert result.written
         assert result.fault.kind is Kind.RETRY
 

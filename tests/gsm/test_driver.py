@@ -9,7 +9,7 @@ import pytest
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
-from daemon.modem.dialogue import Refused, Silent
+from daemon.modem.dialogue import CommandRefused, Silent
 from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import submits
@@ -72,7 +72,7 @@ async def test_a_lasting_refusal_of_a_later_part_leaves_it_partly_sent(tmp_path:
         b.modem.on_sent = lambda _: b.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 42"] * 3})
         transmission = await b.send("a" * 300)
         assert len(transmission.references) == 1
-        assert isinstance(transmission.trouble, Refused)
+        assert isinstance(transmission.trouble, CommandRefused)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_refusal_after_the_pdu(tmp_path: Path, final: str, kind: Kind) -
         await b.ready()
         b.modem.faults.errors["AT+CMGS"] = [final]
         transmission = await b.send()
-        assert isinstance(transmission.trouble, Refused)
+        assert isinstance(transmission.trouble, CommandRefused)
         assert (transmission.trouble.fault.kind, transmission.trouble.written) == (kind, True)
         assert b.driver.status.trouble
         assert (await b.send()).complete

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.modem import pdu
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
-from daemon.modem.reports import MOST_TEXTS, WINDOW_MS, Course, Handle, Ledger, Matched, Text, Verdict, same_number
+from daemon.modem.reports import MOST_TEXTS, WINDOW_MS, Course, Handle, Ledger, Matched, Text, TextOutcome, same_number
 from daemon.modem.simulator import oracle
 from tests.support.fake_clock import FakeClock
 from tests.support.gsm import MemoryNotes
@@ -152,7 +152,7 @@ async def test_another_reference_number_modem_or_age_is_not_meant(
 
 
 def _delivered(handle: Handle, detail: str = "received by the phone") -> Matched:
-    return Matched(Verdict(handle, Delivery.DELIVERED, "ST 0x00", detail))
+    return Matched(TextOutcome(handle, Delivery.DELIVERED, "ST 0x00", detail))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_one_failed_part_fails_the_text() -> None:
     handle = await book.taken(7, 8)
     assert await book.judge(_report(7)) == Matched(None)
     matched = await book.judge(_report(8, status=0x46))
-    assert matched == Matched(Verdict(handle, Delivery.FAILED, "ST 0x46", "part 2 of 2: validity period expired"))
+    assert matched == Matched(TextOutcome(handle, Delivery.FAILED, "ST 0x46", "part 2 of 2: validity period expired"))
 
 
 async def test_forwarded_parts_are_no_proof() -> None:

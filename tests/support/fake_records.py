@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from outbox import UNBOUND, AuditRow, Bounds, Kept, Page, ReplyRow, Verdict
+from outbox import UNBOUND, AuditRow, Bounds, Kept, Page, ReplyRow, Verification
 from outbox.errors import IllegalMove, NotFound
 from outbox.heads import End
 from outbox.masks import mask_address
@@ -97,8 +97,8 @@ class FakeAudit:
         ]
         return page(rows if oldest_first else rows[::-1], limit, cursor)
 
-    async def verify(self) -> Verdict:
-        return Verdict(ok=True, entries=len(self._box.acts), first_bad=None)
+    async def verify(self) -> Verification:
+        return Verification(ok=True, entries=len(self._box.acts), first_bad=None)
 
     async def end(self) -> End | None:
         return None

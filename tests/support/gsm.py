@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from daemon.modem.config import Config
-from daemon.modem.dialogue import Refused, Taken
+from daemon.modem.dialogue import CommandRefused, Taken
 from daemon.modem.driver import Driver
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
@@ -164,7 +164,7 @@ class Ear:
 
     messages: list[Incoming] = field(default_factory=list)
     reports: list[StatusReport] = field(default_factory=list)
-    answers: list[Taken | Refused] = field(default_factory=list)
+    answers: list[Taken | CommandRefused] = field(default_factory=list)
     refuses: bool = False
 
     async def message(self, message: Incoming) -> None:
@@ -177,7 +177,7 @@ class Ear:
             raise NotCommitted("the disk is full")
         self.reports.append(report)
 
-    async def late(self, submission: Taken | Refused) -> None:
+    async def late(self, submission: Taken | CommandRefused) -> None:
         self.answers.append(submission)
 
 

@@ -172,7 +172,9 @@ def _refused(index: int, problem: Problem) -> BatchItem:
     return BatchItem(index, problem.status, None, False, problem.body())
 
 
-async def _led_to(services: Services, event: model.Event, acceptance: Acceptance) -> tuple[Sequence[LedTo], tuple[str, ...]]:
+async def _led_to(
+    services: Services, event: model.Event, acceptance: Acceptance
+) -> tuple[Sequence[LedTo], tuple[str, ...]]:
     """The messages, and why there are none. Of an event that came again: as they stand now."""
     if not acceptance.duplicate:
         messages = [LedTo(each.id, each.audience, each.state, each.via, each.reason) for each in acceptance.messages]

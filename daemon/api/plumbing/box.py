@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from outbox import AuditRow, Bounds, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verdict
+from outbox import AuditRow, Bounds, Change, Figures, Kept, OptOut, Page, ReplyRow, StoredEvent, Story, Verification
 from outbox.errors import OutboxError
 from outbox.heads import End
 from outbox.model import (
@@ -131,7 +131,7 @@ class Audit(Protocol):
         """The newest first, unless asked for otherwise. `search`: a word in any of its fields."""
         ...
 
-    async def verify(self) -> Verdict: ...
+    async def verify(self) -> Verification: ...
 
     async def end(self) -> End | None:
         """What the record ends with; None: it is empty."""

@@ -39,7 +39,7 @@ class Headquarters:
 
 
 @dataclass
-class Verdict:
+class FleetJudgement:
     """`ok` when every store's record is archived and verified, and nobody wrote to who said STOP."""
 
     entries: Mapping[str, int] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Verdict:
 
 async def play(
     hq: Headquarters, chain: Sequence[Shop], *, clock: Clock, rng: Random, once: bool, out: TextIO
-) -> Verdict:
+) -> FleetJudgement:
     """Play a day and return how it went; unless `once`, play days until cancelled."""
     herald = Herald(out, [shop.name for shop in chain])
     herald.welcome(hq.url, hq.token, hq.settings.ca, chain[0].sandbox.url)
@@ -154,9 +154,9 @@ class Day:
             name: Person(who, f"07700 900{number}", f"{who.lower()}@example.com")
             for name, who, number in zip(desks, NAMES, rest, strict=True)
         }
-        self._verdict = Verdict()
+        self._verdict = FleetJudgement()
 
-    async def run(self) -> Verdict:
+    async def run(self) -> FleetJudgement:
         dark = self._desks[DARK].shop
         try:
             await self._open()

@@ -14,7 +14,7 @@ from random import Random, SystemRandom
 
 from aiohttp import ClientError
 
-from daemon.demo.fleet.performance import Headquarters, Verdict, play
+from daemon.demo.fleet.performance import FleetJudgement, Headquarters, play
 from daemon.demo.fleet.shop import Shop, open_shop
 from daemon.demo.stage import leaves
 from daemon.demo.till import TillProblem
@@ -34,7 +34,7 @@ HOST = "127.0.0.1"
 SERVERS = ("hq1", "hq2", "hq3")
 
 
-async def stage(settings: HqSettings, folder: Path, clock: Clock, rng: Random, *, once: bool) -> Verdict | None:
+async def stage(settings: HqSettings, folder: Path, clock: Clock, rng: Random, *, once: bool) -> FleetJudgement | None:
     """Put headquarters and the stores up on engines that run, play, take them down. None: interrupted before a day was over."""
     configure_logs("error", "text", secrets=settings.secrets)
     async with (

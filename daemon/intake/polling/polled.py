@@ -25,7 +25,7 @@ class Turn(msgspec.Struct, frozen=True):
     """Now, for a request that is signed with the time."""
 
 
-class Page(msgspec.Struct, frozen=True):
+class SourcePage(msgspec.Struct, frozen=True):
     """What one page held. `changed`: when each of it changed; `next_token` "": it was the last page."""
 
     reading: Reading
@@ -80,7 +80,7 @@ class Polled(ABC):
         """Scheme and host that it goes to."""
 
     @abstractmethod
-    def page(self, response: Response, turn: Turn) -> Page:
+    def page(self, response: Response, turn: Turn) -> SourcePage:
         """The answer. Raises Fault."""
 
     def remedy(self, fault: Fault) -> str:
@@ -113,7 +113,7 @@ class Polled(ABC):
         return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
 
     def lookup_request(self, ids: Sequence[str], at: int) -> Request | None:
-        """How to ask how these orders are now (a page of them at most; `Page.ids` are those that are still there); None: it can't be
+        """How to ask how these orders are now (a page of them at most; `SourcePage.ids` are those that are still there); None: it can't be
         asked."""
         return None
 

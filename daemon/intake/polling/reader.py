@@ -14,7 +14,7 @@ import structlog
 
 from daemon.intake.base import Reading, Snapshot
 from daemon.intake.polling.calls import Caller
-from daemon.intake.polling.polled import Fault, Page, Polled, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from outbox.clock import Clock
 from outbox.orders import to_ms
 
@@ -102,7 +102,7 @@ class Reader:
         fresh = tuple(one for one in reading.snapshots if self._seen.get(one.id) != _mark(one))
         return msgspec.structs.replace(reading, snapshots=fresh)
 
-    async def _page(self, turn: Turn) -> Page:
+    async def _page(self, turn: Turn) -> SourcePage:
         turn = msgspec.structs.replace(turn, at=self._clock.now())
         response = await self._caller.call(lambda token: self._source.request(turn, token))
         if not (response.ok or response.status == 304) or response.is_page:
@@ -154,7 +154,7 @@ def _mark(snapshot: Snapshot) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(snapshot), digest_size=16).digest()
 
 
-def _next(turn: Turn, page: Page) -> Turn:
+def _next(turn: Turn, page: SourcePage) -> Turn:
     """From the end of this page on; where all of it changed in one second, or pages are in no order, by its token."""
     newest = max((to_ms(moment) for moment in page.changed), default=0)
     begin = newest - STEP_MS if page.ordered else turn.since
