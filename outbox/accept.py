@@ -15,7 +15,6 @@ from outbox.rows import EventRow, MessageRow, body_of, encode
 from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
-MODEM = "modem"
 _WAITING = (State.QUEUED, State.HELD)
 
 
@@ -179,7 +178,7 @@ class Accept(Operation[Acceptance]):
             priority=int(planned.priority),
             due_at=planned.due_at,
             relative=int(at_once),
-            modem_after=_modem_after(policy) if MODEM in planned.via else None,
+            offline_after=_offline_after(policy),
             expires_at=planned.expires_at,
             via_index=0,
             channel_since=max(planned.due_at, now),
@@ -246,5 +245,7 @@ def _superseded_by(type: str) -> Reason:
     return Reason(f"{type} came meanwhile", "superseded", by=type)
 
 
-def _modem_after(policy: Policy) -> int:
-    return 0 if policy.urgent else math.ceil(policy.modem_after)
+def _offline_after(policy: Policy) -> int | None:
+    if policy.offline_after is None:
+        return None
+    return 0 if policy.urgent else math.ceil(policy.offline_after)

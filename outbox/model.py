@@ -236,10 +236,11 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
 
     patience: float = 600.0
     """Seconds of transient trouble on one channel before the next one is tried."""
-    modem_after: float = 60.0
-    """Seconds the line must be down before `modem` may take it, whatever its place in `via`."""
+    offline_after: float | None = None
+    """Seconds the line must be down before the channel that works without it may take it, whatever its place in `via`; None: none of
+    its channels does."""
     urgent: bool = False
-    """Passes quiet hours, and goes by the modem at once when the line is down."""
+    """Passes quiet hours, and waits not at all before it goes without the line."""
     on_unknown: OnUnknown = "resend"
     supersede: bool = True
     manual: bool = False

@@ -105,7 +105,7 @@ class MessageRow(msgspec.Struct, array_like=True):
     priority: int
     due_at: Annotated[int, CHANGES]
     relative: Annotated[int, CHANGES]
-    modem_after: int | None
+    offline_after: int | None
     expires_at: int | None
     via_index: Annotated[int, CHANGES]
     channel_since: Annotated[int, CHANGES]

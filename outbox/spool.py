@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from outbox.accept import MODEM, Accept
+from outbox.accept import Accept
 from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
@@ -80,11 +80,13 @@ class Spool:
         text = await self._store.value(_SQL["due"], channel=channel, now=now, limit=limit, exclude=_json(exclude))
         return _dues(text)
 
-    async def due_by_modem(self, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()) -> list[Due]:
-        """While the line is down (since `down_for` seconds): those at other channels that name the modem and have waited long
-        enough for it (the urgent at once)."""
+    async def due_offline(
+        self, channel: str, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()
+    ) -> list[Due]:
+        """While the line is down (since `down_for` seconds): those at others than `channel`, the one that works without it, which
+        they name as well, that have waited long enough for it (the urgent at once)."""
         text = await self._store.value(
-            _SQL["due_by_modem"], modem=MODEM, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
+            _SQL["due_offline"], channel=channel, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
         )
         return _dues(text)
 

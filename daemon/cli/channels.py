@@ -59,6 +59,28 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
     table(headings, rows, empty="no channel is enabled: add a [channels.NAME] table to tether.toml")
 
 
+@channels.command(epilog="Example: tether channels known twilio")
+def known(
+    name: Annotated[str | None, typer.Argument(help="One of them: prints what to write to use it.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """All channels that there are, or what to write to use one."""
+    from daemon.appliance.catalogue import catalogue, example
+    from daemon.config import ConfigError
+
+    if name is not None:
+        try:
+            print(example(name))
+        except ConfigError as error:
+            raise Failure(str(error)) from error
+        return
+    rows = catalogue()
+    if json:
+        as_json({"items": rows})
+        return
+    table(("channel", "medium", "is", "page"), [(row.name, row.medium, row.title, row.page) for row in rows], empty="")
+
+
 @channels.command(epilog="Example: tether channels test twilio --to '+447700900123'")
 def test(
     name: NameArgument,

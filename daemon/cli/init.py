@@ -162,11 +162,12 @@ def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: "Intervi
 
 
 def _choose_channels(interview: "Interview", standing: Collection[str]) -> list[str]:
-    from daemon.channels.registry import CHANNELS, channel_class
+    from daemon.appliance.catalogue import MEDIA, catalogue
 
+    known = catalogue()
     print("\nBy which channels may customers and the team be told?")
-    for medium in ("sms", "email", "chat", "push", "crm"):
-        print(f"  {medium:6} {', '.join(name for name in CHANNELS if channel_class(name).medium == medium)}")
+    for medium in MEDIA:
+        print(f"  {medium:6} {', '.join(one.name for one in known if one.medium == medium)}")
     words = "Channels, separated by spaces"
     return _split(interview.answer("channels", words, " ".join(standing), _check_channels))
 

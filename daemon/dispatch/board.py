@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from daemon.channels.base import Channel, Outgoing
+from daemon.channels.registry import channel_class
 from daemon.dispatch.lane import Lane, LaneState
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.sms.guard import SmsGuard, SmsStatus
@@ -24,6 +25,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     medium: Medium
     title: str
+    known_to_customers: bool
     state: LaneState
     reason: str
     queued: int
@@ -209,10 +211,12 @@ class ChannelBoard:
 
     def _status(self, lane: Lane, queued: int) -> ChannelStatus:
         failure = lane.last_failure
+        kind = type(lane.channel) if lane.channel else channel_class(lane.name)
         return ChannelStatus(
             name=lane.name,
             medium=lane.medium,
-            title=lane.channel.title if lane.channel else lane.name,
+            title=kind.title,
+            known_to_customers=kind.known_to_customers,
             state=lane.state,
             reason=lane.reason,
             queued=queued,

@@ -10,12 +10,22 @@ import msgspec
 from daemon.config import Settings
 from daemon.planner.defaults import AT_ONCE, DESK, ways
 from daemon.planner.plan import message_id
-from daemon.planner.recipients import Reach, Recipient, Way, audience_recipients, customer_recipient, way_to
+from daemon.planner.recipients import (
+    Reach,
+    Recipient,
+    Way,
+    audience_recipients,
+    customer_recipient,
+    way_to,
+    works_offline,
+)
 from daemon.planner.routes import CUSTOMER, TEAM
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, Priority, State
 from outbox.reasons import NO_REASON, Reason
 
 EXPIRES_MS = 24 * 3600 * 1000
+OFFLINE_AFTER = 60.0
+"""Seconds the line must be down before it goes by the modem, unless it is urgent."""
 
 
 NO_CHANNEL = Reason("no channel that could reach them is enabled", "no_channel")
@@ -55,12 +65,20 @@ def manual_planner(wish: Wish, settings: Settings, channels: Mapping[str, Reach]
 
     def plan(posted: Posted, before: Order | None, after: Order) -> Plan:
         recipients = named or [customer_recipient(after.customer, settings.store.country)]
-        return Plan([_message(wish, posted, who, via, way_to(who, via, channels)) for who in recipients])
+        policy = Policy(
+            urgent=wish.urgent,
+            supersede=False,
+            manual=True,
+            offline_after=OFFLINE_AFTER if works_offline(via, channels) else None,
+        )
+        return Plan([_message(wish, posted, who, via, way_to(who, via, channels), policy) for who in recipients])
 
     return plan
 
 
-def _message(wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], way: Way) -> PlannedMessage:
+def _message(
+    wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], way: Way, policy: Policy
+) -> PlannedMessage:
     return PlannedMessage(
         id=message_id(posted.source, posted.event.id, who.name, wish.template),
         audience=wish.audience,
@@ -74,7 +92,7 @@ def _message(wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], w
         priority=Priority.HIGH,
         due_at=posted.received_at,
         expires_at=posted.received_at + EXPIRES_MS,
-        policy=Policy(urgent=wish.urgent, supersede=False, manual=True),
+        policy=policy,
         state=State.QUEUED if way.via else State.SUPPRESSED,
         reason=way.reason or (NO_REASON if via else NO_CHANNEL),
     )

@@ -20,6 +20,7 @@ from daemon.planner.recipients import (
     check_mail,
     customer_recipient,
     way_to,
+    works_offline,
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
@@ -30,6 +31,7 @@ from outbox.model import (
     Plan,
     PlannedMessage,
     Planner,
+    Policy,
     Posted,
     State,
     nearly_event_type,
@@ -205,10 +207,16 @@ class _Planning:
             priority=route.priority,
             due_at=times.due_at,
             expires_at=times.expires_at,
-            policy=msgspec.structs.replace(route.policy, plain=True) if posted.plain else route.policy,
+            policy=self._policy(route.policy, way.via or route.via, plain=posted.plain),
             state=state,
             reason=reason,
         )
+
+    def _policy(self, policy: Policy, via: tuple[str, ...], *, plain: bool) -> Policy:
+        """The route's, for the channels that are left: without one that works offline the line is waited for."""
+        if plain:
+            policy = msgspec.structs.replace(policy, plain=True)
+        return policy if works_offline(via, self._channels) else msgspec.structs.replace(policy, offline_after=None)
 
     def _recipient_name(self, route: Route, recipient: Recipient) -> str:
         """A customer system is told apart from the person: it must neither hold up nor replace what they are told."""

@@ -38,6 +38,7 @@ class Declared(Protocol):
     address_kinds: ClassVar[tuple[str, ...]]
     ships_as: ClassVar[tuple[Any, ...]]
     rank: ClassVar[int]
+    is_cloud: ClassVar[bool]
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -50,10 +51,12 @@ class Reach(msgspec.Struct, frozen=True):
     own_destination: bool = False
     ships_as: tuple[str, ...] = ()
     rank: int = 50
+    is_cloud: bool = True
+    """False: it works without the internet."""
 
     @classmethod
     def of(cls, kind: type[Declared], *, own_destination: bool) -> Self:
-        return cls(kind.medium, kind.address_kinds, own_destination, kind.ships_as, kind.rank)
+        return cls(kind.medium, kind.address_kinds, own_destination, kind.ships_as, kind.rank, kind.is_cloud)
 
     def is_of(self, kind: str) -> bool:
         """Whether the shipped routes' part of this name (a medium, or "team") has it."""
@@ -268,3 +271,8 @@ def _article(kind: str) -> str:
 def _listed(names: Sequence[str]) -> str:
     *most, last = dict.fromkeys(names)
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def works_offline(via: Sequence[str], channels: Mapping[str, Reach]) -> bool:
+    """Whether one of these channels works without the internet."""
+    return any(name in channels and not channels[name].is_cloud for name in via)

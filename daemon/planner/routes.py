@@ -124,7 +124,7 @@ class _Compiler:
             priority=_PRIORITIES[table.priority],
             policy=Policy(
                 patience=float(table.patience),
-                modem_after=float(table.modem_after),
+                offline_after=float(table.modem_after),
                 urgent=table.urgent,
                 on_unknown=table.on_unknown,
                 supersede=table.supersede,

@@ -12,6 +12,8 @@ from daemon.wire.values import Answer, When, Word, one_of
 class Channel(Answer, frozen=True, kw_only=True):
     name: str
     title: str = ""
+    known_to_customers: bool = False
+    """Customers call it by its title ("WhatsApp"), not by its medium."""
     medium: Word = ""
     state: Annotated[Word, one_of("ready", "open", "paused", "misconfigured")] = ""
     reason: str = ""

@@ -12,19 +12,19 @@ FROM (
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
--- due_by_modem: those at other channels that the modem may take by now, as one JSON array.
+-- due_offline: those at other channels that the one which works without the internet may take by now, as one JSON array.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (
-    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 0 AND due_at <= :now
-        AND modem_after <= :down_for AND channel <> :modem
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 0 AND due_at <= :now
+        AND offline_after <= :down_for AND channel <> :channel
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
-    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 1 AND due_at <= :now
-        AND modem_after <= :down_for AND channel <> :modem
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 1 AND due_at <= :now
+        AND offline_after <= :down_for AND channel <> :channel
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
-    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND modem_after IS NOT NULL AND priority = 2 AND due_at <= :now
-        AND modem_after <= :down_for AND channel <> :modem
+    SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 2 AND due_at <= :now
+        AND offline_after <= :down_for AND channel <> :channel
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;

@@ -40,6 +40,7 @@ def row(name: str, state: Any = "ready", reason: str = "") -> ChannelStatus:
         rate=None,
         last_success=None,
         last_failure=None,
+        known_to_customers=False,
         last_trouble="",
         detail={},
     )

@@ -26,7 +26,22 @@ def test_the_straight_case() -> None:
     assert (message.template, message.trigger) == ("order.ready", "order.ready")
     assert (message.due_at, message.expires_at) == (NOW, NOW + 12 * HOUR)
     assert (message.state, message.reason) == (State.QUEUED, "")
-    assert (message.priority, message.policy) == (Priority.NORMAL, Policy())
+    assert (message.priority, message.policy) == (Priority.NORMAL, Policy(offline_after=60.0))
+
+
+@pytest.mark.parametrize(
+    ("via", "customer", "after"),
+    [
+        (["twilio", "modem", "sendgrid"], ADA, 60.0),
+        (["twilio", "sendgrid"], ADA, None),
+        (["twilio", "modem", "sendgrid"], Customer(email="ada@example.com"), None),
+    ],
+)
+def test_only_what_has_a_way_without_the_internet_goes_by_it(
+    via: list[str], customer: Customer, after: float | None
+) -> None:
+    settings = store("twilio", "modem", "sendgrid", route=[route(via=via)])
+    assert only(settings, posted(), order(customer=customer)).policy.offline_after == after
 
 
 def test_an_event_that_no_route_names_leads_to_nothing() -> None:

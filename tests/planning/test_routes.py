@@ -38,7 +38,7 @@ def test_a_route_keeps_what_the_store_wrote() -> None:
     assert found.via == ("twilio", "sendgrid")
     assert found.asked_via == ("twilio", "modem", "sendgrid")
     assert (found.expires, found.delay, found.priority) == (12 * 3600 * 1000, 90_000, Priority.HIGH)
-    assert (found.policy.patience, found.policy.modem_after) == (300.0, 30.0)
+    assert (found.policy.patience, found.policy.offline_after) == (300.0, 30.0)
     assert (found.policy.supersede, found.policy.urgent, found.policy.on_unknown) == (False, True, "ask")
     assert found.template == "order.collect"
 

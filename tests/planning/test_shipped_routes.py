@@ -101,9 +101,9 @@ def test_every_customer_system_that_is_enabled_learns_of_every_type(event_type: 
 def test_what_belongs_into_the_mailbox_is_in_no_hurry_to_the_modem(event_type: str) -> None:
     [message] = told(event_type, "customer")
     if message.via[0] == "sendgrid":
-        assert message.policy.modem_after == 3600
+        assert message.policy.offline_after == 3600
     elif "modem" in message.via:
-        assert message.policy.modem_after == 60
+        assert message.policy.offline_after == 60
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

@@ -73,7 +73,6 @@ def test_a_reason_calls_a_channel_what_the_screen_calls_it_and_a_moment_what_sta
 
 def test_channels_by_the_names_the_service_gives_them() -> None:
     words = Words(Texts("en"))
-    assert words.channel("twilio") == "Twilio"
     assert words.channel("carrier_pigeon") == "carrier_pigeon"
     words.learn_titles({"carrier_pigeon": Channel(name="carrier_pigeon", title="Carrier pigeon")})
     assert words.channel("carrier_pigeon") == "Carrier pigeon"

@@ -79,21 +79,24 @@ async def test_next_due_is_the_first_of_all(tmp_path: Path) -> None:
 async def test_while_the_line_is_down_the_modem_takes_what_has_waited_long_enough(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for id, policy in (
-            ("patient", Policy(modem_after=300)),
-            ("hasty", Policy(modem_after=10)),
-            ("urgent", Policy(modem_after=300, urgent=True)),
+            ("patient", Policy(offline_after=300)),
+            ("hasty", Policy(offline_after=10)),
+            ("urgent", Policy(offline_after=300, urgent=True)),
         ):
             await accept_one(box, planned(id, policy=policy), id=id, ref=id)
-        await accept_one(box, planned("mail", via=("sendgrid",)), id="mail", ref="mail")
+        await accept_one(box, planned("mail", via=("sendgrid",), policy=Policy()), id="mail", ref="mail")
         await accept_one(box, planned("its own", via=("modem",)), id="own", ref="own")
 
         async def after(seconds: float) -> list[str]:
-            return ids(await box.spool.due_by_modem(now=NOW, down_for=seconds, limit=9))
+            return ids(await box.spool.due_offline("modem", now=NOW, down_for=seconds, limit=9))
 
         assert await after(0) == ["urgent"]
         assert await after(10) == ["hasty", "urgent"]
         assert await after(300) == ["patient", "hasty", "urgent"]
-        assert ids(await box.spool.due_by_modem(now=NOW, down_for=300, limit=9, exclude={1})) == ["hasty", "urgent"]
+        assert ids(await box.spool.due_offline("modem", now=NOW, down_for=300, limit=9, exclude={1})) == [
+            "hasty",
+            "urgent",
+        ]
 
 
 async def test_a_sweep_sees_all_that_waits_at_a_channel_page_by_page(tmp_path: Path) -> None:

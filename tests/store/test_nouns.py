@@ -96,7 +96,7 @@ async def test_an_order_keeps_every_field(tmp_path: Path) -> None:
 async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> None:
     policy = Policy(
         patience=1.0,
-        modem_after=2.0,
+        offline_after=2.0,
         urgent=True,
         on_unknown="ask",
         supersede=False,

@@ -9,7 +9,7 @@ from outbox.queries import FOLDER, Queries, RowStatement
 from tests.support.outbox_box import accept_one, open_box
 
 HOT = {
-    "spool.sql": ("due", "due_by_modem", "waiting", "unknowns", "next_due", "next_unknown", "under_way"),
+    "spool.sql": ("due", "due_offline", "waiting", "unknowns", "next_due", "next_unknown", "under_way"),
     "receipts.sql": ("due", "next_due", "keep_early"),
     "batch.sql": (
         "newest",

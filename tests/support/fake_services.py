@@ -41,6 +41,7 @@ class FakeChannel(msgspec.Struct):
     name: str
     medium: str
     title: str = ""
+    known_to_customers: bool = False
     state: str = "ready"
     reason: str = ""
     queued: int = 0

@@ -79,7 +79,7 @@ def planned(id: str = "m1", **changes: Any) -> PlannedMessage:
         "trigger": "order.ready",
         "due_at": NOW,
         "priority": Priority.NORMAL,
-        "policy": Policy(),
+        "policy": Policy(offline_after=60.0),
     }
     return PlannedMessage(**values | changes)
 

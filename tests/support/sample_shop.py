@@ -97,7 +97,7 @@ class SampleShop:
             ("slack", "Slack", "chat", None),
         ):
             shop.channels[name] = {
-                "name": name, "title": title, "medium": medium, "state": "ready", "reason": "", "queued": 0, "sent_today": 12,
+                "name": name, "title": title, "known_to_customers": False, "medium": medium, "state": "ready", "reason": "", "queued": 0, "sent_today": 12,
                 "daily_limit": limit, "rate": 10.0, "last_success": moment(NOW - 4 * MINUTE), "last_failure": None,
                 "last_trouble": "", "detail": {},
             }  # fmt: skip

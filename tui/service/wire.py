@@ -297,6 +297,8 @@ class Template(Answer, frozen=True):
 class Channel(Answer, frozen=True):
     name: str
     title: str = ""
+    known_to_customers: bool = False
+    """They call it by its title, not by its medium."""
     medium: Word = Word("")
     state: Word = Word("")
     """ready | open | paused | misconfigured"""

@@ -71,17 +71,8 @@ WAYS = {
     "crm": text("CRM"),
 }
 """How something reaches somebody, as people call it. The name of whoever carries it is for the Line page."""
-KNOWN_WAYS = frozenset({"whatsapp", "messenger"})
-"""Channels that customers know by their own name."""
 
 AUDIENCES = {"customer": text("customer"), "team": text("team"), "owner": text("owner")}
-
-_TITLES = {
-    "twilio": "Twilio", "vonage": "Vonage", "plivo": "Plivo", "sendgrid": "SendGrid", "mailgun": "Mailgun", "ses": "Amazon SES",
-    "outlook": "Outlook", "smtp": "SMTP", "slack": "Slack", "whatsapp": "WhatsApp", "messenger": "Messenger", "intercom": "Intercom",
-    "pusher": "Pusher", "fcm": "Firebase", "activecampaign": "ActiveCampaign", "klaviyo": "Klaviyo", "hubspot": "HubSpot",
-    "sfmc": "Salesforce", "zoho": "Zoho", "woocommerce": "WooCommerce", "apprise": "Apprise",
-}  # fmt: skip
 
 
 class Reasoned(Protocol):
@@ -124,7 +115,8 @@ class Words:
         self.t = texts
         self.glyphs = glyphs
         self._moment = moment
-        self.titles: dict[str, str] = dict(_TITLES)
+        self.titles: dict[str, str] = {}
+        self._known: set[str] = set()
         self._media: dict[str, str] = {}
         self._moment = moment
         self.speak()
@@ -136,6 +128,7 @@ class Words:
     def learn_titles(self, channels: Mapping[str, Channel]) -> None:
         """What the service calls its channels, and what they carry."""
         self._media |= {name: channel.medium for name, channel in channels.items()}
+        self._known |= {name for name, channel in channels.items() if channel.known_to_customers}
         self.titles |= {name: channel.title for name, channel in channels.items() if channel.title}
 
     def state(self, state: str) -> Say:
@@ -154,7 +147,7 @@ class Words:
     def way(self, channel: str) -> str:
         """What a channel is to people: "text", "e-mail", "WhatsApp"."""
         medium = self._media.get(channel, "sms" if channel == "modem" else "")
-        return self.channel(channel) if channel in KNOWN_WAYS or not medium else self.way_of(medium)
+        return self.channel(channel) if channel in self._known or not medium else self.way_of(medium)
 
     def way_of(self, medium: str) -> str:
         return self.t(WAYS.get(medium, medium))

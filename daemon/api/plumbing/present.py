@@ -246,6 +246,7 @@ def channel(row: ChannelRow) -> wire_service.Channel:
     return wire_service.Channel(
         name=row.name,
         title=row.title,
+        known_to_customers=row.known_to_customers,
         medium=row.medium,
         state=row.state,
         reason=row.reason,
