@@ -16,8 +16,9 @@ from daemon.hq.archiver import Archiver
 from daemon.hq.config import OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import migrate, pooled
 from daemon.hq.nats import check_servers
+from daemon.hq.services import Services
 from daemon.hq.stores import Stores
-from daemon.hq.web import Services, make_app
+from daemon.hq.web import make_app
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)

@@ -22,6 +22,7 @@ from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
 from daemon.hq.nats import put_in_force
+from daemon.hq.record import NAME as HEADQUARTERS
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,8 @@ class Stores:
                 raise Declined(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
         if name in (ALL, CANARY):
             raise Declined(422, f"{name!r} is a group's name: call the store otherwise")
+        if name == HEADQUARTERS:
+            raise Declined(422, f"{name!r} is how headquarters itself is called: call the store otherwise")
         url = self._settings.hq.public_url
         if not url.startswith("https://"):
             raise Declined(422, 'stores must know where to join: set [hq] public_url = "https://..." in hq.toml')
@@ -161,11 +164,6 @@ def _check(wish: Wish) -> None:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(b"tether join " + secret.encode()).digest()
-
-
-async def add_user(db: Connection, name: str, role: str, password: str, stores: Sequence[str]) -> None:
-    """`password`: as it is kept, never in the clear."""
-    await db.execute(_SQL["add_user"], {"name": name, "role": role, "password": password, "stores": list(stores)})
 
 
 async def add_token(db: Connection, name: str, digest: bytes, scopes: Sequence[str]) -> None:

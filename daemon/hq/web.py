@@ -7,7 +7,6 @@ archive is behind.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,12 +19,12 @@ from daemon.config import ConfigError
 from daemon.fleet.join import Welcome, Wish
 from daemon.fleet.line import LineError
 from daemon.hq import answers
-from daemon.hq.archiver import Archive
-from daemon.hq.config import HqSettings
-from daemon.hq.database import Connection, Pool, Weather, queries
+from daemon.hq.database import Connection, Weather, queries
 from daemon.hq.openapi import document
-from daemon.hq.stores import Declined, Stores
-from outbox.clock import Clock
+from daemon.hq.page.pages import PAGES
+from daemon.hq.page.site import add_pages
+from daemon.hq.services import Services
+from daemon.hq.stores import Declined
 
 log = structlog.get_logger(__name__)
 
@@ -59,21 +58,6 @@ class Problem(Exception):
         self.status = status
 
 
-@dataclass
-class Services:
-    """What the handlers use."""
-
-    settings: HqSettings
-    pool: Pool
-    stores: Stores
-    clock: Clock
-    archive: Callable[[], Archive]
-    release: str
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock.now() / 1000, UTC)
-
-
 Ask = Callable[[Services, Connection, web.Request], Awaitable[Any]]
 
 
@@ -92,6 +76,7 @@ def make_app(services: Services) -> web.Application:
     app.router.add_get("/v1/audit/verify", face.asked(_verify))
     app.router.add_get("/v1/stream", face.stream)
     app.on_shutdown.append(face.end)
+    add_pages(app, services, PAGES)
     return app
 
 

@@ -31,7 +31,3 @@ INSERT INTO token (name, digest, scopes) VALUES (%(name)s, %(digest)s, %(scopes)
 
 -- tokens: by their digest.
 SELECT name, scopes FROM token WHERE digest = %(digest)s;
-
--- add_user: who may see the page.
-INSERT INTO hq_user (name, role, password, stores) VALUES (%(name)s, %(role)s, %(password)s, %(stores)s)
-ON CONFLICT (name) DO UPDATE SET role = excluded.role, password = excluded.password, stores = excluded.stores;

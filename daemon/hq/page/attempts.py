@@ -1,0 +1,58 @@
+"""Log-ins that failed, counted in PostgreSQL for all processes of headquarters: by the name that was tried, and by where from. Whoever logged in
+before from a browser is known by a word in it and has a count of their own there, so that strangers' guesses don't keep anybody out."""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from daemon.hq.database import Connection, queries
+
+_SQL = queries("sessions.sql")
+
+WINDOW = timedelta(minutes=15)
+NAME_MOST, PLACE_MOST = 10, 50
+"""Wrong passwords within `WINDOW` for one name, and from one place for any."""
+
+
+class Attempts:
+    """Of one try to log in."""
+
+    def __init__(self, name: str, place: str, *, known: bool) -> None:
+        who = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+        self._name = f"{'known' if known else 'name'} {who}"
+        self._place = f"place {network_of(place)}"
+
+    @property
+    def _keys(self) -> Sequence[str]:
+        return (self._name, self._place)
+
+    async def are_too_many(self, db: Connection, now: datetime) -> bool:
+        """Counts this one before its password is looked at, so that many tries at once count each."""
+        values = {"keys": list(self._keys), "now": now, "oldest": now - WINDOW}
+        await db.execute(_SQL["forget"], values)
+        times: dict[str, int] = dict(await (await db.execute(_SQL["tried"], values)).fetchall())
+        return times[self._name] > NAME_MOST or times[self._place] > PLACE_MOST
+
+    async def forgive(self, db: Connection) -> None:
+        """It was the right one."""
+        await db.execute(_SQL["forgive"], {"name": self._name, "place": self._place})
+
+
+def network_of(place: str) -> str:
+    """An address as one place: of IPv6 a customer has a whole network."""
+    try:
+        address = ipaddress.ip_address(place)
+    except ValueError:
+        return "unknown"
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def known_word(secret: bytes, name: str) -> str:
+    """What a browser keeps of somebody who logged in from it."""
+    return hmac.digest(secret, b"a browser of " + name.encode("utf-8", "replace"), hashlib.sha256).hex()
+
+
+def is_known(secret: bytes, name: str, word: str) -> bool:
+    return hmac.compare_digest(known_word(secret, name).encode(), word.encode("utf-8", "replace"))

@@ -1,0 +1,140 @@
+"""The door: logging in and out. Passwords are checked one at a time in a thread, since one takes 64 MiB and a tenth of a second (and OpenSSL's
+threads for argon2 wait for each other for ever when two checks share them); who would wait behind more than a few others is sent away."""
+
+import asyncio
+import hashlib
+import hmac
+from datetime import timedelta
+
+import structlog
+from aiohttp import web
+
+from daemon.hq.database import Connection, queries
+from daemon.hq.page.attempts import Attempts, is_known, known_word
+from daemon.hq.page.frame import GUARD, Frame, Refusal, own_path, read_form, respond, words_for
+from daemon.hq.page.people import User
+from daemon.hq.page.sessions import LONGEST, Session, begin, end, find, new_secret, token_of
+from daemon.hq.passwords import MOST, is_right
+from daemon.hq.record import record
+
+log = structlog.get_logger(__name__)
+
+_SQL = queries("sessions.sql")
+
+WAITING_MOST = 16
+FORM_MOST = 4096
+KNOWN_FOR = timedelta(days=400)
+SESSION, DOOR, KNOWN = "tether-session", "tether-door", "tether-known"
+
+
+class Door:
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._services = frame.services
+        self._secure = frame.services.settings.hq.public_url.startswith("https://")
+        seed = frame.services.settings.secrets.get("HQ_ACCOUNT_SEED", "").encode()
+        self._known_key = hmac.digest(seed, b"browsers of headquarters' page", hashlib.sha256)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    # ------------------------------------------------------------ who is there
+
+    async def admit(self, request: web.Request, db: Connection) -> Session | None:
+        return await find(db, request.cookies.get(self._name(SESSION), ""), self._services.now())
+
+    def _name(self, cookie: str) -> str:
+        """Where all is TLS, a name that no other host of the domain can set."""
+        return f"__Host-{cookie}" if self._secure else cookie
+
+    def _keep(self, response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:
+        response.set_cookie(
+            self._name(cookie), value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="Lax"
+        )
+
+    # ------------------------------------------------------------ in
+
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        """GET /login"""
+        async with self._services.pool.connection() as db:
+            if await self.admit(request, db) is not None:
+                return _to(own_path(request.query.get("next", "")))
+        return self._form(request, own_path(request.query.get("next", "")))
+
+    def _form(self, request: web.Request, following: str, *, wrong: str = "", status: int = 200) -> web.Response:
+        word = request.cookies.get(self._name(DOOR), "") or new_secret()
+        response = respond(
+            self._frame, request, "login.html.j2", words_for(request, "login"), None, None, status=status, following=following,
+            door=token_of(word), wrong=wrong,
+        )  # fmt: skip
+        self._keep(response, DOOR, word, 3600)
+        return response
+
+    async def enter(self, request: web.Request) -> web.StreamResponse:
+        """POST /login"""
+        try:
+            form = await read_form(request, request.cookies.get(self._name(DOOR), ""), FORM_MOST)
+        except Refusal as refusal:
+            return self._form(request, "/", wrong=refusal.word, status=refusal.status)
+        name, password = form.get("name", "").strip()[:100], form.get("password", "")[:MOST]
+        following = own_path(form.get("next", ""))
+        known = is_known(self._known_key, name, request.cookies.get(self._name(KNOWN), ""))
+        attempts = Attempts(name, self._place(request), known=known)
+        async with self._services.pool.connection() as db:
+            now = self._services.now()
+            if await attempts.are_too_many(db, now):
+                return self._form(request, following, wrong="too_many", status=429)
+            found = await (await db.execute(_SQL["user"], {"name": name})).fetchone()
+        right = await self._check(password, found[3] if found else None)
+        if right is None:
+            return self._form(request, following, wrong="busy", status=503)
+        if not right or found is None:
+            log.warning("a log-in to the page failed", place=self._place(request))
+            return self._form(request, following, wrong="wrong", status=403)
+        return await self._let_in(request, User(found[0], found[1], tuple(found[2])), attempts, following)
+
+    async def _check(self, password: str, kept: str | None) -> bool | None:
+        """None: too many wait already."""
+        if self._waiting >= WAITING_MOST:
+            return None
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(is_right, password, kept)
+        finally:
+            self._waiting -= 1
+
+    async def _let_in(self, request: web.Request, user: User, attempts: Attempts, following: str) -> web.Response:
+        """A new session, whatever the browser held before."""
+        async with self._services.pool.connection() as db, db.transaction():
+            await end(db, request.cookies.get(self._name(SESSION), ""))
+            session = await begin(db, user, self._services.now())
+            await attempts.forgive(db)
+            await record(db, self._services.clock.now(), "page.entered", actor=user.name)
+        response = _to(following)
+        self._keep(response, SESSION, session.secret, int(LONGEST.total_seconds()))
+        self._keep(response, KNOWN, known_word(self._known_key, user.name), int(KNOWN_FOR.total_seconds()))
+        response.del_cookie(self._name(DOOR), path="/", secure=self._secure, httponly=True, samesite="Lax")
+        return response
+
+    def _place(self, request: web.Request) -> str:
+        return request.remote or ""
+
+    # ------------------------------------------------------------ out
+
+    async def leave(self, request: web.Request) -> web.StreamResponse:
+        """POST /logout"""
+        secret = request.cookies.get(self._name(SESSION), "")
+        await read_form(request, secret, FORM_MOST)
+        async with self._services.pool.connection() as db, db.transaction():
+            session = await find(db, secret, self._services.now())
+            if session is not None:
+                await end(db, secret)
+                await record(db, self._services.clock.now(), "page.left", actor=session.user.name)
+        response = _to("/login")
+        response.headers["Clear-Site-Data"] = '"cache"'
+        response.del_cookie(self._name(SESSION), path="/", secure=self._secure, httponly=True, samesite="Lax")
+        return response
+
+
+def _to(path: str) -> web.Response:
+    return web.Response(status=303, headers={**GUARD, "Location": path})

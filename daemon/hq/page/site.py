@@ -1,0 +1,111 @@
+"""Puts the pages on headquarters' HTTP face: each asks who is there, what they may, and where a form came from, before it does anything."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+from psycopg_pool import PoolTimeout
+
+from daemon.config import ConfigError
+from daemon.fleet.line import LineError
+from daemon.hq.database import Weather
+from daemon.hq.page.door import Door
+from daemon.hq.page.frame import (
+    GUARD,
+    YEAR_SECONDS,
+    Frame,
+    Page,
+    Refusal,
+    Visit,
+    read_form,
+    respond,
+    words_for,
+)
+from daemon.hq.page.looks import Assets, make_environment
+from daemon.hq.services import Services
+from daemon.hq.stores import Declined
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_pages(app: web.Application, services: Services, pages: Sequence[Page]) -> Frame:
+    assets = Assets()
+    frame = Frame(services, make_environment(assets), pages)
+    door = Door(frame)
+    site = _Site(frame, door)
+    app.router.add_get("/static/{name}", _static(assets))
+    app.router.add_get("/login", site.guarded(door.ask))
+    app.router.add_post("/login", site.guarded(door.enter))
+    app.router.add_post("/logout", site.guarded(door.leave))
+    for page in pages:
+        app.router.add_route(page.method, page.path, site.guarded(site.handler(page)))
+    return frame
+
+
+def _static(assets: Assets) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in assets.files:
+            raise web.HTTPNotFound
+        body, content_type = assets.files[name]
+        is_current = request.query.get("v") == assets.versions[name]
+        kept = f"public, max-age={YEAR_SECONDS}, immutable" if is_current else "no-cache"
+        return web.Response(
+            body=body, content_type=content_type, charset="utf-8", headers={**GUARD, "Cache-Control": kept}
+        )
+
+    return answer
+
+
+class _Site:
+    def __init__(self, frame: Frame, door: Door) -> None:
+        self._frame = frame
+        self._door = door
+
+    def handler(self, page: Page) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            words = words_for(request, page.name)
+            async with self._frame.services.pool.connection() as db:
+                session = await self._door.admit(request, db)
+                if session is None:
+                    return self._ask_who(request, page)
+                if not session.user.may(page.right):
+                    raise Refusal(403, "not_allowed")
+                form = await read_form(request, session.secret, page.most) if page.method == "POST" else {}
+                return await page.show(Visit(self._frame, request, page, session, db, words, form))
+
+        return answer
+
+    def _ask_who(self, request: web.Request, page: Page) -> web.StreamResponse:
+        if page.method != "GET":
+            raise Refusal(403, "logged_out")
+        return web.Response(
+            status=303, headers={**GUARD, "Location": f"/login?next={quote(request.path_qs, safe='/')}"}
+        )
+
+    def guarded(self, handler: Handler) -> Handler:
+        """What can't be shown is said on a page, too."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except Refusal as refusal:
+                return self._refuse(request, refusal.status, refusal.word, **refusal.args_of_word)
+            except (Declined, LineError, ConfigError) as error:
+                status = error.status if isinstance(error, Declined) else 503
+                return self._refuse(request, status, "because", why=str(error))
+            except (*Weather, PoolTimeout):
+                behind = self._frame.services.archive()
+                log.warning("PostgreSQL can't be asked", behind=behind.behind)
+                return self._refuse(request, 503, "away", n=behind.behind)
+
+        return answer
+
+    def _refuse(self, request: web.Request, status: int, word: str, **args: object) -> web.Response:
+        words = words_for(request, "frame")
+        return respond(
+            self._frame, request, "refused.html.j2", words, None, None, status=status, sentence=words(word, **args)
+        )

@@ -1,0 +1,137 @@
+"""The page of headquarters on a real PostgreSQL and a real socket, without NATS: an archive is filled by hand, and time is a clock of the test's."""
+
+import random
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import psycopg
+from aiohttp import web
+
+from daemon.hq.archiver import Archive
+from daemon.hq.config import Hq, HqSettings, Nats
+from daemon.hq.config import Postgres as PostgresTable
+from daemon.hq.database import migrate, pooled
+from daemon.hq.page import sessions
+from daemon.hq.page.people import Role, User
+from daemon.hq.services import Services
+from daemon.hq.stores import Stores
+from daemon.hq.web import make_app
+from outbox.clock import Clock
+
+CONSENT_KEY = "k1:" + "aWlp" * 10 + "aWk="
+TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
+NOBODY = "$argon2id$never"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def token(self) -> str:
+        found = TOKEN.search(self.text)
+        assert found, self.text[:2000]
+        return found[1]
+
+    @property
+    def words(self) -> str:
+        """What a reader sees, on one line."""
+        text = re.sub(r"<(script|style|title)\b.*?</\1>", "", self.text, flags=re.DOTALL)
+        return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+class Browser:
+    """Keeps cookies as a browser does and follows no redirect by itself."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._session = session
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self._ask("GET", path, None, headers)
+
+    async def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
+        headers = {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"} | headers
+        return await self._ask("POST", path, urlencode(fields), headers)
+
+    async def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        async with self._session.request(
+            method, self.url + path, data=body, headers=headers, allow_redirects=False
+        ) as answer:
+            return Answer(answer.status, await answer.text(), answer.headers)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return {cookie.key: cookie.value for cookie in self._session.cookie_jar}
+
+    def hold(self, name: str, value: str) -> None:
+        self._session.cookie_jar.update_cookies({name: value})
+
+
+@dataclass
+class Site:
+    url: str
+    services: Services
+    archive: Archive
+    _sessions: list[aiohttp.ClientSession]
+
+    def browser(self) -> Browser:
+        session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._sessions.append(session)
+        return Browser(self.url, session)
+
+    async def as_user(self, name: str = "ines", role: Role = "admin", stores: tuple[str, ...] = ()) -> Browser:
+        """A browser in which somebody is logged in."""
+        browser = self.browser()
+        browser.hold("tether-session", await self.session(name, role, stores))
+        return browser
+
+    async def session(self, name: str = "ines", role: Role = "admin", stores: tuple[str, ...] = ()) -> str:
+        """What the browser of somebody who is logged in holds."""
+        await self.sql(
+            "INSERT INTO hq_user (name, role, password, stores) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            name, role, NOBODY, list(stores),
+        )  # fmt: skip
+        async with self.services.pool.connection() as db:
+            return (await sessions.begin(db, User(name, role, stores), self.services.now())).secret
+
+    async def sql(self, text: str, *values: object) -> list[Any]:
+        async with await psycopg.AsyncConnection.connect(self.services.settings.postgres.dsn, autocommit=True) as db:
+            cursor = await db.execute(text.encode(), values)
+            return await cursor.fetchall() if cursor.description else []
+
+
+@asynccontextmanager
+async def page_site(
+    dsn: str, folder: Path, clock: Clock, *, public_url: str = "", port: int = 0
+) -> AsyncIterator[Site]:
+    settings = HqSettings(
+        hq=Hq("Balloon Loft", public_url=public_url),
+        nats=Nats(("tls://127.0.0.1:1",), folder / "ca.pem"),
+        postgres=PostgresTable(dsn),
+        secrets={"HQ_CONSENT_KEYS": CONSENT_KEY, "HQ_ACCOUNT_SEED": "a seed of the tests"},
+    )
+    await migrate(dsn)
+    archive = Archive(state="running", since=datetime.fromtimestamp(clock.now() / 1000, UTC))
+    async with pooled(dsn) as pool:
+        services = Services(settings, pool, Stores(settings, clock, random.Random(3)), clock, lambda: archive, "9.9.9")
+        runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        site = Site("", services, archive, [])
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield site
+        finally:
+            for session in site._sessions:
+                await session.close()
+            await runner.cleanup()
