@@ -171,7 +171,7 @@ class Accept(Operation[Acceptance]):
             event_seq=event_seq,
             order_seq=order.seq,
             recipient=planned.recipient,
-            line=0 if at_once else planned.due_at,
+            queue_place=0 if at_once else planned.due_at,
             state=state,
             ready=0,
             channel=planned.via[0] if planned.via else "",

@@ -15,7 +15,7 @@ from outbox.model import MOVES, Order, State
 from outbox.queries import Queries
 from outbox.reasons import Reason
 from outbox.rows import (
-    IN_LINE,
+    IN_QUEUE,
     OPEN,
     AttemptRow,
     AuditEntry,
@@ -110,7 +110,7 @@ class Batch(Snapshot):
         self._rows[row.seq] = row
         self._by_order[row.order_seq].append(row)
         self._new_messages.append(row)
-        self.reline(row)
+        self.requeue(row)
         self.touched += 1
 
     def add_attempt(self, row: AttemptRow) -> None:
@@ -155,7 +155,7 @@ class Batch(Snapshot):
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
         if state not in OPEN:
             row.pending_state = ""
-        self.reline(row)
+        self.requeue(row)
         self.touch(row)
         told = {
             "channel": row.channel,
@@ -171,17 +171,17 @@ class Batch(Snapshot):
         self._dirty_messages[row.seq] = row
         self.touched += 1
 
-    def reline(self, changed: MessageRow) -> None:
-        """Only the first of a line can be taken up, and only while none of it is being sent."""
+    def requeue(self, changed: MessageRow) -> None:
+        """Only the first of a queue can be taken up, and only while none of it is being sent."""
         of_order = self._by_order[changed.order_seq]
         if len(of_order) == 1:
-            if changed.state in IN_LINE:
+            if changed.state in IN_QUEUE:
                 changed.ready = 1
             return
-        line = [row for row in of_order if row.recipient == changed.recipient and row.state in IN_LINE]
-        busy = any(row.state is State.SENDING for row in line)
-        first = min(line, key=lambda row: (row.line, row.seq), default=None)
-        for row in line:
+        queue = [row for row in of_order if row.recipient == changed.recipient and row.state in IN_QUEUE]
+        busy = any(row.state is State.SENDING for row in queue)
+        first = min(queue, key=lambda row: (row.queue_place, row.seq), default=None)
+        for row in queue:
             ready = int(row.state is State.SENDING or (row is first and not busy))
             if row.ready != ready:
                 row.ready = ready

@@ -24,8 +24,8 @@ from outbox.model import (
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason, decode_args, encode_args, plain
 
-IN_LINE = frozenset({State.QUEUED, State.SENDING})
-"""The states in which a message keeps later ones of its line waiting."""
+IN_QUEUE = frozenset({State.QUEUED, State.SENDING})
+"""The states in which a message keeps later ones of its queue waiting."""
 
 OPEN = frozenset({State.QUEUED, State.HELD, State.SENDING, State.UNKNOWN})
 """The states that something of ours still works on."""
@@ -98,7 +98,7 @@ class MessageRow(msgspec.Struct, array_like=True):
     event_seq: int
     order_seq: int
     recipient: str
-    line: int
+    queue_place: int
     state: Annotated[State, CHANGES]
     ready: Annotated[int, CHANGES]
     channel: Annotated[str, CHANGES]

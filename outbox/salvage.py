@@ -37,7 +37,7 @@ _MEND = (
     "chain_attempts",
     "chain_messages",
     "stop_senders",
-    "line_up",
+    "order_queues",
 )
 
 

@@ -75,7 +75,7 @@ class Spool:
     # ------------------------------------------------------------ what may go
 
     async def due(self, channel: str, *, now: int, limit: int, exclude: Collection[int] = ()) -> list[Due]:
-        """Queued messages at that channel whose time has come and that are first in their line, by (priority, due_at, seq).
+        """Queued messages at that channel whose time has come and that are first in their queue, by (priority, due_at, seq).
         `exclude`: message seqs not to bring."""
         text = await self._store.value(_SQL["due"], channel=channel, now=now, limit=limit, exclude=_json(exclude))
         return _dues(text)

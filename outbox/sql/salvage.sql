@@ -68,10 +68,10 @@ UPDATE message SET last_attempt = coalesce((SELECT max(seq) FROM attempt WHERE m
 -- stop_senders: what was under way and has lost its attempt may have left: staff decide.
 UPDATE message SET state = 'unknown', ready = 0, reason = 'the record of its attempt was damaged' WHERE state = 'sending' AND last_attempt = 0;
 
--- line_up: the first of each line can be taken up, unless one of it is being sent.
+-- order_queues: the first of each queue can be taken up, unless one of it is being sent.
 UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)
 FROM (
-    SELECT seq, row_number() OVER (PARTITION BY order_seq, recipient ORDER BY line, seq) AS place,
+    SELECT seq, row_number() OVER (PARTITION BY order_seq, recipient ORDER BY queue_place, seq) AS place,
         max(state = 'sending') OVER (PARTITION BY order_seq, recipient) AS busy
     FROM message WHERE open = 1 AND state IN ('queued', 'sending')
 ) AS l

@@ -1,4 +1,4 @@
--- due: queued messages at a channel whose time has come, first of their line, by priority, as one JSON array.
+-- due: queued messages at a channel whose time has come, first of their queue, by priority, as one JSON array.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 0 AND due_at <= :now

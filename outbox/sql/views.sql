@@ -95,7 +95,7 @@ SELECT '[' || group_concat(r.row) || ']' FROM (SELECT seq FROM tried ORDER BY se
 -- count_ready: how many wait at each channel, and since when the first.
 SELECT channel, count(*), min(due_at) FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued' GROUP BY channel;
 
--- count_blocked: how many wait at each channel for an earlier one of their line.
+-- count_blocked: how many wait at each channel for an earlier one of their queue.
 SELECT channel, count(*) FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0 GROUP BY channel;
 
 -- count_present: how many are being sent, replies that nobody has seen, the size of the file.

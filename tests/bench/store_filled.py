@@ -34,7 +34,7 @@ INSERT INTO attempt SELECT a.seq + g.attempts, a.message_seq + g.messages, 0, a.
     a.scope, a.code, a.provider_id || '+' || g.size, a.receipt, a.receipt_at, a.poll_at, a.counts, a.detail, a.receipt_detail,
     a.address, a.sent FROM attempt AS a, grow AS g;
 INSERT INTO message SELECT m.seq + g.messages, hex(randomblob(10)), m.event_seq + g.events, m.order_seq + g.orders, m.recipient,
-    m.line, m.open, m.state, m.ready, m.channel, m.priority, m.due_at, m.relative, m.offline_after, m.expires_at, m.via_index, m.channel_since,
+    m.queue_place, m.open, m.state, m.ready, m.channel, m.priority, m.due_at, m.relative, m.offline_after, m.expires_at, m.via_index, m.channel_since,
     m.attempt_count, m.tries, iif(m.last_attempt, m.last_attempt + g.attempts, 0), m.possible_duplicate, m.pending_state, m.supersedes,
     m.manual, m.trigger, m.created_at, m.updated_at, m.reason, m.via, m.addresses, m.body FROM message AS m, grow AS g;
 DROP TABLE grow;
