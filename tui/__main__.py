@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tui", description="The counter's screen.")
     parser.add_argument("where", help="the path of the service's socket, or its URL")
     parser.add_argument("--read-only", action="store_true", help="a wall screen: nothing can be done")
+    parser.add_argument("--training", action="store_true", help="with the missions of a first shift")
     parser.add_argument("--language", choices=LANGUAGES)
     parser.add_argument("--theme", choices=THEME_NAMES)
     parser.add_argument("--name", help="who works here, for the record")
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
         options.where,
         os.environ.get("TETHER_TOKEN", ""),
         read_only=options.read_only,
+        training=options.training,
         language=options.language,
         theme=options.theme,
         actor=options.name,

@@ -20,6 +20,7 @@ from tui.line.tempo import Tempo
 from tui.screens.audit import AuditPage
 from tui.screens.board import BoardPage
 from tui.screens.calls import CallsPage
+from tui.screens.first_shift import FirstShiftBox
 from tui.screens.help import HelpBox
 from tui.screens.line import LinePage
 from tui.screens.now import NowPage
@@ -32,6 +33,7 @@ from tui.service.client import Client
 from tui.service.wire import Order
 from tui.shop.desk import Desk
 from tui.shop.state import Part
+from tui.shop.training import Training
 from tui.terminal.clock import Clock
 from tui.terminal.glyphs import RICH, Glyphs
 from tui.terminal.themes import THEMES
@@ -48,7 +50,7 @@ LEAST_LEFT = 1.0
 
 
 class CounterApp(App[int]):
-    """`client` is open for as long as the app runs. `settled` is called whenever the whole shop has been read;
+    """`client` is open for as long as the app runs. `training`: with the missions of a first shift. `settled` is called whenever the whole shop has been read;
     `remember` keeps a language or theme that staff chose for the next time."""
 
     CSS_PATH = "app.tcss"
@@ -81,6 +83,7 @@ class CounterApp(App[int]):
         theme: str = "dark",
         glyphs: Glyphs = RICH,
         read_only: bool = False,
+        training: bool = False,
         tempo: Tempo | None = None,
         settled: Callable[[], None] = lambda: None,
         remember: Remember = lambda **changed: None,
@@ -93,6 +96,7 @@ class CounterApp(App[int]):
             language=language,
             glyphs=glyphs,
             read_only=read_only,
+            training=Training() if training else None,
             tell=self._tell,
             noticed=self._noticed,
             settled=settled,
@@ -217,6 +221,15 @@ class CounterApp(App[int]):
         if self.page is not None:
             _mounting = self.push_screen(HelpBox(self.page))
 
+    def action_first_shift(self) -> None:
+        """The missions, all of them."""
+        if self.desk.training is not None:
+            self.act(self._first_shift(self.desk.training))
+
+    async def _first_shift(self, training: Training) -> None:
+        training.shown = await self.push_screen_wait(FirstShiftBox(training)) is not False
+        self._noticed()
+
     async def action_leave(self) -> None:
         """Once asks, twice leaves."""
         now = self.desk.clock.monotonic()
@@ -261,5 +274,7 @@ class CounterApp(App[int]):
                     lambda action=key.action: self.call_later(self.run_action, action),
                 )
         yield SystemCommand(t("undo"), t("key {key}", key="u"), self.action_undo)
+        if self.desk.training is not None:
+            yield SystemCommand(t("your first shift"), t("what to try out"), self.action_first_shift)
         yield from self._looks.commands()
         yield SystemCommand(t("leave"), t("messages go out all the same"), lambda: self.exit(0))

@@ -27,13 +27,14 @@ def run_tui(
     token: str = "",
     *,
     read_only: bool = False,
+    training: bool = False,
     language: str | None = None,
     theme: str | None = None,
     actor: str | None = None,
 ) -> int:
     """Show the counter until staff leave. The exit status: 0, or 1 after a failure, which was printed.
 
-    `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `language`: en, es, fr or de; None: as
+    `where`: the path of the service's socket, or its URL with a `token` of scope `staff`. `training`: with the missions of a first shift. `language`: en, es, fr or de; None: as
     this terminal was set last, else the store's, else the terminal's. `theme`: one of `tui.terminal.themes.THEME_NAMES`; None: as it was set last. `actor`: who works here, for the record; None: the system's
     user. Raises ValueError for an address, language or theme that is none.
     """
@@ -45,7 +46,7 @@ def run_tui(
     if not _can_draw():
         sys.stderr.write("the screen needs a terminal (over ssh: ssh -t), or --web to serve it to browsers\n")
         return 1
-    return asyncio.run(_run(address, read_only, language, theme, actor))
+    return asyncio.run(_run(address, read_only, training, language, theme, actor))
 
 
 def _can_draw() -> bool:
@@ -53,7 +54,9 @@ def _can_draw() -> bool:
     return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
-async def _run(address: Address, read_only: bool, language: str | None, theme: str | None, actor: str | None) -> int:
+async def _run(
+    address: Address, read_only: bool, training: bool, language: str | None, theme: str | None, actor: str | None
+) -> int:
     clock, rng = SystemClock(), random.SystemRandom()
     environ = os.environ
     memory = Memory(own_folder(environ) / "screens.json", terminal_of(environ, lambda: os.ttyname(0)))
@@ -68,6 +71,7 @@ async def _run(address: Address, read_only: bool, language: str | None, theme: s
             remember=memory.remember,
             glyphs=glyphs_for(environ, sys.stdout.encoding or ""),
             read_only=read_only,
+            training=training,
             settled=stop_counting,
         )
         await app.run_async()

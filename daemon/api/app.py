@@ -25,6 +25,7 @@ from daemon.api.handlers import (
     replies,
     sources,
     status,
+    taking,
     tokens,
     unsubscribe,
 )
@@ -131,6 +132,7 @@ def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: 
         *sources.routes(gate),
         *replay.ROUTES,
         *orders.ROUTES,
+        *taking.ROUTES,
         *reach.ROUTES,
         *messages.ROUTES,
         *replies.ROUTES,

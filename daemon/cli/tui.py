@@ -22,6 +22,9 @@ def tui(
         str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="The `tether demo` that you run, whenever it runs.")] = False,
+    training: Annotated[
+        bool, typer.Option("--training", help="With what a first shift tries out; --demo does so.")
+    ] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="For a wall screen: no key changes anything.")] = False,
     language: Annotated[str | None, typer.Option(help="en, es, fr or de. Default: the store's.")] = None,
     theme: Annotated[str | None, typer.Option(help="dark, light, contrast or contrast-light. Default: dark.")] = None,
@@ -51,6 +54,7 @@ def tui(
                     where,
                     port=web_port,
                     read_only=read_only,
+                    training=training or demo,
                     language=language,
                     theme=theme,
                     certificate=_certificate(settings),
@@ -58,7 +62,9 @@ def tui(
             )
         from tui.run import run_tui
 
-        code = run_tui(where, token, read_only=read_only, language=language, theme=theme, actor=name)
+        code = run_tui(
+            where, token, read_only=read_only, training=training or demo, language=language, theme=theme, actor=name
+        )
     except ModuleNotFoundError as error:
         raise Failure(
             f"the screen in a browser needs the extra `web`: pip install 'tether-box[web]' ({error})"

@@ -45,7 +45,7 @@ class Narrator:
             self._paint("1", "A balloon store's day, on stand-ins for every provider: nothing leaves this machine.")
         )
         self._line()
-        way = "--demo" if found else f"--url {service_url} --token {token}"
+        way = "--demo" if found else f"--url {service_url} --token {token} --training"
         self._line(f"  The counter's screen:    {_program()} tui {way}")
         self._line(
             f"  The customers' phones:   {sandbox_url}/_sandbox/   (what they get; write back, say STOP, complain)"

@@ -9,10 +9,11 @@ from typing import Any, TextIO
 import aiohttp
 
 from daemon.demo.narrator import Narrator
-from daemon.demo.story import Happening, Scene, a_day, everybody
+from daemon.demo.story import Happening, Person, Scene, a_day, everybody
 from daemon.demo.till import Till, TillProblem
 from daemon.demo.verdict import Judgement, Posted, judge
 from daemon.sandbox import Sandbox
+from daemon.sandbox.customers import NotSaid
 from daemon.sandbox.fate import Fate
 from outbox.clock import Clock
 
@@ -91,6 +92,8 @@ class Performance:
         self._posted: list[Posted] = []
         self._begin = sandbox.mailbox.total
         self._began_at = clock.now()
+        self._scripted: set[int] = set()
+        """What customers said by the story, not by whoever watches."""
 
     async def run(self) -> Judgement:
         try:
@@ -109,7 +112,8 @@ class Performance:
         return verdict
 
     async def _was_shared(self) -> bool:
-        said = any(word.at >= self._began_at for word in self._sandbox.customers.said(0))
+        words = self._sandbox.customers.said(0)
+        said = any(word.at >= self._began_at and word.seq not in self._scripted for word in words)
         return said or await self._till.was_touched(self._began_at)
 
     # ------------------------------------------------------------ scenes
@@ -131,6 +135,17 @@ class Performance:
                 await self._till.post(self._event(happening))
                 await self._clock.sleep(self._rng.uniform(*PAUSE[self._hurried]))
         await self._clock.sleep(scene.wait)
+        for order, words in scene.writes:
+            await self._write(self._day.people[order], words)
+
+    async def _write(self, person: Person, words: str) -> None:
+        self._narrator.remark(f"{person.name} writes: {words}")
+        try:
+            said = await self._sandbox.customers.say(person.reached_at()[0], words)
+        except NotSaid as problem:
+            self._narrator.remark(f"({problem})")
+        else:
+            self._scripted.add(said.seq)
 
     async def _post_all(self, happenings: Any) -> None:
         self._narrator.happen_at_once({self._ref(h): (h, self._day.people[h.order]) for h in happenings})

@@ -63,6 +63,8 @@ class Scene:
     """What happens to the line before it."""
     wait: float = 0.0
     """Seconds to watch afterwards."""
+    writes: Sequence[tuple[str, str]] = ()
+    """Whose customer (by order) writes what to the store, at the end of it."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,12 @@ SCENES: tuple[Scene, ...] = (
         line="cut",
         wait=2.0,
     ),
-    Scene("The line is mended, and what waited goes out", line="mend", wait=2.0),
+    Scene(
+        "The line is mended, and what waited goes out",
+        line="mend",
+        wait=2.0,
+        writes=(("01", "Great! Can I come at 5 instead?"),),
+    ),
     Scene(
         "The day ends",
         (

@@ -147,26 +147,70 @@ async def test_an_order_is_taken_in_at_the_counter() -> None:
         await counter.press("enter")
         await counter.type("07700 900999")
         await counter.press("enter", "enter", "enter")
-        await counter.type("14:30")
-        await counter.press("enter", "tab", "tab", "enter")
-        await counter.see("B-2000 is taken in.", "Iris", "making 4")
-        [event] = counter.posted("/v1/events")
+        await counter.type("2.30pm")
+        await counter.press("enter", "tab", "tab")
+        await counter.see(
+            "Promised for 14:30.", "Iris will be told now by SMS to 07700 900999", "“Hi Iris, your balloons"
+        )
+        assert not counter.posted("/v1/orders")
+        await counter.press("enter")
+        await counter.see("B-2000 is taken in. Iris will be told in 8 s.", "making 4")
+        [event] = counter.posted("/v1/orders")
         assert event["type"] == "order.confirmed"
         assert event["order"] == {"ref": "B-2000", "fulfilment": "pickup", "promised_at": "2026-11-24T14:30:00+00:00"}
         assert event["customer"] == {"name": "Iris", "phone": "07700 900999"}
         assert event["id"]
 
 
-async def test_an_order_nobody_can_be_told_of_is_asked_about_once_more() -> None:
+async def test_a_new_order_is_undone_as_a_step_is() -> None:
+    async with opened() as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        await counter.press("enter")
+        await counter.type("Iris")
+        await counter.press("tab", *"07700900999", *["tab"] * 6)
+        await counter.see("Iris will be told now")
+        await counter.press("enter")
+        await counter.see("is taken in. Iris will be told in 8 s.", "making 4")
+        await counter.press("u")
+        await counter.see("taken back. Nobody was told.", "making 3")
+
+
+async def test_that_nobody_can_be_told_of_an_order_is_said_before_it_is_taken() -> None:
     async with opened() as counter:
         await counter.press("a")
         await counter.see("take it in")
         await counter.press("shift+tab", "enter")
-        await counter.see("Without telephone or e-mail nobody can be told.")
-        assert not counter.posted("/v1/events")
+        await counter.see("The customer will NOT be told.", "There is no telephone number or e-mail address")
+        assert not counter.posted("/v1/orders")
         await counter.press("enter")
-        await counter.until(lambda: counter.posted("/v1/events"))
-        assert counter.posted("/v1/events")[0]["order"]["ref"].startswith("C-")
+        await counter.see("is taken in.")
+        assert "will be told in" not in counter.text
+        assert counter.posted("/v1/orders")[0]["order"]["ref"].startswith("C-")
+
+
+async def test_what_changed_since_it_was_shown_is_shown_again_first() -> None:
+    async with opened() as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        await counter.press("shift+tab", "enter")
+        await counter.see("will NOT be told")
+        counter.app.screen.query_one("#field-phone").focus()
+        await counter.type("07700900999")
+        counter.app.screen.query_one("#take").focus()
+        await counter.see("will be told now by SMS to 07700900999")
+        assert not counter.posted("/v1/orders")
+
+
+async def test_an_order_is_taken_though_what_it_sends_cannot_be_shown() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/preview"] = (503, "busy with a backup")
+        await counter.press("a")
+        await counter.see("take it in")
+        await counter.press("shift+tab", "enter")
+        await counter.see("What will go out can't be shown: busy with a backup")
+        await counter.press("enter")
+        await counter.see("is taken in.")
 
 
 async def test_a_promised_time_nobody_understands_is_said() -> None:
@@ -177,7 +221,7 @@ async def test_a_promised_time_nobody_understands_is_said() -> None:
         await counter.type("soon")
         await counter.press("enter", "tab", "tab", "enter")
         await counter.see("When is that?")
-        assert not counter.posted("/v1/events")
+        assert not counter.posted("/v1/orders")
 
 
 async def test_arrows_go_through_columns_and_rows() -> None:

@@ -191,7 +191,7 @@ async def test_a_new_order_under_a_number_that_exists_is_refused_and_offered_to_
             await counter.press("tab")
         await counter.press("enter")
         await counter.see("B-1042 exists already: Ada, ready.", "open B-1042")
-        assert not counter.posted("/v1/events")
+        assert not counter.posted("/v1/orders")
         await counter.press("enter")
         await counter.see("B-1042  Ada  READY")
 

@@ -32,8 +32,10 @@ async def take_in(screen: Screen, ref: str, name: str, phone: str) -> None:
     for value in (ref, name, phone, "", "Arch", "18:30"):
         await screen.type(value)
         await screen.press("enter")
-    await screen.press("tab", "tab", "enter")
-    await screen.see(f"{ref} is taken in.")
+    await screen.press("tab", "tab")
+    await screen.see(f"{name} will be told now", "Promised for")
+    await screen.press("enter")
+    await screen.see(f"{ref} is taken in. {name} will be told")
 
 
 async def find(screen: Screen, ref: str) -> None:

@@ -107,3 +107,75 @@ def test_what_staff_type_for_a_promised_time(typed: str, meant: str | None) -> N
 
 def test_tomorrow_in_the_screens_language() -> None:
     assert times("de").promised("morgen 10:00", NOW) == "2026-11-25T10:00:00+00:00"
+
+
+WRITTEN = {
+    "en": {
+        "5pm": "24T17:00", "5 pm": "24T17:00", "5:30 p.m.": "24T17:30", "9am": "25T09:00", "12am": "25T00:00", "12 pm": "24T12:00",
+        "17.00": "24T17:00", "5:30": "24T17:30", "05:30": "25T05:30", "10:14": "25T10:14", "10:15": "24T10:15", "noon": "24T12:00",
+        "tomorrow 9": "25T09:00", "tomorrow at 5pm": "25T17:00", "today 1730": "24T17:30", "day after tomorrow 9": "26T09:00",
+        "in 2h": "24T12:15", "in 2 hours": "24T12:15", "in 90 min": "24T11:45", "in 1h30": "24T11:45", "in 1.5 h": "24T11:45",
+        "in half an hour": "24T10:45", "within an hour": "24T11:15", "friday 10": "27T10:00", "Fri 10:00": "27T10:00",
+        "on tuesday 9": "2026-12-01T09:00", "tue 16:00": "24T16:00", "24 dec 10am": "2026-12-24T10:00", "24/12 10:00": "2026-12-24T10:00",
+        "1 January 9:00": "2027-01-01T09:00",
+    },
+    "es": {
+        "17h": "24T17:00", "17.00": "24T17:00", "5 p.m.": "24T17:00", "mañana 9": "25T09:00", "manana a las 9": "25T09:00",
+        "a las 17": "24T17:00", "hoy 18h": "24T18:00", "pasado mañana 9": "26T09:00", "en 2h": "24T12:15", "dentro de 2 horas": "24T12:15",
+        "en media hora": "24T10:45", "dentro de una hora": "24T11:15", "viernes 17h": "27T17:00", "el mié 10:00": "25T10:00",
+        "24 de diciembre 10h": "2026-12-24T10:00", "24 dic 10h": "2026-12-24T10:00", "mediodía": "24T12:00",
+    },
+    "fr": {
+        "17h": "24T17:00", "17h30": "24T17:30", "17 h 30": "24T17:30", "demain 9": "25T09:00", "demain à 9h": "25T09:00",
+        "aujourd’hui 17h": "24T17:00", "après-demain 9h": "26T09:00", "dans 2h": "24T12:15", "dans 2 heures": "24T12:15",
+        "dans 30 min": "24T10:45", "dans une demi-heure": "24T10:45", "dans une heure": "24T11:15", "vendredi 17h": "27T17:00",
+        "mar 16h": "24T16:00", "24 déc 10h": "2026-12-24T10:00", "midi": "24T12:00", "9 heures": "25T09:00",
+    },
+    "de": {
+        "17 Uhr": "24T17:00", "17.30 Uhr": "24T17:30", "um 17 Uhr": "24T17:00", "morgen 9": "25T09:00", "morgen um 9 Uhr": "25T09:00",
+        "heute 18 Uhr": "24T18:00", "übermorgen 9:00": "26T09:00", "in 2h": "24T12:15", "in 2 Stunden": "24T12:15", "in 1,5 Std": "24T11:45",
+        "in einer halben Stunde": "24T10:45", "in einer Stunde": "24T11:15", "am Freitag 17 Uhr": "27T17:00", "Fr 10:00": "27T10:00",
+        "24.12. 10:00": "2026-12-24T10:00", "24. Dezember 10 Uhr": "2026-12-24T10:00", "mittags": "24T12:00",
+    },
+}  # fmt: skip
+"""By language, what people write on Tuesday, 24 November 2026 at 10:15, and which time that is."""
+NOT_TIMES = ("", "soon", "5", "17", "1730", "tomorrow", "in 2", "in two", "25:00", "13pm", "30.2. 10:00", "99/99 9:00", "in 9999h",
+             "B-1042", "noor", "mo", "10:60", "٣:٠٠", "in 99999999999999999999 h")  # fmt: skip
+
+
+@pytest.mark.parametrize("language", WRITTEN)
+def test_times_as_people_write_them(language: str) -> None:
+    read = times(language)
+    found = {typed: read.promised(typed, NOW) for typed in WRITTEN[language]}
+    meant = {typed: _whole(said) for typed, said in WRITTEN[language].items()}
+    assert found == meant
+
+
+def _whole(said: str | None) -> str | None:
+    return None if said is None else f"{said if said.startswith('20') else f'2026-11-{said}'}:00+00:00"
+
+
+@pytest.mark.parametrize("language", WRITTEN)
+def test_what_is_no_time_is_none(language: str) -> None:
+    read = times(language)
+    assert {typed: read.promised(typed, NOW) for typed in NOT_TIMES} == dict.fromkeys(NOT_TIMES)
+
+
+def test_a_number_alone_is_an_hour_only_where_a_time_is_asked_for() -> None:
+    read = times()
+    found = [read.promised(typed, NOW, bare=True) for typed in ("5", "17", "1730", "9", "24", "123")]
+    assert found == [_whole("24T17:00"), _whole("24T17:00"), _whole("24T17:30"), _whole("25T09:00"), None, None]
+
+
+def test_a_date_in_the_united_states_begins_with_the_month() -> None:
+    american = Times(Texts("en"), Store(timezone="UTC", country="US"))
+    assert american.promised("12/24 5pm", NOW) == "2026-12-24T17:00:00+00:00"
+    assert american.promised("24.12. 10:00", NOW) == "2026-12-24T10:00:00+00:00"
+
+
+def test_two_hours_from_now_are_two_hours_when_the_clocks_change() -> None:
+    """In London the night to 25 October 2026 has its hour after one twice."""
+    before = 1_792_888_200_000  # 2026-10-25T00:30Z, 01:30 there
+    said = times().promised("in 2h", before)
+    assert said is not None
+    assert times().moment(said) - before == 2 * 3600 * 1000

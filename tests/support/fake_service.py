@@ -110,6 +110,7 @@ class FakeService:
                 web.get("/v1/orders/{ref}/ways", self._ways),
                 web.get("/v1/quarantine", self._list(lambda: list(self.shop.kept.values()))),
                 web.post("/v1/orders/{ref}/contact/preview", self._contact_preview),
+                web.post("/v1/orders/preview", self._new_preview),
                 web.post("/v1/orders/{ref}/preview", self._preview),
                 web.post("/v1/messages/preview", self._render),
                 web.route("*", "/{rest:.*}", self._act),
@@ -170,6 +171,10 @@ class FakeService:
     async def _preview(self, request: web.Request) -> web.Response:
         order = self.shop.orders[request.match_info["ref"]]
         return web.json_response({"messages": self.shop.prospect(order, await request.json())})
+
+    async def _new_preview(self, request: web.Request) -> web.Response:
+        event = await request.json()
+        return web.json_response({"messages": self.shop.prospect_of_new(event)})
 
     async def _ways(self, request: web.Request) -> web.Response:
         return web.json_response(self.shop.ways(self.shop.orders[request.match_info["ref"]]))
@@ -277,8 +282,10 @@ class FakeService:
                 self.shop.optouts[entry_id] = {**body, "address": "+44…0123", **stamp}
             case ["DELETE", "optouts"]:
                 self.shop.optouts.pop(body["id"], None)
+            case ["POST", "orders"]:
+                return self._take(body)
             case ["POST", "events"]:
-                self._take(body)
+                self._change(body)
             case _:
                 return _problem(404, "no such call")
         return {}
@@ -343,21 +350,16 @@ class FakeService:
         self.change_order(ref, status=status, stage=STAGES.get(status, "done"), told=None)
         return {"event_id": event_id, "cancelled": 1, "status": status}
 
-    def _take(self, event: Json) -> None:
-        if event["type"] == "order.changed":
-            order = self.shop.orders[event["order"]["ref"]]
-            order["customer"] |= event.get("customer", {})
-            self.change_order(order["ref"], **{key: event["order"][key] for key in event["order"] if key != "ref"})
-            return
-        order = self.shop.add_order(
-            event["order"]["ref"],
-            event["type"],
-            STAGES[event["type"]],
-            now=self.clock.now(),
-            **event.get("customer", {}),
-        )
-        order |= {key: event["order"][key] for key in ("promised_at", "fulfilment") if key in event["order"]}
+    def _change(self, event: Json) -> None:
+        order = self.shop.orders[event["order"]["ref"]]
+        order["customer"] |= event.get("customer", {})
+        self.change_order(order["ref"], **{key: event["order"][key] for key in event["order"] if key != "ref"})
+
+    def _take(self, event: Json) -> Json:
+        order = self.shop.order_of(event, self.clock.now())
         self.tell("order", order)
+        self.shop.undo[event["id"]] = "order.deleted"
+        return {"event_id": event["id"], "undo_until": moment(self.clock.now() + 8000)}
 
     # ------------------------------------------------------------ what happens by itself
 

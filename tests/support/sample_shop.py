@@ -302,6 +302,18 @@ class SampleShop:
         }  # fmt: skip
         return [mine, team] if "status" in wish else [mine]
 
+    def order_of(self, event: Json, now: int) -> Json:
+        """An order that staff took."""
+        who = {"phone": None, "email": None} | event["customer"]
+        order = self.add_order(event["order"]["ref"], event["type"], STAGES[event["type"]], now=now, **who)
+        order |= {key: event["order"][key] for key in ("promised_at", "fulfilment") if key in event["order"]}
+        return order
+
+    def prospect_of_new(self, event: Json) -> list[Json]:
+        known = SampleShop()
+        known.warnings = self.warnings
+        return known.prospect(known.order_of(event, NOW), {"status": event["type"]})
+
     def ways(self, order: Json) -> Json:
         told, customer = order["told"] or {"message_id": None, "state": None, **reasoned("")}, order["customer"]
         ways = [

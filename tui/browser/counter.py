@@ -211,6 +211,7 @@ def serve_web(
     port: int = 8788,
     entry_token: str = "",
     read_only: bool = False,
+    training: bool = False,
     language: str | None = None,
     theme: str | None = None,
     certificate: tuple[Path, Path] | None = None,
@@ -222,6 +223,7 @@ def serve_web(
     machine and kept. `announce` is told the address to open, and who opens it. Raises OSError for a certificate that can't be used."""
     command = [sys.executable, "-m", "tui", str(where), "--name", "web"]
     command += ["--read-only"] if read_only else []
+    command += ["--training"] if training else []
     command += ["--language", language] if language else []
     command += ["--theme", theme] if theme else []
     token = entry_token or secrets.token_urlsafe(16)

@@ -27,10 +27,12 @@ class Asking:
             self._app.act(self._app.fixes.silence(said.value))
         elif said.does == "ask":
             self._app.open_order(said.value)
+            self._desk.practised("find")
         elif chosen is None:
             self._desk.say(self._t("Nothing here is called “{typed}”.", typed=said.value), WARN)
         elif said.does == "open":
             self._app.open_order(chosen.ref)
+            self._desk.practised("find")
         else:
             self._about(said, chosen)
 
@@ -64,7 +66,7 @@ class Asking:
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)
             event = {"type": "order.changed", "order": {"ref": order.ref, "promised_at": value}}
-            await self._desk.do(actions.take_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
+            await self._desk.do(actions.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
 
     async def _contact(self, order: Order, value: str) -> None:
         """A number or an address for an order's customer."""

@@ -85,11 +85,11 @@ class Flows:
         """Take an order at the counter."""
         if not self._desk.may_act():
             return
-        event = await self._app.push_screen_wait(NewOrderBox(f"C-{self._rng.randrange(10_000, 100_000)}"))
-        if event is not None:
-            ref = event["order"]["ref"]
-            name = self._t("{ref}: new order", ref=ref)
-            await self._desk.do(actions.take_order(event), name=name, done=self._t("{ref} is taken in.", ref=ref))
+        taken = await self._app.push_screen_wait(NewOrderBox(f"C-{self._rng.randrange(10_000, 100_000)}"))
+        if taken is not None:
+            ref = taken.event["order"]["ref"]
+            name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
+            await self._desk.undoably(ref, actions.take_in(taken.event), name=name, done=done, tells=taken.tells)
 
     async def hold(self, order: Order) -> None:
         """Hold an order's messages, or let them go again."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tui.line.scan import clean, numbers
-from tui.line.verbs import HOLD, RELEASE, STOP, WRITE, fold
+from tui.line.verbs import HOLD, RELEASE, STOP, WRITE
 from tui.service.wire import Order
+from tui.wording.folding import fold
 from tui.wording.stages import stage_of
 
 MOST = 200

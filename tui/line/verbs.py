@@ -1,9 +1,9 @@
 """The words that a line may end with, in English and in the screen's language."""
 
-import unicodedata
 from collections.abc import Mapping
 
 from tui.i18n import Texts, text
+from tui.wording.folding import fold
 
 HOLD, RELEASE, WRITE, STOP = "hold", "release", "write", "stop"
 
@@ -22,14 +22,6 @@ OTHERS: Mapping[str, str] = {
     WRITE: text("message write"),
     STOP: text("stop"),
 }
-
-
-def fold(typed: str) -> str:
-    """Without capitals and accents: "Zoë" is found by "zoe"."""
-    if typed.isascii():
-        return typed.lower()
-    spread = unicodedata.normalize("NFKD", typed.casefold())
-    return "".join(character for character in spread if not unicodedata.combining(character))
 
 
 def verbs(t: Texts) -> Mapping[str, str]:

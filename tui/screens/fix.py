@@ -141,7 +141,7 @@ class FixBox(Box[Help | None]):
             return [[], *([Span(part, WARN)] for part in wrap(self.t(self._trouble), width))]
         if self._prospect is None or not self._prospect.messages:
             return [[]]
-        return [[], *planned_lines(self._prospect, self._order, self.desk, width)]
+        return [[], *planned_lines(self._prospect, self._order.customer.name, self.desk, width)]
 
     # ------------------------------------------------------------ an address
 

@@ -1,23 +1,25 @@
-"""The box in which an order is taken at the counter."""
+"""The box in which an order is taken at the counter: what its customer will get is shown before it is taken."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.events import DescendantBlur
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from tui.i18n import text
 from tui.screens.box import Box
+from tui.screens.planned import planned_lines
 from tui.service.client import Refused, ServiceError
-from tui.service.wire import Order
+from tui.service.wire import Order, Prospect
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wording.words import BAD
+from tui.wording.words import BAD, DIM, WARN
 
 FIELDS = (
     ("ref", text("order number"), text("empty: one is made")),
@@ -25,12 +27,26 @@ FIELDS = (
     ("phone", text("telephone"), ""),
     ("email", text("e-mail"), ""),
     ("item", text("what"), text("Helium bouquet, 12")),
-    ("promised", text("ready by"), text("14:30, or tomorrow 10:00, or 24.12. 10:00")),
+    ("promised", text("ready by"), text("5pm, tomorrow 9, in 2h, 24.12. 10:00")),
 )
 
 
-class NewOrderBox(Box[Mapping[str, Any] | None]):
-    """Answers with the event to post, but for its id."""
+class Taken(NamedTuple):
+    """`event` is to be posted, but for its id; `tells`: who hears of it, "" for nobody."""
+
+    event: Mapping[str, Any]
+    tells: str
+
+
+class Wrong(NamedTuple):
+    """What can't be taken so, and the field that it is about."""
+
+    says: str
+    field: str
+
+
+class NewOrderBox(Box[Taken | None]):
+    """Takes nothing whose consequences were not shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "on", text("next field"), key_display="enter")]
     title_ = text("new order")
@@ -40,6 +56,11 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         self._made_ref = made_ref
         self._trouble = ""
         self._existing = ""
+        self._shown: Mapping[str, Any] | None = None
+        """The order whose consequences stand there."""
+        self._prospect: Prospect | None = None
+        self._why = ""
+        """Why they can't be shown."""
 
     def body(self) -> Iterable[Widget]:
         for name, label, hint in FIELDS:
@@ -67,7 +88,19 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         self.query_one("#field-ref", Input).focus()
 
     def _said(self, width: int) -> list[Line]:
-        return [[Span(part, BAD)] for part in wrap(self._trouble, width)]
+        t, shown = self.t, self._shown
+        if self._trouble:
+            return [[Span(part, BAD)] for part in wrap(self._trouble, width)]
+        if shown is None:
+            return []
+        lines: list[Line] = []
+        if promised := shown["order"].get("promised_at"):
+            time = self.desk.times.at(self.desk.times.moment(promised), self.desk.now())
+            lines.append([Span(t("Promised for {time}.", time=time), DIM)])
+        if self._prospect is None:
+            why = t("What will go out can't be shown: {why}", why=t(self._why))
+            return [*lines, *([Span(part, WARN)] for part in wrap(why, width))]
+        return [*lines, *planned_lines(self._prospect, shown["customer"].get("name"), self.desk, width)]
 
     @on(Input.Submitted)
     def action_on(self) -> None:
@@ -78,62 +111,91 @@ class NewOrderBox(Box[Mapping[str, Any] | None]):
         self.answer(None)
         self.counter.open_order(self._existing)
 
+    @on(DescendantBlur)
+    def _left_a_field(self) -> None:
+        if any(field.value for field in self.query(Input)):
+            run_newest(self, self._show, "show")
+
     @on(Button.Pressed, "#take")
     def _take_soon(self) -> None:
-        run_newest(self, self._take, "take")
+        run_newest(self, self._take, "show")
 
     async def _take(self) -> None:
-        said = {name: self.query_one(f"#field-{name}", Input).value.strip() for name, _, _ in FIELDS}
-        promised = self.desk.times.promised(said["promised"], self.desk.now())
-        if said["ref"] and not await self._is_new(said["ref"]):
+        """Take what was shown; what was not is shown first."""
+        draft = self._draft()
+        if self._shown is None or self._shown != draft:
+            await self._show(entered=True)
             return
-        mute = self.t("Without telephone or e-mail nobody can be told. Press again if that is right.")
-        if said["promised"] and promised is None:
-            self._complain(self.t("When is that? Write it like 14:30, or tomorrow 10:00."), "#field-promised")
-        elif not said["phone"] and not said["email"] and self._trouble != mute:
-            self._complain(mute, "#take")
-        else:
-            self.answer(self._event(said, promised))
+        told = any(each.reaches for each in self._prospect.messages if each.tells_customer) if self._prospect else False
+        name = self._shown["customer"].get("name") or self.t("the customer")
+        self.answer(Taken(self._shown, name if told else ""))
 
-    async def _is_new(self, ref: str) -> bool:
+    async def _show(self, *, entered: bool = False) -> None:
+        """Show what the order as it stands would lead to. `entered`: the cursor goes to what is wrong."""
+        draft = self._draft()
+        if self._shown == draft:
+            return
+        if isinstance(draft, Wrong):
+            self._complain(draft, entered)
+            return
+        if self.query_one("#field-ref", Input).value.strip() and not await self._is_new(draft["order"]["ref"], entered):
+            return
+        try:
+            self._prospect, self._why = await self.desk.client.new_order_prospect({**draft, "id": "preview"}), ""
+        except Refused as error:
+            self._complain(Wrong(str(error), "#field-phone"), entered)
+            return
+        except ServiceError as error:
+            self._prospect, self._why = None, str(error)
+        self._shown, self._trouble = draft, ""
+        self.query_one("#existing", Button).add_class("hidden")
+        self._rewrite()
+
+    async def _is_new(self, ref: str, entered: bool) -> bool:
         """Whether no order has that number; else it is said, and offered to be opened."""
         try:
             known = self._known(ref) or await self.desk.client.order(ref)
-        except Refused as error:
-            if error.status == 404:
-                return True
-            self._complain(self.t("Whether {ref} exists can't be asked now: {why}", ref=ref, why=str(error)), "#take")
-            return False
         except ServiceError as error:
-            why = self.t(str(error))
-            self._complain(self.t("Whether {ref} exists can't be asked now: {why}", ref=ref, why=why), "#take")
+            if isinstance(error, Refused) and error.status == 404:
+                return True
+            why = self.t("Whether {ref} exists can't be asked now: {why}", ref=ref, why=self.t(str(error)))
+            self._complain(Wrong(why, "#take"), entered)
             return False
         self._existing = known.ref
         offer = self.query_one("#existing", Button)
         offer.label = self.t("open {ref}", ref=known.ref)
         offer.remove_class("hidden")
-        name, status = known.customer.name or self.t("the customer"), self.words.status(known.status)
-        self._complain(
-            self.t(
-                "{ref} exists already: {name}, {status}. Take another number, or open it.",
-                ref=known.ref,
-                name=name,
-                status=status,
-            ),
-            "#existing",
+        says = self.t(
+            "{ref} exists already: {name}, {status}. Take another number, or open it.",
+            ref=known.ref,
+            name=known.customer.name or self.t("the customer"),
+            status=self.words.status(known.status),
         )
+        self._complain(Wrong(says, "#existing"), entered)
         return False
 
     def _known(self, ref: str) -> Order | None:
         wanted = ref.casefold()
         return next((order for each, order in self.desk.shop.orders.items() if each.casefold() == wanted), None)
 
-    def _complain(self, trouble: str, field: str) -> None:
-        self._trouble = trouble
-        self.query_one("#said", Lines).rewrite()
-        self.query_one(field).focus()
+    def _complain(self, wrong: Wrong, entered: bool) -> None:
+        self._trouble, self._shown, self._prospect = wrong.says, None, None
+        self._rewrite()
+        if entered:
+            self.query_one(wrong.field).focus()
 
-    def _event(self, said: Mapping[str, str], promised: str | None) -> Mapping[str, Any]:
+    def _rewrite(self) -> None:
+        """What is said may push the field one is in out of sight."""
+        self.query_one("#said", Lines).rewrite()
+        if self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
+
+    def _draft(self) -> Mapping[str, Any] | Wrong:
+        """The order as it stands in the fields."""
+        said = {name: self.query_one(f"#field-{name}", Input).value.strip() for name, _, _ in FIELDS}
+        promised = self.desk.times.promised(said["promised"], self.desk.now(), bare=True)
+        if said["promised"] and promised is None:
+            return Wrong(self.t("When is that? Write it like 14:30, 5pm, tomorrow 9, or in 2h."), "#field-promised")
         order: dict[str, Any] = {
             "ref": said["ref"] or self._made_ref,
             "fulfilment": self.query_one("#fulfilment", Choice).value,

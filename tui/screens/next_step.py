@@ -83,7 +83,7 @@ class NextStepBox(Box[Step | None]):
                 else t("asking what will go out")
             )
             return [*lines, *([Span(part, WARN if self._trouble else DIM)] for part in wrap(said, width)), []]
-        return [*lines, *planned_lines(self._prospect, self._order, self.desk, width), []]
+        return [*lines, *planned_lines(self._prospect, self._order.customer.name, self.desk, width), []]
 
     @property
     def _text(self) -> str:

@@ -14,6 +14,7 @@ from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
 from tui.widgets.line import Found, LineBar
+from tui.widgets.shift import ShiftLine
 from tui.wording.times import Times
 from tui.wording.words import Words
 
@@ -60,6 +61,8 @@ class Page(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield GlanceBar(self.desk, self.name_)
+        if self.desk.training is not None:
+            yield ShiftLine(self.desk, self.desk.training)
         yield from self.body()
         yield Found(self.desk, self.counter.omnibox)
         yield LineBar(self.desk, self.counter.omnibox)
@@ -103,8 +106,11 @@ class Page(Screen[None]):
     def noticed(self) -> None:
         if self.is_mounted:
             self.query_one(NoticeLine).refresh()
+            for line in self.query(ShiftLine):
+                line.look()
 
     def on_screen_resume(self) -> None:
+        self.noticed()
         self.changed(self._stale or self.wants)
         self.line_changed()
         self.tick()

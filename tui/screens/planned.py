@@ -1,6 +1,6 @@
 """How messages that would go out are described, wherever something is about to be sent."""
 
-from tui.service.wire import Order, Planned, Prospect
+from tui.service.wire import Planned, Prospect
 from tui.shop.desk import Desk
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.words import BAD, DIM, WARN
@@ -10,14 +10,14 @@ MOST_TEXT = 6
 """Lines of a text that are shown at most."""
 
 
-def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list[Line]:
-    """The customer's message with its text, then in a line each who else hears of it, and the systems that note it."""
+def planned_lines(found: Prospect, name: str | None, desk: Desk, width: int) -> list[Line]:
+    """`name`: the customer's. Their message with its text, then in a line each who else hears of it, and the systems that note it."""
     t, lines = desk.t, list[Line]()
     mine = [each for each in found.messages if each.tells_customer]
     others = [each for each in found.messages if each.audience != "customer" and each.medium != "crm"]
     systems = [each for each in found.messages if each.medium == "crm"]
     for planned in mine:
-        lines += _customer(planned, desk, order, width)
+        lines += _customer(planned, desk, name, width)
     if not mine:
         says = (
             t("The customer gets no message about this.")
@@ -43,11 +43,11 @@ def planned_lines(found: Prospect, order: Order, desk: Desk, width: int) -> list
     return lines
 
 
-def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Line]:
+def _customer(planned: Planned, desk: Desk, name: str | None, width: int) -> list[Line]:
     t, words = desk.t, desk.words
     if not planned.reaches:
-        return _not_told(planned, desk, order, width)
-    name = order.customer.name or t("The customer")
+        return _not_told(planned, desk, name, width)
+    name = name or t("The customer")
     when = desk.times.until(planned.due_at, desk.now()) if planned.due_at and planned.due_at > desk.now() else t("now")
     told = t(
         "{name} will be told {when} by {medium} to {to}",
@@ -70,9 +70,9 @@ def _customer(planned: Planned, desk: Desk, order: Order, width: int) -> list[Li
     return lines
 
 
-def _not_told(planned: Planned, desk: Desk, order: Order, width: int) -> list[Line]:
+def _not_told(planned: Planned, desk: Desk, name: str | None, width: int) -> list[Line]:
     """That nothing will arrive, and why: said first, instead of a promise."""
-    name = order.customer.name or desk.t("The customer")
+    name = name or desk.t("The customer")
     lines: list[Line] = [[Span(part, BAD)] for part in wrap(desk.t("{name} will NOT be told.", name=name), width)]
     if not planned.warnings:
         said = desk.t("There is no telephone number or e-mail address.")

@@ -232,7 +232,7 @@ class WriteBox(Box[Draft | None]):
             return [[Span(part, WARN)] for part in wrap(self.t(self._trouble), width)]
         if self._prospect is None:
             return [[Span(self.t("Say who you are and which order it is about: {ref}.", ref=self._order.ref), DIM)]]
-        return planned_lines(self._prospect, self._order, self.desk, width)
+        return planned_lines(self._prospect, self._order.customer.name, self.desk, width)
 
     # ------------------------------------------------------------ sending
 

@@ -128,8 +128,12 @@ def allow_writing(medium: str, address: str, entry_id: str = "") -> Call:
     return Call(path="/v1/optouts", body=body, method="DELETE")
 
 
-def take_order(event: Mapping[str, Any]) -> Call:
+def take_in(event: Mapping[str, Any]) -> Call:
     """An order taken at the counter: an event, taken once by its id."""
+    return Call(path="/v1/orders", body=event, id_in_body=True)
+
+
+def change_order(event: Mapping[str, Any]) -> Call:
     return Call(path="/v1/events", body=event, id_in_body=True)
 
 

@@ -152,6 +152,10 @@ class Client:
                 return None
             raise
 
+    async def new_order_prospect(self, event: Mapping[str, Any]) -> wire.Prospect:
+        """What a new order would send. Raises Refused (409) for a number that exists."""
+        return await self._call("POST", "/v1/orders/preview", wire.Prospect, body=event)
+
     async def ways(self, ref: str) -> wire.Ways:
         """How an order's customer can be reached."""
         return await self.read(f"/v1/orders/{_segment(ref)}/ways", wire.Ways)

@@ -14,6 +14,7 @@ from tui.service.perform import Performer, not_done
 from tui.shop.feed import Feed
 from tui.shop.queue import Thing, things
 from tui.shop.state import Part, Shop
+from tui.shop.training import Training, mission_of
 from tui.terminal.clock import Clock
 from tui.terminal.glyphs import Glyphs
 from tui.wording.times import Times
@@ -43,7 +44,7 @@ class Undoable(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """`tell` hears which parts of the shop changed, `noticed` that there is something to say, `settled` that
+    """`training`: the missions of a first shift, where there are any. `tell` hears which parts of the shop changed, `noticed` that there is something to say, `settled` that
     the whole shop was read."""
 
     def __init__(
@@ -55,6 +56,7 @@ class Desk:
         language: str,
         glyphs: Glyphs,
         read_only: bool,
+        training: Training | None,
         tell: Callable[[Set[Part]], None],
         noticed: Callable[[], None],
         settled: Callable[[], None],
@@ -63,6 +65,7 @@ class Desk:
         self.client = client
         self.clock = clock
         self.read_only = read_only
+        self.training = training
         self.t = Texts(language)
         self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.clock.now()))
         self.times = Times(self.t, wire.Store())
@@ -167,6 +170,7 @@ class Desk:
         if not self.may_act():
             return None
         action = Action(call=call, id=self._new_id(), name=name)
+        practised = mission_of(call, self.shop) if self.training else ""
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
@@ -184,8 +188,15 @@ class Desk:
             return None
         if done:
             self.say(done, GOOD)
+        self.practised(practised)
         self.feed.look_again()
         return answer
+
+    def practised(self, mission: str) -> None:
+        """Something was done that new staff are to try ("": nothing of the kind)."""
+        if self.training is not None and mission:
+            self.training.tick(mission)
+            self._noticed()
 
     async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: str = "") -> None:
         """Set an order's status; until the grace period is over it can be undone."""

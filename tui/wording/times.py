@@ -1,6 +1,5 @@
 """Times and money as staff say them, in the shop's zone and the screen's language. Pure: `now` is passed in."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,10 +9,8 @@ from babel.numbers import format_currency
 
 from tui.i18n import Texts, text
 from tui.service.wire import Store
+from tui.wording.promised import Clock
 
-_PROMISE = re.compile(
-    r"(?:(?P<day>\d{1,2})[./](?P<month>\d{1,2})\.?\s+|(?P<word>[^\W\d]+)\s+)?(?P<hour>[01]?\d|2[0-3])[:.h](?P<minute>[0-5]\d)"
-)
 DAYS = text("Mon Tue Wed Thu Fri Sat Sun")
 MONTHS = text("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 
@@ -29,6 +26,7 @@ class Times:
             self._zone = None
         self._currency = store.currency
         self._locale = _locale(store, texts.language)
+        self._promises = Clock(texts, month_first=store.country == "US")
 
     def local(self, moment: int) -> datetime:
         return datetime.fromtimestamp(moment / 1000, self._zone or UTC)
@@ -116,27 +114,10 @@ class Times:
         except (InvalidOperation, ValueError):
             return f"{amount} {code}"
 
-    def promised(self, typed: str, now: int) -> str | None:
-        """What staff type for a promised time ("14:30", "tomorrow 10:00", "24.12. 10:00", "24/12 10:00") as RFC 3339; None: not understood.
-        A time alone that is past means tomorrow; a day that is past means next year's."""
-        found = _PROMISE.fullmatch(typed.strip().casefold())
-        if found is None:
-            return None
-        here = self.local(now)
-        try:
-            at = here.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
-            if found["day"]:
-                at = at.replace(day=int(found["day"]), month=int(found["month"]))
-                at = at if at.date() >= here.date() else at.replace(year=at.year + 1)
-            elif found["word"]:
-                if found["word"] not in {self._t("tomorrow").casefold(), "tomorrow"}:
-                    return None
-                at += timedelta(days=1)
-            elif at < here:
-                at += timedelta(days=1)
-        except ValueError:
-            return None
-        return at.isoformat()
+    def promised(self, typed: str, now: int, *, bare: bool = False) -> str | None:
+        """A promised time as staff write it, as RFC 3339; None: not understood. `bare`: whether a number alone is an hour."""
+        at = self._promises.read(typed, self.local(now), bare=bare)
+        return None if at is None else at.isoformat()
 
     def _day(self, at: datetime) -> str:
         return self._t(DAYS).split()[at.weekday()]

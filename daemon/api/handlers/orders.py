@@ -17,7 +17,7 @@ from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.steps import Preview, StatusSet, Undone
 from outbox.errors import IllegalMove
-from outbox.model import Order, Planner
+from outbox.model import Event, Order, Planner
 from outbox.orders import to_ms
 
 
@@ -115,11 +115,19 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     if back := staff.way_back(found, event):
         status = back.status
         again = staff.status_event(ref, {"status": back.status}, f"undo-{event.id}"[:200])
-        plan = staff.only_for(services.planning.plan, back.unheard)
-        now = max(services.clock.now(), found.order.status_at + 1)
-        posted = staff.posted(again, now=now, actor=call.caller.actor)
-        await services.box.spool.accept(posted, plan)
+        await _move(call, again, found.order, back.unheard)
+    elif staff.began(found, event):
+        status = staff.DELETED
+        await _move(call, staff.deletion(ref, event.id), found.order, frozenset())
     return Undone(event.id, cancelled, status)
+
+
+async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: frozenset[str]) -> None:
+    """Another status instead of the one undone; only `hear` are told of it."""
+    services = call.services
+    now = max(services.clock.now(), order.status_at + 1)
+    posted = staff.posted(event, now=now, actor=call.caller.actor)
+    await services.box.spool.accept(posted, staff.only_for(services.planning.plan, hear))
 
 
 async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:

@@ -27,6 +27,8 @@ TOLD = "staff.told"
 UNTOLD = "staff.untold"
 """They had not, after all."""
 
+DELETED = "order.deleted"
+
 SILENT = Reason("staff chose not to tell", "silent")
 UNSENT = frozenset({State.QUEUED, State.HELD})
 NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
@@ -76,6 +78,11 @@ def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
 
 def untold_event(ref: str, told_id: str) -> Event:
     return Event(id=f"undo-{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
+
+
+def deletion(ref: str, undone_id: str) -> Event:
+    """An order whose taking is undone."""
+    return Event(id=f"undo-{undone_id}"[:200], type=DELETED, order=OrderFields(ref=ref))
 
 
 def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -160,6 +167,12 @@ class Return(msgspec.Struct, frozen=True):
 
     status: str
     unheard: frozenset[str]
+
+
+def began(story: Story, event: StoredEvent) -> bool:
+    """Whether the order came to be by it, and still stands where it put it."""
+    first = all(each.seq >= event.seq for each in story.events)
+    return first and moves_status(event.type) and story.order.status == event.type
 
 
 def way_back(story: Story, undone: StoredEvent) -> Return | None:

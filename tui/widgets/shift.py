@@ -1,0 +1,41 @@
+"""The line of the first shift's missions: how far one is, and the next one with its keys."""
+
+from typing import TYPE_CHECKING
+
+from textual.strip import Strip
+
+from tui.shop.training import MISSIONS, Training
+from tui.widgets.paint import Line, Painted, Span, justify, length
+from tui.wording.words import ACCENT, DIM, GOOD, STRONG
+
+if TYPE_CHECKING:
+    from tui.shop.desk import Desk
+
+ALL = "app.first_shift"
+
+
+class ShiftLine(Painted):
+    def __init__(self, desk: "Desk", training: Training) -> None:
+        super().__init__()
+        self._desk = desk
+        self._training = training
+        self.look()
+
+    def look(self) -> None:
+        """Something was ticked off, or the line was put away."""
+        if self.display != self._training.shown:
+            self.display = self._training.shown
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        return self.paint(self._line(self.size.width), self.size.width)
+
+    def _line(self, width: int) -> Line:
+        t, still = self._desk.t, self._training.open
+        count = f" {len(MISSIONS) - len(still)}/{len(MISSIONS)} "
+        if not still:
+            done = f"{self._desk.words.glyphs.done} {t('That was your first shift: you know the counter.')}"
+            return justify(width, [Span(count, GOOD, ALL), Span(done, GOOD, ALL)], [])
+        head = [Span(count, ACCENT, ALL), Span(f"{t(still[0].does)}: ", STRONG, ALL), Span(t(still[0].how), "", ALL)]
+        rest = [Span(f" {t('all: click, or ^p')} ", DIM, ALL)]
+        return justify(width, head, rest if length(head) + length(rest) < width else [])
