@@ -9,6 +9,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from daemon.wire.orders import Order
 from tui.commands.enter import Asking
 from tui.commands.fixes import Fixes
 from tui.commands.flows import Flows
@@ -30,7 +31,6 @@ from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
 from tui.service.client import Client
-from tui.service.wire import Order
 from tui.shop.desk import Desk
 from tui.shop.state import Part
 from tui.shop.training import Training

@@ -82,7 +82,7 @@ async def _language(client: Client, environ: Mapping[str, str]) -> str:
     """The store's language, if the service tells it at once; else the terminal's."""
     try:
         async with asyncio.timeout(ASK_STORE):
-            store = (await client.glance()).shop.locale
+            store = (await client.glance()).store.locale
     except (ServiceError, TimeoutError):
         store = ""
     return choose(store, environ.get("LC_ALL"), environ.get("LC_MESSAGES"), environ.get("LANG"))

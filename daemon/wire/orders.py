@@ -76,28 +76,28 @@ class Entry(Answer, frozen=True, kw_only=True, omit_defaults=True):
 
     at: When
     kind: Annotated[Word, one_of("event", "message", "attempt", "receipt", "reply", "override")]
-    type: str | None = None
+    type: str = ""
     """An event's type, a message's trigger, a deed's name."""
-    source: str | None = None
-    actor: str | None = None
-    event_id: str | None = None
-    message_id: str | None = None
-    audience: Word | None = None
-    template: str | None = None
-    state: Word | None = None
-    channel: Word | None = None
+    source: str = ""
+    actor: str = ""
+    event_id: str = ""
+    message_id: str = ""
+    audience: Word = ""
+    template: str = ""
+    state: Word = ""
+    channel: Word = ""
     n: int | None = None
-    to: Masked | None = None
-    outcome: Word | None = None
-    receipt: Word | None = None
-    code: str | None = None
-    detail: str | None = None
-    text: str | None = None
-    reason: str | None = None
-    reason_code: Word | None = None
-    reason_args: Mapping[str, Any] | None = None
-    consent: Word | None = None
-    action: Word | None = None
+    to: Masked = ""
+    outcome: Word = ""
+    receipt: Word = ""
+    code: str = ""
+    detail: str = ""
+    text: str = ""
+    reason: str = ""
+    reason_code: Word = ""
+    reason_args: Mapping[str, Any] = {}
+    consent: Word = ""
+    action: Word = ""
     """What a reply's exact words did: "arrived", "yes", "no"."""
     possible_duplicate: bool = False
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import field
 
 from daemon.wire.sources import Source
-from daemon.wire.values import Answer, When, Word, one_of
+from daemon.wire.values import Answer, When, Word, one_of, read_value
 
 
 class Channel(Answer, frozen=True, kw_only=True):
@@ -72,6 +73,17 @@ class Store(Answer, frozen=True):
     """Seconds in which what staff send can be undone."""
 
 
+class Modem(Answer, frozen=True):
+    """Of how the modem stands: what staff are told."""
+
+    state: Word = ""
+    operator: str = ""
+    bars: int | None = None
+    """0 to 4, as a telephone shows it."""
+    sim: str = ""
+    credit: str = ""
+
+
 class LineChange(Answer, frozen=True):
     state: Word = ""
     at: When = field(default_factory=When)
@@ -105,6 +117,7 @@ class Glance(Answer, frozen=True, kw_only=True):
     """Customers to phone."""
     sms: SmsToday = SmsToday()
     modem: Mapping[str, Any] | None = None
+    """All that is known of it; `radio` is what staff are told."""
     quiet_until: When | None = None
     """While quiet hours last: until when."""
     history: tuple[LineChange, ...] = ()
@@ -117,6 +130,14 @@ class Glance(Answer, frozen=True, kw_only=True):
     """Event types that no route names, and how many of each came since the start."""
     restored: Restored | None = None
     """The backup that took the database's place, until staff have confirmed it: automatic texts to customers wait."""
+
+    @property
+    def radio(self) -> Modem | None:
+        """None: there is none, or a release tells of it that says it otherwise."""
+        try:
+            return None if self.modem is None else msgspec.convert(self.modem, Modem, dec_hook=read_value)
+        except msgspec.ValidationError:
+            return None
 
 
 class Seen(Answer, frozen=True):

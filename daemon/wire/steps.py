@@ -28,9 +28,13 @@ class Caution(Answer, frozen=True, omit_defaults=True):
     until: When | None = None
     since: When | None = None
     """Since when they have not wanted it."""
-    detail: str | None = None
-    reason_code: Word | None = None
-    reason_args: Mapping[str, Any] | None = None
+    detail: str = ""
+    reason_code: Word = ""
+    reason_args: Mapping[str, Any] = {}
+
+    @property
+    def reason(self) -> str:
+        return self.detail
 
 
 UNREACHED = frozenset({"not_sent", "opted_out", "no_address"})

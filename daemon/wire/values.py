@@ -7,7 +7,7 @@ makes a poorer screen, not a broken one. The face gives all fields of its own re
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -40,6 +40,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """Of an answer that leaves out what says nothing: the fields that it never leaves out, though they have a default."""
 
 
+class Page(Answer, Generic[T], frozen=True):
+    """One page of any list."""
+
+    items: Sequence[T] = ()
+    next: str | None = None
+
+
 Masked = Annotated[str, Meta(description="Masked.", examples=["+44…0123"])]
 
 
@@ -64,7 +71,7 @@ Receipt = Annotated[Word, one_of("sent", "delivered", "read", "undelivered")]
 
 def decode(data: bytes | str, kind: type[T]) -> T:
     """Read one answer, with nothing in its texts that a terminal would obey. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    return harmless.decode(data.encode() if isinstance(data, str) else data, kind, _read)
+    return harmless.decode(data.encode() if isinstance(data, str) else data, kind, read_value)
 
 
 def schema_of(kind: type) -> dict[str, Any]:
@@ -88,7 +95,8 @@ def when_or_none(ms: int | None) -> When | None:
 _words: dict[str, Any] = {}
 
 
-def _read(kind: type, value: Any) -> Any:
+def read_value(kind: type, value: Any) -> Any:
+    """What msgspec asks about what it does not know. Raises ValueError."""
     if kind is Word and isinstance(value, str):
         return _words.setdefault(value, Word(value))
     if kind is When and isinstance(value, str):

@@ -5,13 +5,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.wire.customers import Call, OptOut, Reply
+from daemon.wire.messages import Message, MessageDetail, Rendering, Template
+from daemon.wire.orders import Order, OrderDetail
+from daemon.wire.problem import ProblemBody
+from daemon.wire.record import AuditEntry, Chain
+from daemon.wire.service import Channel, Glance
+from daemon.wire.steps import Preview, StatusSet
+from daemon.wire.values import Page, decode
 from outbox import ReplyRow
 from outbox.model import Attempt, Rendered, State
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
 from tests.support.face import Face, event
 from tests.support.fake_services import FakeServices
-from tui.service import wire
 
 NOW = 1_795_515_300_000
 
@@ -51,19 +58,19 @@ async def furnished(face: Face, services: FakeServices) -> Face:
 async def read(face: Face, path: str, kind: Any, *, as_: str = "desk") -> Any:
     answer = await face.get(path, as_=as_)
     assert answer.status == 200, answer.body
-    return wire.decode(answer.body, kind)
+    return decode(answer.body, kind)
 
 
 async def test_orders(furnished: Face) -> None:
-    (order,) = (await read(furnished, "/v1/orders", wire.Page[wire.Order])).items
+    (order,) = (await read(furnished, "/v1/orders", Page[Order])).items
     assert (order.ref, order.stage, order.told.state, order.promised_at) == (
         "B-1042",
         "ready",
         "failed",
         1_795_521_600_000,
     )
-    story = await read(furnished, "/v1/orders/B-1042", wire.OrderStory)
-    assert story.opted_out == {"email"}
+    story = await read(furnished, "/v1/orders/B-1042", OrderDetail)
+    assert set(story.optouts) == {"email"}
     assert [each.kind for each in story.timeline] == ["event", "message", "reply", "attempt", "receipt"] or [
         each.kind for each in story.timeline
     ] == ["event", "message", "attempt", "reply", "receipt"]
@@ -74,45 +81,45 @@ async def test_orders(furnished: Face) -> None:
 
 
 async def test_messages(furnished: Face) -> None:
-    (message,) = (await read(furnished, "/v1/messages?state=failed", wire.Page[wire.Message])).items
+    (message,) = (await read(furnished, "/v1/messages?state=failed", Page[Message])).items
     assert (message.audience, message.reason, message.to) == ("customer", "every channel refused it", "+44…0123")
-    story = await read(furnished, f"/v1/messages/{message.id}", wire.MessageStory)
+    story = await read(furnished, f"/v1/messages/{message.id}", MessageDetail)
     assert story.attempts[0].sent.text == "Hi Ada"
 
 
 async def test_the_rest(furnished: Face) -> None:
-    glance = await read(furnished, "/v1/status", wire.Glance)
-    assert (glance.shop.name, glance.shop.grace, glance.calls, glance.replies, glance.modem.signal) == (
+    glance = await read(furnished, "/v1/status", Glance)
+    assert (glance.store.name, glance.store.grace, glance.calls, glance.replies, glance.radio.bars) == (
         "Our shop",
         8.0,
         1,
         1,
         3,
     )
-    assert (await read(furnished, "/v1/channels", wire.Page[wire.Channel])).items[0].title == "Twilio"
-    assert (await read(furnished, "/v1/templates", wire.Page[wire.Template])).items
-    (reply,) = (await read(furnished, "/v1/replies", wire.Page[wire.Reply])).items
+    assert (await read(furnished, "/v1/channels", Page[Channel])).items[0].title == "Twilio"
+    assert (await read(furnished, "/v1/templates", Page[Template])).items
+    (reply,) = (await read(furnished, "/v1/replies", Page[Reply])).items
     assert (reply.sender, reply.text) == ("+44…0123", "on my way")
-    (call,) = (await read(furnished, "/v1/call-list", wire.Page[wire.Call])).items
+    (call,) = (await read(furnished, "/v1/call-list", Page[Call])).items
     assert (call.phone, call.since) == ("+447700900123", NOW)
-    (optout,) = (await read(furnished, "/v1/optouts", wire.Page[wire.OptOut])).items
+    (optout,) = (await read(furnished, "/v1/optouts", Page[OptOut])).items
     assert optout.id
-    assert (await read(furnished, "/v1/audit/verify", wire.Verdict, as_="owner")).ok
-    assert (await read(furnished, "/v1/audit", wire.Page[wire.AuditEntry], as_="owner")).items == []
+    assert (await read(furnished, "/v1/audit/verify", Chain, as_="owner")).ok
+    assert (await read(furnished, "/v1/audit", Page[AuditEntry], as_="owner")).items == []
 
 
 async def test_a_step_and_what_it_would_send(furnished: Face) -> None:
     ask = await furnished.post("/v1/orders/B-1042/preview", {"status": "order.completed"}, as_="desk")
-    (planned,) = wire.decode(ask.body, wire.Prospect).messages
+    (planned,) = decode(ask.body, Preview).messages
     assert (planned.channel, planned.sms.parts, planned.warnings) == ("twilio", 1, ())
     step = await furnished.post("/v1/orders/B-1042/status", {"status": "order.completed", "id": "k1"}, as_="desk")
-    taken = wire.decode(step.body, wire.StepTaken)
+    taken = decode(step.body, StatusSet)
     assert (taken.event_id, taken.undo_until) == ("k1", NOW + 8000)
     shown = await furnished.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"}, as_="desk")
-    assert wire.decode(shown.body, wire.Rendering).sms.parts == 1
+    assert decode(shown.body, Rendering).sms.parts == 1
 
 
 async def test_refusals(face: Face) -> None:
     answer = await face.post("/v1/orders/nope/hold", {}, as_="desk")
-    problem = msgspec.json.decode(answer.body, type=wire.Problem)
+    problem = msgspec.json.decode(answer.body, type=ProblemBody)
     assert (problem.status, problem.detail) == (404, "no order 'nope' is known")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.wire.orders import Order
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui.service import actions, wire
+from tui.service import actions
 from tui.service.actions import Action
 from tui.service.address import Address
 from tui.service.client import Away, Busy, Client, Failing, Lost, Refused
@@ -56,7 +57,7 @@ def test_addresses() -> None:
 
 async def test_over_the_socket_no_token_is_needed(tmp_path: Path) -> None:
     async with connected(socket=tmp_path / "tether.sock") as (_, client, _):
-        assert (await client.glance()).shop.name == "Balloon Loft"
+        assert (await client.glance()).store.name == "Balloon Loft"
 
 
 async def test_over_tcp_the_token_goes_along_and_who_acts() -> None:
@@ -81,9 +82,9 @@ async def test_an_order_number_may_hold_anything() -> None:
 async def test_a_list_is_read_to_its_end_or_to_the_most() -> None:
     async with connected() as (service, client, _):
         service.shop = SampleShop.large(1200, 1)
-        sizes = [len(page) async for page in client.pages("/v1/orders", wire.Order)]
+        sizes = [len(page) async for page in client.pages("/v1/orders", Order)]
         assert sizes == [500, 500, 200]
-        assert [len(page) async for page in client.pages("/v1/orders", wire.Order, most=700)] == [500, 200]
+        assert [len(page) async for page in client.pages("/v1/orders", Order, most=700)] == [500, 200]
 
 
 async def test_a_read_is_tried_again() -> None:
@@ -112,9 +113,8 @@ async def test_what_can_not_be_read_is_a_failing_service() -> None:
 
 async def test_calls_that_an_older_service_does_not_have() -> None:
     async with connected() as (service, client, _):
-        service.without = {"templates", "preview"}
+        service.without = {"templates"}
         assert await client.templates() == []
-        assert await client.prospect("B-1040", {"status": "order.ready"}) is None
 
 
 async def test_the_services_clock_is_learnt_where_it_differs_much() -> None:

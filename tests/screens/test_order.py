@@ -192,7 +192,7 @@ async def test_an_older_service_shows_less_and_says_so() -> None:
         counter.app.open_order("B-1043")
         await counter.see("CONFIRMED")
         await counter.press("n")
-        await counter.see("Lin will be told now by SMS", "This service can't say which way it goes")
+        await counter.see("What will go out can't be shown: no such call", "do it")
 
 
 async def test_an_order_at_its_end_has_no_next_step() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.wire.customers import Call
 from tests.support.counter import opened
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import NOW, SampleShop, moment
 from tui.screens.calls import call_sheet
-from tui.service.wire import Call
 from tui.terminal.printing import print_out
 
 # ---------------------------------------------------------------- the line

@@ -2,11 +2,13 @@
 
 import pytest
 
+from daemon.wire.orders import Customer, Order
+from daemon.wire.service import Store
+from daemon.wire.values import When, Word
 from tests.support.sample_shop import NOW
 from tui.i18n import Texts
 from tui.line.read import Reader, Said, is_address
 from tui.line.verbs import verbs
-from tui.service.wire import Customer, Order, Store, When, Word
 from tui.wording.times import Times
 
 

@@ -4,8 +4,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.wire.customers import Reply
+from daemon.wire.messages import Message
+from daemon.wire.orders import Customer, Order, Told
+from daemon.wire.service import Uplink
+from daemon.wire.values import When, Word
 from tests.support.sample_shop import DAY, NOW
-from tui.service.wire import Customer, Message, Order, Reply, Told, Uplink, When, Word
 from tui.shop.state import Part, Shop, outbox_filter
 from tui.shop.view import View
 from tui.wording.stages import next_status, stage_of

@@ -1,12 +1,13 @@
 """An order's story is told without repeating itself, and without leaving trouble out."""
 
-from tui.service.wire import Moment, Word
+from daemon.wire.orders import Entry
+from daemon.wire.values import When, Word
 from tui.shop.story import condense
 
 
-def moment(kind: str, message_id: str = "", **fields: str) -> Moment:
+def moment(kind: str, message_id: str = "", **fields: str) -> Entry:
     words = {name: Word(value) for name, value in fields.items() if name in {"outcome", "receipt", "state", "channel"}}
-    return Moment(kind=Word(kind), message_id=message_id, **({**fields, **words}))  # type: ignore[arg-type]
+    return Entry(at=When(0), kind=Word(kind), message_id=message_id, **({**fields, **words}))  # type: ignore[arg-type]
 
 
 def test_a_message_that_simply_went_out_is_one_line_with_what_was_sent() -> None:

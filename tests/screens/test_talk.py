@@ -2,21 +2,22 @@
 
 from typing import Any
 
-from tui.service.wire import Moment, OrderStory, When, Word
+from daemon.wire.orders import Entry, OrderDetail
+from daemon.wire.values import When, Word
 from tui.shop.talk import Turn, turns
 
 
-def moment(at: int, kind: str, **more: Any) -> Moment:
-    return Moment(at=When(at), kind=Word(kind), **more)
+def moment(at: int, kind: str, **more: Any) -> Entry:
+    return Entry(at=When(at), kind=Word(kind), **more)
 
 
-def message(at: int, id: str, state: str = "delivered", **more: Any) -> Moment:
+def message(at: int, id: str, state: str = "delivered", **more: Any) -> Entry:
     told = {"audience": Word("customer"), "type": "order.ready", "template": "order.ready", "channel": Word("twilio")}
     return moment(at, "message", message_id=id, state=Word(state), **(told | more))
 
 
-def talk(*timeline: Moment) -> list[Turn]:
-    return turns(OrderStory(ref="B-1", timeline=timeline), lambda channel: channel == "hubspot")
+def talk(*timeline: Entry) -> list[Turn]:
+    return turns(OrderDetail(ref="B-1", timeline=timeline), lambda channel: channel == "hubspot")
 
 
 def test_what_was_sent_is_shown_in_the_words_that_left_last_in_turn_with_what_they_wrote() -> None:

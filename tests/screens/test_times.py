@@ -2,9 +2,9 @@
 
 import pytest
 
+from daemon.wire.service import Store
 from tests.support.sample_shop import DAY, HOUR, MINUTE, NOW
 from tui.i18n import Texts
-from tui.service.wire import Store
 from tui.wording.times import Times
 
 LOFT = Store(name="Balloon Loft", timezone="Europe/London", currency="GBP", country="GB", locale="en")

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from daemon.wire.messages import SmsSize
+from daemon.wire.orders import Order, Told
+from daemon.wire.service import Channel
+from daemon.wire.steps import Caution
+from daemon.wire.values import Word
 from tui.i18n import Texts
-from tui.service.wire import Caution, Channel, Order, SmsSize, Told, Word
 from tui.terminal.glyphs import BARE, PLAIN, RICH, glyphs_for
 from tui.wording.words import STATE_WORDS, Words
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from daemon.wire.orders import Order
 from tui.line.read import Said
 from tui.line.verbs import HOLD, RELEASE, WRITE
 from tui.screens.ask import AskBox
 from tui.service import actions
-from tui.service.wire import Order
 from tui.wording.words import WARN
 
 if TYPE_CHECKING:

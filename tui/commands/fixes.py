@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from daemon.wire.messages import Message
+from daemon.wire.orders import Order
+from daemon.wire.sources import Kept, Reread
+from daemon.wire.values import decode
 from tui.screens.ask import AskBox
 from tui.screens.fix import FixBox, Help
 from tui.screens.silence import NO_ADDRESS, SilenceBox
 from tui.service import actions
-from tui.service.wire import Kept, Message, Order, Reread, decode
 from tui.wording.words import UNTOLD, WARN
 
 if TYPE_CHECKING:

@@ -4,13 +4,16 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from daemon.wire.customers import Call, OptOut, Reply
+from daemon.wire.messages import Message
+from daemon.wire.orders import Order
+from daemon.wire.service import Channel
 from tui.i18n import text
 from tui.screens.ask import AskBox, PickBox
 from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
 from tui.service import actions
-from tui.service.wire import Call, Channel, Message, OptOut, Order, Reply
 from tui.wording.stages import SETTABLE, STATUS_WORDS, next_status
 from tui.wording.words import BAD, GOOD, WARN
 

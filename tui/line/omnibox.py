@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from daemon.wire.orders import Order
 from tui.line.read import Reader, Said
 from tui.line.text import LineText
 from tui.line.verbs import verbs
-from tui.service.wire import Order
 from tui.shop.desk import Desk
 
 

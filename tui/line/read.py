@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from daemon.wire.orders import Order
 from tui.line.scan import clean, numbers
 from tui.line.verbs import HOLD, RELEASE, STOP, WRITE
-from tui.service.wire import Order
 from tui.wording.folding import fold
 from tui.wording.stages import stage_of
 

@@ -2,11 +2,11 @@
 
 from textual.timer import Timer
 
+from daemon.wire.orders import Order, OrderDetail
 from tui.i18n import text
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
 from tui.service.client import ServiceError
-from tui.service.wire import Order, OrderStory
 from tui.shop.desk import Desk
 from tui.shop.story import condense, fold
 from tui.terminal.work import run_newest
@@ -26,7 +26,7 @@ class OrderAside(Lines):
         super().__init__(self._lines_of, id="aside")
         self._desk = desk
         self._order: Order | None = None
-        self._story: OrderStory | None = None
+        self._story: OrderDetail | None = None
         self._seen = ("", -1)
         self._resting: Timer | None = None
 

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.record import AuditEntry
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.service.wire import AuditEntry
 from tui.shop.state import Part
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap

@@ -8,11 +8,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.aside import OrderAside
 from tui.screens.card import HEIGHT, Cards
 from tui.screens.page import Page
-from tui.service.wire import Order
 from tui.shop.state import Part
 from tui.widgets.rows import Rows
 from tui.wording.stages import STAGE_WORDS, STAGES

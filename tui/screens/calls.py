@@ -7,9 +7,9 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.customers import Call
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.service.wire import Call
 from tui.shop.state import Part
 from tui.terminal.printing import print_out
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -93,7 +93,7 @@ class CallsPage(ListPage[Call]):
         if not calls:
             self.desk.say(self.t("nobody needs to be phoned"))
             return
-        heading = f"{self.desk.shop.glance.shop.name}  {self.t('to phone')}  {self.times.clock(self.desk.now())}"
+        heading = f"{self.desk.shop.glance.store.name}  {self.t('to phone')}  {self.times.clock(self.desk.now())}"
         sheet = call_sheet(heading, calls)
         where = await print_out(sheet, "call-list.txt")
         said = (

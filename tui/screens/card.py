@@ -1,6 +1,6 @@
 """How an order stands on the board: which, whose, what to make, when, and whether its customer knows."""
 
-from tui.service.wire import Order
+from daemon.wire.orders import Order
 from tui.shop.desk import Desk
 from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length, wrap
 from tui.wording.making import first_of

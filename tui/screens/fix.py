@@ -8,12 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.orders import Order
+from daemon.wire.steps import Preview, Way, Ways
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.screens.silence import NO_ADDRESS
 from tui.service.client import Refused, ServiceError
-from tui.service.wire import Order, Prospect, Way, Ways
 from tui.terminal.work import run_newest
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
@@ -54,7 +55,7 @@ class FixBox(Box[Help | None]):
         self._tells = tells
         self._ways: Ways | None = None
         self._offers: list[Offer] = []
-        self._prospect: Prospect | None = None
+        self._preview: Preview | None = None
         self._trouble = ""
 
     # ------------------------------------------------------------ what it shows
@@ -139,9 +140,9 @@ class FixBox(Box[Help | None]):
     def _said(self, width: int) -> list[Line]:
         if self._trouble:
             return [[], *([Span(part, WARN)] for part in wrap(self.t(self._trouble), width))]
-        if self._prospect is None or not self._prospect.messages:
+        if self._preview is None or not self._preview.messages:
             return [[]]
-        return [[], *planned_lines(self._prospect, self._order.customer.name, self.desk, width)]
+        return [[], *planned_lines(self._preview, self._order.customer.name, self.desk, width)]
 
     # ------------------------------------------------------------ an address
 
@@ -166,10 +167,10 @@ class FixBox(Box[Help | None]):
     async def _check(self) -> bool:
         """Whether the service takes it."""
         body = self._typed
-        self._prospect, self._trouble = None, ""
+        self._preview, self._trouble = None, ""
         if body:
             try:
-                self._prospect = await self.desk.client.contact_prospect(self._order.ref, body)
+                self._preview = await self.desk.client.contact_preview(self._order.ref, body)
             except Refused:
                 self._trouble = NO_ADDRESS
             except ServiceError as error:

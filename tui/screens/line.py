@@ -6,9 +6,10 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.service import Channel, Glance, Modem
+from daemon.wire.sources import Source
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.service.wire import Channel, Glance, Modem, Source
 from tui.shop.state import Part
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
@@ -46,8 +47,8 @@ class LinePage(ListPage[Channel]):
     def head(self, width: int) -> list[Line]:
         glance, now = self.desk.shop.glance, self.desk.now()
         lines = self._uplink(glance, now)
-        if glance.modem is not None:
-            lines.append(self._modem(glance.modem))
+        if (modem := glance.radio) is not None:
+            lines.append(self._modem(modem))
         if glance.quiet_until:
             lines.append([Span(self.t("Quiet hours until {time}.", time=self.times.at(glance.quiet_until, now)), WARN)])
         lines += [line for source in glance.sources for line in self._source(source, width, now)]
@@ -102,12 +103,12 @@ class LinePage(ListPage[Channel]):
         known = [
             self.words.channel_state(modem.state).words if modem.state else "",
             modem.operator,
-            self.t("signal {bars} of 4", bars=modem.signal) if modem.signal is not None else self.t("no signal known"),
+            self.t("signal {bars} of 4", bars=modem.bars) if modem.bars is not None else self.t("no signal known"),
             f"SIM {modem.sim}" if modem.sim else "",
             self.t("credit {credit}", credit=modem.credit) if modem.credit else "",
         ]
         facts = " · ".join(part for part in known if part)
-        return [Span(f"{self.t('modem')}: "), Span(facts, GOOD if modem.signal else WARN)]
+        return [Span(f"{self.t('modem')}: "), Span(facts, GOOD if modem.bars else WARN)]
 
     def _state(self, channel: Channel) -> Say:
         """A channel that needs the line does not work while the line is down."""

@@ -1,7 +1,7 @@
 """How an order's story is told: one line for each thing that happened, and all of it when it is chosen."""
 
+from daemon.wire.orders import Entry
 from tui.i18n import text
-from tui.service.wire import Moment
 from tui.shop.desk import Desk
 from tui.shop.story import Folded, Row
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -57,7 +57,7 @@ class Moments:
             line.append(Span(f"  {t('{n} in trouble', n=row.troubled)}", WARN))
         return line
 
-    def _in_their_words(self, moment: Moment) -> str:
+    def _in_their_words(self, moment: Entry) -> str:
         """What a provider itself said of a try, for whoever looks closer."""
         if moment.kind not in {"attempt", "receipt"} or not (moment.detail or moment.code):
             return ""
@@ -68,7 +68,7 @@ class Moments:
             words=f"{moment.detail}{code}".strip(),
         )
 
-    def _say(self, moment: Moment) -> Say:
+    def _say(self, moment: Entry) -> Say:
         match moment.kind:
             case "event":
                 return self._event(moment)
@@ -81,20 +81,20 @@ class Moments:
             case _:
                 return self._act(moment)
 
-    def _event(self, moment: Moment) -> Say:
+    def _event(self, moment: Entry) -> Say:
         t = self._desk.t
         what = deed_words(t, moment.type) or self._desk.words.status(moment.type)
         if moment.event_id.startswith(UNDONE):
             what = t("taken back: {status}", status=what)
         return Say(f"{what}   {self._who(moment)}", STRONG)
 
-    def _who(self, moment: Moment) -> str:
+    def _who(self, moment: Entry) -> str:
         """Who did it: a person by name; a shop or till, and who worked there if it says so."""
         if not moment.actor or moment.actor == moment.source:
             return moment.source
         return moment.actor if moment.source == OWN_SOURCE else f"{moment.source} ({moment.actor})"
 
-    def _message(self, moment: Moment) -> Say:
+    def _message(self, moment: Entry) -> Say:
         words = self._desk.words
         about = words.status(moment.template) if moment.template else self._desk.t("own words")
         state = words.state(moment.state)
@@ -109,13 +109,13 @@ class Moments:
         why = f": {words.short_reason(moment)}" if moment.reason and moment.state not in {"sent", "delivered"} else ""
         return Say(f"{state.words}   {to}: “{about}”{why}", DIM if is_backstage and state.tone != BAD else state.tone)
 
-    def _attempt(self, moment: Moment) -> Say:
+    def _attempt(self, moment: Entry) -> Say:
         """By its way alone: what the provider said of it is in the detail."""
         words, g = self._desk.words, self._desk.words.glyphs
         outcome = moment.receipt or moment.outcome
         return Say(f"{g.going} {words.way(moment.channel)} {words.outcome(outcome)}", _OUTCOME_TONES.get(outcome, DIM))
 
-    def _reply(self, moment: Moment) -> Say:
+    def _reply(self, moment: Entry) -> Say:
         t = self._desk.t
         wish = {"stop": t("asked not to be written to"), "start": t("wants to be written to again")}.get(
             moment.consent, ""
@@ -124,7 +124,7 @@ class Moments:
         said = f"{moment.actor or t('the customer')}: “{moment.text}”"
         return Say(f"{said} {wish}".rstrip(), WARN if wish else ACCENT)
 
-    def _act(self, moment: Moment) -> Say:
+    def _act(self, moment: Entry) -> Say:
         t = self._desk.t
         what = deed_words(t, moment.type) or t("noted in the record")
         why = f": {self._desk.words.reason(moment)}" if moment.reason else ""

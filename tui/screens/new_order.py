@@ -10,11 +10,12 @@ from textual.events import DescendantBlur
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
+from daemon.wire.orders import Order
+from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import Refused, ServiceError
-from tui.service.wire import Order, Prospect
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
@@ -58,7 +59,7 @@ class NewOrderBox(Box[Taken | None]):
         self._existing = ""
         self._shown: Mapping[str, Any] | None = None
         """The order whose consequences stand there."""
-        self._prospect: Prospect | None = None
+        self._preview: Preview | None = None
         self._why = ""
         """Why they can't be shown."""
 
@@ -97,10 +98,10 @@ class NewOrderBox(Box[Taken | None]):
         if promised := shown["order"].get("promised_at"):
             time = self.desk.times.at(self.desk.times.moment(promised), self.desk.now())
             lines.append([Span(t("Promised for {time}.", time=time), DIM)])
-        if self._prospect is None:
+        if self._preview is None:
             why = t("What will go out can't be shown: {why}", why=t(self._why))
             return [*lines, *([Span(part, WARN)] for part in wrap(why, width))]
-        return [*lines, *planned_lines(self._prospect, shown["customer"].get("name"), self.desk, width)]
+        return [*lines, *planned_lines(self._preview, shown["customer"].get("name"), self.desk, width)]
 
     @on(Input.Submitted)
     def action_on(self) -> None:
@@ -126,7 +127,7 @@ class NewOrderBox(Box[Taken | None]):
         if self._shown is None or self._shown != draft:
             await self._show(entered=True)
             return
-        told = any(each.reaches for each in self._prospect.messages if each.tells_customer) if self._prospect else False
+        told = any(each.reaches for each in self._preview.messages if each.tells_customer) if self._preview else False
         name = self._shown["customer"].get("name") or self.t("the customer")
         self.answer(Taken(self._shown, name if told else ""))
 
@@ -141,12 +142,12 @@ class NewOrderBox(Box[Taken | None]):
         if self.query_one("#field-ref", Input).value.strip() and not await self._is_new(draft["order"]["ref"], entered):
             return
         try:
-            self._prospect, self._why = await self.desk.client.new_order_prospect({**draft, "id": "preview"}), ""
+            self._preview, self._why = await self.desk.client.new_order_preview({**draft, "id": "preview"}), ""
         except Refused as error:
             self._complain(Wrong(str(error), "#field-phone"), entered)
             return
         except ServiceError as error:
-            self._prospect, self._why = None, str(error)
+            self._preview, self._why = None, str(error)
         self._shown, self._trouble = draft, ""
         self.query_one("#existing", Button).add_class("hidden")
         self._rewrite()
@@ -179,7 +180,7 @@ class NewOrderBox(Box[Taken | None]):
         return next((order for each, order in self.desk.shop.orders.items() if each.casefold() == wanted), None)
 
     def _complain(self, wrong: Wrong, entered: bool) -> None:
-        self._trouble, self._shown, self._prospect = wrong.says, None, None
+        self._trouble, self._shown, self._preview = wrong.says, None, None
         self._rewrite()
         if entered:
             self.query_one(wrong.field).focus()

@@ -6,12 +6,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from daemon.wire.orders import Order
+from daemon.wire.steps import Planned, Preview
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import ServiceError
-from tui.service.prospect import prospect
-from tui.service.wire import Order, Planned, Prospect
 from tui.terminal.work import run_newest
 from tui.widgets.foot import Key, KeyBar
 from tui.widgets.lines import Lines
@@ -47,7 +47,7 @@ class NextStepBox(Box[Step | None]):
         self._order = order
         self._status = status
         self._silent = False
-        self._prospect: Prospect | None = None
+        self._preview: Preview | None = None
         self._trouble = ""
 
     def heading(self) -> str:
@@ -61,7 +61,7 @@ class NextStepBox(Box[Step | None]):
 
     async def _ask(self) -> None:
         try:
-            self._prospect = await prospect(self.desk.client, self._order, {"status": self._status})
+            self._preview = await self.desk.client.preview(self._order.ref, {"status": self._status})
         except ServiceError as error:
             self._trouble = str(error)
         self.query_one(Lines).rewrite()
@@ -76,14 +76,14 @@ class NextStepBox(Box[Step | None]):
         ]
         if self._silent:
             return [*lines, [Span(t("Silently: nobody will be told."), WARN)], []]
-        if self._prospect is None:
+        if self._preview is None:
             said = (
                 t("What will go out can't be shown: {why}", why=t(self._trouble))
                 if self._trouble
                 else t("asking what will go out")
             )
             return [*lines, *([Span(part, WARN if self._trouble else DIM)] for part in wrap(said, width)), []]
-        return [*lines, *planned_lines(self._prospect, self._order.customer.name, self.desk, width), []]
+        return [*lines, *planned_lines(self._preview, self._order.customer.name, self.desk, width), []]
 
     @property
     def _text(self) -> str:
@@ -92,7 +92,7 @@ class NextStepBox(Box[Step | None]):
     @property
     def _mine(self) -> list[Planned]:
         """What the customer themselves would get."""
-        return [each for each in self._prospect.messages if each.tells_customer] if self._prospect else []
+        return [each for each in self._preview.messages if each.tells_customer] if self._preview else []
 
     def shown_keys(self) -> Sequence[Key]:
         keys = super().shown_keys()

@@ -7,9 +7,9 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.service.wire import Order
 from tui.shop.queue import Thing
 from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar

@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.customers import OptOut
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.service.wire import OptOut
 from tui.shop.state import Part
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap

@@ -6,12 +6,13 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.messages import Message
+from daemon.wire.orders import Entry, Order, OrderDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
 from tui.service.client import Refused, ServiceError
-from tui.service.wire import Message, Moment, Order, OrderStory
 from tui.shop.state import Part
 from tui.shop.story import Folded, Row, condense, fold
 from tui.terminal.tidy import forget_drawing
@@ -45,7 +46,7 @@ class OrderPage(ListPage[Row]):
         self.ref = ref
         self._rows: list[Row] = []
         self._shows_backstage = False
-        self._story: OrderStory | None = None
+        self._story: OrderDetail | None = None
         self._trouble = ""
         self._seen = -1
         self._newest = 0
@@ -81,7 +82,7 @@ class OrderPage(ListPage[Row]):
         self.rows.refresh()
         self.rewrite()
 
-    def _fill(self, story: OrderStory) -> None:
+    def _fill(self, story: OrderDetail) -> None:
         told = {story.told.message_id} if story.told else set[str]()
         self._rows[:] = fold(condense(story.timeline), self.words.is_backstage, keep=told, opened=self._shows_backstage)
         self._newest = max(
@@ -96,7 +97,7 @@ class OrderPage(ListPage[Row]):
 
     def _messages(self, states: Set[str]) -> list[Message]:
         """This order's messages that stand so: the chosen one if it does, else all."""
-        chosen = self.current.message_id if isinstance(self.current, Moment) else ""
+        chosen = self.current.message_id if isinstance(self.current, Entry) else ""
         found = [
             each for each in self.desk.shop.messages.values() if each.order_ref == self.ref and each.state in states
         ]

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.messages import Attempt, Message, MessageDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.service.wire import Attempt, Message, MessageStory
 from tui.shop.state import Part, outbox_filter
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -53,7 +53,7 @@ class OutboxPage(ListPage[Message]):
         super().__init__()
         self._filter = "all"
         self._needle = ""
-        self._story: MessageStory | None = None
+        self._story: MessageDetail | None = None
 
     def make_rows(self) -> Rows[Message]:
         cursor, marked = self.signs

@@ -1,6 +1,6 @@
 """How messages that would go out are described, wherever something is about to be sent."""
 
-from tui.service.wire import Planned, Prospect
+from daemon.wire.steps import Planned, Preview
 from tui.shop.desk import Desk
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.words import BAD, DIM, WARN
@@ -10,7 +10,7 @@ MOST_TEXT = 6
 """Lines of a text that are shown at most."""
 
 
-def planned_lines(found: Prospect, name: str | None, desk: Desk, width: int) -> list[Line]:
+def planned_lines(found: Preview, name: str | None, desk: Desk, width: int) -> list[Line]:
     """`name`: the customer's. Their message with its text, then in a line each who else hears of it, and the systems that note it."""
     t, lines = desk.t, list[Line]()
     mine = [each for each in found.messages if each.tells_customer]
@@ -19,12 +19,7 @@ def planned_lines(found: Prospect, name: str | None, desk: Desk, width: int) -> 
     for planned in mine:
         lines += _customer(planned, desk, name, width)
     if not mine:
-        says = (
-            t("The customer gets no message about this.")
-            if found.sure
-            else t("There is no telephone number or e-mail address.")
-        )
-        lines.append([Span(says, DIM if found.sure else BAD)])
+        lines.append([Span(t("The customer gets no message about this."), DIM)])
     for planned in others:
         who, medium = desk.words.audience(planned.audience).capitalize(), desk.words.medium(planned.medium)
         hears = t(
@@ -35,11 +30,6 @@ def planned_lines(found: Prospect, name: str | None, desk: Desk, width: int) -> 
     if systems:
         names = ", ".join(dict.fromkeys(desk.words.channel(planned.channel) for planned in systems))
         lines += [[Span(part, DIM)] for part in wrap(t("Noted in {systems}", systems=names), width)]
-    if not found.sure and mine:
-        lines += [
-            [Span(part, DIM)]
-            for part in wrap(t("This service can't say which way it goes, nor who else hears of it."), width)
-        ]
     return lines
 
 

@@ -7,11 +7,12 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.customers import Reply
+from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
 from tui.screens.moments import DEEDS
 from tui.service.client import ServiceError
-from tui.service.wire import Order, Reply
 from tui.shop.state import Part
 from tui.shop.talk import Turn, turns
 from tui.terminal.work import run_newest

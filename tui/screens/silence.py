@@ -8,9 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.service.wire import Order
 from tui.shop.state import matches, newest_order
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines

@@ -1,7 +1,7 @@
 """What staff ask first of an order: does the customer know, what is it, when, what does it cost, what is to be minded."""
 
+from daemon.wire.orders import Order, OrderDetail
 from tui.i18n import text
-from tui.service.wire import Order, OrderStory
 from tui.shop.desk import Desk
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.wording.making import all_items, first_of
@@ -18,7 +18,7 @@ class Summary:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def lines(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+    def lines(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         """The first says which order, the second whether its customer knows."""
         return [
             self._name(order, width),
@@ -40,14 +40,14 @@ class Summary:
         waits = stage_of(order) in {"ready", "done"}
         return justify(width, left, [Span("" if waits else desk.times.late(order.promised_at, now), BAD)])
 
-    def _told(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+    def _told(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         desk = self._desk
         message = desk.shop.messages.get(order.told.message_id) if order.told else None
         telling = Telling(desk.t, desk.words, desk.times, desk.now())
         said = telling.sentence(order, story.timeline if story else (), message)
         return [[Span(part, said.tone)] for part in wrap(said.words, width, 2)]
 
-    def _items(self, order: Order, story: OrderStory | None, width: int) -> list[Line]:
+    def _items(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         items = all_items(story.items) if story else first_of(order)
         return [[Span(part, STRONG)] for part in wrap(items, width, 3)] if items else []
 
@@ -65,15 +65,15 @@ class Summary:
         ]
         return [[Span(part)] for part in wrap(" · ".join(fact for fact in facts if fact), width, 2)]
 
-    def _note(self, story: OrderStory | None, width: int) -> list[Line]:
+    def _note(self, story: OrderDetail | None, width: int) -> list[Line]:
         if story is None or not story.note:
             return []
         return [[Span(part, WARN)] for part in wrap(f"{self._desk.t('note')}: {story.note}", width, 3)]
 
-    def _reach(self, order: Order, story: OrderStory | None) -> Line:
+    def _reach(self, order: Order, story: OrderDetail | None) -> Line:
         """By what the customer can be reached."""
         desk, g = self._desk, self._desk.words.glyphs
-        refused = story.opted_out if story else frozenset[str]()
+        refused = story.optouts if story else {}
         line: Line = []
         for medium, address in (("sms", order.customer.phone), ("email", order.customer.email)):
             name = desk.words.way_of(medium)

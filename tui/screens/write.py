@@ -9,12 +9,12 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Select, TextArea
 
+from daemon.wire.orders import Order
+from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import ServiceError
-from tui.service.prospect import prospect
-from tui.service.wire import Order, Prospect
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.foot import Key
@@ -81,7 +81,7 @@ class WriteBox(Box[Draft | None]):
         self._words = words
         self._status = status
         self._purpose = purpose
-        self._prospect: Prospect | None = None
+        self._preview: Preview | None = None
         self._trouble = ""
         self._own = words
         """What was typed, while a text of the shop's stands in its place."""
@@ -203,12 +203,12 @@ class WriteBox(Box[Draft | None]):
         await self.desk.clock.sleep(PREVIEW_AFTER)
         draft = self.draft
         if not draft.text and not draft.template:
-            self._prospect, self._trouble = None, ""
+            self._preview, self._trouble = None, ""
         else:
             body = {"to": "customer"} | ({"template": draft.template} if draft.template else {"text": draft.text})
             try:
-                self._prospect = await prospect(
-                    self.desk.client, self._order, body | ({"via": draft.via} if draft.via else {})
+                self._preview = await self.desk.client.preview(
+                    self._order.ref, body | ({"via": draft.via} if draft.via else {})
                 )
                 self._trouble = ""
             except ServiceError as error:
@@ -218,7 +218,7 @@ class WriteBox(Box[Draft | None]):
 
     @property
     def _is_unreached(self) -> bool:
-        mine = [each for each in self._prospect.messages if each.tells_customer] if self._prospect else []
+        mine = [each for each in self._preview.messages if each.tells_customer] if self._preview else []
         return bool(mine) and not any(each.reaches for each in mine)
 
     def _asked(self, draft: Draft) -> dict[str, Any]:
@@ -230,9 +230,9 @@ class WriteBox(Box[Draft | None]):
     def _lines(self, width: int) -> list[Line]:
         if self._trouble:
             return [[Span(part, WARN)] for part in wrap(self.t(self._trouble), width)]
-        if self._prospect is None:
+        if self._preview is None:
             return [[Span(self.t("Say who you are and which order it is about: {ref}.", ref=self._order.ref), DIM)]]
-        return planned_lines(self._prospect, self._order.customer.name, self.desk, width)
+        return planned_lines(self._preview, self._order.customer.name, self.desk, width)
 
     # ------------------------------------------------------------ sending
 

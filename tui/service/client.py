@@ -14,8 +14,15 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from daemon.wire.messages import MessageDetail, Rendering, Template
+from daemon.wire.orders import OrderDetail
+from daemon.wire.problem import ProblemBody
+from daemon.wire.record import Chain
+from daemon.wire.service import Channel, Glance
+from daemon.wire.sources import Kept
+from daemon.wire.steps import Preview, Ways
+from daemon.wire.values import Page, decode
 from tui.i18n import text
-from tui.service import wire
 from tui.service.address import Address
 from tui.terminal.clock import Clock
 
@@ -109,75 +116,72 @@ class Client:
                 await self._clock.sleep(wait * (0.5 + self._rng.random()))
         raise AssertionError("unreachable")
 
-    async def pages(self, path: str, kind: type[T], query: Query = (), most: int = 20_000) -> AsyncIterator[list[T]]:
+    async def pages(
+        self, path: str, kind: type[T], query: Query = (), most: int = 20_000
+    ) -> AsyncIterator[Sequence[T]]:
         """GET a list page by page, at most `most` things."""
         cursor: str | None = None
         count = 0
         while count < most:
             asked = [*query, ("limit", str(min(PAGE, most - count))), *([("cursor", cursor)] if cursor else [])]
-            page = await self.read(path, wire.Page[kind], asked)  # type: ignore[valid-type]
+            page = await self.read(path, Page[kind], asked)  # type: ignore[valid-type]
             yield page.items
             count += len(page.items)
             cursor = page.next
             if not cursor or not page.items:
                 return
 
-    async def glance(self) -> wire.Glance:
-        return await self.read("/v1/status", wire.Glance)
+    async def glance(self) -> Glance:
+        return await self.read("/v1/status", Glance)
 
-    async def order(self, ref: str) -> wire.OrderStory:
-        return await self.read(f"/v1/orders/{_segment(ref)}", wire.OrderStory)
+    async def order(self, ref: str) -> OrderDetail:
+        return await self.read(f"/v1/orders/{_segment(ref)}", OrderDetail)
 
-    async def message(self, message_id: str) -> wire.MessageStory:
-        return await self.read(f"/v1/messages/{_segment(message_id)}", wire.MessageStory)
+    async def message(self, message_id: str) -> MessageDetail:
+        return await self.read(f"/v1/messages/{_segment(message_id)}", MessageDetail)
 
-    async def channels(self) -> list[wire.Channel]:
-        return (await self.read("/v1/channels", wire.Page[wire.Channel])).items
+    async def channels(self) -> Sequence[Channel]:
+        return (await self.read("/v1/channels", Page[Channel])).items
 
-    async def templates(self) -> list[wire.Template]:
+    async def templates(self) -> Sequence[Template]:
         """What staff may send by hand; none where the service doesn't tell."""
         try:
-            return (await self.read("/v1/templates", wire.Page[wire.Template])).items
+            return (await self.read("/v1/templates", Page[Template])).items
         except Refused as error:
             if error.status in {404, 405}:
                 return []
             raise
 
-    async def prospect(self, ref: str, body: Mapping[str, Any]) -> wire.Prospect | None:
-        """What a status or a message would lead to; None where the service can't tell. Changes nothing, so it may be repeated."""
-        try:
-            return await self._call("POST", f"/v1/orders/{_segment(ref)}/preview", wire.Prospect, body=body)
-        except Refused as error:
-            if error.status in {404, 405}:
-                return None
-            raise
+    async def preview(self, ref: str, body: Mapping[str, Any]) -> Preview:
+        """What a status or a message would lead to: `body` is that of its call. Changes nothing."""
+        return await self._call("POST", f"/v1/orders/{_segment(ref)}/preview", Preview, body=body)
 
-    async def new_order_prospect(self, event: Mapping[str, Any]) -> wire.Prospect:
+    async def new_order_preview(self, event: Mapping[str, Any]) -> Preview:
         """What a new order would send. Raises Refused (409) for a number that exists."""
-        return await self._call("POST", "/v1/orders/preview", wire.Prospect, body=event)
+        return await self._call("POST", "/v1/orders/preview", Preview, body=event)
 
-    async def ways(self, ref: str) -> wire.Ways:
+    async def ways(self, ref: str) -> Ways:
         """How an order's customer can be reached."""
-        return await self.read(f"/v1/orders/{_segment(ref)}/ways", wire.Ways)
+        return await self.read(f"/v1/orders/{_segment(ref)}/ways", Ways)
 
-    async def contact_prospect(self, ref: str, body: Mapping[str, Any]) -> wire.Prospect:
+    async def contact_preview(self, ref: str, body: Mapping[str, Any]) -> Preview:
         """What another address or way would send. Raises Refused for what can be no address."""
-        return await self._call("POST", f"/v1/orders/{_segment(ref)}/contact/preview", wire.Prospect, body=body)
+        return await self._call("POST", f"/v1/orders/{_segment(ref)}/contact/preview", Preview, body=body)
 
-    async def kept(self) -> list[wire.Kept]:
+    async def kept(self) -> Sequence[Kept]:
         """What nobody understood; none where this service doesn't tell."""
         try:
-            return (await self.read("/v1/quarantine", wire.Page[wire.Kept])).items
+            return (await self.read("/v1/quarantine", Page[Kept])).items
         except Refused as error:
             if error.status in {403, 404, 405}:
                 return []
             raise
 
-    async def rendering(self, body: Mapping[str, Any]) -> wire.Rendering:
-        return await self._call("POST", "/v1/messages/preview", wire.Rendering, body=body)
+    async def rendering(self, body: Mapping[str, Any]) -> Rendering:
+        return await self._call("POST", "/v1/messages/preview", Rendering, body=body)
 
-    async def verify(self) -> wire.Verdict:
-        return await self.read("/v1/audit/verify", wire.Verdict)
+    async def verify(self) -> Chain:
+        return await self.read("/v1/audit/verify", Chain)
 
     # ------------------------------------------------------------ actions and the stream
 
@@ -207,7 +211,7 @@ class Client:
     ) -> T:
         data = await self._exchange(method, path, query=query, body=body)
         try:
-            return wire.decode(data, kind)
+            return decode(data, kind)
         except msgspec.MsgspecError as error:
             raise Failing(f"the service's answer to {method} {path} can't be read: {error}") from error
 
@@ -252,9 +256,9 @@ class Client:
 
 def _refusal(status: int, data: bytes) -> ServiceError:
     try:
-        problem = wire.decode(data, wire.Problem)
+        problem = decode(data, ProblemBody)
     except msgspec.MsgspecError:
-        problem = wire.Problem()
+        problem = ProblemBody()
     fields = "; ".join(f"{each.field}: {each.detail}" for each in problem.errors)
     says = problem.detail or fields or problem.title or f"HTTP {status}"
     if status in {429, 503, 507}:

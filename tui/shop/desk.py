@@ -5,8 +5,12 @@ from collections.abc import Callable, Set
 
 import msgspec
 
+from daemon.wire.service import Store, TestResult
+from daemon.wire.sources import Kept
+from daemon.wire.steps import StatusSet
+from daemon.wire.values import decode
 from tui.i18n import Texts
-from tui.service import actions, wire
+from tui.service import actions
 from tui.service.actions import Action, Call
 from tui.service.client import Client, ServiceError
 from tui.service.live import Live
@@ -68,7 +72,7 @@ class Desk:
         self.training = training
         self.t = Texts(language)
         self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.clock.now()))
-        self.times = Times(self.t, wire.Store())
+        self.times = Times(self.t, Store())
         self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []
         self._rng = rng
@@ -82,7 +86,7 @@ class Desk:
         """Say everything in that language from now on."""
         self.t.speak(language)
         self.words.speak()
-        self.times = Times(self.t, self.shop.glance.shop)
+        self.times = Times(self.t, self.shop.glance.store)
 
     def now(self) -> int:
         """ms, by the service's clock."""
@@ -94,7 +98,7 @@ class Desk:
             self._queue = things(self.shop, self.shop.kept, self.now())
         return self._queue
 
-    def put_aside(self, kept: wire.Kept) -> None:
+    def put_aside(self, kept: Kept) -> None:
         """It was decided about."""
         self.shop.kept = [each for each in self.shop.kept if each.id != kept.id]
         self._tell({Part.GLANCE})
@@ -105,7 +109,7 @@ class Desk:
 
     def learn_store(self) -> bool:
         """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
-        self.times = Times(self.t, self.shop.glance.shop)
+        self.times = Times(self.t, self.shop.glance.store)
         self.words.learn_titles(self.shop.channels)
         midnight = self.times.midnight(self.now())
         if midnight == self.shop.midnight:
@@ -147,9 +151,9 @@ class Desk:
     def say_test(self, channel: str, answer: bytes) -> None:
         """What became of a channel's test."""
         try:
-            result = wire.decode(answer, wire.TestResult)
+            result = decode(answer, TestResult)
         except msgspec.MsgspecError:
-            result = wire.TestResult()
+            result = TestResult()
         verdict = (
             self.t("{channel} works.", channel=channel)
             if result.ok
@@ -234,9 +238,9 @@ class Desk:
 
     def _note_undo(self, ref: str, answer: bytes, done: str, tells: str) -> None:
         try:
-            taken = wire.decode(answer, wire.StepTaken)
+            taken = decode(answer, StatusSet)
         except msgspec.MsgspecError:
-            taken = wire.StepTaken()
+            taken = StatusSet()
         if taken.undo_until and taken.undo_until > self.now():
             self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells))
             self.hush()

@@ -4,13 +4,17 @@ It runs for as long as the screen does, in one task group. Trouble is the shop's
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from contextlib import aclosing
 from typing import TypeVar
 
 import msgspec
 
-from tui.service import wire
+from daemon.wire.customers import Call, Reply
+from daemon.wire.messages import Message, ReceiptChange
+from daemon.wire.orders import Order
+from daemon.wire.service import Channel, Uplink
+from daemon.wire.values import decode
 from tui.service.client import Client, Refused, ServiceError
 from tui.service.live import Connected, Gone, Live, StreamEvent
 from tui.shop.state import Link, Part, Shop
@@ -94,20 +98,20 @@ class Feed:
         shop = self._shop
         match name:
             case "order":
-                return shop.change_order(wire.decode(data, wire.Order))
+                return shop.change_order(decode(data, Order))
             case "message":
                 self.look_again()
-                return shop.change_message(wire.decode(data, wire.Message))
+                return shop.change_message(decode(data, Message))
             case "channel":
-                return shop.change_channel(wire.decode(data, wire.Channel))
+                return shop.change_channel(decode(data, Channel))
             case "uplink":
                 self.look_again()
-                return shop.change_uplink(wire.decode(data, wire.Uplink))
+                return shop.change_uplink(decode(data, Uplink))
             case "reply":
                 self.look_again()
-                return shop.change_reply(wire.decode(data, wire.Reply))
+                return shop.change_reply(decode(data, Reply))
             case "attempt" | "receipt":
-                return shop.touch(wire.decode(data, wire.Concerning).order_ref)
+                return shop.touch(decode(data, ReceiptChange).order_ref)
             case _:
                 return frozenset()
 
@@ -135,11 +139,11 @@ class Feed:
         shop = self._shop
         shop.begin_load()
         await self._read_glance()
-        async for orders in self._client.pages("/v1/orders", wire.Order, most=MOST_ORDERS):
+        async for orders in self._client.pages("/v1/orders", Order, most=MOST_ORDERS):
             shop.load_orders(orders)
             self._tell({Part.ORDERS})
         await self._read_lists()
-        async for messages in self._client.pages("/v1/messages", wire.Message, most=MOST_MESSAGES):
+        async for messages in self._client.pages("/v1/messages", Message, most=MOST_MESSAGES):
             shop.load_messages(messages)
             self._tell({Part.MESSAGES})
         shop.end_load()
@@ -169,11 +173,11 @@ class Feed:
     async def _read_lists(self) -> None:
         shop = self._shop
         shop.channels = {channel.name: channel for channel in await self._client.channels()}
-        shop.replies = {reply.id: reply async for page in self._some("/v1/replies", wire.Reply) for reply in page}
-        shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", wire.Call) for call in page}
+        shop.replies = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
+        shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", Call) for call in page}
         shop.kept = await self._client.kept()
         shop.loaded |= {Part.CHANNELS, Part.REPLIES, Part.CALLS}
         self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
 
-    def _some(self, path: str, kind: type[T]) -> AsyncIterator[list[T]]:
+    def _some(self, path: str, kind: type[T]) -> AsyncIterator[Sequence[T]]:
         return self._client.pages(path, kind, most=SHORT_LIST)

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tui.service.wire import Channel, Kept, Message, Order, Reply, Trouble
+from daemon.wire.customers import Reply
+from daemon.wire.messages import Message
+from daemon.wire.orders import Order
+from daemon.wire.service import Channel, Trouble
+from daemon.wire.sources import Kept
 from tui.shop.state import Shop
 from tui.wording.stages import stage_of
 from tui.wording.words import UNTOLD

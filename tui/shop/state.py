@@ -3,13 +3,17 @@
 No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.shop.feed` brings the values, the screens show them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from functools import partial
 
 import msgspec
 
-from tui.service.wire import Call, Channel, Glance, Kept, Message, OptOut, Order, Reply, Told, Uplink
+from daemon.wire.customers import Call, OptOut, Reply
+from daemon.wire.messages import Message
+from daemon.wire.orders import Order, Told
+from daemon.wire.service import Channel, Glance, Uplink
+from daemon.wire.sources import Kept
 from tui.shop.view import Rank, View
 from tui.wording.stages import STAGES, stage_of
 
@@ -95,7 +99,7 @@ class Shop:
         self.replies: dict[str, Reply] = {}
         self.calls: dict[str, Call] = {}
         self.optouts: list[OptOut] = []
-        self.kept: list[Kept] = []
+        self.kept: Sequence[Kept] = ()
         """What sources told and nobody understood."""
         self.touches: dict[str, int] = {}
         """How often each order was told of since the screen runs: who shows one reads it again when this grows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from tui.service.wire import Moment
+from daemon.wire.orders import Entry
 
 WELL = frozenset({"", "sent", "delivered", "read"})
 """Receipts that say nothing that the message's own state does not."""
@@ -26,11 +26,11 @@ class Folded(msgspec.Struct, frozen=True):
     is_open: bool = False
 
 
-Row = Moment | Folded
+Row = Entry | Folded
 
 
 def fold(
-    moments: Sequence[Moment], is_backstage: Callable[[str], bool], *, keep: Collection[str] = (), opened: bool = False
+    moments: Sequence[Entry], is_backstage: Callable[[str], bool], *, keep: Collection[str] = (), opened: bool = False
 ) -> list[Row]:
     """Put what went to systems and apps behind one line at the end; the messages `keep` stay in their place."""
     by_message = {each.message_id for each in moments if each.kind == "message" and is_backstage(each.channel)} - set(
@@ -44,11 +44,11 @@ def fold(
     return [*front, Folded(len(by_message), len(troubled), opened), *(behind if opened else ())]
 
 
-def condense(timeline: Sequence[Moment]) -> list[Moment]:
+def condense(timeline: Sequence[Entry]) -> list[Entry]:
     """Leave out what repeats: the one attempt of a message that was taken at once, its receipts, the record of staff's own events.
     The text that was sent moves to the message."""
     smooth = _smooth(timeline)
-    kept: list[Moment] = []
+    kept: list[Entry] = []
     for moment in timeline:
         attempt = smooth.get(moment.message_id)
         if moment.kind == "message" and attempt is not None:
@@ -60,9 +60,9 @@ def condense(timeline: Sequence[Moment]) -> list[Moment]:
     return kept
 
 
-def _smooth(timeline: Sequence[Moment]) -> Mapping[str, Moment]:
+def _smooth(timeline: Sequence[Entry]) -> Mapping[str, Entry]:
     """By message: the only attempt, where it was taken and nothing bad came back."""
-    attempts: dict[str, list[Moment]] = defaultdict(list)
+    attempts: dict[str, list[Entry]] = defaultdict(list)
     rough: set[str] = set()
     for moment in timeline:
         if moment.kind == "attempt":

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tui.service.wire import Moment, OrderStory, When
+from daemon.wire.orders import Entry, OrderDetail
+from daemon.wire.values import When
 
 BY_HAND = "staff.message"
 UNSAID = frozenset({"superseded", "cancelled", "suppressed"})
@@ -26,12 +27,12 @@ class Turn(NamedTuple):
     id: str = ""
 
 
-def turns(story: OrderStory, is_system: Callable[[str], bool]) -> list[Turn]:
+def turns(story: OrderDetail, is_system: Callable[[str], bool]) -> list[Turn]:
     """The oldest first. `is_system`: whether a channel is one that no customer reads."""
     return list(_turns(story, is_system))
 
 
-def _turns(story: OrderStory, is_system: Callable[[str], bool]) -> Iterator[Turn]:
+def _turns(story: OrderDetail, is_system: Callable[[str], bool]) -> Iterator[Turn]:
     said = {each.message_id: each.text for each in story.timeline if each.kind == "attempt" and each.text}
     authors = {each.event_id: each.actor for each in story.timeline if each.kind == "event" and each.event_id}
     for each in story.timeline:
@@ -52,7 +53,7 @@ def _turns(story: OrderStory, is_system: Callable[[str], bool]) -> Iterator[Turn
             )
 
 
-def _author(message: Moment, authors: dict[str, str]) -> str:
+def _author(message: Entry, authors: dict[str, str]) -> str:
     if message.type != BY_HAND:
         return ""
     return authors.get(message.event_id) or "?"

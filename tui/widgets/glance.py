@@ -37,7 +37,7 @@ class GlanceBar(Painted):
 
     def _shop(self) -> Line:
         desk = self._desk
-        name = desk.shop.glance.shop.name or "Tether"
+        name = desk.shop.glance.store.name or "Tether"
         well = [Span(f"  {desk.words.glyphs.done} {desk.t('all is well')}", GOOD)] if self._all_is_well() else []
         if waiting := len(desk.queue()):
             well = [Span(f"  0 {desk.t('now')} {waiting}", "here" if self._page == "now" else WARN, "app.go('now')")]
@@ -47,7 +47,7 @@ class GlanceBar(Painted):
 
     def _line(self) -> Line:
         desk, t, g = self._desk, self._desk.t, self._desk.words.glyphs
-        link, uplink, modem = desk.shop.link, desk.shop.glance.uplink, desk.shop.glance.modem
+        link, uplink, modem = desk.shop.link, desk.shop.glance.uplink, desk.shop.glance.radio
         if link.state == "starting":
             return [Span(t("connecting") + " ", DIM)]
         if link.state != "up":
@@ -60,10 +60,10 @@ class GlanceBar(Painted):
         elif uplink.state == "down":
             spans.append(Span(f"{g.down} {t('LINE DOWN')} {lasts}", "alarm"))
         if modem is not None:
-            known = modem.signal is not None
+            known = modem.bars is not None
             spans += [
                 Span(f"  {t('modem')} "),
-                Span(self._bars(modem.signal or 0) if known else "?", GOOD if modem.signal else WARN),
+                Span(self._bars(modem.bars or 0) if known else "?", GOOD if modem.bars else WARN),
             ]
             spans.append(Span(f" {modem.operator}"))
         return [*spans, Span(" ")]

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
+from daemon.wire.orders import Order
 from tui.i18n import text
-from tui.service.wire import Order
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Painted, Span, columns, fit, justify, length
 from tui.wording.stages import STAGE_WORDS, stage_of

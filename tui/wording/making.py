@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui.service.wire import Item, Order
+from daemon.wire.orders import Item, Order
 
 
 def item_words(item: Item) -> str:

@@ -1,7 +1,7 @@
 """Where an order stands in the shop, and what comes next: plain rules on event types."""
 
+from daemon.wire.orders import Order
 from tui.i18n import text
-from tui.service.wire import Order
 
 STAGES = ("to_confirm", "making", "ready", "out", "done")
 OPEN_STAGES = STAGES[:-1]

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from daemon.wire.messages import Message
+from daemon.wire.orders import Entry, Order, Told
 from tui.i18n import Texts, text
-from tui.service.wire import Message, Moment, Order, Told
 from tui.wording.times import Times
 from tui.wording.words import BAD, BY_A_PERSON, DIM, GOOD, PLAIN, WARN, Say, Words
 
@@ -23,7 +24,7 @@ class Telling:
         self._times = times
         self._now = now
 
-    def sentence(self, order: Order, timeline: Sequence[Moment] = (), message: Message | None = None) -> Say:
+    def sentence(self, order: Order, timeline: Sequence[Entry] = (), message: Message | None = None) -> Say:
         """ "Told by text 10:02, delivered ✓". `message`: the one that tells, where it is known."""
         told, t = order.told, self._t
         if told is None or told.state in {"", "superseded"}:
@@ -47,7 +48,7 @@ class Telling:
             case _:
                 return self._words.told(order)
 
-    def _gone(self, told: Told, way: str, timeline: Sequence[Moment]) -> Say:
+    def _gone(self, told: Told, way: str, timeline: Sequence[Entry]) -> Say:
         t, mark = self._t, self._words.glyphs.done
         own = [each for each in timeline if each.message_id == told.message_id]
         sent = next((each.at for each in reversed(own) if each.kind == "attempt"), told.at)

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
+from daemon.wire.service import Store
 from tui.i18n import Texts, text
-from tui.service.wire import Store
 from tui.wording.promised import Clock
 
 DAYS = text("Mon Tue Wed Thu Fri Sat Sun")

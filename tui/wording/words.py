@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from daemon.wire.messages import SmsSize
+from daemon.wire.orders import Order
 from daemon.wire.reasons import Reasons
+from daemon.wire.service import Channel
+from daemon.wire.steps import Caution
 from tui.i18n import Texts, text
-from tui.service.wire import Caution, Channel, Order, SmsSize
 from tui.terminal.glyphs import RICH, Glyphs
 from tui.wording.stages import STATUS_WORDS
 

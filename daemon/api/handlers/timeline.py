@@ -38,20 +38,20 @@ def _events(story: Story) -> Iterator[Dated]:
                 kind="event",
                 type=row.type,
                 source=row.source,
-                actor=row.actor or None,
+                actor=row.actor,
                 event_id=row.id,
                 reason=_why(row),
             ),
         )
 
 
-def _why(row: StoredEvent) -> str | None:
+def _why(row: StoredEvent) -> str:
     """What a person gave as the reason; of history, that nobody was to hear of it."""
     told = msgspec.json.decode(row.raw) if row.raw else {}
     if told.get("history"):
         return "it happened before: nobody was told"
     by_hand = (told.get("data") or {}).get("by_hand")
-    return _text(by_hand.get("note")) if isinstance(by_hand, dict) else None
+    return _text(by_hand.get("note")) if isinstance(by_hand, dict) else ""
 
 
 def _messages(story: Story) -> Iterator[Dated]:
@@ -67,14 +67,14 @@ def _message(row: Message) -> Entry:
         event_id=row.event_id,
         message_id=row.id,
         audience=row.audience,
-        template=row.template or None,
+        template=row.template,
         state=row.state.value,
-        channel=row.channel or None,
-        to=present.to(row) or None,
-        text=row.text,
-        reason=str(row.reason) or None,
-        reason_code=row.reason.code or None,
-        reason_args=whole_args(row.reason) or None,
+        channel=row.channel,
+        to=present.to(row),
+        text=row.text or "",
+        reason=str(row.reason),
+        reason_code=row.reason.code,
+        reason_args=whole_args(row.reason),
         possible_duplicate=row.possible_duplicate,
     )
 
@@ -89,11 +89,11 @@ def _attempt(row: Attempt) -> Iterator[Dated]:
             message_id=row.message_id,
             channel=row.channel,
             n=row.n,
-            to=mask_address(row.address) or None,
-            outcome=row.outcome,
-            code=row.code or None,
-            detail=row.detail or None,
-            text=None if row.sent is None else row.sent.text,
+            to=mask_address(row.address),
+            outcome=row.outcome or "",
+            code=row.code,
+            detail=row.detail,
+            text="" if row.sent is None else row.sent.text,
         ),
     )
     if row.receipt is not None and row.receipt_at is not None:
@@ -108,7 +108,7 @@ def _attempt(row: Attempt) -> Iterator[Dated]:
                 n=row.n,
                 receipt=row.receipt.value,
                 state=row.receipt.value,
-                detail=row.receipt_detail or None,
+                detail=row.receipt_detail,
             ),
         )
 
@@ -122,11 +122,11 @@ def _replies(story: Story) -> Iterator[Dated]:
                 at=When(row.at),
                 kind="reply",
                 channel=row.channel,
-                to=mask_address(row.address) or None,
-                actor=row.name or None,
+                to=mask_address(row.address),
+                actor=row.name,
                 text=row.text,
-                consent=row.consent,
-                action=row.action or None,
+                consent=row.consent or "",
+                action=row.action,
             ),
         )
 
@@ -141,7 +141,7 @@ def _acts(story: Story) -> Iterator[Dated]:
                 kind="override",
                 type=row.kind,
                 actor=row.actor,
-                message_id=row.message_id or None,
+                message_id=row.message_id or "",
                 channel=_text(row.detail.get("channel")),
                 reason=_text(row.detail.get("reason")),
                 reason_code=_text(row.detail.get("reason_code")),
@@ -149,5 +149,5 @@ def _acts(story: Story) -> Iterator[Dated]:
         )
 
 
-def _text(value: object) -> str | None:
-    return str(value) if value else None
+def _text(value: object) -> str:
+    return str(value) if value else ""
