@@ -11,10 +11,13 @@ import pytest
 from daemon.channels.registry import CHANNELS, build
 from daemon.http import Http, open_http
 from daemon.sandbox import Sandbox, config_text, sandbox_settings
+from daemon.sandbox.callback import Word
+from daemon.sandbox.providers import PROVIDERS
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted
-from tests.support.channel_case import EMAIL, outgoing
+from tests.support.channel_case import EMAIL, NOW, inbound, outgoing
 from tests.support.channel_cases import CASES
+from tests.support.stand_in import StandIns
 
 ELSEWHERE = {"apprise", "modem"}
 """What has no stand-in: a hundred services, and a radio."""
@@ -58,6 +61,19 @@ async def test_credentials_are_proved_by_a_harmless_call(name: str, box: Sandbox
     await channel.close()
     assert health.ok, health
     assert not box.messages
+
+
+@pytest.mark.parametrize("name", [name for name, kind in PROVIDERS.items() if "writes" in kind.tells])
+async def test_what_its_customers_write_is_understood(name: str, http: Http, folder: Path) -> None:
+    """The stand-in signs as the vendor does, and the channel reads it: neither knows the other."""
+    tables, secrets = sandbox_settings("http://127.0.0.1:9100", 9125, folder)
+    channel = build(name, tables[name], secrets, http)
+    url = f"http://127.0.0.1:8787/v1/receipts/{name}"
+    word = Word(customer=CASES[name].outgoing().to, to="+15005550006", text="Merci", at=NOW)
+    callback = StandIns().providers[name].callback(word, url)
+    [reply] = channel.receive(inbound(callback.body, callback.headers, url=url)).replies
+    await channel.close()
+    assert (reply.address, reply.text) == (word.customer, "Merci")
 
 
 def test_the_text_to_paste_says_the_same(folder: Path) -> None:
