@@ -263,6 +263,11 @@ class Views:
             since = rows[-1][0]
         return found
 
+    async def epoch(self) -> str:
+        """The history that the numbers of changes belong to: another one after a restore, and in another database."""
+        found: str | None = await self._store.value(_AUDIT["epoch"])
+        return found or ""
+
     async def newest(self) -> int:
         """The number of the newest change."""
         found: int = await self._store.value(_AUDIT["newest"])

@@ -142,6 +142,7 @@ SCENES: tuple[Scene, ...] = (
         (
             Happening("01", "order.confirmed"),
             Happening("01", "order.in_production"),
+            *(Happening(number, "order.in_production") for number in BURST[4:8]),
             Happening("02", "order.customization_needed", BOTH, {"question": "Which colour should the ribbon have?"}),
             Happening("03", "order.out_of_stock", BOTH, {"item": "Silver star", "alternatives": "a gold star"}),
         ),

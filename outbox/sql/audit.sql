@@ -35,6 +35,9 @@ FROM audit WHERE order_ref = :order_ref AND actor <> '' ORDER BY seq;
 -- since: what changed after an entry.
 SELECT seq, kind, order_ref, message_id, detail FROM audit WHERE seq > :since ORDER BY seq LIMIT :limit;
 
+-- epoch: the history that the newest entries belong to.
+SELECT id FROM epoch ORDER BY first_seq DESC LIMIT 1;
+
 -- newest: the number of the newest entry.
 SELECT coalesce(max(seq), 0) FROM audit;
 

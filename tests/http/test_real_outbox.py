@@ -258,3 +258,17 @@ async def test_an_order_on_the_stream_is_never_old_on_whether_its_customer_knows
                 told = msgspec.json.decode(block.split(b"data: ", 1)[1].split(b"\n")[0])
                 latest[told["ref"]] = told["told"]
     assert {told["state"] for told in wanted.values()} == {"sent", "failed"}
+
+
+async def test_the_stream_names_the_history_that_its_numbers_count_in(face: Face, box: Outbox) -> None:
+    await face.post("/v1/events", event())
+
+    async def epoch() -> str:
+        headers = {"Authorization": f"Bearer {face.secret('screen')}"}
+        async with face.session.get(face.url + "/v1/stream", headers=headers) as response:
+            return str(response.headers["Tether-Epoch"])
+
+    first = await epoch()
+    assert first
+    assert await epoch() == first
+    assert await box.audit.begin_epoch("restored from a backup") == await epoch() != first

@@ -44,6 +44,22 @@ async def test_a_stream_that_can_not_be_resumed_is_read_anew() -> None:
         await counter.until(lambda: "B-1043" not in counter.text)
 
 
+async def test_a_service_on_another_database_is_read_anew() -> None:
+    """A demo that was started again, or a backup put back: its numbers go on, but they count another history."""
+    async with opened() as counter:
+        counter.service.change_uplink("up")
+        await counter.until(lambda: counter.service.streams == 1)
+        await counter.service.stop()
+        await counter.see("SERVICE AWAY")
+        del counter.service.shop.orders["B-1043"]
+        counter.service.shop.add_order("B-4000", "order.confirmed", "making", now=NOW, name="Restored")
+        counter.service.epoch = "second"
+        counter.service.change_uplink("up")
+        await counter.service.start()
+        await counter.see("B-4000", passing=1)
+        await counter.until(lambda: "B-1043" not in counter.text)
+
+
 async def test_a_step_while_the_service_is_away_is_not_done_and_that_is_said() -> None:
     async with opened() as counter:
         await counter.press("n")

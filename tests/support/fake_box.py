@@ -254,6 +254,9 @@ class FakeBox:
             database_bytes=4096,
         )
 
+    async def epoch(self) -> str:
+        return "fake"
+
     async def newest(self) -> int:
         return len(self.changed)
 

@@ -30,6 +30,7 @@ class FakeService:
         """What was asked to be done: method, path, body, headers."""
         self.lose = 0
         """So many of the next actions are done, but their answers are lost."""
+        self.epoch = "first"
         self.refuse: dict[str, tuple[int, str]] = {}
         """Path -> status and detail it is answered with."""
         self.without: set[str] = set()
@@ -199,7 +200,7 @@ class FakeService:
         return web.json_response({"subject": None, "text": text, "html": None, "sms": self.shop.sms(text)})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Tether-Epoch": self.epoch})
         await response.prepare(request)
         last = request.headers.get("Last-Event-ID")
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -190,8 +190,8 @@ class Client:
         return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key})
 
     @asynccontextmanager
-    async def stream(self, last_id: str) -> AsyncIterator[aiohttp.StreamReader]:
-        """The service's server-sent events from after `last_id` on ("": from now)."""
+    async def stream(self, last_id: str) -> AsyncIterator[tuple[aiohttp.StreamReader, str]]:
+        """The service's server-sent events from after `last_id` on ("": from now), and the history that their ids belong to."""
         headers = {**self._headers, "Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=SILENCE)
         try:
@@ -200,7 +200,7 @@ class Client:
             ) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.read())
-                yield response.content
+                yield response.content, response.headers.get("Tether-Epoch", "")
         except aiohttp.ClientConnectorError as error:
             raise Away(_why_away(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -86,6 +86,7 @@ class Live:
         self._clock = clock
         self._rng = rng
         self._last_id = ""
+        self._epoch = ""
 
     async def signals(self) -> AsyncGenerator[Signal]:
         """What happens, without an end. Trouble is a `Gone`, never an exception."""
@@ -105,8 +106,9 @@ class Live:
             await self._clock.sleep(wait)
 
     async def _once(self) -> AsyncGenerator[Signal]:
-        async with self._client.stream(self._last_id) as content:
-            yield Connected(resumed=bool(self._last_id))
+        async with self._client.stream(self._last_id) as (content, epoch):
+            resumed, self._epoch = bool(self._last_id) and epoch == self._epoch, epoch
+            yield Connected(resumed)
             parser = Parser(self._last_id)
             async for chunk in content.iter_any():
                 for event in parser.feed(chunk):

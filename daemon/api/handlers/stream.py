@@ -14,6 +14,8 @@ BATCH = 200
 FAR_BEHIND = 20_000
 """A client that missed more changes than this is told (`reset`) to read everything again."""
 MOST_CLIENTS = 64
+EPOCH = "Tether-Epoch"
+"""The header that names the history which the numbers belong to: where it is another one than before, a client reads all anew."""
 
 
 class Stream:
@@ -25,12 +27,13 @@ class Stream:
 
     async def follow(self, call: Call[StreamQuery, None]) -> web.StreamResponse:
         newest = await self._services.box.views.newest()
+        history = {EPOCH: await self._services.box.views.epoch()}
         asked = _last_id(call)
-        if asked is None:
-            return await self.open.serve(call.request, self._after, newest)
-        if max(0, newest - FAR_BEHIND) <= asked <= newest:
-            return await self.open.serve(call.request, self._after, asked)
-        return await self.open.serve(call.request, self._after, newest, start=START + frame("reset", newest, b"{}"))
+        if asked is None or max(0, newest - FAR_BEHIND) <= asked <= newest:
+            since = newest if asked is None else asked
+            return await self.open.serve(call.request, self._after, since, headers=history)
+        start = START + frame("reset", newest, b"{}")
+        return await self.open.serve(call.request, self._after, newest, start=start, headers=history)
 
     async def _after(self, since: int) -> tuple[bytes, int]:
         changes = await self._services.box.views.changes(since, limit=BATCH)
@@ -50,7 +53,7 @@ class Stream:
                 refusals=(503,),
                 description="Server-sent events named `order`, `message`, `attempt`, `receipt`, `channel`, `uplink` and `reply`, with "
                 "the thing as its GET shows it as data and the record's sequence number as id; resumable with Last-Event-ID. "
-                "`reset` says that too much was missed: read everything again. A comment comes every 15 s.",
+                "`reset` says that too much was missed: read everything again; so does another `Tether-Epoch` than before (a restored or another database). A comment comes every 15 s.",
             ),
         )
 

@@ -189,6 +189,10 @@ class Views(Protocol):
 
     async def changes(self, since: int, *, limit: int) -> Sequence[Change]: ...
 
+    async def epoch(self) -> str:
+        """The history that sequence numbers belong to."""
+        ...
+
     async def newest(self) -> int:
         """The sequence number of the newest change."""
         ...

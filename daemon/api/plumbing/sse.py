@@ -47,14 +47,20 @@ class Streams:
         self._wakes: set[asyncio.Event] = set()
 
     async def serve(
-        self, request: web.Request, source: Source, since: int, *, start: bytes = START
+        self,
+        request: web.Request,
+        source: Source,
+        since: int,
+        *,
+        start: bytes = START,
+        headers: Mapping[str, str] = {},
     ) -> web.StreamResponse:
         """Answer with `start`, then with what the source has after `since`, until the client goes or the service stops."""
         if request.method == "HEAD":
-            return web.Response(headers=HEADERS)
+            return web.Response(headers={**HEADERS, **headers})
         if len(self._wakes) >= self._most:
             raise Problem(503, f"{self._most} streams are open already", headers={"Retry-After": "10"})
-        response, wake = web.StreamResponse(headers=HEADERS), asyncio.Event()
+        response, wake = web.StreamResponse(headers={**HEADERS, **headers}), asyncio.Event()
         self._wakes.add(wake)
         connection_of(request).guest.stays = True
         try:
