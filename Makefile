@@ -31,8 +31,13 @@ lint: $(VENV)/.dev  ## ruff and the import contracts
 types: $(VENV)/.dev  ## mypy --strict
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## benchmarks: a JSON line a result, then a table
-	$(BIN)/python -m tests.bench
+BENCHES := $(filter quick $(basename $(notdir $(wildcard tests/bench/*.py))),$(MAKECMDGOALS))
+bench: $(VENV)/.dev  ## benchmarks: a JSON line a result, then a table (`make bench quick`: 3 minutes; `make bench parts`: what an event takes, and where it goes)
+	$(BIN)/python -m tests.bench $(BENCHES)
+ifneq ($(filter bench,$(MAKECMDGOALS)),)
+.PHONY: $(BENCHES)
+$(BENCHES): ;@:
+endif
 
 attack: $(VENV)/.dev  ## an hour of attacks against a service of its own on loopback (SECONDS=60 SEED=1 for a shorter one)
 	$(BIN)/python -m tests.security.attack $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+LOADED = 64
+"""Connections, and events in a group, where many come at once."""
 PYTHON = sys.executable
 ENV = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """What is measured runs from compiled bytecode, as an installed service does."""
@@ -112,13 +114,13 @@ def running(file: Path, *, env: dict[str, str] | None = None, make_token: bool =
         env={**ENV, **(env or {}), "TETHER_LOG_FORMAT": "json"},
     )
     try:
-        yield Tether(file.parent, process, _url(process), token)
+        yield Tether(file.parent, process, url_of(process), token)
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _url(process: "subprocess.Popen[str]") -> str:
+def url_of(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
