@@ -68,7 +68,7 @@ class Engine:
         self.reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
         self.routes = compile_routes(settings, self.reach, registry.CHANNELS)
         self.planner = make_planner(self.routes, settings, self.reach)
-        self.renderer = Renderer(settings)
+        self.renderer = Renderer(settings, monotonic=clock.monotonic)
         self.uplink = Uplink(
             clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
         )

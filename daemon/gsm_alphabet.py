@@ -3,6 +3,8 @@
 A leaf: the planner counts with it, `daemon.modem.gsm7` packs with it, and neither imports the other.
 """
 
+import re
+
 ESCAPE = 0x1B
 """The code that makes the next one an extension code."""
 
@@ -32,12 +34,15 @@ EXTENSION: dict[str, int] = {
 }
 """The extension table: each takes two septets, `ESCAPE` and this code."""
 
+_IS_ONE_EACH = re.compile(f"[{re.escape(BASIC.replace(chr(ESCAPE), ''))}]*").fullmatch
 _COST = {character: 1 for character in BASIC if ord(character) != ESCAPE} | dict.fromkeys(EXTENSION, 2)
 
 
 def septets(text: str) -> int | None:
     """How many septets the text takes; None when it has a character that only UCS-2 can carry."""
+    if _IS_ONE_EACH(text):
+        return len(text)
     try:
-        return sum(_COST[character] for character in text)
+        return sum(map(_COST.__getitem__, text))
     except KeyError:
         return None

@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,8 @@ _SQL = Queries("digest.sql")
 
 HEX_LENGTH = 32
 KEY_BYTES = 32
+REMEMBERED = 1024
+"""Digests of those who were met last: an order's customer is met with each of its events, and again when they are told."""
 _SALT = 32
 _CHECKED = b"the key of this database's digests"
 
@@ -28,13 +31,14 @@ class Digester:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.of_bytes: Callable[[bytes], str] = lru_cache(REMEMBERED)(self._worked_out)
 
     def __call__(self, address: str) -> str:
         """Upper and lower case and spaces around are the same address."""
         return self.of_bytes(address.strip().lower().encode())
 
-    def of_bytes(self, text: bytes) -> str:
-        return hmac.digest(self._key, text, hashlib.sha256).hex()[:HEX_LENGTH]
+    def _worked_out(self, text: bytes) -> str:
+        return hmac.digest(self._key, text, "sha256").hex()[:HEX_LENGTH]
 
     def __repr__(self) -> str:
         return "Digester(...)"

@@ -30,7 +30,7 @@ _RAW = re.compile(
     rb"|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]|\xf3\xa0[\x80-\x83][\x80-\xbf]"
 )
 """The same as they may stand in the UTF-8 of a JSON text, where those below U+0020 are escaped already."""
-_SUSPICIOUS = re.compile(rb"\\[ubf]|[\x7f\xc2\xd8\xe1\xe2\xef\xf3]")
+_SUSPICIOUS = re.compile(rb"\\[ubfr]|[\x7f\xc2\xd8\xe1\xe2\xef\xf3]")
 _FORMULA = re.compile(r"[\s'\"\u2018\u2019\u201c\u201d]*[=+\-@|\t\r\uff1d\uff0b\uff0d\uff20]")
 
 

@@ -72,7 +72,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     data: Mapping[str, str]
     """Named fields for a provider's own template, as docs/provider-templates.md lists them."""
     order: Mapping[str, Any]
-    """The order as JSON values, for channels that pass it on whole (webhook, klaviyo, sfmc)."""
+    """The order as JSON values, for channels that pass it on whole (`passes_order_on`); empty for others."""
     now: int
     """ms since the epoch: requests are signed when they are sent."""
     happened_at: int
@@ -264,6 +264,8 @@ class Channel(ABC):
     """None: receipts can't be polled."""
     tells_delivery: bool = False
     """Whether a receipt may ever come; where not, `sent` is final."""
+    passes_order_on: ClassVar[bool] = False
+    """Whether it looks at `Outgoing.order`: filling it costs time that plain texts need not."""
     can_look_up: ClassVar[bool] = False
     """Whether `lookup` can ever answer Found or Absent."""
     repeat_is_harmless: bool = False

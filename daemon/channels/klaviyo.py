@@ -43,6 +43,7 @@ class Klaviyo(HttpChannel):
     origin = "https://a.klaviyo.com"
     ambiguous_5xx = False
     repeat_is_harmless = True
+    passes_order_on = True
     default_rate = 10
 
     CODES: ClassVar[Mapping[str, Verdict]] = {

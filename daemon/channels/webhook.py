@@ -34,6 +34,7 @@ class Webhook(HttpChannel):
     ambiguous_5xx = False
     needs_time = True
     repeat_is_harmless = True
+    passes_order_on = True
 
     STATUSES: ClassVar[Mapping[int, Verdict]] = {
         409: later(),

@@ -146,7 +146,7 @@ class Preparer:
             locale=locale,
             rendered=rendered,
             data=harmless.cleaned(self._fields(due, channel, locale)) if channel.wants_fields(message.trigger) else {},
-            order=_order_values(due),
+            order=_order_values(due) if channel.passes_order_on else {},
             now=now,
             happened_at=_happened(due),
             expires_at=message.expires_at,

@@ -11,10 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from jinja2 import BaseLoader, StrictUndefined, meta, nodes
+from jinja2 import BaseLoader, StrictUndefined, Template, meta, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from daemon.planner.formats import Formats, Moment, Money
 
@@ -36,8 +38,27 @@ class Run(msgspec.Struct):
 _run: ContextVar[Run] = ContextVar("tether_render")
 
 
+class View:
+    """What templates may look at: each name of it that has no underscore in front."""
+
+
+class Text(Template):
+    """A template of an environment that gives all of its templates the same globals: what imports another's macros hands on none."""
+
+    def new_context(
+        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> Context:
+        if shared or locals:
+            return super().new_context(vars, shared, locals)
+        return self.environment.context_class(
+            self.environment, {**self.environment.globals, **(vars or {})}, self.name, self.blocks
+        )
+
+
 class JinjaEnvironment(ImmutableSandboxedEnvironment):
     """The environment of everything that the store writes."""
+
+    template_class = Text
 
     intercepted_binops = frozenset({"+", "*", "**"})
 
@@ -64,6 +85,13 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "counted_steps", [], [], None, None, lineno=loop.lineno)
         return tree
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Of a view every name without an underscore in front is meant to be seen, and none of them changes anything."""
+        if isinstance(obj, View) and not attribute.startswith("_"):
+            value = getattr(obj, attribute, missing)
+            return self.undefined(obj=obj, name=attribute) if value is missing else value
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if _explodes(operator, left, right):

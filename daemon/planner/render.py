@@ -6,7 +6,7 @@ where `team` serves every audience and its first line is what a text or a subjec
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -65,10 +65,12 @@ class RenderError(Exception):
 class Renderer:
     """All texts of a store. `shipped` stands for the built-in folder."""
 
-    def __init__(self, settings: Settings, *, shipped: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, shipped: Path | None = None, monotonic: Callable[[], float] | None = None
+    ) -> None:
         store = settings.store
         own = settings.own_templates
-        self.files = TemplateFiles(own, shipped)
+        self.files = TemplateFiles(own, shipped, monotonic=monotonic)
         self._environment = JinjaEnvironment(self.files)
         self.store = store
         self._store_view = StoreView(store)

@@ -14,6 +14,7 @@ from jinja2 import ChainableUndefined
 
 from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
+from daemon.planner.jinja_environment import View
 from daemon.planner.moments import milliseconds
 from daemon.planner.wording import FREE, Wording
 from outbox.masks import mask_email, mask_phone
@@ -105,7 +106,7 @@ def _on_one_line(text: str) -> str:
     return line if line.isprintable() else "".join(filter(str.isprintable, line))
 
 
-class ItemView:
+class ItemView(View):
     def __init__(self, item: Item, currency: str | None, formats: Formats, wording: Wording = FREE) -> None:
         self._item, self._currency, self._formats = item, currency, formats
         self.name = wording.name(_on_one_line(item.name))
@@ -117,18 +118,41 @@ class ItemView:
         return self._formats.amount(self._item.price, self._currency)
 
 
-class OrderView:
+class OrderView(View):
+    """What a text does not name is not worked out: one names few of these."""
+
     def __init__(self, order: Order, formats: Formats, wording: Wording = FREE) -> None:
         self._order, self._formats, self._wording = order, formats, wording
-        self.ref = wording.ref(order.ref)
-        self.source = wording.of(order.source)
-        self.source_id = _shown_if_any(order.source_id, wording)
         self.status = order.status
         self.payment = order.payment
-        self.fulfilment = _shown_if_any(order.fulfilment, wording)
-        self.note = _shown_if_any(order.note, wording)
-        self.link = formats.link(order.ref)
-        self.url = _shown_if_any(order.url, wording) or self.link
+
+    @cached_property
+    def ref(self) -> str:
+        return self._wording.ref(self._order.ref)
+
+    @cached_property
+    def source(self) -> str | None:
+        return self._wording.of(self._order.source)
+
+    @cached_property
+    def source_id(self) -> str | None:
+        return _shown_if_any(self._order.source_id, self._wording)
+
+    @cached_property
+    def fulfilment(self) -> str | None:
+        return _shown_if_any(self._order.fulfilment, self._wording)
+
+    @cached_property
+    def note(self) -> str | None:
+        return _shown_if_any(self._order.note, self._wording)
+
+    @cached_property
+    def link(self) -> str | None:
+        return self._formats.link(self._order.ref)
+
+    @cached_property
+    def url(self) -> str | None:
+        return _shown_if_any(self._order.url, self._wording) or self.link
 
     @property
     def currency(self) -> str:
@@ -158,7 +182,7 @@ class OrderView:
         return (self.fulfilment or "").casefold() in {"delivery", "shipping", "courier", "local_delivery"}
 
 
-class CustomerView:
+class CustomerView(View):
     """`masked`: initials instead of names, for the team's chat."""
 
     def __init__(self, customer: Customer, wording: Wording = FREE, *, masked: bool = False) -> None:
@@ -197,12 +221,21 @@ class CustomerView:
         return mask_email(email) if email and self._masked else email
 
 
-class EventView:
+class EventView(View):
     def __init__(self, event: Event, formats: Formats, order: Order, wording: Wording = FREE) -> None:
-        self._event, self._formats, self._order = event, formats, order
-        self.id = wording.of(event.id)
-        self.type = wording.word(event.type)
-        self.data = Data(event.data or {}, wording)
+        self._event, self._formats, self._order, self._wording = event, formats, order, wording
+
+    @cached_property
+    def id(self) -> str | None:
+        return self._wording.of(self._event.id)
+
+    @cached_property
+    def type(self) -> str:
+        return self._wording.word(self._event.type)
+
+    @cached_property
+    def data(self) -> Data:
+        return Data(self._event.data or {}, self._wording)
 
     @property
     def occurred(self) -> Moment | None:
@@ -249,7 +282,7 @@ class EventView:
         return None if moment is None else self._formats.moment(milliseconds(moment))
 
 
-class StoreView:
+class StoreView(View):
     """The store's own name and where it is found, as `[store]` has them."""
 
     def __init__(self, store: Store) -> None:

@@ -1,6 +1,6 @@
 """Where texts are found: the store's own folder first, then the shipped one, in the first locale that has them.
 
-Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or taken away counts from the next message on.
+Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or taken away counts within a second.
 """
 
 import os
@@ -18,6 +18,7 @@ SHARED = "_macros"
 """The folder of what all locales share: layouts, and the words of each language."""
 
 LARGEST_FILE = 64 * 1024
+LOOKED_AT_EVERY = 1.0
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
@@ -67,9 +68,15 @@ def _cased(subtag: str) -> str:
 class TemplateFiles(BaseLoader):
     """Jinja's loader over both folders."""
 
-    def __init__(self, own: Path | None, shipped: Path | None = None) -> None:
+    def __init__(
+        self, own: Path | None, shipped: Path | None = None, *, monotonic: Callable[[], float] | None = None
+    ) -> None:
+        """`monotonic`: a clock by which no file is looked at more than once a second; without it, each time it is wanted."""
         self.own = own
         self.shipped = shipped or shipped_templates()
+        self._monotonic = monotonic
+        self._seen: dict[tuple[Path, str], Stamp] = {}
+        self._seen_at = float("-inf")
 
     def find(self, locales: Sequence[str], names: Sequence[str]) -> Place | None:
         """The first of the names in the first of the locales that has any: the language counts for more than the medium."""
@@ -112,13 +119,25 @@ class TemplateFiles(BaseLoader):
 
     def _origin(self, name: str) -> Path | None:
         for folder in (self.own, self.shipped):
-            if folder is not None and _stamp(folder, name) is not None:
+            if folder is not None and self._stamp(folder, name) is not None:
                 return folder
         return None
 
     def _stamps(self, name: str) -> tuple[Stamp, Stamp]:
-        own = None if self.own is None else _stamp(self.own, name)
-        return own, _stamp(self.shipped, name) if own is None else None
+        own = None if self.own is None else self._stamp(self.own, name)
+        return own, self._stamp(self.shipped, name) if own is None else None
+
+    def _stamp(self, folder: Path, name: str) -> Stamp:
+        if self._monotonic is None:
+            return _stamp(folder, name)
+        now = self._monotonic()
+        if now - self._seen_at >= LOOKED_AT_EVERY:
+            self._seen_at = now
+            self._seen.clear()
+        key = (folder, name)
+        if key not in self._seen:
+            self._seen[key] = _stamp(folder, name)
+        return self._seen[key]
 
 
 def _stamp(folder: Path, name: str) -> Stamp:

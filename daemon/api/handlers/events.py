@@ -153,11 +153,10 @@ class Hook:
 def read_event(raw: bytes) -> Event:
     """One plain event. Raises Problem 400, 413 or 422."""
     _check_size(raw)
-    value = bodies.read(raw)
     try:
-        return bodies.convert(value, Event)
+        return bodies.parse(raw, Event)
     except Problem as problem:
-        if cloudevents.looks_structured(value):
+        if problem.status == 422 and cloudevents.looks_structured(bodies.read(raw)):
             words = f"this is a CloudEvent: send it with Content-Type {cloudevents.MEDIA_TYPE}"
             raise Problem(422, words, field="specversion") from problem
         raise
