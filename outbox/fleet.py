@@ -22,6 +22,7 @@ _SQL = Queries("fleet.sql")
 _BASE = Queries("audit.sql")["base"]
 
 INDEX_SLICE = 200
+CUSTOMER = "customer"
 KEY = "fleet."
 _addresses = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -66,6 +67,8 @@ class MessageState(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
     due_at: int
     rev: int
+    who: Sequence[str] = ()
+    """A customer's addresses, as digests under the fleet's keys."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -292,7 +295,10 @@ class Fleet:
             return None
         revs = dict(await self._store.rows(_SQL["changed"], after=after, limit=look))
         rows = await self._store.rows(_SQL["states"], ids=msgspec.json.encode(list(revs)).decode())
-        return Changed(sorted((_state(row, revs[row[0]]) for row in rows), key=lambda state: state.rev), reached)
+        return Changed(
+            sorted((_state(row, revs[row[0]], self._store.shares) for row in rows), key=lambda state: state.rev),
+            reached,
+        )
 
     async def untold(self, *, limit: int) -> list[Untold]:
         """Our words that the fleet does not know, the oldest first."""
@@ -324,7 +330,7 @@ class Fleet:
         return found
 
 
-def _state(row: tuple[Any, ...], rev: int) -> MessageState:
+def _state(row: tuple[Any, ...], rev: int, shares: Shares) -> MessageState:
     id, ref, state, channel, reason, kind, created_at, updated_at, due_at, attempts, recipient, addresses = row
     known = _addresses(addresses)
     address = known.get("phone") or known.get("email") or next(iter(known.values()), "")
@@ -342,4 +348,5 @@ def _state(row: tuple[Any, ...], rev: int) -> MessageState:
         updated_at=updated_at,
         due_at=due_at,
         rev=rev,
+        who=[digest for each in known.values() for digest in shares.person(each)] if recipient == CUSTOMER else (),
     )

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from outbox.digest import HEX_LENGTH
 from outbox.ledger import ALL, BY_NUMBER
 
+PERSON = "person"
+"""In the place of a medium, so that it is none of the digests of consent."""
+
 
 class Asked(NamedTuple):
     """Under which digests one key knows an address: for the medium, for the one whose silence it keeps (`outbox.ledger`), for all."""
@@ -36,6 +39,11 @@ class Shares:
         if not plain:
             return ()
         return [(kid, _digest(key, medium, plain)) for kid, key in self._keys.items()]
+
+    def person(self, address: str) -> Sequence[str]:
+        """For each key: under which digest what was told to that address is found."""
+        plain = address.strip().lower()
+        return [_digest(key, PERSON, plain) for key in self._keys.values()] if plain else ()
 
     def asked(self, medium: str, address: str) -> Sequence[Asked]:
         """For each key: what a look before sending asks for."""

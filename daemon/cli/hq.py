@@ -1,21 +1,16 @@
 """`tether hq`: headquarters of a fleet. Its libraries are the extra `hq`; a store's box has no need of them."""
 
-import errno
-import getpass
-import hashlib
-import os
 import random
-import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from daemon.cli.frame import Failure, JsonOption, app, as_json, settle, table
+from daemon.cli.hq_frame import HqConfigOption, explained, settings_of, with_archive
+from daemon.cli.hq_people import token, user
 
 if TYPE_CHECKING:
     from daemon.hq.config import HqSettings
@@ -25,8 +20,6 @@ T = TypeVar("T")
 
 hq = typer.Typer(no_args_is_help=True, help="Headquarters of many stores: set it up, run it, add and revoke stores.")
 store = typer.Typer(no_args_is_help=True, help="The fleet's stores: add, list, revoke.")
-user = typer.Typer(no_args_is_help=True, help="Who may see headquarters' page.")
-token = typer.Typer(no_args_is_help=True, help="Who may ask headquarters' API.")
 app.add_typer(
     hq, name="hq", epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --server hq1.example ..."
 )
@@ -34,10 +27,6 @@ hq.add_typer(store, name="store", epilog="Example: tether hq store add soho --gr
 hq.add_typer(user, name="user", epilog="Example: tether hq user add maria --role viewer")
 hq.add_typer(token, name="token", epilog="Example: tether hq token new grafana")
 
-HqConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="hq.toml. Default: $TETHER_HQ_CONFIG, ./hq.toml, /etc/tether-hq/hq.toml."),
-]
 NameArgument = Annotated[str, typer.Argument(help="A store's name in the fleet: small letters, digits, hyphens.")]
 
 
@@ -59,7 +48,7 @@ def init(
     """
     from outbox.clock import SystemClock
 
-    with _explained():
+    with explained():
         from daemon.hq.setup import Wanted, set_up
 
         if not url.startswith("https://"):
@@ -105,11 +94,11 @@ def run(config: HqConfigOption = None) -> None:
     """Keep the archive and serve the API."""
     from outbox.clock import SystemClock
 
-    with _explained():
+    with explained():
         from daemon.hq.service import serve
         from daemon.runtime.logs import configure_logs
 
-        settings = _settings(config)
+        settings = settings_of(config)
         configure_logs("info", "auto", secrets=settings.secrets)
         settle(
             lambda: serve(
@@ -134,7 +123,7 @@ def demo(
 
     Three servers of NATS, a PostgreSQL and headquarters in a temporary folder, and five stores on stand-ins for all providers.
     """
-    with _explained():
+    with explained():
         from daemon.demo.fleet import main
 
         raise typer.Exit(main(once=once, port=port))
@@ -145,10 +134,10 @@ def doctor(config: HqConfigOption = None, json: JsonOption = False) -> None:
     """See that all is as it must be. Exits with 1 when something is not."""
     from outbox.clock import SystemClock
 
-    with _explained():
+    with explained():
         from daemon.hq.checks import examine
 
-        settings = _settings(config)
+        settings = settings_of(config)
         findings = settle(lambda: examine(settings, SystemClock(), random.SystemRandom()))
     if json:
         as_json(findings)
@@ -175,7 +164,7 @@ def add_store(
 
         return await Stores(settings, SystemClock(), random.SystemRandom()).offer(db, name, group)
 
-    print(f"Within an hour, on the box of {name}:\n  sudo tether fleet join '{_with_archive(config, offer)}'")
+    print(f"Within an hour, on the box of {name}:\n  sudo tether fleet join '{with_archive(config, offer)}'")
 
 
 @store.command("list", epilog="Example: tether hq store list --json")
@@ -188,7 +177,7 @@ def list_stores(config: HqConfigOption = None, json: JsonOption = False) -> None
 
         return await answers.stores(db, datetime.fromtimestamp(SystemClock().now() / 1000, UTC))
 
-    rows = _with_archive(config, read)
+    rows = with_archive(config, read)
     if json:
         as_json(rows)
     else:
@@ -221,186 +210,18 @@ def revoke_store(name: NameArgument, config: HqConfigOption = None) -> None:
 
         await Stores(settings, SystemClock(), random.SystemRandom()).revoke(db, name)
 
-    _with_archive(config, revoke)
+    with_archive(config, revoke)
     print(f"{name} is cut off")
-
-
-@user.command("add", epilog="Example: tether hq user add maria --role manager --store soho --store camden")
-def add_user(
-    name: Annotated[str, typer.Argument(help="Who.")],
-    role: Annotated[
-        Literal["viewer", "manager", "admin"],
-        typer.Option(
-            help="viewer: looks at all stores. manager: sees and does things at stores of their own. admin: everything."
-        ),
-    ] = "viewer",
-    stores: Annotated[
-        list[str] | None, typer.Option("--store", help="A store of a manager's; may be repeated.")
-    ] = None,
-    config: HqConfigOption = None,
-) -> None:
-    """Let a person see the page, or give one who may another password, role or stores.
-
-    The password is asked for, or read from standard input. Whoever is logged in by that name must log in anew.
-    """
-    from daemon.hq.passwords import LEAST, keep
-
-    if stores and role != "manager":
-        raise Failure(f"--store is for managers: a {role} sees all stores", 2)
-    password = typer.prompt("password", hide_input=True, confirmation_prompt=True) if os.isatty(0) else input()
-    if len(password) < LEAST:
-        raise Failure(f"a password has {LEAST} characters at least", 2)
-    kept = keep(password)
-
-    async def add(settings: "HqSettings", db: "Connection") -> list[str]:
-        from daemon.hq.users import put
-        from outbox.clock import SystemClock
-
-        return await put(db, SystemClock().now(), name, role, kept, stores or [], actor=_me())
-
-    unknown = _with_archive(config, add)
-    print(f"{name} may log in as {role}" + (f" of {', '.join(stores)}" if stores else ""))
-    if role == "manager" and not stores:
-        print(f"and sees no store yet: tether hq user add {name} --role manager --store NAME")
-    if unknown:
-        print(f"not in the fleet yet: {', '.join(unknown)}")
-
-
-@user.command("list", epilog="Example: tether hq user list --json")
-def list_users(config: HqConfigOption = None, json: JsonOption = False) -> None:
-    """Who may see the page."""
-
-    async def read(settings: "HqSettings", db: "Connection") -> Any:
-        from daemon.hq.users import everybody
-
-        return await everybody(db)
-
-    rows = _with_archive(config, read)
-    if json:
-        as_json(rows)
-    else:
-        told = [
-            (r.name, r.role, ", ".join(r.stores) if r.role == "manager" else "all", f"{r.added_at:%Y-%m-%d}")
-            for r in rows
-        ]
-        table(("name", "role", "stores", "since"), told, empty="nobody yet: tether hq user add NAME --role admin")
-
-
-@user.command("remove", epilog="Example: tether hq user remove maria")
-def remove_user(name: Annotated[str, typer.Argument(help="Who.")], config: HqConfigOption = None) -> None:
-    """Let a person see the page no more, from this moment on."""
-
-    async def remove(settings: "HqSettings", db: "Connection") -> None:
-        from daemon.hq.users import remove as take
-        from outbox.clock import SystemClock
-
-        await take(db, SystemClock().now(), name, actor=_me())
-
-    _with_archive(config, remove)
-    print(f"{name} may not log in any more")
-
-
-def _me() -> str:
-    """Whoever types the command, for headquarters' record."""
-    return f"{getpass.getuser()} (command line)"
-
-
-@token.command("new", epilog="Example: tether hq token new grafana")
-def new_token(name: Annotated[str, typer.Argument(help="Whose it is.")], config: HqConfigOption = None) -> None:
-    """Make a token that may read headquarters' API; it is shown once."""
-    secret = f"hq_{secrets.token_urlsafe(32)}"
-
-    async def add(settings: "HqSettings", db: "Connection") -> None:
-        from daemon.hq.stores import add_token
-
-        await add_token(db, name, hashlib.sha256(secret.encode()).digest(), ["read"])
-
-    _with_archive(config, add)
-    print(secret)
 
 
 @hq.command("rotate-consent-key", epilog="Example: tether hq rotate-consent-key && systemctl restart tether-hq")
 def rotate_consent_key(config: HqConfigOption = None) -> None:
     """Add a consent key. Stores get it sealed and tell their opt-outs under it too; what is known under the old one goes on to count."""
-    with _explained():
+    with explained():
         from daemon.hq.setup import add_consent_key
 
-        settings = _settings(config)
+        settings = settings_of(config)
         kid = add_consent_key(settings.folder / ".env", list(settings.consent_keys))
     print(
         f"{kid} is added beside {', '.join(settings.consent_keys)}; restart headquarters, and every store has it with its next mark"
     )
-
-
-def _settings(config: Path | None) -> "HqSettings":
-    from daemon.hq.config import find, load
-
-    return load(find(config, os.environ))
-
-
-def _with_archive(config: Path | None, work: "Callable[[HqSettings, Connection], Awaitable[T]]") -> T:
-    """With the settings and a connection to the archive, brought to this release's schema."""
-
-    async def whole(settings: "HqSettings") -> T:
-        from daemon.hq.database import migrate, opened
-
-        await migrate(settings.postgres.dsn)
-        async with opened(settings.postgres.dsn) as db:
-            return await work(settings, db)
-
-    with _explained():
-        settings = _settings(config)
-        return settle(lambda: whole(settings))
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what only a person can mend into a sentence."""
-    missing = [module for module in ("nats", "psycopg", "psycopg_pool") if find_spec(module) is None]
-    if missing:
-        raise Failure(
-            f"headquarters needs what is not installed here ({', '.join(missing)}): pip install 'tether-box[hq]'"
-        )
-    import psycopg
-
-    from daemon.fleet.line import LineError
-    from daemon.hq.database import ArchiveTooNew
-    from daemon.hq.engines import EngineFailed, EngineMissing
-    from daemon.hq.nats import ServerRefused
-    from daemon.hq.setup import SetUpRefused
-    from daemon.hq.stores import Declined
-    from daemon.hq.streams import StreamRefused
-
-    expected = (
-        EngineMissing,
-        EngineFailed,
-        LineError,
-        ServerRefused,
-        StreamRefused,
-        SetUpRefused,
-        ArchiveTooNew,
-        Declined,
-        psycopg.Error,
-        OSError,
-    )
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        found = group.subgroup(expected)
-        if found is None:
-            raise
-        error: BaseException = found
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise Failure(_sentence(error)) from error
-    except expected as error:
-        raise Failure(_sentence(error)) from error
-
-
-def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"{text}: another headquarters or demo? Choose another port (--port 0: any free one; [hq] listen in hq.toml)"
-    if type(error).__module__.startswith("psycopg"):
-        return f"PostgreSQL: {text}: is it running, and is [postgres] dsn in hq.toml right?"
-    return text

@@ -127,4 +127,5 @@ def _told(state: MessageState) -> State:
         updated_at=state.updated_at,
         due_at=state.due_at,
         rev=state.rev,
+        who=list(state.who),
     )

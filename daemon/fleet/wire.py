@@ -84,6 +84,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     rev: int
     parts: int | None = None
     price: str | None = None
+    who: list[str] = []
+    """A customer's addresses, as digests under the fleet's keys."""
 
 
 class StateBatch(msgspec.Struct, frozen=True):

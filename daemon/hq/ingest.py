@@ -14,7 +14,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.fleet.line import Stored
-from daemon.fleet.wire import NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
+from daemon.fleet.wire import DIGEST, NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
 from daemon.hq.chains import Append, Chain, Early, Fork, judge, needs
 from daemon.hq.database import Connection, ensure_month, queries
 
@@ -24,10 +24,11 @@ _SQL = queries("ingest.sql")
 
 UP = "UP"
 AGAIN_SECONDS = 20
+WHO_MOST = 16
 _TYPES = ("text", "text", "int8", "int8", "text", "text", "text", "text", "text", "bytea", "timestamptz")
 _COLUMNS = (
     "store", "id", "epoch_n", "rev", "order_ref", "state", "channel", "reason_code", "type", "recipient", "address", "attempts",
-    "created_at", "updated_at", "due_at", "parts", "price",
+    "created_at", "updated_at", "due_at", "parts", "price", "who",
 )  # fmt: skip
 
 
@@ -177,7 +178,7 @@ class StreamPage:
                 )
         if self._states:
             rows = [
-                {**msgspec.structs.asdict(state), "store": store, "epoch_n": n, "address": state.to}
+                {**msgspec.structs.asdict(state), "store": store, "epoch_n": n, "address": state.to, "who": _who(state)}
                 for (store, _), (n, state) in sorted(self._states.items())
             ]
             await self._db.execute(
@@ -227,6 +228,12 @@ class Ingest:
         if month not in self._months:
             await ensure_month(db, now)
             self._months.add(month)
+
+
+def _who(state: State) -> str:
+    """As PostgreSQL writes an array; what is no digest is left out."""
+    digests = [digest for digest in state.who[:WHO_MOST] if DIGEST.fullmatch(digest)]
+    return f"{{{','.join(digests)}}}"
 
 
 def _is_ours(message: Stored) -> bool:

@@ -3,7 +3,8 @@ one that speaks of more than the archive has, though NATS has no more, is a loss
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import structlog
 from psycopg.types.json import Jsonb
@@ -11,6 +12,7 @@ from psycopg.types.json import Jsonb
 from daemon.fleet.line import Line, Stored
 from daemon.fleet.wire import NAME, Garbled, Health, pack, unpack
 from daemon.hq.database import Connection, queries
+from daemon.hq.troubles import troubles_of
 
 log = structlog.get_logger(__name__)
 
@@ -18,8 +20,11 @@ _SQL = queries("health.sql")
 _INGEST = queries("ingest.sql")
 
 LATE_SECONDS, SILENT_SECONDS = 90, 600
+HOURS_KEPT = timedelta(days=35)
 PAGE = 500
 MOST_WAITING = 20_000
+
+Rows: TypeAlias = list[tuple[str, tuple[datetime, Health]]]
 
 
 class Pulse:
@@ -28,6 +33,7 @@ class Pulse:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._waiting: dict[str, tuple[datetime, Health]] = {}
+        self._hour: datetime | None = None
 
     def hear(self, subject: str, body: bytes, arrived: datetime | None = None) -> None:
         """A word just came; a store's earlier one that waits to be written is overtaken."""
@@ -65,10 +71,43 @@ class Pulse:
             async with db.transaction():
                 await db.execute(_INGEST["know_store"], {"names": values["store"]})
                 await db.execute(_SQL["keep"], values)
+                await self._keep_hours(db, rows)
+                await self._keep_troubles(db, rows)
                 return await self._forks(db, waiting)
         except BaseException:
             self._waiting = waiting | self._waiting
             raise
+
+    async def _keep_hours(self, db: Connection, rows: Rows) -> None:
+        """What the week's charts are drawn from; of hours that nobody looks at any more, nothing."""
+        hour = self._now().replace(minute=0, second=0, microsecond=0)
+        words = [(store, health) for store, (_, health) in rows]
+        values = {
+            "hour": hour,
+            "store": [store for store, _ in words],
+            "line_down": [int(health.uplink == "down") for _, health in words],
+            "queued": [health.queued for _, health in words],
+            "waited": [max(health.at - (health.oldest_queued_at or health.at), 0) for _, health in words],
+            "disk_free": [health.disk_free for _, health in words],
+            "written_at": [health.bytes_written or 0 for _, health in words],
+        }
+        await db.execute(_SQL["keep_hours"], values)
+        if hour != self._hour:
+            self._hour = hour
+            await db.execute(_SQL["forget_hours"], {"oldest": hour - HOURS_KEPT})
+
+    async def _keep_troubles(self, db: Connection, rows: Rows) -> None:
+        found = [(store, arrived, *trouble) for store, (arrived, health) in rows for trouble in troubles_of(health)]
+        values = {
+            "heard": [store for store, _ in rows],
+            "heard_at": [arrived for _, (arrived, _) in rows],
+            "store": [store for store, *_ in found],
+            "since": [since for _, since, *_ in found],
+            "kind": [kind for *_, kind, _ in found],
+            "about": [about for *_, about in found],
+        }
+        await db.execute(_SQL["end_troubles"], values)
+        await db.execute(_SQL["begin_troubles"], values)
 
     async def _forks(self, db: Connection, waiting: dict[str, tuple[datetime, Health]]) -> set[str]:
         stores = sorted(waiting)

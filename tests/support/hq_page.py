@@ -4,26 +4,33 @@ import random
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 import psycopg
 from aiohttp import web
 
+from daemon.fleet.line import Stored
+from daemon.fleet.wire import AuditBatch, Health, State, StateBatch, deflate, pack
 from daemon.hq.archiver import Archive
 from daemon.hq.config import Hq, HqSettings, Nats
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import migrate, pooled
+from daemon.hq.ingest import Ingest
 from daemon.hq.page import sessions
 from daemon.hq.page.people import Role, User
+from daemon.hq.pulse import Pulse
 from daemon.hq.services import Services
 from daemon.hq.stores import Stores
 from daemon.hq.web import make_app
+from outbox.chain import START, link
 from outbox.clock import Clock
+from outbox.fleet import Entry
 
 CONSENT_KEY = "k1:" + "aWlp" * 10 + "aWk="
 TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
@@ -82,7 +89,11 @@ class Site:
     url: str
     services: Services
     archive: Archive
-    _sessions: list[aiohttp.ClientSession]
+    _ingest: Ingest
+    _sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+    _heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    _revs: int = 0
+    _stored: int = 0
 
     def browser(self) -> Browser:
         session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -103,6 +114,57 @@ class Site:
         )  # fmt: skip
         async with self.services.pool.connection() as db:
             return (await sessions.begin(db, User(name, role, stores), self.services.now())).secret
+
+    async def store(self, name: str, group: str = "", **health: Any) -> None:
+        """A store that joined and was heard just now, with that to say."""
+        now = self.services.now()
+        await self.sql(
+            "INSERT INTO store (name, grp, joined_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", name, group, now
+        )
+        await self.hear(name, **health)
+
+    async def hear(self, name: str, **health: Any) -> None:
+        """A store's word on how it is, by the way that all take."""
+        word = {
+            "at": self.services.clock.now(), "clock_trusted": True, "release": "1.0", "uplink": "up", "epoch": "e1", "seq": 1, "hash": "00",
+            "channels": {"twilio": "ready"}, "disk_free": 2**33,
+        }  # fmt: skip
+        pulse = Pulse(self.services.now)
+        pulse.hear(f"health.{name}", pack(Health(**(word | health))))
+        async with self.services.pool.connection() as db:
+            await pulse.write(db)
+
+    async def message(self, store: str, id: str, ref: str = "B-1", **state: Any) -> None:
+        """A message as a store told of it, by the way that all take."""
+        self._revs += 1
+        at = self.services.clock.now()
+        told = {
+            "id": id, "order_ref": ref, "state": "delivered", "channel": "twilio", "reason_code": "", "type": "order.ready",
+            "recipient": "customer", "to": "+44…0123", "attempts": 1, "created_at": at, "updated_at": at, "due_at": at, "rev": self._revs,
+        }  # fmt: skip
+        batch = StateBatch("e1", 0, self._revs, [State(**(told | state))])
+        await self._tell(f"up.{store}.msg", deflate(batch))
+
+    async def entries(self, store: str, *entries: tuple[str, str, str, dict[str, Any]], actor: str = "") -> None:
+        """Entries of a store's record (kind, order, message, detail), chained on, by the way that all take."""
+        seq, before = self._heads.get(store, (0, START))
+        first, slice_ = before, []
+        for kind, ref, message, detail in entries:
+            seq += 1
+            entry = Entry(
+                seq, self.services.clock.now(), kind, actor, ref, message, msgspec.json.encode(detail).decode()
+            )
+            slice_.append(entry)
+            before = link(before, "e1", *msgspec.structs.astuple(entry))
+        self._heads[store] = (seq, before)
+        await self._tell(f"up.{store}.audit", deflate(AuditBatch("e1", first.hex(), before.hex(), slice_)))
+
+    async def _tell(self, subject: str, body: bytes) -> None:
+        self._stored += 1
+        async with self.services.pool.connection() as db:
+            await self._ingest.cursor(db, "made")
+            stored = Stored(seq=self._stored, subject=subject, body=body, at=self.services.clock.now(), headers={})
+            await self._ingest.add(db, "made", [stored])
 
     async def sql(self, text: str, *values: object) -> list[Any]:
         async with await psycopg.AsyncConnection.connect(self.services.settings.postgres.dsn, autocommit=True) as db:
@@ -126,7 +188,7 @@ async def page_site(
         services = Services(settings, pool, Stores(settings, clock, random.Random(3)), clock, lambda: archive, "9.9.9")
         runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        site = Site("", services, archive, [])
+        site = Site("", services, archive, Ingest(services.now))
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
             site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -22,6 +22,7 @@ from daemon.hq.page.frame import (
     respond,
     words_for,
 )
+from daemon.hq.page.live import Live
 from daemon.hq.page.looks import Assets, make_environment
 from daemon.hq.services import Services
 from daemon.hq.stores import Declined
@@ -40,6 +41,9 @@ def add_pages(app: web.Application, services: Services, pages: Sequence[Page]) -
     app.router.add_get("/login", site.guarded(door.ask))
     app.router.add_post("/login", site.guarded(door.enter))
     app.router.add_post("/logout", site.guarded(door.leave))
+    live = Live(frame, door)
+    app.router.add_get("/live/stores", site.guarded(live.stream))
+    app.on_shutdown.append(live.end)
     for page in pages:
         app.router.add_route(page.method, page.path, site.guarded(site.handler(page)))
     return frame

@@ -1,16 +1,22 @@
-"""The first page: every store at a glance."""
+"""The first page: every store at a glance, the worst first."""
 
 from collections.abc import Sequence
 
 from aiohttp import web
 
-from daemon.hq import answers
+from daemon.hq.glance import glance
 from daemon.hq.page.frame import Page, Visit
+from daemon.hq.page.live import is_well, summary
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    rows = [row for row in await answers.stores(visit.db, visit.now) if visit.user.sees(row.name)]
-    return visit.shown("stores.html.j2", stores=rows)
+    stores = await glance(visit.db, visit.now, visit.user.mine)
+    return visit.shown(
+        "stores.html.j2",
+        ill=[each for each in stores if not is_well(each)],
+        well=[each for each in stores if is_well(each)],
+        summary=summary(stores, visit.words),
+    )
 
 
 PAGES: Sequence[Page] = (Page(name="stores", path="/", show=show, nav=1),)

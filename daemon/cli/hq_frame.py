@@ -1,0 +1,98 @@
+"""What all commands of `tether hq` share: its configuration, the archive, and a sentence for what only a person can mend."""
+
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from daemon.cli.frame import Failure, settle
+
+if TYPE_CHECKING:
+    from daemon.hq.config import HqSettings
+    from daemon.hq.database import Connection
+
+T = TypeVar("T")
+
+HqConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="hq.toml. Default: $TETHER_HQ_CONFIG, ./hq.toml, /etc/tether-hq/hq.toml."),
+]
+
+
+def settings_of(config: Path | None) -> "HqSettings":
+    from daemon.hq.config import find, load
+
+    return load(find(config, os.environ))
+
+
+def with_archive(config: Path | None, work: "Callable[[HqSettings, Connection], Awaitable[T]]") -> T:
+    """With the settings and a connection to the archive, brought to this release's schema."""
+
+    async def whole(settings: "HqSettings") -> T:
+        from daemon.hq.database import migrate, opened
+
+        await migrate(settings.postgres.dsn)
+        async with opened(settings.postgres.dsn) as db:
+            return await work(settings, db)
+
+    with explained():
+        settings = settings_of(config)
+        return settle(lambda: whole(settings))
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what only a person can mend into a sentence."""
+    missing = [module for module in ("nats", "psycopg", "psycopg_pool") if find_spec(module) is None]
+    if missing:
+        raise Failure(
+            f"headquarters needs what is not installed here ({', '.join(missing)}): pip install 'tether-box[hq]'"
+        )
+    import psycopg
+
+    from daemon.fleet.line import LineError
+    from daemon.hq.database import ArchiveTooNew
+    from daemon.hq.engines import EngineFailed, EngineMissing
+    from daemon.hq.nats import ServerRefused
+    from daemon.hq.setup import SetUpRefused
+    from daemon.hq.stores import Declined
+    from daemon.hq.streams import StreamRefused
+
+    expected = (
+        EngineMissing,
+        EngineFailed,
+        LineError,
+        ServerRefused,
+        StreamRefused,
+        SetUpRefused,
+        ArchiveTooNew,
+        Declined,
+        psycopg.Error,
+        OSError,
+    )
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = group.subgroup(expected)
+        if found is None:
+            raise
+        error: BaseException = found
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise Failure(_sentence(error)) from error
+    except expected as error:
+        raise Failure(_sentence(error)) from error
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{text}: another headquarters or demo? Choose another port (--port 0: any free one; [hq] listen in hq.toml)"
+    if type(error).__module__.startswith("psycopg"):
+        return f"PostgreSQL: {text}: is it running, and is [postgres] dsn in hq.toml right?"
+    return text

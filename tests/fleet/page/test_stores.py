@@ -1,0 +1,78 @@
+"""The stores at a glance."""
+
+import pytest
+
+from tests.support.fake_clock import FakeClock
+from tests.support.hq_page import Site
+
+pytestmark = pytest.mark.engines
+
+
+async def test_the_worst_comes_first_with_one_sentence_and_since_when(site: Site, clock: FakeClock) -> None:
+    await site.store("quiet")
+    clock.step(500)
+    await site.store("tardy")
+    clock.step(120)
+    await site.store("angel", uplink="down")
+    await site.store("bond", channels={"twilio": "paused", "modem": "ready"})
+    await site.store("camden", clock_trusted=False)
+    await site.store("dalston", disk_free=2**20)
+    await site.store("epping")
+    await site.message("epping", "m1", state="failed", reason_code="gave_up")
+    await site.store("fulham")
+    await site.sql(
+        "INSERT INTO fork (store, epoch, seq, known, other, seen_in, first_seen, last_seen) VALUES ('fulham', 'e', 1, '', '', '', %s, %s)",
+        site.services.now(), site.services.now(),
+    )  # fmt: skip
+    await site.store("ghost")
+    await site.sql("UPDATE store SET revoked_at = now() WHERE name = 'ghost'")
+    await site.store("holborn")
+    page = await (await site.as_user()).get("/")
+    order = [part.split('"')[0] for part in page.text.split('id="s-')[1:]]
+    assert order == [
+        "quiet", "tardy", "angel", "epping", "bond", "dalston", "camden", "fulham", "holborn", "ghost",
+    ]  # fmt: skip
+    assert "silent Nothing is heard of it: its box or its line is off since 24 Nov, 10:15 UTC" in page.words
+    assert "Nothing goes out by twilio since 24 Nov, 10:25 UTC" in page.words
+    assert "1 message did not reach its customer in the last day" in page.words
+    assert "4 stores need help · 4 to look at · 1 well" in page.words
+
+
+async def test_since_when_is_when_it_began_and_it_ends(site: Site, clock: FakeClock) -> None:
+    await site.store("soho", uplink="down")
+    clock.step(300)
+    await site.hear("soho", uplink="down")
+    browser = await site.as_user()
+    assert "since 24 Nov, 10:15 UTC" in (await browser.get("/")).words
+    clock.step(30)
+    await site.hear("soho")
+    assert "1 well" in (await browser.get("/")).words
+
+
+@pytest.mark.parametrize(("language", "said"), [("es", "sin línea"), ("fr", "ligne coupée"), ("de", "Leitung gestört")])
+async def test_languages(site: Site, language: str, said: str) -> None:
+    await site.store("soho", uplink="down")
+    browser = await site.as_user()
+    page = await browser.get("/", **{"Accept-Language": f"{language}-XX,en;q=0.5"})
+    assert said in page.words
+    assert f'<html lang="{language}"' in page.text
+    chosen = await browser.get(f"/?lang={language}")
+    assert said in chosen.words
+    assert said in (await browser.get("/")).words, "it is kept"
+
+
+async def test_a_manager_sees_their_own(site: Site) -> None:
+    for name in ("soho", "camden"):
+        await site.store(name)
+    page = await (await site.as_user("noor", "manager", ("soho",))).get("/")
+    assert "soho" in page.words
+    assert "camden" not in page.text
+    nobody = await (await site.as_user("nobody", "manager")).get("/")
+    assert "soho" not in nobody.text
+
+
+async def test_what_was_is_kept(site: Site, clock: FakeClock) -> None:
+    await site.store("soho", uplink="down")
+    clock.step(330)
+    await site.hear("soho")
+    assert await site.sql("SELECT kind, extract(epoch FROM ended - since)::int FROM trouble") == [("line_down", 330)]
