@@ -94,8 +94,9 @@ def test_any_call_is_answered(
 
 def assert_answered(said: Said) -> None:
     assert 200 <= said.status < 500
-    if "json" in said.headers.get("Content-Type", ""):
-        json.loads(said.text)
+    kind = said.headers.get("Content-Type", "")
+    for part in said.text.splitlines() if "ndjson" in kind else [said.text] if "json" in kind else ():
+        json.loads(part)
 
 
 @pytest.mark.parametrize("name", sorted(StandIns().providers))
