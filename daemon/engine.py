@@ -6,7 +6,6 @@ The composition root makes one, runs it, and on a reload makes the next one befo
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -14,6 +13,7 @@ from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
 from daemon.config import Settings
 from daemon.dispatch.board import ChannelBoard, trials_since
+from daemon.dispatch.callbacks import Callbacks
 from daemon.dispatch.delivery import Delivery, Hold, at_once
 from daemon.dispatch.dispatcher import Dispatcher
 from daemon.dispatch.lane import Lane
@@ -25,21 +25,18 @@ from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.uplink import LineState, Uplink, probe_hosts
-from daemon.http import Http, Request, Response
+from daemon.http import Http
+from daemon.intake.door import Door
 from daemon.intake.intake import Intake
-from daemon.planner.plan import make_planner
+from daemon.planner.planning import Planning
 from daemon.planner.recipients import Reach
 from daemon.planner.render import Renderer
-from daemon.planner.routes import compile_routes
 from daemon.supervise import supervised
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.model import Message, State
 
 log = structlog.get_logger(__name__)
-
-
-CONFIRM_SECONDS = 10.0
 
 
 class Engine:
@@ -60,14 +57,14 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._on_line_up = on_line_up
-        self.box = self._box = box
+        self._box = box
         self._http = http
         self._clock = clock
         surroundings = Surroundings(clock=clock, rng=rng, notes=box.notes, country=settings.store.country)
         self.lanes = {name: self._lane(name, table, surroundings) for name, table in settings.channels.items()}
-        self.reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
-        self.routes = compile_routes(settings, self.reach, registry.CHANNELS)
-        self.planner = make_planner(self.routes, settings, self.reach)
+        reach = {name: _reach(name, lane) for name, lane in self.lanes.items()}
+        self.planning = Planning(settings, reach, registry.CHANNELS)
+        self.door = Door(box, self.planning.plan)
         self.renderer = Renderer(settings, monotonic=clock.monotonic)
         self.uplink = Uplink(
             clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
@@ -95,7 +92,8 @@ class Engine:
         self.receipts = ReceiptService(
             box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)
         )
-        self.intake = Intake(settings, box, http, self.planner, clock, rng, clock_trusted=clock_trusted)
+        self.callbacks = Callbacks(box, self.lanes, self.receipts, http)
+        self.intake = Intake(settings, box, http, self.door, clock, rng, clock_trusted=clock_trusted)
         self.board = ChannelBoard(
             box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
         )
@@ -120,16 +118,6 @@ class Engine:
             for lane in self.lanes.values():
                 if lane.channel is not None:
                     await lane.channel.close()
-
-    async def confirm(self, url: str) -> None:
-        """Fetch a URL that a provider wants fetched once to begin; its host was checked by the channel."""
-        parts = urlsplit(url)
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        answer = await self._http.exchange(
-            f"{parts.scheme}://{parts.netloc}", Request(method="GET", path=path), CONFIRM_SECONDS
-        )
-        if not isinstance(answer, Response) or not answer.ok:
-            log.warning("a provider's confirmation did not go through; it asks again", host=parts.hostname)
 
     def _lane(self, name: str, table: Mapping[str, object], surroundings: Surroundings) -> Lane:
         kind = registry.channel_class(name)

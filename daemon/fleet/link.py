@@ -19,8 +19,8 @@ from daemon.fleet.gate import ConsentGate
 from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
 from daemon.fleet.membership import Membership, unsealed
 from daemon.fleet.pace import Pace, Rush
-from daemon.fleet.status import FleetStatus, LinkState
 from daemon.fleet.wire import Cursors, Garbled, Health, Mark, audit_id, deflate, pack, states_id, unpack
+from daemon.wire.link import FleetStatus, LinkState
 from outbox import Outbox
 from outbox.backoff import full_jitter
 from outbox.clock import Clock

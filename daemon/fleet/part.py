@@ -12,8 +12,8 @@ from daemon.dispatch.board import ChannelBoard
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
-from daemon.fleet.status import FleetStatus
 from daemon.fleet.wire import Health
+from daemon.wire.link import FleetStatus
 from outbox import Outbox
 from outbox.changes import Subscription
 from outbox.clock import Clock

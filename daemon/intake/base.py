@@ -7,7 +7,7 @@ A source reads; it holds no session, waits for nothing and reads no clock. Two t
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -34,28 +34,18 @@ class Unreadable(Exception):
     """What came is genuine and can't be understood: its text says where and why. It is kept, and read again once that is mended."""
 
 
-class Hook(Protocol):
-    """One POST of a source to /v1/hooks/NAME, before anything in it is believed (`daemon.api.plumbing.services.InboundHook`)."""
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """One POST of a source to /v1/hooks/NAME, before anything in it is believed."""
 
-    @property
-    def source(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def query(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Names in lower case."""
-        ...
-
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def now(self) -> int: ...
-    @property
-    def clock_trusted(self) -> bool: ...
+    source: str
+    method: str
+    url: str
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    now: int
+    clock_trusted: bool
 
 
 class Body(msgspec.Struct, frozen=True):

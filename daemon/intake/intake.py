@@ -15,6 +15,7 @@ from daemon.http import Http
 from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
 from daemon.intake.diff import View, diff
+from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import Fault, Polled, fault_of
@@ -26,7 +27,7 @@ from daemon.intake.row import SourceRow, row_of
 from outbox import Kept, Outbox
 from outbox.clock import Clock
 from outbox.errors import IllegalMove, NotFound, OutboxError
-from outbox.model import Planner, Posted
+from outbox.model import Posted
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +38,11 @@ _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", 
 """Headers that say what a body is; none that vouch for it."""
 
 
-class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook meant: events that are yet to be taken, and the answer. `quarantine`: why the body is to be kept."""
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook's sender wants to be told."""
 
-    events: Sequence[Posted] = ()
-    answer: bytes = b""
+    body: bytes = b""
     content_type: str = "application/json"
-    quarantine: str = ""
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +64,7 @@ class Intake:
         settings: Settings,
         box: Outbox,
         http: Http,
-        plan: Planner,
+        door: Door,
         clock: Clock,
         rng: random.Random,
         *,
@@ -76,7 +75,8 @@ class Intake:
         self._clock = clock
         self._trusted = clock_trusted
         self._zone = settings.store.zone
-        self._recorder = Recorder(box, plan, clock)
+        self._door = door
+        self._recorder = Recorder(box, door, clock)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
         }
@@ -105,18 +105,23 @@ class Intake:
 
     # ------------------------------------------------------------ webhooks
 
-    async def receive(self, hook: Hook) -> Received:
-        """Verify, read, and take what needs to be held against what is known. Raises Refused, NotFound, OutboxError."""
+    def admit(self, hook: Hook) -> Answer | None:
+        """Whether it is vouched for. An answer: it only sets the webhook up, and means nothing more. Raises Refused, NotFound."""
         source = self._source(hook.source)
         greeting = source.greet(hook)
         if greeting is not None:
-            return Received(answer=greeting.answer, content_type=greeting.content_type)
+            return Answer(body=greeting.answer, content_type=greeting.content_type)
         source.verify(hook)
-        body = body_of(hook.body, hook.headers)
+        return None
+
+    async def take(self, hook: Hook) -> Answer:
+        """All that one that was admitted means: on the disk, or kept for people to look at. Raises OutboxError."""
+        source = self._source(hook.source)
         try:
-            reading = self._read(source, body, hook.now)
+            reading = self._read(source, body_of(hook.body, hook.headers), hook.now)
         except Unreadable as error:
-            return Received(quarantine=str(error))
+            await self._keep(hook, str(error))
+            return Answer()
         unread: list[str] = []
         if reading.snapshots:
             whole = msgspec.structs.replace(reading, events=(), unread=())
@@ -124,8 +129,10 @@ class Intake:
         if reading.fetch:
             await self._keep_to_fetch(hook)
         posted, more = await self._recorder.heard(source, reading.events)
-        reasons = "; ".join((*reading.unread, *unread, *more))
-        return Received(events=posted, answer=reading.answer, content_type=reading.content_type, quarantine=reasons)
+        await self._door.accept_told(posted)
+        if reasons := "; ".join((*reading.unread, *unread, *more)):
+            await self._keep(hook, reasons)
+        return Answer(body=reading.answer, content_type=reading.content_type)
 
     def _read(self, source: Source, body: Body, now: int) -> Reading:
         """Raises Unreadable, also for what a reader did not expect: the body is kept, and the log says where it failed."""
@@ -150,8 +157,9 @@ class Intake:
         )
         self._fetch.set()
 
-    async def quarantine(self, hook: Hook, reason: str) -> None:
-        """Keep what could not be understood."""
+    async def _keep(self, hook: Hook, reason: str) -> None:
+        """What could not be understood."""
+        log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
         await self._box.quarantine.keep(hook.source, hook.body, headers=_kept(hook.headers), reason=reason)
 
     # ------------------------------------------------------------ reading again

@@ -11,12 +11,12 @@ import msgspec
 from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
 from daemon.intake.details import Details, details_of
 from daemon.intake.diff import Known, News, View, capped, diff
+from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
-from outbox.errors import EventConflict, OutboxError
-from outbox.model import Customer, Order, OrderFields, Plan, Planner, Posted
+from outbox.model import Customer, Order, OrderFields, Plan, Posted
 from outbox.orders import to_ms
 
 DAY_MS = 86_400_000
@@ -39,9 +39,9 @@ class Told(msgspec.Struct, frozen=True):
 class Recorder:
     """Turns readings into events that are taken. All calls return after the commit."""
 
-    def __init__(self, box: Outbox, plan: Planner, clock: Clock) -> None:
+    def __init__(self, box: Outbox, door: Door, clock: Clock) -> None:
         self._box = box
-        self._plan = plan
+        self._door = door
         self._clock = clock
         self._locks = KeyedLocks()
 
@@ -64,34 +64,18 @@ class Recorder:
         posted, more = await self.heard(source, reading.events)
         if asked is not None:
             posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
-        await self.accept(posted)
+        await self._door.accept_told(posted)
         return Told((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
         told = [one for several in batch.values() for one in several]
         batch.clear()
-        await self.accept([posted for posted, history in told if history], self._silently)
-        await self.accept([posted for posted, history in told if not history])
-
-    async def accept(self, posted: Sequence[Posted], plan: "Planner | None" = None) -> None:
-        """Take events. One that came before with other content stays as it was, and the audit says so."""
-        if not posted:
-            return
-        results = await self._box.spool.accept_many(posted, plan or self._plan)
-        for one, result in zip(posted, results, strict=True):
-            if isinstance(result, EventConflict):
-                detail = {
-                    "source": one.source,
-                    "event_id": one.event.id,
-                    "reason": "the same id came with other content",
-                }
-                await self._box.audit.append("event.conflict", order_ref=one.event.order.ref, detail=detail)
-            elif isinstance(result, OutboxError):
-                raise result
+        await self._door.accept_told([posted for posted, history in told if history], self._silently)
+        await self._door.accept_told([posted for posted, history in told if not history])
 
     def _silently(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         """The plan of history: nobody is told, and what it makes pointless is not sent any more."""
-        return Plan(drops=self._plan(posted, before, after).drops)
+        return Plan(drops=self._door.plan(posted, before, after).drops)
 
     def _posted(self, source: Source, news: News) -> Posted:
         return posted_news(source.name, news, now=self._clock.now())

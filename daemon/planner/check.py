@@ -15,23 +15,13 @@ from daemon.planner.render_context import attributes
 from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sms_text import dear_characters, measure
-from daemon.planner.template_files import SHARED, TemplateFiles, locale_chain
+from daemon.planner.template_files import FILE_MEDIA, SHARED, TemplateFiles, locale_chain
 from outbox.model import EVENT_TYPES, QUIET_TYPES, Medium, nearly_event_type
 
 Severity = Literal["error", "warning"]
 
 STAFF_TEMPLATES = ("staff.question", "staff.out_of_stock", "staff.refund", "staff.call_us", FREE_TEXT)
 """The texts that people send by hand."""
-
-FILE_MEDIA: dict[str, Medium] = {
-    "sms": "sms",
-    "email.txt": "email",
-    "email.html": "email",
-    "chat": "chat",
-    "push": "push",
-    "crm": "crm",
-}
-"""What may stand before `.j2`, and the medium that it serves."""
 
 _VARIABLES = frozenset({"text", "subject", "medium", "language", "audience"})
 _MAIL_VARIABLES = frozenset({"body", "paragraphs", "words_file"})

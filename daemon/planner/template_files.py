@@ -5,7 +5,8 @@ Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or ta
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,12 +14,23 @@ import msgspec
 from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 from daemon.shortage import is_short
+from outbox.model import Medium
 
 SHARED = "_macros"
 """The folder of what all locales share: layouts, and the words of each language."""
 
 LARGEST_FILE = 64 * 1024
 LOOKED_AT_EVERY = 1.0
+
+FILE_MEDIA: Mapping[str, Medium] = {
+    "sms": "sms",
+    "email.txt": "email",
+    "email.html": "email",
+    "chat": "chat",
+    "push": "push",
+    "crm": "crm",
+}
+"""What may stand before `.j2`, and the medium that it serves."""
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
@@ -112,6 +124,17 @@ class TemplateFiles(BaseLoader):
         """Every text of both folders, each once."""
         folders = [folder for folder in (self.own, self.shipped) if folder is not None and folder.is_dir()]
         return sorted({str(path.relative_to(folder)) for folder in folders for path in folder.glob("*/*.j2")})
+
+    def media(self) -> Mapping[str, Sequence[str]]:
+        """The texts that staff may send by hand, and the media that each is written for."""
+        found: dict[str, set[Medium]] = defaultdict(set)
+        for file in self.names():
+            name = file.rpartition("/")[2].removesuffix(".j2")
+            for ending, medium in FILE_MEDIA.items():
+                template = name.removesuffix(f".{ending}")
+                if template != name and "." in template and not template.endswith(".team"):
+                    found[template].add(medium)
+        return {name: sorted(media) for name, media in sorted(found.items())}
 
     def locales(self) -> list[str]:
         """Every locale that has a folder in either."""

@@ -16,6 +16,7 @@ import structlog
 
 from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.services import Services
+from daemon.api.schema.upkeep import KnownCopies
 from daemon.channels.base import Channel
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.delivery import at_once
@@ -25,9 +26,7 @@ from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
 from daemon.runtime.clockwatch import ClockWatch
-from daemon.runtime.faces import PlanningFace, PreviewFace, ReceiptsFace
 from daemon.runtime.housekeeping import Housekeeping
-from daemon.runtime.intake_face import IntakeFace
 from daemon.runtime.listeners import listening, unix_door
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.notify import Notifier
@@ -36,7 +35,7 @@ from daemon.runtime.verify import verify
 from daemon.runtime.vigil import Vigil, pick_up
 from daemon.supervise import first_of, supervised
 from daemon.upkeep import recovery_note
-from daemon.upkeep.copies import KnownCopies, copies
+from daemon.upkeep.copies import copies
 from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat
 from daemon.upkeep.messenger import Messenger
@@ -67,7 +66,6 @@ class Service:
         settings: Settings,
         box: Outbox,
         http: Http,
-        make_engine: Callable[[Settings, "Service"], Engine],
         clock: Clock,
         rng: random.Random,
         reread: Callable[[], Settings],
@@ -88,7 +86,6 @@ class Service:
         )
         self.heads = RecordHeads(box, lambda: self.settings, clock)
         self.fleet = _fleet_part(self)
-        self._make_engine = make_engine
         self._reread = reread
         self.damage: OutboxError | None = None
         """What was found wrong with the database while it was in use: the service stops for it, and the next start mends it."""
@@ -96,41 +93,41 @@ class Service:
         http.on_date = self.watch.heard
         self._next: Engine | None = None
         self._change = asyncio.Event()
-        self.engine = make_engine(settings, self)
+        self.engine = self._make_engine(settings)
         self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._may_text)
         self.trouble = self._trouble_watch()
         self.services = self._make_services()
 
+    def _make_engine(self, settings: Settings) -> Engine:
+        """Raises ConfigError for what can't be used."""
+        verify(settings)
+        fleet = self.fleet
+        return Engine(
+            settings,
+            self.box,
+            self.http,
+            self.clock,
+            self.rng,
+            clock_trusted=self.watch.trusted,
+            clock_sure=self.watch.sure,
+            hold=at_once if fleet is None else fleet.hold,
+            on_line_up=_nobody_waits if fleet is None else fleet.line_is_up,
+        )
+
     def _make_services(self) -> Services:
-        engine = self.engine
         return Services(
-            settings=self.settings,
             box=self.box,
-            planning=PlanningFace(engine),
-            preview=PreviewFace(engine),
-            dispatch=engine.board,
-            restored=engine.restored,
-            heads=self.heads,
-            receipts=ReceiptsFace(engine),
-            intake=IntakeFace(engine),
+            engine=self.engine,
             clock=self.clock,
             rng=self.rng,
-            clock_trusted=self.watch.trusted,
             version=VERSION,
+            clock_trusted=self.watch.trusted,
             reload=lambda actor: self.reload(actor=actor),
-            people=self.box.people,
             vitals=self.trouble.vitals,
             seen=self._recovery_seen,
             copies=self.copies,
-            ready=self.box.trouble,
-            fleet=self.fleet,
+            fleet=None if self.fleet is None else self.fleet.status,
         )
-
-    def _take_over(self) -> None:
-        """Requests from now on see the engine that is in force."""
-        fresh = self._make_services()
-        for name in ("settings", "planning", "preview", "dispatch", "restored", "receipts", "intake"):
-            setattr(self.services, name, getattr(fresh, name))
 
     async def reload(self, *, actor: str) -> None:
         """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
@@ -139,7 +136,7 @@ class Service:
         changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
-        self._next = self._make_engine(settings, self)
+        self._next = self._make_engine(settings)
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
 
@@ -195,7 +192,7 @@ class Service:
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
                 self.box.know_by(StoreIdentities(self.settings.store.country))
-                self._take_over()
+                self.services.engine = self.engine
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
 
@@ -298,24 +295,8 @@ async def open_service(
         ) as box,
         open_http(clock) as http,
     ):
-
-        def make_engine(new: Settings, service: Service) -> Engine:
-            verify(new)
-            watch, fleet = service.watch, service.fleet
-            return Engine(
-                new,
-                box,
-                http,
-                clock,
-                rng,
-                clock_trusted=watch.trusted,
-                clock_sure=watch.sure,
-                hold=at_once if fleet is None else fleet.hold,
-                on_line_up=_nobody_waits if fleet is None else fleet.line_is_up,
-            )
-
         newest = await box.newest_record()
-        yield Service(settings, box, http, make_engine, clock, rng, reread, newest_record=newest)
+        yield Service(settings, box, http, clock, rng, reread, newest_record=newest)
 
 
 @asynccontextmanager

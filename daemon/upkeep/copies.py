@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import structlog
 
+from daemon.api.schema.upkeep import Copy, KnownCopies
 from daemon.config import Settings
 from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
@@ -25,22 +25,6 @@ _ASIDE = re.compile(r"\.(?:before-[a-z]+|damaged|of-the-new-release)(?:-\d{8}T\d
 _LEFT_OVER = re.compile(r"\.tether-(?:backup|restore|recover)-.*|tether-\d{8}T.*\.part")
 LEFT_OVER_MS = 86_400_000
 """What a power cut left of a backup or a restore: after a day nobody is still at work on it."""
-
-
-class Copy(msgspec.Struct, frozen=True):
-    """`until`: when (ms) it is gone at the latest; None: nobody was forgotten since, so it stays until it is rotated out."""
-
-    name: str
-    kind: Literal["backup", "aside"]
-    made_at: int
-    until: int | None
-
-
-class KnownCopies(msgspec.Struct, frozen=True):
-    """All copies; `unseen`: why the backups can't be looked at now ("": they were)."""
-
-    copies: Sequence[Copy]
-    unseen: str = ""
 
 
 async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -> KnownCopies:

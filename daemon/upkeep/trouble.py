@@ -11,9 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from daemon.api.plumbing.services import SourceRow, Vitals
+from daemon.api.schema.upkeep import Vitals
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
+from daemon.intake.row import SourceRow
 from daemon.upkeep import recovery_note
 from daemon.upkeep.backup import key_trouble, last_backup
 from daemon.upkeep.messenger import TEAM

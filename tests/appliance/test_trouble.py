@@ -14,6 +14,7 @@ from daemon.config import Backup, ConfigError, Data, Duration, Settings, Size, T
 from daemon.config import Heartbeat as HeartbeatTable
 from daemon.dispatch.board import ChannelStatus
 from daemon.http import open_http
+from daemon.intake.row import SourceRow
 from daemon.upkeep.backup import LastBackup, note_path
 from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
 from daemon.upkeep.messenger import Messenger
@@ -22,7 +23,6 @@ from outbox import Outbox
 from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
-from tests.support.fake_services import FakeSource
 from tests.support.outbox_box import open_box, plans, posted
 from tests.support.vendor import Answer, Vendor, serving
 
@@ -46,6 +46,11 @@ def row(name: str, state: Any = "ready", reason: str = "") -> ChannelStatus:
     )
 
 
+def source(**changes: Any) -> SourceRow:
+    usual = {"name": "webshop", "kind": "woocommerce", "title": "WooCommerce", "missing": [], "poll": 60.0}
+    return SourceRow(**{**usual, "state": "ready", **changes})
+
+
 @dataclass
 class Team:
     """The watch on a box, with a board and a way to the team that the test decides on."""
@@ -57,7 +62,7 @@ class Team:
     told: list[str] = field(default_factory=list)
     reached: bool = True
     clock_trouble: str = ""
-    sources: list[FakeSource] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
     def watch(self, news: Sequence[str] = ()) -> TroubleWatch:
@@ -364,13 +369,13 @@ def test_an_address_that_can_t_be_meant(url: str) -> None:
 
 async def test_a_shop_that_is_not_read_any_more_is_told(team: Team) -> None:
     watch = team.watch()
-    team.sources = [FakeSource(state="failing", problem="it answered 503", behind=300.0)]
+    team.sources = [source(state="failing", problem="it answered 503", behind=300.0)]
     await team.pass_time(watch, 300)
     assert team.told == []
-    team.sources[0].behind = 7300.0
+    team.sources = [source(state="failing", problem="it answered 503", behind=7300.0)]
     await team.pass_time(watch, 300)
     assert team.told == ["webshop has not been read for 2 h: it answered 503"]
-    team.sources = [FakeSource(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
+    team.sources = [source(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
     await team.pass_time(watch, 300)
     assert "crm is not read: CRM_ACCESS_TOKEN missing in .env" in team.told
 

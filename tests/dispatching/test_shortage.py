@@ -78,7 +78,7 @@ async def told(service: Service, *states: State) -> Message:
     """The customer's message, once it is in one of these states."""
     changes = service.box.changes.subscribe()
     event = posted(at=service.clock.now(), customer={"name": "Ada", "phone": "+447700900123"})
-    await service.box.spool.accept(event, service.engine.planner)
+    await service.engine.door.accept(event)
     async with asyncio.timeout(20):
         async for _ in changes:
             page = await service.box.views.messages(

@@ -1,19 +1,20 @@
-"""The HTTP face on small fakes, served on loopback."""
+"""The HTTP face of a small store, served on loopback."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.face import Face, serving
-from tests.support.fake_services import FakeServices, make_services
+from tests.support.small_store import SmallStore, open_store
 
 
 @pytest.fixture
-def services() -> FakeServices:
-    return make_services()
+async def store() -> AsyncIterator[SmallStore]:
+    async with open_store() as store:
+        yield store
 
 
 @pytest.fixture
-async def face(services: FakeServices) -> AsyncIterator[Face]:
-    async with serving(services) as face:
+async def face(store: SmallStore) -> AsyncIterator[Face]:
+    async with serving(store) as face:
         yield face

@@ -6,17 +6,17 @@ import hmac
 import json
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
 
 from daemon.config import Hook, Rate, Settings
-from tests.support.face import Face, event, serving
+from tests.support.face import Face, event, opened, serving
 from tests.support.fake_clock import FakeClock
-from tests.support.fake_services import FakeServices, make_services
 from tests.support.shared import shared
+from tests.support.small_store import SmallStore, store_settings
 
 READS = [
     "/v1/orders",
@@ -118,13 +118,13 @@ async def test_token_names_are_taken_once(face: Face) -> None:
 # ---------------------------------------------------------------- the counter's own door
 
 
-async def test_socket_needs_no_token(services: FakeServices, tmp_path: Path) -> None:
-    async with serving(services, socket=tmp_path / "tether.sock") as face:
+async def test_socket_needs_no_token(store: SmallStore, tmp_path: Path) -> None:
+    async with serving(store, socket=tmp_path / "tether.sock") as face:
         assert (await face.get("/v1/audit", as_=None)).status == 200
         assert (await face.post("/v1/events", event(), as_=None)).status == 202
         named = {"X-Tether-Source": "command-line", "X-Tether-Actor": "Ada"}
         assert (await face.post("/v1/events", event("e-2"), as_=None, headers=named)).status == 202
-    first, second = services.box.stored
+    first, second = await store.events()
     me = pwd.getpwuid(os.getuid()).pw_name
     assert (first.source, first.actor) == ("counter", f"{me} (uid {os.getuid()})")
     assert (second.source, second.actor) == ("command-line", f"Ada ({me}, uid {os.getuid()})")
@@ -132,15 +132,16 @@ async def test_socket_needs_no_token(services: FakeServices, tmp_path: Path) -> 
 
 async def test_source_can_not_be_claimed_over_tcp(face: Face) -> None:
     await face.post("/v1/events", event(), headers={"X-Tether-Source": "shopify"})
-    assert face.services.box.stored[0].source == "owner"
+    assert (await face.store.events())[0].source == "owner"
 
 
-async def test_odd_names_of_sources_and_people_count_as_none(services: FakeServices, tmp_path: Path) -> None:
-    async with serving(services, socket=tmp_path / "tether.sock") as face:
+async def test_odd_names_of_sources_and_people_count_as_none(store: SmallStore, tmp_path: Path) -> None:
+    async with serving(store, socket=tmp_path / "tether.sock") as face:
         odd = {"X-Tether-Source": "a b/c", "X-Tether-Actor": "x\u200by"}
         await face.post("/v1/events", event(), as_=None, headers=odd)
     me = pwd.getpwuid(os.getuid()).pw_name
-    assert (services.box.stored[0].source, services.box.stored[0].actor) == ("counter", f"{me} (uid {os.getuid()})")
+    (stored,) = await store.events()
+    assert (stored.source, stored.actor) == ("counter", f"{me} (uid {os.getuid()})")
 
 
 # ---------------------------------------------------------------- Standard Webhooks
@@ -156,39 +157,44 @@ def signed(body: bytes, key: str = KEY, *, at: int = NOW, id: str = "msg_1") -> 
     return {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": "v1," + base64.b64encode(mac).decode()}
 
 
-async def post_signed(services: FakeServices, body: bytes, headers: Mapping[str, str]) -> int:
-    async with serving(services) as face:
-        return (await face.call("POST", "/v1/events", raw=body, as_=None, headers=dict(headers))).status
+async def post_signed(face: Face, body: bytes, headers: Mapping[str, str]) -> int:
+    return (await face.call("POST", "/v1/events", raw=body, as_=None, headers=dict(headers))).status
 
 
-def with_secret(value: str) -> FakeServices:
-    return make_services(Settings(secrets={"TETHER_WEBHOOK_SECRET": value}))
+def with_secret(value: str) -> Settings:
+    return store_settings(secrets={"TETHER_WEBHOOK_SECRET": value})
+
+
+@pytest.fixture
+async def signing() -> AsyncIterator[Face]:
+    """The face of a store that knows the secret."""
+    async with opened(with_secret(KEY)) as face:
+        yield face
 
 
 BODY = json.dumps(event()).encode()
 
 
-async def test_signature_instead_of_a_token() -> None:
-    services = with_secret(KEY)
-    assert await post_signed(services, BODY, signed(BODY)) == 202
-    assert services.box.stored[0].source == "pos"
+async def test_signature_instead_of_a_token(signing: Face) -> None:
+    assert await post_signed(signing, BODY, signed(BODY)) == 202
+    assert [each.source for each in await signing.store.events()] == ["pos"]
 
 
-async def test_signature_made_by_the_public_library() -> None:
+async def test_signature_made_by_the_public_library(signing: Face) -> None:
     clock = FakeClock()
     from datetime import UTC, datetime
 
     at = datetime.fromtimestamp(clock.now() / 1000, UTC)
     signature = Webhook(KEY).sign("msg_2", at, BODY.decode())
     headers = {"webhook-id": "msg_2", "webhook-timestamp": str(NOW), "webhook-signature": f"v1a,junk {signature} v2,xx"}
-    assert await post_signed(with_secret(KEY), BODY, headers) == 202
+    assert await post_signed(signing, BODY, headers) == 202
 
 
 @pytest.mark.parametrize("separator", [",", " ", ", ", "\n"])
 async def test_two_secrets_while_one_is_exchanged(separator: str) -> None:
-    services = with_secret(f"{KEY}{separator}{OTHER}")
-    assert await post_signed(services, BODY, signed(BODY)) == 202
-    assert await post_signed(services, BODY, signed(BODY, OTHER)) == 200
+    async with opened(with_secret(f"{KEY}{separator}{OTHER}")) as face:
+        assert await post_signed(face, BODY, signed(BODY)) == 202
+        assert await post_signed(face, BODY, signed(BODY, OTHER)) == 200
 
 
 @pytest.mark.parametrize(
@@ -208,56 +214,52 @@ async def test_two_secrets_while_one_is_exchanged(separator: str) -> None:
         signed(BODY, at=NOW + 301),
     ],
 )
-async def test_signatures_that_do_not_hold(headers: Mapping[str, str]) -> None:
-    services = with_secret(KEY)
-    assert await post_signed(services, BODY, headers) == 401
-    assert services.box.stored == []
+async def test_signatures_that_do_not_hold(signing: Face, headers: Mapping[str, str]) -> None:
+    assert await post_signed(signing, BODY, headers) == 401
+    assert await signing.store.events() == []
 
 
 @pytest.mark.parametrize("off", [-299, 299])
-async def test_timestamps_within_five_minutes(off: int) -> None:
-    assert await post_signed(with_secret(KEY), BODY, signed(BODY, at=NOW + off)) == 202
+async def test_timestamps_within_five_minutes(signing: Face, off: int) -> None:
+    assert await post_signed(signing, BODY, signed(BODY, at=NOW + off)) == 202
 
 
 async def test_signature_alone_decides_while_the_clock_is_not_trusted() -> None:
-    services = with_secret(KEY)
-    services.clock_trusted = lambda: False
-    assert await post_signed(services, BODY, signed(BODY, at=NOW - 90_000)) == 202
+    async with opened(with_secret(KEY), clock=FakeClock((NOW - 86_400) * 1000)) as face:
+        assert await post_signed(face, BODY, signed(BODY, at=NOW - 90_000)) == 202
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_short", "whsec_!!!"])
 async def test_missing_or_malformed_secret_lets_nobody_in(secret: str) -> None:
-    async with serving(with_secret(secret)) as face:
+    async with opened(with_secret(secret)) as face:
         answer = await face.call("POST", "/v1/events", raw=BODY, as_=None, headers=signed(BODY))
         assert answer.status == 401
         assert "TETHER_WEBHOOK_SECRET" in answer.problem["detail"]
         assert secret == "" or secret.encode() not in answer.body
 
 
-async def test_token_does_not_help_a_bad_signature() -> None:
-    headers = {**signed(BODY, OTHER), "Authorization": "Bearer tt_till-2_secret"}
-    assert await post_signed(with_secret(KEY), BODY, headers) == 401
+async def test_token_does_not_help_a_bad_signature(signing: Face) -> None:
+    headers = {**signed(BODY, OTHER), "Authorization": f"Bearer {signing.secret('till-2')}"}
+    assert await post_signed(signing, BODY, headers) == 401
 
 
-async def test_the_sample_of_the_store_signed_as_written() -> None:
+async def test_the_sample_of_the_store_signed_as_written(signing: Face) -> None:
     body = shared("samples/standard-webhooks-order.json").read_bytes()
-    services = with_secret(KEY)
-    assert await post_signed(services, body, signed(body)) == 202
-    assert services.box.stored[0].order_ref == "B-1001"
+    assert await post_signed(signing, body, signed(body)) == 202
+    assert [each.order_ref for each in await signing.store.events()] == ["B-1001"]
 
 
 # ---------------------------------------------------------------- how often
 
 
 async def test_one_client_calling_too_often_is_told_to_wait() -> None:
-    services = make_services(Settings(hook=Hook(rate=Rate(1))))
-    async with serving(services) as face:
+    async with opened(store_settings(hook=Hook(port=0, rate=Rate(1)))) as face:
         statuses = [(await face.get("/v1/channels", as_="screen")).status for _ in range(12)]
         assert statuses == [200] * 10 + [429] * 2
         answer = await face.get("/v1/channels", as_="screen")
         assert int(answer.headers["Retry-After"]) >= 1
         assert (await face.get("/v1/channels", as_="desk")).status == 200
-        await services.clock.advance(1)
+        await face.store.clock.advance(1)
         assert (await face.get("/v1/channels", as_="screen")).status == 200
         assert (await face.post("/v1/events", event(), as_="till-2")).status == 202
 

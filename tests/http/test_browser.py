@@ -5,22 +5,22 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from daemon.config import Board, Settings
+from daemon.config import Board, Hook
 from outbox.clock import SystemClock
 from tests.support.chromium import Page, chromium
 from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
+from tests.support.small_store import SmallStore, open_store, store_settings
 
 READY = "[...document.querySelectorAll('#ready li')].map(li => li.textContent).join()"
 
 
 @pytest.fixture
-def services() -> FakeServices:
-    services = make_services(Settings(board=Board(enabled=True)))
-    services.clock = services.box.clock = SystemClock()  # type: ignore[assignment]
-    return services
+async def store() -> AsyncIterator[SmallStore]:
+    async with open_store(store_settings(board=Board(enabled=True)), clock=SystemClock()) as store:
+        yield store
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ async def put(face: Face, ref: str, status: str) -> None:
     await face.post("/v1/events", event(f"{ref}-{status}", status, ref=ref))
 
 
-async def test_board_is_live(page: Page, services: FakeServices) -> None:
-    async with serving(services) as face:
+async def test_board_is_live(page: Page, store: SmallStore) -> None:
+    async with serving(store) as face:
         await put(face, "B-1", "order.in_production")
         await page.open(face.url + "/board")
         await page.until("document.querySelectorAll('#making li').length === 1")
@@ -51,19 +51,20 @@ async def test_board_is_live(page: Page, services: FakeServices) -> None:
         assert stayed_here(page, face)
 
 
-async def test_board_comes_back_after_a_restart(page: Page, services: FakeServices) -> None:
-    async with serving(services) as face:
+async def test_board_comes_back_after_a_restart(page: Page, store: SmallStore) -> None:
+    async with serving(store) as face:
         await put(face, "B-1", "order.ready")
         await page.open(face.url + "/board")
         await page.until(f"{READY} === 'B-1'")
-    async with serving(services, port=face.port) as again:
+    store.engine.settings = msgspec.structs.replace(store.engine.settings, hook=Hook(port=face.port))
+    async with serving(store) as again:
         await put(again, "B-2", "order.ready")
         await page.until(f"{READY}.includes('B-2')", within=15.0)
         await page.until("document.querySelector('#away')?.textContent === ''")
 
 
-async def test_many_orders_fit(page: Page, services: FakeServices) -> None:
-    async with serving(services) as face:
+async def test_many_orders_fit(page: Page, store: SmallStore) -> None:
+    async with serving(store) as face:
         for n in range(40):
             await put(face, f"B-{1000 + n}", "order.ready" if n % 2 else "order.in_production")
         await page.open(face.url + "/board", width=1920, height=1080)
@@ -74,8 +75,8 @@ async def test_many_orders_fit(page: Page, services: FakeServices) -> None:
         assert await page.run("document.querySelector('#ready-more').hidden")
 
 
-async def test_what_has_no_room_is_counted(page: Page, services: FakeServices) -> None:
-    async with serving(services) as face:
+async def test_what_has_no_room_is_counted(page: Page, store: SmallStore) -> None:
+    async with serving(store) as face:
         for n in range(40):
             await put(face, f"Order of balloons {n}", "order.ready")
         await page.open(face.url + "/board", width=800, height=480)
@@ -88,8 +89,8 @@ async def test_what_has_no_room_is_counted(page: Page, services: FakeServices) -
         )
 
 
-async def test_docs_page_is_quiet(page: Page, services: FakeServices) -> None:
-    async with serving(services) as face:
+async def test_docs_page_is_quiet(page: Page, store: SmallStore) -> None:
+    async with serving(store) as face:
         await page.open(face.url + "/docs")
         await page.until("document.readyState === 'complete' && document.querySelectorAll('article').length > 40")
         assert await page.run("document.documentElement.scrollWidth <= innerWidth")
@@ -99,11 +100,11 @@ async def test_docs_page_is_quiet(page: Page, services: FakeServices) -> None:
 
 
 @pytest.mark.parametrize("path", ["/board", "/docs"])
-async def test_accessibility(page: Page, services: FakeServices, path: str) -> None:
+async def test_accessibility(page: Page, store: SmallStore, path: str) -> None:
     axe = Path(os.environ.get("TETHER_AXE", "node_modules/axe-core/axe.min.js"))
     if not axe.exists():
         pytest.skip("axe-core is not there: npm install axe-core, or set TETHER_AXE to its axe.min.js")
-    async with serving(services) as face:
+    async with serving(store) as face:
         await put(face, "B-1", "order.ready")
         await put(face, "B-2", "order.in_production")
         await page.open(face.url + path)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.channels.base import ReceiptUpdate
 from daemon.wire.customers import Call, OptOut, Reply
 from daemon.wire.messages import Message, MessageDetail, Rendering, Template
 from daemon.wire.orders import Order, OrderDetail
@@ -13,18 +14,17 @@ from daemon.wire.record import AuditEntry, Chain
 from daemon.wire.service import Channel, Glance
 from daemon.wire.steps import Preview, StatusSet
 from daemon.wire.values import Page, decode
-from outbox import ReplyRow
-from outbox.model import Attempt, Rendered, State
-from outbox.outcome import ReceiptState
+from outbox.model import State, Transition
+from outbox.outcome import Accepted, ReceiptState, Rejected, Scope
 from outbox.reasons import Reason
 from tests.support.face import Face, event
-from tests.support.fake_services import FakeServices
+from tests.support.small_store import SmallStore
 
 NOW = 1_795_515_300_000
 
 
 @pytest.fixture
-async def furnished(face: Face, services: FakeServices) -> Face:
+async def furnished(face: Face, store: SmallStore) -> Face:
     order = {
         "total": "48.50",
         "currency": "GBP",
@@ -32,26 +32,16 @@ async def furnished(face: Face, services: FakeServices) -> Face:
         "items": [{"name": "Foil 7", "quantity": 2}],
     }
     await face.post("/v1/events", event(order=order))
-    (message_id,) = services.box.sent
-    services.box.tries.append(
-        Attempt(
-            seq=1,
-            message_seq=1,
-            message_id=message_id,
-            n=1,
-            channel="twilio",
-            address="+447700900123",
-            started_at=NOW,
-            finished_at=NOW + 400,
-            outcome="accepted",
-            receipt=ReceiptState.DELIVERED,
-            receipt_at=NOW + 900,
-            sent=Rendered("Hi Ada"),
-        )
-    )
-    services.box.move(message_id, State.FAILED, Reason("every channel refused it"))
-    services.box.inbox.append(ReplyRow("r1", "B-1042", "twilio", "+447700900123", "Ada", "on my way", NOW, False))
-    await services.box.consent.stop("email", "ada@example.com", reason="asked", actor="desk")
+    (message,) = await store.messages()
+    attempt = await store.begin(message.id)
+    await store.clock.advance(0.4)
+    await store.box.spool.settle(attempt, Accepted("SM1"), Transition(state=State.SENT))
+    await store.clock.advance(0.5)
+    await store.reports("twilio", ReceiptUpdate(state=ReceiptState.UNDELIVERED, provider_id="SM1"))
+    refused = Rejected(Scope.RECIPIENT, "550", "no such mailbox")
+    await store.end(message.id, State.FAILED, Reason("every channel refused it"), outcome=refused)
+    await store.hears("twilio", "on my way")
+    await store.box.consent.stop("email", "ada@example.com", reason="asked", actor="desk")
     return face
 
 
@@ -71,9 +61,14 @@ async def test_orders(furnished: Face) -> None:
     )
     story = await read(furnished, "/v1/orders/B-1042", OrderDetail)
     assert set(story.optouts) == {"email"}
-    assert [each.kind for each in story.timeline] == ["event", "message", "reply", "attempt", "receipt"] or [
-        each.kind for each in story.timeline
-    ] == ["event", "message", "attempt", "reply", "receipt"]
+    assert sorted(each.kind for each in story.timeline) == [
+        "attempt",
+        "attempt",
+        "event",
+        "message",
+        "receipt",
+        "reply",
+    ]
     assert story.timeline[0].type == "order.ready"
     attempt = next(each for each in story.timeline if each.kind == "attempt")
     assert (attempt.channel, attempt.outcome, attempt.text) == ("twilio", "accepted", "Hi Ada")
@@ -89,32 +84,32 @@ async def test_messages(furnished: Face) -> None:
 
 async def test_the_rest(furnished: Face) -> None:
     glance = await read(furnished, "/v1/status", Glance)
-    assert (glance.store.name, glance.store.grace, glance.calls, glance.replies, glance.radio.bars) == (
+    assert (glance.store.name, glance.store.grace, glance.calls, glance.replies, glance.radio.state) == (
         "Our shop",
         8.0,
         1,
         1,
-        3,
+        "open",
     )
     assert (await read(furnished, "/v1/channels", Page[Channel])).items[0].title == "Twilio"
     assert (await read(furnished, "/v1/templates", Page[Template])).items
     (reply,) = (await read(furnished, "/v1/replies", Page[Reply])).items
     assert (reply.sender, reply.text) == ("+44…0123", "on my way")
     (call,) = (await read(furnished, "/v1/call-list", Page[Call])).items
-    assert (call.phone, call.since) == ("+447700900123", NOW)
+    assert (call.phone, call.since) == ("+447700900123", NOW + 900)
     (optout,) = (await read(furnished, "/v1/optouts", Page[OptOut])).items
     assert optout.id
     assert (await read(furnished, "/v1/audit/verify", Chain, as_="owner")).ok
-    assert (await read(furnished, "/v1/audit", Page[AuditEntry], as_="owner")).items == []
+    assert (await read(furnished, "/v1/audit", Page[AuditEntry], as_="owner")).items
 
 
 async def test_a_step_and_what_it_would_send(furnished: Face) -> None:
-    ask = await furnished.post("/v1/orders/B-1042/preview", {"status": "order.completed"}, as_="desk")
+    ask = await furnished.post("/v1/orders/B-1042/preview", {"status": "order.cancelled"}, as_="desk")
     (planned,) = decode(ask.body, Preview).messages
     assert (planned.channel, planned.sms.parts, planned.warnings) == ("twilio", 1, ())
-    step = await furnished.post("/v1/orders/B-1042/status", {"status": "order.completed", "id": "k1"}, as_="desk")
+    step = await furnished.post("/v1/orders/B-1042/status", {"status": "order.cancelled", "id": "k1"}, as_="desk")
     taken = decode(step.body, StatusSet)
-    assert (taken.event_id, taken.undo_until) == ("k1", NOW + 8000)
+    assert (taken.event_id, taken.undo_until) == ("k1", NOW + 900 + 8000)
     shown = await furnished.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"}, as_="desk")
     assert decode(shown.body, Rendering).sms.parts == 1
 

@@ -1,53 +1,62 @@
 """Providers' receipts and sources' webhooks: what reaches the channel or source, and what its sender is answered."""
 
 import json
+from typing import Any
 
 import pytest
 
-from daemon.config import Hook, Settings
-from outbox.errors import StorageFull
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
+from daemon.config import Hook
+from tests.support.face import Answer, Face, event, opened
+from tests.support.senders import signed_by_till, signed_by_twilio
+from tests.support.small_store import SmallStore, store_settings
 
-GOOD = {"X-Signature": "good"}
+PUBLIC = "https://shop.example.com/tether"
+
+
+async def receipt(face: Face, path: str, body: bytes, *, called: str | None = None, **options: Any) -> Answer:
+    """Twilio posts that; `called`: the URL that it knows us by."""
+    headers = signed_by_twilio(called or face.url + path, body, **options)
+    return await face.call("POST", path, raw=body, as_=None, headers=headers)
+
+
+REPLY = b"MessageSid=SM9&From=%2B447700900123&Body=%F0%9F%8E%88"
 
 
 async def test_receipt_reaches_its_channel_as_it_was_sent() -> None:
-    services = make_services(Settings(hook=Hook(public_url="https://shop.example.com/tether/")))
-    async with serving(services) as face:
-        answer = await face.call(
-            "POST",
-            "/v1/receipts/twilio?a=1&b=%2F&a=2",
-            raw=b"MessageSid=SM1&Body=%F0%9F%8E%88",
-            as_=None,
-            headers={**GOOD, "Content-Type": "application/x-www-form-urlencoded"},
-        )
-    assert (answer.status, answer.body) == (200, b"<Response/>")
-    assert answer.headers["Content-Type"] == "application/xml"
-    (asked,) = services.receipts.asked
-    assert asked.url == "https://shop.example.com/tether/v1/receipts/twilio?a=1&b=%2F&a=2"
-    assert asked.query == (("a", "1"), ("b", "/"), ("a", "2"))
-    assert asked.body == b"MessageSid=SM1&Body=%F0%9F%8E%88"
-    assert asked.headers["x-signature"] == "good"
-    assert services.receipts.applied[0][0] == "twilio"
+    path = "/v1/receipts/twilio?a=1&b=%2F&a=2"
+    async with opened(store_settings(hook=Hook(port=0, public_url=PUBLIC + "/"))) as face:
+        answer = await receipt(face, path, REPLY, called=PUBLIC + path)
+        assert (answer.status, answer.body) == (200, b"<Response/>")
+        assert answer.headers["Content-Type"] == "text/xml"
+        (heard,) = (await face.get("/v1/replies")).json["items"]
+        assert (heard["text"], heard["channel"]) == ("🎈", "twilio")
 
 
 async def test_url_without_a_public_one_is_the_requests_own(face: Face) -> None:
-    await face.call("POST", "/v1/receipts/twilio", raw=b"", as_=None, headers=GOOD)
-    assert face.services.receipts.asked[0].url == f"{face.url}/v1/receipts/twilio"
+    assert (await receipt(face, "/v1/receipts/twilio", REPLY)).status == 200
+    assert (await receipt(face, "/v1/receipts/twilio", REPLY, called=PUBLIC + "/v1/receipts/twilio")).status == 401
 
 
-async def test_metas_challenge_is_passed_through(face: Face) -> None:
-    answer = await face.get("/v1/receipts/twilio?hub.mode=subscribe&hub.challenge=1158201444", as_=None, headers=GOOD)
-    assert (answer.status, answer.body) == (200, b"1158201444")
+async def test_metas_challenge_is_passed_through() -> None:
+    channels = {"whatsapp": {"phone_number_id": "106540352242922", "version": "v23.0"}}
+    known = {"WHATSAPP_ACCESS_TOKEN": "a", "WHATSAPP_APP_SECRET": "b", "WHATSAPP_VERIFY_TOKEN": "known"}
+    asked = "/v1/receipts/whatsapp?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
+    async with opened(store_settings(channels=channels, secrets=known)) as face:
+        answer = await face.get(asked + "known", as_=None)
+        assert (answer.status, answer.body) == (200, b"1158201444")
+        assert (await face.get(asked + "guessed", as_=None)).status == 403
 
 
-async def test_receipts_that_are_forged_or_nobodys(face: Face) -> None:
-    assert (await face.call("POST", "/v1/receipts/twilio", raw=b"x", as_=None)).status == 401
-    assert (await face.call("POST", "/v1/receipts/twilio", raw=b"x", as_="owner")).status == 401
-    assert (await face.call("POST", "/v1/receipts/pigeon", raw=b"x", as_=None, headers=GOOD)).status == 404
-    assert (await face.call("PUT", "/v1/receipts/twilio", raw=b"x", as_=None, headers=GOOD)).status == 405
-    assert face.services.receipts.applied == []
+async def test_receipts_that_are_forged_or_nobodys(face: Face, store: SmallStore) -> None:
+    path = "/v1/receipts/twilio"
+    assert (await face.call("POST", path, raw=REPLY, as_=None)).status == 401
+    assert (await face.call("POST", path, raw=REPLY, as_="owner")).status == 401
+    assert (await receipt(face, path, REPLY, token="another")).status == 401
+    assert (await receipt(face, "/v1/receipts/pigeon", REPLY)).status == 404
+    assert (
+        await face.call("PUT", path, raw=REPLY, as_=None, headers=signed_by_twilio(face.url + path, REPLY))
+    ).status == 405
+    assert (await store.box.replies.list(unread=False, order_ref=None, limit=1, cursor=None)).items == []
 
 
 async def test_forged_receipts_are_slowed_down(face: Face) -> None:
@@ -55,48 +64,49 @@ async def test_forged_receipts_are_slowed_down(face: Face) -> None:
     assert statuses == [401] * 30 + [429]
 
 
-async def hook(face: Face, body: bytes, **more: object) -> int:
-    headers = {**GOOD, "Content-Type": "text/whatever"}
+async def hook(face: Face, body: bytes) -> int:
+    headers = signed_by_till(face.store, body)
     return (await face.call("POST", "/v1/hooks/webshop?key=1", raw=body, as_=None, headers=headers)).status
 
 
-async def test_webhook_becomes_events(face: Face) -> None:
+async def test_webhook_becomes_events(face: Face, store: SmallStore) -> None:
     assert await hook(face, json.dumps(event()).encode()) == 200
-    stored = face.services.box.stored[0]
-    assert (stored.source, stored.id) == ("webshop", "e-1")
+    assert [(each.source, each.id) for each in await store.events()] == [("webshop", "e-1")]
+    assert [each.trigger for each in await store.messages()] == ["order.ready"]
 
 
-async def test_webhook_that_cannot_be_understood_is_kept_and_answered(face: Face) -> None:
+async def test_webhook_that_cannot_be_understood_is_kept_and_answered(face: Face, store: SmallStore) -> None:
     assert await hook(face, b"<xml/>") == 200
-    ((kept, reason),) = face.services.intake.kept
-    assert kept.body == b"<xml/>"
-    assert reason
+    (kept,) = (await store.box.quarantine.list(source=None, state="waiting", limit=2, cursor=None)).items
+    assert (await store.box.quarantine.get(kept.seq)).body == b"<xml/>"
+    assert kept.reason
 
 
-async def test_webhooks_id_with_other_content_keeps_the_first(face: Face) -> None:
+async def test_webhooks_id_with_other_content_keeps_the_first(face: Face, store: SmallStore) -> None:
     await hook(face, json.dumps(event()).encode())
     assert await hook(face, json.dumps(event(type="order.completed")).encode()) == 200
-    assert [each.type for each in face.services.box.stored] == ["order.ready"]
-    (act,) = face.services.box.acts
-    assert (act.kind, act.order_ref, act.detail["event_id"]) == ("event.conflict", "B-1042", "e-1")
+    assert [each.type for each in await store.events()] == ["order.ready"]
+    (act,) = await store.acts("event.conflict")
+    assert (act.order_ref, act.detail["event_id"]) == ("B-1042", "e-1")
 
 
-async def test_sender_comes_again_when_the_disk_is_full(face: Face) -> None:
-    face.services.box.failure = StorageFull("the disk is nearly full")
-    assert await hook(face, json.dumps(event()).encode()) == 507
+async def test_sender_comes_again_when_the_disk_is_full() -> None:
+    async with opened(reserve=2**62) as face:
+        assert await hook(face, json.dumps(event()).encode()) == 507
 
 
-async def test_webhooks_that_are_forged_or_nobodys(face: Face) -> None:
+async def test_webhooks_that_are_forged_or_nobodys(face: Face, store: SmallStore) -> None:
     assert (await face.call("POST", "/v1/hooks/webshop", raw=b"{}", as_=None)).status == 401
-    assert (await face.call("POST", "/v1/hooks/nobody", raw=b"{}", as_=None, headers=GOOD)).status == 404
+    assert (await face.call("POST", "/v1/hooks/nobody", raw=b"{}", as_=None)).status == 404
+    assert await store.events() == []
 
 
-async def test_source_hook_may_be_larger_than_an_event(face: Face, services: FakeServices) -> None:
+async def test_source_hook_may_be_larger_than_an_event(face: Face) -> None:
     body = json.dumps(event(data={"note": "x" * 500_000})).encode()
     assert await hook(face, body) == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/hooks/webshop", "/v1/receipts/twilio"])
 async def test_compressed_webhooks_are_refused(face: Face, path: str) -> None:
-    answer = await face.call("POST", path, raw=b"x", as_=None, headers={**GOOD, "Content-Encoding": "gzip"})
+    answer = await face.call("POST", path, raw=b"x", as_=None, headers={"Content-Encoding": "gzip"})
     assert answer.status == 415

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import random
 import threading
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +17,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from daemon.config import Board, Hook, Rate, Settings
-from outbox import Outbox
+from daemon.config import Board, Hook, Rate
 from tests.support.face import Face, event, serving
-from tests.support.fake_services import make_services
-from tests.support.outbox_box import KEY
+from tests.support.small_store import open_store, store_settings
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 25
@@ -33,9 +29,8 @@ ENDLESS = ["/v1/stream", "/board/events"]
 class Served:
     """The face on a loop of its own, since schemathesis calls it from this thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.url = self.secret = ""
-        self._folder = folder
         self._up = threading.Event()
         self._down: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
@@ -43,22 +38,15 @@ class Served:
 
     async def _serve(self) -> None:
         self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
-        services = make_services(Settings(hook=Hook(rate=Rate(1e9)), board=Board(enabled=True)))
-
-        async def reload(actor: str) -> None:
-            return None
-
-        services.reload = reload
-        path = self._folder / "tether.db"
-        async with Outbox.open(path, clock=services.clock, rng=random.Random(1), keys=KEY, reserve=0) as box:
-            services.box = box  # type: ignore[assignment]
-            self.secret = await box.tokens.create("owner", ["admin"], actor="test")
-            async with serving(services) as face:
-                await _furnish(face, self.secret)
-                self.url = face.url
+        settings = store_settings(hook=Hook(port=0, rate=Rate(1e9)), board=Board(enabled=True))
+        async with open_store(settings) as store:
+            store.services.reload = _nothing_new
+            async with serving(store) as face:
+                await _furnish(face)
+                self.url, self.secret = face.url, face.secret("owner")
                 self._up.set()
                 await self._down.wait()
-            assert (await box.audit.verify()).ok
+            assert (await store.box.audit.verify()).ok
 
     def __enter__(self) -> "Served":
         self._thread.start()
@@ -70,15 +58,18 @@ class Served:
         self._thread.join(10)
 
 
-async def _furnish(face: Face, secret: str) -> None:
+async def _nothing_new(actor: str) -> None:
+    """The configuration is as it was."""
+
+
+async def _furnish(face: Face) -> None:
     for n in range(3):
-        headers = {"Authorization": f"Bearer {secret}"}
-        assert (await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"), as_=None, headers=headers)).status == 202
+        assert (await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))).status == 202
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(tmp_path_factory.mktemp("fuzz")) as served:
+def served() -> Iterator[Served]:
+    with Served() as served:
         yield served
 
 

@@ -56,7 +56,7 @@ DATA = {"order": {"ref": "B-9"}, "customer": {"phone": "07700 900123"}}
 async def test_a_cloud_event_in_binary_mode_is_taken(face: Face) -> None:
     answer = await post(face, DATA, headers=CE)
     assert (answer.status, answer.json["event_id"]) == (202, "evt-9")
-    [stored] = face.services.box.stored
+    [stored] = await face.store.events()
     assert (stored.source, stored.type, stored.order_ref) == ("till-2/erp leeds", "order.ready", "B-9")
     assert (await post(face, DATA, headers=CE)).status == 200
 

@@ -12,7 +12,10 @@ import pytest
 from daemon.api.plumbing import gate
 from tests.support.face import Face, event
 
-TOKEN = b"Authorization: Bearer tt_till-2_secret\r\n"
+
+def token(face: Face) -> bytes:
+    """The header by which the till is known."""
+    return f"Authorization: Bearer {face.secret('till-2')}\r\n".encode()
 
 
 @asynccontextmanager
@@ -43,7 +46,7 @@ def status(answer: bytes) -> int:
 async def unharmed(face: Face) -> None:
     """The service goes on for others."""
     assert (await face.get("/healthz", as_=None)).status == 200
-    assert face.services.box.stored == []
+    assert await face.store.events() == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ async def test_smuggling_is_refused(face: Face, headers: bytes) -> None:
     smuggled = b"0\r\n\r\nGET /v1/tokens HTTP/1.1\r\nHost: x\r\n\r\n"
     request = (
         b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        + TOKEN
+        + token(face)
         + headers
         + b"\r\n"
         + smuggled
@@ -129,7 +132,9 @@ async def test_huge_headers(face: Face) -> None:
     ],
 )
 async def test_path_tricks_lead_nowhere(face: Face, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer tt_screen_secret\r\nConnection: close\r\n\r\n"
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {face.secret('screen')}\r\nConnection: close\r\n\r\n"
+    )
     answer = await ask(face, request.encode())
     assert status(answer) in (400, 401, 403, 404), answer
     assert b"root:" not in answer
@@ -148,7 +153,7 @@ async def test_trailing_slash_is_pointed_out(face: Face) -> None:
     ("method", "path", "allow"),
     [
         ("GET", "/v1/events", "OPTIONS, POST"),
-        ("PUT", "/v1/orders", "GET, HEAD, OPTIONS"),
+        ("PUT", "/v1/orders", "GET, HEAD, OPTIONS, POST"),
         ("PATCH", "/v1/optouts", "DELETE, GET, HEAD, OPTIONS, PUT"),
         ("DELETE", "/healthz", "GET, HEAD, OPTIONS"),
         ("TRACE", "/docs", "GET, HEAD, OPTIONS"),
@@ -182,7 +187,7 @@ async def test_body_that_never_comes_is_given_up(face: Face, monkeypatch: pytest
     monkeypatch.setattr(gate, "BODY_WAIT_S", 0.05)
     head = (
         b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
-        + TOKEN
+        + token(face)
         + b"\r\n"
     )
     async with connected(face) as (reader, writer):
@@ -198,7 +203,7 @@ async def test_headers_that_never_end_are_given_up(face: Face) -> None:
     async with connected(face) as (reader, writer):
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         await unharmed(face)
-        await face.services.clock.advance(12)
+        await face.store.clock.advance(12)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         await unharmed(face)
@@ -207,7 +212,7 @@ async def test_headers_that_never_end_are_given_up(face: Face) -> None:
 async def test_client_that_goes_in_the_middle(face: Face) -> None:
     head = (
         b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
-        + TOKEN
+        + token(face)
         + b"\r\n"
     )
     for _ in range(20):
@@ -223,7 +228,7 @@ async def test_pipelined_requests_are_answered_in_order(face: Face) -> None:
     requests = b""
     for n in range(50):
         body = json.dumps(event(f"e-{n}")).encode()
-        requests += b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + TOKEN
+        requests += b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + token(face)
         requests += b"Content-Length: %d\r\n\r\n" % len(body) + body
     async with connected(face) as (reader, writer):
         writer.write(requests)
@@ -254,7 +259,7 @@ async def test_connections_end_as_asked(face: Face, request_line: bytes, extra: 
                 b"POST /v1/events "
                 + request_line
                 + b"\r\nHost: x\r\nContent-Type: application/json\r\n"
-                + TOKEN
+                + token(face)
                 + extra
             )
             writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
@@ -274,7 +279,7 @@ async def test_waiting_for_our_word(face: Face) -> None:
     import json
 
     body = json.dumps(event()).encode()
-    head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + TOKEN
+    head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + token(face)
     async with connected(face) as (reader, writer):
         writer.write(head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
         async with asyncio.timeout(5):

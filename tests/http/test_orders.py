@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from daemon.api.plumbing import present
-from outbox.model import Attempt, Message, Rendered, State
-from outbox.outcome import ReceiptState
-from outbox.reasons import Reason
-from tests.support.face import Face, event
-from tests.support.fake_services import FakeServices
+from daemon.channels.base import ReceiptUpdate
+from daemon.config import QuietHours, TimeOfDay
+from outbox.model import Message, State, Transition
+from outbox.outcome import Accepted, ReceiptState
+from tests.support.face import Face, event, opened
+from tests.support.small_store import CHANNELS, SmallStore, store_settings
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def test_list_and_one(face: Face, order: str) -> None:
     assert row["stage"] == "making"
     assert row["customer"] == {"name": "Ada Lovelace", "phone": "+44…0123", "email": "a…@example.com", "locale": None}
     assert row["told"]["state"] == "queued"
-    assert row["told"]["channel"] == "twilio"
+    assert row["told"]["channel"] == "sendgrid"
     assert row["updated_at"] == "2026-11-24T10:15:00.000Z"
     one = (await face.get(order, as_="screen")).json
     assert {key: one[key] for key in row} == row
@@ -85,18 +86,18 @@ async def test_status_by_hand_waits_out_the_grace_period(face: Face, order: str)
     assert answer.json["undo_until"] == "2026-11-24T10:15:08.000Z"
     (message,) = answer.json["messages"]
     assert message["due_at"] == "2026-11-24T10:15:08.000Z"
-    stored = face.services.box.stored[-1]
+    stored = (await face.store.events())[-1]
     assert (stored.source, stored.id, stored.type, stored.actor) == ("counter", "k-1", "order.ready", "Kofi (desk)")
 
 
 async def test_status_posted_twice_acts_once(face: Face, order: str) -> None:
     first = await staff(face, f"{order}/status", {"status": "order.ready", "id": "k-1"})
-    await face.services.clock.advance(3)
+    await face.store.clock.advance(3)
     again = await staff(face, f"{order}/status", {"status": "order.ready", "id": "k-1"})
     assert again.status == 200
     assert again.json["duplicate"]
     assert again.json["undo_until"] == first.json["undo_until"]
-    assert len(face.services.box.stored) == 2
+    assert len(await face.store.events()) == 2
     other = await staff(face, f"{order}/status", {"status": "order.cancelled", "id": "k-1"})
     assert other.status == 409
 
@@ -105,7 +106,7 @@ async def test_idempotency_key_stands_for_an_id(face: Face, order: str) -> None:
     for _ in range(2):
         key = {"Idempotency-Key": "press-7"}
         assert (await staff(face, f"{order}/status", {"status": "order.ready"}, headers=key)).status == 200
-    assert len(face.services.box.stored) == 2
+    assert len(await face.store.events()) == 2
 
 
 async def test_silent_status_tells_nobody_and_drops_older_news(face: Face, order: str) -> None:
@@ -113,7 +114,7 @@ async def test_silent_status_tells_nobody_and_drops_older_news(face: Face, order
     (message,) = answer.json["messages"]
     assert (message["state"], message["reason"]) == ("suppressed", "staff chose not to tell")
     assert answer.json["undo_until"] is None
-    older = next(iter(face.services.box.sent.values()))
+    older = (await face.store.messages())[0]
     assert older.state is State.SUPERSEDED
 
 
@@ -130,7 +131,7 @@ async def test_new_time_of_a_delayed_order(face: Face, order: str) -> None:
 
 async def test_undo_within_the_grace_period(face: Face, order: str) -> None:
     done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
-    await face.services.clock.advance(5)
+    await face.store.clock.advance(5)
     answer = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
     assert answer.json == {"event_id": done["event_id"], "cancelled": 1, "status": "order.in_production"}
     shown = (await face.get(order)).json
@@ -142,10 +143,9 @@ async def test_undo_within_the_grace_period(face: Face, order: str) -> None:
 
 
 async def test_undo_tells_again_who_had_not_heard_yet(face: Face, order: str) -> None:
-    box = face.services.box
-    older = next(iter(box.sent))
+    older = (await face.store.messages())[0].id
     done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
-    box.move(older, State.SUPERSEDED, Reason("order.ready came meanwhile"))
+    assert (await face.store.message(older)).state is State.SUPERSEDED
     await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
     told = (await face.get(order)).json["told"]
     assert told["state"] == "queued"
@@ -154,13 +154,13 @@ async def test_undo_tells_again_who_had_not_heard_yet(face: Face, order: str) ->
 
 async def test_undo_too_late(face: Face, order: str) -> None:
     done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
-    await face.services.clock.advance(9)
+    await face.store.clock.advance(9)
     assert (await staff(face, f"{order}/undo", {"event_id": done["event_id"]})).status == 409
 
 
 async def test_undo_of_what_is_on_its_way(face: Face, order: str) -> None:
     done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
-    face.services.box.move(done["messages"][0]["id"], State.SENDING)
+    await face.store.begin(done["messages"][0]["id"])
     answer = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
     assert answer.status == 409
     assert "on its way" in answer.problem["detail"]
@@ -216,25 +216,34 @@ async def test_hold_and_release(face: Face, order: str) -> None:
     acts = [each for each in story if each["kind"] == "override"]
     assert [(each["type"], each["actor"]) for each in acts] == [
         ("order.held", "Kofi (desk)"),
+        ("message.held", "Kofi (desk)"),
         ("order.released", "desk"),
+        ("message.queued", "desk"),
     ]
     assert acts[0]["reason"] == "waiting for the colour"
 
 
-async def test_preview_changes_nothing_and_warns(face: Face, services: FakeServices, order: str) -> None:
-    before = len(services.box.stored), len(services.box.sent)
-    await services.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
-    services.planning.quiet = services.clock.now() + 3_600_000
-    services.dispatch.line.state = "down"
-    services.dispatch.rows[0].daily_limit, services.dispatch.rows[0].sent_today = 5, 5
-    await staff(face, f"{order}/hold", {})
-    answer = await staff(face, f"{order}/preview", {"status": "order.ready"})
-    (message,) = answer.json["messages"]
-    assert (message["text"], message["sms"]["parts"], message["to"]) == ("order.ready for B-1042", 1, "+44…0123")
-    codes = [each["code"] for each in message["warnings"]]
-    assert codes == ["opted_out", "quiet_hours", "line_down", "held", "limit_used"]
-    assert message["warnings"][1]["until"] == "2026-11-24T11:15:00.000Z"
-    assert (len(services.box.stored), len(services.box.sent)) == before
+async def test_preview_changes_nothing_and_warns() -> None:
+    quiet = QuietHours(from_=TimeOfDay(10 * 60), to=TimeOfDay(11 * 60 + 15))
+    channels = {**CHANNELS, "twilio": {**CHANNELS["twilio"], "daily_limit": 1}}
+    async with opened(store_settings(quiet_hours=quiet, channels=channels)) as face:
+        store = face.store
+        await face.post("/v1/events", event("e-0", "order.ready", ref="B-1"))
+        await store.end((await store.messages())[0].id, State.SENT)
+        store.engine.lanes["twilio"].day.add(store.clock.now(), 1)
+        await face.post("/v1/events", event("e-1", "order.in_production"))
+        await staff(face, "/v1/orders/B-1042/hold", {})
+        before = await store.events(), await store.messages()
+        await store.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
+        await face.post("/v1/uplink", {"state": "down"})
+        answer = await staff(face, "/v1/orders/B-1042/preview", {"status": "order.ready"})
+        (message,) = answer.json["messages"]
+        assert (message["sms"]["parts"], message["to"]) == (1, "+44…0123")
+        assert "B-1042" in message["text"]
+        codes = [each["code"] for each in message["warnings"]]
+        assert codes == ["opted_out", "quiet_hours", "line_down", "held", "limit_used"]
+        assert message["warnings"][1]["until"] == "2026-11-24T11:15:00.000Z"
+        assert (await store.events(), await store.messages()) == before
 
 
 async def test_preview_of_a_message_by_hand(face: Face, order: str) -> None:
@@ -246,41 +255,28 @@ async def test_preview_of_a_message_by_hand(face: Face, order: str) -> None:
 
 
 async def test_preview_without_an_address(face: Face) -> None:
-    await face.post("/v1/events", event(ref="B-2", customer={"name": "Sam"}))
+    await face.post("/v1/events", event(type="order.placed", ref="B-2", customer={"name": "Sam"}))
     answer = await staff(face, "/v1/orders/B-2/preview", {"status": "order.ready"})
     assert [each["code"] for each in answer.json["messages"][0]["warnings"]] == ["no_address"]
 
 
-async def test_story_is_one_list_in_order(face: Face, services: FakeServices, order: str) -> None:
-    box = services.box
-    message = next(iter(box.sent.values()))
-    now = services.clock.now()
-    box.tries.append(
-        Attempt(
-            seq=1,
-            message_seq=1,
-            message_id=message.id,
-            n=1,
-            channel="twilio",
-            address="+447700900123",
-            started_at=now + 1000,
-            finished_at=now + 1500,
-            outcome="accepted",
-            provider_id="SM1",
-            receipt=ReceiptState.DELIVERED,
-            receipt_at=now + 9000,
-            sent=Rendered("Hi Ada"),
-        )
-    )
+async def test_story_is_one_list_in_order(face: Face, store: SmallStore, order: str) -> None:
+    (message,) = await store.messages()
+    await store.clock.advance(1)
+    attempt = await store.begin(message.id)
+    await store.clock.advance(0.5)
+    await store.box.spool.settle(attempt, Accepted("SM1"), Transition(state=State.SENT))
+    await store.clock.advance(7.5)
+    await store.reports("sendgrid", ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id="SM1"))
     story = (await face.get(order, as_="screen")).json["timeline"]
     assert [each["kind"] for each in story] == ["event", "message", "attempt", "receipt"]
     assert story[2] == {
         "at": "2026-11-24T10:15:01.000Z",
         "kind": "attempt",
         "message_id": message.id,
-        "channel": "twilio",
+        "channel": "sendgrid",
         "n": 1,
-        "to": "+44…0123",
+        "to": "a…@example.com",
         "outcome": "accepted",
         "text": "Hi Ada",
     }
@@ -295,9 +291,9 @@ async def test_reference_with_a_slash_and_letters_of_all_kinds(face: Face) -> No
     assert (await face.get(f"/v1/orders/{quote(ref, safe='')}")).json["ref"] == ref
 
 
-async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, services: FakeServices) -> None:
+async def test_opt_outs_of_the_customer_show_at_the_order(face: Face, store: SmallStore) -> None:
     await face.post("/v1/events", event(customer={"phone": "+447700900123", "consent": {"email": False}}))
-    await services.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
+    await store.box.consent.stop("sms", "+447700900123", reason="STOP", actor="Twilio")
     assert (await face.get("/v1/orders/B-1042")).json["optouts"] == {
         "email": "the customer does not want it",
         "sms": "STOP",

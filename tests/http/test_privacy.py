@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon.config import Settings
 from daemon.redact import scrub
 from daemon.runtime import logs
 from outbox.masks import mask_address, mask_email, mask_phone
-from tests.support.face import event, serving
-from tests.support.fake_services import make_services
+from tests.support.face import event, opened
+from tests.support.small_store import store_settings
 
 SECRETS = {
     "TWILIO_AUTH_TOKEN": "f00dbabe1234",
     "TETHER_WEBHOOK_SECRET": "whsec_YmFsbG9vbi1zaG9w",
     "HOME": "/home/balloons",
 }
+TOKEN = "tether_" + "y" * 43
 PHONE, MAIL = "+447700900123", "ada.lovelace@example.com"
 
 
@@ -37,12 +37,13 @@ def lines() -> Iterator[io.StringIO]:
     root.handlers[:], root.level = before[0], before[1]
 
 
-def assert_private(text: str) -> None:
+def assert_private(text: str, *more: str) -> None:
     for secret in (
+        *more,
         "f00dbabe1234",
         "whsec_YmFsbG9vbi1zaG9w",
         "tether_" + "x" * 20,
-        "tt_till-2_secret",
+        TOKEN,
         PHONE,
         PHONE[1:],
         "07700 900123",
@@ -52,15 +53,12 @@ def assert_private(text: str) -> None:
 
 
 async def test_requests_that_go_wrong(lines: io.StringIO) -> None:
-    services = make_services(Settings(secrets=SECRETS))
     body = event(customer={"phone": PHONE, "email": MAIL})
     told: list[bytes] = []
-    async with serving(services) as face:
-        services.box.failure = RuntimeError(
-            f"could not tell {MAIL} at {PHONE} with f00dbabe1234 and Bearer tt_till-2_secret"
-        )
+    async with opened(store_settings(secrets=SECRETS)) as face:
+        token = face.secret("till-2")
+        face.store.fails_with(f"could not tell {MAIL} at {PHONE} with f00dbabe1234 and Bearer {token}")
         told.append((await face.post("/v1/events", body, as_="till-2")).body)
-        services.box.failure = None
         for changed in (
             {**body, "id": 7},
             {**body, "customer": {"phone": 447700900123}},
@@ -76,20 +74,21 @@ async def test_requests_that_go_wrong(lines: io.StringIO) -> None:
         told.append((await face.get("/v1/messages", as_="desk", query={"since": PHONE})).body)
         told.append((await face.call("PUT", "/v1/optouts", {"medium": "email", "address": PHONE}, as_="desk")).body)
         told.append((await face.post("/v1/orders/B-1/messages", {"text": "x", "to": "nobody"}, as_="desk")).body)
-    assert_private(lines.getvalue())
-    assert_private(b"\n".join(told).decode())
+    assert_private(lines.getvalue(), token)
+    assert_private(b"\n".join(told).decode(), token)
     assert '"a request failed"' in lines.getvalue()
 
 
 async def test_bytes_that_are_no_request_stay_out_of_the_log(lines: io.StringIO) -> None:
     import asyncio
 
-    async with serving(make_services()) as face:
+    async with opened() as face:
         reader, writer = await asyncio.open_connection("127.0.0.1", face.port)
-        writer.write(b"GET / HTTP/1.1\r\nAuthorization: Bearer tt_till-2_secret\0\r\n\r\n")
+        token = face.secret("till-2")
+        writer.write(f"GET / HTTP/1.1\r\nAuthorization: Bearer {token}\0\r\n\r\n".encode())
         assert b"400" in await reader.read()
         writer.close()
-    assert_private(lines.getvalue())
+    assert_private(lines.getvalue(), token)
     assert "could not be read" in lines.getvalue()
     assert "Traceback" not in lines.getvalue()
 
@@ -103,7 +102,7 @@ async def test_bytes_that_are_no_request_stay_out_of_the_log(lines: io.StringIO)
         MAIL.encode(),
         ValueError(f"{MAIL} {PHONE} f00dbabe1234"),
         "07700 900123",
-        "Authorization: Bearer tt_till-2_secret",
+        f"Authorization: Bearer {TOKEN}",
         "token=tether_" + "x" * 43,
     ],
 )

@@ -1,52 +1,22 @@
 """The HTTP face on the real outbox: what one shows is what the other has on record."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from daemon.api.plumbing.box import Box
 from outbox import Outbox
 from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
 from outbox.reasons import Reason
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
-from tests.support.outbox_box import KEY
+from tests.support.face import Face, event
+from tests.support.small_store import SmallStore
 
 
 @pytest.fixture
-async def box(tmp_path: Path, services: FakeServices) -> AsyncIterator[Outbox]:
-    async with Outbox.open(
-        tmp_path / "tether.db", clock=services.clock, rng=random.Random(1), keys=KEY, reserve=0
-    ) as box:
-        yield box
-
-
-@pytest.fixture
-def services() -> FakeServices:
-    return make_services()
-
-
-@pytest.fixture
-async def face(services: FakeServices, box: Outbox) -> AsyncIterator[Face]:
-    real: Box = box
-    services.box = real  # type: ignore[assignment]
-    secrets = {
-        scope: await box.tokens.create(scope, [scope], actor="test") for scope in ("events", "read", "staff", "admin")
-    }
-    async with serving(services) as face:
-        face.secret = {
-            "owner": secrets["admin"],
-            "desk": secrets["staff"],
-            "screen": secrets["read"],
-            "till-2": secrets["events"],
-        }.__getitem__  # type: ignore[method-assign]
-        yield face
+def box(store: SmallStore) -> Outbox:
+    return store.box
 
 
 async def attempt(box: Outbox, message_id: str) -> Attempt:
@@ -82,7 +52,7 @@ async def test_event_to_story(face: Face, box: Outbox) -> None:
     order = (await face.get("/v1/orders/B-1042")).json
     assert [each["kind"] for each in order["timeline"]] == ["event", "message", "attempt"]
     assert order["told"]["state"] == "sent"
-    assert (await face.get("/v1/events/e-1")).json["source"] == "events"
+    assert (await face.get("/v1/events/e-1")).json["source"] == "till-2"
     assert "+447700900123" not in str(order)
 
 
@@ -104,15 +74,15 @@ async def test_many_at_once_each_get_their_own_answer(face: Face) -> None:
     assert sorted(status for status, _ in answers) == [200] * 50 + [202] * 50
 
 
-async def test_status_by_hand_and_undo(face: Face, services: FakeServices) -> None:
+async def test_status_by_hand_and_undo(face: Face, store: SmallStore) -> None:
     await face.post("/v1/events", event(type="order.in_production"), as_="till-2")
-    await services.clock.advance(1)
+    await store.clock.advance(1)
     done = await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "id": "k-1"}, as_="desk")
     assert done.status == 200
     (message,) = done.json["messages"]
     states = {each["trigger"]: each["state"] for each in (await face.get("/v1/messages")).json["items"]}
     assert states == {"order.ready": "queued", "order.in_production": "superseded"}
-    await services.clock.advance(2)
+    await store.clock.advance(2)
     undone = await face.post("/v1/orders/B-1042/undo", {"event_id": "k-1"}, as_="desk")
     assert undone.json == {"event_id": "k-1", "cancelled": 1, "status": "order.in_production"}
     order = (await face.get("/v1/orders/B-1042")).json
@@ -120,9 +90,9 @@ async def test_status_by_hand_and_undo(face: Face, services: FakeServices) -> No
     assert (await face.get(f"/v1/messages/{message['id']}")).json["state"] == "cancelled"
 
 
-async def test_silent_status(face: Face, services: FakeServices) -> None:
+async def test_silent_status(face: Face, store: SmallStore) -> None:
     await face.post("/v1/events", event(type="order.in_production"), as_="till-2")
-    await services.clock.advance(1)
+    await store.clock.advance(1)
     await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "silent": True}, as_="desk")
     states = {each["trigger"]: each["state"] for each in (await face.get("/v1/messages")).json["items"]}
     assert states == {"order.ready": "suppressed", "order.in_production": "superseded"}
@@ -159,7 +129,7 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
     await face.post(f"/v1/call-list/{message_id}/done", {}, as_="desk")
     assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
     story = (await face.get("/v1/orders/B-1042")).json["timeline"]
-    assert [each["actor"] for each in story if each.get("type") == "staff.told"] == ["staff"]
+    assert [each["actor"] for each in story if each.get("type") == "staff.told"] == ["desk"]
 
 
 async def test_an_order_with_several_failures_is_on_the_call_list_with_the_newest(face: Face, box: Outbox) -> None:
@@ -235,7 +205,7 @@ async def test_stream_tells_what_the_outbox_committed(face: Face, box: Outbox) -
 
 
 async def test_an_order_on_the_stream_is_never_old_on_whether_its_customer_knows(
-    face: Face, box: Outbox, services: FakeServices
+    face: Face, box: Outbox, store: SmallStore
 ) -> None:
     """Ten orders whose messages move on after them: the last that the stream says of each order is what its page says."""
     headers = {"Authorization": f"Bearer {face.secret('screen')}"}
@@ -247,12 +217,12 @@ async def test_an_order_on_the_stream_is_never_old_on_whether_its_customer_knows
             await face.post("/v1/events", event(f"e-{n}", ref=ref), as_="till-2")
             message_id = (await face.get(f"/v1/messages?order={ref}&recipient=customer")).json["items"][0]["id"]
             begun = await attempt(box, message_id)
-            await services.clock.advance(1)
+            await store.clock.advance(1)
             to = Transition(state=State.SENT if n % 2 else State.FAILED, reason=Reason("x", "refused"))
             await box.spool.settle(begun, Accepted(f"SM{n}"), to)
         wanted = {ref: (await face.get(f"/v1/orders/{ref}")).json["told"] for ref in refs}
         while latest != wanted:
-            await services.clock.advance(1)
+            await store.clock.advance(1)
             block = await response.content.readuntil(b"\n\n")
             if b"event: order\n" in block:
                 told = msgspec.json.decode(block.split(b"data: ", 1)[1].split(b"\n")[0])

@@ -2,21 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 from aiohttp import ClientResponse
 
 from daemon.api.handlers import board, stream
-from daemon.config import Board, Settings
-from outbox import ReplyRow
-from outbox.model import Attempt, State
-from outbox.outcome import ReceiptState
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
+from daemon.config import Board
+from outbox.model import State
+from tests.support.face import Face, event, opened
+from tests.support.small_store import CALLERS, SmallStore, store_settings
+
+NEWEST = len(CALLERS)
+"""The record's number in a store where nothing has happened but its tokens."""
+
+
+T = TypeVar("T")
 
 
 class Event(msgspec.Struct):
@@ -75,50 +79,42 @@ async def test_changes_are_told_as_their_gets_show_them(face: Face) -> None:
         order, message = await reader.next(), await reader.next()
         assert (order.name, order.data) == ("order", (await face.get("/v1/orders")).json["items"][0])
         assert (message.name, message.data) == ("message", (await face.get("/v1/messages")).json["items"][0])
-        assert [order.id, message.id] == [1, 2]
+        assert [order.id, message.id] == [NEWEST + 1, NEWEST + 2]
 
 
-async def test_attempts_receipts_channels_the_line_and_replies(face: Face, services: FakeServices) -> None:
-    box = services.box
+async def test_attempts_receipts_channels_the_line_and_replies(face: Face, store: SmallStore) -> None:
     await face.post("/v1/events", event())
-    (message_id,) = box.sent
+    (message,) = await store.messages()
+    told: dict[str, Any] = {}
     async with following(face) as reader:
-        now = services.clock.now()
-        box.tries.append(
-            Attempt(seq=1, message_seq=1, message_id=message_id, n=1, channel="twilio", address="+447700900123", started_at=now,
-                    outcome="accepted", receipt=ReceiptState.DELIVERED, receipt_at=now)
-        )  # fmt: skip
-        box.inbox.append(ReplyRow("r1", "B-1042", "twilio", "+447700900123", "Ada", "thanks", now, False))
-        for kind, key in [
-            ("attempt", message_id),
-            ("receipt", message_id),
-            ("channel", "twilio"),
-            ("uplink", ""),
-            ("reply", "r1"),
-        ]:
-            box.change(kind, key)
-        told = {each.name: each.data for each in [await reader.next() for _ in range(7)]}
-    assert told["attempt"]["message_id"] == message_id
+        await store.end(message.id, State.DELIVERED)
+        await store.hears("twilio", "thanks")
+        await face.post("/v1/channels/twilio/pause", {})
+        await face.post("/v1/uplink", {"state": "down"})
+        while not told.keys() >= {"attempt", "receipt", "message", "channel", "uplink", "reply"}:
+            change = await while_time_passes(store, reader.next())
+            told[change.name] = change.data
+    assert told["attempt"]["message_id"] == message.id
     assert told["attempt"]["outcome"] == "accepted"
     assert told["receipt"]["receipt"] == "delivered"
-    assert told["message"]["id"] == message_id
+    assert told["message"]["id"] == message.id
     assert told["channel"]["name"] == "twilio"
-    assert told["uplink"]["state"] == "up"
+    assert told["uplink"]["state"] == "down"
     assert told["reply"]["text"] == "thanks"
 
 
 async def test_resumes_where_the_client_was(face: Face) -> None:
     for n in range(3):
         await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
-    async with following(face, Last_Event_ID="2") as reader:
-        assert [(each.name, each.id) for each in [await reader.next() for _ in range(4)]] == [
+    async with following(face, Last_Event_ID=str(NEWEST + 2)) as reader:
+        assert [(each.name, each.id - NEWEST) for each in [await reader.next() for _ in range(4)]] == [
             ("order", 3),
             ("message", 4),
             ("order", 5),
             ("message", 6),
         ]
-    async with following(face, "/v1/stream?last_event_id=5") as reader:
-        assert (await reader.next()).id == 6
+    async with following(face, f"/v1/stream?last_event_id={NEWEST + 5}") as reader:
+        assert (await reader.next()).id == NEWEST + 6
 
 
 async def test_new_client_hears_only_what_comes(face: Face) -> None:
@@ -128,14 +124,17 @@ async def test_new_client_hears_only_what_comes(face: Face) -> None:
         assert (await reader.next()).data["ref"] == "B-2"
 
 
-async def test_what_changed_often_is_told_once(face: Face, services: FakeServices) -> None:
+async def test_what_changed_often_is_told_once(face: Face, store: SmallStore) -> None:
     await face.post("/v1/events", event())
-    (message_id,) = services.box.sent
-    for state in (State.SENDING, State.SENT, State.DELIVERED):
-        services.box.move(message_id, state)
-    async with following(face, Last_Event_ID="0") as reader:
-        first, second = await reader.next(), await reader.next()
-    assert (first.name, second.name, second.id, second.data["state"]) == ("order", "message", 5, "delivered")
+    (message,) = await store.messages()
+    await store.end(message.id, State.DELIVERED)
+    changes = await store.box.views.changes(NEWEST, limit=100)
+    assert [each.kind for each in changes].count("message") == 4
+    async with following(face, Last_Event_ID=str(NEWEST)) as reader:
+        told = [await reader.next() for _ in range(len({(each.kind, each.key) for each in changes}))]
+    assert sorted(each.name for each in told) == ["attempt", "message", "order", "receipt"]
+    (message_told,) = [each for each in told if each.name == "message"]
+    assert (message_told.id, message_told.data["state"]) == (changes[-1].seq, "delivered")
 
 
 @pytest.mark.parametrize("last", ["99", "nonsense", "-5"])
@@ -143,50 +142,59 @@ async def test_client_of_another_record_is_told_to_read_anew(face: Face, last: s
     await face.post("/v1/events", event())
     async with following(face, Last_Event_ID=last) as reader:
         told = await reader.next()
-    assert (told.name, told.id) == ("reset", 2)
+    assert (told.name, told.id) == ("reset", NEWEST + 2)
 
 
 async def test_client_far_behind_is_told_to_read_anew(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "FAR_BEHIND", 1)
     for n in range(3):
         await face.post("/v1/events", event(f"e-{n}", ref=f"B-{n}"))
-    async with following(face, Last_Event_ID="1") as reader:
+    async with following(face, Last_Event_ID=str(NEWEST)) as reader:
         assert (await reader.next()).name == "reset"
 
 
-async def test_heartbeat_while_it_is_quiet(face: Face, services: FakeServices) -> None:
+async def test_heartbeat_while_it_is_quiet(face: Face, store: SmallStore) -> None:
     async with following(face) as reader:
         for _ in range(2):
-            await waiting(services, 1)
-            await services.clock.advance(15)
+            await asleep(store)
+            await store.clock.advance(15)
             await reader.until_comment()
 
 
-async def waiting(services: FakeServices, sleepers: int) -> None:
-    """Until that many streams sleep on the clock."""
+async def asleep(store: SmallStore) -> None:
+    """Until the stream sleeps on the clock, as the door does whose connections it looks at."""
     async with asyncio.timeout(5):
-        while services.clock.sleepers < sleepers:
+        while store.clock.sleepers < 2:
             await asyncio.sleep(0)
 
 
-async def test_busy_hour_is_told_in_handfuls(face: Face, services: FakeServices) -> None:
+async def while_time_passes(store: SmallStore, what: Coroutine[Any, Any, T]) -> T:
+    """It, with the clock going on meanwhile."""
+    going = asyncio.ensure_future(what)
+    while not going.done():
+        await store.clock.advance(0.1)
+    return await going
+
+
+async def test_busy_hour_is_told_in_handfuls(face: Face, store: SmallStore) -> None:
     async with following(face) as reader:
         await face.post("/v1/events", event("e-1"))
         await reader.next()
         await reader.next()
-        await waiting(services, 1)
-        for _ in range(3):
-            services.box.change("order", "B-1042")
-        await services.clock.advance(0.1)
-        told = await reader.next()
-        assert (told.name, told.id) == ("order", 5)
+        await asleep(store)
+        for act in ("hold", "release", "hold"):
+            await face.post(f"/v1/orders/B-1042/{act}", {})
+        newest = await store.box.views.newest()
+        await store.clock.advance(0.1)
+        told = [await reader.next() for _ in range(2)]
+        assert sorted(each.name for each in told) == ["message", "order"]
+        assert max(each.id for each in told) == newest
 
 
-async def test_ends_when_the_service_stops() -> None:
-    services = make_services()
-    async with serving(services) as face, following(face) as reader:
+async def test_ends_when_the_service_stops(face: Face, store: SmallStore) -> None:
+    async with following(face) as reader:
         ending = asyncio.ensure_future(reader.until_end())
-        await waiting(services, 1)
+        await asleep(store)
         await face.stop()
         assert await ending == b""
 
@@ -196,9 +204,9 @@ async def test_head_has_no_stream(face: Face) -> None:
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"", "text/event-stream")
 
 
-async def test_so_many_streams_and_no_more(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_so_many_streams_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MOST_CLIENTS", 2)
-    async with serving(make_services()) as small, following(small), following(small):
+    async with opened() as small, following(small), following(small):
         answer = await small.get("/v1/stream", as_="screen")
         assert answer.status == 503
         assert answer.headers["Retry-After"]
@@ -208,8 +216,9 @@ async def test_so_many_streams_and_no_more(face: Face, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def board_services() -> FakeServices:
-    return make_services(Settings(board=Board(enabled=True, show="name")))
+async def board_face() -> AsyncIterator[Face]:
+    async with opened(store_settings(board=Board(enabled=True, show="name"))) as face:
+        yield face
 
 
 async def put(face: Face, ref: str, status: str, name: str) -> None:
@@ -225,44 +234,39 @@ async def test_board_is_off_unless_wanted(face: Face) -> None:
         assert "[board] enabled" in answer.problem["detail"]
 
 
-async def test_board_shows_first_names_and_nothing_else(board_services: FakeServices) -> None:
-    async with serving(board_services) as face:
-        await put(face, "B-1", "order.in_production", "Ada Lovelace")
-        await put(face, "B-2", "order.ready", "Kofi Mensah")
-        await put(face, "B-3", "order.ready", "Kofi Annan")
-        await put(face, "B-4", "order.ready", "")
-        await put(face, "B-5", "order.completed", "Gone Away")
-        async with following(face, "/board/events", as_=None) as reader:
-            shown = await reader.next()
-            assert shown.name == "board"
-            assert shown.data["making"] == ["Ada"]
-            assert shown.data["ready"] == ["Kofi · B-2", "Kofi · B-3", "B-4"]
-            assert set(shown.data) == {"title", "language", "words", "making", "ready", "more"}
-            assert not re.search("Lovelace|447700", str(shown.data))
-            await board_services.clock.advance(1)
-            await put(face, "B-1", "order.ready", "Ada Lovelace")
-            await board_services.clock.advance(1)
-            assert (await reader.next()).data["ready"][0] == "Ada"
+async def test_board_shows_first_names_and_nothing_else(board_face: Face) -> None:
+    face = board_face
+    await put(face, "B-1", "order.in_production", "Ada Lovelace")
+    await put(face, "B-2", "order.ready", "Kofi Mensah")
+    await put(face, "B-3", "order.ready", "Kofi Annan")
+    await put(face, "B-4", "order.ready", "")
+    await put(face, "B-5", "order.completed", "Gone Away")
+    async with following(face, "/board/events", as_=None) as reader:
+        shown = await reader.next()
+        assert shown.name == "board"
+        assert shown.data["making"] == ["Ada"]
+        assert shown.data["ready"] == ["Kofi · B-2", "Kofi · B-3", "B-4"]
+        assert set(shown.data) == {"title", "language", "words", "making", "ready", "more"}
+        assert not re.search("Lovelace|447700", str(shown.data))
+        await face.store.clock.advance(1)
+        await put(face, "B-1", "order.ready", "Ada Lovelace")
+        await face.store.clock.advance(1)
+        assert (await reader.next()).data["ready"][0] == "Ada"
 
 
-async def test_board_is_told_again_only_when_it_changed(board_services: FakeServices) -> None:
-    async with serving(board_services) as face:
-        await put(face, "B-1", "order.ready", "Ada")
-        async with following(face, "/board/events", as_=None) as reader:
-            await reader.next()
-            await waiting(board_services, 1)
-            (message_id,) = board_services.box.sent
-            board_services.box.move(message_id, State.SENT)
-            await board_services.clock.advance(0.2)
-            await waiting(board_services, 1)
-            await board_services.clock.advance(15.2)
-            await reader.until_comment()
+async def test_board_is_told_again_only_when_it_changed(board_face: Face) -> None:
+    face = board_face
+    await put(face, "B-1", "order.ready", "Ada")
+    async with following(face, "/board/events", as_=None) as reader:
+        await reader.next()
+        (message,) = await face.store.messages()
+        await face.store.end(message.id, State.SENT)
+        await while_time_passes(face.store, reader.until_comment())
 
 
 async def test_board_of_numbers_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "MOST_SHOWN", 2)
-    services = make_services(Settings(board=Board(enabled=True, title="Ballons")))
-    async with serving(services) as face:
+    async with opened(store_settings(board=Board(enabled=True, title="Ballons"))) as face:
         for n in range(5):
             await put(face, f"B-{n}", "order.in_production", "Ada")
         async with following(face, "/board/events", as_=None) as reader:
@@ -270,9 +274,8 @@ async def test_board_of_numbers_that_is_full(monkeypatch: pytest.MonkeyPatch) ->
     assert (shown.data["title"], shown.data["making"], shown.data["more"]) == ("Ballons", ["B-0", "B-1"], [3, 0])
 
 
-async def test_board_page_reaches_nothing_else(board_services: FakeServices) -> None:
-    async with serving(board_services) as face:
-        page = await face.get("/board", as_=None)
+async def test_board_page_reaches_nothing_else(board_face: Face) -> None:
+    page = await board_face.get("/board", as_=None)
     assert page.headers["Content-Type"].startswith("text/html")
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

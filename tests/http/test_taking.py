@@ -61,7 +61,7 @@ async def test_the_preview_says_what_they_would_get_and_changes_nothing(face: Fa
     mine = [message for message in answer.json["messages"] if message["audience"] == "customer"]
     assert mine
     assert "C-1" in mine[0]["text"]
-    assert mine[0]["to"] == "+44…0123"
+    assert (mine[0]["channel"], mine[0]["to"]) == ("sendgrid", "a…@example.com")
     assert (await face.get("/v1/orders/C-1")).status == 404
 
 

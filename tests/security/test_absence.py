@@ -18,7 +18,7 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.config import load
 from daemon.intake.base import Refused
-from tests.support.fake_services import make_services
+from tests.support.small_store import open_store
 from tests.support.sources import NOW, AHook, source_of
 
 BODY = b'{"id": "1", "type": "order.ready", "order": {"ref": "B-1"}}'
@@ -87,7 +87,7 @@ def test_what_decides_on_trust_has_no_default() -> None:
         for name, parameter in inspect.signature(Services).parameters.items()
         if parameter.default is parameter.empty
     }
-    assert {"clock_trusted", "ready"} <= required
+    assert {"clock_trusted", "box", "engine", "reload", "seen"} <= required
 
 
 async def test_a_socket_whose_peer_is_not_named_lets_nobody_in(tmp_path: Path) -> None:
@@ -97,13 +97,12 @@ async def test_a_socket_whose_peer_is_not_named_lets_nobody_in(tmp_path: Path) -
         def of(self, connection: Any) -> Peer:
             raise OSError(95, "Operation not supported")
 
-    services = make_services()
-    guards = Guards(services.clock)
-    gate = SocketGate(services, guards, Nameless({}, owner=0))
-    request: Any = type("Asked", (), {"headers": {}, "path": "/v1/orders"})()
-    connection: Any = type("Made", (), {"peer": None})()
-    with pytest.raises(Problem) as refused:
-        gate.identify(request, connection)
+    async with open_store() as store:
+        gate = SocketGate(store.services, Guards(store.clock), Nameless({}, owner=0))
+        request: Any = type("Asked", (), {"headers": {}, "path": "/v1/orders"})()
+        connection: Any = type("Made", (), {"peer": None})()
+        with pytest.raises(Problem) as refused:
+            gate.identify(request, connection)
     assert refused.value.status == 401
 
 

@@ -33,8 +33,7 @@ from outbox.outcome import ReceiptState
 from outbox.rows import decode_event
 from tests.support.at_vendor import bench
 from tests.support.counter import opened_on
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
+from tests.support.face import Face, event, opened
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT, Shop, open_shop
 
@@ -99,13 +98,8 @@ def test_clean_is_clean_and_json_says_the_same(text: str) -> None:
 
 
 @pytest.fixture
-def services() -> FakeServices:
-    return make_services()
-
-
-@pytest.fixture
-async def face(services: FakeServices) -> AsyncIterator[Face]:
-    async with serving(services) as face:
+async def face() -> AsyncIterator[Face]:
+    async with opened() as face:
         yield face
 
 
@@ -117,10 +111,11 @@ async def test_an_event_is_clean_and_its_own_json_keeps_the_evidence_by_number(f
     body = json.dumps(hostile, ensure_ascii=False).encode()
     assert (await face.call("POST", "/v1/events", raw=body)).status == 202
     assert (await face.call("POST", "/v1/events", raw=body)).json["duplicate"]
-    (stored,) = face.services.box.stored
+    (stored,) = await face.store.events()
     assert json.loads(stored.raw) == hostile
     assert not FORBIDDEN.search(stored.raw.decode())
-    for taken in (decode_event(stored.raw), face.services.box.known["B-1042"]):
+    (order,) = await face.store.box.views.orders_by_ref(["B-1042"])
+    for taken in (decode_event(stored.raw), order):
         assert not FORBIDDEN.search(repr(msgspec.to_builtins(taken)).replace("\\n", "").replace("\\t", ""))
         assert "\\x1b" not in repr(msgspec.to_builtins(taken))
 
@@ -137,7 +132,7 @@ def test_what_a_shop_tells_is_clean_however_it_is_read() -> None:
 async def test_what_staff_type_is_clean_too(face: Face) -> None:
     await face.post("/v1/events", event())
     await face.post("/v1/orders/B-1042/messages", {"text": f"Hello{CORPUS}"})
-    assert all("\x1b" not in (each.text or "") for each in face.services.box.sent.values())
+    assert all("\x1b" not in (each.text or "") for each in await face.store.messages())
 
 
 # ---------------------------------------------------------------- the outputs

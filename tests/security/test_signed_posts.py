@@ -18,10 +18,11 @@ from daemon.channels import _sns
 from daemon.channels.base import InboundRequest, Misconfigured, ReceiptUpdate, Refused
 from daemon.channels.registry import build
 from daemon.config import Settings
+from daemon.dispatch.callbacks import Callbacks
 from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import ReplyWords
+from daemon.http import open_http
 from daemon.redact import scrub
-from daemon.runtime.faces import ReceiptsFace
 from daemon.runtime.logs import Redactor
 from outbox.outcome import Accepted, ReceiptState
 from tests.conformance.cases.mailgun import posted as mailgun_post
@@ -34,20 +35,19 @@ MAIL_ID = "x@mg.example.com"
 
 
 @asynccontextmanager
-async def hook(name: str, folder: Path, steps: dict[str, Answer]) -> AsyncIterator[tuple[ReceiptsFace, Bench, Any]]:
-    """The receipts' face on a real outbox, with that channel at its vendor's stand-in."""
+async def hook(name: str, folder: Path, steps: dict[str, Answer]) -> AsyncIterator[tuple[Callbacks, Bench, Any]]:
+    """What a provider calls, on a real outbox, with that channel at its vendor's stand-in."""
     async with bench(name, steps) as at, open_box(folder, at.clock) as box:
         store = SimpleNamespace(name="Balloon Loft", phone="", zone=None)
-        desk = ReceiptService(
-            box, {}, SimpleNamespace(is_down=False), at.clock, lambda name: True, store, ReplyWords(Settings())
-        )  # type: ignore[arg-type]
-        lane = SimpleNamespace(channel=at.channel)
-        engine = SimpleNamespace(box=box, desk=desk, lanes={name: lane})
-        yield ReceiptsFace(engine), at, box  # type: ignore[arg-type]
+        lane: Any = SimpleNamespace(channel=at.channel)
+        line: Any = SimpleNamespace(is_down=False)
+        receipts = ReceiptService(box, {}, line, at.clock, lambda name: True, store, ReplyWords(Settings()))  # type: ignore[arg-type]
+        async with open_http(at.clock) as http:
+            yield Callbacks(box, {name: lane}, receipts, http), at, box
 
 
-async def take(face: ReceiptsFace, name: str, request: InboundRequest) -> None:
-    await face.apply_inbound(name, await face.receive(name, request))
+async def take(callbacks: Callbacks, name: str, request: InboundRequest) -> None:
+    await callbacks.apply(name, await callbacks.receive(name, request))
 
 
 def complained(address: str) -> dict[str, Any]:
@@ -68,38 +68,38 @@ async def test_a_mailgun_signature_is_good_for_one_body(tmp_path: Path) -> None:
         "/complaints/": says({"address": EMAIL}),
         "/events": says({"items": []}),
     }
-    async with hook("mailgun", tmp_path, steps) as (face, at, box):
-        await take(face, "mailgun", mailgun_post(complained(EMAIL)))
+    async with hook("mailgun", tmp_path, steps) as (callbacks, at, box):
+        await take(callbacks, "mailgun", mailgun_post(complained(EMAIL)))
         assert await box.consent.blocked("email", EMAIL) is not None
         asked = len(at.vendor.seen)
-        await take(face, "mailgun", mailgun_post(complained(EMAIL)))
+        await take(callbacks, "mailgun", mailgun_post(complained(EMAIL)))
         assert len(at.vendor.seen) == asked, "the same once more is no news"
         with pytest.raises(Refused, match="another body"):
-            await take(face, "mailgun", mailgun_post(complained("other@example.com")))
+            await take(callbacks, "mailgun", mailgun_post(complained("other@example.com")))
         assert await box.consent.blocked("email", "other@example.com") is None
-    async with hook("mailgun", tmp_path, steps) as (face, _, _box):
+    async with hook("mailgun", tmp_path, steps) as (callbacks, _, _box):
         with pytest.raises(Refused, match="another body"):
-            await take(face, "mailgun", mailgun_post(complained("other@example.com")))
+            await take(callbacks, "mailgun", mailgun_post(complained("other@example.com")))
 
 
 async def test_what_mailgun_does_not_confirm_is_not_believed(tmp_path: Path) -> None:
     """The signature covers a token and a time: whoever caught one before we did may put any event beside it."""
     steps = {"/unsubscribes/": Answer(404, b"{}"), "/complaints/": Answer(404, b"{}"), "/events": says({"items": []})}
-    async with hook("mailgun", tmp_path, steps) as (face, _, box):
-        got = await face.receive("mailgun", mailgun_post(complained(EMAIL)))
+    async with hook("mailgun", tmp_path, steps) as (callbacks, _, box):
+        got = await callbacks.receive("mailgun", mailgun_post(complained(EMAIL)))
         assert not got.receipts
-        await face.apply_inbound("mailgun", got)
+        await callbacks.apply("mailgun", got)
         assert await box.consent.blocked("email", EMAIL) is None
 
 
 async def test_while_mailgun_can_t_be_asked_it_is_to_send_again(tmp_path: Path) -> None:
     async with hook("mailgun", tmp_path, {"/events": Answer(500, b""), "/complaints/": Answer(500, b"")}) as (
-        face,
+        callbacks,
         _,
         _box,
     ):
         with pytest.raises(Refused) as refused:
-            await face.receive("mailgun", mailgun_post(complained(EMAIL)))
+            await callbacks.receive("mailgun", mailgun_post(complained(EMAIL)))
         assert refused.value.status == 503
 
 
@@ -117,21 +117,21 @@ def plivo_v2(fields: dict[str, str], nonce: str = "n1") -> InboundRequest:
 
 async def test_a_text_under_a_signature_of_the_url_alone_may_silence_and_never_undo_it(tmp_path: Path) -> None:
     row = {"message_uuid": "u1", "message_direction": "inbound", "from_number": "447700900123"}
-    async with hook("plivo", tmp_path, {"/Message/u1/": says(row)}) as (face, at, box):
+    async with hook("plivo", tmp_path, {"/Message/u1/": says(row)}) as (callbacks, at, box):
         at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
         stop = {"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}
-        await take(face, "plivo", plivo_v2(stop))
+        await take(callbacks, "plivo", plivo_v2(stop))
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"
         with pytest.raises(Refused, match="another body"):
-            await take(face, "plivo", plivo_v2({**stop, "Text": "START"}))
-        await take(face, "plivo", plivo_v2({**stop, "Text": "START", "MessageUUID": "u1"}, nonce="n2"))
+            await take(callbacks, "plivo", plivo_v2({**stop, "Text": "START"}))
+        await take(callbacks, "plivo", plivo_v2({**stop, "Text": "START", "MessageUUID": "u1"}, nonce="n2"))
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"
 
 
 async def test_a_text_that_plivo_does_not_know_is_not_taken(tmp_path: Path) -> None:
-    async with hook("plivo", tmp_path, {"/Message/": Answer(404, b"{}")}) as (face, at, box):
+    async with hook("plivo", tmp_path, {"/Message/": Answer(404, b"{}")}) as (callbacks, at, box):
         at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
-        await take(face, "plivo", plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}))
+        await take(callbacks, "plivo", plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}))
         assert (await box.replies.list(limit=9)).items == []
 
 
@@ -225,7 +225,7 @@ def test_our_secrets_are_taken_out_of_what_providers_say_however_they_write_them
 
 async def test_a_receipt_that_echoes_our_credentials_is_kept_without_them(tmp_path: Path) -> None:
     """Also a receipt that was asked for: what a proxy or a provider puts into its words is theirs to choose."""
-    async with hook("mailgun", tmp_path, {}) as (face, at, box):
+    async with hook("mailgun", tmp_path, {}) as (callbacks, at, box):
         message = await accept_one(box, planned("m1", via=("mailgun",)))
         await send(box, message, Accepted(MAIL_ID), SENT, channel="mailgun")
         secret = at.channel.secret["MAILGUN_API_KEY"]
@@ -236,7 +236,7 @@ async def test_a_receipt_that_echoes_our_credentials_is_kept_without_them(tmp_pa
             code="550",
             detail=f"Basic {echo} for {EMAIL} was refused",
         )
-        await face._engine.desk.apply(at.channel, update)
+        await callbacks._receipts.apply(at.channel, update)
         story = await box.views.story("B-1")
         assert story is not None
         (attempt,) = story.attempts

@@ -1,10 +1,8 @@
 """The link in a mail that ends the mails. An adversary guesses links to silence others, has a scanner follow the link of somebody, wants
 to learn an address from one, or posts whatever to the one door that asks for no token."""
 
-import random
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,31 +14,22 @@ from daemon.planner.render import Renderer
 from outbox import Outbox
 from tests.support.at_vendor import bench
 from tests.support.channel_case import EMAIL, outgoing
-from tests.support.face import Face, serving
-from tests.support.fake_services import FakeServices, make_services
-from tests.support.outbox_box import KEY, MAIL, accept_one, planned
+from tests.support.face import Face, opened
+from tests.support.outbox_box import MAIL, accept_one, planned
 
 LINK = "https://tether.shop.example/unsubscribe/" + "A" * 43
 ONE_CLICK = {"raw": b"List-Unsubscribe=One-Click", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
 
 
 @pytest.fixture
-def services() -> FakeServices:
-    return make_services()
-
-
-@pytest.fixture
-async def box(tmp_path: Path, services: FakeServices) -> AsyncIterator[Outbox]:
-    path = tmp_path / "tether.db"
-    async with Outbox.open(path, clock=services.clock, rng=random.Random(1), keys=KEY, reserve=0) as box:
-        yield box
-
-
-@pytest.fixture
-async def face(services: FakeServices, box: Outbox) -> AsyncIterator[Face]:
-    services.box = box  # type: ignore[assignment]
-    async with serving(services) as face:
+async def face() -> AsyncIterator[Face]:
+    async with opened() as face:
         yield face
+
+
+@pytest.fixture
+def box(face: Face) -> Outbox:
+    return face.store.box
 
 
 async def test_one_click_ends_the_mails_and_the_ledger_says_how_and_when(face: Face, box: Outbox) -> None:

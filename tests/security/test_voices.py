@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 
-from tests.support.face import Face, event, serving
-from tests.support.fake_services import FakeServices, make_services
+from tests.support.face import Face, event, opened, serving
 from tests.support.shop import Shop, open_shop
+from tests.support.small_store import open_store, store_settings
 
 KEY = base64.b64encode(b"pay-secret-of-the-balloon-shop").decode()
 CLOUD = {"Content-Type": "application/cloudevents+json"}
@@ -58,13 +57,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-def services() -> FakeServices:
-    return make_services()
-
-
-@pytest.fixture
-async def face(services: FakeServices) -> AsyncIterator[Face]:
-    async with serving(services) as face:
+async def face() -> AsyncIterator[Face]:
+    async with opened() as face:
         yield face
 
 
@@ -161,21 +155,20 @@ async def test_no_order_hides_from_the_lists(face: Face) -> None:
     assert (await face.post("/v1/events", event(ref="~1"), as_="till-2")).fields == ["order.ref"]
 
 
-async def test_a_token_that_is_older_than_the_source_of_its_name_is_shut_out(services: FakeServices) -> None:
+async def test_a_token_that_is_older_than_the_source_of_its_name_is_shut_out() -> None:
     """A token called `webshop` was made before `[sources.webshop]`: it must not go on as that source."""
-    services.settings = msgspec.structs.replace(services.settings, sources={"till-2": {"kind": "pos"}})
-    async with serving(services) as face:
+    async with opened(store_settings(sources={"till-2": {"kind": "pos"}})) as face:
         answer = await face.post("/v1/events", event(), as_="till-2")
     assert answer.status == 403
     assert "another name" in answer.problem["detail"]
 
 
-async def test_nobody_at_the_door_is_another_source(services: FakeServices, tmp_path: Path) -> None:
+async def test_nobody_at_the_door_is_another_source(tmp_path: Path) -> None:
     """A cashier's login wants the payment provider's next event swallowed: `X-Tether-Source` names the door's own voices only."""
-    async with serving(services, socket=tmp_path / "tether.sock") as face:
+    async with open_store() as store, serving(store, socket=tmp_path / "tether.sock") as face:
         for number, name in enumerate(("pay", "webshop", "till-2", "pos", "cli")):
             await face.post("/v1/events", event(f"e-{number}"), as_=None, headers={"X-Tether-Source": name})
-    assert [each.source for each in services.box.stored] == ["counter"] * 4 + ["cli"]
+        assert [each.source for each in await store.events()] == ["counter"] * 4 + ["cli"]
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,25 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from outbox import Kept
-from tests.support.face import Face, serving
-from tests.support.fake_services import FakeServices, make_services
+from outbox.model import Event, Posted
+from tests.support.face import Face, opened
+from tests.support.outbox_box import plans
 
 EVENT = b'{"id": "1", "type": "order.ready", "order": {"ref": "B-1"}, "customer": {"phone": "+447700900123"}}'
 
 
-def kept(seq: int = 1, **changes: object) -> Kept:
-    one = Kept(seq, 1_795_515_300_000, "webshop", "waiting", "id is missing", False, 2, False, 2, {}, b"{}")
-    return msgspec.structs.replace(one, **changes)
-
-
 @pytest.fixture
-def services() -> FakeServices:
-    return make_services()
-
-
-@pytest.fixture
-async def face(services: FakeServices) -> AsyncIterator[Face]:
-    async with serving(services) as face:
+async def face() -> AsyncIterator[Face]:
+    async with opened() as face:
         yield face
+
+
+async def keep(face: Face, source: str = "webshop", *, body: bytes = b"{}") -> None:
+    await face.store.box.quarantine.keep(source, body, headers={}, reason="id is missing")
+
+
+def bearer(face: Face, who: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {face.secret(who)}"}
 
 
 @pytest.mark.parametrize(
@@ -40,19 +38,19 @@ async def face(services: FakeServices) -> AsyncIterator[Face]:
         ("POST", "/v1/replay", "owner"),
     ],
 )
-async def test_who_may(face: Face, services: FakeServices, method: str, path: str, least: str) -> None:
-    services.box.unread = [kept()]
+async def test_who_may(face: Face, method: str, path: str, least: str) -> None:
+    await keep(face)
     body = b'{"since": "2026-11-24T09:00:00Z"}' if path == "/v1/replay" else EVENT if path.endswith("/try") else None
     allowed = False
     for who in ("till-2", "screen", "desk", "owner"):
         allowed = allowed or who == least
-        headers = {"Authorization": f"Bearer tt_{who}_secret"} | ({"Content-Type": "application/json"} if body else {})
+        headers = bearer(face, who) | ({"Content-Type": "application/json"} if body else {})
         async with face.session.request(method, face.url + path, data=body, headers=headers) as answer:
             assert (answer.status != 403) is allowed, (who, await answer.text())
 
 
 async def test_what_a_body_would_send(face: Face) -> None:
-    headers = {"Authorization": "Bearer tt_desk_secret", "Content-Type": "text/x-anything"}
+    headers = {**bearer(face, "desk"), "Content-Type": "text/x-anything"}
     async with face.session.post(f"{face.url}/v1/sources/webshop/try", data=EVENT, headers=headers) as answer:
         (tried,) = (await answer.json())["events"]
         assert tried["event"]["order"]["ref"] == "B-1"
@@ -63,12 +61,14 @@ async def test_what_a_body_would_send(face: Face) -> None:
         assert told["unread"]
     async with face.session.post(f"{face.url}/v1/sources/nobody/try", data=b"{}", headers=headers) as answer:
         assert answer.status == 404
-    assert face.services.box.stored == []
+    assert await face.store.events() == []
 
 
-async def test_what_is_kept(face: Face, services: FakeServices) -> None:
-    services.box.unread = [kept(1), kept(2, source="erp"), kept(3, state="done")]
-    headers = {"Authorization": "Bearer tt_desk_secret"}
+async def test_what_is_kept(face: Face) -> None:
+    for source, body in (("webshop", b"{}"), ("webshop", b"{}"), ("erp", b"{}"), ("webshop", b"[]")):
+        await keep(face, source, body=body)
+    await face.store.box.quarantine.close(3, "done", actor="desk")
+    headers = bearer(face, "desk")
     async with face.session.get(f"{face.url}/v1/quarantine?state=waiting", headers=headers) as answer:
         assert [row["id"] for row in (await answer.json())["items"]] == ["2", "1"]
     async with face.session.get(f"{face.url}/v1/quarantine?state=odd", headers=headers) as answer:
@@ -80,21 +80,20 @@ async def test_what_is_kept(face: Face, services: FakeServices) -> None:
         async with face.session.get(face.url + path, headers=headers) as answer:
             assert answer.status == status
     async with face.session.post(f"{face.url}/v1/quarantine/1/replay", headers=headers) as answer:
-        assert await answer.json() == {"id": "1", "closed": False, "reason": "order.ref is missing"}
+        again = await answer.json()
+        assert (again["id"], again["closed"]) == ("1", False)
+        assert "required field id" in again["reason"]
     async with face.session.post(f"{face.url}/v1/quarantine/3/drop", headers=headers) as answer:
         assert answer.status == 409
 
 
 async def test_replay_tells_before_it_does(face: Face) -> None:
-    owner = {"Authorization": "Bearer tt_owner_secret"}
-    async with face.session.post(
-        f"{face.url}/v1/events", data=EVENT, headers={**owner, "Content-Type": "application/json"}
-    ) as answer:
-        assert answer.status == 202
-    face.services.box.sent.clear()
+    """An event of a time when no route named it."""
+    told = Posted("till-2", msgspec.json.decode(EVENT, type=Event), EVENT, face.store.clock.now())
+    await face.store.box.spool.accept(told, plans())
     for dry_run, planned in ((True, 1), (True, 1), (False, 1), (False, 0)):
         wish = {"since": "2026-11-24T09:00:00Z", "dry_run": dry_run}
-        async with face.session.post(f"{face.url}/v1/replay", json=wish, headers=owner) as answer:
-            told = await answer.json()
-            assert (told["looked_at"], len(told["items"])) == (1, planned)
-    assert len(face.services.box.sent) == 1
+        async with face.session.post(f"{face.url}/v1/replay", json=wish, headers=bearer(face, "owner")) as answer:
+            told_of = await answer.json()
+            assert (told_of["looked_at"], len(told_of["items"])) == (1, planned)
+    assert len(await face.store.messages()) == 1

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from daemon.config import Settings
 from daemon.http import open_http
+from daemon.intake.door import Door
 from daemon.intake.intake import Intake
 from outbox.clock import SystemClock
 from tests.support.outbox_box import open_box
@@ -62,7 +63,7 @@ async def test_a_page_that_is_cut_in_the_middle_is_asked_again(tmp_path: Path) -
     async with TestServer(app) as server, open_http(clock) as http, open_box(tmp_path, clock) as box:
         table = {"kind": "woocommerce", "url": str(server.make_url("/")), "poll": "60s"}
         settings = Settings(sources={"webshop": table}, secrets={"WEBSHOP_KEY": "ck", "WEBSHOP_SECRET": "cs"})
-        intake = Intake(settings, box, http, tell_all, clock, random.Random(1), clock_trusted=lambda: True)
+        intake = Intake(settings, box, http, Door(box, tell_all), clock, random.Random(1), clock_trusted=lambda: True)
         poller = intake.pollers["webshop"]
         await poller.round()
         assert "could not be read" in poller.status.problem

@@ -77,15 +77,14 @@ async def test_what_comes_late_changes_nothing(tmp_path: Path) -> None:
 async def test_the_unsigned_ping_is_answered_and_means_nothing(tmp_path: Path) -> None:
     body = shared("samples/woocommerce-webhook-ping.txt").read_bytes()
     async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
-        received = await front.take(AHook(body=body, headers={"content-type": "application/x-www-form-urlencoded"}))
-        assert (received.events, received.quarantine) == ((), "")
-        assert await front.waiting() == []
+        await front.take(AHook(body=body, headers={"content-type": "application/x-www-form-urlencoded"}))
+        assert (await front.events(), await front.waiting()) == ([], [])
 
 
 async def test_a_deleted_order_tells_nobody(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
-        received = await front.take(woo_hook(sample("deleted")))
-        assert (await front.events(), received.quarantine) == ([], "")
+        await front.take(woo_hook(sample("deleted")))
+        assert (await front.events(), await front.waiting()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -254,8 +253,8 @@ async def test_what_is_of_a_wrong_kind_is_left_out_and_named(tmp_path: Path) -> 
 )
 async def test_what_is_signed_and_nonsense_is_kept_and_answered(tmp_path: Path, body: bytes) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
-        received = await front.take(woo_hook(body))
-        assert received.quarantine
+        await front.take(woo_hook(body))
+        assert len(await front.waiting()) == 1
         await front.take(woo_hook(body))
         (kept,) = (await front.box.quarantine.list(limit=5)).items
         assert kept.times == 2

@@ -10,8 +10,9 @@ from aiohttp import BaseConnector, ClientSession, DummyCookieJar, TCPConnector, 
 from yarl import URL
 
 from daemon.api.plumbing.guards import Guards
-from daemon.api.plumbing.services import Services
+from daemon.config import Settings
 from daemon.runtime.listeners import tcp_door, unix_door
+from tests.support.small_store import SmallStore, open_store
 
 JSON = "application/json"
 
@@ -44,10 +45,12 @@ class Answer(msgspec.Struct):
 class Face:
     """Calls as one token's owner; `as_` None: without a token."""
 
-    def __init__(self, session: ClientSession, services: Any, url: str, stop: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, session: ClientSession, store: SmallStore, url: str, stop: Callable[[], Awaitable[None]]
+    ) -> None:
         self.session = session
         self.stop = stop
-        self.services = services
+        self.store = store
         self.url = url
 
     @property
@@ -91,14 +94,13 @@ class Face:
         return await self.call("POST", path, {} if body is None and "raw" not in more else body, **more)
 
     def secret(self, name: str) -> str:
-        return f"tt_{name}_secret"
+        return self.store.secrets[name]
 
 
 @asynccontextmanager
-async def serving(services: Services, *, socket: Path | None = None, port: int = 0) -> AsyncIterator[Face]:
+async def serving(store: SmallStore, *, socket: Path | None = None) -> AsyncIterator[Face]:
     """Serve it as the service does, on loopback or on that unix socket."""
-    hook = msgspec.structs.replace(services.settings.hook, port=port)
-    services.settings = msgspec.structs.replace(services.settings, hook=hook)
+    services = store.services
     guards = Guards(services.clock)
     async with AsyncExitStack() as door:
         if socket is None:
@@ -108,7 +110,14 @@ async def serving(services: Services, *, socket: Path | None = None, port: int =
             await door.enter_async_context(unix_door(services, guards, socket))
             connector, url = UnixConnector(str(socket)), "http://tether"
         async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
-            yield Face(session, services, url, door.aclose)
+            yield Face(session, store, url, door.aclose)
+
+
+@asynccontextmanager
+async def opened(settings: Settings | None = None, **options: Any) -> AsyncIterator[Face]:
+    """The face of a store of its own on loopback. `options` are those of `open_store`."""
+    async with open_store(settings, **options) as store, serving(store) as face:
+        yield face
 
 
 def event(id: str = "e-1", type: str = "order.ready", ref: str = "B-1042", **more: Any) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import msgspec
 
 from daemon.config import Settings, Store
 from daemon.http import Request, Response
-from daemon.intake.base import Source
-from daemon.intake.intake import Intake, Received
+from daemon.intake.base import Hook, Source
+from daemon.intake.door import Door
+from daemon.intake.intake import Answer, Intake
 from daemon.intake.registry import build
 from outbox import Outbox
+from outbox.clock import Clock
 from outbox.model import Plan, Planner, Posted
 from outbox.outcome import Deferred, Unknown
 from tests.support.fake_clock import FakeClock
@@ -26,8 +28,8 @@ NOW = FakeClock().now()
 """2026-11-24T10:15:00Z."""
 
 
-class AHook(msgspec.Struct, frozen=True, kw_only=True):
-    """A POST, as `daemon.api.plumbing.services.InboundHook`."""
+class AHook(Hook, frozen=True, kw_only=True):
+    """A POST to the webshop's hook."""
 
     source: str = "webshop"
     method: str = "POST"
@@ -60,7 +62,10 @@ def source_of(kind: str, secrets: Mapping[str, str] | None = None, *, name: str 
 class FakeHttp:
     """Answers by a function instead of the network; remembers what it was asked."""
 
-    def __init__(self, answer: Callable[[Request], Response | Deferred | Unknown] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Response | Deferred | Unknown] | None = None, clock: Clock | None = None
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.answer = answer or (lambda request: Deferred("no connection", unreachable=True))
         self.asked: list[Request] = []
 
@@ -90,14 +95,9 @@ class Shopfront:
         self.clock = clock
         self.plan = plan
 
-    async def take(self, hook: AHook) -> Received:
-        """A webhook, with what follows as the HTTP face has it."""
-        received = await self.intake.receive(hook)
-        if received.events:
-            await self.box.spool.accept_many(received.events, self.plan)
-        if received.quarantine:
-            await self.intake.quarantine(hook, received.quarantine)
-        return received
+    async def take(self, hook: AHook) -> Answer:
+        """A webhook, as the HTTP face has it."""
+        return self.intake.admit(hook) or await self.intake.take(hook)
 
     async def poll(self, name: str = "webshop") -> float:
         return await self.intake.pollers[name].round()
@@ -139,7 +139,7 @@ async def open_front(
             settings,
             box,
             http,  # type: ignore[arg-type]
-            plan,
+            Door(box, plan),
             clock,
             random.Random(3),
             clock_trusted=lambda: trusted,

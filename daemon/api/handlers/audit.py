@@ -10,6 +10,8 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.reply import API_POLICY, GUARD, write
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get
 from daemon.api.schema.wire import AuditQuery, ExportQuery
+from daemon.keys.heads import signed
+from daemon.keys.keyring import keyring
 from daemon.wire.record import AuditPage, Chain, Head, HeadLine
 from outbox.errors import OutboxError
 from outbox.orders import to_ms
@@ -45,8 +47,8 @@ async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
     }
     if call.request.method == "HEAD":
         return web.Response(headers=headers)
-    sign = call.services.heads.sign
-    pieces = call.services.box.audit.export(form, lambda end: sign(end).line)
+    key = keyring(call.services.settings).own
+    pieces = call.services.box.audit.export(form, lambda end: signed(end, key).line)
     first = await anext(pieces, b"")  # what can't be read at all is refused before the answer has begun
     response = web.StreamResponse(headers=headers)
     await response.prepare(call.request)
@@ -62,8 +64,10 @@ async def export(call: Call[ExportQuery, None]) -> web.StreamResponse:
 
 
 async def head(call: Call[NoQuery, None]) -> Head:
-    found = await call.services.heads.current()
-    return Head(None if found is None else HeadLine(**msgspec.structs.asdict(found)))
+    end = await call.services.box.audit.end()
+    if end is None:
+        return Head(None)
+    return Head(HeadLine(**msgspec.structs.asdict(signed(end, keyring(call.services.settings).own))))
 
 
 async def verify(call: Call[NoQuery, None]) -> Chain:

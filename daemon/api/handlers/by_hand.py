@@ -3,9 +3,10 @@
 from daemon.api.handlers import staff
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery
-from daemon.api.plumbing.services import Manual, Services
+from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ManualMessage, WhatIf
+from daemon.planner.manual import Wish
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
 from outbox.model import Event, Order, Planner
@@ -34,8 +35,8 @@ def own_id(call: Call[NoQuery, B]) -> str:
 def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
     """Raises Problem 422 for an audience, template or channel that is not there."""
     try:
-        return services.planning.manual(
-            Manual(
+        return services.engine.planning.by_hand(
+            Wish(
                 audience=wish.to,
                 template=wish.template or "",
                 text=wish.text,
@@ -44,7 +45,7 @@ def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
                 urgent=wish.urgent,
             )
         )
-    except (LookupError, ValueError) as error:
+    except LookupError as error:
         raise Problem(422, str(error.args[0]), field="via" if wish.via else "to") from error
 
 
@@ -53,7 +54,7 @@ async def act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float 
     seconds = float(services.settings.counter.grace) if grace is None else grace
     now = services.clock.now()
     posted = staff.posted(event, now=now, actor=call.caller.actor)
-    taken = await services.box.spool.accept(posted, staff.with_grace(plan, seconds))
+    taken = await services.engine.door.accept(posted, staff.with_grace(plan, seconds))
     messages = await services.box.views.messages_of_event(taken.seq)
     began = await _received_at(services, taken.event_id, now) if taken.duplicate else now
     return StatusSet(

@@ -14,7 +14,7 @@ FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "
 
 
 async def index(call: Call[NoQuery, None]) -> Channels:
-    dispatch = call.services.dispatch
+    dispatch = call.services.engine.board
     rows = await dispatch.board()
     return Channels(
         [present.channel(row) for row in rows], None, present.uplink(dispatch.uplink()), present.sms(dispatch.sms())
@@ -23,25 +23,25 @@ async def index(call: Call[NoQuery, None]) -> Channels:
 
 async def pause(call: Call[NoQuery, Reason]) -> Channel:
     name = call.path("name")
-    await call.services.dispatch.pause(name, reason=call.body.reason, actor=call.caller.actor)
+    await call.services.engine.board.pause(name, reason=call.body.reason, actor=call.caller.actor)
     return await _shown(call, name)
 
 
 async def resume(call: Call[NoQuery, Reason]) -> Channel:
     name = call.path("name")
-    await call.services.dispatch.resume(name, actor=call.caller.actor)
+    await call.services.engine.board.resume(name, actor=call.caller.actor)
     return await _shown(call, name)
 
 
 async def _shown(call: Call[Q, B], name: str) -> Channel:
-    for row in await call.services.dispatch.board():
+    for row in await call.services.engine.board.board():
         if row.name == name:
             return present.channel(row)
     raise NotFound(f"no channel is called {name!r}")
 
 
 async def test(call: Call[NoQuery, TestWish]) -> TestResult:
-    dispatch, name = call.services.dispatch, call.path("name")
+    dispatch, name = call.services.engine.board, call.path("name")
     to = call.body.to and await _as_sent(call, name, call.body.to)
     try:
         result = await dispatch.test(name, to)
@@ -53,19 +53,19 @@ async def test(call: Call[NoQuery, TestWish]) -> TestResult:
 async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
     """An address as a message would carry it: people enter numbers as they dial them. What can't be read, such as digits that mean
     something only locally, is tried as it is."""
-    medium = next((row.medium for row in await call.services.dispatch.board() if row.name == name), "")
+    medium = next((row.medium for row in await call.services.engine.board.board() if row.name == name), "")
     return sent_to(medium, to, call.services.settings.store) or to
 
 
 async def force(call: Call[NoQuery, UplinkWish]) -> Uplink:
-    dispatch = call.services.dispatch
+    dispatch = call.services.engine.board
     await dispatch.force_uplink(FORCED[call.body.state], actor=call.caller.actor)
     return present.uplink(dispatch.uplink())
 
 
 async def ussd(call: Call[NoQuery, UssdWish]) -> TestResult:
     try:
-        result = await call.services.dispatch.ussd(call.path("name"), call.body.code)
+        result = await call.services.engine.board.ussd(call.path("name"), call.body.code)
     except ValueError as error:
         raise Problem(422, str(error), field="code") from error
     return TestResult(result.ok, result.summary)

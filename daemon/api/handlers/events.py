@@ -81,7 +81,7 @@ class Hook:
         services = self._gate.services
         posted = self._posted(caller, event, raw, services.clock.now(), beneath)
         began = services.clock.monotonic()
-        acceptance = await services.box.spool.accept(posted, services.planning.plan)
+        acceptance = await services.engine.door.accept(posted)
         self._latency.add(services.clock.monotonic() - began)
         messages, warnings = await _led_to(services, event, acceptance)
         told = Accepted(acceptance.event_id, acceptance.duplicate, messages, warnings)
@@ -147,7 +147,7 @@ class Hook:
         if not posted:
             return ()
         services = self._gate.services
-        return await services.box.spool.accept_many(posted, services.planning.plan)
+        return await services.engine.door.accept_many(posted)
 
 
 def read_event(raw: bytes) -> Event:
@@ -179,7 +179,7 @@ async def _led_to(
         messages = [LedTo(each.id, each.audience, each.state, each.via, each.reason) for each in acceptance.messages]
         return messages, (acceptance.why,) if acceptance.why else ()
     rows = await services.box.views.messages_of_event(acceptance.seq)
-    why = "" if rows else services.planning.why_none(event.type)
+    why = "" if rows else services.engine.planning.why_none(event.type)
     return [LedTo(row.id, row.audience, row.state, row.via, str(row.reason)) for row in rows], (why,) if why else ()
 
 

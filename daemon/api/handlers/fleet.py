@@ -8,7 +8,7 @@ from daemon.wire.values import When, when_or_none
 async def show(call: Call[NoQuery, None]) -> FleetLine:
     if call.services.fleet is None:
         return FleetLine(joined=False)
-    row = await call.services.fleet.status()
+    row = await call.services.fleet()
     return FleetLine(
         joined=True,
         store=row.store,

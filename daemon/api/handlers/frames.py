@@ -65,10 +65,10 @@ async def _values(
     if messages:
         values |= await _of_messages(services, messages)
     if any(kind == "channel" for kind, _ in keys):
-        values |= {("channel", row.name): present.channel(row) for row in await services.dispatch.board()}
+        values |= {("channel", row.name): present.channel(row) for row in await services.engine.board.board()}
     if replies := [key for kind, key in keys if kind == "reply"]:
         values |= {("reply", row.id): present.reply(row) for row in await services.box.replies.get(replies)}
-    values[("uplink", "")] = present.uplink(services.dispatch.uplink())
+    values[("uplink", "")] = present.uplink(services.engine.board.uplink())
     return values
 
 

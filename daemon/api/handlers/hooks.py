@@ -2,22 +2,14 @@
 understood is kept and answered so that its sender neither repeats it for ever nor switches the webhook off.
 """
 
-from collections.abc import Sequence
-
-import structlog
 from aiohttp import web
 
 from daemon.api.handlers.receipts import ANY, public_url
 from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery, Route
-from daemon.api.plumbing.services import HookResult, InboundHook, Services
 from daemon.api.schema.problem import Problem
-from daemon.channels.base import Refused
-from outbox.errors import EventConflict, OutboxError
-from outbox.model import Posted
-
-log = structlog.get_logger(__name__)
+from daemon.intake.base import Hook, Refused
 
 
 class SourceDoor:
@@ -27,56 +19,36 @@ class SourceDoor:
         self._gate = gate
 
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
+        intake = call.services.engine.intake
         async with self._gate.unvouched_body(call.request) as body:
-            hook, result = await self._read(call, body)
-        services = call.services
-        if result.events:
-            await _accept(services, result.events)
-        if result.quarantine:
-            log.warning("a webhook could not be understood; it is kept", source=hook.source, why=result.quarantine)
-            await services.intake.quarantine(hook, result.quarantine)
-        return answer(result.answer, status=result.status, content_type=result.content_type)
+            hook = _hook(call, body)
+            try:
+                told = intake.admit(hook)
+            except Refused as refusal:
+                raise self._refused(call.request, refusal) from refusal
+            self._gate.vouched(call.request)
+        if told is None:
+            told = await intake.take(hook)
+        return answer(told.body, content_type=told.content_type)
 
-    async def _read(self, call: Call[NoQuery, None], body: bytes) -> tuple[InboundHook, HookResult]:
-        """What it meant, once its source found it to be its own."""
-        request, services = call.request, call.services
-        hook = InboundHook(
-            source=call.path("source"),
-            method=request.method,
-            url=public_url(request, services.settings.hook.public_url),
-            query=tuple(request.query.items()),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=body,
-            now=services.clock.now(),
-            clock_trusted=services.clock_trusted(),
-        )
-        try:
-            result = await services.intake.receive(hook)
-        except Refused as refusal:
-            if refusal.status == 401:
-                raise self._gate.refused(request, str(refusal), error="invalid_signature") from refusal
-            raise Problem(refusal.status, str(refusal)) from refusal
-        self._gate.vouched(request)
-        return hook, result
+    def _refused(self, request: web.Request, refusal: Refused) -> Problem:
+        if refusal.status == 401:
+            return self._gate.refused(request, str(refusal), error="invalid_signature")
+        return Problem(refusal.status, str(refusal))
 
 
-async def _accept(services: Services, events: Sequence[Posted]) -> None:
-    """All that one webhook meant. An id that came before with other content keeps the first: the audit says so.
-
-    Raises what has nothing to do with the events themselves (a full disk), so that the sender comes again.
-    """
-    for posted, result in zip(
-        events, await services.box.spool.accept_many(events, services.planning.plan), strict=True
-    ):
-        if isinstance(result, EventConflict):
-            detail = {
-                "source": posted.source,
-                "event_id": posted.event.id,
-                "reason": "the same id came with other content",
-            }
-            await services.box.audit.append("event.conflict", order_ref=posted.event.order.ref, detail=detail)
-        elif isinstance(result, OutboxError):
-            raise result
+def _hook(call: Call[NoQuery, None], body: bytes) -> Hook:
+    request, services = call.request, call.services
+    return Hook(
+        source=call.path("source"),
+        method=request.method,
+        url=public_url(request, services.settings.hook.public_url),
+        query=tuple(request.query.items()),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+        now=services.clock.now(),
+        clock_trusted=services.clock_trusted(),
+    )
 
 
 def routes(gate: Gate) -> tuple[Route[NoQuery, None], ...]:

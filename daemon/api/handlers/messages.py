@@ -4,7 +4,9 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import MessagesQuery, PreviewWish, Reason, Retry
-from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, SmsSize, Template, Templates
+from daemon.planner import preview as render
+from daemon.planner.render import RenderError
+from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
 from outbox.orders import to_ms
 
 
@@ -33,7 +35,7 @@ async def show(call: Call[NoQuery, None]) -> MessageDetail:
 
 async def retry(call: Call[NoQuery, Retry]) -> Message:
     channel = call.body.channel
-    if channel is not None and all(row.name != channel for row in await call.services.dispatch.board()):
+    if channel is not None and all(row.name != channel for row in await call.services.engine.board.board()):
         raise Problem(422, f"no channel {channel!r} is enabled", field="channel")
     return present.message(
         await call.services.box.spool.retry(call.path("id"), actor=call.caller.actor, channel=channel)
@@ -57,23 +59,23 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
             raise Problem(404, f"no order {wish.order_ref!r} is known", field="order_ref")
         order = found[0]
     try:
-        made = await services.preview.preview(
-            template=wish.template or "",
-            medium=wish.medium,
-            locale=wish.locale,
+        made = render.preview(
+            services.engine.renderer,
+            wish.template or "",
+            wish.medium,
+            wish.locale,
             event=wish.event,
             order=order,
             text=wish.text,
         )
-    except (LookupError, ValueError) as error:
-        raise Problem(422, str(error.args[0]), field="template") from error
-    sms = SmsSize(made.encoding or "", made.units or 0, made.parts) if made.parts else None
-    return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, sms)
+    except RenderError as error:
+        raise Problem(422, str(error), field="template") from error
+    return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, present.sms_size(made))
 
 
 async def templates(call: Call[NoQuery, None]) -> Templates:
-    names = call.services.preview.templates()
-    return Templates([Template(name, tuple(media)) for name, media in sorted(names.items())], None)
+    found = call.services.engine.renderer.files.media()
+    return Templates([Template(name, tuple(media)) for name, media in found.items()], None)
 
 
 ROUTES = (

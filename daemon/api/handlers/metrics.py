@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
 
-from daemon.api.plumbing.fleet_row import FleetRow
 from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.latency import BOUNDS
 from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery
-from daemon.api.plumbing.services import ChannelRow, Services
+from daemon.api.plumbing.services import Services
+from daemon.dispatch.board import ChannelStatus
+from daemon.wire.link import FleetStatus
 from outbox.model import State
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,7 +38,7 @@ class Metrics:
             *self._of_the_hook(),
         ]
         if services.fleet is not None:
-            lines += _of_the_fleet(await services.fleet.status(), services.clock.now())
+            lines += _of_the_fleet(await services.fleet(), services.clock.now())
         return answer(("\n".join(lines) + "\n").encode(), content_type=TEXT_FORMAT)
 
     def _of_the_doors(self) -> Iterator[str]:
@@ -81,7 +82,7 @@ class Metrics:
         yield f"{name}_count {reached}"
 
 
-def _of_the_fleet(row: FleetRow, now: int) -> list[str]:
+def _of_the_fleet(row: FleetStatus, now: int) -> list[str]:
     age = 0.0 if row.behind_since is None else max(0.0, (now - row.behind_since) / 1000)
     figures = (
         ("tether_fleet_connected", "1 while the line to headquarters is up.", float(row.state == "connected")),
@@ -138,7 +139,7 @@ async def _of_the_outbox(services: Services) -> list[str]:
 
 
 def _of_texts(services: Services) -> Iterator[str]:
-    sms = services.dispatch.sms()
+    sms = services.engine.board.sms()
     for name, words, value in (
         (
             "tether_sms_parts_today",
@@ -154,8 +155,8 @@ def _of_texts(services: Services) -> Iterator[str]:
 
 
 async def _of_the_channels(services: Services) -> list[str]:
-    rows = await services.dispatch.board()
-    uplink = services.dispatch.uplink()
+    rows = await services.engine.board.board()
+    uplink = services.engine.board.uplink()
     return [
         *_family(
             "tether_uplink_up", "gauge", "1 while the line to the internet is up.", [({}, float(uplink.state == "up"))]
@@ -192,7 +193,7 @@ async def _of_the_channels(services: Services) -> list[str]:
 
 
 def _of_the_sources(services: Services) -> list[str]:
-    rows = [row for row in services.intake.sources() if row.poll is not None]
+    rows = [row for row in services.engine.intake.rows() if row.poll is not None]
     return [
         *_family(
             "tether_source_up",
@@ -246,7 +247,7 @@ async def _of_the_box(services: Services) -> list[str]:
     ]
 
 
-def _detail(rows: Iterable[ChannelRow], name: str) -> Iterator[Sample]:
+def _detail(rows: Iterable[ChannelStatus], name: str) -> Iterator[Sample]:
     """What some channels measure and others don't have."""
     for row in rows:
         value = row.detail.get(name)

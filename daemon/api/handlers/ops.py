@@ -17,7 +17,7 @@ async def alive(call: Call[NoQuery, None]) -> Alive:
 
 async def ready(call: Call[NoQuery, None]) -> Alive:
     """Whatever the line: ready means that events can be taken."""
-    if trouble := call.services.ready():
+    if trouble := call.services.box.trouble():
         raise Problem(503, trouble, headers={"Retry-After": "5"})
     return Alive("ready", call.services.version)
 

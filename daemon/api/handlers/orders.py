@@ -75,7 +75,7 @@ async def _optouts(services: Services, order: Order) -> dict[str, str]:
 async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:
     order = await order_of(call)
     event = staff.status_event(order.ref, call.body, call.body.id or own_id(call))
-    plan: Planner = call.services.planning.plan
+    plan: Planner = call.services.engine.planning.plan
     if call.body.text is not None:
         plan = staff.in_own_words(plan, call.body.text)
     if call.body.silent:
@@ -127,7 +127,7 @@ async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: fro
     services = call.services
     now = max(services.clock.now(), order.status_at + 1)
     posted = staff.posted(event, now=now, actor=call.caller.actor)
-    await services.box.spool.accept(posted, staff.only_for(services.planning.plan, hear))
+    await services.engine.door.accept(posted, staff.only_for(services.engine.planning.plan, hear))
 
 
 async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
@@ -145,7 +145,7 @@ async def what_if(call: Call[NoQuery, WhatIf]) -> Preview:
         event = staff.status_event(
             order.ref, StatusChange(wish.status, promised_at=wish.promised_at, data=wish.data), "preview"
         )
-        plan: Planner = services.planning.plan
+        plan: Planner = services.engine.planning.plan
         if wish.text is not None:
             plan = staff.in_own_words(plan, wish.text)
     elif wish.template is not None or wish.text is not None:

@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Meta
 
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
-from daemon.api.plumbing.services import People
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Address
 from daemon.wire.customers import Copy, Forgotten, Person
@@ -33,7 +32,7 @@ class ForgetWish(PersonWish, frozen=True):
 
 async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:
     address, dry_run = _address(call.body.address), call.body.dry_run
-    removed = await _people(call).forget(address, actor=call.caller.actor, dry_run=dry_run)
+    removed = await call.services.box.people.forget(address, actor=call.caller.actor, dry_run=dry_run)
     found, unseen = await _copies(call)
     return Forgotten(dry_run=dry_run, **msgspec.structs.asdict(removed), copies=found, copies_unseen=unseen)
 
@@ -41,8 +40,6 @@ async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:
 async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[Copy], str]:
     """With the end that they have by this forgetting, done or not."""
     services = call.services
-    if services.copies is None:
-        return (), ""
     known = await services.copies()
     latest = services.clock.now() + round(services.settings.data.copies * 1000)
     found = [
@@ -54,7 +51,7 @@ async def _copies(call: Call[NoQuery, ForgetWish]) -> tuple[Sequence[Copy], str]
 
 async def export(call: Call[NoQuery, PersonWish]) -> Person:
     address = _address(call.body.address)
-    held = await _people(call).held(address)
+    held = await call.services.box.people.held(address)
     await call.services.box.audit.append(
         "person.exported", actor=call.caller.actor, detail={"orders": len(held.stories)}
     )
@@ -77,12 +74,6 @@ async def export(call: Call[NoQuery, PersonWish]) -> Person:
             for body in held.bodies
         ],
     )
-
-
-def _people(call: Call[NoQuery, Any]) -> People:
-    if call.services.people is None:
-        raise Problem(501, "this service keeps no people apart")
-    return call.services.people
 
 
 def _address(given: str) -> str:

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from daemon.api.plumbing.services import ChannelRow, PreviewText, Services
-from daemon.wire.messages import SmsSize
+from daemon.api.plumbing import present
+from daemon.api.plumbing.services import Services
+from daemon.dispatch.board import ChannelStatus
+from daemon.planner.preview import Preview, preview
+from daemon.planner.quiet import quiet_until
+from daemon.planner.render import RenderError
 from daemon.wire.steps import Caution, Planned
 from daemon.wire.values import When
 from outbox.masks import mask_address
@@ -18,32 +22,32 @@ MEDIUM_ADDRESS = {"sms": "phone", "email": "email"}
 async def prospect(services: Services, order: Order | None, posted: Posted, plan: Planner) -> tuple[Planned, ...]:
     """The messages that this event would lead to, each rendered for the channel it would take first."""
     after = project(order, posted)
-    channels = {row.name: row for row in await services.dispatch.board()}
+    channels = {row.name: row for row in await services.engine.board.board()}
     found = [await _one(services, each, posted, after, channels) for each in plan(posted, order, after).messages]
     return tuple(found)
 
 
 async def _one(
-    services: Services, message: PlannedMessage, posted: Posted, order: Order, channels: Mapping[str, ChannelRow]
+    services: Services, message: PlannedMessage, posted: Posted, order: Order, channels: Mapping[str, ChannelStatus]
 ) -> Planned:
     channel = _first(message, channels)
     warnings = [*_planned_trouble(message), *await _trouble(services, message, order, channel)]
-    text = PreviewText(Rendered(""))
+    text = Preview(rendered=Rendered(""))
     if channel is not None:
         try:
-            text = await services.preview.preview(
-                template=message.template,
-                medium=channel.medium,
-                locale=order.customer.locale,
+            text = preview(
+                services.engine.renderer,
+                message.template,
+                channel.medium,
+                order.customer.locale,
                 event=posted.event,
                 order=order,
                 text=message.text,
                 subject=message.subject,
                 audience=message.audience,
             )
-        except (LookupError, ValueError) as error:
-            warnings.append(Caution("template_broken", detail=str(error.args[0])))
-    size = SmsSize(text.encoding or "", text.units or 0, text.parts) if text.parts else None
+        except RenderError as error:
+            warnings.append(Caution("template_broken", detail=str(error)))
     return Planned(
         audience=message.audience,
         to=mask_address(_address(message, channel)),
@@ -52,19 +56,19 @@ async def _one(
         via=message.via,
         subject=text.rendered.subject,
         text=text.rendered.text,
-        sms=size,
+        sms=present.sms_size(text),
         due_at=When(message.due_at) if message.due_at > posted.received_at else None,
         warnings=tuple(warnings),
     )
 
 
-def _first(message: PlannedMessage, channels: Mapping[str, ChannelRow]) -> ChannelRow | None:
+def _first(message: PlannedMessage, channels: Mapping[str, ChannelStatus]) -> ChannelStatus | None:
     """The channel it would take: the first that is well, else the first of its ways."""
     ways = [channels[name] for name in message.via if name in channels]
     return next((way for way in ways if way.state == "ready"), ways[0] if ways else None)
 
 
-def _address(message: PlannedMessage, channel: ChannelRow | None) -> str:
+def _address(message: PlannedMessage, channel: ChannelStatus | None) -> str:
     kind = MEDIUM_ADDRESS.get(channel.medium, channel.name) if channel else ""
     return message.addresses.get(kind) or next(iter(message.addresses.values()), "")
 
@@ -81,7 +85,7 @@ def _planned_trouble(message: PlannedMessage) -> Iterator[Caution]:
 
 
 async def _trouble(
-    services: Services, message: PlannedMessage, order: Order, channel: ChannelRow | None
+    services: Services, message: PlannedMessage, order: Order, channel: ChannelStatus | None
 ) -> list[Caution]:
     if channel is None:
         return (
@@ -103,10 +107,10 @@ async def _trouble(
                 reason_args=whole_args(reason),
             )
         )
-    until = None if message.policy.urgent else services.planning.quiet_until(medium, message.due_at)
+    until = None if message.policy.urgent else quiet_until(services.settings, medium, message.due_at)
     if until is not None:
         found.append(Caution("quiet_hours", medium, until=When(until)))
-    if services.dispatch.uplink().state == "down" and channel.name != "modem":
+    if services.engine.board.uplink().state == "down" and channel.name != "modem":
         found.append(Caution("line_down", medium, detail="it waits for the line" + _or_modem(message)))
     if order.held and not message.policy.manual:
         found.append(Caution("held", detail="the order's automatic messages are on hold"))

@@ -55,7 +55,7 @@ async def ways(call: Call[NoQuery, None]) -> Ways:
 async def _ways(services: Services, who: Recipient) -> tuple[Way, ...]:
     """By medium and kind of address: texts and mail in any case, others where the customer has such an address."""
     found: dict[tuple[str, str], Way] = {}
-    for row in await services.dispatch.board():
+    for row in await services.engine.board.board():
         kinds = channel_class(row.name).address_kinds
         if row.medium == "crm" or not kinds:
             continue
@@ -213,7 +213,7 @@ async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
 
     event = untold_event(story.order.ref, told.event_id)
     told_back = posted(event, now=services.clock.now(), actor=call.caller.actor)
-    await services.box.spool.accept(told_back, plan)
+    await services.engine.door.accept(told_back, plan)
 
 
 def _entry(posted: Posted, about: str, state: State, reason: Reason) -> PlannedMessage:

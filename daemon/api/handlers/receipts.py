@@ -26,7 +26,7 @@ class ReceiptDoor:
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         async with self._gate.unvouched_body(call.request) as body:
             inbound = await self._read(call, body)
-        await call.services.receipts.apply_inbound(call.path("channel"), inbound)
+        await call.services.engine.callbacks.apply(call.path("channel"), inbound)
         return answer(inbound.answer, content_type=inbound.content_type)
 
     async def _read(self, call: Call[NoQuery, None], body: bytes) -> Inbound:
@@ -42,7 +42,7 @@ class ReceiptDoor:
             now=services.clock.now(),
         )
         try:
-            inbound = await services.receipts.receive(channel, inbound_request)
+            inbound = await services.engine.callbacks.receive(channel, inbound_request)
         except Refused as refusal:
             raise self._refused(request, refusal) from refusal
         self._gate.vouched(request)

@@ -43,7 +43,7 @@ async def replay(call: Call[NoQuery, ReplayWish]) -> Replayed:
         for stored in page:
             if _is_meant(stored, wish):
                 plain = not voices.may_write(stored.source, services.settings.sources, tokens)
-                plan = _without_sentences(services.planning.plan) if plain else services.planning.plan
+                plan = _without_sentences(services.engine.planning.plan) if plain else services.engine.planning.plan
                 new = await services.box.replay.replan(stored, plan, dry_run=wish.dry_run)
                 if new:
                     planned.append(_replayed(stored, new))

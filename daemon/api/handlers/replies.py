@@ -9,6 +9,8 @@ from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ListQuery, Reason, RepliesQuery, ToldBy
+from daemon.planner.preview import preview
+from daemon.planner.render import RenderError
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
 from daemon.wire.values import When, when_or_none
@@ -89,15 +91,16 @@ async def _say(services: Services, message: Message, order: Order) -> str:
     """The words of the text that did not arrive; where it can't be made, what it was about."""
     events = await services.box.views.events(message.event_id, source=None)
     try:
-        made = await services.preview.preview(
-            template=message.template,
-            medium="sms",
-            locale=services.settings.store.locale,
+        made = preview(
+            services.engine.renderer,
+            message.template,
+            "sms",
+            services.settings.store.locale,
             event=present.decoded(events[0]) if events else None,
             order=order,
             text=message.text,
         )
-    except (LookupError, ValueError):
+    except RenderError:
         return f"{order.ref}: {message.trigger}"
     return made.rendered.text
 

@@ -16,6 +16,8 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.body import described
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ListQuery, Sync, Word
+from daemon.intake.base import Unreadable
+from daemon.intake.intake import body_of
 from daemon.wire import sources as wire_sources
 from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
 from daemon.wire.values import When
@@ -30,12 +32,12 @@ class KeptQuery(ListQuery, frozen=True, kw_only=True):
 
 
 async def index(call: Call[NoQuery, None]) -> Sources:
-    return Sources([present.source(row) for row in call.services.intake.sources()], None)
+    return Sources([present.source(row) for row in call.services.engine.intake.rows()], None)
 
 
 async def sync(call: Call[NoQuery, Sync]) -> Source:
     since = None if call.body.since is None else to_ms(call.body.since)
-    return present.source(await call.services.intake.sync(call.path("source"), since))
+    return present.source(await call.services.engine.intake.sync(call.path("source"), since))
 
 
 # ---------------------------------------------------------------- trying
@@ -49,10 +51,11 @@ class TryDoor:
 
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         services = call.services
-        headers = {"content-type": call.request.headers.get("Content-Type", "")}
+        raw = await self._gate.body_of(call.request)
+        body = body_of(raw, {"content-type": call.request.headers.get("Content-Type", "")})
         try:
-            tried = await services.intake.try_out(call.path("source"), await self._gate.body_of(call.request), headers)
-        except ValueError as error:
+            tried = await services.engine.intake.try_out(call.path("source"), body)
+        except Unreadable as error:
             return as_json(Tried([], [str(error)], [], ""))
         orders: dict[str, Order | None] = {}
         events = [await _tried(services, posted, orders, tried.known) for posted in tried.events]
@@ -68,7 +71,7 @@ async def _tried(
         found = await services.box.views.orders_by_ref([ref])
         orders[ref] = found[0] if found else None
     before = orders[ref]
-    messages = await prospect(services, before, posted, services.planning.plan)
+    messages = await prospect(services, before, posted, services.engine.planning.plan)
     orders[ref] = project(before, posted)
     return TriedEvent(msgspec.json.decode(posted.raw), posted.event.id in known, messages)
 
@@ -96,7 +99,7 @@ async def show(call: Call[NoQuery, None]) -> KeptDetail:
 
 async def again(call: Call[NoQuery, None]) -> Reread:
     found = await call.services.box.quarantine.get(_number(call))
-    reason = await call.services.intake.reread(found, actor=call.caller.actor)
+    reason = await call.services.engine.intake.reread(found, actor=call.caller.actor)
     return Reread(str(found.seq), not reason, reason)
 
 

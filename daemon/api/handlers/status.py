@@ -9,6 +9,7 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Reason
 from daemon.config import ConfigError
+from daemon.planner.quiet import quiet_until
 from daemon.wire.service import Confirmed, Glance, LineChange, Reloaded, Restored, Seen, Store, Trouble
 from daemon.wire.values import When, when_or_none
 from outbox.model import State
@@ -22,7 +23,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
     services = call.services
     store, now = services.settings.store, services.clock.now()
     figures, vitals = await services.box.views.figures(), await services.vitals()
-    quiet = [services.planning.quiet_until(medium, now) for medium in ("sms", "email", "chat", "push")]
+    quiet = [quiet_until(services.settings, medium, now) for medium in ("sms", "email", "chat", "push")]
     return Glance(
         store=Store(
             store.name,
@@ -34,30 +35,30 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         ),
         now=When(now),
         version=services.version,
-        uplink=present.uplink(services.dispatch.uplink()),
+        uplink=present.uplink(services.engine.board.uplink()),
         waiting=sum(figures.messages.get(state, 0) for state in WAITING),
         failed=await _count_lately(services, State.FAILED, now),
         unknown=figures.messages.get(State.UNKNOWN, 0),
         replies=figures.unread_replies,
         calls=len(await to_call(services)),
         modem=await _modem(services),
-        sms=present.sms(services.dispatch.sms()),
+        sms=present.sms(services.engine.board.sms()),
         quiet_until=when_or_none(max((each for each in quiet if each is not None), default=None)),
         history=await _history(services, now),
         trouble=tuple(Trouble(what, why) for what, why in vitals.trouble.items()),
-        sources=tuple(present.source(row) for row in services.intake.sources() if row.poll is not None),
+        sources=tuple(present.source(row) for row in services.engine.intake.rows() if row.poll is not None),
         unrouted=vitals.unrouted,
         restored=await _restored(services),
     )
 
 
 async def _restored(services: Services) -> Restored | None:
-    found = await services.restored.awaited()
+    found = await services.engine.restored.awaited()
     return None if found is None else Restored(found.backup, When(found.made_at), When(found.at))
 
 
 async def confirm_restore(call: Call[NoQuery, None]) -> Confirmed:
-    freed = await call.services.restored.confirm(call.caller.actor)
+    freed = await call.services.engine.restored.confirm(call.caller.actor)
     return Confirmed(freed is not None, freed or 0)
 
 
@@ -70,7 +71,7 @@ async def _count_lately(services: Services, state: State, now: int) -> int:
 
 
 async def _modem(services: Services) -> dict[str, Any] | None:
-    for row in await services.dispatch.board():
+    for row in await services.engine.board.board():
         if row.name == "modem":
             return {**row.detail, "state": row.state, "reason": row.reason or row.detail.get("reason", "")}
     return None
@@ -91,8 +92,6 @@ async def _history(services: Services, now: int) -> tuple[LineChange, ...]:
 
 
 async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
-    if call.services.reload is None:
-        raise Problem(501, "this service can't read its configuration anew; restart it")
     try:
         await call.services.reload(call.caller.actor)
     except ConfigError as error:
@@ -101,8 +100,6 @@ async def reload(call: Call[NoQuery, Reason]) -> Reloaded:
 
 
 async def seen(call: Call[NoQuery, Reason]) -> Seen:
-    if call.services.seen is None:
-        raise Problem(501, "this service keeps no such note")
     return Seen(await call.services.seen(call.caller.actor))
 
 

@@ -23,13 +23,13 @@ async def _new(call: Call[NoQuery, Event]) -> Event:
 
 
 async def take(call: Call[NoQuery, Event]) -> StatusSet:
-    return await act(call, await _new(call), call.services.planning.plan, None)
+    return await act(call, await _new(call), call.services.engine.planning.plan, None)
 
 
 async def preview(call: Call[NoQuery, Event]) -> Preview:
     event, services = await _new(call), call.services
     posted = staff.posted(event, now=services.clock.now(), actor="")
-    return Preview(await prospect(services, None, posted, services.planning.plan))
+    return Preview(await prospect(services, None, posted, services.engine.planning.plan))
 
 
 ROUTES = (

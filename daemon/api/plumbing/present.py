@@ -5,10 +5,11 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from daemon.api.plumbing.box import Token
-from daemon.api.plumbing.services import ChannelRow, SourceRow
-from daemon.api.schema.way_rows import SmsRow, UplinkRow
 from daemon.channels.registry import CHANNELS, channel_class
+from daemon.dispatch.board import ChannelStatus, UplinkStatus
+from daemon.dispatch.sms.guard import SmsStatus
+from daemon.intake.row import SourceRow
+from daemon.planner.preview import Preview
 from daemon.wire import customers as wire_customers
 from daemon.wire import events as wire_events
 from daemon.wire import messages as wire_messages
@@ -18,7 +19,7 @@ from daemon.wire import service as wire_service
 from daemon.wire import sources as wire_sources
 from daemon.wire.stages import Stage
 from daemon.wire.values import When, encode, when_or_none
-from outbox import AuditRow, OptOut, ReplyRow, StoredEvent
+from outbox import AuditRow, OptOut, ReplyRow, StoredEvent, Token
 from outbox.masks import mask_address, mask_email, mask_phone
 from outbox.model import Attempt, Event, Item, Message, Order, Priority
 from outbox.reasons import Reason, whole_args
@@ -242,7 +243,7 @@ def source(row: SourceRow) -> wire_sources.Source:
     )
 
 
-def channel(row: ChannelRow) -> wire_service.Channel:
+def channel(row: ChannelStatus) -> wire_service.Channel:
     return wire_service.Channel(
         name=row.name,
         title=row.title,
@@ -261,7 +262,7 @@ def channel(row: ChannelRow) -> wire_service.Channel:
     )
 
 
-def uplink(row: UplinkRow) -> wire_service.Uplink:
+def uplink(row: UplinkStatus) -> wire_service.Uplink:
     return wire_service.Uplink(row.state, When(row.since))
 
 
@@ -305,7 +306,7 @@ def audit(row: AuditRow) -> wire_record.AuditEntry:
     )
 
 
-def sms(row: SmsRow) -> wire_service.SmsToday:
+def sms(row: SmsStatus) -> wire_service.SmsToday:
     return wire_service.SmsToday(
         row.parts_today,
         row.daily_parts,
@@ -314,6 +315,11 @@ def sms(row: SmsRow) -> wire_service.SmsToday:
         list(row.countries),
         list(row.held_blocks),
     )
+
+
+def sms_size(made: Preview) -> wire_messages.SmsSize | None:
+    """Of a text that is an SMS."""
+    return None if made.sms is None else wire_messages.SmsSize(made.sms.encoding, made.sms.units, made.sms.parts)
 
 
 def token(row: Token) -> wire_record.Token:

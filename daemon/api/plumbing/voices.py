@@ -8,11 +8,10 @@ provider would make the provider's own a duplicate.
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-from daemon.api.plumbing.box import Token
 from daemon.api.plumbing.route import GRANTS, Caller, Scope
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Event
-from outbox import Bounds, harmless
+from outbox import Bounds, Token, harmless
 from outbox.answers import SOURCE as ANSWERING
 from outbox.answers import STRAY
 from outbox.model import Posted
