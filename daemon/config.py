@@ -6,16 +6,19 @@ A leaf: it imports nothing of ours but the grammars of its values. What is parti
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from dotenv import dotenv_values
 
-from daemon.config_words import dotenv_trouble, secret_hint, toml_hint, value_hint
+from daemon import published
+from daemon.config_words import SEARCH as SEARCH
+from daemon.config_words import ConfigError as ConfigError
+from daemon.config_words import find as find
+from daemon.config_words import read_toml, secret_hint, value_hint
+from daemon.config_words import secrets_in as secrets_in
 from daemon.grammars import Amount as Amount
 from daemon.grammars import Duration as Duration
 from daemon.grammars import Rate as Rate
@@ -25,12 +28,6 @@ from daemon.grammars import TimeOfDay as TimeOfDay
 from daemon.grammars import read_value
 
 T = TypeVar("T")
-
-SEARCH = (Path("tether.toml"), Path("/etc/tether/tether.toml"))
-
-
-class ConfigError(Exception):
-    """A configuration that can't be used: says what, where and what to do. The command line exits with 78."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,6 +192,9 @@ class Fleet(Table, frozen=True):
     consent_wait: Duration = Duration(30)
     """How long the first messages after an outage wait for the fleet's opt-outs, at most."""
     bundles: bool = True
+    """Whether texts, routes and settings that headquarters publishes are taken."""
+    commands: tuple[Literal["pause", "resume", "doctor"], ...] = ()
+    """What headquarters may have this store do; nothing by default."""
 
 
 class Record(Table, frozen=True):
@@ -268,6 +268,14 @@ class Settings(Table, frozen=True):
 
     file: Path | None = msgspec.field(name="__file__", default=None)
     secrets: Mapping[str, str] = msgspec.field(name="__secrets__", default_factory=dict)
+    said: Mapping[str, Any] = msgspec.field(name="__said__", default_factory=dict)
+    """The file's own tables, as written: what stands in them is not headquarters' to change."""
+    bundle: Path | None = msgspec.field(name="__bundle__", default=None)
+    """The folder of what headquarters published, where that counts here."""
+    fleet_route: tuple[RouteTable, ...] = msgspec.field(name="__fleet_route__", default=())
+    """The bundle's: for event types that no `route` of the store's own matches."""
+    alone: "Settings | None" = msgspec.field(name="__alone__", default=None)
+    """The same without the bundle; None: this is it."""
 
     @property
     def folder(self) -> Path:
@@ -286,18 +294,12 @@ class Settings(Table, frozen=True):
     def own_templates(self) -> Path:
         return self.folder / self.templates.path
 
+    @property
+    def fleet_templates(self) -> Path | None:
+        return None if self.bundle is None else self.bundle / published.TEMPLATES
+
 
 # ---------------------------------------------------------------- reading
-
-
-def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults)."""
-    named = explicit or (Path(environ["TETHER_CONFIG"]) if environ.get("TETHER_CONFIG") else None)
-    if named:
-        if not named.is_file():
-            raise ConfigError(f"{named}: no such file. `tether init` writes one.")
-        return named
-    return next((path for path in SEARCH if path.is_file()), None)
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -306,9 +308,9 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     folder = path.parent if path else Path.cwd()
     table: dict[str, Any] = {}
     if path:
-        table = _toml(path)
-    for own in ("__file__", "__secrets__"):
-        if own in table:
+        table = read_toml(path)
+    for own in table:
+        if own.startswith("__"):
             raise ConfigError(f"{path}: {own}: no such key")
     settings = decode(table, Settings, where=str(path or "tether.toml"))
     try:
@@ -317,22 +319,43 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         raise ConfigError(
             f'{path}: store.timezone: {settings.store.timezone!r} is no time zone; write it like "Europe/London"'
         ) from error
-    return msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ))
+    settings = msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ), said=table)
+    try:
+        return with_bundle(settings, bundle_in_force(settings))
+    except ConfigError:  # it was checked before it was put there; who runs without it says so (`daemon.fleet.bundles`)
+        return settings
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    """Raises ConfigError, and PermissionError where who asks may not read it, which is no fault of the file's."""
+def bundle_in_force(settings: Settings) -> Path | None:
+    """What headquarters published and this store took; None in no fleet, and where its bundles are not wanted."""
+    if not settings.fleet.store or not settings.fleet.bundles:
+        return None
+    return published.in_force(settings.database)
+
+
+def with_bundle(settings: Settings, bundle: Path | None) -> Settings:
+    """The same store with that bundle beneath what it says itself, whatever was beneath before. Raises ConfigError."""
+    alone = settings.alone or settings
+    if bundle is None:
+        return alone
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except PermissionError:
-        raise
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise ConfigError(f"{path}: {why}") from error
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}{toml_hint(text, error)}") from error
+        theirs, routes = published.settings_in(bundle), published.routes_in(bundle)
+    except published.Unusable as error:
+        raise ConfigError(f"bundle {bundle.name}: {error}") from error
+    where = f"bundle {bundle.name}"
+    read = decode({"route": routes}, Settings, where=f"{where}: {published.ROUTES}")
+    changed: dict[str, Any] = {}
+    for name, values in theirs.items():
+        own = alone.said.get(name, {})
+        fresh = {key: value for key, value in values.items() if key not in own}
+        table = getattr(decode({name: fresh}, Settings, where=f"{where}: {published.SETTINGS}"), name)
+        if isinstance(table, dict):
+            changed[name] = table | getattr(alone, name)
+        else:
+            known = {field.encode_name: field.name for field in msgspec.structs.fields(type(table))}
+            given = {known[key]: getattr(table, known[key]) for key in fresh}
+            changed[name] = msgspec.structs.replace(getattr(alone, name), **given)
+    return msgspec.structs.replace(alone, **changed, bundle=bundle, fleet_route=read.route, alone=alone)
 
 
 def decode(
@@ -369,31 +392,3 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str, secrets: tup
             )
             raise ConfigError(f"{where}: {prefix}{key}: no such key{hint}")
         _refuse_unknown(value, known[key], where, f"{prefix}{key}.", secrets, owner)
-
-
-def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of `.env` in that folder, of the environment and of systemd credentials, the later over the earlier. One that is empty,
-    or nothing but space, is no secret: what is checked against it would be open to all."""
-    env = folder / ".env"
-    readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
-    found = _dotenv(env) if readable else {}
-    found |= _set(environ)
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and Path(credentials).is_dir():
-        for file in sorted(Path(credentials).iterdir()):
-            if file.name == "env" or file.suffix == ".env":
-                found |= _dotenv(file)
-            elif file.is_file():
-                found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
-    return found
-
-
-def _dotenv(file: Path) -> dict[str, str]:
-    """Raises ConfigError for what can't be read: a secret that is passed over in silence is a channel that doesn't send."""
-    if trouble := dotenv_trouble(file):
-        raise ConfigError(trouble)
-    return _set(dotenv_values(file))
-
-
-def _set(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {key: value for key, value in values.items() if value and not value.isspace()}

@@ -1,6 +1,7 @@
-"""What to write instead: the second half of an error about `tether.toml` or `.env`. A leaf."""
+"""What is wrong in `tether.toml` or `.env`, in words, and what to write instead; and `.env` as it is read. A leaf."""
 
 import io
+import os
 import re
 import tomllib
 import types
@@ -9,11 +10,43 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+
+SEARCH = (Path("tether.toml"), Path("/etc/tether/tether.toml"))
 
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _BARE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*([^\s\"'\[{][^#\n]*?)\s*(#.*)?")
 _SECRET = re.compile(r"passw|secret|token|api_?key|auth|credential|(^|_)(key|sid|pin)$", re.IGNORECASE)
+
+
+class ConfigError(Exception):
+    """A configuration that can't be used: says what, where and what to do. The command line exits with 78."""
+
+
+def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults)."""
+    named = explicit or (Path(environ["TETHER_CONFIG"]) if environ.get("TETHER_CONFIG") else None)
+    if named:
+        if not named.is_file():
+            raise ConfigError(f"{named}: no such file. `tether init` writes one.")
+        return named
+    return next((path for path in SEARCH if path.is_file()), None)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Raises ConfigError, and PermissionError where who asks may not read it, which is no fault of the file's."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except PermissionError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError(f"{path}: {why}") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}{toml_hint(text, error)}") from error
 
 
 def toml_hint(text: str, error: tomllib.TOMLDecodeError) -> str:
@@ -92,3 +125,31 @@ def _choices(kind: Any) -> Iterator[Any]:
     for each in _options(kind):
         if get_origin(each) is Literal:
             yield from get_args(each)
+
+
+def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of `.env` in that folder, of the environment and of systemd credentials, the later over the earlier. One that is empty,
+    or nothing but space, is no secret: what is checked against it would be open to all."""
+    env = folder / ".env"
+    readable = os.access(env, os.R_OK)  # under systemd it is root's own, and its content comes as a credential
+    found = _dotenv(env) if readable else {}
+    found |= _set(environ)
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and Path(credentials).is_dir():
+        for file in sorted(Path(credentials).iterdir()):
+            if file.name == "env" or file.suffix == ".env":
+                found |= _dotenv(file)
+            elif file.is_file():
+                found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
+    return found
+
+
+def _dotenv(file: Path) -> dict[str, str]:
+    """Raises ConfigError for what can't be read: a secret that is passed over in silence is a channel that doesn't send."""
+    if trouble := dotenv_trouble(file):
+        raise ConfigError(trouble)
+    return _set(dotenv_values(file))
+
+
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value and not value.isspace()}

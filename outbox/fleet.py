@@ -324,6 +324,10 @@ class Fleet:
         """The fleet's own order of consent begins anew (its stream was lost)."""
         await self._store.write(StartOver())
 
+    async def broken_texts(self, since: int, before: int) -> list[str]:
+        """Event types of which texts could not be made since the one moment (ms), and could between the other and that."""
+        return [kind for (kind,) in await self._store.rows(_SQL["broken_texts"], since=since, before=before)]
+
     async def from_elsewhere(self) -> int:
         """How many opt-outs stand here that others of the fleet told us of."""
         found: int = await self._store.value(_SQL["elsewhere"])

@@ -125,6 +125,10 @@ def _told(row: dict[str, Any], settings: "Settings", *, running: bool) -> Sequen
         lines.append(
             f"          {counted(row['refused_optins'], 'opt-in')} not passed on: another store was told otherwise since"
         )
+    if row["bundle"] or row["bundle_problem"]:
+        lines.append(f"texts     {row['bundle'] or 'none'} of headquarters")
+    if row["bundle_problem"]:
+        lines.append(f"          not taken: {row['bundle_problem']}")
     if row["reason"] and running:
         lines.append(f"why       {row['reason']}")
     return lines

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from daemon.cli.frame import Failure, JsonOption, app, as_json, settle, table
-from daemon.cli.hq_frame import HqConfigOption, explained, settings_of, with_archive
+from daemon.cli.frame import Failure, JsonOption, as_json, settle, table
+from daemon.cli.hq_frame import HqConfigOption, NameArgument, explained, hq, settings_of, store, with_archive
 from daemon.cli.hq_people import token, user
 
 if TYPE_CHECKING:
@@ -18,16 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-hq = typer.Typer(no_args_is_help=True, help="Headquarters of many stores: set it up, run it, add and revoke stores.")
-store = typer.Typer(no_args_is_help=True, help="The fleet's stores: add, list, revoke.")
-app.add_typer(
-    hq, name="hq", epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --server hq1.example ..."
-)
-hq.add_typer(store, name="store", epilog="Example: tether hq store add soho --group london")
 hq.add_typer(user, name="user", epilog="Example: tether hq user add maria --role viewer")
 hq.add_typer(token, name="token", epilog="Example: tether hq token new grafana")
-
-NameArgument = Annotated[str, typer.Argument(help="A store's name in the fleet: small letters, digits, hyphens.")]
 
 
 @hq.command(epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --url https://hq.example:8788 --server hq1.example "
@@ -153,16 +145,18 @@ def doctor(config: HqConfigOption = None, json: JsonOption = False) -> None:
 @store.command("add", epilog="Example: tether hq store add soho --group london")
 def add_store(
     name: NameArgument,
-    group: Annotated[str, typer.Option(help="A region, for bundles of texts.")] = "",
+    group: Annotated[
+        list[str] | None, typer.Option(help="A region, `canary`, or one of each: whose texts it gets; may be repeated.")
+    ] = None,
     config: HqConfigOption = None,
 ) -> None:
     """Print a code with which that store joins: good once, for an hour. For a store that is there, its new box takes the old one's place."""
     from outbox.clock import SystemClock
 
     async def offer(settings: "HqSettings", db: "Connection") -> str:
-        from daemon.hq.stores import Stores
+        from daemon.hq.stores import Groups, Stores
 
-        return await Stores(settings, SystemClock(), random.SystemRandom()).offer(db, name, group)
+        return await Stores(settings, SystemClock(), random.SystemRandom()).offer(db, name, Groups.read(group or []))
 
     print(f"Within an hour, on the box of {name}:\n  sudo tether fleet join '{with_archive(config, offer)}'")
 
@@ -225,3 +219,6 @@ def rotate_consent_key(config: HqConfigOption = None) -> None:
     print(
         f"{kid} is added beside {', '.join(settings.consent_keys)}; restart headquarters, and every store has it with its next mark"
     )
+
+
+from daemon.cli import hq_bundles as hq_bundles  # noqa: E402 - its verbs belong to the same group

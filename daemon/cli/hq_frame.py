@@ -1,6 +1,7 @@
 """What all commands of `tether hq` share: its configuration, the archive, and a sentence for what only a person can mend."""
 
 import errno
+import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon.cli.frame import Failure, settle
+from daemon.cli.frame import Failure, app, settle
 
 if TYPE_CHECKING:
     from daemon.hq.config import HqSettings
@@ -18,10 +19,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+hq = typer.Typer(no_args_is_help=True, help="Headquarters of many stores: set it up, run it, add and revoke stores.")
+store = typer.Typer(no_args_is_help=True, help="The fleet's stores: add, list, revoke.")
+app.add_typer(
+    hq, name="hq", epilog="Example: tether hq init /etc/tether-hq --name 'Balloon Loft' --server hq1.example ..."
+)
+hq.add_typer(store, name="store", epilog="Example: tether hq store add soho --group london")
+
+NameArgument = Annotated[str, typer.Argument(help="A store's name in the fleet: small letters, digits, hyphens.")]
 HqConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="hq.toml. Default: $TETHER_HQ_CONFIG, ./hq.toml, /etc/tether-hq/hq.toml."),
 ]
+
+
+def me() -> str:
+    """Whoever types the command, for headquarters' record."""
+    return f"{getpass.getuser()} (command line)"
 
 
 def settings_of(config: Path | None) -> "HqSettings":
@@ -55,6 +69,7 @@ def explained() -> Iterator[None]:
         )
     import psycopg
 
+    from daemon.fleet.bundle import BadBundle
     from daemon.fleet.line import LineError
     from daemon.hq.database import ArchiveTooNew
     from daemon.hq.engines import EngineFailed, EngineMissing
@@ -64,6 +79,7 @@ def explained() -> Iterator[None]:
     from daemon.hq.streams import StreamRefused
 
     expected = (
+        BadBundle,
         EngineMissing,
         EngineFailed,
         LineError,

@@ -1,6 +1,5 @@
 """`tether hq user` and `tether hq token`: who may see headquarters' page, and who may ask its API."""
 
-import getpass
 import hashlib
 import os
 import secrets
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from daemon.cli.frame import Failure, JsonOption, as_json, table
-from daemon.cli.hq_frame import HqConfigOption, with_archive
+from daemon.cli.hq_frame import HqConfigOption, me, with_archive
 
 if TYPE_CHECKING:
     from daemon.hq.config import HqSettings
@@ -33,9 +32,9 @@ def add_user(
     ] = None,
     config: HqConfigOption = None,
 ) -> None:
-    """Let a person see the page, or give one who may another password, role or stores.
+    """Let a person see the page, or do more or less there.
 
-    The password is asked for, or read from standard input. Whoever is logged in by that name must log in anew.
+    One who may already gets another password, role or stores. The password is asked for, or read from standard input. Whoever is logged in by that name must log in anew.
     """
     from daemon.hq.passwords import LEAST, keep
 
@@ -50,7 +49,7 @@ def add_user(
         from daemon.hq.users import put
         from outbox.clock import SystemClock
 
-        return await put(db, SystemClock().now(), name, role, kept, stores or [], actor=_me())
+        return await put(db, SystemClock().now(), name, role, kept, stores or [], actor=me())
 
     unknown = with_archive(config, add)
     print(f"{name} may log in as {role}" + (f" of {', '.join(stores)}" if stores else ""))
@@ -88,15 +87,10 @@ def remove_user(name: Annotated[str, typer.Argument(help="Who.")], config: HqCon
         from daemon.hq.users import remove as take
         from outbox.clock import SystemClock
 
-        await take(db, SystemClock().now(), name, actor=_me())
+        await take(db, SystemClock().now(), name, actor=me())
 
     with_archive(config, remove)
     print(f"{name} may not log in any more")
-
-
-def _me() -> str:
-    """Whoever types the command, for headquarters' record."""
-    return f"{getpass.getuser()} (command line)"
 
 
 @token.command("new", epilog="Example: tether hq token new grafana")

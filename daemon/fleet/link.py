@@ -5,7 +5,6 @@ In need's order, one batch in flight: opt-outs, health, messages, record.
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -17,9 +16,10 @@ from daemon.fleet.consent import ConsentShare
 from daemon.fleet.feed import Feed
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
-from daemon.fleet.membership import Membership, unsealed
+from daemon.fleet.membership import Membership
 from daemon.fleet.pace import Pace, Rush
-from daemon.fleet.wire import Cursors, Garbled, Health, Mark, audit_id, deflate, pack, states_id, unpack
+from daemon.fleet.wire import Cursors, Health, audit_id, deflate, pack, states_id
+from daemon.fleet.word import Offers, Word
 from daemon.wire.link import FleetStatus, LinkState
 from outbox import Outbox
 from outbox.backoff import full_jitter
@@ -39,9 +39,8 @@ AUDIT_IN_A_ROW = 8
 """Batches of the record between two looks at what matters more."""
 STALE_POKES = 4
 """Reads that may come from a server that is behind before we wait for the next round."""
-NOTE_SECONDS, LOG_SECONDS = 300.0, 60.0
+LOG_SECONDS = 60.0
 RATE = 64 * 1024.0
-MARK_NOTE, STREAM_NOTE, CLAIM_NOTE = "fleet.mark", "fleet.consent", "fleet.claim"
 
 Observe = Callable[[], Awaitable[Health]]
 Connect = Callable[..., AbstractAsyncContextManager[Line]]
@@ -60,6 +59,8 @@ class Link:
         gate: ConsentGate,
         trusted: Callable[[], bool],
         observe: Observe,
+        on_bundles: Callable[[Offers], None] | None = None,
+        on_commands: Callable[[str], None] = lambda commands: None,
         rate: float = RATE,
         connect: Connect = connected,
     ) -> None:
@@ -74,19 +75,17 @@ class Link:
         self._connect = connect
         self._feed = Feed(box.fleet)
         self._consent = ConsentShare(box.fleet, membership.store)
+        self._word = Word(
+            membership, box, clock, self._feed, self._consent, on_bundles=on_bundles, on_commands=on_commands
+        )
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._server = rng.randrange(len(membership.servers))
         self._state: LinkState = "connecting"
         self._since = clock.now()
         self._reason = ""
-        self._mark: Mark | None = None
-        self._noted: Mark | None = None
-        self._noted_at = clock.monotonic()
-        self._heard_at: int | None = None
         self._consent_at: int | None = None
         self._poked: set[str] = set()
-        self._mark_is_news = False
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         self._errors = 0
         self._logged_at = float("-inf")
@@ -100,7 +99,7 @@ class Link:
     @property
     def archived(self) -> int:
         """Up to which entry HQ has the record, as it said itself since the start; 0 before."""
-        return self._feed.archived if self._heard_at is not None else 0
+        return self._feed.archived if self._word.heard_at is not None else 0
 
     def trouble(self) -> str:
         """What somebody at the store must act on; "" for nothing."""
@@ -136,7 +135,7 @@ class Link:
             behind=behind,
             behind_since=oldest,
             acknowledged=self._feed.audit,
-            last_heard=self._heard_at,
+            last_heard=self._word.heard_at,
             consent_at=self._consent_at,
             from_elsewhere=await fleet.from_elsewhere(),
             untold=len(await fleet.untold(limit=500)),
@@ -168,7 +167,7 @@ class Link:
             began = self._clock.monotonic()
             try:
                 if not is_recalled:
-                    await self._recall()
+                    await self._word.recall()
                     is_recalled = True
                 await self._session()
             except LineError as error:
@@ -182,12 +181,6 @@ class Link:
             wait = max(full_jitter(tries, base=BACKOFF_FIRST, cap=BACKOFF_LONGEST, rng=self._rng), BACKOFF_FIRST / 2)
             await self._clock.wait(self._hurry, wait)
             self._server = (self._server + 1) % len(self._me.servers)
-
-    async def _recall(self) -> None:
-        """What the last run learned from HQ; nothing where there was none."""
-        with contextlib.suppress(Garbled):
-            self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
-            await self._feed.begin(self._mark)
 
     async def _until_the_clock_is_set(self) -> None:
         """A certificate can't be judged by a clock that stands in 1970."""
@@ -228,7 +221,7 @@ class Link:
 
     async def _session(self) -> None:
         server, me, self._was_useful = self._me.servers[self._server], self._me, False
-        claim = await self._box.notes.get(CLAIM_NOTE) or me.claim
+        claim = self._word.claim
         identity = Identity(me.key, claim, f"_INBOX.{me.store}", f"tether {me.store}")
         async with self._connect(server, pinned(me.ca), identity) as line:
             self._line = line
@@ -240,6 +233,8 @@ class Link:
                 if line.lost.is_set():
                     raise LineError(f"{server}: the line was lost")
                 self._wake.clear()
+                if claim != self._word.claim:
+                    return
                 if not await self._round(line):
                     await self._clock.wait(self._wake, self._next_look())
                     await self._clock.sleep(GATHER_SECONDS)
@@ -249,14 +244,13 @@ class Link:
         await line.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
             await line.listen("optout.>", lambda message: self._poke(message.subject))
-        await self._ask_for_mark(line)
-        await self._feed.begin(self._mark)
+        await self._word.begin(line, self._wake.set)
 
     def _poke(self, subject: str) -> None:
         if subject:
             self._poked.add(subject)
         else:
-            self._mark_is_news = True
+            self._word.is_news = True
         self._wake.set()
 
     def _next_look(self) -> float:
@@ -269,10 +263,11 @@ class Link:
         timed = now - self._pull_at >= PULL_SECONDS
         if self._me.shares_optouts and (timed or self._poked):
             await self._hear_optouts(line)
-        if timed or self._mark_is_news:
-            await self._ask_for_mark(line)
+        if timed or self._word.is_news:
+            await self._word.ask_for_mark(line)
         if timed:
             self._pull_at = now
+        await self._word.fetch_bundles(line)
         more = self._me.shares_optouts and await self._consent.tell(
             line, await self._box.fleet.position(), clock_trusted=self._trusted()
         )
@@ -290,7 +285,7 @@ class Link:
             more = more or (backlog and not rush)
         else:
             self._wake.set()
-        await self._note()
+        await self._word.note()
         return more
 
     # ------------------------------------------------------------ down
@@ -307,44 +302,6 @@ class Link:
             await self._clock.sleep(GATHER_SECONDS)
             self._poked |= poked
         self._gate.open()
-
-    async def _ask_for_mark(self, line: Line) -> None:
-        self._mark_is_news = False
-        stored = await line.newest("MARK", f"mark.{self._me.store}")
-        if stored is None:
-            return
-        try:
-            mark = unpack(stored.body, Mark)
-        except Garbled as error:
-            raise LineError(f"HQ's mark can't be read: {error}") from error
-        self._heard_at = self._clock.now()
-        was, self._mark = self._mark, mark
-        await self._feed.take(mark)
-        if was and mark.again != was.again:
-            self._feed.again()
-        await self._take_stream(mark)
-        await self._take_keys(mark)
-        if mark.claim and mark.claim != await self._box.notes.get(CLAIM_NOTE):
-            await self._box.notes.set(CLAIM_NOTE, mark.claim)
-
-    async def _take_stream(self, mark: Mark) -> None:
-        """A new stream of consent numbers from the start: all is heard and told once more."""
-        if not mark.consent or not self._me.shares_optouts:
-            return
-        known = await self._box.notes.get(STREAM_NOTE)
-        if known != mark.consent:
-            if known is not None:
-                await self._consent.start_over()
-            await self._box.notes.set(STREAM_NOTE, mark.consent)
-
-    async def _take_keys(self, mark: Mark) -> None:
-        fresh = [kid for kid in mark.keys if kid not in self._box.fleet.kids]
-        if not fresh or not self._me.shares_optouts:
-            return
-        opened = unsealed(self._me, {kid: mark.keys[kid] for kid in fresh})
-        for kid in opened:
-            await self._box.fleet.keep_key(kid, mark.keys[kid].encode())
-        await self._box.fleet.use_keys({**self._box.fleet.keys, **opened})
 
     # ------------------------------------------------------------ up
 
@@ -391,10 +348,3 @@ class Link:
         await line.publish(subject, body, id=id)
         self._bytes_out += len(body)
         await self._pace.spent(len(body))
-
-    async def _note(self) -> None:
-        """How far HQ has us, for the next start and for pruning: seldom, since the card wears."""
-        now, mark = self._clock.monotonic(), self._mark
-        if mark is not None and mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
-            await self._box.notes.set(MARK_NOTE, pack(mark).decode())
-            self._noted, self._noted_at = mark, now

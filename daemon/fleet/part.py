@@ -4,15 +4,19 @@ import asyncio
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
+import msgspec
 import structlog
 
 from daemon.config import Settings
 from daemon.dispatch.board import ChannelBoard
+from daemon.fleet.bundles import Bundles, Trial
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
 from daemon.fleet.wire import Health
+from daemon.supervise import supervised
 from daemon.wire.link import FleetStatus
 from outbox import Outbox
 from outbox.changes import Subscription
@@ -32,7 +36,7 @@ class FleetPart:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[], Settings],
         box: Outbox,
         clock: Clock,
         rng: random.Random,
@@ -41,19 +45,41 @@ class FleetPart:
         release: str,
         board: Callable[[], ChannelBoard],
         head: Callable[[], Awaitable[str]],
+        put_in_force: Callable[[], Awaitable[Path | None]],
+        trial: Trial,
     ) -> None:
-        """`head`: the record's newest end, signed with the box's own key."""
+        """`settings`: those in force; `[fleet]` itself is read at the start only. `head`: the record's newest end, signed with the box's own
+        key. `put_in_force`: read the configuration anew, with the bundle that lies there now; `trial`: what one would put wrong."""
+        begun = settings()
         self._head = head
-        self._keys = keys_of(settings)
+        self._keys = keys_of(begun)
         self._box = box
         self._clock = clock
         self._trusted = trusted
         self._release = release
         self._board = board
         self._has_keys = asyncio.Event()
-        self._gate = ConsentGate(clock, settings.fleet.consent_wait if self._keys else 0.0)
-        self._me = membership_of(settings)
-        self.link = Link(self._me, box, clock, rng, gate=self._gate, trusted=trusted, observe=self._observe)
+        self._gate = ConsentGate(clock, begun.fleet.consent_wait if self._keys else 0.0)
+        self._me = membership_of(begun)
+        self.bundles = Bundles(
+            settings,
+            box,
+            clock,
+            release=release,
+            put_in_force=put_in_force,
+            trial=trial,
+            on_change=lambda: self.link.health_changed(),
+        )
+        self.link = Link(
+            self._me,
+            box,
+            clock,
+            rng,
+            gate=self._gate,
+            trusted=trusted,
+            observe=self._observe,
+            on_bundles=self.bundles.offer if begun.fleet.bundles else None,
+        )
 
     async def hold(self) -> None:
         await self._has_keys.wait()
@@ -68,7 +94,8 @@ class FleetPart:
         return {"fleet": why} if why else {}
 
     async def status(self) -> FleetStatus:
-        return await self.link.status()
+        status = await self.link.status()
+        return msgspec.structs.replace(status, bundle=self.bundles.name, bundle_problem=self.bundles.problem)
 
     async def run(self, stop: asyncio.Event) -> None:
         changes = self._box.changes.subscribe(kept=64)
@@ -76,6 +103,7 @@ class FleetPart:
             beside = [
                 group.create_task(self._share(), name="fleet consent"),
                 group.create_task(self._watch(changes), name="fleet health"),
+                group.create_task(self._publish(stop), name="fleet bundles"),
             ]
             await self.link.run(stop)
             for task in beside:
@@ -95,6 +123,15 @@ class FleetPart:
             else:
                 break
         self._has_keys.set()
+
+    async def _publish(self, stop: asyncio.Event) -> None:
+        await supervised(
+            "fleet bundles",
+            lambda: self.bundles.run(stop),
+            clock=self._clock,
+            stop=stop,
+            weather=(OSError, StorageBusy, StorageFull),
+        )
 
     async def _watch(self, changes: Subscription) -> None:
         async for change in changes:
@@ -122,6 +159,8 @@ class FleetPart:
             unknown=figures.messages.get(State.UNKNOWN, 0),
             disk_free=disk.f_bavail * disk.f_frsize,
             bytes_written=_bytes_written(),
+            bundle=self.bundles.name,
+            bundle_problem=self.bundles.problem,
             signed_head=await self._head(),
             modem="" if modem is None else str(modem.state),
         )

@@ -160,7 +160,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """HQ's word to one store: committed in PostgreSQL, its chain verified.
 
     `again` grows when HQ misses what was acknowledged: the store sends again from here. `consent`: which stream of consent it is, so that
-    a new one is read from its start. `keys`: the fleet's consent keys, sealed for this store; `claim`: its right, renewed.
+    a new one is read from its start. `keys`: the fleet's consent keys, sealed for this store; `claim`: its right, renewed. `bundles`: the
+    newest version of each of its groups, so that a poke that was lost costs 30 s at most. `commands`: what HQ would have it do, by the
+    publisher's key.
     """
 
     reaches: list[Reach]
@@ -168,6 +170,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     consent: str = ""
     keys: dict[str, str] = {}
     claim: str = ""
+    bundles: dict[str, int] = {}
+    commands: str = ""
 
 
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}

@@ -167,6 +167,7 @@ class Archiver:
             raise LineError("the stream UP is another one than before: it is read from its start")
         self.status.behind, self.status.behind_at = max(info.last_seq - after, 0), self._now()
         self._poked = True
+        await marks.touch_for_news(db)
         if not self.status.behind:
             marks.touch(await self._pulse.ask_for_what_is_missed(db, read_at, AGAIN_SECONDS))
 

@@ -28,6 +28,7 @@ class Marks:
         self._due: dict[str, float] = {}
         self._told_at: dict[str, float] = {}
         self._told: dict[str, Mark] = {}
+        self._news: tuple[object, ...] | None = None
         self._sealed: dict[tuple[str, str], str] = {}
 
     def touch(self, stores: Iterable[str]) -> None:
@@ -39,6 +40,13 @@ class Marks:
     async def touch_all(self, db: Connection) -> None:
         rows = await (await db.execute(_SQL["all_stores"])).fetchall()
         self.touch(name for (name,) in rows)
+
+    async def touch_for_news(self, db: Connection) -> None:
+        """Something was published, or a store was put into another group."""
+        found = await (await db.execute(_SQL["news"])).fetchone()
+        if found != self._news:
+            self._news = found
+            await self.touch_all(db)
 
     @property
     def next_due(self) -> float | None:
@@ -53,10 +61,17 @@ class Marks:
             return 0
         marks: dict[str, Mark] = {}
         rows = await (await db.execute(_SQL["marks"], {"names": names})).fetchall()
-        for name, again, sealing, epoch, head_seq, head_hash, rev in rows:
+        for name, again, sealing, epoch, head_seq, head_hash, rev, claim, versions in rows:
             mark = marks.get(name)
             if mark is None:
-                mark = Mark(reaches=[], again=again, consent=self._made, keys=self._keys_for(name, sealing))
+                mark = Mark(
+                    reaches=[],
+                    again=again,
+                    consent=self._made,
+                    keys=self._keys_for(name, sealing),
+                    claim=claim,
+                    bundles=versions or {},
+                )
                 marks[name] = mark
             if epoch is not None:
                 mark.reaches.append(Reach(epoch, head_seq, bytes(head_hash).hex(), rev))

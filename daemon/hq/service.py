@@ -16,6 +16,7 @@ from daemon.hq.archiver import Archiver
 from daemon.hq.config import OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import migrate, pooled
 from daemon.hq.nats import check_servers
+from daemon.hq.rollouts import Rollouts
 from daemon.hq.services import Services
 from daemon.hq.stores import Stores
 from daemon.hq.web import make_app
@@ -79,6 +80,7 @@ async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> Asy
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 group.create_task(archiver.run(stop), name="archive")
+                group.create_task(Rollouts(settings, clock, rng).run(stop), name="bundles")
                 try:
                     yield f"{'https' if tls else 'http'}://{host}:{bound}"
                 finally:

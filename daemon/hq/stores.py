@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from psycopg.errors import UniqueViolation
 
 from daemon.config import ConfigError
+from daemon.fleet.bundle import ALL, CANARY
 from daemon.fleet.join import SECRET_BYTES, Welcome, Wish, make_code
 from daemon.fleet.nkey import BadKey, is_signed
 from daemon.fleet.seal import seal
@@ -23,6 +24,7 @@ from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
 from daemon.hq.nats import put_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
+from daemon.hq.record import record
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -30,7 +32,6 @@ log = structlog.get_logger(__name__)
 _SQL = queries("stores.sql")
 
 CODE_GOOD_FOR = timedelta(hours=1)
-CANARY, ALL = "canary", "all"
 
 
 class Declined(Exception):
@@ -49,6 +50,29 @@ class StoreRow(msgspec.Struct, frozen=True):
     heard_at: datetime | None
 
 
+class Groups(msgspec.Struct, frozen=True):
+    """What a store is in beside itself and all. None: as it was."""
+
+    region: str | None = None
+    canary: bool | None = None
+
+    @classmethod
+    def read(cls, words: Sequence[str]) -> "Groups":
+        """As people name them: a region, `canary`, or both. Raises Declined."""
+        for word in words:
+            if not NAME.fullmatch(word):
+                raise Declined(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
+        regions = [word for word in words if word not in (CANARY, ALL)]
+        if len(regions) > 1:
+            raise Declined(422, f"a store is in one region: {' or '.join(regions)}?")
+        return cls(regions[0] if regions else None, True if CANARY in words else None)
+
+
+def groups_of_store(name: str, region: str, *, canary: bool) -> tuple[str, ...]:
+    """The nearest first."""
+    return tuple(dict.fromkeys(word for word in (name, region, CANARY if canary else "", ALL) if word))
+
+
 class Stores:
     """Joins and revokes. Times are HQ's clock's."""
 
@@ -60,11 +84,10 @@ class Stores:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
 
-    async def offer(self, db: Connection, name: str, group: str) -> str:
+    async def offer(self, db: Connection, name: str, groups: Groups = Groups()) -> str:  # noqa: B008 - it is frozen
         """A code for that store, good once and for an hour. Raises Declined."""
-        for word in (name, group or name):
-            if not NAME.fullmatch(word):
-                raise Declined(422, f"{word!r} is no name here: small letters, digits and hyphens, 31 at most")
+        if not NAME.fullmatch(name):
+            raise Declined(422, f"{name!r} is no name here: small letters, digits and hyphens, 31 at most")
         if name in (ALL, CANARY):
             raise Declined(422, f"{name!r} is a group's name: call the store otherwise")
         if name == HEADQUARTERS:
@@ -73,7 +96,9 @@ class Stores:
         if not url.startswith("https://"):
             raise Declined(422, 'stores must know where to join: set [hq] public_url = "https://..." in hq.toml')
         code = make_code(url, self._settings.ca.read_text(encoding="ascii"), secrets.token_bytes(SECRET_BYTES))
-        values = {"name": name, "grp": group, "code": _digest(code.secret), "until": self._now() + CODE_GOOD_FOR}
+        values = {
+            "name": name, "grp": groups.region, "canary": groups.canary, "code": _digest(code.secret), "until": self._now() + CODE_GOOD_FOR,
+        }  # fmt: skip
         await db.execute(_SQL["offer"], values)
         return str(code)
 
@@ -86,7 +111,7 @@ class Stores:
                 raise Declined(
                     404, "headquarters does not know that code: ask for a new one (tether hq store add NAME)"
                 )
-            name, group, key, until, used_at = found
+            name, region, canary, key, until, used_at = found
             if used_at is not None and key != wish.key:
                 raise Declined(
                     409,
@@ -94,23 +119,52 @@ class Stores:
                 )
             if self._now() > until:
                 raise Declined(410, f"that code is older than an hour: ask for a new one (tether hq store add {name})")
-            values = {"name": name, "key": wish.key, "sealing": wish.sealing, "now": self._now()}
+            claim = self._claim(name, wish.key, region, canary=canary)
+            values = {"name": name, "key": wish.key, "sealing": wish.sealing, "claim": claim, "now": self._now()}
             await db.execute(_SQL["join"], values)
             if key and key != wish.key:
                 await db.execute(_SQL["note_revoked"], values | {"key": key})
         if key and key != wish.key:
             await self.enforce(db)
-        return self._welcome(name, group, wish)
+        return self._welcome(name, claim, wish)
 
-    def _welcome(self, name: str, group: str, wish: Wish) -> Welcome:
+    def _claim(self, name: str, key: str, region: str, *, canary: bool) -> str:
         account = self._settings.key(ACCOUNT, "account")
-        groups = tuple(dict.fromkeys(word for word in (name, group, CANARY, ALL) if word))
+        rights = store_rights(name, groups_of_store(name, region, canary=canary))
+        return user_claim(account, key, name, rights, at=self._clock.now() // 1000)
+
+    async def regroup(self, db: Connection, name: str, groups: Groups, *, by: str) -> tuple[str, ...]:
+        """The store is in these from its next mark on; all its groups. Raises Declined."""
+        async with db.transaction():
+            found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
+            if found is None:
+                raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
+            key, region = found[2], found[1] if groups.region is None else groups.region
+            canary = found[4] if groups.canary is None else groups.canary
+            claim = self._claim(name, key, region, canary=canary) if key else ""
+            await db.execute(_SQL["regroup"], {"name": name, "grp": region, "canary": canary, "claim": claim})
+            named = groups_of_store(name, region, canary=canary)
+            await record(db, self._clock.now(), "store.regrouped", {"store": name, "groups": named}, actor=by)
+        return named
+
+    async def renew(self, db: Connection) -> None:
+        """Stores that joined under an earlier release hear what they may do now."""
+        for name, region, canary, key in await (await db.execute(_SQL["unclaimed"])).fetchall():
+            values = {
+                "name": name,
+                "grp": region,
+                "canary": canary,
+                "claim": self._claim(name, key, region, canary=canary),
+            }
+            await db.execute(_SQL["regroup"], values)
+
+    def _welcome(self, name: str, claim: str, wish: Wish) -> Welcome:
         log.info("a store joined", store=name)
         return Welcome(
             store=name,
             servers=self._settings.nats.servers,
             ca=self._settings.ca.read_text(encoding="ascii"),
-            claim=user_claim(account, wish.key, name, store_rights(name, groups), at=self._clock.now() // 1000),
+            claim=claim,
             publisher=self._publisher(),
             keys={
                 kid: seal(secret, wish.sealing, f"{name} {kid}") for kid, secret in self._settings.consent_keys.items()

@@ -1,6 +1,6 @@
 """What `tether templates check` does: find what is wrong with the store's texts before a customer does."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -47,9 +47,10 @@ class TextFile(msgspec.Struct, frozen=True):
     kind: str
 
 
-def check_templates(settings: Settings, *, shipped: Path | None = None) -> list[Finding]:
-    """Everything that is wrong with the texts, the shipped and the store's own, errors first. Sends nothing."""
-    return _Check(settings, shipped).run()
+def check_templates(settings: Settings, *, shipped: Path | None = None, only: Path | None = None) -> list[Finding]:
+    """Everything that is wrong with the texts, the shipped and the store's own, errors first. Sends nothing. `only`: a folder, of whose texts
+    it is asked and of what depends on them."""
+    return _Check(settings, shipped).run(only)
 
 
 class _Check:
@@ -61,9 +62,10 @@ class _Check:
         self._known = attributes()
         self._found: list[Finding] = []
 
-    def run(self) -> list[Finding]:
-        broken = {name for name in self._files.names() if not self._check_source(name)}
-        texts = [text for name in self._files.names() if (text := self._check_name(name)) is not None]
+    def run(self, only: Path | None) -> list[Finding]:
+        names = self._files.names() if only is None else _touched(self._files.names(), only)
+        broken = {name for name in names if not self._check_source(name)}
+        texts = [text for name in names if (text := self._check_name(name)) is not None]
         for text in texts:
             self._check_rendering(text, broken)
         self._check_gaps()
@@ -142,7 +144,7 @@ class _Check:
         return [TEAM, *self._settings.audiences]
 
     def _templates(self) -> set[str]:
-        routes = self._settings.route
+        routes = (*self._settings.route, *self._settings.fleet_route)
         named = {route.template or route.on for route in routes}
         return {*EVENT_TYPES, *QUIET_TYPES, *STAFF_TEMPLATES, ANY_TYPE, *named}
 
@@ -211,8 +213,13 @@ class _Check:
                 yield names[0]
 
     def _check_routes(self) -> None:
-        for index, route in enumerate(self._settings.route):
-            self._check_condition(f"route[{index}] (on {route.on!r})", route.when)
+        named = [(f"route[{index}] (on {route.on!r})", route) for index, route in enumerate(self._settings.route)]
+        named += [
+            (f"the bundle's route[{index}] (on {route.on!r})", route)
+            for index, route in enumerate(self._settings.fleet_route)
+        ]
+        for place, route in named:
+            self._check_condition(place, route.when)
             template = route.template or route.on
             audiences = (route.to,) if isinstance(route.to, str) else route.to
             if (route.template is None and any(sign in route.on for sign in "*?[")) or CUSTOMER not in audiences:
@@ -222,7 +229,7 @@ class _Check:
             if self._files.find(chain, names) is None:
                 near = nearly_event_type(route.on) if route.template is None else None
                 self._add_route(
-                    f"route[{index}] (on {route.on!r}) sends {template!r}, of which there is no text",
+                    f"{place} sends {template!r}, of which there is no text",
                     f"write {self._files.own}/{chain[0]}/{names[0]}, or set `template` to one that is there"
                     + (f"; did you mean {near!r}?" if near else ""),
                 )
@@ -244,6 +251,12 @@ class _Check:
     def _add_route(self, problem: str, remedy: str) -> None:
         file = str(self._settings.file or "tether.toml")
         self._found.append(Finding(severity="error", file=file, line=0, problem=problem, remedy=remedy))
+
+
+def _touched(names: Sequence[str], folder: Path) -> Sequence[str]:
+    """What all locales share may be used by any text."""
+    own = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.j2")}
+    return names if any(name.startswith(f"{SHARED}/") for name in own) else [name for name in names if name in own]
 
 
 def _is_mail(name: str) -> bool:

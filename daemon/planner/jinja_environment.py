@@ -1,7 +1,7 @@
 """Jinja with walls: templates and conditions read what they are given, change nothing, and come to an end.
 
-A store's owner writes them, so the walls are against accidents: no attribute of Python's own, a bounded number of loop
-steps, no number or text that explodes, a bounded output, and an unknown name is an error rather than an empty place.
+A store's owner writes them, or their headquarters, so the walls are against accidents: no attribute of Python's own, a bounded number of
+loop steps, calls and inclusions, no number or text that explodes, a bounded output, and an unknown name is an error rather than an empty place.
 """
 
 import re
@@ -24,6 +24,8 @@ LOOP_STEPS = 10_000
 LARGEST_OUTPUT = 256 * 1024
 _LONGEST_RESULT = 100_000
 _LINK = re.compile(r"https?://[^\s<>\"']+")
+_WIDTH = re.compile(r"%[^%a-zA-Z]*(\d{4,}|\*)")
+"""A width that makes a few signs into many."""
 _VIEW = re.compile(r"'[\w.]+\.(\w+)View object'")
 """How Jinja calls what a template knows as `order`, `customer`, `event`, `store`."""
 
@@ -60,7 +62,7 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
 
     template_class = Text
 
-    intercepted_binops = frozenset({"+", "*", "**"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, loader: BaseLoader | None = None) -> None:
         super().__init__(
@@ -98,6 +100,19 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"the result of {operator!r} would be too large")
         return super().call_binop(context, operator, left, right)
 
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A macro may call itself twice over: that grows as fast as any loop."""
+        _spend()
+        if isinstance(getattr(obj, "__self__", None), str) and any(
+            _is_vast(each) for each in (*args, *kwargs.values())
+        ):
+            raise SecurityError("the result of a call would be too large")
+        return super().call(context, obj, *args, **kwargs)
+
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:
+        _spend()
+        return super().get_template(name, parent, globals)
+
     def render(self, name: str, values: Mapping[str, Any], formats: Formats) -> str:
         """Render a loader's template. Raises whatever the template runs into, with its own lines in the traceback."""
         token = _run.set(Run(formats))
@@ -118,6 +133,8 @@ def _joined(chunks: Iterable[str]) -> str:
 
 
 def _explodes(operator: str, left: Any, right: Any) -> bool:
+    if operator == "%":
+        return isinstance(left, str) and _WIDTH.search(left) is not None
     if operator == "**":
         return not all(isinstance(side, int | float) and abs(side) <= 1000 for side in (left, right))
     if operator == "*":
@@ -128,6 +145,18 @@ def _explodes(operator: str, left: Any, right: Any) -> bool:
     return (
         all(isinstance(side, str | list | tuple) for side in (left, right)) and len(left) + len(right) > _LONGEST_RESULT
     )
+
+
+def _spend() -> None:
+    run = _run.get(None)
+    if run is not None:
+        run.steps -= 1
+        if run.steps < 0:
+            raise SecurityError(f"its loops and calls take more than {LOOP_STEPS} steps")
+
+
+def _is_vast(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > _LONGEST_RESULT
 
 
 def _nothing_for_none(value: Any) -> Any:
@@ -145,12 +174,8 @@ class Counted:
         self._values = values
 
     def __iter__(self) -> Iterator[Any]:
-        run = _run.get(None)
         for value in self._values:
-            if run is not None:
-                run.steps -= 1
-                if run.steps < 0:
-                    raise SecurityError(f"its loops take more than {LOOP_STEPS} steps")
+            _spend()
             yield value
 
     def __len__(self) -> int:

@@ -93,7 +93,7 @@ class _Planning:
     def __init__(self, routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> None:
         check_country(settings)
         check_mail(settings)
-        for route in (*routes.own, *routes.shipped):
+        for route in (*routes.own, *routes.published, *routes.shipped):
             for name in route.via:
                 if name not in channels:
                     raise LookupError(f"{route.place} goes via {name!r}, of which the planner is told nothing")

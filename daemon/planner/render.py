@@ -70,7 +70,7 @@ class Renderer:
     ) -> None:
         store = settings.store
         own = settings.own_templates
-        self.files = TemplateFiles(own, shipped, monotonic=monotonic)
+        self.files = TemplateFiles(own, shipped, settings.fleet_templates, monotonic=monotonic)
         self._environment = JinjaEnvironment(self.files)
         self.store = store
         self._store_view = StoreView(store)
@@ -292,7 +292,7 @@ def _spoken(found: str, wanted: str | None, store: str) -> str:
 
 def _line(traceback: TracebackType | None, files: TemplateFiles) -> tuple[str, int]:
     """The innermost template and its line in a traceback that Jinja has rewritten."""
-    folders = [str(folder) for folder in (files.own, files.shipped) if folder is not None]
+    folders = [str(folder) for folder in files.folders]
     found = ("", 0)
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename

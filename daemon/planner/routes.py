@@ -1,6 +1,7 @@
 """The store's rules, compiled once: which event leads to whom being told, by which channels in turn, and when.
 
-A store's own routes replace the shipped ones (`daemon.planner.defaults`) for the event types they match.
+A store's own routes replace those that headquarters published for the event types they match, and these the shipped ones
+(`daemon.planner.defaults`).
 """
 
 import difflib
@@ -49,16 +50,18 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Routes:
     """All rules of a store. `matching` is asked for every event."""
 
-    def __init__(self, own: Sequence[Route], shipped: Sequence[Route]) -> None:
+    def __init__(self, own: Sequence[Route], shipped: Sequence[Route], published: Sequence[Route] = ()) -> None:
         self.own = tuple(own)
+        self.published = tuple(published)
         self.shipped = tuple(shipped)
         self._known: dict[str, tuple[Route, ...]] = {}
 
     def matching(self, event_type: str) -> tuple[Route, ...]:
-        """The rules for this type: the store's own, or where it has none the shipped ones."""
+        """The rules for this type: the store's own, or where it has none the fleet's, or the shipped ones."""
         found = self._known.get(event_type)
         if found is None:
-            found = _matching(self.own, event_type) or _matching(self.shipped, event_type)
+            found = next((own for each in (self.own, self.published) if (own := _matching(each, event_type))), None)
+            found = _matching(self.shipped, event_type) if found is None else found
             if len(self._known) < _REMEMBERED_TYPES:
                 self._known[event_type] = found
         return found
@@ -77,13 +80,17 @@ def compile_routes(settings: Settings, channels: Mapping[str, Reach], known: Col
     """
     names = {*known, *channels}
     own = [_Compiler(settings, names, _place(index, table)).route(table) for index, table in enumerate(settings.route)]
+    published = [
+        _Compiler(settings, names, f"the bundle's {_place(index, table)}").route(table)
+        for index, table in enumerate(settings.fleet_route)
+    ]
     enabled = {name: reach for name, reach in channels.items() if name in settings.channels}
     ready = [
         _Compiler(settings, names, f"shipped route for {table.on}").route(table)
         for shipped in (*(SHIPPED if settings.planning.default_routes else ()), *_wanted(settings))
         for table in shipped.tables(enabled)
     ]
-    return Routes(own, ready)
+    return Routes(own, ready, published)
 
 
 def _wanted(settings: Settings) -> Sequence[Shipped]:

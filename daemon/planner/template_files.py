@@ -1,4 +1,5 @@
-"""Where texts are found: the store's own folder first, then the shipped one, in the first locale that has them.
+"""Where texts are found: the store's own folder first, then what headquarters published, then the shipped one, in the first locale that has
+them.
 
 Files are `<locale>/<template>.<medium>.j2`. A file that is added, changed or taken away counts within a second.
 """
@@ -78,14 +79,20 @@ def _cased(subtag: str) -> str:
 
 
 class TemplateFiles(BaseLoader):
-    """Jinja's loader over both folders."""
+    """Jinja's loader over these folders."""
 
     def __init__(
-        self, own: Path | None, shipped: Path | None = None, *, monotonic: Callable[[], float] | None = None
+        self,
+        own: Path | None,
+        shipped: Path | None = None,
+        published: Path | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         """`monotonic`: a clock by which no file is looked at more than once a second; without it, each time it is wanted."""
         self.own = own
         self.shipped = shipped or shipped_templates()
+        self.folders = tuple(folder for folder in (own, published, self.shipped) if folder is not None)
         self._monotonic = monotonic
         self._seen: dict[tuple[Path, str], Stamp] = {}
         self._seen_at = float("-inf")
@@ -121,8 +128,8 @@ class TemplateFiles(BaseLoader):
         return raw.decode("utf-8"), str(path), lambda: self._stamps(template) == stamps
 
     def names(self) -> list[str]:
-        """Every text of both folders, each once."""
-        folders = [folder for folder in (self.own, self.shipped) if folder is not None and folder.is_dir()]
+        """Every text of all folders, each once."""
+        folders = [folder for folder in self.folders if folder.is_dir()]
         return sorted({str(path.relative_to(folder)) for folder in folders for path in folder.glob("*/*.j2")})
 
     def media(self) -> Mapping[str, Sequence[str]]:
@@ -137,18 +144,23 @@ class TemplateFiles(BaseLoader):
         return {name: sorted(media) for name, media in sorted(found.items())}
 
     def locales(self) -> list[str]:
-        """Every locale that has a folder in either."""
+        """Every locale that has a folder in any."""
         return sorted({name.partition("/")[0] for name in self.names()} - {SHARED})
 
     def _origin(self, name: str) -> Path | None:
-        for folder in (self.own, self.shipped):
-            if folder is not None and self._stamp(folder, name) is not None:
+        for folder in self.folders:
+            if self._stamp(folder, name) is not None:
                 return folder
         return None
 
-    def _stamps(self, name: str) -> tuple[Stamp, Stamp]:
-        own = None if self.own is None else self._stamp(self.own, name)
-        return own, self._stamp(self.shipped, name) if own is None else None
+    def _stamps(self, name: str) -> tuple[Stamp, ...]:
+        """As far as the first folder that has it."""
+        found: list[Stamp] = []
+        for folder in self.folders:
+            found.append(self._stamp(folder, name))
+            if found[-1] is not None:
+                break
+        return tuple(found)
 
     def _stamp(self, folder: Path, name: str) -> Stamp:
         if self._monotonic is None:

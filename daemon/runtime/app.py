@@ -31,7 +31,8 @@ from daemon.runtime.listeners import listening, unix_door
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.notify import Notifier
 from daemon.runtime.signals import heed_signals
-from daemon.runtime.verify import verify
+from daemon.runtime.trial import trial
+from daemon.runtime.verify import usable, verify
 from daemon.runtime.vigil import Vigil, pick_up
 from daemon.supervise import first_of, supervised
 from daemon.upkeep import recovery_note
@@ -131,7 +132,7 @@ class Service:
 
     async def reload(self, *, actor: str) -> None:
         """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
-        settings = self._reread()
+        settings = usable(self._reread())
         fixed = ("data", "hook", "fleet")
         changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
@@ -139,6 +140,11 @@ class Service:
         self._next = self._make_engine(settings)
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
+
+    async def take_bundle(self) -> Path | None:
+        """What headquarters published has changed on the disk: the bundle that counts now. Raises ConfigError."""
+        await self.reload(actor="headquarters")
+        return (self._next or self.engine).settings.bundle
 
     async def copies(self) -> KnownCopies:
         """Copies of the database from before, and until when they are kept."""
@@ -268,7 +274,7 @@ def _fleet_part(service: Service) -> "FleetPart | None":
     from daemon.fleet.part import FleetPart
 
     return FleetPart(
-        service.settings,
+        lambda: service.settings,
         service.box,
         service.clock,
         service.rng,
@@ -276,6 +282,8 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         release=VERSION,
         board=lambda: service.engine.board,
         head=service.heads.going_out,
+        put_in_force=service.take_bundle,
+        trial=trial,
     )
 
 
@@ -321,7 +329,7 @@ async def serve(
     ready: Callable[[str], None],
 ) -> None:
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
-    verify(settings)
+    settings = usable(settings)
     notifier = Notifier(clock)
     await make_sound(settings.database, clock)
     note = await asyncio.to_thread(recovery_note.unseen, settings.database)

@@ -4,6 +4,7 @@ It reads files that the configuration names, and opens nothing that stays open. 
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.channels import registry as channels
@@ -13,6 +14,7 @@ from daemon.dispatch.sms.guard import check_sms
 from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.iso import currency_trouble
+from daemon.planner.check import check_templates
 from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
@@ -29,12 +31,46 @@ def verify(settings: Settings) -> None:
         raise ConfigError("\n".join(found))
 
 
+def usable(settings: Settings) -> Settings:
+    """The same, or the same without what headquarters published where the store can't be run with that any more. Raises ConfigError."""
+    try:
+        verify(settings)
+    except ConfigError:
+        if settings.alone is None:
+            raise
+        verify(settings.alone)
+        return settings.alone
+    return settings
+
+
 def faults(settings: Settings) -> Iterator[str]:
     """All that keeps the service from starting, in sentences that say where and what to do."""
     file = str(settings.file or "tether.toml")
     for error in _errors(settings):
         words = str(error)
         yield words if words.startswith(file) else f"{file}: {words}"
+
+
+def mistakes(settings: Settings, texts: Path) -> list[str]:
+    """What keeps the service from starting, or else a text of that folder from being sent."""
+    return list(faults(settings)) or _of_texts(settings, texts)
+
+
+def mistakes_anywhere(settings: Settings, texts: Path) -> list[str]:
+    """The same whatever channels a store has."""
+    try:
+        compile_routes(settings, {}, channels.CHANNELS)
+    except ConfigError as error:
+        return [str(error)]
+    return _of_texts(settings, texts)
+
+
+def _of_texts(settings: Settings, texts: Path) -> list[str]:
+    return [
+        f"{one.file}{f', line {one.line}' if one.line else ''}: {one.problem}"
+        for one in check_templates(settings, only=texts)
+        if one.severity == "error"
+    ]
 
 
 def _errors(settings: Settings) -> Iterator[ConfigError]:
@@ -88,7 +124,7 @@ def _check_routes(settings: Settings) -> None:
     enabled = {name: Reach.of(channels.channel_class(name), own_destination=True) for name in settings.channels}
     routes = compile_routes(settings, enabled, channels.CHANNELS)
     make_planner(routes, settings, enabled)
-    for route in routes.own:
+    for route in (*routes.own, *routes.published):
         if not route.via:
             asked = ", ".join(route.asked_via)
             raise ConfigError(

@@ -34,6 +34,10 @@ class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
     untold: int = 0
     """Words on consent that the fleet does not know yet."""
     refused_optins: int = 0
+    bundle: str = ""
+    """What headquarters published and is in force here."""
+    bundle_problem: str = ""
+    """Why something newer is not."""
     kids: tuple[str, ...] = ()
     bytes_out: int = 0
     errors: int = 0

@@ -187,3 +187,7 @@ class FleetLine(Answer, frozen=True, kw_only=True):
     """Opt-outs that hold here because another store told of them."""
     untold: int = 0
     refused_optins: int = 0
+    bundle: str = ""
+    """What headquarters published and is in force here, like `all/7`."""
+    bundle_problem: str = ""
+    """Why something newer is not."""

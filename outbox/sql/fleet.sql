@@ -83,3 +83,13 @@ INSERT INTO secret (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UP
 
 -- kept_keys: the fleet's keys that came over the line.
 SELECT name, value FROM secret WHERE substr(name, 1, length(:prefix)) = :prefix ORDER BY name;
+
+-- broken_texts: triggers of which a text could not be made since a moment, and could be for a while before.
+SELECT DISTINCT trigger FROM message
+WHERE state = 'failed' AND reason_code IN ('text_broken', 'route_broken', 'planning_failed') AND updated_at >= :since
+    AND trigger NOT IN (
+        SELECT trigger FROM message
+        WHERE state = 'failed' AND reason_code IN ('text_broken', 'route_broken', 'planning_failed')
+            AND updated_at >= :before AND updated_at < :since
+    )
+ORDER BY trigger LIMIT 5;

@@ -37,7 +37,7 @@ class Door:
         self.stores = Stores(msgspec.structs.replace(fleet.settings, hq=hq), self.clock, random.Random(1))
 
     async def offer(self, name: str = "soho") -> Code:
-        return Code.read(await self.stores.offer(self.db, name, ""))
+        return Code.read(await self.stores.offer(self.db, name))
 
     async def welcome(self, wish: Wish) -> Welcome:
         return await self.stores.welcome(self.db, wish)

@@ -26,6 +26,8 @@ async def show(call: Call[NoQuery, None]) -> FleetLine:
         from_elsewhere=row.from_elsewhere,
         untold=row.untold,
         refused_optins=row.refused_optins,
+        bundle=row.bundle,
+        bundle_problem=row.bundle_problem,
     )
 
 

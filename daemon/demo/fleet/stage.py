@@ -63,7 +63,7 @@ async def shops(hq: Headquarters, folder: Path, clock: Clock, rng: Random) -> As
     stores = Stores(hq.settings, clock, rng)
     async with AsyncExitStack() as stack:
         async with opened(hq.settings.postgres.dsn) as db:
-            codes = {name: Code.read(await stores.offer(db, name, "")) for name in STORES}
+            codes = {name: Code.read(await stores.offer(db, name)) for name in STORES}
         yield [
             await stack.enter_async_context(open_shop(name, code, folder / name, clock, rng))
             for name, code in codes.items()

@@ -3,19 +3,26 @@ SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived
 FROM store AS s LEFT JOIN health AS h ON h.store = s.name ORDER BY s.name;
 
 -- offer: a join code for a store, known before or not; an earlier code of it is void.
-INSERT INTO store (name, grp, code, code_until) VALUES (%(name)s, %(grp)s, %(code)s, %(until)s)
+INSERT INTO store (name, grp, canary, code, code_until)
+VALUES (%(name)s, coalesce(%(grp)s::text, ''), coalesce(%(canary)s::boolean, false), %(code)s, %(until)s)
 ON CONFLICT (name) DO UPDATE SET code = excluded.code, code_until = excluded.code_until, code_used_at = NULL,
-    grp = CASE WHEN excluded.grp = '' THEN store.grp ELSE excluded.grp END;
+    grp = coalesce(%(grp)s::text, store.grp), canary = coalesce(%(canary)s::boolean, store.canary);
 
 -- by_code: whose code it is.
-SELECT name, grp, key, code_until, code_used_at FROM store WHERE code = %(code)s FOR UPDATE;
+SELECT name, grp, canary, key, code_until, code_used_at FROM store WHERE code = %(code)s FOR UPDATE;
 
 -- join: a store's key is this one from now on.
-UPDATE store SET key = %(key)s, sealing = %(sealing)s, joined_at = %(now)s, revoked_at = NULL, code_used_at = %(now)s
+UPDATE store SET key = %(key)s, sealing = %(sealing)s, claim = %(claim)s, joined_at = %(now)s, revoked_at = NULL, code_used_at = %(now)s
 WHERE name = %(name)s;
 
 -- one: a store.
-SELECT name, grp, key, revoked_at FROM store WHERE name = %(name)s FOR UPDATE;
+SELECT name, grp, key, revoked_at, canary FROM store WHERE name = %(name)s FOR UPDATE;
+
+-- regroup: a store's groups, and the word on them.
+UPDATE store SET grp = %(grp)s, canary = %(canary)s, claim = %(claim)s WHERE name = %(name)s;
+
+-- unclaimed: stores that joined before their claims were kept.
+SELECT name, grp, canary, key FROM store WHERE key <> '' AND claim = '' AND revoked_at IS NULL;
 
 -- revoke: a store's key does not count any more.
 UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name = %(name)s;

@@ -1,0 +1,275 @@
+"""A store's side of what headquarters publishes: the nearest group's bundle is verified, tried, put in force in one rename, and watched for a
+while. Whatever goes wrong, what was in force stays so, and headquarters is told why.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from daemon.config import ConfigError, Settings
+from daemon.fleet.bundle import BadBundle, Manifest, least_release, read, unpack
+from daemon.fleet.shelf import Shelf
+from outbox import Outbox
+from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
+
+log = structlog.get_logger(__name__)
+
+NOTE = "fleet.bundles"
+PROBATION_SECONDS = 300.0
+WATCH_SECONDS = 5.0
+TRIES, STARTS = 2, 3
+"""How often a check may be cut off, and the service begin anew with a bundle on probation, before that bundle is to blame."""
+BEFORE_MS = 86_400_000
+"""A text that failed within so long before a bundle is not the bundle's fault."""
+LONGEST = 500
+
+Trial = Callable[[Settings, Path], Awaitable[Sequence[str]]]
+"""What a bundle would put wrong at this store; () for nothing."""
+Offer = tuple[str, bytes | None]
+"""A group, and what the fleet keeps of it."""
+
+
+class Probation(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle that was put in force lately. Times in ms."""
+
+    name: str
+    before: str
+    since: int
+    until: int
+    starts: int = 0
+
+
+class Memory(msgspec.Struct):
+    """What must be known after a restart. `seen`: the newest version of each group that bore the publisher's signature."""
+
+    seen: dict[str, int] = {}
+    refused: dict[str, str] = {}
+    """Bundles that were taken back, and why."""
+    trying: dict[str, int] = {}
+    probation: Probation | None = None
+
+
+class Bundles:
+    """`offer` hands over what the line brought; `run` does the rest until `stop`."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        box: Outbox,
+        clock: Clock,
+        *,
+        release: str,
+        put_in_force: Callable[[], Awaitable[Path | None]],
+        trial: Trial,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`put_in_force` reads the configuration anew; the bundle that counts then. Raises ConfigError."""
+        self._settings = settings
+        self._box = box
+        self._clock = clock
+        self._release = release
+        self._put_in_force = put_in_force
+        self._on_change = on_change
+        self._trial = trial
+        self._shelf = Shelf(settings().database)
+        self._memory = Memory()
+        self._tried: dict[str, str] = {}
+        """What was refused in this run, and why."""
+        self._offers: Sequence[Offer] = ()
+        self._news = asyncio.Event()
+        self.name = ""
+        self.problem = ""
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """The nearest group first."""
+        self._offers = offers
+        self._news.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        try:
+            await self.begin()
+            while not stop.is_set():
+                await self._clock.wait(self._news, WATCH_SECONDS)
+                if self._news.is_set():
+                    self._news.clear()
+                    await self.look()
+                await self.watch()
+        except (StorageBusy, StorageFull, OSError) as error:
+            self._say(f"bundles can't be kept on this box: {error}")
+            raise
+
+    async def begin(self) -> None:
+        """What was known before the service's last stop."""
+        noted = await self._box.notes.get(NOTE)
+        try:
+            self._memory = msgspec.json.decode(noted or "{}", type=Memory)
+        except msgspec.MsgspecError:
+            log.warning("what is noted of bundles can't be read; it is made anew")
+        current = self._shelf.current()
+        self.name = "" if current is None else current.name
+        if current is not None and self._settings().bundle is None:
+            self._say(
+                f"{self.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"
+            )
+        probation = self._memory.probation
+        if probation is not None:
+            self._memory.probation = msgspec.structs.replace(probation, starts=probation.starts + 1)
+            await self._note()
+            if probation.starts + 1 >= STARTS:
+                await self._take_back(f"the service began {STARTS} times anew with it")
+
+    # ------------------------------------------------------------ what the line brought
+
+    async def look(self) -> None:
+        """Do what the last offer comes to."""
+        current = self._shelf.current()
+        for group, body in self._offers:
+            if body is None:
+                if current is not None and current.group == group:
+                    return
+                continue
+            try:
+                manifest, raw = self._read(group, body)
+            except BadBundle as error:
+                self._say(f"{group}: {error}")
+                return
+            if manifest.version > self._memory.seen.get(group, 0):
+                self._memory.seen[group] = manifest.version
+                await self._note()
+            if manifest.withdrawn:
+                continue
+            await self._wants(manifest, raw, current)
+            return
+        if current is not None:
+            await self._leave(current)
+        self._say("")
+
+    def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
+        manifest, raw = read(body, self._settings().fleet.publisher)
+        if manifest.group != group:
+            raise BadBundle(f"{manifest.name} is not meant for this group")
+        if (seen := self._memory.seen.get(group, 0)) > manifest.version:
+            raise BadBundle(f"{manifest.name} is older than {group}/{seen}, which was published here before")
+        if not least_release(manifest.release, self._release):
+            raise BadBundle(
+                f"{manifest.name} needs Tether {manifest.release}, and this store has {self._release}: upgrade it"
+            )
+        return manifest, raw
+
+    async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
+        name = manifest.name
+        if current is not None and current.name == name:
+            if self._settings().bundle is not None:
+                self._say("")
+            return
+        why = self._memory.refused.get(name) or self._tried.get(name)
+        if why is None and self._memory.trying.get(name, 0) >= TRIES:
+            why = f"the service was cut off {TRIES} times while it tried it"
+        if why is None:
+            why = await self._take(manifest, raw, "" if current is None else current.name)
+        if why:
+            self._refuse(name, why)
+
+    async def _take(self, manifest: Manifest, raw: bytes, before: str) -> str:
+        """Why not; "" once it is in force."""
+        name = manifest.name
+        try:
+            files = unpack(raw)
+        except BadBundle as error:
+            return str(error)
+        self._memory.trying = {name: self._memory.trying.get(name, 0) + 1}
+        await self._note()
+        place = await asyncio.to_thread(self._shelf.put, manifest, files)
+        wrong = await self._trial(self._settings(), place)
+        self._memory.trying = {}
+        if wrong:
+            await self._note()
+            return "; ".join(wrong)
+        now = self._clock.now()
+        until = now + round(PROBATION_SECONDS * 1000)
+        self._memory.probation = Probation(name=name, before=before, since=now, until=until)
+        await self._note()
+        if why := await self._switch(place):
+            await self._switch(self._shelf.place_of(before))
+            self._memory.probation = None
+            await self._note()
+            return why
+        await self._box.audit.append(
+            "bundle.applied", detail={"bundle": name, "digest": manifest.digest, "before": before}
+        )
+        log.info("what headquarters published is in force", bundle=name)
+        self.name = name
+        await asyncio.to_thread(self._shelf.clear, {name, before})
+        self._say("")
+        return ""
+
+    async def _switch(self, place: Path | None) -> str:
+        """Why what is there now does not count; "" if it does."""
+        await asyncio.to_thread(self._shelf.switch, place)
+        try:
+            took = await self._put_in_force()
+        except ConfigError as error:
+            return str(error)
+        if took != (None if place is None else place.resolve()):
+            return "this store's own configuration leaves it out"
+        return ""
+
+    async def _leave(self, current: Manifest) -> None:
+        """No group has a bundle any more."""
+        if why := await self._switch(None):
+            self._say(f"{current.name} was withdrawn, and can't be left: {why}")
+            return
+        await self._box.audit.append("bundle.withdrawn", detail={"bundle": current.name})
+        self._memory.probation = None
+        await self._note()
+        self.name = ""
+        self._on_change()
+
+    # ------------------------------------------------------------ afterwards
+
+    async def watch(self) -> None:
+        """See whether what was put in force lately does well."""
+        probation = self._memory.probation
+        if probation is None:
+            return
+        broken = await self._box.fleet.broken_texts(probation.since, probation.since - BEFORE_MS)
+        if broken:
+            await self._take_back(f"messages failed for texts that worked before: {', '.join(broken)}")
+        elif self._clock.now() >= probation.until or probation.since > self._clock.now():
+            self._memory.probation = None
+            await self._note()
+
+    async def _take_back(self, why: str) -> None:
+        """What was in force before is again."""
+        probation = self._memory.probation
+        if probation is None:
+            return
+        self._memory.probation = None
+        self._memory.refused = {probation.name: why}
+        await self._note()
+        before = self._shelf.place_of(probation.before)
+        if trouble := await self._switch(before):
+            why = f"{why}; what was before is not back: {trouble}"
+        await self._box.audit.append(
+            "bundle.taken_back", detail={"bundle": probation.name, "why": why, "now": probation.before}
+        )
+        self.name = probation.before if before is not None else ""
+        self._refuse(probation.name, why)
+
+    def _refuse(self, name: str, why: str) -> None:
+        self._tried = {name: why}
+        self._say(f"{name}: {why}")
+
+    def _say(self, problem: str) -> None:
+        problem = problem[:LONGEST]
+        if problem and problem != self.problem:
+            log.warning("what headquarters published is not in force; what was before stays", reason=problem)
+        self.problem = problem
+        self._on_change()
+
+    async def _note(self) -> None:
+        await self._box.notes.set(NOTE, msgspec.json.encode(self._memory).decode())

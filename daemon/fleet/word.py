@@ -1,0 +1,147 @@
+"""What headquarters tells one store: its mark (how far the record is archived, and what else only this store needs to know), and the bundles of
+its groups. Each is fetched when there is news of it, and believed as far as it proves itself."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from daemon.fleet.claim import groups_of, renews
+from daemon.fleet.consent import ConsentShare
+from daemon.fleet.feed import Feed
+from daemon.fleet.line import Line, LineError
+from daemon.fleet.membership import Membership, unsealed
+from daemon.fleet.wire import Garbled, Mark, pack, unpack
+from outbox import Outbox
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+NOTE_SECONDS = 300.0
+MARK_NOTE, STREAM_NOTE, CLAIM_NOTE = "fleet.mark", "fleet.consent", "fleet.claim"
+
+Offers = Sequence[tuple[str, bytes | None]]
+"""The groups whose bundles are for this store, the nearest first, each with what the fleet keeps of it."""
+
+
+class Word:
+    """`on_bundles` None: this store wants none."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        box: Outbox,
+        clock: Clock,
+        feed: Feed,
+        consent: ConsentShare,
+        *,
+        on_bundles: Callable[[Offers], None] | None,
+        on_commands: Callable[[str], None],
+    ) -> None:
+        self._me = membership
+        self._box = box
+        self._clock = clock
+        self._feed = feed
+        self._consent = consent
+        self._on_bundles = on_bundles
+        self._on_commands = on_commands
+        self._mark: Mark | None = None
+        self._noted: Mark | None = None
+        self._noted_at = clock.monotonic()
+        self._fetched: dict[str, int] | None = None
+        """What the mark said of bundles when they were fetched; None: they are to be fetched."""
+        self._groups: Sequence[str] = ()
+        self.claim = membership.claim
+        """The newest of HQ's words on what this box's key may do."""
+        self.heard_at: int | None = None
+        self.is_news = False
+        """There is another mark than the one we have."""
+
+    async def recall(self) -> None:
+        """What the last run learned from HQ; nothing where there was none."""
+        renewed = await self._box.notes.get(CLAIM_NOTE)
+        if renewed and renews(renewed, self._me.claim, self._me.claim):
+            self.claim = renewed
+        with contextlib.suppress(Garbled):
+            self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
+            await self._feed.begin(self._mark)
+
+    async def begin(self, line: Line, wake: Callable[[], None]) -> None:
+        """On a connection that was just made."""
+
+        def poked() -> None:
+            self._fetched = None
+            wake()
+
+        self._groups = () if self._on_bundles is None else groups_of(self.claim, self._me.store)
+        self._fetched = None
+        for group in self._groups:
+            await line.listen(f"bundle.{group}", lambda message: poked())
+        await self.ask_for_mark(line)
+        await self._feed.begin(self._mark)
+
+    async def ask_for_mark(self, line: Line) -> None:
+        self.is_news = False
+        stored = await line.newest("MARK", f"mark.{self._me.store}")
+        if stored is None:
+            return
+        try:
+            mark = unpack(stored.body, Mark)
+        except Garbled as error:
+            raise LineError(f"HQ's mark can't be read: {error}") from error
+        self.heard_at = self._clock.now()
+        was, self._mark = self._mark, mark
+        await self._feed.take(mark)
+        if was and mark.again != was.again:
+            self._feed.again()
+        await self._take_stream(mark)
+        await self._take_keys(mark)
+        await self._take_claim(mark)
+        self._on_commands(mark.commands)
+
+    async def fetch_bundles(self, line: Line) -> None:
+        """All of what the fleet keeps for this store's groups, when one of them may be news."""
+        told = dict(self._mark.bundles) if self._mark else {}
+        if self._on_bundles is None or self._fetched == told:
+            return
+        self._fetched = told
+        offers = []
+        for group in self._groups:
+            stored = await line.newest("BUNDLE", f"bundle.{group}")
+            offers.append((group, None if stored is None else stored.body))
+        self._on_bundles(offers)
+
+    async def note(self) -> None:
+        """How far HQ has us, for the next start and for pruning: seldom, since the card wears."""
+        now, mark = self._clock.monotonic(), self._mark
+        if mark is not None and mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
+            await self._box.notes.set(MARK_NOTE, pack(mark).decode())
+            self._noted, self._noted_at = mark, now
+
+    async def _take_stream(self, mark: Mark) -> None:
+        """A new stream of consent numbers from the start: all is heard and told once more."""
+        if not mark.consent or not self._me.shares_optouts:
+            return
+        known = await self._box.notes.get(STREAM_NOTE)
+        if known != mark.consent:
+            if known is not None:
+                await self._consent.start_over()
+            await self._box.notes.set(STREAM_NOTE, mark.consent)
+
+    async def _take_keys(self, mark: Mark) -> None:
+        fresh = [kid for kid in mark.keys if kid not in self._box.fleet.kids]
+        if not fresh or not self._me.shares_optouts:
+            return
+        opened = unsealed(self._me, {kid: mark.keys[kid] for kid in fresh})
+        for kid in opened:
+            await self._box.fleet.keep_key(kid, mark.keys[kid].encode())
+        await self._box.fleet.use_keys({**self._box.fleet.keys, **opened})
+
+    async def _take_claim(self, mark: Mark) -> None:
+        if not mark.claim or mark.claim == self.claim:
+            return
+        if renews(mark.claim, self._me.claim, self.claim):
+            await self._box.notes.set(CLAIM_NOTE, mark.claim)
+            self.claim = mark.claim
+        else:
+            log.warning("a renewed claim that headquarters did not sign for this box is left out")

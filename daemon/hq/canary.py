@@ -1,0 +1,38 @@
+"""Whether stores fare worse with a bundle than they did without it. Pure: counts in, a sentence out."""
+
+from math import exp, lgamma, log, log1p
+
+import msgspec
+
+LEAST_RATE = 0.005
+"""So many go wrong anywhere: a store that never failed before is not condemned for its first."""
+DOUBT = 0.01
+"""How likely it may be that as many would have gone wrong by chance."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Messages to customers that are decided, and those of them that reached nobody: failed, too late, unsure, overdue."""
+
+    decided: int
+    untold: int
+
+
+def worse(before: Told, since: Told) -> str:
+    """Why the bundle is to blame; "" where the figures don't say so."""
+    usual = max(before.untold / before.decided if before.decided else 0.0, LEAST_RATE)
+    if since.untold == 0 or since.untold / since.decided <= usual:
+        return ""
+    if _at_least(since.untold, since.decided, usual) >= DOUBT:
+        return ""
+    return f"{since.untold} of {since.decided} messages reached nobody; before it was {usual:.1%}"
+
+
+def _at_least(hits: int, of: int, rate: float) -> float:
+    """How likely it is that chance alone comes to as many (binomial)."""
+    if rate >= 1.0:
+        return 1.0
+    return sum(exp(_log_choose(of, n) + n * log(rate) + (of - n) * log1p(-rate)) for n in range(hits, of + 1))
+
+
+def _log_choose(of: int, n: int) -> float:
+    return lgamma(of + 1) - lgamma(n + 1) - lgamma(of - n + 1)

@@ -1,0 +1,297 @@
+"""Publishing: a signed word on a group is written down first and sent then, so that what a person did counts once, whatever dies meanwhile.
+Whoever runs headquarters goes on with it: sends what was not sent, and tells NATS again what it lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from daemon.config import ConfigError
+from daemon.fleet.bundle import (
+    ALL,
+    CANARY,
+    BadBundle,
+    Manifest,
+    Parcel,
+    digest_of,
+    encode,
+    is_file_of_bundle,
+    pack,
+    sign,
+    unpack,
+    version_claimed,
+)
+from daemon.fleet.line import Line
+from daemon.fleet.wire import NAME
+from daemon.hq.config import HqSettings
+from daemon.hq.database import Connection, Now, queries
+from daemon.hq.record import record
+from daemon.hq.stores import Declined, groups_of_store
+
+log = structlog.get_logger(__name__)
+
+_SQL = queries("bundles.sql")
+
+STREAM = "BUNDLE"
+LONGEST_CANARY = timedelta(days=7)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants published. `release`: the least that a store must have."""
+
+    group: str
+    by: str
+    release: str = ""
+    note: str = ""
+    canary: timedelta | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest word on a group. `digest` "": it has no bundle of its own."""
+
+    group: str
+    version: int
+    digest: str
+    release: str
+    note: str
+    by: str
+    at: datetime
+    sent_at: datetime | None
+
+
+class StoreHas(msgspec.Struct, frozen=True, kw_only=True):
+    """A store, its groups (the nearest first), and what it says of bundles."""
+
+    name: str
+    groups: tuple[str, ...]
+    has: str
+    problem: str
+    heard_at: datetime | None
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """What of a folder is published; hidden files are left out. Raises BadBundle."""
+    if not folder.is_dir():
+        raise BadBundle(f"{folder} is no folder")
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(part.startswith(".") for part in name.split("/")) or (path.is_dir() and not path.is_symlink()):
+            continue
+        if path.is_symlink() or not path.is_file():
+            raise BadBundle(f"{name} is no plain file")
+        found[name] = path.read_bytes() if is_file_of_bundle(name) else b""
+    if not found:
+        raise BadBundle(f"{folder} has no templates/<locale>/<name>.j2, routes.toml or settings.toml")
+    return found
+
+
+def publish_key(settings: HqSettings) -> Ed25519PrivateKey:
+    """Raises ConfigError."""
+    path = settings.publish.key
+    if path is None:
+        raise ConfigError("[publish] key is not set in hq.toml: tether hq init makes publish.key")
+    try:
+        key = load_pem_private_key((settings.folder / path).read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"publish.key: {path} can't be read: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError(f"publish.key: {path} is no Ed25519 key")
+    return key
+
+
+class Publisher:
+    """Times are HQ's."""
+
+    def __init__(self, settings: HqSettings, now: Now) -> None:
+        self._settings = settings
+        self._now = now
+
+    # ------------------------------------------------------------ what people do
+
+    async def publish(self, db: Connection, files: Mapping[str, bytes], wanted: Wanted) -> Sequence[str]:
+        """Write it down, signed; the names it has now ("all/7"). Raises Declined, BadBundle, ConfigError."""
+        raw = pack(files)
+        async with db.transaction():
+            await db.execute(_SQL["lock"])
+            await self._known(db, wanted.group)
+            await db.execute(_SQL["keep_content"], {"digest": digest_of(raw), "zip": raw})
+            return await self._put(db, raw, digest_of(raw), wanted)
+
+    async def roll_back(self, db: Connection, group: str, by: str) -> Sequence[str]:
+        """What the group had before its newest counts again, under a new number; a canary that is not decided is taken back. Raises Declined."""
+        async with db.transaction():
+            await db.execute(_SQL["lock"])
+            under_way = await (await db.execute(_SQL["of_group"], {"grp": group})).fetchone()
+            if under_way is not None:
+                return await self.end_canary(db, Rollout(*under_way), "taken_back", f"by {by}", by)
+            rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
+            if not rows or not rows[0][1]:
+                raise Declined(409, f"{group} has nothing published that could be rolled back: tether hq bundles")
+            before = next((row for row in rows[1:] if row[1] != rows[0][1]), None)
+            digest, release = (before[1], before[2]) if before else ("", "")
+            note = f"back to {group}/{before[0]}" if before else "back to none"
+            name = await self._add(db, group, digest, Wanted(group=group, by=by, release=release, note=note))
+            await record(
+                db, self._ms(), "bundle.rolled_back", {"bundle": name, "from": f"{group}/{rows[0][0]}"}, actor=by
+            )
+            return [name]
+
+    async def withdraw(self, db: Connection, group: str, by: str) -> str:
+        """The group has no bundle of its own any more. Raises Declined."""
+        async with db.transaction():
+            await db.execute(_SQL["lock"])
+            rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
+            if not rows or not rows[0][1]:
+                raise Declined(409, f"{group} has no bundle that could be withdrawn: tether hq bundles")
+            name = await self._add(db, group, "", Wanted(group=group, by=by))
+            await record(db, self._ms(), "bundle.withdrawn", {"bundle": name}, actor=by)
+            return name
+
+    async def _known(self, db: Connection, group: str) -> None:
+        if not NAME.fullmatch(group):
+            raise Declined(422, f"{group!r} is no group: small letters, digits and hyphens, 31 at most")
+        groups = {CANARY, ALL} | {each for store in await stores(db) for each in store.groups}
+        if group not in groups:
+            raise Declined(404, f"no store is in a group {group!r}; there are {', '.join(sorted(groups))}")
+
+    async def _put(self, db: Connection, raw: bytes, digest: str, wanted: Wanted) -> Sequence[str]:
+        if await (await db.execute(_SQL["of_group"], {"grp": wanted.group})).fetchone() is not None:
+            raise Declined(
+                409,
+                f"a canary for {wanted.group} is under way: wait for it, or tether hq rollback --group {wanted.group}",
+            )
+        if wanted.canary is None:
+            name = await self._add(db, wanted.group, digest, wanted)
+            detail = {"bundle": name, "digest": digest, "note": wanted.note}
+            await record(db, self._ms(), "bundle.published", detail, actor=wanted.by)
+            return [name]
+        if not timedelta(minutes=1) <= wanted.canary <= LONGEST_CANARY:
+            raise Declined(422, "--canary: from 1m to 7d")
+        first, names = await self._canaries(db, wanted.group)
+        told = [await self._add(db, group, digest, wanted) for group in first]
+        now = self._now()
+        values: dict[str, object] = {
+            "grp": wanted.group, "digest": digest, "release": wanted.release, "note": wanted.note, "by": wanted.by, "first": first,
+            "stores": names, "now": now, "until": now + wanted.canary,
+        }  # fmt: skip
+        await db.execute(_SQL["begin_rollout"], values)
+        began: dict[str, object] = {
+            "group": wanted.group,
+            "bundles": told,
+            "digest": digest,
+            "stores": names,
+            "minutes": wanted.canary.total_seconds() / 60,
+        }
+        await record(db, self._ms(), "canary.began", began, actor=wanted.by)
+        return told
+
+    async def _canaries(self, db: Connection, group: str) -> tuple[list[str], list[str]]:
+        """To which groups it goes first, and which stores these are: for all, the group canary; for a region, each of its canaries by name."""
+        standing = {one.group for one in await standings(db) if one.digest}
+        canaries = [store for store in await stores(db) if CANARY in store.groups and group in store.groups]
+        nearer = [
+            store for store in canaries if not standing & set(store.groups[: store.groups.index(group)]) - {CANARY}
+        ]
+        if not nearer or group == CANARY:
+            raise Declined(
+                409,
+                f"no store that would try it for {group} is a canary: tether hq store group NAME --group canary, or without --canary",
+            )
+        names = [store.name for store in nearer]
+        return ([CANARY] if group == ALL else names), names
+
+    # ------------------------------------------------------------ what follows by itself
+
+    async def end_canary(self, db: Connection, rollout: "Rollout", state: str, why: str, by: str) -> Sequence[str]:
+        """In one transaction: the group has it now, or nobody has."""
+        wanted = Wanted(group=rollout.group, by=rollout.by, release=rollout.release, note=rollout.note)
+        names = [await self._add(db, rollout.group, rollout.digest, wanted)] if state == "passed" else []
+        for group in rollout.first:
+            await self._add(db, group, "", Wanted(group=group, by=by, note=f"canary {state.replace('_', ' ')}"))
+        await db.execute(_SQL["end_rollout"], {"id": rollout.id, "state": state, "now": self._now(), "why": why})
+        await record(
+            db, self._ms(), f"canary.{state}", {"group": rollout.group, "why": why, "bundles": names}, actor=by
+        )
+        log.warning("a canary is decided", group=rollout.group, state=state, why=why)
+        return names
+
+    async def send(self, db: Connection, line: Line) -> int:
+        """All that NATS does not have, in order; how many."""
+        rows = await (await db.execute(_SQL["unsent"])).fetchall()
+        for version, group, manifest, signature, raw in rows:
+            await line.publish(f"bundle.{group}", encode(Parcel(manifest, bytes(signature), bytes(raw))))
+            await db.execute(_SQL["sent"], {"version": version, "now": self._now()})
+        return len(rows)
+
+    async def see_that_nats_has_all(self, db: Connection, line: Line) -> None:
+        """Its stream may have been lost, or made anew."""
+        for one in await standings(db):
+            found = await line.newest(STREAM, f"bundle.{one.group}")
+            if one.sent_at is not None and (found is None or version_claimed(found.body) < one.version):
+                log.warning("NATS lost what was published; it is told again", group=one.group)
+                await db.execute(_SQL["send_again"], {"grp": one.group})
+
+    async def _add(self, db: Connection, group: str, digest: str, wanted: Wanted) -> str:
+        (version,) = (await (await db.execute(_SQL["next_version"])).fetchone()) or (1,)
+        manifest = Manifest(
+            group=group,
+            version=version,
+            at=self._ms(),
+            by=wanted.by,
+            release=wanted.release,
+            digest=digest,
+            withdrawn=not digest,
+            note=wanted.note,
+        )
+        parcel = sign(manifest, b"", publish_key(self._settings))
+        values = {
+            "version": version, "grp": group, "digest": digest, "release": wanted.release, "note": wanted.note, "by": wanted.by,
+            "now": self._now(), "manifest": parcel.manifest, "signature": parcel.signature,
+        }  # fmt: skip
+        await db.execute(_SQL["add"], values)
+        return manifest.name
+
+    def _ms(self) -> int:
+        return round(self._now().timestamp() * 1000)
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    id: int
+    group: str
+    digest: str
+    release: str
+    note: str
+    by: str
+    first: Sequence[str]
+    """The groups that it was published to first."""
+    stores: Sequence[str]
+    began_at: datetime
+    until: datetime
+
+
+async def standings(db: Connection) -> list[Standing]:
+    return [
+        Standing(
+            group=group, version=version, digest=digest, release=release, note=note, by=by, at=at, sent_at=sent_at
+        )
+        for group, version, digest, release, note, by, at, sent_at in await (await db.execute(_SQL["standing"])).fetchall()
+    ]  # fmt: skip
+
+
+async def stores(db: Connection) -> list[StoreHas]:
+    return [
+        StoreHas(name=name, groups=groups_of_store(name, region, canary=canary), has=has, problem=problem, heard_at=heard_at)
+        for name, region, canary, has, problem, heard_at in await (await db.execute(_SQL["stores"])).fetchall()
+    ]  # fmt: skip
+
+
+async def content(db: Connection, digest: str) -> dict[str, bytes]:
+    """The files of what was published; none for what was withdrawn. Raises BadBundle."""
+    found = await (await db.execute(_SQL["content"], {"digest": digest})).fetchone()
+    return {} if found is None else unpack(bytes(found[0]))

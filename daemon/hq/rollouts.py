@@ -1,0 +1,132 @@
+"""What headquarters does about bundles while it runs: sends what people published, and decides canaries. One process of several does it: who
+holds the lock in the database.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from daemon.config import ConfigError
+from daemon.fleet.line import LineError
+from daemon.hq.canary import Told, worse
+from daemon.hq.config import HqSettings
+from daemon.hq.database import Connection, Weather, opened, queries
+from daemon.hq.nats import as_fleet
+from daemon.hq.publishing import Publisher, Rollout, StoreHas, stores
+from daemon.hq.pulse import SILENT_SECONDS
+from daemon.hq.stores import Stores
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+_SQL = queries("bundles.sql")
+
+LOOK_SECONDS, AGAIN_SECONDS, WHOLE_SECONDS = 2.0, 10.0, 60.0
+BASELINE = timedelta(days=7)
+OVERDUE = timedelta(minutes=15)
+PATIENCE = timedelta(days=1)
+"""How long a canary waits for its stores to take it, beyond its own time."""
+ITSELF = "headquarters"
+
+
+class Rollouts:
+    """`run` works until `stop`."""
+
+    def __init__(self, settings: HqSettings, clock: Clock, rng: random.Random) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self.publisher = Publisher(settings, self._now)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._work(), name="bundles")
+            await stop.wait()
+            work.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._session()
+            except (LineError, ConfigError, *Weather) as error:
+                log.warning("what is published can't be looked after now", reason=str(error).strip())
+            await self._clock.sleep(AGAIN_SECONDS)
+
+    async def _session(self) -> None:
+        async with opened(self._settings.postgres.dsn) as db:
+            while not (await (await db.execute(_SQL["lead"])).fetchone() or (False,))[0]:
+                await self._clock.sleep(AGAIN_SECONDS)
+            await Stores(self._settings, self._clock, self._rng).renew(db)
+            async with as_fleet(self._settings, self._clock, self._rng) as line:
+                whole_at = float("-inf")
+                while not line.lost.is_set():
+                    if (now := self._clock.monotonic()) - whole_at >= WHOLE_SECONDS:
+                        whole_at = now
+                        await self.publisher.see_that_nats_has_all(db, line)
+                    await self.decide(db)
+                    while await self.publisher.send(db, line):
+                        pass
+                    await self._clock.sleep(LOOK_SECONDS)
+
+    # ------------------------------------------------------------ canaries
+
+    async def decide(self, db: Connection) -> None:
+        """Each canary that is due, or that went wrong."""
+        async with db.transaction():
+            await db.execute(_SQL["lock"])
+            for row in await (await db.execute(_SQL["under_way"])).fetchall():
+                await self._decide(db, Rollout(*row))
+
+    async def _decide(self, db: Connection, rollout: Rollout) -> None:
+        trying = [store for store in await stores(db) if store.name in rollout.stores]
+        taken = [store for store in trying if self._has(store, rollout)]
+        why = self._trouble(trying, rollout) or (await self._figures(db, rollout, taken) if taken else "")
+        now = self._now()
+        if why:
+            await self.publisher.end_canary(db, rollout, "taken_back", why, ITSELF)
+        elif now >= rollout.until and taken and len(taken) == len(trying):
+            why = f"{len(taken)} stores had it, and fared no worse"
+            await self.publisher.end_canary(db, rollout, "passed", why, ITSELF)
+        elif now >= rollout.until + PATIENCE:
+            missing = ", ".join(store.name for store in trying if store not in taken) or "the canaries"
+            await self.publisher.end_canary(db, rollout, "taken_back", f"{missing} did not take it in time", ITSELF)
+
+    def _has(self, store: StoreHas, rollout: Rollout) -> bool:
+        return (
+            store.has.partition("/")[0] in rollout.first
+            and store.heard_at is not None
+            and store.heard_at > rollout.began_at
+        )
+
+    def _trouble(self, trying: Sequence[StoreHas], rollout: Rollout) -> str:
+        """What a store itself says, or that it says nothing any more."""
+        for store in trying:
+            group, _, _ = store.problem.partition("/")
+            if group in rollout.first and store.heard_at is not None and store.heard_at > rollout.began_at:
+                return f"{store.name}: {store.problem}"
+            silent = self._now() - (store.heard_at or rollout.began_at)
+            if store.heard_at and store.heard_at > rollout.began_at and silent.total_seconds() > SILENT_SECONDS:
+                return f"{store.name} is silent since it has it"
+        return ""
+
+    async def _figures(self, db: Connection, rollout: Rollout, taken: Sequence[StoreHas]) -> str:
+        names = [store.name for store in taken]
+        since = await self._told(db, names, rollout.began_at, self._now())
+        if not since.untold:
+            return ""
+        return worse(await self._told(db, names, rollout.began_at - BASELINE, rollout.began_at), since)
+
+    async def _told(self, db: Connection, names: Sequence[str], begin: datetime, end: datetime) -> Told:
+        values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(end - OVERDUE)}
+        found = await (await db.execute(_SQL["told"], values)).fetchone()
+        return Told(*found) if found else Told(0, 0)
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

@@ -1,0 +1,64 @@
+-- lock: one publishes at a time.
+SELECT pg_advisory_xact_lock(7411037);
+
+-- lead: whether this process is the one that looks after what is published; until its connection ends.
+SELECT pg_try_advisory_lock(7411038);
+
+-- next_version: above all that was published, and above all that stores say they have, should this database be an old copy.
+SELECT 1 + greatest(
+    coalesce((SELECT max(version) FROM bundle), 0),
+    coalesce((SELECT max(substring(body ->> 'bundle' FROM '/([0-9]{1,15})$')::bigint) FROM health), 0)
+);
+
+-- keep_content: once, however often it is published.
+INSERT INTO bundle_content (digest, zip) VALUES (%(digest)s, %(zip)s) ON CONFLICT (digest) DO NOTHING;
+
+-- content: by its digest.
+SELECT zip FROM bundle_content WHERE digest = %(digest)s;
+
+-- add: a signed word on a group.
+INSERT INTO bundle (version, grp, digest, release, note, published_by, published_at, manifest, signature)
+VALUES (%(version)s, %(grp)s, %(digest)s, %(release)s, %(note)s, %(by)s, %(now)s, %(manifest)s, %(signature)s);
+
+-- unsent: what NATS does not have yet, in order.
+SELECT b.version, b.grp, b.manifest, b.signature, coalesce(c.zip, '')
+FROM bundle AS b LEFT JOIN bundle_content AS c USING (digest) WHERE b.sent_at IS NULL ORDER BY b.version LIMIT 20;
+
+-- sent: NATS has it.
+UPDATE bundle SET sent_at = %(now)s WHERE version = %(version)s AND sent_at IS NULL;
+
+-- standing: the newest word on each group.
+SELECT DISTINCT ON (grp) grp, version, digest, release, note, published_by, published_at, sent_at FROM bundle ORDER BY grp, version DESC;
+
+-- send_again: NATS does not have the newest word on that group any more.
+UPDATE bundle SET sent_at = NULL WHERE version = (SELECT max(version) FROM bundle WHERE grp = %(grp)s);
+
+-- history: words on one group, the newest first.
+SELECT version, digest, release, note, published_by, published_at FROM bundle WHERE grp = %(grp)s ORDER BY version DESC LIMIT 100;
+
+-- stores: each with its groups and what it says of bundles.
+SELECT s.name, s.grp, s.canary, coalesce(h.body ->> 'bundle', ''), coalesce(h.body ->> 'bundle_problem', ''), h.arrived
+FROM store AS s LEFT JOIN health AS h ON h.store = s.name WHERE s.revoked_at IS NULL ORDER BY s.name;
+
+-- begin_rollout: some stores have it first.
+INSERT INTO rollout (grp, digest, release, note, published_by, first_groups, stores, began_at, until, state)
+VALUES (%(grp)s, %(digest)s, %(release)s, %(note)s, %(by)s, %(first)s, %(stores)s, %(now)s, %(until)s, 'canary');
+
+-- under_way: canaries that are not decided.
+SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until
+FROM rollout WHERE state = 'canary' ORDER BY id FOR UPDATE SKIP LOCKED;
+
+-- of_group: the canary of a group that is not decided.
+SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until
+FROM rollout WHERE state = 'canary' AND grp = %(grp)s FOR UPDATE;
+
+-- end_rollout: how it went.
+UPDATE rollout SET state = %(state)s, ended_at = %(now)s, why = %(why)s WHERE id = %(id)s AND state = 'canary';
+
+-- rollouts: the newest first.
+SELECT grp, published_by, stores, began_at, until, state, ended_at, why FROM rollout ORDER BY id DESC LIMIT 20;
+
+-- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody.
+SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered', 'failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s)),
+    count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s))
+FROM message WHERE store = ANY(%(stores)s) AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND recipient = 'customer';

@@ -1,0 +1,335 @@
+"""Publishing at headquarters: what stores are told and in which order, how a canary is decided, and that nothing of it is lost."""
+
+import asyncio
+import base64
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from psycopg.types.json import Jsonb
+
+from daemon.fleet.bundle import BadBundle, Manifest, Parcel, encode, pack, read, sign
+from daemon.fleet.claim import groups_of, renews
+from daemon.fleet.line import LineError
+from daemon.hq.canary import Told, worse
+from daemon.hq.config import Publish
+from daemon.hq.database import Connection, opened
+from daemon.hq.proof import mistakes_in
+from daemon.hq.published import overview
+from daemon.hq.publishing import Wanted, content, files_in
+from daemon.hq.record import latest
+from daemon.hq.rollouts import PATIENCE, Rollouts
+from daemon.hq.stores import Declined, Groups, Stores
+from daemon.hq.streams import ensure
+from tests.fleet.test_bundle_format import KEY, PUBLISHER
+from tests.support.fake_clock import FakeClock
+from tests.support.fleet_world import World, until
+
+TEXTS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} is ready.\n"}
+OTHERS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} waits for you.\n"}
+HALF_AN_HOUR = timedelta(minutes=30)
+engines = pytest.mark.engines
+
+
+class Press:
+    """Headquarters' way of publishing, on a clock that the test turns."""
+
+    def __init__(self, fleet: World, db: Connection) -> None:
+        self.clock = FakeClock()
+        self.fleet = fleet
+        self.db = db
+        self.rollouts = Rollouts(fleet.settings, self.clock, random.Random(1))
+        self.publisher = self.rollouts.publisher
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now() / 1000, UTC)
+
+    async def publish(
+        self, group: str = "all", files: dict[str, bytes] = TEXTS, canary: timedelta | None = None
+    ) -> list[str]:
+        return list(await self.publisher.publish(self.db, files, Wanted(group=group, by="maria", canary=canary)))
+
+    async def store(self, name: str, region: str = "", *, canary: bool = False) -> None:
+        await self.fleet.sql(
+            "INSERT INTO store (name, grp, canary, joined_at) VALUES (%s, %s, %s, now())", name, region, canary
+        )
+
+    async def heard(self, store: str, bundle: str = "", problem: str = "") -> None:
+        await self.fleet.sql(
+            "INSERT INTO health (store, arrived, at, body) VALUES (%s, %s, 0, %s) "
+            "ON CONFLICT (store) DO UPDATE SET arrived = excluded.arrived, body = excluded.body",
+            store, self.now(), Jsonb({"bundle": bundle, "bundle_problem": problem}),
+        )  # fmt: skip
+
+    async def messages(self, store: str, state: str, count: int) -> None:
+        await self.fleet.sql(
+            "INSERT INTO message SELECT %s, %s || n, 1, 1, 'B-1', %s, 'twilio', '', 'order.ready', 'customer', '', 1, %s, %s, %s, 1, '', now() "
+            "FROM generate_series(1, %s) AS n",
+            store, f"{state}-{self.clock.now()}-", state, self.clock.now(), self.clock.now(), self.clock.now(), count,
+        )  # fmt: skip
+
+    async def standing(self) -> dict[str, str]:
+        return {group.group: group.name if group.digest else "none" for group in (await overview(self.db)).groups}
+
+    async def canary(self) -> tuple[str, str]:
+        (newest, *_) = (await overview(self.db)).canaries
+        return newest.state, newest.why
+
+
+@pytest.fixture
+async def press(fleet: World, tmp_path: Path) -> AsyncIterator[Press]:
+    key = tmp_path / "publish.key"
+    key.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    fleet.settings = msgspec.structs.replace(fleet.settings, publish=Publish(key), file=tmp_path / "hq.toml")
+    async with opened(fleet.settings.postgres.dsn) as db:
+        yield Press(fleet, db)
+
+
+@engines
+async def test_what_is_published_is_signed_kept_and_told_in_order(press: Press) -> None:
+    await press.store("soho", "london")
+    assert await press.publish() == ["all/1"]
+    assert await press.publish("london", OTHERS) == ["london/2"]
+    async with press.fleet.as_hq() as line:
+        await ensure(line, press.fleet.clock, replicas=3)
+        assert await press.publisher.send(press.db, line) == 2
+        assert await press.publisher.send(press.db, line) == 0
+        told = await line.newest("BUNDLE", "bundle.london")
+        assert told is not None
+        manifest, raw = read(told.body, PUBLISHER)
+        assert (manifest.name, manifest.by, raw) == ("london/2", "maria", pack(OTHERS))
+        assert await content(press.db, manifest.digest) == OTHERS
+
+        await press.fleet.sql("DELETE FROM store")
+        await line.request("$JS.API.STREAM.PURGE.BUNDLE", b"")
+        await press.publisher.see_that_nats_has_all(press.db, line)
+        assert await press.publisher.send(press.db, line) == 2, "what NATS lost is told again"
+    deeds = await latest(press.db)
+    assert [(deed.kind, deed.actor) for deed in deeds] == [("bundle.published", "maria")] * 2
+
+
+@engines
+async def test_roll_back_in_one_step_and_again_forward(press: Press) -> None:
+    await press.store("soho")
+    await press.publish(files=TEXTS)
+    await press.publish(files=OTHERS)
+    assert await press.publisher.roll_back(press.db, "all", "noor") == ["all/3"]
+    (group,) = (await overview(press.db)).groups
+    assert await content(press.db, group.digest) == TEXTS
+    assert group.note == "back to all/1"
+    assert await press.publisher.roll_back(press.db, "all", "noor") == ["all/4"]
+    (group,) = (await overview(press.db)).groups
+    assert await content(press.db, group.digest) == OTHERS
+    await press.publisher.withdraw(press.db, "all", "noor")
+    assert await press.standing() == {"all": "none"}
+    with pytest.raises(Declined, match="nothing published"):
+        await press.publisher.roll_back(press.db, "all", "noor")
+    with pytest.raises(Declined, match="no bundle"):
+        await press.publisher.withdraw(press.db, "london", "noor")
+
+
+@engines
+@pytest.mark.parametrize("group", ["paris", "A", "all.>", ""])
+async def test_a_group_that_is_none(press: Press, group: str) -> None:
+    await press.store("soho", "london")
+    with pytest.raises(Declined):
+        await press.publish(group)
+
+
+@engines
+async def test_a_canary_that_fares_no_worse_goes_to_all(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.store("camden", "london")
+    await press.messages("soho", "delivered", 200)
+    await press.clock.advance(1)
+    assert await press.publish(canary=HALF_AN_HOUR) == ["canary/1"]
+    assert await press.standing() == {"canary": "canary/1"}
+    with pytest.raises(Declined, match="under way"):
+        await press.publish()
+    await press.clock.advance(60)
+    await press.heard("soho", "canary/1")
+    await press.messages("soho", "delivered", 40)
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "canary"
+    await press.clock.advance(1800)
+    await press.heard("soho", "canary/1")
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "passed"
+    assert await press.standing() == {"all": "all/2", "canary": "none"}
+    seen = await overview(press.db)
+    assert {store.name: store.wanted for store in seen.stores} == {"soho": "all/2", "camden": "all/2"}
+    assert [deed.kind for deed in await latest(press.db)] == ["canary.passed", "canary.began"]
+
+
+@engines
+async def test_a_canary_that_goes_wrong_is_taken_back_by_itself(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.messages("soho", "delivered", 200)
+    await press.clock.advance(1)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(120)
+    await press.heard("soho", "canary/1")
+    await press.messages("soho", "delivered", 10)
+    await press.messages("soho", "failed", 4)
+    await press.clock.advance(1)
+    await press.rollouts.decide(press.db)
+    assert await press.canary() == ("taken_back", "4 of 14 messages reached nobody; before it was 0.5%")
+    assert await press.standing() == {"canary": "none"}, "nobody else ever had it"
+
+
+@engines
+async def test_a_canary_that_its_store_refuses_or_that_silences_it_is_taken_back(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(5)
+    await press.heard("soho", "all/9", "canary/1: templates/en/order.ready.sms.j2, line 1: order has no 'reff'")
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[1].startswith("soho: canary/1: templates/en/order.ready.sms.j2")
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(5)
+    await press.heard("soho", "canary/11")
+    await press.clock.advance(700)
+    await press.rollouts.decide(press.db)
+    assert await press.canary() == ("taken_back", "soho is silent since it has it")
+
+
+@engines
+async def test_a_canary_that_no_store_takes_is_not_passed_on(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(1800)
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "canary"
+    await press.clock.advance(PATIENCE.total_seconds())
+    await press.rollouts.decide(press.db)
+    assert await press.canary() == ("taken_back", "soho did not take it in time")
+
+
+@engines
+async def test_a_regions_canaries_have_it_by_their_own_names(press: Press) -> None:
+    """Or a canary elsewhere would write with that region's texts."""
+    await press.store("soho", "london", canary=True)
+    await press.store("lyon", "france", canary=True)
+    assert await press.publish("london", canary=HALF_AN_HOUR) == ["soho/1"]
+    assert await press.publisher.roll_back(press.db, "london", "maria") == []
+    assert await press.canary() == ("taken_back", "by maria")
+    assert await press.standing() == {"soho": "none"}
+    with pytest.raises(Declined, match="no store that would try it"):
+        await press.publish("canary", canary=HALF_AN_HOUR)
+
+
+@engines
+async def test_two_processes_decide_a_canary_once(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.heard("soho", "canary/1")
+    await press.clock.advance(1801)
+    await press.heard("soho", "canary/1")
+    async with opened(press.fleet.settings.postgres.dsn) as other:
+        await asyncio.gather(press.rollouts.decide(press.db), press.rollouts.decide(other))
+    assert await press.standing() == {"all": "all/2", "canary": "none"}
+
+
+@engines
+async def test_a_restored_archive_does_not_number_backwards(press: Press) -> None:
+    """Stores would take what is published then for old."""
+    await press.store("soho")
+    await press.heard("soho", "all/41")
+    assert await press.publish() == ["all/42"]
+
+
+@engines
+async def test_a_store_publishes_nothing_and_reads_no_other_groups_bundles(press: Press) -> None:
+    """Somebody has the seed of one store, and wants texts of their own in all the others."""
+    store = await press.fleet.add_store("soho")
+    forged = encode(sign(Manifest(group="all", version=1, at=1, digest=""), b"", KEY))
+    async with press.fleet.line_of(store) as line:
+        for subject in ("bundle.all", "bundle.soho", "mark.camden"):
+            with pytest.raises(LineError, match="NATS refuses it"):
+                await line.publish(subject, forged, timeout=5)
+        with pytest.raises(LineError, match="NATS refuses it"):
+            await line.newest("BUNDLE", "bundle.london")
+
+
+@engines
+async def test_who_is_put_into_another_group_hears_of_it_by_a_claim_that_only_headquarters_can_sign(
+    press: Press,
+) -> None:
+    """Somebody has NATS's servers, and wants a store in a group whose texts suit them."""
+    store = await press.fleet.add_store("soho")
+    stores = Stores(press.fleet.settings, press.fleet.clock, random.Random(1))
+    assert await stores.regroup(press.db, "soho", Groups.read(["london", "canary"]), by="maria") == (
+        "soho",
+        "london",
+        "canary",
+        "all",
+    )
+    ((claim,),) = await press.fleet.sql("SELECT claim FROM store WHERE name = 'soho'")
+    held = store.membership.claim
+    assert groups_of(held, "soho") == ["soho", "all"]
+    assert renews(claim, held, held)
+    assert groups_of(claim, "soho") == ["soho", "london", "canary", "all"]
+    forged = claim.rpartition(".")[0] + "." + claim.rpartition(".")[2][::-1]
+    assert not renews(forged, held, held)
+    assert not renews("nonsense", held, held)
+    store.connect()
+    press.fleet.start_hq()
+
+    async def hears() -> bool:
+        return await store.box.notes.get("fleet.claim") == claim
+
+    await until(hears)
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "is_worse"),
+    [
+        (Told(1000, 5), Told(40, 0), False),
+        (Told(1000, 5), Told(40, 1), False),
+        (Told(1000, 5), Told(40, 4), True),
+        (Told(0, 0), Told(1, 1), True),
+        (Told(1000, 100), Told(40, 5), False),
+        (Told(1000, 100), Told(40, 14), True),
+        (Told(10, 10), Told(40, 40), False),
+        (Told(1000, 5), Told(100_000, 900), True),
+    ],
+)
+def test_when_figures_are_worse(before: Told, since: Told, is_worse: bool) -> None:
+    assert bool(worse(before, since)) is is_worse
+
+
+def test_what_of_a_folder_is_published(tmp_path: Path) -> None:
+    (tmp_path / "templates/en").mkdir(parents=True)
+    (tmp_path / "templates/en/order.ready.sms.j2").write_bytes(b"x")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/config").write_bytes(b"")
+    assert files_in(tmp_path) == {"templates/en/order.ready.sms.j2": b"x"}
+    (tmp_path / "templates/en/link.j2").symlink_to("/etc/passwd")
+    with pytest.raises(BadBundle, match="no plain file"):
+        files_in(tmp_path)
+    (tmp_path / "templates/en/link.j2").unlink()
+    (tmp_path / "notes.txt").write_bytes(b"")
+    with pytest.raises(BadBundle, match=r"notes\.txt.* has no place"):
+        pack(files_in(tmp_path))
+    with pytest.raises(BadBundle, match="no folder"):
+        files_in(tmp_path / "away")
+
+
+async def test_what_is_wrong_at_any_store_is_found_before_it_is_published() -> None:
+    route = b'[[route]]\non = "order.ready"\nto = "owner"\nvia = ["twilio"]\n'
+    assert await mistakes_in({**TEXTS, "routes.toml": route}) == [], (
+        "who the owner is, and what is enabled, only a store knows"
+    )
+    (wrong,) = await mistakes_in({"templates/en/order.ready.sms.j2": b"{{ order.reff }}"})
+    assert "order has no 'reff'" in wrong
+
+
+def test_a_parcel_says_who_published_it_in_what_was_signed() -> None:
+    parcel = sign(Manifest(group="all", version=1, at=1, by="maria", withdrawn=True), b"", KEY)
+    assert msgspec.json.decode(parcel.manifest, type=Manifest).by == "maria"
+    assert isinstance(parcel, Parcel)
+    assert base64.b64decode(PUBLISHER) == KEY.public_key().public_bytes_raw()
