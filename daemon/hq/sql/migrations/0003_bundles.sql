@@ -62,5 +62,3 @@ CREATE INDEX command_of_store ON command (store, id DESC);
 
 -- What stores answered stands in their own record.
 CREATE INDEX audit_answers ON audit (store, seq) WHERE kind IN ('command.done', 'command.refused');
-
-CREATE INDEX message_of_store ON message (store, created_at);
