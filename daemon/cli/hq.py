@@ -221,4 +221,5 @@ def rotate_consent_key(config: HqConfigOption = None) -> None:
     )
 
 
-from daemon.cli import hq_bundles as hq_bundles  # noqa: E402 - its verbs belong to the same group
+from daemon.cli import hq_bundles as hq_bundles  # noqa: E402 - their verbs belong to the same group
+from daemon.cli import hq_commands as hq_commands  # noqa: E402

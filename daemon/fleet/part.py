@@ -12,6 +12,7 @@ import structlog
 from daemon.config import Settings
 from daemon.dispatch.board import ChannelBoard
 from daemon.fleet.bundles import Bundles, Trial
+from daemon.fleet.commands import Commands, Findings
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
@@ -47,9 +48,11 @@ class FleetPart:
         head: Callable[[], Awaitable[str]],
         put_in_force: Callable[[], Awaitable[Path | None]],
         trial: Trial,
+        doctor: Callable[[], Awaitable[Findings]],
     ) -> None:
         """`settings`: those in force; `[fleet]` itself is read at the start only. `head`: the record's newest end, signed with the box's own
-        key. `put_in_force`: read the configuration anew, with the bundle that lies there now; `trial`: what one would put wrong."""
+        key. `put_in_force`: read the configuration anew, with the bundle that lies there now; `trial`: what one would put wrong;
+        `doctor`: what the doctor finds here."""
         begun = settings()
         self._head = head
         self._keys = keys_of(begun)
@@ -70,6 +73,7 @@ class FleetPart:
             trial=trial,
             on_change=lambda: self.link.health_changed(),
         )
+        self.commands = Commands(settings, box, clock, board=board, doctor=doctor, trusted=trusted)
         self.link = Link(
             self._me,
             box,
@@ -79,6 +83,7 @@ class FleetPart:
             trusted=trusted,
             observe=self._observe,
             on_bundles=self.bundles.offer if begun.fleet.bundles else None,
+            on_commands=self.commands.hear,
         )
 
     async def hold(self) -> None:
@@ -103,7 +108,8 @@ class FleetPart:
             beside = [
                 group.create_task(self._share(), name="fleet consent"),
                 group.create_task(self._watch(changes), name="fleet health"),
-                group.create_task(self._publish(stop), name="fleet bundles"),
+                group.create_task(self._lasting("fleet bundles", self.bundles.run, stop), name="fleet bundles"),
+                group.create_task(self._lasting("fleet commands", self.commands.run, stop), name="fleet commands"),
             ]
             await self.link.run(stop)
             for task in beside:
@@ -124,14 +130,9 @@ class FleetPart:
                 break
         self._has_keys.set()
 
-    async def _publish(self, stop: asyncio.Event) -> None:
-        await supervised(
-            "fleet bundles",
-            lambda: self.bundles.run(stop),
-            clock=self._clock,
-            stop=stop,
-            weather=(OSError, StorageBusy, StorageFull),
-        )
+    async def _lasting(self, name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+        weather = (OSError, StorageBusy, StorageFull)
+        await supervised(name, lambda: run(stop), clock=self._clock, stop=stop, weather=weather)
 
     async def _watch(self, changes: Subscription) -> None:
         async for change in changes:

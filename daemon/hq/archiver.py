@@ -107,7 +107,7 @@ class Archiver:
     async def _on(self, db: Connection, line: Line, replicas: int) -> None:
         streams = await ensure(line, self._clock, replicas=replicas)
         ledger = Ledger(self._now, streams["CONSENT"].created)
-        marks = Marks(self._clock, self._settings.consent_keys, streams["CONSENT"].created)
+        marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
         await ledger.restore(db, line)
         await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
         await line.listen("optout.>", lambda message: self._poke())

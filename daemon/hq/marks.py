@@ -1,12 +1,15 @@
 """HQ's word to each store on how far it is archived: told after the commit, and again at every start, since a telling can be lost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import structlog
 
 from daemon.fleet.line import Line
 from daemon.fleet.seal import seal
 from daemon.fleet.wire import Mark, Reach, pack
+from daemon.hq.commands import orders
+from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, queries
 from outbox.clock import Clock
 
@@ -21,9 +24,10 @@ SPARING_SECONDS = 0.5
 class Marks:
     """`touch` says whose mark moved; `tell` publishes what is due."""
 
-    def __init__(self, clock: Clock, keys: Mapping[str, bytes], consent_made: str) -> None:
+    def __init__(self, settings: HqSettings, clock: Clock, consent_made: str) -> None:
+        self._settings = settings
         self._clock = clock
-        self._keys = keys
+        self._keys = settings.consent_keys
         self._made = consent_made
         self._due: dict[str, float] = {}
         self._told_at: dict[str, float] = {}
@@ -60,6 +64,8 @@ class Marks:
         if not names:
             return 0
         marks: dict[str, Mark] = {}
+        at = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
+        commands = await orders(db, self._settings, at, names)
         rows = await (await db.execute(_SQL["marks"], {"names": names})).fetchall()
         for name, again, sealing, epoch, head_seq, head_hash, rev, claim, versions in rows:
             mark = marks.get(name)
@@ -71,6 +77,7 @@ class Marks:
                     keys=self._keys_for(name, sealing),
                     claim=claim,
                     bundles=versions or {},
+                    commands=commands.get(name, ""),
                 )
                 marks[name] = mark
             if epoch is not None:

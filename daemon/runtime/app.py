@@ -25,6 +25,7 @@ from daemon.http import Http, open_http
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
+from daemon.runtime.checkup import checkup
 from daemon.runtime.clockwatch import ClockWatch
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.runtime.listeners import listening, unix_door
@@ -284,6 +285,7 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         head=service.heads.going_out,
         put_in_force=service.take_bundle,
         trial=trial,
+        doctor=lambda: checkup(service.settings.file),
     )
 
 

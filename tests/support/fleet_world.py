@@ -55,6 +55,7 @@ class Store:
     gate: ConsentGate = field(init=False)
     link: Link = field(init=False)
     trusted: bool = True
+    on_commands: Callable[[str], None] = lambda commands: None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _task: "asyncio.Task[None] | None" = None
 
@@ -71,6 +72,7 @@ class Store:
             gate=self.gate,
             trusted=lambda: self.trusted,
             observe=self._observe,
+            on_commands=self.on_commands,
             rate=self.rate,
         )
 

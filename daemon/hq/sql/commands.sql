@@ -1,0 +1,24 @@
+-- joined: whether that store is of the fleet.
+SELECT name FROM store WHERE name = %(store)s AND joined_at IS NOT NULL AND revoked_at IS NULL;
+
+-- give: a command to a store.
+INSERT INTO command (store, what, channel, reason, given_by, given_at, expires_at)
+VALUES (%(store)s, %(what)s, %(channel)s, %(reason)s, %(by)s, %(now)s, %(until)s) RETURNING id;
+
+-- waiting: what these stores are to do, and have not answered.
+SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.expires_at FROM command AS c
+WHERE c.store = ANY(%(stores)s) AND c.expires_at > %(now)s
+    AND NOT EXISTS (
+        SELECT 1 FROM audit AS a
+        WHERE a.store = c.store AND a.kind IN ('command.done', 'command.refused') AND (a.detail::jsonb ->> 'id')::bigint = c.id
+    )
+ORDER BY c.id;
+
+-- listed: commands and their answers, the newest first.
+SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.given_at, c.expires_at, a.kind, a.detail::jsonb, a.arrived
+FROM command AS c
+LEFT JOIN LATERAL (
+    SELECT kind, detail, arrived FROM audit
+    WHERE store = c.store AND kind IN ('command.done', 'command.refused') AND (detail::jsonb ->> 'id')::bigint = c.id LIMIT 1
+) AS a ON true
+WHERE (%(store)s::text IS NULL OR c.store = %(store)s) ORDER BY c.id DESC LIMIT 100;
