@@ -31,7 +31,7 @@ from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
 from tui.service.client import Client
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.shop.state import Part
 from tui.shop.training import Training
 from tui.terminal.clock import Clock
@@ -89,7 +89,7 @@ class CounterApp(App[int]):
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
-        self.desk = Desk(
+        self.session = Session(
             client,
             clock,
             rng,
@@ -104,7 +104,7 @@ class CounterApp(App[int]):
         self.flows = Flows(self, rng)
         self.fixes = Fixes(self)
         self._looks = LooksOf(self, remember)
-        self.omnibox = Omnibox(self.desk)
+        self.omnibox = Omnibox(self.session)
         self.keyboard = Keyboard(self, Tempo() if tempo is None else tempo, self._line_changed)
         self._asking = Asking(self)
         self._changed: set[Part] = set()
@@ -119,7 +119,7 @@ class CounterApp(App[int]):
     async def on_mount(self) -> None:
         await self.switch_mode("now" if self.size.width < SMALL else "board")
         self.set_interval(1, self.tick)
-        run_newest(self, self.desk.feed.run, "feed")
+        run_newest(self, self.session.feed.run, "feed")
 
     # ------------------------------------------------------------ showing what changed
 
@@ -135,21 +135,22 @@ class CounterApp(App[int]):
 
     def _draw(self) -> None:
         parts, self._changed = self._changed, set()
-        self.desk.look_again()
-        if parts & {Part.GLANCE, Part.CHANNELS} and self.desk.learn_store():
+        self.session.look_again()
+        if parts & {Part.GLANCE, Part.CHANNELS} and self.session.learn_store():
             parts |= {Part.ORDERS}
-        for message in self.desk.shop.alarms:
-            why = self.desk.words.short_reason(message)
-            self.desk.say(
-                self.desk.t("{ref} is ready, but the customer was NOT told: {why}", ref=message.order_ref, why=why), BAD
+        for message in self.session.shop.alarms:
+            why = self.session.words.short_reason(message)
+            self.session.say(
+                self.session.t("{ref} is ready, but the customer was NOT told: {why}", ref=message.order_ref, why=why),
+                BAD,
             )
             self.bell()
-        self.desk.shop.alarms.clear()
-        for reply in self.desk.shop.arrivals:
-            name = reply.name or self.desk.t("the customer")
-            self.desk.say(self.desk.t("{ref}: {name} is outside.", ref=reply.order_ref or "?", name=name), WARN)
+        self.session.shop.alarms.clear()
+        for reply in self.session.shop.arrivals:
+            name = reply.name or self.session.t("the customer")
+            self.session.say(self.session.t("{ref}: {name} is outside.", ref=reply.order_ref or "?", name=name), WARN)
             self.bell()
-        self.desk.shop.arrivals.clear()
+        self.session.shop.arrivals.clear()
         if Part.ORDERS in parts and self.omnibox.text:
             self.omnibox.forget()
             self._line_changed()
@@ -162,8 +163,8 @@ class CounterApp(App[int]):
 
     def tick(self) -> None:
         """A second went by."""
-        self.desk.look_again()
-        if self.desk.learn_store():
+        self.session.look_again()
+        if self.session.learn_store():
             self._tell({Part.ORDERS})
         if self.page is not None:
             self.page.tick()
@@ -210,12 +211,12 @@ class CounterApp(App[int]):
             _mounting = self.push_screen(OrderPage(ref))
 
     def action_undo(self) -> None:
-        undoable = self.desk.undoable
-        left = (undoable.until - self.desk.now()) / 1000 if undoable else 0
-        self.act(self.when_meant(self.desk.undo, at_most=left - LEAST_LEFT))
+        undoable = self.session.undoable
+        left = (undoable.until - self.session.now()) / 1000 if undoable else 0
+        self.act(self.when_meant(self.session.undo, at_most=left - LEAST_LEFT))
 
     def action_hush(self) -> None:
-        self.desk.hush()
+        self.session.hush()
 
     def action_help(self) -> None:
         if self.page is not None:
@@ -223,8 +224,8 @@ class CounterApp(App[int]):
 
     def action_first_shift(self) -> None:
         """The missions, all of them."""
-        if self.desk.training is not None:
-            self.act(self._first_shift(self.desk.training))
+        if self.session.training is not None:
+            self.act(self._first_shift(self.session.training))
 
     async def _first_shift(self, training: Training) -> None:
         training.shown = await self.push_screen_wait(FirstShiftBox(training)) is not False
@@ -232,12 +233,12 @@ class CounterApp(App[int]):
 
     async def action_leave(self) -> None:
         """Once asks, twice leaves."""
-        now = self.desk.clock.monotonic()
+        now = self.session.clock.monotonic()
         if now - self._asked_to_leave < 3:
             self.exit(0)
             return
         self._asked_to_leave = now
-        self.desk.say(self.desk.t("Press ^c again to leave. Messages go out all the same."), WARN)
+        self.session.say(self.session.t("Press ^c again to leave. Messages go out all the same."), WARN)
 
     # ------------------------------------------------------------ acting
 
@@ -249,19 +250,19 @@ class CounterApp(App[int]):
         """Do what no box asks about, once it is sure that its key was no beginning of a name."""
         doubt = min(self.keyboard.doubt, at_most)
         if doubt > 0:
-            await self.desk.clock.sleep(doubt)
+            await self.session.clock.sleep(doubt)
         await do()
 
     def about(self, order: Order | None, flow: Callable[[Order], Coroutine[Any, Any, object]]) -> None:
         """Have something done about an order, if there is one."""
         if order is None:
-            self.desk.say(self.desk.t("No order is chosen."), WARN)
+            self.session.say(self.session.t("No order is chosen."), WARN)
         else:
             self.act(flow(order))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the command palette offers: where to go, what this page can do, how it looks."""
-        t = self.desk.t
+        t = self.session.t
         for number, (page, word) in enumerate(TABS, 1):
             yield SystemCommand(
                 t(word), t("go there ({key})", key=number), lambda page=page: self.call_later(self.action_go, page)
@@ -274,7 +275,7 @@ class CounterApp(App[int]):
                     lambda action=key.action: self.call_later(self.run_action, action),
                 )
         yield SystemCommand(t("undo"), t("key {key}", key="u"), self.action_undo)
-        if self.desk.training is not None:
+        if self.session.training is not None:
             yield SystemCommand(t("your first shift"), t("what to try out"), self.action_first_shift)
         yield from self._looks.commands()
         yield SystemCommand(t("leave"), t("messages go out all the same"), lambda: self.exit(0))

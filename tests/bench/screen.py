@@ -61,7 +61,7 @@ class Answers:
         def noted(*args: Any, **kwargs: Any) -> None:
             display(*args, **kwargs)
             self.times.append(time.perf_counter())
-            if app.desk.shop.orders and app.page and not app.page._stale:
+            if app.session.shop.orders and app.page and not app.page._stale:
                 self.with_orders = self.with_orders or self.times[-1]
             self.written.set()
 
@@ -114,7 +114,7 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     clock, rng = SystemClock(), random.Random(1)
     async with Client.open(Address.parse(socket), clock=clock, rng=rng) as client:
         app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting)
-        shop, answers = app.desk.shop, Answers(app)
+        shop, answers = app.session.shop, Answers(app)
         async with app.run_test(size=(120, 40)) as pilot:
             while not answers.with_orders:
                 await pilot.pause(0.001)

@@ -291,7 +291,7 @@ async def test_a_failure_of_an_order_that_is_not_ready_does_not_ring(monkeypatch
     async with opened() as counter:
         monkeypatch.setattr(counter.app, "bell", lambda: (_ for _ in ()).throw(AssertionError("it rang")))
         counter.service.change_message("m00004", state="failed", reason="x")
-        await counter.until(lambda: counter.app.desk.shop.messages["m00004"].state == "failed")
+        await counter.until(lambda: counter.app.session.shop.messages["m00004"].state == "failed")
         await counter.pilot.pause(0.06)
 
 
@@ -320,7 +320,7 @@ async def test_a_screen_that_only_shows_does_nothing_and_says_so() -> None:
         for key in ("n", "m", "a", "s"):
             await counter.press(key)
             await counter.see("This screen only shows: nothing was done.")
-            counter.app.desk.hush()
+            counter.app.session.hush()
         await counter.press("u")
         assert not counter.service.posts
 

@@ -21,7 +21,7 @@ def full_shop() -> SampleShop:
 
 
 def order_of_things(counter: Counter) -> list[str]:
-    return [thing.key.split()[0] for thing in counter.app.desk.queue()]
+    return [thing.key.split()[0] for thing in counter.app.session.queue()]
 
 
 async def test_it_has_what_needs_a_person_with_the_worst_first() -> None:

@@ -87,7 +87,7 @@ async def test_customer_systems_are_one_line_that_opens() -> None:
         counter.app.open_order("B-1042")
         await counter.see("+ 2 to CRM and app", "1 in trouble", "on my way!")
         assert "HubSpot" not in counter.text
-        assert is_telling(counter.app.desk.shop.messages["m00001"])
+        assert is_telling(counter.app.session.shop.messages["m00001"])
         await counter.press("end", "enter")
         await counter.see("✗ failed   CRM (HubSpot): “ready”", "Enter hides them again.")
         await counter.press("enter")

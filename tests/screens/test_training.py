@@ -9,8 +9,8 @@ from tui.shop.training import MISSIONS
 
 
 def done(counter: Counter) -> set[str]:
-    assert counter.app.desk.training is not None
-    return set(counter.app.desk.training.done)
+    assert counter.app.session.training is not None
+    return set(counter.app.session.training.done)
 
 
 async def test_all_seven_are_ticked_off_by_doing_them() -> None:

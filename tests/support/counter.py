@@ -114,9 +114,11 @@ async def opened(
             async with app.run_test(size=size) as pilot:
                 counter = Counter(app, pilot, service, clock)
                 await counter.until(
-                    lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "starting"
+                    lambda: Part.MESSAGES in app.session.shop.loaded or app.session.shop.link.state != "starting"
                 )
-                await counter.until(lambda: Part.MESSAGES in app.desk.shop.loaded or app.desk.shop.link.state != "up")
+                await counter.until(
+                    lambda: Part.MESSAGES in app.session.shop.loaded or app.session.shop.link.state != "up"
+                )
                 await pilot.pause(0.05)
                 yield counter
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARKS = {"t", "_t", "text"}
-"""`t("...")`, `self.t("...")`, `desk.t("...")`, `self._t("...")` translate; `text("...")` marks for later."""
+"""`t("...")`, `self.t("...")`, `session.t("...")`, `self._t("...")` translate; `text("...")` marks for later."""
 
 
 def marked_texts(folder: Path) -> dict[str, str]:

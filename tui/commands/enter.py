@@ -18,8 +18,8 @@ class Asking:
 
     def __init__(self, app: "CounterApp") -> None:
         self._app = app
-        self._desk = app.desk
-        self._t = app.desk.t
+        self._session = app.session
+        self._t = app.session.t
 
     def enter(self, said: Said, chosen: Order | None) -> None:
         """`chosen`: of the orders found."""
@@ -27,12 +27,12 @@ class Asking:
             self._app.act(self._app.fixes.silence(said.value))
         elif said.does == "ask":
             self._app.open_order(said.value)
-            self._desk.practised("find")
+            self._session.practised("find")
         elif chosen is None:
-            self._desk.say(self._t("Nothing here is called “{typed}”.", typed=said.value), WARN)
+            self._session.say(self._t("Nothing here is called “{typed}”.", typed=said.value), WARN)
         elif said.does == "open":
             self._app.open_order(chosen.ref)
-            self._desk.practised("find")
+            self._session.practised("find")
         else:
             self._about(said, chosen)
 
@@ -46,9 +46,9 @@ class Asking:
             case "contact":
                 self._app.act(self._contact(order, said.value))
             case does if does == HOLD and order.held:
-                self._desk.say(self._t("{ref} is on hold.", ref=order.ref), WARN)
+                self._session.say(self._t("{ref} is on hold.", ref=order.ref), WARN)
             case does if does == RELEASE and not order.held:
-                self._desk.say(self._t("{ref} is not on hold.", ref=order.ref), WARN)
+                self._session.say(self._t("{ref} is not on hold.", ref=order.ref), WARN)
             case does if does == WRITE:
                 self._app.act(flows.write_to(order))
             case _:
@@ -56,7 +56,7 @@ class Asking:
 
     async def _promise(self, order: Order, value: str) -> None:
         """Another time for an order."""
-        times, now = self._desk.times, self._desk.now()
+        times, now = self._session.times, self._session.now()
         said = times.at(times.moment(value), now)
         question = self._t(
             "Promised for {time} instead of {before}. It is noted; the customer is not told.",
@@ -66,7 +66,7 @@ class Asking:
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)
             event = {"type": "order.changed", "order": {"ref": order.ref, "promised_at": value}}
-            await self._desk.do(actions.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
+            await self._session.do(actions.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
 
     async def _contact(self, order: Order, value: str) -> None:
         """A number or an address for an order's customer."""
@@ -80,8 +80,8 @@ class Asking:
         if await self._sure(order, question):
             done = self._t("{ref}: {value} is noted.", ref=order.ref, value=value)
             call = actions.contact(order.ref, {kind: value, "tell": False})
-            await self._desk.do(call, name=self._t("{ref}: change", ref=order.ref), done=done)
+            await self._session.do(call, name=self._t("{ref}: change", ref=order.ref), done=done)
 
     async def _sure(self, order: Order, question: str) -> bool:
         heading = f"{order.ref}  {order.customer.name or ''}".strip()
-        return self._desk.may_act() and await self._app.push_screen_wait(AskBox(heading, question)) is not None
+        return self._session.may_act() and await self._app.push_screen_wait(AskBox(heading, question)) is not None

@@ -21,26 +21,26 @@ class Fixes:
 
     def __init__(self, app: "CounterApp") -> None:
         self._app = app
-        self._desk = app.desk
-        self._t = app.desk.t
+        self._session = app.session
+        self._t = app.session.t
 
     async def fix(self, order: Order) -> None:
         """Help where the news about where the order stands did not arrive."""
         if order.told is None or order.told.state not in UNTOLD | {"cancelled"}:
             said = self._t("{ref}: nothing about this order needs help.", ref=order.ref)
-            self._desk.say(said, WARN)
+            self._session.say(said, WARN)
             return
         await self._help(order)
 
     async def fix_message(self, message: Message) -> None:
-        order = self._desk.shop.orders.get(message.order_ref)
+        order = self._session.shop.orders.get(message.order_ref)
         if order is None or message.state not in UNTOLD | {"cancelled"}:
-            self._desk.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
+            self._session.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
             return
         await self._help(order, message.id)
 
     async def _help(self, order: Order, message_id: str = "") -> None:
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         help = await self._app.push_screen_wait(FixBox(order, message_id))
         if help is not None:
@@ -48,7 +48,7 @@ class Fixes:
 
     async def address_first(self, order: Order) -> bool:
         """Before something is sent to somebody who can't be reached: take an address down. Whether anything changed."""
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return False
         help = await self._app.push_screen_wait(FixBox(order, tells=False))
         if help is None:
@@ -71,18 +71,18 @@ class Fixes:
                 said = await self._app.push_screen_wait(AskBox(t("allow again"), question, label=t("their words")))
                 if said:
                     call = actions.allow_writing_to(medium, ref, said)
-                    await self._desk.do(call, name=t("allow again"), done=t("It is noted. f tells them now."))
+                    await self._session.do(call, name=t("allow again"), done=t("It is noted. f tells them now."))
                 elif said is not None:
-                    self._desk.say(t("Nothing was noted: their words are needed."), WARN)
+                    self._session.say(t("Nothing was noted: their words are needed."), WARN)
 
     async def _contact(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t
         call, name = actions.contact(ref, help.body), t("{ref}: another way to reach them", ref=ref)
         if help.body.get("tell") is False:
-            await self._desk.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref))
+            await self._session.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref))
             return
         done = t("{ref}: noted.", ref=ref)
-        await self._desk.undoably(ref, call, name=name, done=done, tells=self._desk.name_of(ref))
+        await self._session.undoably(ref, call, name=name, done=done, tells=self._session.name_of(ref))
 
     async def told(self, order: Order, how: str, message_id: str = "") -> None:
         """Staff told the customer themselves."""
@@ -93,13 +93,13 @@ class Fixes:
             if how == "phone"
             else t("{ref}: told in person, it stands in the order's story.", ref=ref)
         )
-        await self._desk.undoably(ref, actions.told(ref, how, message_id), name=name, done=done)
+        await self._session.undoably(ref, actions.told(ref, how, message_id), name=name, done=done)
 
     # ------------------------------------------------------------ who wants silence
 
     async def silence(self, typed: str = "") -> None:
         """Note an opt-out by hand; what the service calls no address is asked for again, with what was typed."""
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         t, why = self._t, self._t("asked at the counter")
         wish = await self._app.push_screen_wait(SilenceBox(typed))
@@ -108,7 +108,7 @@ class Fixes:
                 call = actions.stop_writing_to(wish.medium, wish.ref, why)
             else:
                 call = actions.stop_writing(wish.medium, wish.address, why)
-            if await self._desk.do(call, name=t("opt-out"), done=t("It is noted: no more of that.")) is not None:
+            if await self._session.do(call, name=t("opt-out"), done=t("It is noted: no more of that.")) is not None:
                 return
             again = SilenceBox(wish.address or wish.ref, wish.medium, NO_ADDRESS if wish.address else "")
             wish = await self._app.push_screen_wait(again)
@@ -117,20 +117,20 @@ class Fixes:
 
     async def read_again(self, kept: Kept) -> None:
         name = self._t("read again what {source} told", source=kept.source)
-        answer = await self._desk.do(actions.read_again(kept.id), name=name, done=self._t("It is read again."))
+        answer = await self._session.do(actions.read_again(kept.id), name=name, done=self._t("It is read again."))
         if answer is not None:
             reread = decode(answer, Reread)
             if reread.closed:
-                self._desk.put_aside(kept)
+                self._session.put_aside(kept)
             else:
-                self._desk.say(self._t("It still can't be understood: {why}", why=reread.reason), WARN)
+                self._session.say(self._t("It still can't be understood: {why}", why=reread.reason), WARN)
 
     async def drop(self, kept: Kept) -> None:
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         question = self._t("What {source} told there will not be read any more.", source=kept.source)
         if await self._app.push_screen_wait(AskBox(self._t("it means nothing"), question)) is not None:
             name = self._t("it means nothing")
             call = actions.drop_kept(kept.id)
-            if await self._desk.do(call, name=name, done=self._t("It is put aside.")) is not None:
-                self._desk.put_aside(kept)
+            if await self._session.do(call, name=name, done=self._t("It is put aside.")) is not None:
+                self._session.put_aside(kept)

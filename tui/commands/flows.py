@@ -26,21 +26,21 @@ class Flows:
 
     def __init__(self, app: "CounterApp", rng: random.Random) -> None:
         self._app = app
-        self._desk = app.desk
+        self._session = app.session
         self._rng = rng
-        self._t = app.desk.t
+        self._t = app.session.t
 
     # ------------------------------------------------------------ orders
 
     async def next_step(self, order: Order) -> None:
         status = next_status(order)
         if status is None:
-            self._desk.say(self._t("{ref} has come to its end. s sets another status.", ref=order.ref), WARN)
-        elif self._desk.may_act():
+            self._session.say(self._t("{ref} has come to its end. s sets another status.", ref=order.ref), WARN)
+        elif self._session.may_act():
             await self._step(order, status)
 
     async def other_status(self, order: Order) -> None:
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         options = [(kind, self._t(STATUS_WORDS[kind])) for kind in SETTABLE if kind != order.status]
         status = await self._app.push_screen_wait(PickBox(self._t("{ref} is now", ref=order.ref), options))
@@ -49,7 +49,7 @@ class Flows:
 
     async def step_to(self, order: Order, status: str) -> None:
         """Ask about one status."""
-        if self._desk.may_act():
+        if self._session.may_act():
             await self._step(order, status)
 
     async def _step(self, order: Order, status: str) -> None:
@@ -60,21 +60,21 @@ class Flows:
         if step is None:
             return
         if step.words is None:
-            await self._desk.step(order.ref, status, silent=step.silent, tells=step.tells)
+            await self._session.step(order.ref, status, silent=step.silent, tells=step.tells)
             return
-        purpose = f"{order.ref}  {self._desk.words.status(status)}"
+        purpose = f"{order.ref}  {self._session.words.status(status)}"
         draft = await self._words(order, step.words, status, purpose)
         if draft is not None:
-            await self._desk.step(order.ref, status, text=draft.text, tells=self._desk.name_of(order.ref))
+            await self._session.step(order.ref, status, text=draft.text, tells=self._session.name_of(order.ref))
 
     async def write_to(self, order: Order) -> bool:
         """Write to its customer; whether the service took it."""
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return False
         draft = await self._words(order)
         if draft is None:
             return False
-        return await self._desk.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
+        return await self._session.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
 
     async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
         """What is to be sent; whom nothing would reach is helped first."""
@@ -86,36 +86,38 @@ class Flows:
 
     async def take_in(self) -> None:
         """Take an order at the counter."""
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         taken = await self._app.push_screen_wait(NewOrderBox(f"C-{self._rng.randrange(10_000, 100_000)}"))
         if taken is not None:
             ref = taken.event["order"]["ref"]
             name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
-            await self._desk.undoably(ref, actions.take_in(taken.event), name=name, done=done, tells=taken.tells)
+            await self._session.undoably(ref, actions.take_in(taken.event), name=name, done=done, tells=taken.tells)
 
     async def hold(self, order: Order) -> None:
         """Hold an order's messages, or let them go again."""
         ref = order.ref
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         if order.held:
             name = self._t("{ref}: release", ref=ref)
             question = self._t("What waits about {ref} goes out.", ref=ref)
             if await self._ask(name, question) is None:
                 return
-            await self._desk.do(actions.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref))
+            await self._session.do(
+                actions.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref)
+            )
             return
         question = self._t("Nothing is sent about {ref} until it is released.", ref=ref)
         reason = await self._ask(self._t("hold {ref}", ref=ref), question, label=self._t("why (may be empty)"))
         if reason is not None:
             name = self._t("{ref}: hold", ref=ref)
-            await self._desk.do(actions.hold(ref, reason), name=name, done=self._t("{ref} is on hold.", ref=ref))
+            await self._session.do(actions.hold(ref, reason), name=name, done=self._t("{ref} is on hold.", ref=ref))
 
     # ------------------------------------------------------------ messages
 
     async def retry(self, messages: Sequence[Message]) -> None:
-        if not messages or not self._desk.may_act():
+        if not messages or not self._session.may_act():
             return
         refs = ", ".join(dict.fromkeys(each.order_ref for each in messages))
         question = self._t("They will be sent again: {n}, about {refs}.", n=len(messages), refs=refs)
@@ -127,11 +129,13 @@ class Flows:
 
     async def other_channel(self, messages: Sequence[Message]) -> None:
         """Send by another channel: one that this message's route names, or any that is enabled."""
-        if not messages or not self._desk.may_act():
+        if not messages or not self._session.may_act():
             return
-        names = list(dict.fromkeys([*(way for each in messages for way in each.via), *self._desk.shop.channels]))
+        names = list(dict.fromkeys([*(way for each in messages for way in each.via), *self._session.shop.channels]))
         options = [
-            (name, self._desk.words.channel(name)) for name in names if any(name != each.channel for each in messages)
+            (name, self._session.words.channel(name))
+            for name in names
+            if any(name != each.channel for each in messages)
         ]
         channel = await self._app.push_screen_wait(PickBox(self._t("send by"), options))
         if channel:
@@ -141,7 +145,7 @@ class Flows:
             )
 
     async def cancel(self, messages: Sequence[Message]) -> None:
-        if not messages or not self._desk.may_act():
+        if not messages or not self._session.may_act():
             return
         question = self._t("They will not be sent: {n}.", n=len(messages))
         reason = await self._ask(self._t("stop messages"), question, label=self._t("why (may be empty)"))
@@ -155,19 +159,19 @@ class Flows:
         """One call a message; trouble with one is said and the others go on."""
         count = 0
         for message in messages:
-            if await self._desk.do(call(message), name=self._t(name, ref=message.order_ref)) is not None:
+            if await self._session.do(call(message), name=self._t(name, ref=message.order_ref)) is not None:
                 count += 1
         if count and count == len(messages):
-            self._desk.say(self._t(done, n=count), GOOD)
+            self._session.say(self._t(done, n=count), GOOD)
         elif count:
-            self._desk.say(self._t(done, n=f"{count}/{len(messages)}"), BAD)
+            self._session.say(self._t(done, n=f"{count}/{len(messages)}"), BAD)
 
     # ------------------------------------------------------------ channels
 
     async def pause(self, channel: Channel) -> None:
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
-        title = self._desk.words.channel(channel.name)
+        title = self._session.words.channel(channel.name)
         question = self._t(
             "Nothing goes out by {channel} until it is resumed; messages take their next way.", channel=title
         )
@@ -176,55 +180,57 @@ class Flows:
         )
         if reason is not None:
             name = self._t("pause {channel}", channel=title)
-            await self._desk.do(
+            await self._session.do(
                 actions.pause(channel.name, reason), name=name, done=self._t("{channel} is paused.", channel=title)
             )
 
     async def resume(self, channel: Channel) -> None:
-        title = self._desk.words.channel(channel.name)
+        title = self._session.words.channel(channel.name)
         name = self._t("resume {channel}", channel=title)
         question = self._t("Messages go out by {channel} again.", channel=title)
-        if not self._desk.may_act() or await self._ask(name, question) is None:
+        if not self._session.may_act() or await self._ask(name, question) is None:
             return
-        await self._desk.do(actions.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title))
+        await self._session.do(
+            actions.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title)
+        )
 
     async def try_channel(self, channel: Channel) -> None:
         """A test: of the credentials alone, or with a real message to an address."""
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
-        title = self._desk.words.channel(channel.name)
+        title = self._session.words.channel(channel.name)
         question = self._t(
             "Empty: only whether {channel} lets us in. With an address, a real message goes there.", channel=title
         )
         to = await self._ask(self._t("test {channel}", channel=title), question, label=self._t("to (may be empty)"))
         if to is None:
             return
-        answer = await self._desk.do(
+        answer = await self._session.do(
             actions.try_channel(channel.name, to), name=self._t("test {channel}", channel=title)
         )
         if answer is not None:
-            self._desk.say_test(title, answer)
+            self._session.say_test(title, answer)
 
     # ------------------------------------------------------------ replies, calls, opt-outs
 
     async def mark_read(self, reply: Reply) -> None:
         if not reply.read:
-            await self._desk.do(actions.mark_read(reply.id), name=self._t("mark as read"))
+            await self._session.do(actions.mark_read(reply.id), name=self._t("mark as read"))
 
     async def called(self, call: Call) -> None:
         name = self._t("{ref}: phoned", ref=call.order_ref)
         done = self._t("{ref}: phoned, it stands in the order's story.", ref=call.order_ref)
-        await self._desk.undoably(call.order_ref, actions.mark_called(call.message_id), name=name, done=done)
+        await self._session.undoably(call.order_ref, actions.mark_called(call.message_id), name=name, done=done)
 
     async def remove_optout(self, entry: OptOut) -> None:
-        if not self._desk.may_act():
+        if not self._session.may_act():
             return
         question = self._t(
             "{address} will be written to again. Only do so if the customer asked for it.", address=entry.address
         )
         if await self._ask(self._t("allow again"), question) is not None:
             call = actions.allow_writing(entry.medium, entry.address, entry.id)
-            await self._desk.do(
+            await self._session.do(
                 call,
                 name=self._t("allow again"),
                 done=self._t("{address} may be written to again.", address=entry.address),

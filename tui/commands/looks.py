@@ -25,7 +25,7 @@ class LooksOf:
 
     def commands(self) -> Iterable[SystemCommand]:
         """What the command palette offers."""
-        app, t = self._app, self._app.desk.t
+        app, t = self._app, self._app.session.t
         for code, name in LANGUAGES.items():
             yield SystemCommand(
                 f"{t('language')}: {name}",
@@ -42,7 +42,7 @@ class LooksOf:
     async def speak(self, language: str) -> None:
         """Every page is made anew in that language; what can be undone still can."""
         app = self._app
-        app.desk.speak(language)
+        app.session.speak(language)
         await self._make_anew()
         self._keep(language=language)
 
@@ -68,10 +68,10 @@ class LooksOf:
         self._keep(theme=theme)
 
     def _keep(self, **changed: str) -> None:
-        desk = self._app.desk
+        session = self._app.session
         try:
             self._remember(**changed)
         except OSError as error:
-            desk.say(desk.t("It is so now, but can't be kept for the next time: {why}", why=error.strerror), WARN)
+            session.say(session.t("It is so now, but can't be kept for the next time: {why}", why=error.strerror), WARN)
         else:
-            desk.say(desk.t("It stays so on this terminal."), GOOD)
+            session.say(session.t("It stays so on this terminal."), GOOD)

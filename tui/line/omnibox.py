@@ -6,15 +6,15 @@ from daemon.wire.orders import Order
 from tui.line.read import Reader, Said
 from tui.line.text import LineText
 from tui.line.verbs import verbs
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 
 
 class Omnibox:
     """One for all pages."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, session: Session) -> None:
         self.line = LineText()
-        self._desk = desk
+        self._session = session
         self._said = Said()
         self._read = ""
         self._chosen = ""
@@ -37,7 +37,9 @@ class Omnibox:
         if not self.text:
             self._said, self._chosen = Said(), ""
         elif self.text != self._read:
-            reader = Reader(verbs(self._desk.t), lambda typed: self._desk.times.promised(typed, self._desk.now()))
+            reader = Reader(
+                verbs(self._session.t), lambda typed: self._session.times.promised(typed, self._session.now())
+            )
             self._said = reader.read(self.text, self._orders)
         self._read = self.text
         return self._said
@@ -65,4 +67,4 @@ class Omnibox:
 
     @property
     def _orders(self) -> Mapping[str, Order]:
-        return self._desk.shop.orders
+        return self._session.shop.orders

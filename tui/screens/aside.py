@@ -7,7 +7,7 @@ from tui.i18n import text
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
 from tui.service.client import ServiceError
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.shop.story import condense, fold
 from tui.terminal.work import run_newest
 from tui.widgets.lines import Lines
@@ -22,9 +22,9 @@ STORY = text("story")
 class OrderAside(Lines):
     """`look_at` says which order; its story is read once the cursor rests, and again when the stream tells of it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__(self._lines_of, id="aside")
-        self._desk = desk
+        self._session = session
         self._order: Order | None = None
         self._story: OrderDetail | None = None
         self._seen = ("", -1)
@@ -36,7 +36,7 @@ class OrderAside(Lines):
         if order is None or self._order is None or order.ref != self._order.ref:
             self._story = None
         self._order = order
-        seen = (order.ref, self._desk.shop.touches.get(order.ref, 0)) if order else ("", -1)
+        seen = (order.ref, self._session.shop.touches.get(order.ref, 0)) if order else ("", -1)
         if seen != self._seen:
             self._seen = seen
             if self._resting is not None:
@@ -55,7 +55,7 @@ class OrderAside(Lines):
     async def _ask(self) -> None:
         ref = self._seen[0]
         try:
-            story = await self._desk.client.order(ref)
+            story = await self._session.client.order(ref)
         except ServiceError:  # the glance says that the service is away; the summary stays
             return
         if ref == self._seen[0]:
@@ -65,12 +65,12 @@ class OrderAside(Lines):
     def _lines_of(self, width: int) -> list[Line]:
         if self._order is None:
             return []
-        head = Summary(self._desk).lines(self._order, self._story, width)
+        head = Summary(self._session).lines(self._order, self._story, width)
         if self._story is None:
             return head
         told = {self._story.told.message_id} if self._story.told else set[str]()
-        teller, words = Moments(self._desk), self._desk.words
+        teller, words = Moments(self._session), self._session.words
         rows = fold(condense(self._story.timeline), words.is_backstage, keep=told)
         room = max(0, self.size.height - len(head) - 1)
-        title: Line = clip([Span(f"─ {self._desk.t(STORY)} " + "─" * width, DIM)], width)
+        title: Line = clip([Span(f"─ {self._session.t(STORY)} " + "─" * width, DIM)], width)
         return [*head, title, *(line for row in rows[-room:] for line in teller.line(row, width))] if room else head

@@ -61,12 +61,12 @@ class AuditPage(ListPage[AuditEntry]):
     async def _read(self) -> None:
         found: list[AuditEntry] = []
         try:
-            async for page in self.desk.client.pages("/v1/audit", AuditEntry, most=MOST):
+            async for page in self.session.client.pages("/v1/audit", AuditEntry, most=MOST):
                 found += page
                 self._all = found
                 self._refilter()
         except ServiceError as error:
-            self.desk.say(self.t("The record can't be read: {why}", why=self.t(str(error))), WARN)
+            self.session.say(self.t("The record can't be read: {why}", why=self.t(str(error))), WARN)
 
     def _refilter(self) -> None:
         words = self._needle.split()
@@ -138,16 +138,16 @@ class AuditPage(ListPage[AuditEntry]):
         self.counter.act(self._verify())
 
     async def _verify(self) -> None:
-        self.desk.say(self.t("checking the chain"))
+        self.session.say(self.t("checking the chain"))
         try:
-            verdict = await self.desk.client.verify()
+            verdict = await self.session.client.verify()
         except ServiceError as error:
-            self.desk.say(self.t("The record can't be checked: {why}", why=self.t(str(error))), BAD)
+            self.session.say(self.t("The record can't be checked: {why}", why=self.t(str(error))), BAD)
             return
         if verdict.ok:
-            self.desk.say(self.t("The chain holds: {n} entries, none was changed.", n=verdict.entries), GOOD)
+            self.session.say(self.t("The chain holds: {n} entries, none was changed.", n=verdict.entries), GOOD)
         else:
-            self.desk.say(self.t("The chain is BROKEN at entry {n}: tell the owner.", n=verdict.first_bad), BAD)
+            self.session.say(self.t("The chain is BROKEN at entry {n}: tell the owner.", n=verdict.first_bad), BAD)
 
 
 def _plain(detail: object) -> str:

@@ -55,7 +55,7 @@ class BoardPage(Page):
         """The list that the focus went to by itself."""
 
     def body(self) -> Iterable[Widget]:
-        shop, signs, cards = self.desk.shop, self.signs, Cards(self.desk)
+        shop, signs, cards = self.session.shop, self.signs, Cards(self.session)
         with Horizontal(id="board"):
             with Horizontal(id="columns"):
                 for stage in STAGES:
@@ -68,7 +68,7 @@ class BoardPage(Page):
                         cursor_sign=signs[0],
                     )
             yield Rows(shop.open_orders, key=_ref, draw=cards.line, id="all", cursor_sign=signs[0])
-            yield OrderAside(self.desk)
+            yield OrderAside(self.session)
 
     def on_mount(self) -> None:
         self._arrange()

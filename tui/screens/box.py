@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from tui.i18n import Texts, text
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.terminal.tidy import forget_drawing
 from tui.widgets.foot import Key, KeyBar
 from tui.wording.words import Words
@@ -59,23 +59,23 @@ class Box(ModalScreen[Result]):
         return cast("CounterApp", self.app)
 
     @property
-    def desk(self) -> Desk:
-        return self.counter.desk
+    def session(self) -> Session:
+        return self.counter.session
 
     @property
     def t(self) -> Texts:
-        return self.desk.t
+        return self.session.t
 
     @property
     def words(self) -> Words:
-        return self.desk.words
+        return self.session.words
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as frame:
             frame.border_title = self.heading()
             with VerticalScroll(classes="content", can_focus=False):
                 yield from self.body()
-            yield KeyBar(self.desk, self.shown_keys)
+            yield KeyBar(self.session, self.shown_keys)
 
     def heading(self) -> str:
         return self.t(self.title_)

@@ -43,7 +43,7 @@ class CallsPage(ListPage[Call]):
 
     def show(self, parts: Set[Part]) -> None:
         self._calls[:] = sorted(
-            self.desk.shop.calls.values(), key=lambda call: (call.done_at is not None, call.since or 0)
+            self.session.shop.calls.values(), key=lambda call: (call.done_at is not None, call.since or 0)
         )
         super().show(parts)
 
@@ -66,7 +66,7 @@ class CallsPage(ListPage[Call]):
             [Span(part, STRONG)] for part in wrap(f"{call.name or ''}  {call.phone or ''}".strip(), width)
         ]
         lines += [[Span(part, "accent")] for part in wrap(f"“{call.say}”", width)]
-        since = self.t("since {time}", time=self.times.at(call.since, self.desk.now())) if call.since else ""
+        since = self.t("since {time}", time=self.times.at(call.since, self.session.now())) if call.since else ""
         why = f"{self.words.reason(call)} {since}"
         return [*lines, *([Span(part, DIM)] for part in wrap(why, width))]
 
@@ -78,7 +78,7 @@ class CallsPage(ListPage[Call]):
 
     def action_fix(self) -> None:
         if self.current is not None:
-            self.counter.about(self.desk.shop.orders.get(self.current.order_ref), self.counter.fixes.fix)
+            self.counter.about(self.session.shop.orders.get(self.current.order_ref), self.counter.fixes.fix)
 
     @on(Rows.Opened)
     def action_open(self) -> None:
@@ -91,9 +91,9 @@ class CallsPage(ListPage[Call]):
     async def _print(self) -> None:
         calls = [call for call in self._calls if not call.done_at]
         if not calls:
-            self.desk.say(self.t("nobody needs to be phoned"))
+            self.session.say(self.t("nobody needs to be phoned"))
             return
-        heading = f"{self.desk.shop.glance.store.name}  {self.t('to phone')}  {self.times.clock(self.desk.now())}"
+        heading = f"{self.session.shop.glance.store.name}  {self.t('to phone')}  {self.times.clock(self.session.now())}"
         sheet = call_sheet(heading, calls)
         where = await print_out(sheet, "call-list.txt")
         said = (
@@ -101,7 +101,7 @@ class CallsPage(ListPage[Call]):
             if where is None
             else self.t("There is no printer: the list is in {file}.", file=where)
         )
-        self.desk.say(said, GOOD)
+        self.session.say(said, GOOD)
 
 
 def call_sheet(heading: str, calls: list[Call]) -> str:

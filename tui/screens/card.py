@@ -1,7 +1,7 @@
 """How an order stands on the board: which, whose, what to make, when, and whether its customer knows."""
 
 from daemon.wire.orders import Order
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length, wrap
 from tui.wording.making import first_of
 from tui.wording.stages import STAGE_WORDS, stage_of
@@ -16,17 +16,17 @@ LEAST_ITEM = 6
 
 
 class Cards:
-    """Draws them in the desk's language."""
+    """Draws them in the session's language."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def card(self, order: Order, width: int) -> list[Line]:
         if width < TINY:
             return [[Span(fit(order.ref, width), STRONG)]]
-        now = self._desk.now()
+        now = self._session.now()
         late = self.late(order)
-        time = self._desk.times.brief(order.promised_at, now) + ("!" if late else " ")
+        time = self._session.times.brief(order.promised_at, now) + ("!" if late else " ")
         left = [Span(order.ref.ljust(6), STRONG), Span(f" {order.customer.name or ''}")]
         return [justify(width, left, [Span(time, BAD if late else DIM)]), *self._below(order, late, width)]
 
@@ -48,8 +48,8 @@ class Cards:
 
     def line(self, order: Order, width: int) -> list[Line]:
         """One line of the list: more columns where there is more room; name, time and whether told on the smallest."""
-        now, told, late = self._desk.now(), self.told(order), self.late(order)
-        time = self._desk.times.brief(order.promised_at, now)
+        now, told, late = self._session.now(), self.told(order), self.late(order)
+        time = self._session.times.brief(order.promised_at, now)
         name = order.customer.name or ""
         if width < 70:
             cells = [
@@ -62,24 +62,24 @@ class Cards:
         cells = [
             Cell(order.ref, 9, STRONG),
             Cell(name, 14 if width < 100 else 22),
-            Cell(self._desk.t(STAGE_WORDS[stage_of(order)]), 11),
+            Cell(self._session.t(STAGE_WORDS[stage_of(order)]), 11),
             Cell(time, 7),
             Cell(late, 13, BAD),
             Cell(told.words, 0, told.tone),
         ]
         if width >= 100:
             cells.insert(3, Cell(first_of(order), 24))
-            cells.insert(6, Cell(self._desk.times.money(order.total, order.currency), 11, DIM, right=True))
+            cells.insert(6, Cell(self._session.times.money(order.total, order.currency), 11, DIM, right=True))
         return [columns(width, *cells)]
 
     def told(self, order: Order) -> Say:
         """Whether the customer knows; on hold nobody will."""
         if order.held:
-            return Say(f"{self._desk.words.glyphs.held} {self._desk.t('on hold')}", WARN)
-        return self._desk.words.told(order)
+            return Say(f"{self._session.words.glyphs.held} {self._session.t('on hold')}", WARN)
+        return self._session.words.told(order)
 
     def late(self, order: Order) -> str:
         """What is ready waits for its customer: that is not late."""
         if stage_of(order) in {"ready", "done"}:
             return ""
-        return self._desk.times.late(order.promised_at, self._desk.now())
+        return self._session.times.late(order.promised_at, self._session.now())

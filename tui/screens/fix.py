@@ -81,7 +81,7 @@ class FixBox(Box[Help | None]):
 
     async def _ask(self) -> None:
         try:
-            self._ways = await self.desk.client.ways(self._order.ref)
+            self._ways = await self.session.client.ways(self._order.ref)
         except ServiceError as error:
             self._trouble = str(error)
         self._offers[:] = self._found()
@@ -130,7 +130,7 @@ class FixBox(Box[Help | None]):
 
     def _silence(self, way: Way) -> str:
         medium = self.words.medium(way.medium)
-        when = self.desk.times.at(way.since, self.desk.now()) if way.since else ""
+        when = self.session.times.at(way.since, self.session.now()) if way.since else ""
         said = self.t(
             "Wants no {medium}: {how} {when}.", medium=medium, how=f"“{way.how}”" if way.how else "", when=when
         )
@@ -142,7 +142,7 @@ class FixBox(Box[Help | None]):
             return [[], *([Span(part, WARN)] for part in wrap(self.t(self._trouble), width))]
         if self._preview is None or not self._preview.messages:
             return [[]]
-        return [[], *planned_lines(self._preview, self._order.customer.name, self.desk, width)]
+        return [[], *planned_lines(self._preview, self._order.customer.name, self.session, width)]
 
     # ------------------------------------------------------------ an address
 
@@ -161,7 +161,7 @@ class FixBox(Box[Help | None]):
         run_newest(self, self._check_later, "check")
 
     async def _check_later(self) -> None:
-        await self.desk.clock.sleep(CHECK_AFTER)
+        await self.session.clock.sleep(CHECK_AFTER)
         await self._check()
 
     async def _check(self) -> bool:
@@ -170,7 +170,7 @@ class FixBox(Box[Help | None]):
         self._preview, self._trouble = None, ""
         if body:
             try:
-                self._preview = await self.desk.client.contact_preview(self._order.ref, body)
+                self._preview = await self.session.client.contact_preview(self._order.ref, body)
             except Refused:
                 self._trouble = NO_ADDRESS
             except ServiceError as error:

@@ -39,13 +39,13 @@ class LinePage(ListPage[Channel]):
         )
 
     def show(self, parts: Set[Part]) -> None:
-        self._channels[:] = self.desk.shop.channels.values()
+        self._channels[:] = self.session.shop.channels.values()
         super().show(parts)
 
     # ------------------------------------------------------------ what it shows
 
     def head(self, width: int) -> list[Line]:
-        glance, now = self.desk.shop.glance, self.desk.now()
+        glance, now = self.session.shop.glance, self.session.now()
         lines = self._uplink(glance, now)
         if (modem := glance.radio) is not None:
             lines.append(self._modem(modem))
@@ -112,7 +112,7 @@ class LinePage(ListPage[Channel]):
 
     def _state(self, channel: Channel) -> Say:
         """A channel that needs the line does not work while the line is down."""
-        waits = channel.state == "ready" and channel.name != "modem" and self.desk.shop.glance.uplink.state == "down"
+        waits = channel.state == "ready" and channel.name != "modem" and self.session.shop.glance.uplink.state == "down"
         return (
             Say(f"{self.words.glyphs.waiting} {self.t('no line')}", WARN)
             if waits
@@ -120,7 +120,7 @@ class LinePage(ListPage[Channel]):
         )
 
     def _line(self, channel: Channel, width: int) -> list[Line]:
-        state, now = self._state(channel), self.desk.now()
+        state, now = self._state(channel), self.session.now()
         limit = f" / {channel.daily_limit}" if channel.daily_limit else ""
         used = channel.daily_limit and channel.sent_today >= channel.daily_limit
         cells = [
@@ -134,7 +134,7 @@ class LinePage(ListPage[Channel]):
         return [columns(width, *cells)]
 
     def detail(self, width: int) -> list[Line]:
-        channel, t, now = self.current, self.t, self.desk.now()
+        channel, t, now = self.current, self.t, self.session.now()
         if channel is None:
             return []
         state = self._state(channel)

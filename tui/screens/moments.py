@@ -2,7 +2,7 @@
 
 from daemon.wire.orders import Entry
 from tui.i18n import text
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.shop.story import Folded, Row
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wording.deeds import deed_words
@@ -20,38 +20,38 @@ _OUTCOME_TONES = {"accepted": "", "delivered": GOOD, "read": GOOD, "rejected": B
 
 
 class Moments:
-    """Tells moments in the desk's language."""
+    """Tells moments in the session's language."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def line(self, row: Row, width: int) -> list[Line]:
         if isinstance(row, Folded):
             return [self._folded(row)]
         said = self._say(row)
-        at = self._desk.times.brief(row.at, self._desk.now())
+        at = self._session.times.brief(row.at, self._session.now())
         inner = "" if row.kind in {"event", "override", "reply"} else "  "
         return [columns(width, Cell(at, 7, DIM), Cell(inner + said.words, 0, said.tone))]
 
     def detail(self, row: Row, width: int) -> list[Line]:
-        desk = self._desk
+        session = self._session
         if isinstance(row, Folded):
-            says = desk.t("Enter hides them again.") if row.is_open else desk.t("Enter shows them.")
+            says = session.t("Enter hides them again.") if row.is_open else session.t("Enter shows them.")
             return [self._folded(row), [Span(says, DIM)]]
         said = self._say(row)
-        head = f"{desk.times.second(row.at)}  {said.words}"
+        head = f"{session.times.second(row.at)}  {said.words}"
         lines: list[Line] = [[Span(part, said.tone or STRONG)] for part in wrap(head, width)]
         if row.to:
-            lines.append([Span(desk.t("to {to}", to=row.to), DIM)])
+            lines.append([Span(session.t("to {to}", to=row.to), DIM)])
         lines += [[Span(part, DIM)] for part in wrap(self._in_their_words(row), width) if part]
         if row.text and row.kind != "reply":
             lines += [[Span(part, ACCENT)] for part in wrap(f"“{row.text}”", width)]
         if row.possible_duplicate:
-            lines.append([Span(desk.t("It may have arrived twice."), WARN)])
+            lines.append([Span(session.t("It may have arrived twice."), WARN)])
         return lines
 
     def _folded(self, row: Folded) -> Line:
-        t = self._desk.t
+        t = self._session.t
         line = [Span(t("+ {n} to CRM and app", n=row.messages), DIM)]
         if row.troubled:
             line.append(Span(f"  {t('{n} in trouble', n=row.troubled)}", WARN))
@@ -62,9 +62,9 @@ class Moments:
         if moment.kind not in {"attempt", "receipt"} or not (moment.detail or moment.code):
             return ""
         code = f" ({moment.code})" if moment.code else ""
-        return self._desk.t(
+        return self._session.t(
             "{name} says: {words}",
-            name=self._desk.words.channel(moment.channel),
+            name=self._session.words.channel(moment.channel),
             words=f"{moment.detail}{code}".strip(),
         )
 
@@ -82,8 +82,8 @@ class Moments:
                 return self._act(moment)
 
     def _event(self, moment: Entry) -> Say:
-        t = self._desk.t
-        what = deed_words(t, moment.type) or self._desk.words.status(moment.type)
+        t = self._session.t
+        what = deed_words(t, moment.type) or self._session.words.status(moment.type)
         if moment.event_id.startswith(UNDONE):
             what = t("taken back: {status}", status=what)
         return Say(f"{what}   {self._who(moment)}", STRONG)
@@ -95,8 +95,8 @@ class Moments:
         return moment.actor if moment.source == OWN_SOURCE else f"{moment.source} ({moment.actor})"
 
     def _message(self, moment: Entry) -> Say:
-        words = self._desk.words
-        about = words.status(moment.template) if moment.template else self._desk.t("own words")
+        words = self._session.words
+        about = words.status(moment.template) if moment.template else self._session.t("own words")
         state = words.state(moment.state)
         if moment.reason_code in BY_A_PERSON:
             return Say(f"{words.glyphs.done} {words.reason(moment)}", GOOD)
@@ -111,12 +111,12 @@ class Moments:
 
     def _attempt(self, moment: Entry) -> Say:
         """By its way alone: what the provider said of it is in the detail."""
-        words, g = self._desk.words, self._desk.words.glyphs
+        words, g = self._session.words, self._session.words.glyphs
         outcome = moment.receipt or moment.outcome
         return Say(f"{g.going} {words.way(moment.channel)} {words.outcome(outcome)}", _OUTCOME_TONES.get(outcome, DIM))
 
     def _reply(self, moment: Entry) -> Say:
-        t = self._desk.t
+        t = self._session.t
         wish = {"stop": t("asked not to be written to"), "start": t("wants to be written to again")}.get(
             moment.consent, ""
         )
@@ -125,8 +125,8 @@ class Moments:
         return Say(f"{said} {wish}".rstrip(), WARN if wish else ACCENT)
 
     def _act(self, moment: Entry) -> Say:
-        t = self._desk.t
+        t = self._session.t
         what = deed_words(t, moment.type) or t("noted in the record")
-        why = f": {self._desk.words.reason(moment)}" if moment.reason else ""
-        by = f" {self._desk.words.way(moment.channel)}" if moment.channel else ""
+        why = f": {self._session.words.reason(moment)}" if moment.reason else ""
+        by = f" {self._session.words.way(moment.channel)}" if moment.channel else ""
         return Say(f"{what}{by}{why}   {moment.actor}", WARN)

@@ -96,12 +96,12 @@ class NewOrderBox(Box[Taken | None]):
             return []
         lines: list[Line] = []
         if promised := shown["order"].get("promised_at"):
-            time = self.desk.times.at(self.desk.times.moment(promised), self.desk.now())
+            time = self.session.times.at(self.session.times.moment(promised), self.session.now())
             lines.append([Span(t("Promised for {time}.", time=time), DIM)])
         if self._preview is None:
             why = t("What will go out can't be shown: {why}", why=t(self._why))
             return [*lines, *([Span(part, WARN)] for part in wrap(why, width))]
-        return [*lines, *planned_lines(self._preview, shown["customer"].get("name"), self.desk, width)]
+        return [*lines, *planned_lines(self._preview, shown["customer"].get("name"), self.session, width)]
 
     @on(Input.Submitted)
     def action_on(self) -> None:
@@ -142,7 +142,7 @@ class NewOrderBox(Box[Taken | None]):
         if self.query_one("#field-ref", Input).value.strip() and not await self._is_new(draft["order"]["ref"], entered):
             return
         try:
-            self._preview, self._why = await self.desk.client.new_order_preview({**draft, "id": "preview"}), ""
+            self._preview, self._why = await self.session.client.new_order_preview({**draft, "id": "preview"}), ""
         except Refused as error:
             self._complain(Wrong(str(error), "#field-phone"), entered)
             return
@@ -155,7 +155,7 @@ class NewOrderBox(Box[Taken | None]):
     async def _is_new(self, ref: str, entered: bool) -> bool:
         """Whether no order has that number; else it is said, and offered to be opened."""
         try:
-            known = self._known(ref) or await self.desk.client.order(ref)
+            known = self._known(ref) or await self.session.client.order(ref)
         except ServiceError as error:
             if isinstance(error, Refused) and error.status == 404:
                 return True
@@ -177,7 +177,7 @@ class NewOrderBox(Box[Taken | None]):
 
     def _known(self, ref: str) -> Order | None:
         wanted = ref.casefold()
-        return next((order for each, order in self.desk.shop.orders.items() if each.casefold() == wanted), None)
+        return next((order for each, order in self.session.shop.orders.items() if each.casefold() == wanted), None)
 
     def _complain(self, wrong: Wrong, entered: bool) -> None:
         self._trouble, self._shown, self._preview = wrong.says, None, None
@@ -194,7 +194,7 @@ class NewOrderBox(Box[Taken | None]):
     def _draft(self) -> Mapping[str, Any] | Wrong:
         """The order as it stands in the fields."""
         said = {name: self.query_one(f"#field-{name}", Input).value.strip() for name, _, _ in FIELDS}
-        promised = self.desk.times.promised(said["promised"], self.desk.now(), bare=True)
+        promised = self.session.times.promised(said["promised"], self.session.now(), bare=True)
         if said["promised"] and promised is None:
             return Wrong(self.t("When is that? Write it like 14:30, 5pm, tomorrow 9, or in 2h."), "#field-promised")
         order: dict[str, Any] = {

@@ -61,7 +61,7 @@ class NextStepBox(Box[Step | None]):
 
     async def _ask(self) -> None:
         try:
-            self._preview = await self.desk.client.preview(self._order.ref, {"status": self._status})
+            self._preview = await self.session.client.preview(self._order.ref, {"status": self._status})
         except ServiceError as error:
             self._trouble = str(error)
         self.query_one(Lines).rewrite()
@@ -83,7 +83,7 @@ class NextStepBox(Box[Step | None]):
                 else t("asking what will go out")
             )
             return [*lines, *([Span(part, WARN if self._trouble else DIM)] for part in wrap(said, width)), []]
-        return [*lines, *planned_lines(self._preview, self._order.customer.name, self.desk, width), []]
+        return [*lines, *planned_lines(self._preview, self._order.customer.name, self.session, width), []]
 
     @property
     def _text(self) -> str:
@@ -102,7 +102,7 @@ class NextStepBox(Box[Step | None]):
 
     def action_do_it(self) -> None:
         told = any(each.reaches for each in self._mine)
-        tells = self.desk.name_of(self._order.ref) if told and not self._silent else ""
+        tells = self.session.name_of(self._order.ref) if told and not self._silent else ""
         self.answer(Step(silent=self._silent, tells=tells))
 
     def action_address_first(self) -> None:

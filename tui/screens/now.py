@@ -59,7 +59,7 @@ class NowPage(ListPage[Thing]):
 
     def make_rows(self) -> Rows[Thing]:
         return Rows(
-            self.desk.queue(),
+            self.session.queue(),
             key=lambda thing: thing.key,
             draw=self._lines,
             row_height=2,
@@ -68,14 +68,14 @@ class NowPage(ListPage[Thing]):
         )
 
     def show(self, parts: Set[Part]) -> None:
-        self.rows.source = self.desk.queue()
+        self.rows.source = self.session.queue()
         super().show(parts)
         self.query_one(KeyBar).refresh()
         self.query_one(GlanceBar).refresh()
 
     def tick(self) -> None:
         """An order may have become late by now."""
-        found = self.desk.queue()
+        found = self.session.queue()
         for rows in self.query(Rows):
             if [each.key for each in rows.source] != [each.key for each in found]:
                 rows.source = found
@@ -95,7 +95,7 @@ class NowPage(ListPage[Thing]):
     # ------------------------------------------------------------ what it shows
 
     def head(self, width: int) -> list[Line]:
-        count = len(self.desk.queue())
+        count = len(self.session.queue())
         if not count:
             return [[Span(self.t("now: nothing waits for you"), STRONG)]]
         said = self.t("now: 1 thing") if count == 1 else self.t("now: {n} things", n=count)
@@ -116,7 +116,7 @@ class NowPage(ListPage[Thing]):
                     thing.order
                 ).words
             case "late" if thing.order is not None:
-                late = self.times.late(thing.order.promised_at, self.desk.now())
+                late = self.times.late(thing.order.promised_at, self.session.now())
                 return f"{self._whose(thing.order)} {words.status(thing.order.status)}", late
             case "reply" if thing.reply is not None:
                 who = f"{thing.reply.order_ref or '?'} {thing.reply.name or thing.reply.sender}"
@@ -142,7 +142,7 @@ class NowPage(ListPage[Thing]):
         return f"{order.ref} {order.customer.name or ''}".strip()
 
     def _since(self, thing: Thing) -> str:
-        return self.times.span((self.desk.now() - thing.since) / 1000) if thing.since else ""
+        return self.times.span((self.session.now() - thing.since) / 1000) if thing.since else ""
 
     def detail(self, width: int) -> list[Line]:
         thing = self.current
@@ -182,9 +182,9 @@ class NowPage(ListPage[Thing]):
 
     async def _answer(self, order: Order) -> None:
         """An answer that was sent has read what it answers."""
-        before = len(self.desk.undoables)
+        before = len(self.session.undoables)
         await self.counter.flows.write_to(order)
-        if len(self.desk.undoables) > before:
+        if len(self.session.undoables) > before:
             await self._read(order.ref)
 
     def action_read(self) -> None:
@@ -194,7 +194,7 @@ class NowPage(ListPage[Thing]):
             self.counter.act(self.counter.when_meant(read))
 
     async def _read(self, thread: str) -> None:
-        for reply in list(self.desk.shop.replies.values()):
+        for reply in list(self.session.shop.replies.values()):
             if (reply.order_ref or reply.sender) == thread:
                 await self.counter.flows.mark_read(reply)
 

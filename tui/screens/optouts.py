@@ -52,7 +52,7 @@ class OptOutsPage(ListPage[OptOut]):
         )
 
     def show(self, parts: Set[Part]) -> None:
-        self._shown[:] = [each for each in self.desk.shop.optouts if self._needle in _said_of(each)]
+        self._shown[:] = [each for each in self.session.shop.optouts if self._needle in _said_of(each)]
         super().show(parts)
 
     def on_screen_resume(self) -> None:
@@ -65,12 +65,12 @@ class OptOutsPage(ListPage[OptOut]):
     async def _read(self) -> None:
         found: list[OptOut] = []
         try:
-            async for page in self.desk.client.pages("/v1/optouts", OptOut, most=5_000):
+            async for page in self.session.client.pages("/v1/optouts", OptOut, most=5_000):
                 found += page
         except ServiceError as error:
-            self.desk.say(self.t("The list can't be read: {why}", why=self.t(str(error))), WARN)
+            self.session.say(self.t("The list can't be read: {why}", why=self.t(str(error))), WARN)
             return
-        self.desk.shop.optouts[:] = found
+        self.session.shop.optouts[:] = found
         self.show(self.wants)
 
     def _line(self, entry: OptOut, width: int) -> list[Line]:
@@ -78,7 +78,7 @@ class OptOutsPage(ListPage[OptOut]):
         cells = [
             Cell(entry.address or self.t("forgotten"), 24, STRONG),
             Cell(self.t("no {medium}", medium=medium), 16),
-            Cell(self.times.brief(entry.at, self.desk.now()), 8, DIM),
+            Cell(self.times.brief(entry.at, self.session.now()), 8, DIM),
             Cell(f"“{entry.reason}”" if entry.reason else "", 0),
         ]
         return [columns(width, *cells)]
@@ -88,7 +88,7 @@ class OptOutsPage(ListPage[OptOut]):
         if entry is None:
             return []
         said = self.t(
-            "Noted {time} by {actor}.", time=self.times.at(entry.at, self.desk.now()), actor=entry.actor or "?"
+            "Noted {time} by {actor}.", time=self.times.at(entry.at, self.session.now()), actor=entry.actor or "?"
         )
         return [[Span(part)] for part in wrap(f"{said} {entry.reason}", width)]
 

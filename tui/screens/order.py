@@ -53,13 +53,13 @@ class OrderPage(ListPage[Row]):
         """Which row the newest moment is in."""
 
     def make_rows(self) -> Rows[Row]:
-        teller = Moments(self.desk)
+        teller = Moments(self.session)
         return Rows(self._rows, key=_key, draw=teller.line, empty=self.t("reading"), cursor_sign=self.signs[0])
 
     # ------------------------------------------------------------ reading
 
     def show(self, parts: Set[Part]) -> None:
-        touches = self.desk.shop.touches.get(self.ref, 0)
+        touches = self.session.shop.touches.get(self.ref, 0)
         if touches != self._seen or Part.LINK in parts:
             self._seen = touches
             run_newest(self, self._read, "read")
@@ -67,7 +67,7 @@ class OrderPage(ListPage[Row]):
 
     async def _read(self) -> None:
         try:
-            story = await self.desk.client.order(self.ref)
+            story = await self.session.client.order(self.ref)
         except Refused as error:
             self._trouble = self.t("There is no order {ref}.", ref=self.ref) if error.status == 404 else str(error)
         except ServiceError as error:
@@ -93,13 +93,13 @@ class OrderPage(ListPage[Row]):
     @property
     def order(self) -> Order | None:
         """As known now: the shop's, which the stream keeps fresh, else as read alone."""
-        return self.desk.shop.orders.get(self.ref) or self._story
+        return self.session.shop.orders.get(self.ref) or self._story
 
     def _messages(self, states: Set[str]) -> list[Message]:
         """This order's messages that stand so: the chosen one if it does, else all."""
         chosen = self.current.message_id if isinstance(self.current, Entry) else ""
         found = [
-            each for each in self.desk.shop.messages.values() if each.order_ref == self.ref and each.state in states
+            each for each in self.session.shop.messages.values() if each.order_ref == self.ref and each.state in states
         ]
         return [each for each in found if each.id == chosen] or found
 
@@ -108,12 +108,12 @@ class OrderPage(ListPage[Row]):
     def head(self, width: int) -> list[Line]:
         if self.order is None:
             return [[Span(self.ref, STRONG), Span(f"  {self._trouble}", WARN)]]
-        return Summary(self.desk).lines(self.order, self._story, width)
+        return Summary(self.session).lines(self.order, self._story, width)
 
     def detail(self, width: int) -> list[Line]:
         if self.current is None:
             return [[Span(self._trouble, WARN)]]
-        return Moments(self.desk).detail(self.current, width)
+        return Moments(self.session).detail(self.current, width)
 
     # ------------------------------------------------------------ acting
 
@@ -152,14 +152,14 @@ class OrderPage(ListPage[Row]):
         if messages:
             self.counter.act(self.counter.flows.retry(messages))
         else:
-            self.desk.say(self.t("Nothing here failed. m writes a message."), WARN)
+            self.session.say(self.t("Nothing here failed. m writes a message."), WARN)
 
     def action_stop(self) -> None:
         messages = self._messages(STOPPABLE)
         if messages:
             self.counter.act(self.counter.flows.cancel(messages))
         else:
-            self.desk.say(self.t("Nothing waits here."), WARN)
+            self.session.say(self.t("Nothing waits here."), WARN)
 
     async def action_calls(self) -> None:
         await self.counter.action_go("calls")

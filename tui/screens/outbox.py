@@ -58,7 +58,7 @@ class OutboxPage(ListPage[Message]):
     def make_rows(self) -> Rows[Message]:
         cursor, marked = self.signs
         return Rows(
-            self.desk.shop.outbox,
+            self.session.shop.outbox,
             key=lambda message: message.id,
             draw=self._line,
             empty=self.t("nothing here"),
@@ -78,13 +78,13 @@ class OutboxPage(ListPage[Message]):
             key = "s" if name == "unknown" else name[0]
             label = f"[{key} {self.t(word)}]" if chosen else f" {key} {self.t(word)} "
             line += [Span(label, "accent" if chosen else DIM, f"screen.filter('{name}')"), Span(" ")]
-        count = self.t("{n} shown", n=len(self.desk.shop.outbox))
+        count = self.t("{n} shown", n=len(self.session.shop.outbox))
         marked = self.t("{n} marked", n=len(self.rows.marked)) if self.rows.marked else ""
         return [[*line, Span(f" {count} ", DIM), Span(marked, WARN)]]
 
     def _line(self, message: Message, width: int) -> list[Line]:
-        state, now = self.words.state(message.state), self.desk.now()
-        order = self.desk.shop.orders.get(message.order_ref)
+        state, now = self.words.state(message.state), self.session.now()
+        order = self.session.shop.orders.get(message.order_ref)
         name = (
             order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
         )
@@ -126,7 +126,7 @@ class OutboxPage(ListPage[Message]):
     def _why(self, message: Message) -> str:
         state = self.words.state(message.state).words
         parts = [self.words.reason(message)] if message.reason else []
-        now = self.desk.now()
+        now = self.session.now()
         if message.state == "queued" and message.due_at:
             parts.append(self.t("Next try {when}.", when=self.times.until(message.due_at, now)))
         if message.state == "queued" and message.expires_at:
@@ -134,7 +134,7 @@ class OutboxPage(ListPage[Message]):
         return f"{state}: {' '.join(parts)}" if parts else state
 
     def _attempt(self, attempt: Attempt, width: int) -> list[Line]:
-        at = self.times.at(attempt.started_at, self.desk.now())
+        at = self.times.at(attempt.started_at, self.session.now())
         outcome = self.words.outcome(attempt.receipt or attempt.outcome)
         code = f" ({attempt.code})" if attempt.code else ""
         said = f"{at} {self.words.channel(attempt.channel)}: {outcome}. {attempt.detail}{code}".rstrip()
@@ -149,9 +149,9 @@ class OutboxPage(ListPage[Message]):
             run_newest(self, partial(self._learn, self.current.id), "story")
 
     async def _learn(self, message_id: str) -> None:
-        await self.desk.clock.sleep(REST)
+        await self.session.clock.sleep(REST)
         try:
-            self._story = await self.desk.client.message(message_id)
+            self._story = await self.session.client.message(message_id)
         except ServiceError:
             self._story = None
         self.rewrite()
@@ -163,7 +163,7 @@ class OutboxPage(ListPage[Message]):
         self._refilter()
 
     def _refilter(self) -> None:
-        shop = self.desk.shop
+        shop = self.session.shop
         keep = outbox_filter(self._filter, self._needle, shop.midnight)
         shop.outbox.fill(shop.messages.values(), keep)
         self.rows.marked.clear()

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.i18n import Texts
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
@@ -39,20 +39,20 @@ class Page(Screen[None]):
         return cast("CounterApp", self.app)
 
     @property
-    def desk(self) -> Desk:
-        return self.counter.desk
+    def session(self) -> Session:
+        return self.counter.session
 
     @property
     def t(self) -> Texts:
-        return self.desk.t
+        return self.session.t
 
     @property
     def words(self) -> Words:
-        return self.desk.words
+        return self.session.words
 
     @property
     def times(self) -> Times:
-        return self.desk.times
+        return self.session.times
 
     @property
     def signs(self) -> tuple[str, str]:
@@ -60,14 +60,14 @@ class Page(Screen[None]):
         return self.words.glyphs.cursor, self.words.glyphs.marked
 
     def compose(self) -> ComposeResult:
-        yield GlanceBar(self.desk, self.name_)
-        if self.desk.training is not None:
-            yield ShiftLine(self.desk, self.desk.training)
+        yield GlanceBar(self.session, self.name_)
+        if self.session.training is not None:
+            yield ShiftLine(self.session, self.session.training)
         yield from self.body()
-        yield Found(self.desk, self.counter.omnibox)
-        yield LineBar(self.desk, self.counter.omnibox)
-        yield NoticeLine(self.desk)
-        yield KeyBar(self.desk, self.shown_keys)
+        yield Found(self.session, self.counter.omnibox)
+        yield LineBar(self.session, self.counter.omnibox)
+        yield NoticeLine(self.session)
+        yield KeyBar(self.session, self.shown_keys)
 
     def body(self) -> Iterable[Widget]:
         """What stands between glance and notice."""

@@ -1,7 +1,7 @@
 """How messages that would go out are described, wherever something is about to be sent."""
 
 from daemon.wire.steps import Planned, Preview
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.words import BAD, DIM, WARN
 
@@ -10,35 +10,42 @@ MOST_TEXT = 6
 """Lines of a text that are shown at most."""
 
 
-def planned_lines(found: Preview, name: str | None, desk: Desk, width: int) -> list[Line]:
+def planned_lines(found: Preview, name: str | None, session: Session, width: int) -> list[Line]:
     """`name`: the customer's. Their message with its text, then in a line each who else hears of it, and the systems that note it."""
-    t, lines = desk.t, list[Line]()
+    t, lines = session.t, list[Line]()
     mine = [each for each in found.messages if each.tells_customer]
     others = [each for each in found.messages if each.audience != "customer" and each.medium != "crm"]
     systems = [each for each in found.messages if each.medium == "crm"]
     for planned in mine:
-        lines += _customer(planned, desk, name, width)
+        lines += _customer(planned, session, name, width)
     if not mine:
         lines.append([Span(t("The customer gets no message about this."), DIM)])
     for planned in others:
-        who, medium = desk.words.audience(planned.audience).capitalize(), desk.words.medium(planned.medium)
+        who, medium = session.words.audience(planned.audience).capitalize(), session.words.medium(planned.medium)
         hears = t(
-            "{who} hears by {medium} ({channel})", who=who, medium=medium, channel=desk.words.channel(planned.channel)
+            "{who} hears by {medium} ({channel})",
+            who=who,
+            medium=medium,
+            channel=session.words.channel(planned.channel),
         )
         lines += [[Span(part, DIM)] for part in wrap(hears, width)]
-        lines += _cautions(planned, desk, width)
+        lines += _cautions(planned, session, width)
     if systems:
-        names = ", ".join(dict.fromkeys(desk.words.channel(planned.channel) for planned in systems))
+        names = ", ".join(dict.fromkeys(session.words.channel(planned.channel) for planned in systems))
         lines += [[Span(part, DIM)] for part in wrap(t("Noted in {systems}", systems=names), width)]
     return lines
 
 
-def _customer(planned: Planned, desk: Desk, name: str | None, width: int) -> list[Line]:
-    t, words = desk.t, desk.words
+def _customer(planned: Planned, session: Session, name: str | None, width: int) -> list[Line]:
+    t, words = session.t, session.words
     if not planned.reaches:
-        return _not_told(planned, desk, name, width)
+        return _not_told(planned, session, name, width)
     name = name or t("The customer")
-    when = desk.times.until(planned.due_at, desk.now()) if planned.due_at and planned.due_at > desk.now() else t("now")
+    when = (
+        session.times.until(planned.due_at, session.now())
+        if planned.due_at and planned.due_at > session.now()
+        else t("now")
+    )
     told = t(
         "{name} will be told {when} by {medium} to {to}",
         name=name,
@@ -50,7 +57,7 @@ def _customer(planned: Planned, desk: Desk, name: str | None, width: int) -> lis
     if ways:
         told += f" ({', '.join([ways[0], *(t('then {way}', way=way) if n == 0 else way for n, way in enumerate(ways[1:]))])})"
     lines: list[Line] = [[Span(part)] for part in wrap(told + ":", width)]
-    lines = [*_cautions(planned, desk, width), *lines]
+    lines = [*_cautions(planned, session, width), *lines]
     if planned.subject:
         lines.append([Span(f"  {planned.subject}", "strong")])
     lines += [[Span(f"  {part}", "accent")] for part in wrap(_dense(f"“{planned.text}”"), width - 2, MOST_TEXT)]
@@ -60,14 +67,14 @@ def _customer(planned: Planned, desk: Desk, name: str | None, width: int) -> lis
     return lines
 
 
-def _not_told(planned: Planned, desk: Desk, name: str | None, width: int) -> list[Line]:
+def _not_told(planned: Planned, session: Session, name: str | None, width: int) -> list[Line]:
     """That nothing will arrive, and why: said first, instead of a promise."""
-    name = name or desk.t("The customer")
-    lines: list[Line] = [[Span(part, BAD)] for part in wrap(desk.t("{name} will NOT be told.", name=name), width)]
+    name = name or session.t("The customer")
+    lines: list[Line] = [[Span(part, BAD)] for part in wrap(session.t("{name} will NOT be told.", name=name), width)]
     if not planned.warnings:
-        said = desk.t("There is no telephone number or e-mail address.")
+        said = session.t("There is no telephone number or e-mail address.")
         return [*lines, *([Span(part, WARN)] for part in wrap(said, width))]
-    return [*lines, *_cautions(planned, desk, width)]
+    return [*lines, *_cautions(planned, session, width)]
 
 
 def _dense(text: str) -> str:
@@ -75,9 +82,9 @@ def _dense(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if line.strip())
 
 
-def _cautions(planned: Planned, desk: Desk, width: int) -> list[Line]:
+def _cautions(planned: Planned, session: Session, width: int) -> list[Line]:
     lines: list[Line] = []
     for caution in planned.warnings:
-        said = desk.words.caution(caution, desk.times.at(caution.until, desk.now()))
+        said = session.words.caution(caution, session.times.at(caution.until, session.now()))
         lines += [[Span(part, WARN)] for part in wrap(f"! {said}", width)]
     return lines

@@ -55,7 +55,7 @@ class RepliesPage(ListPage[Reply]):
     def show(self, parts: Set[Part]) -> None:
         newest: dict[str, Reply] = {}
         unread: set[str] = set()
-        for reply in sorted(self.desk.shop.replies.values(), key=lambda reply: reply.at):
+        for reply in sorted(self.session.shop.replies.values(), key=lambda reply: reply.at):
             newest[_thread(reply)] = reply
             if not reply.read:
                 unread.add(_thread(reply))
@@ -68,7 +68,7 @@ class RepliesPage(ListPage[Reply]):
     @on(Rows.Moved)
     def _read_soon(self) -> None:
         ref = (self.current.order_ref if self.current is not None else None) or ""
-        touches = self.desk.shop.touches.get(ref, 0)
+        touches = self.session.shop.touches.get(ref, 0)
         if (ref, touches) != (self._talk_of, self._seen):
             if ref != self._talk_of:
                 self._talk = []
@@ -79,7 +79,7 @@ class RepliesPage(ListPage[Reply]):
     async def _read(self) -> None:
         ref = self._talk_of
         try:
-            story = await self.desk.client.order(ref)
+            story = await self.session.client.order(ref)
         except ServiceError:
             self._seen = NEVER  # what they wrote is shown meanwhile; the next change reads again
             return
@@ -87,12 +87,12 @@ class RepliesPage(ListPage[Reply]):
         self.rewrite()
 
     def _is_system(self, channel: str) -> bool:
-        known = self.desk.shop.channels.get(channel)
+        known = self.session.shop.channels.get(channel)
         return known is not None and known.medium == "crm"
 
     def _of_thread(self, reply: Reply) -> list[Reply]:
         return sorted(
-            (each for each in self.desk.shop.replies.values() if _thread(each) == _thread(reply)),
+            (each for each in self.session.shop.replies.values() if _thread(each) == _thread(reply)),
             key=lambda each: each.at,
         )
 
@@ -107,7 +107,7 @@ class RepliesPage(ListPage[Reply]):
             Cell(f"{self.words.glyphs.unread} {waiting}" if waiting else "", 4, ACCENT),
             Cell(reply.order_ref or "?", 9, STRONG),
             Cell(reply.name or reply.sender, 14),
-            Cell(self.times.brief(reply.at, self.desk.now()), 7, DIM),
+            Cell(self.times.brief(reply.at, self.session.now()), 7, DIM),
             Cell(self._says(reply), 0, WARN if reply.consent else ""),
         ]
         return [columns(width, *cells)]
@@ -149,7 +149,7 @@ class RepliesPage(ListPage[Reply]):
                 lines += [[Span(part, DIM)] for part in wrap(self._ours(turn), width)]
                 continue
             way = self.words.channel(turn.channel)
-            said = f"{self.times.at(turn.at, self.desk.now())} {name} ({way}): “{turn.text}”"
+            said = f"{self.times.at(turn.at, self.session.now())} {name} ({way}): “{turn.text}”"
             if means := self._means(turn.consent, turn.action):
                 said += f" {self.words.glyphs.going} {means}"
             tone = ACCENT if (turn.at, turn.text) in unread else ""
@@ -159,7 +159,7 @@ class RepliesPage(ListPage[Reply]):
     def _ours(self, turn: Turn) -> str:
         who = self.t("we ({who})", who=turn.by) if turn.by else self.t("we, automatically")
         words = f"“{turn.text}”" if turn.text else self.words.status(turn.about)
-        return f"{self.times.at(turn.at, self.desk.now())} {who}: {words} {self.words.state(turn.state).words}"
+        return f"{self.times.at(turn.at, self.session.now())} {who}: {words} {self.words.state(turn.state).words}"
 
     # ------------------------------------------------------------ acting
 
@@ -171,18 +171,20 @@ class RepliesPage(ListPage[Reply]):
     @on(Rows.Opened)
     def action_open(self) -> None:
         if self.current is not None:
-            if not self.desk.read_only:
+            if not self.session.read_only:
                 self.action_read()
             if self.current.order_ref:
                 self.counter.open_order(self.current.order_ref)
 
     def action_write(self) -> None:
         ref = self.current.order_ref if self.current is not None else None
-        self.counter.about(self.desk.shop.orders.get(ref or ""), self._answer)
+        self.counter.about(self.session.shop.orders.get(ref or ""), self._answer)
 
     async def _answer(self, order: Order) -> None:
         """Answered is read: what stood there when the answer was begun."""
-        answered = [each for each in self.desk.shop.replies.values() if each.order_ref == order.ref and not each.read]
+        answered = [
+            each for each in self.session.shop.replies.values() if each.order_ref == order.ref and not each.read
+        ]
         if await self.counter.flows.write_to(order):
             for reply in answered:
                 await self.counter.flows.mark_read(reply)

@@ -72,7 +72,7 @@ class SilenceBox(Box[Silence | None]):
     @on(Input.Changed)
     def _look(self) -> None:
         needle = self.query_one("#who", Input).value.strip().casefold()
-        orders = sorted(self.desk.shop.orders.values(), key=newest_order) if needle else []
+        orders = sorted(self.session.shop.orders.values(), key=newest_order) if needle else []
         self._found[:] = [order for order in orders if matches(order, needle)][:MOST_FOUND]
         rows = self.query_one(Rows)
         rows.styles.height = max(1, len(self._found))

@@ -2,7 +2,7 @@
 
 from daemon.wire.orders import Order, OrderDetail
 from tui.i18n import text
-from tui.shop.desk import Desk
+from tui.shop.session import Session
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.wording.making import all_items, first_of
 from tui.wording.stages import stage_of
@@ -15,8 +15,8 @@ FULFILMENTS = {"pickup": text("pick-up"), "delivery": text("delivery")}
 class Summary:
     """Its lines, for the order's page and beside the board."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def lines(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         """The first says which order, the second whether its customer knows."""
@@ -30,20 +30,20 @@ class Summary:
         ]
 
     def _name(self, order: Order, width: int) -> Line:
-        desk, t, now = self._desk, self._desk.t, self._desk.now()
-        status = desk.words.status(order.status).upper()
+        session, t, now = self._session, self._session.t, self._session.now()
+        status = session.words.status(order.status).upper()
         left = [Span(f"{order.ref}  {order.customer.name or ''}  ", STRONG), Span(status, ACCENT)]
         if order.status_at:
-            left.append(Span(f" {t('since {time}', time=desk.times.at(order.status_at, now))}", DIM))
+            left.append(Span(f" {t('since {time}', time=session.times.at(order.status_at, now))}", DIM))
         if order.held:
-            left.append(Span(f"  {desk.words.glyphs.held} {t('on hold')}", WARN))
+            left.append(Span(f"  {session.words.glyphs.held} {t('on hold')}", WARN))
         waits = stage_of(order) in {"ready", "done"}
-        return justify(width, left, [Span("" if waits else desk.times.late(order.promised_at, now), BAD)])
+        return justify(width, left, [Span("" if waits else session.times.late(order.promised_at, now), BAD)])
 
     def _told(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
-        desk = self._desk
-        message = desk.shop.messages.get(order.told.message_id) if order.told else None
-        telling = Telling(desk.t, desk.words, desk.times, desk.now())
+        session = self._session
+        message = session.shop.messages.get(order.told.message_id) if order.told else None
+        telling = Telling(session.t, session.words, session.times, session.now())
         said = telling.sentence(order, story.timeline if story else (), message)
         return [[Span(part, said.tone)] for part in wrap(said.words, width, 2)]
 
@@ -53,34 +53,34 @@ class Summary:
 
     def _facts(self, order: Order, width: int) -> list[Line]:
         """When it was promised and what it costs."""
-        desk, now = self._desk, self._desk.now()
-        way = desk.t(FULFILMENTS.get(order.fulfilment or "", order.fulfilment or ""))
+        session, now = self._session, self._session.now()
+        way = session.t(FULFILMENTS.get(order.fulfilment or "", order.fulfilment or ""))
         waits = (now - order.status_at) / 1000 if order.status_at and stage_of(order) == "ready" else 0
-        paid = desk.words.status(order.payment) if order.payment else ""
+        paid = session.words.status(order.payment) if order.payment else ""
         facts = [
-            f"{way} {desk.times.at(order.promised_at, now)}".strip(),
-            desk.t("waiting for {span}", span=desk.times.span(waits)) if waits >= 60 else "",
-            f"{desk.times.money(order.total, order.currency)} {paid}".strip(),
-            desk.words.status(order.after_sale) if order.after_sale else "",
+            f"{way} {session.times.at(order.promised_at, now)}".strip(),
+            session.t("waiting for {span}", span=session.times.span(waits)) if waits >= 60 else "",
+            f"{session.times.money(order.total, order.currency)} {paid}".strip(),
+            session.words.status(order.after_sale) if order.after_sale else "",
         ]
         return [[Span(part)] for part in wrap(" · ".join(fact for fact in facts if fact), width, 2)]
 
     def _note(self, story: OrderDetail | None, width: int) -> list[Line]:
         if story is None or not story.note:
             return []
-        return [[Span(part, WARN)] for part in wrap(f"{self._desk.t('note')}: {story.note}", width, 3)]
+        return [[Span(part, WARN)] for part in wrap(f"{self._session.t('note')}: {story.note}", width, 3)]
 
     def _reach(self, order: Order, story: OrderDetail | None) -> Line:
         """By what the customer can be reached."""
-        desk, g = self._desk, self._desk.words.glyphs
+        session, g = self._session, self._session.words.glyphs
         refused = story.optouts if story else {}
         line: Line = []
         for medium, address in (("sms", order.customer.phone), ("email", order.customer.email)):
-            name = desk.words.way_of(medium)
+            name = session.words.way_of(medium)
             if not address:
-                line.append(Span(f"{name} {g.bad} {desk.t('none')}   ", DIM))
+                line.append(Span(f"{name} {g.bad} {session.t('none')}   ", DIM))
             elif medium in refused or "all" in refused:
-                line.append(Span(f"{name} {g.bad} {desk.t('not wanted')}   ", WARN))
+                line.append(Span(f"{name} {g.bad} {session.t('not wanted')}   ", WARN))
             else:
                 line.append(Span(f"{name} {g.done} {address}   ", GOOD))
         return line

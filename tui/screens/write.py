@@ -121,13 +121,13 @@ class WriteBox(Box[Draft | None]):
 
     def _media(self) -> list[tuple[str, str]]:
         """The media by which something can be sent."""
-        channels = self.desk.shop.channels.values()
+        channels = self.session.shop.channels.values()
         media = [medium for medium in ("sms", "email", "chat") if any(each.medium == medium for each in channels)]
         return [(medium, self.words.medium(medium)) for medium in media]
 
     async def _learn_templates(self) -> None:
         try:
-            found = await self.desk.client.templates()
+            found = await self.session.client.templates()
         except ServiceError:
             return
         if found and self.query(Select) and self._shown == OWN_WORDS:
@@ -149,7 +149,7 @@ class WriteBox(Box[Draft | None]):
     @property
     def draft(self) -> Draft:
         medium = self.query_one(Choice).value if self.query(Choice) else ""
-        via = tuple(each.name for each in self.desk.shop.channels.values() if medium and each.medium == medium)
+        via = tuple(each.name for each in self.session.shop.channels.values() if medium and each.medium == medium)
         words = self.query_one(WordsArea).text.strip()
         if self._shown != OWN_WORDS and words == self._filled.strip():
             return Draft("", self._shown, via)
@@ -186,7 +186,7 @@ class WriteBox(Box[Draft | None]):
         if wanted != OWN_WORDS:
             asked = {"order_ref": self._order.ref, "medium": "sms", "template": wanted}
             try:
-                words = (await self.desk.client.rendering(asked)).text
+                words = (await self.session.client.rendering(asked)).text
             except ServiceError as error:
                 with self.prevent(Select.Changed):
                     self.query_one(Select).value = self._shown
@@ -200,14 +200,14 @@ class WriteBox(Box[Draft | None]):
         self._ask_soon()
 
     async def _ask(self) -> None:
-        await self.desk.clock.sleep(PREVIEW_AFTER)
+        await self.session.clock.sleep(PREVIEW_AFTER)
         draft = self.draft
         if not draft.text and not draft.template:
             self._preview, self._trouble = None, ""
         else:
             body = {"to": "customer"} | ({"template": draft.template} if draft.template else {"text": draft.text})
             try:
-                self._preview = await self.desk.client.preview(
+                self._preview = await self.session.client.preview(
                     self._order.ref, body | ({"via": draft.via} if draft.via else {})
                 )
                 self._trouble = ""
@@ -232,7 +232,7 @@ class WriteBox(Box[Draft | None]):
             return [[Span(part, WARN)] for part in wrap(self.t(self._trouble), width)]
         if self._preview is None:
             return [[Span(self.t("Say who you are and which order it is about: {ref}.", ref=self._order.ref), DIM)]]
-        return planned_lines(self._preview, self._order.customer.name, self.desk, width)
+        return planned_lines(self._preview, self._order.customer.name, self.session, width)
 
     # ------------------------------------------------------------ sending
 

@@ -9,7 +9,7 @@ from tui.widgets.paint import Line, Painted, Span, length
 from tui.wording.words import DIM, WARN
 
 if TYPE_CHECKING:
-    from tui.shop.desk import Desk
+    from tui.shop.session import Session
 
 
 class Key(NamedTuple):
@@ -23,23 +23,23 @@ class Key(NamedTuple):
 class NoticeLine(Painted):
     """The undo and its countdown for as long as there is one, else the newest sentence."""
 
-    def __init__(self, desk: "Desk") -> None:
+    def __init__(self, session: "Session") -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
 
     def render_line(self, y: int) -> Strip:
         return self.paint(self._line(), self.size.width)
 
     def _line(self) -> Line:
-        desk, t = self._desk, self._desk.t
-        undoable, notice = desk.undoable, desk.notice
+        session, t = self._session, self._session.t
+        undoable, notice = session.undoable, session.notice
         if notice is not None and (undoable is None or notice.tone == "bad"):
             return [Span(f" {notice.text} ", notice.tone, "app.hush")]
         if undoable is not None:
-            left = desk.times.until(undoable.until, desk.now())
+            left = session.times.until(undoable.until, session.now())
             told = t("{name} will be told {when}.", name=undoable.tells, when=left) if undoable.tells else ""
             return [Span(f" {undoable.done} {told} "), Span(f" u {t('undo')} ", "accent", "app.undo")]
-        link = desk.shop.link
+        link = session.shop.link
         if link.state == "away":
             return [
                 Span(
@@ -53,9 +53,9 @@ class NoticeLine(Painted):
 class KeyBar(Painted):
     """What the keys do here; each can be clicked."""
 
-    def __init__(self, desk: "Desk", keys: Callable[[], Sequence[Key]]) -> None:
+    def __init__(self, session: "Session", keys: Callable[[], Sequence[Key]]) -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._keys = keys
 
     def render_line(self, y: int) -> Strip:
@@ -69,4 +69,4 @@ class KeyBar(Painted):
         return self.paint([*line, *tail], width)
 
     def _spans(self, key: Key) -> Line:
-        return [Span(key.key, "accent", key.action), Span(f" {self._desk.t(key.does)}  ", DIM, key.action)]
+        return [Span(key.key, "accent", key.action), Span(f" {self._session.t(key.does)}  ", DIM, key.action)]

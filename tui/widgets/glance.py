@@ -9,7 +9,7 @@ from tui.widgets.paint import Line, Painted, Span, justify, length
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN
 
 if TYPE_CHECKING:
-    from tui.shop.desk import Desk
+    from tui.shop.session import Session
 
 TABS = (
     ("board", text("board")),
@@ -26,9 +26,9 @@ TABS = (
 class GlanceBar(Painted):
     """Drawn anew each second and when the glance changes."""
 
-    def __init__(self, desk: "Desk", page: str) -> None:
+    def __init__(self, session: "Session", page: str) -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._page = page
 
     def render_line(self, y: int) -> Strip:
@@ -36,25 +36,25 @@ class GlanceBar(Painted):
         return self.paint(justify(width, self._shop(), self._line()) if y == 0 else self._tabs(width), width)
 
     def _shop(self) -> Line:
-        desk = self._desk
-        name = desk.shop.glance.store.name or "Tether"
-        well = [Span(f"  {desk.words.glyphs.done} {desk.t('all is well')}", GOOD)] if self._all_is_well() else []
-        if waiting := len(desk.queue()):
-            well = [Span(f"  0 {desk.t('now')} {waiting}", "here" if self._page == "now" else WARN, "app.go('now')")]
-        if desk.shop.glance.restored is not None:
-            well = [Span(f"  {desk.words.glyphs.bad} {desk.t('TEXTS WAIT')}", BAD, "app.go('line')")]
-        return [Span(f" {name}", "strong"), Span(f"  {desk.times.clock(desk.now())}"), *well]
+        session = self._session
+        name = session.shop.glance.store.name or "Tether"
+        well = [Span(f"  {session.words.glyphs.done} {session.t('all is well')}", GOOD)] if self._all_is_well() else []
+        if waiting := len(session.queue()):
+            well = [Span(f"  0 {session.t('now')} {waiting}", "here" if self._page == "now" else WARN, "app.go('now')")]
+        if session.shop.glance.restored is not None:
+            well = [Span(f"  {session.words.glyphs.bad} {session.t('TEXTS WAIT')}", BAD, "app.go('line')")]
+        return [Span(f" {name}", "strong"), Span(f"  {session.times.clock(session.now())}"), *well]
 
     def _line(self) -> Line:
-        desk, t, g = self._desk, self._desk.t, self._desk.words.glyphs
-        link, uplink, modem = desk.shop.link, desk.shop.glance.uplink, desk.shop.glance.radio
+        session, t, g = self._session, self._session.t, self._session.words.glyphs
+        link, uplink, modem = session.shop.link, session.shop.glance.uplink, session.shop.glance.radio
         if link.state == "starting":
             return [Span(t("connecting") + " ", DIM)]
         if link.state != "up":
             word = t("NO ACCESS") if link.state == "refused" else t("SERVICE AWAY")
-            return [Span(f"{g.bad} {word} {t('since {time}', time=desk.times.at(link.since, desk.now()))} ", BAD)]
+            return [Span(f"{g.bad} {word} {t('since {time}', time=session.times.at(link.since, session.now()))} ", BAD)]
         spans: Line = []
-        lasts = desk.times.span((desk.now() - uplink.since) / 1000) if uplink.since else ""
+        lasts = session.times.span((session.now() - uplink.since) / 1000) if uplink.since else ""
         if uplink.state == "up":
             spans.append(Span(f"{g.up} {t('line up')} {lasts}", GOOD))
         elif uplink.state == "down":
@@ -69,17 +69,17 @@ class GlanceBar(Painted):
         return [*spans, Span(" ")]
 
     def _bars(self, signal: int) -> str:
-        bars = self._desk.words.glyphs.bars
+        bars = self._session.words.glyphs.bars
         return bars[: max(0, min(signal, len(bars)))].ljust(len(bars), "_")
 
     def _all_is_well(self) -> bool:
-        shop, glance = self._desk.shop, self._desk.shop.glance
+        shop, glance = self._session.shop, self._session.shop.glance
         connected = shop.link.state == "up" and glance.uplink.state == "up"
         return connected and not (glance.failed or glance.unknown or glance.calls or glance.trouble)
 
     def _counts(self, page: str) -> list[Span]:
         """What waits for somebody on a page."""
-        glance, t, g = self._desk.shop.glance, self._desk.t, self._desk.words.glyphs
+        glance, t, g = self._session.shop.glance, self._session.t, self._session.words.glyphs
         shown = {
             "outbox": (
                 (glance.failed, t("{n} failed!", n=glance.failed), BAD),
@@ -108,7 +108,7 @@ class GlanceBar(Painted):
     def _tab(self, number: int, bare: list[int]) -> Line:
         page, word = TABS[number - 1]
         click = f"app.go('{page}')"
-        label = f" {number} " if number in bare else f" {number} {self._desk.t(word)} "
+        label = f" {number} " if number in bare else f" {number} {self._session.t(word)} "
         spans = [Span(label, "here" if page == self._page else DIM, click)]
         return [*spans, *(span._replace(click=click) for span in self._counts(page))]
 

@@ -13,7 +13,7 @@ from tui.wording.words import ACCENT, BAD, DIM, STRONG, WARN
 
 if TYPE_CHECKING:
     from tui.line.omnibox import Omnibox
-    from tui.shop.desk import Desk
+    from tui.shop.session import Session
 
 MOST_SHOWN = 8
 """Orders that stand above the line at most."""
@@ -29,13 +29,13 @@ HINT = text("type or scan: a number, a name, “sam ready”")
 class LineBar(Painted):
     """What is typed."""
 
-    def __init__(self, desk: "Desk", omnibox: "Omnibox") -> None:
+    def __init__(self, session: "Session", omnibox: "Omnibox") -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._omnibox = omnibox
 
     def render_line(self, y: int) -> Strip:
-        t, line, width = self._desk.t, self._omnibox.line, self.size.width
+        t, line, width = self._session.t, self._omnibox.line, self.size.width
         if not line.text:
             return self.paint([Span(" > ", ACCENT), Span(t(HINT), DIM)], width)
         said = self._omnibox.said
@@ -63,9 +63,9 @@ class LineBar(Painted):
 class Found(Lines):
     """The orders that the line means, over the page; gone while there is nothing to choose."""
 
-    def __init__(self, desk: "Desk", omnibox: "Omnibox") -> None:
+    def __init__(self, session: "Session", omnibox: "Omnibox") -> None:
         super().__init__(self._found)
-        self._desk = desk
+        self._session = session
         self._omnibox = omnibox
 
     def look(self) -> None:
@@ -82,19 +82,19 @@ class Found(Lines):
         shown = range(first, min(len(found), first + MOST_SHOWN))
         lines = [self._line(found[each], width, chosen=each == index, number=each) for each in shown]
         more = len(found) - len(lines)
-        return [*lines, [Span(f"   {self._desk.t('and {n} more', n=more)}", DIM)]] if more else lines
+        return [*lines, [Span(f"   {self._session.t('and {n} more', n=more)}", DIM)]] if more else lines
 
     def _line(self, order: Order, width: int, *, chosen: bool, number: int) -> Line:
-        desk, words = self._desk, self._desk.words
-        now, told, said = desk.now(), words.told(order), self._omnibox.said
-        late = "" if stage_of(order) in {"ready", "done"} else desk.times.late(order.promised_at, now)
+        session, words = self._session, self._session.words
+        now, told, said = session.now(), words.told(order), self._omnibox.said
+        late = "" if stage_of(order) in {"ready", "done"} else session.times.late(order.promised_at, now)
         does = self._does(order) if said.does not in {"open", "ask"} else ""
         sign = words.glyphs.cursor if chosen else " "
         cells = [
             Cell(order.ref, 9, STRONG),
             Cell(order.customer.name or "", 14 if width < 100 else 22),
             Cell(does or words.status(order.status), 0, WARN if does else ""),
-            Cell(late or desk.times.brief(order.promised_at, now), 13, BAD if late else DIM),
+            Cell(late or session.times.brief(order.promised_at, now), 13, BAD if late else DIM),
         ]
         if not does:
             cells.append(Cell(told.words, 20 if width < 100 else 30, told.tone))
@@ -104,18 +104,18 @@ class Found(Lines):
 
     def _does(self, order: Order) -> str:
         """What Enter would ask about it."""
-        desk, said = self._desk, self._omnibox.said
-        going = desk.words.glyphs.going
+        session, said = self._session, self._omnibox.said
+        going = session.words.glyphs.going
         match said.does:
             case "step":
-                return f"{desk.t(STAGE_WORDS[stage_of(order)])} {going} {desk.words.status(said.value).upper()}"
+                return f"{session.t(STAGE_WORDS[stage_of(order)])} {going} {session.words.status(said.value).upper()}"
             case "promise":
-                return f"{going} {desk.times.at(desk.times.moment(said.value), desk.now())}"
+                return f"{going} {session.times.at(session.times.moment(said.value), session.now())}"
             case "contact":
                 return f"{going} {said.value}"
             case "hold":
-                return f"{going} {desk.t('on hold')}"
+                return f"{going} {session.t('on hold')}"
             case "release":
-                return f"{going} {desk.t('messages go out again')}"
+                return f"{going} {session.t('messages go out again')}"
             case _:
-                return f"{going} {desk.t('message')}"
+                return f"{going} {session.t('message')}"

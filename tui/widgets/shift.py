@@ -9,15 +9,15 @@ from tui.widgets.paint import Line, Painted, Span, justify, length
 from tui.wording.words import ACCENT, DIM, GOOD, STRONG
 
 if TYPE_CHECKING:
-    from tui.shop.desk import Desk
+    from tui.shop.session import Session
 
 ALL = "app.first_shift"
 
 
 class ShiftLine(Painted):
-    def __init__(self, desk: "Desk", training: Training) -> None:
+    def __init__(self, session: "Session", training: Training) -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._training = training
         self.look()
 
@@ -31,10 +31,10 @@ class ShiftLine(Painted):
         return self.paint(self._line(self.size.width), self.size.width)
 
     def _line(self, width: int) -> Line:
-        t, still = self._desk.t, self._training.open
+        t, still = self._session.t, self._training.open
         count = f" {len(MISSIONS) - len(still)}/{len(MISSIONS)} "
         if not still:
-            done = f"{self._desk.words.glyphs.done} {t('That was your first shift: you know the counter.')}"
+            done = f"{self._session.words.glyphs.done} {t('That was your first shift: you know the counter.')}"
             return justify(width, [Span(count, GOOD, ALL), Span(done, GOOD, ALL)], [])
         head = [Span(count, ACCENT, ALL), Span(f"{t(still[0].does)}: ", STRONG, ALL), Span(t(still[0].how), "", ALL)]
         rest = [Span(f" {t('all: click, or ^p')} ", DIM, ALL)]

@@ -47,7 +47,7 @@ class Undoable(msgspec.Struct, frozen=True):
     """Who hears of it then; "" for nobody."""
 
 
-class Desk:
+class Session:
     """`training`: the missions of a first shift, where there are any. `tell` hears which parts of the shop changed, `noticed` that there is something to say, `settled` that
     the whole shop was read."""
 
