@@ -1,30 +1,18 @@
-"""OAuth 2.0 tokens (RFC 6749) for channels that need one: fetched once for all who wait, renewed before they lapse, dropped when refused.
+"""Channels whose calls carry an OAuth 2.0 token (`daemon.oauth`).
 
 A failure to get a token never makes an attempt unknown: nothing of the message has been sent by then.
 """
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
-
-import msgspec
 
 from daemon.channels._http import HttpChannel, Reading
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, judge, later
 from daemon.channels.base import OAuthSettings
 from daemon.http import Http, Request, Response
+from daemon.oauth import Token, TokenCache, token_in
 from outbox.outcome import Deferred, Unknown
-
-EARLY = 300.0
-"""Seconds before its end at which a token is renewed (a quarter of its life, where that is less)."""
-
-
-class Token(msgspec.Struct, frozen=True):
-    """What the token endpoint gave. `seconds`: how long it is good for."""
-
-    value: str
-    seconds: float = 3600.0
 
 
 class OAuthChannel(HttpChannel):
@@ -39,11 +27,7 @@ class OAuthChannel(HttpChannel):
 
     def __init__(self, settings: OAuthSettings, secrets: Mapping[str, str], http: Http) -> None:
         super().__init__(settings, secrets, http)
-        self._token: Token | None = None
-        self._renew_at = 0.0
-        self._turn = asyncio.Lock()
-        self._tried = 0
-        self._failure: Failure | None = None
+        self._tokens: TokenCache[Failure] = TokenCache(http.clock, self._fetch)
 
     @abstractmethod
     def token_request(self) -> Request:
@@ -51,11 +35,7 @@ class OAuthChannel(HttpChannel):
 
     def token_of(self, response: Response) -> Token | None:
         """The token in a 2xx answer; None where there is none."""
-        answer = response.object()
-        value, seconds = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(value, str) or not value:
-            return None
-        return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
+        return token_in(response.object())
 
     def token_problem(self, response: Response) -> Problem:
         """The endpoint's own words: RFC 6749's `error` and `error_description`."""
@@ -82,40 +62,26 @@ class OAuthChannel(HttpChannel):
         return await super().call(self.bearing(request, token), until=until)
 
     def private(self) -> Sequence[str]:
-        return (*super().private(), *((self._token.value,) if self._token else ()))
+        return (*super().private(), *self._tokens.held)
 
     async def token(self, until: float) -> str | Failure:
-        """A token that is good now. Those who waited while one failed share its failure rather than ask again in turn."""
-        tried = self._tried
-        async with self._turn:
-            if self._token is not None and self.http.clock.monotonic() < self._renew_at:
-                return self._token.value
-            if self._failure is not None and tried != self._tried:
-                return self._failure
-            self._failure = await self._fetch(until)
-            self._tried += 1
-            if self._failure is not None:
-                return self._failure
-            assert self._token is not None
-            return self._token.value
+        """A token that is good now, or why there is none."""
+        got = await self._tokens.get(until)
+        return got.value if isinstance(got, Token) else got
 
     def drop(self, token: str) -> None:
         """The provider refused this token: it is not used again."""
-        if self._token is not None and self._token.value == token:
-            self._token = None
+        self._tokens.drop(token)
 
-    async def _fetch(self, until: float) -> Failure | None:
+    async def _fetch(self, until: float) -> Token | Failure:
         request = self.token_request()
-        begun = self.http.clock.monotonic()
         answer = await self.exchange(
             self.settings.auth_url or request.origin or self.token_origin, request, until=until
         )
         if isinstance(answer, Response):
             token = self.token_of(answer) if answer.ok and not answer.is_page else None
             if token is not None:
-                self._token = token
-                self._renew_at = begun + token.seconds - min(EARLY, token.seconds / 4)
-                return None
+                return token
             answer = self._refused(answer)
         if isinstance(answer, Unknown):
             return Deferred(f"no token was given: {answer.reason}", code=answer.code)

@@ -1,13 +1,12 @@
 """What a provider's codes and HTTP's statuses mean for a message: small constructors for CODES tables, and the defaults."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 import msgspec
 
 from daemon.http import Response
+from daemon.waits import moment_of, number, retry_after
 from outbox.outcome import Deferred, Rejected, Scope, Unknown
 
 Failure: TypeAlias = Deferred | Rejected | Unknown
@@ -98,13 +97,8 @@ STATUSES: Mapping[int, Verdict] = {
 
 
 def wait_of(response: Response, now: int) -> float | None:
-    """The provider's own wait in seconds: Retry-After (RFC 9110 section 10.2.3) or a rate limit's reset header.
-
-    A date counts from the answer's own Date where it has one, since our clock may be wrong; else from `now` (ms)."""
-    text = response.headers.get("retry-after", "").strip()
-    wait = _number(text)
-    if wait is None and text:
-        wait = until(text, response, now)
+    """The provider's own wait in seconds: Retry-After or a rate limit's reset header. `now`: wall ms."""
+    wait = retry_after(response.headers, now)
     if wait is None:
         wait = _reset(response, now)
     return None if wait is None else min(max(wait, 0.0), MAX_WAIT)
@@ -113,40 +107,18 @@ def wait_of(response: Response, now: int) -> float | None:
 def _reset(response: Response, now: int) -> float | None:
     headers = response.headers
     for name in ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
-        value = _number(headers.get(name, ""))
+        value = number(headers.get(name, ""))
         if value is not None:
-            sent = _date(headers.get("date", ""))
+            sent = moment_of(headers.get("date", ""))
             base = sent.timestamp() if sent else now / 1000
             return value - base if value > 1e9 else value
     return None
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value < 1e12 else None
-
-
-def until(date: str, response: Response, now: int | None = None) -> float | None:
-    """Seconds until that date from the answer's own Date, else from `now` (ms). None where that can't be told."""
-    moment, sent = _date(date), _date(response.headers.get("date", ""))
-    base = sent.timestamp() if sent else None if now is None else now / 1000
-    return None if moment is None or base is None else moment.timestamp() - base
-
-
 def ahead(response: Response, now: int) -> int:
     """How far the provider's clock is ahead of ours (`now`) in ms, by the answer's Date; 0 where it has none."""
-    sent = _date(response.headers.get("date", ""))
+    sent = moment_of(response.headers.get("date", ""))
     return round(sent.timestamp() * 1000) - now if sent else 0
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
 
 
 def judge(

@@ -16,7 +16,7 @@ import msgspec
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._mail import headers, sender, subject
 from daemon.channels._values import values_of
-from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, until
+from daemon.channels._verdict import Problem, Verdict, channel, message, recipient
 from daemon.channels.base import (
     Health,
     HttpSettings,
@@ -30,6 +30,7 @@ from daemon.channels.base import (
     Sent,
 )
 from daemon.http import Http, Request, Response, form_request, objects
+from daemon.waits import until
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, ReceiptState
 
 _HOSTS = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
@@ -129,7 +130,7 @@ class Mailgun(HttpChannel):
         wait = _WAIT.search(text)
         after = None
         if wait:
-            after = float(wait[1]) if wait[1] else until(wait[2], response)
+            after = float(wait[1]) if wait[1] else until(wait[2], response.headers)
         return Problem("" if code == "limit" else code, text, after=after)
 
     # what became of it

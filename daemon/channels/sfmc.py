@@ -11,11 +11,12 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from daemon.channels._oauth import OAuthChannel, Token
+from daemon.channels._oauth import OAuthChannel
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, throttled
 from daemon.channels.base import Health, Misconfigured, OAuthSettings, Outgoing, PollPlan, ReceiptUpdate, Sent
 from daemon.http import Http, Request, Response, json_request
+from daemon.oauth import Token
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, ReceiptState, Rejected, Scope
 
 _STATES: Mapping[str, ReceiptState] = {

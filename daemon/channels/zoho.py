@@ -13,11 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from msgspec.structs import replace
 
-from daemon.channels._oauth import OAuthChannel, Token
+from daemon.channels._oauth import OAuthChannel
 from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels.base import Health, OAuthSettings, Outgoing
 from daemon.http import Http, Request, Response, form_request, json_request, objects
+from daemon.oauth import Token
 from outbox.outcome import Accepted, Outcome
 
 _HOSTS: Mapping[str, tuple[str, str]] = {

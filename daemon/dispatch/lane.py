@@ -8,7 +8,8 @@ import msgspec
 
 from daemon.channels.base import Channel
 from daemon.dispatch.breaker import Breaker
-from daemon.dispatch.limits import Bucket, Day, midnight_after
+from daemon.dispatch.limits import Day, midnight_after
+from daemon.token_bucket import TokenBucket
 from outbox.model import Medium
 from outbox.outcome import Rejected
 from outbox.reasons import Reason
@@ -60,7 +61,7 @@ class Lane:
         self.concurrency = concurrency
         self.gate = asyncio.Semaphore(concurrency)
         """Held while a request is at the provider."""
-        self.bucket = Bucket(rate, now)
+        self.bucket = TokenBucket(rate, now)
         self.day = Day(daily_limit, zone)
         self.breaker = Breaker()
         self.hold_until = 0.0

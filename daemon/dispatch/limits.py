@@ -1,41 +1,7 @@
-"""How fast a channel may be used: a token bucket for its rate, a count for its day. Monotonic seconds and store days in, numbers out."""
+"""How much a channel may be used in a day: a count for the store's day. Wall ms and store days in, numbers out."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-
-class Bucket:
-    """A token bucket: `rate` per second, and a burst of one second's worth (at least one). None: never empty."""
-
-    def __init__(self, rate: float | None, now: float) -> None:
-        self.rate = rate
-        self._capacity = max(1.0, rate or 1.0)
-        self._tokens = self._capacity
-        self._at = now
-
-    def available(self, now: float) -> int | None:
-        """How many may start now; None: as many as like."""
-        if self.rate is None:
-            return None
-        self._tokens = min(self._capacity, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        return max(0, int(self._tokens + 1e-9))
-
-    def take(self, now: float, count: int = 1) -> None:
-        """Use so many. Taking more than there are leaves a debt that time pays."""
-        if self.available(now) is not None:
-            self._tokens -= count
-
-    def give_back(self, count: int = 1) -> None:
-        """So many that were taken were not used."""
-        if self.rate is not None:
-            self._tokens = min(self._capacity, self._tokens + count)
-
-    def seconds_until_one(self, now: float) -> float:
-        """How long until the next may start."""
-        if self.rate is None or self.available(now):
-            return 0.0
-        return (1.0 - self._tokens) / self.rate
 
 
 class Day:

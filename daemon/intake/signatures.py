@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from daemon import standard_webhooks
 from daemon.config import ConfigError, Table
 from daemon.intake.base import Hook, Refused
+from daemon.standard_webhooks import PREFIX, TOLERANCE_S
 
-TOLERANCE_S = 300
-PREFIX = "whsec_"
-"""How secrets of Standard Webhooks and Stripe begin; by itself it is none."""
 _PART = re.compile(r"\{(body|url|method|header:[A-Za-z0-9-]+|json:[\w.]+)\}")
 _QUERY_ESCAPES = {f"%{ord(char):02X}": char for char in ":/?@!$'()*,;"}
 
@@ -193,13 +192,12 @@ def _field(body: bytes, path: str) -> str:
 
 def standard(hook: Hook, secrets: Sequence[str]) -> None:
     """Standard Webhooks 1.0.0, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
-    id, stamp, signatures = (_header(hook, f"webhook-{part}") for part in ("id", "timestamp", "signature"))
-    text = f"{id}.{stamp}.".encode("utf-8", "surrogateescape") + hook.body
-    due = [_base64(hmac.digest(key_of(secret.removeprefix(PREFIX), "base64"), text, "sha256")) for secret in secrets]
-    given = [part.removeprefix("v1,") for part in signatures.split() if part.startswith("v1,")]
-    if not any(equal(one, mine) for one in given for mine in due):
+    for name in standard_webhooks.HEADERS:
+        _header(hook, name)
+    keys = [key_of(secret.removeprefix(PREFIX), "base64") for secret in secrets]
+    if not standard_webhooks.holds(keys, hook.headers, hook.body):
         raise Refused("the signature does not hold: check the secret, and that the body is signed as it is sent")
-    fresh(stamp, hook)
+    fresh(hook.headers["webhook-timestamp"], hook)
 
 
 def stripe(hook: Hook, secrets: Sequence[str]) -> None:

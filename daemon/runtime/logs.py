@@ -14,17 +14,14 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
-from daemon.redact import scrub
+from daemon.redact import mask_contacts, scrub
 from outbox import harmless
-from outbox.masks import mask_email, mask_phone
 
 Format = Literal["auto", "text", "json"]
 
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|_PIN$|_SID$|AUTH_ID|APPRISE_URLS|SIGNATURE|CREDENTIAL")
 _SHORTEST_SECRET = 6
-_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _TOKEN = re.compile(r"\b(tether_)[A-Za-z0-9_-]{16,}|(?<=[Bb]earer )[^\s'\"\\]+")
-_PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ -]?\d){8,14}(?![\w:.-])")
 _PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 """sd-daemon(3): the journal reads a line's level from `<N>` before it."""
 _EXEMPT = frozenset({"timestamp", "level", "logger", "request_id"})
@@ -60,8 +57,7 @@ class Redactor:
     def text(self, text: str) -> str:
         text = scrub(text, self._secrets, ())
         text = _TOKEN.sub("[token]", text)
-        text = _MAIL.sub(lambda found: mask_email(found[0]), text)
-        return _PHONE.sub(lambda found: mask_phone(found[0]), text)
+        return mask_contacts(text)
 
 
 def configure_logs(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.dispatch.breaker import FIRST_WAIT, LONGEST_WAIT, THRESHOLD, Breaker
-from daemon.dispatch.limits import Bucket, Day, midnight_after, midnight_before
+from daemon.dispatch.limits import Day, midnight_after, midnight_before
+from daemon.token_bucket import TokenBucket
 
 LONDON = ZoneInfo("Europe/London")
 NOON = 1_795_521_600_000  # 2026-11-24T12:00:00Z
@@ -17,7 +18,7 @@ NOON = 1_795_521_600_000  # 2026-11-24T12:00:00Z
     gaps=st.lists(st.floats(0, 3), min_size=1, max_size=200),
 )
 def test_a_bucket_never_gives_more_than_its_rate_and_one_burst(rate: float, gaps: list[float]) -> None:
-    bucket, now, taken = Bucket(rate, 0.0), 0.0, 0
+    bucket, now, taken = TokenBucket(rate, 0.0), 0.0, 0
     for gap in gaps:
         now += gap
         while bucket.available(now):
@@ -28,7 +29,7 @@ def test_a_bucket_never_gives_more_than_its_rate_and_one_burst(rate: float, gaps
 
 @given(rate=st.floats(0.02, 200))
 def test_a_bucket_says_when_the_next_may_start(rate: float) -> None:
-    bucket = Bucket(rate, 0.0)
+    bucket = TokenBucket(rate, 0.0)
     while bucket.available(0.0):
         bucket.take(0.0)
     wait = bucket.seconds_until_one(0.0)
@@ -38,14 +39,14 @@ def test_a_bucket_says_when_the_next_may_start(rate: float) -> None:
 
 
 def test_no_rate_is_no_limit() -> None:
-    bucket = Bucket(None, 0.0)
+    bucket = TokenBucket(None, 0.0)
     bucket.take(0.0)
     assert bucket.available(0.0) is None
     assert bucket.seconds_until_one(0.0) == 0.0
 
 
 def test_what_is_given_back_may_be_used_again() -> None:
-    bucket = Bucket(1.0, 0.0)
+    bucket = TokenBucket(1.0, 0.0)
     bucket.take(0.0)
     assert bucket.available(0.0) == 0
     bucket.give_back()

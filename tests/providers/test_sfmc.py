@@ -4,10 +4,12 @@ import pytest
 
 from daemon.channels.base import Misconfigured
 from daemon.channels.registry import build
+from daemon.http import open_http
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Rejected, Scope
 from tests.conformance.cases.sfmc import KEY, SUB
 from tests.support.at_vendor import bench
 from tests.support.channel_case import Answer, says, sent
+from tests.support.fake_clock import FakeClock
 
 TOKEN, SEND, EVENT = r"POST .*/v2/token", r"POST .*/messages/", r"POST .*/interaction/v1/events"
 JOURNEY = {"event_definition_key": "APIEvent-order", "templates": {}}
@@ -109,7 +111,8 @@ async def test_forbidden_names_the_scopes() -> None:
     assert "scopes" in outcome.remedy
 
 
-def test_without_an_event_or_a_definition_there_is_nothing_to_do() -> None:
+async def test_without_an_event_or_a_definition_there_is_nothing_to_do() -> None:
     secrets = {"SFMC_SUBDOMAIN": "mc", "SFMC_CLIENT_ID": "i", "SFMC_CLIENT_SECRET": "s"}
-    with pytest.raises(Misconfigured, match="event_definition_key"):
-        build("sfmc", {}, secrets, http=None)  # type: ignore[arg-type]
+    async with open_http(FakeClock()) as http:
+        with pytest.raises(Misconfigured, match="event_definition_key"):
+            build("sfmc", {}, secrets, http)

@@ -1,17 +1,10 @@
-"""How often one client may call: token buckets, in memory only."""
+"""How often one client may call: a token bucket each, in memory only."""
 
-from dataclasses import dataclass
-
+from daemon.token_bucket import TokenBucket
 from outbox.clock import Clock
 
 MOST_CLIENTS = 4096
 """Buckets that are kept; beyond, full ones are forgotten first."""
-
-
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
 
 
 class RateLimit:
@@ -21,7 +14,7 @@ class RateLimit:
         self._clock = clock
         self._rate = rate
         self._burst = burst
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def take(self, client: str) -> float:
         """Count one call. Returns 0.0 when it may pass, else the seconds until one may."""
@@ -29,18 +22,15 @@ class RateLimit:
         bucket = self._buckets.get(client)
         if bucket is None:
             self._make_room(now)
-            bucket = self._buckets[client] = _Bucket(self._burst, now)
-        left = min(self._burst, bucket.left + (now - bucket.at) * self._rate)
-        bucket.at = now
-        if left < 1.0:
-            bucket.left = left
-            return (1.0 - left) / self._rate
-        bucket.left = left - 1.0
-        return 0.0
+            bucket = self._buckets[client] = TokenBucket(self._rate, now, burst=self._burst)
+        wait = bucket.seconds_until_one(now)
+        if not wait:
+            bucket.take(now)
+        return wait
 
     def _make_room(self, now: float) -> None:
         if len(self._buckets) < MOST_CLIENTS:
             return
-        full = [name for name, one in self._buckets.items() if one.left + (now - one.at) * self._rate >= self._burst]
+        full = [name for name, one in self._buckets.items() if one.is_full(now)]
         for name in full or list(self._buckets)[: MOST_CLIENTS // 2]:
             del self._buckets[name]

@@ -1,16 +1,14 @@
 """Asking a source: one request and its answer, with an access token where it takes one. Faults are values of `polled`."""
 
-import asyncio
 from collections.abc import Callable
 
 from daemon.http import Http, Request, Response
-from daemon.intake.polling.polled import Fault, Polled, Token, fault_of
+from daemon.intake.polling.polled import Fault, Polled, fault_of
+from daemon.oauth import Token, TokenCache
 from outbox.clock import Clock
 
 SECONDS = 30.0
 """One exchange: WordPress on a small host takes its time."""
-RENEW_AT = 0.8
-"""Of a token's life."""
 
 
 class Caller:
@@ -20,33 +18,34 @@ class Caller:
         self._source = source
         self._http = http
         self._clock = clock
-        self._token: Token | None = None
-        self._renew_at = 0.0
-        self._turn = asyncio.Lock()
+        self._tokens: TokenCache[Fault] = TokenCache(clock, self._fetch)
 
     async def call(self, build: Callable[[str], Request]) -> Response:
         """Whatever it answers. Raises Fault when there is no answer, or no token."""
         token = await self._good_token()
         response = await self._exchange(build(token))
         if response.status == 401 and token:
-            self._token = None
+            self._tokens.drop(token)
             response = await self._exchange(build(await self._good_token()))
         return response
 
     async def _good_token(self) -> str:
-        async with self._turn:
-            if self._token is not None and self._clock.monotonic() < self._renew_at:
-                return self._token.value
-            request = self._source.token_request()
-            if request is None:
-                return ""
-            begun = self._clock.monotonic()
-            response = await self._exchange(request)
-            token = self._source.read_token(response) if response.ok and not response.is_page else None
-            if token is None:
-                raise _no_token(response)
-            self._token, self._renew_at = token, begun + token.seconds * RENEW_AT
-            return token.value
+        """ "" where its requests carry what they need."""
+        if self._source.token_request() is None:
+            return ""
+        got = await self._tokens.get(self._clock.monotonic() + SECONDS)
+        if isinstance(got, Fault):
+            raise got
+        return got.value
+
+    async def _fetch(self, until: float) -> Token | Fault:
+        request = self._source.token_request()
+        assert request is not None, "it was asked before"
+        answer = await self._http.exchange(self._source.base(request), request, until - self._clock.monotonic())
+        if not isinstance(answer, Response):
+            return Fault(answer.reason)
+        token = self._source.read_token(answer) if answer.ok and not answer.is_page else None
+        return token or _no_token(answer)
 
     async def _exchange(self, request: Request) -> Response:
         answer = await self._http.exchange(self._source.base(request), request, SECONDS)

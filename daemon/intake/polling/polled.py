@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
 
 from daemon.http import Request, Response
 from daemon.intake.base import Reading, Record
+from daemon.oauth import Token, token_in
+from daemon.waits import retry_after
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -41,13 +42,6 @@ class SourcePage(msgspec.Struct, frozen=True):
     """What is odd about the answer, for the log."""
     wait: float = 0.0
     """Seconds to leave before the next page, where the sender counts what questions cost."""
-
-
-class Token(msgspec.Struct, frozen=True):
-    """An access token, good for so many seconds."""
-
-    value: str
-    seconds: float
 
 
 class Fault(Exception):
@@ -106,11 +100,7 @@ class Polled(ABC):
 
     def read_token(self, response: Response) -> Token | None:
         """The token in a 2xx answer."""
-        answer = response.object()
-        value, seconds = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(value, str) or not value:
-            return None
-        return Token(value, float(seconds) if isinstance(seconds, int | float) else 3600.0)
+        return token_in(response.object())
 
     def lookup_request(self, ids: Sequence[str], at: int) -> Request | None:
         """How to ask how these orders are now (a page of them at most; `SourcePage.ids` are those that are still there); None: it can't be
@@ -134,6 +124,8 @@ class Polled(ABC):
         raise NotImplementedError
 
 
+LONGEST_WAIT = 3600.0
+"""Seconds of their own wait that are believed."""
 LASTING = frozenset({400, 401, 402, 403, 404, 405, 410, 422, 423})
 
 
@@ -145,28 +137,10 @@ def fault_of(response: Response, words: str = "") -> Fault:
     said = f": {words[:200]}" if words else ""
     if 200 <= response.status < 300:
         return Fault(f"the answer could not be read{said}", status=response.status)
+    wait = retry_after(response.headers)
     return Fault(
         f"it answered {response.status}{said}",
-        after=retry_after(response),
+        after=None if wait is None else min(wait, LONGEST_WAIT),
         lasting=response.status in LASTING,
         status=response.status,
     )
-
-
-def retry_after(response: Response) -> float | None:
-    """Retry-After in seconds (RFC 9110 section 10.2.3), a date being read against the answer's own Date."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    if value.replace(".", "", 1).isdecimal():
-        return min(float(value), 3600.0)
-    try:
-        then = parsedate_to_datetime(value)
-        sent = parsedate_to_datetime(response.headers.get("date", ""))
-    except (TypeError, ValueError):
-        return None
-    return min(max((_aware(then) - _aware(sent)).total_seconds(), 0.0), 3600.0)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
