@@ -16,6 +16,7 @@ from daemon.dispatch.board import ChannelBoard, trials_since
 from daemon.dispatch.callbacks import Callbacks
 from daemon.dispatch.delivery import Delivery, Hold, at_once
 from daemon.dispatch.dispatcher import Dispatcher
+from daemon.dispatch.forecast import Forecast
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
@@ -88,6 +89,7 @@ class Engine:
             hold=hold,
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
+        self.forecast = Forecast(box, self.lanes, preparer, self.sms, self.uplink, self._usable, clock)
         self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
         self.receipts = ReceiptService(
             box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)

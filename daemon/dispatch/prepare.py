@@ -1,6 +1,6 @@
 """The last look before an attempt: is it still wanted, allowed at this hour, addressable, and what will it say?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -58,26 +58,31 @@ class Preparer:
         return self._renderer.first_sms_notice and channel.medium == "sms" and is_news
 
     def prepare(self, due: Due, channel: Channel, now: int, *, first_sms: bool = False) -> Prepared:
-        message = due.message
         if late := self.too_late(due, now):
             return late
-        if why := self._waits(message, channel.medium):
-            return Transition(state=State.HELD, reason=why, counts=False)
-        address = self.address(due, channel)
-        if address is None:
-            wanted = " or ".join(channel.address_kinds) or "destination"
-            kinds = list(channel.address_kinds)
-            return PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
-        if message.audience == "customer" and _declined(due, channel.medium):
-            words = f"the customer does not want {channel.medium}"
-            return PassOver(Reason(words, "declined", media=[channel.medium]), opted_out=True)
-        if quiet := self._quiet(due, channel, now):
-            return quiet
+        if obstacle := next(self.obstacles(due, channel, now), None):
+            return obstacle
+        address = self.address(due, channel) or ""
         try:
             rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms))
         except RenderError as error:
             return PassOver(Reason(f"the text could not be made: {error}", "text_broken", error=str(error)))
         return Ready(self._outgoing(due, channel, address, rendered, now))
+
+    def obstacles(self, due: Due, channel: Channel, now: int) -> Iterator[PassOver | Transition]:
+        """What stands in its way there at that moment, what is heeded first before all else."""
+        message = due.message
+        if why := self._waits(message, channel.medium):
+            yield Transition(state=State.HELD, reason=why, counts=False)
+        if self.address(due, channel) is None:
+            wanted = " or ".join(channel.address_kinds) or "destination"
+            kinds = list(channel.address_kinds)
+            yield PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
+        if message.audience == "customer" and _declined(due, channel.medium):
+            words = f"the customer does not want {channel.medium}"
+            yield PassOver(Reason(words, "declined", media=[channel.medium]), opted_out=True)
+        if quiet := self._quiet(due, channel, now):
+            yield quiet
 
     def too_late(self, due: Due, now: int) -> Transition | None:
         """Past its time, if the clock can be believed for what can't be undone."""

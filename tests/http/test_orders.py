@@ -225,7 +225,7 @@ async def test_hold_and_release(face: Face, order: str) -> None:
 
 async def test_preview_changes_nothing_and_warns() -> None:
     quiet = QuietHours(from_=TimeOfDay(10 * 60), to=TimeOfDay(11 * 60 + 15))
-    channels = {**CHANNELS, "twilio": {**CHANNELS["twilio"], "daily_limit": 1}}
+    channels = {"twilio": {**CHANNELS["twilio"], "daily_limit": 1}}
     async with opened(store_settings(quiet_hours=quiet, channels=channels)) as face:
         store = face.store
         await face.post("/v1/events", event("e-0", "order.ready", ref="B-1"))
@@ -241,8 +241,8 @@ async def test_preview_changes_nothing_and_warns() -> None:
         assert (message["sms"]["parts"], message["to"]) == (1, "+44…0123")
         assert "B-1042" in message["text"]
         codes = [each["code"] for each in message["warnings"]]
-        assert codes == ["opted_out", "quiet_hours", "line_down", "held", "limit_used"]
-        assert message["warnings"][1]["until"] == "2026-11-24T11:15:00.000Z"
+        assert codes == ["held", "opted_out", "quiet_hours", "line_down", "limit_used"]
+        assert message["warnings"][2]["until"] == "2026-11-24T11:15:00.000Z"
         assert (await store.events(), await store.messages()) == before
 
 

@@ -70,7 +70,7 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
         )
     except RenderError as error:
         raise Problem(422, str(error), field="template") from error
-    return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, present.sms_size(made))
+    return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, present.sms_size(made.sms))
 
 
 async def templates(call: Call[NoQuery, None]) -> Templates:

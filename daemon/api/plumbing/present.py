@@ -9,7 +9,7 @@ from daemon.channels.registry import CHANNELS, channel_class
 from daemon.dispatch.board import ChannelStatus, UplinkStatus
 from daemon.dispatch.sms.guard import SmsStatus
 from daemon.intake.row import SourceRow
-from daemon.planner.preview import Preview
+from daemon.planner.sms_text import SmsSize
 from daemon.wire import customers as wire_customers
 from daemon.wire import events as wire_events
 from daemon.wire import messages as wire_messages
@@ -317,9 +317,9 @@ def sms(row: SmsStatus) -> wire_service.SmsToday:
     )
 
 
-def sms_size(made: Preview) -> wire_messages.SmsSize | None:
+def sms_size(size: SmsSize | None) -> wire_messages.SmsSize | None:
     """Of a text that is an SMS."""
-    return None if made.sms is None else wire_messages.SmsSize(made.sms.encoding, made.sms.units, made.sms.parts)
+    return None if size is None else wire_messages.SmsSize(size.encoding, size.units, size.parts)
 
 
 def token(row: Token) -> wire_record.Token:

@@ -5,7 +5,7 @@ midnight. What looks like pumping is held until staff let it go.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -76,8 +76,7 @@ class SmsGuard:
         self, channel: str, message: Message, via_index: int, out: Outgoing, now: int
     ) -> Spent | PassOver | Transition:
         """Its share of the day where it may leave by that channel (at `via_index` of its ways); else where it goes instead."""
-        refused = refusal(out.to, self.countries, anywhere=message.audience != "customer")
-        if refused is not None:
+        if refused := self._refusal(message, out.to):
             return PassOver(refused)
         if await self._is_fraud(message, out.to, now):
             return Transition(state=State.HELD, reason=LOOKS_LIKE_FRAUD, counts=False)
@@ -88,6 +87,17 @@ class SmsGuard:
         self._held.discard(message.id)
         self.pumping.note(out.to, now)
         return self.spending.spend(parts, cost, now)
+
+    def objections(self, channel: str, message: Message, to: str, text: str, now: int) -> Iterator[Reason]:
+        """What speaks against sending it, without sending it."""
+        if refused := self._refusal(message, to):
+            yield refused
+        parts = measure(text).parts
+        if exceeded := self.spending.exceeded_by(parts, self._cost(channel, to, parts), now):
+            yield exceeded
+
+    def _refusal(self, message: Message, to: str) -> Reason | None:
+        return refusal(to, self.countries, anywhere=message.audience != "customer")
 
     def admit_trial(self, channel: str, to: str, text: str, now: int) -> Spent | str:
         """The same for a test that somebody asks for, or a word about the box: why not, in a sentence."""
