@@ -177,10 +177,10 @@ async def messages(
     rows = await (await db.execute(_SQL["messages"], values)).fetchall()
     more = rows[limit - 1] if len(rows) > limit else None
     following = None if more is None else f"{more[10]}.{more[0]}.{more[1]}"
-    return Messages([_message(row) for row in rows[:limit]], following)
+    return Messages([message_of(row) for row in rows[:limit]], following)
 
 
-def _message(row: tuple[Any, ...]) -> MessageOut:
+def message_of(row: tuple[Any, ...]) -> MessageOut:
     store, id, ref, state, channel, reason, type_, recipient, to, attempts, created, updated, parts, price = row
     return MessageOut(
         store=store, id=id, order_ref=ref, state=state, channel=channel, reason_code=reason, type=type_, recipient=recipient, to=to,
@@ -189,7 +189,7 @@ def _message(row: tuple[Any, ...]) -> MessageOut:
 
 
 async def order(db: Connection, ref: str) -> OrderOut | None:
-    found = [_message(row) for row in await (await db.execute(_SQL["messages_of_order"], {"ref": ref})).fetchall()]
+    found = [message_of(row) for row in await (await db.execute(_SQL["messages_of_order"], {"ref": ref})).fetchall()]
     entries = [
         EntryOut(
             store=store, epoch=epoch, seq=seq, at=as_time(at), kind=kind, actor=actor, message_id=message, detail=msgspec.json.decode(detail)

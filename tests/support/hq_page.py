@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import migrate, pooled
 from daemon.hq.ingest import Ingest
 from daemon.hq.page import sessions
+from daemon.hq.page.frame import Page
+from daemon.hq.page.pages import PAGES
 from daemon.hq.page.people import Role, User
 from daemon.hq.pulse import Pulse
 from daemon.hq.services import Services
@@ -100,6 +102,10 @@ class Site:
         self._sessions.append(session)
         return Browser(self.url, session)
 
+    @property
+    def pages(self) -> Sequence[Page]:
+        return PAGES
+
     async def as_user(self, name: str = "ines", role: Role = "admin", stores: tuple[str, ...] = ()) -> Browser:
         """A browser in which somebody is logged in."""
         browser = self.browser()
@@ -126,7 +132,7 @@ class Site:
     async def hear(self, name: str, **health: Any) -> None:
         """A store's word on how it is, by the way that all take."""
         word = {
-            "at": self.services.clock.now(), "clock_trusted": True, "release": "1.0", "uplink": "up", "epoch": "e1", "seq": 1, "hash": "00",
+            "at": self.services.clock.now(), "clock_trusted": True, "release": "1.0", "uplink": "up", "epoch": "e1", "seq": 0, "hash": "",
             "channels": {"twilio": "ready"}, "disk_free": 2**33,
         }  # fmt: skip
         pulse = Pulse(self.services.now)

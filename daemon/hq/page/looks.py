@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
@@ -45,7 +46,7 @@ def make_environment(assets: Assets) -> Environment:
         auto_reload=False,
     )
     environment.globals["asset"] = assets.url
-    environment.filters.update(moment=_moment, since=_since, day=_day, number=_number, bytes=_bytes)
+    environment.filters.update(moment=_moment, since=_since, day=_day, number=_number, bytes=_bytes, path=_path)
     return environment
 
 
@@ -84,6 +85,11 @@ def _since(context: Context, value: datetime | int | None) -> Markup:
 @pass_context
 def _day(context: Context, value: datetime | int | None) -> Markup:
     return _time(context, value, "day", "d MMMM y")
+
+
+def _path(value: str) -> str:
+    """As one part of a path."""
+    return quote(value, safe="")
 
 
 @pass_context

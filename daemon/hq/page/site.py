@@ -45,7 +45,7 @@ def add_pages(app: web.Application, services: Services, pages: Sequence[Page]) -
     app.router.add_get("/live/stores", site.guarded(live.stream))
     app.on_shutdown.append(live.end)
     for page in pages:
-        app.router.add_route(page.method, page.path, site.guarded(site.handler(page)))
+        app.router.add_route(page.method, page.path, site.guarded(site.handler(page), page.name))
     return frame
 
 
@@ -90,26 +90,26 @@ class _Site:
             status=303, headers={**GUARD, "Location": f"/login?next={quote(request.path_qs, safe='/')}"}
         )
 
-    def guarded(self, handler: Handler) -> Handler:
+    def guarded(self, handler: Handler, name: str = "frame") -> Handler:
         """What can't be shown is said on a page, too."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 return await handler(request)
             except Refusal as refusal:
-                return self._refuse(request, refusal.status, refusal.word, **refusal.args_of_word)
+                return self._refuse(request, name, refusal.status, refusal.word, **refusal.args_of_word)
             except (Declined, LineError, ConfigError) as error:
                 status = error.status if isinstance(error, Declined) else 503
-                return self._refuse(request, status, "because", why=str(error))
+                return self._refuse(request, name, status, "because", why=str(error))
             except (*Weather, PoolTimeout):
                 behind = self._frame.services.archive()
                 log.warning("PostgreSQL can't be asked", behind=behind.behind)
-                return self._refuse(request, 503, "away", n=behind.behind)
+                return self._refuse(request, name, 503, "away", n=behind.behind)
 
         return answer
 
-    def _refuse(self, request: web.Request, status: int, word: str, **args: object) -> web.Response:
-        words = words_for(request, "frame")
+    def _refuse(self, request: web.Request, name: str, status: int, word: str, **args: object) -> web.Response:
+        words = words_for(request, name)
         return respond(
             self._frame, request, "refused.html.j2", words, None, None, status=status, sentence=words(word, **args)
         )

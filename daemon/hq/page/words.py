@@ -4,7 +4,7 @@
     en = { one = "{n} customer was not told", other = "{n} customers were not told" }
     es = ...
 
-`frame.toml` holds what all pages say. A word in two forms takes the one by `n`.
+`frame.toml` holds what all pages say, `shared.toml` what several do. A word in two forms takes the one by `n`.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ class Words:
 
     def __init__(self, page: str, language: str) -> None:
         self.language = language
-        self._pages = [catalogue(page), catalogue("frame")]
+        self._pages = [catalogue(page), catalogue("frame"), catalogue("shared")]
 
     def __call__(self, key: str, **args: Any) -> str:
         for page in self._pages:

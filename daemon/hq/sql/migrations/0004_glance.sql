@@ -29,7 +29,6 @@ CREATE INDEX health_hour_age ON health_hour (hour);
 ALTER TABLE message ADD COLUMN who uuid[] NOT NULL DEFAULT '{}';
 CREATE INDEX message_of_person ON message USING gin (who) WHERE who <> '{}';
 CREATE INDEX message_untold_customers ON message (store, updated_at) WHERE state IN ('failed', 'expired', 'unknown') AND recipient = 'customer';
-CREATE INDEX message_of_store ON message (store, created_at DESC, id);
 CREATE INDEX message_by_id ON message (id);
 CREATE INDEX fork_lately ON fork (last_seen);
 CREATE INDEX gap_open ON gap (store, seen_at) WHERE closed_at IS NULL AND why <> 'not kept at the store';

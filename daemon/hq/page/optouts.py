@@ -1,0 +1,94 @@
+"""Opt-outs: who asked, where, when and by what words, and opting somebody out by hand. Out always wins: a word of headquarters is told under every key
+of the fleet and without condition, as a store's own is."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from daemon.fleet.wire import Word, optout_subject, pack
+from daemon.hq.database import as_time, queries
+from daemon.hq.nats import as_fleet
+from daemon.hq.page.frame import Page, Refusal, Visit
+from daemon.hq.page.person import MEDIA, Typed, read_address
+from daemon.hq.record import NAME, Position
+from outbox.shares import Shares
+
+_SQL = queries("pages.sql")
+
+SHOWN = 100
+BY_HAND = "by hand"
+
+
+class Optout(msgspec.Struct, frozen=True):
+    medium: str
+    digest: str
+    stopped: bool
+    at: datetime
+    clock_trusted: bool
+    store: str
+    epoch: str
+    seq: int
+    how: str
+    arrived: datetime
+
+
+def optout_of(row: tuple[Any, ...]) -> Optout:
+    _, medium, digest, stopped, at, trusted, store, epoch, seq, how, arrived = row
+    return Optout(medium, digest, stopped, as_time(at), trusted, store, epoch, seq, how, arrived)
+
+
+def without_repeats(found: Sequence[Optout]) -> list[Optout]:
+    """What was said once is told under each key of the fleet."""
+    return list({(each.store, each.epoch, each.seq, each.medium, each.at): each for each in reversed(found)}.values())[
+        ::-1
+    ]
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    below = _below(visit)
+    rows = await (await visit.db.execute(_SQL["optouts"], {"below": below, "limit": SHOWN + 1})).fetchall()
+    found = [optout_of(row) for row in rows[:SHOWN]]
+    return visit.shown(
+        "optouts.html.j2",
+        optouts=without_repeats(found),
+        following=found[-1].arrived.isoformat() if len(rows) > SHOWN else "",
+        media=MEDIA,
+    )
+
+
+def _below(visit: Visit) -> datetime:
+    try:
+        return datetime.fromisoformat(visit.asked("below"))
+    except ValueError:
+        return datetime.max.replace(tzinfo=visit.now.tzinfo)
+
+
+async def stop(visit: Visit) -> web.StreamResponse:
+    """POST: somebody wrote or phoned headquarters. On record first; who is told nothing of it if it can't be told to the stores."""
+    typed, medium = read_address(visit.form.get("address", "")), visit.form.get("medium", "")
+    if typed is None or medium not in MEDIA:
+        raise Refusal(422, "no_address")
+    async with visit.db.transaction():
+        position = await visit.record("consent.stopped", medium=medium)
+        await _tell(visit, typed, medium, position)
+    return visit.went("/optouts", said="stopped")
+
+
+async def _tell(visit: Visit, typed: Typed, medium: str, position: Position) -> None:
+    services = visit.services
+    word = Word(
+        state="out", at=services.clock.now(), clock_trusted=True, store=NAME, epoch=position.epoch, seq=position.seq, how=BY_HAND
+    )  # fmt: skip
+    async with as_fleet(services.settings, services.clock, random.SystemRandom()) as line:
+        for kid, digest in Shares(services.settings.consent_keys).of(medium, typed.address):
+            await line.publish(optout_subject(kid, medium, digest), pack(word))
+
+
+PAGES: Sequence[Page] = (
+    Page(name="optouts", path="/optouts", show=show, nav=3),
+    Page(name="optouts", path="/optouts", show=stop, method="POST", right="optout"),
+)

@@ -1,0 +1,91 @@
+"""An order over all stores, a message's whole story, and an order's story as a file for whoever complains."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from daemon.hq.answers import MessageOut, message_of
+from daemon.hq.database import queries
+from daemon.hq.page.frame import GUARD, Page, Refusal, Visit
+from daemon.hq.page.story import Line, entry_of, in_words, reason_in_words, state_in_words, type_in_words
+
+_SQL = queries("pages.sql")
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    return visit.shown("order.html.j2", **await _order(visit))
+
+
+async def _order(visit: Visit) -> dict[str, Any]:
+    """Raises Refusal where there is nothing that is theirs to see."""
+    ref = visit.request.match_info["ref"]
+    values = {"ref": ref, "text": ref, "mine": visit.user.mine}
+    messages = [message_of(row) for row in await (await visit.db.execute(_SQL["by_order"], values)).fetchall()]
+    rows = await (await visit.db.execute(_SQL["record_of_order"], values)).fetchall()
+    lines = in_words([entry_of(row) for row in rows], visit.words)
+    if not messages and not lines:
+        raise Refusal(404, "not_there")
+    stores = list(dict.fromkeys([*(line.entry.store for line in lines), *(each.store for each in messages)]))
+    return {"ref": ref, "messages": messages, "stores": {name: _of(name, lines) for name in stores}, **_words(visit)}
+
+
+def _of(store: str, lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.entry.store == store]
+
+
+def _words(visit: Visit) -> dict[str, Any]:
+    language = visit.words.language
+    return {
+        "reason": lambda code: reason_in_words(language, code),
+        "state": lambda state: state_in_words(state, language),
+        "type": lambda type_: type_in_words(type_, visit.words),
+    }
+
+
+async def message(visit: Visit) -> web.StreamResponse:
+    store = visit.store(visit.request.match_info["store"])
+    found = await (
+        await visit.db.execute(_SQL["one"], {"store": store, "id": visit.request.match_info["id"]})
+    ).fetchone()
+    if found is None:
+        raise Refusal(404, "not_there")
+    shown: MessageOut = message_of(found)
+    values = {"ref": shown.order_ref, "store": store}
+    rows = await (await visit.db.execute(_SQL["record_of_store_order"], values)).fetchall()
+    entries = [entry for entry in map(entry_of, rows) if entry.message_id in (shown.id, "")]
+    return visit.shown("message.html.j2", message=shown, lines=in_words(entries, visit.words), **_words(visit))
+
+
+async def export(visit: Visit) -> web.StreamResponse:
+    """One file that stands alone, with the hashes by which it can be checked."""
+    found = await _order(visit)
+    names = found["stores"]
+    chains = {name: await (await visit.db.execute(_SQL["chains_of"], {"store": name})).fetchall() for name in names}
+    before = await _hashes_before(visit, [line for lines in names.values() for line in lines])
+    async with visit.db.transaction():
+        await visit.record("order.exported", order_ref=str(found["ref"]))
+    page = visit.shown("export.html.j2", chains=chains, before=before, **found)
+    name = quote(f"order {found['ref']}.html", safe="")
+    headers = {**GUARD, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return web.Response(text=page.text, content_type="text/html", charset="utf-8", headers=headers)
+
+
+async def _hashes_before(visit: Visit, lines: Sequence[Line]) -> dict[tuple[str, str, int], str]:
+    """Of each entry, the hash of the one before it: with that, and the entry's own words, its hash can be computed by anybody."""
+    entries = [line.entry for line in lines]
+    values = {
+        "stores": [each.store for each in entries],
+        "epochs": [each.epoch for each in entries],
+        "seqs": [each.seq for each in entries],
+    }
+    rows = await (await visit.db.execute(_SQL["before"], values)).fetchall()
+    return {(store, epoch, seq): bytes(hash_).hex() for store, epoch, seq, hash_ in rows}
+
+
+PAGES: Sequence[Page] = (
+    Page(name="story", path="/orders/{ref:[^/]+}", show=show),
+    Page(name="story", path="/orders/{ref:[^/]+}/export", show=export, method="POST"),
+    Page(name="story", path="/stores/{store}/messages/{id:[^/]+}", show=message),
+)

@@ -1,0 +1,57 @@
+"""Search over all stores: by an order's number, by a customer's number or address typed in full, by a message's own number."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from aiohttp import web
+
+from daemon.hq.answers import message_of
+from daemon.hq.database import queries
+from daemon.hq.page.frame import Page, Visit
+from daemon.hq.page.optouts import optout_of, without_repeats
+from daemon.hq.page.person import digests_of, is_number_without_country, read_address, words_on
+from daemon.hq.page.story import reason_in_words, state_in_words, type_in_words
+
+_SQL = queries("pages.sql")
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """What is typed comes as a form's field, so that an address stands in no log and no history."""
+    text = (visit.form.get("q", "") or visit.asked("q")).strip()[:200]
+    typed = read_address(text)
+    if visit.form and typed is None and text:
+        return visit.went(f"/search?q={quote(text, safe='')}")
+    values = {"text": text, "mine": visit.user.mine}
+    messages, optouts = [], []
+    if typed is not None:
+        keys = visit.services.settings.consent_keys
+        rows = await (
+            await visit.db.execute(_SQL["by_person"], values | {"digests": digests_of(typed, keys)})
+        ).fetchall()
+        messages = [message_of(row) for row in rows]
+        kids, media, digests = zip(*words_on(typed, keys), strict=True) if keys else ((), (), ())
+        asked = {"kids": list(kids), "media": list(media), "digests": list(digests)}
+        said = await (await visit.db.execute(_SQL["optouts_of"], asked)).fetchall()
+        optouts = without_repeats([optout_of(row) for row in said])
+    elif text:
+        for query in ("by_order", "by_id"):
+            messages += [message_of(row) for row in await (await visit.db.execute(_SQL[query], values)).fetchall()]
+    orders = list(dict.fromkeys((each.order_ref, each.store) for each in messages))
+    return visit.shown(
+        "search.html.j2",
+        text=text,
+        typed=typed,
+        no_country=typed is None and is_number_without_country(text),
+        messages=messages,
+        orders=orders,
+        optouts=optouts,
+        reason=lambda code: reason_in_words(visit.words.language, code),
+        state=lambda state: state_in_words(state, visit.words.language),
+        type=lambda type_: type_in_words(type_, visit.words),
+    )
+
+
+PAGES: Sequence[Page] = (
+    Page(name="search", path="/search", show=show, nav=2),
+    Page(name="search", path="/search", show=show, method="POST"),
+)

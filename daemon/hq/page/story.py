@@ -1,0 +1,89 @@
+"""An order's record in words: each entry as a sentence in the reader's language, with the reason where there is one. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from daemon.hq.page.words import Words
+from daemon.wire.reasons import catalogue
+
+LEVELS: Mapping[str, str] = {
+    "delivered": "good", "sent": "good", "accepted": "good", "read": "good",
+    "failed": "bad", "rejected": "bad", "undelivered": "bad",
+    "expired": "warn", "unknown": "warn", "deferred": "warn", "suppressed": "warn", "held": "warn",
+}  # fmt: skip
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """As the archive has it."""
+
+    store: str
+    epoch: str
+    seq: int
+    at: int
+    kind: str
+    actor: str
+    order_ref: str
+    message_id: str
+    detail: dict[str, Any]
+    hash: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    entry: Entry
+    text: str
+    why: str
+    level: str
+
+
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash_ = row
+    found = msgspec.json.decode(detail) if detail else {}
+    about = found if isinstance(found, dict) else {}
+    return Entry(store, epoch, seq, at, kind, actor, order_ref, message_id, about, bytes(hash_).hex())
+
+
+def in_words(entries: Sequence[Entry], words: Words) -> list[Line]:
+    return [_line(entry, words) for entry in entries]
+
+
+def _line(entry: Entry, words: Words) -> Line:
+    group, _, last = entry.kind.partition(".")
+    about = {name: str(value) for name, value in entry.detail.items() if isinstance(value, str | int | float)}
+    args = {"channel": "", "n": "", "to": "", "source": "", "code": ""} | about
+    args["type"] = type_in_words(about.get("type", ""), words)
+    match group:
+        case "event" if entry.kind == "event.accepted":
+            text = words("event", **args)
+        case "message":
+            key = "planned" if "type" in about else "message_by" if args["channel"] else "message"
+            text = words(key, **(args | {"state": state_in_words(last, words.language)}))
+        case "attempt" | "receipt" if f"{group}_{last}" in words:
+            text = words(f"{group}_{last}", **args)
+        case _:
+            key = f"kind_{entry.kind.replace('.', '_')}"
+            text = words(key, **args) if key in words else f"{entry.kind}"
+    reason = reason_in_words(words.language, about.get("reason_code", ""), about.get("reason", ""))
+    code = words("code", code=args["code"]) if args["code"] else ""
+    return Line(entry, text, " ".join(part for part in (reason, code) if part), LEVELS.get(last, ""))
+
+
+def type_in_words(type_: str, words: Words) -> str:
+    key = f"type_{type_.replace('.', '_')}"
+    return words(key) if key in words else type_
+
+
+def state_in_words(state: str, language: str) -> str:
+    return str(catalogue(language)["states"].get(state, state))
+
+
+def reason_in_words(language: str, code: str, sentence: str = "") -> str:
+    """Of a reason only its code is told, not its parameters: the sentence that needs none, else the short one, else what the record says."""
+    known = catalogue(language)["reasons"].get(code)
+    if known is None or (language == "en" and sentence):
+        return sentence
+    for form in ("full", "short"):
+        if "{" not in known[form]:
+            return str(known[form])
+    return sentence

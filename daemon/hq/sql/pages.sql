@@ -1,0 +1,76 @@
+-- store: one store with its own word on how it is.
+SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, h.body, c.epoch, c.head_seq, c.head_at
+FROM store AS s LEFT JOIN health AS h ON h.store = s.name
+LEFT JOIN LATERAL (SELECT epoch, head_seq, head_at FROM chain WHERE chain.store = s.name ORDER BY n DESC LIMIT 1) AS c ON true
+WHERE s.name = %(store)s;
+
+-- hours: how a store was, hour by hour.
+SELECT hour, heard, line_down, queued, waited, disk_free, written FROM health_hour
+WHERE store = %(store)s AND hour > %(since)s ORDER BY hour;
+
+-- past_troubles: what was wrong with a store, the newest first.
+SELECT kind, about, since, ended FROM trouble WHERE store = %(store)s AND since > %(since)s ORDER BY since DESC LIMIT 50;
+
+-- untold: a store's customers who were not told, the newest first.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(since_ms)s
+ORDER BY updated_at DESC LIMIT 50;
+
+-- newest_of_store: a store's messages, the newest first.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE store = %(store)s ORDER BY created_at DESC LIMIT 20;
+
+-- by_order: messages of an order's number, over all stores.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE order_ref = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY store, created_at DESC LIMIT 200;
+
+-- by_id: a message by its own number.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE id = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) LIMIT 50;
+
+-- by_person: what was told to an address, by its digests; the newest first.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE who && %(digests)s::uuid[] AND who <> '{}' AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s))
+ORDER BY created_at DESC LIMIT 200;
+
+-- one: a message.
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+FROM message WHERE store = %(store)s AND id = %(id)s;
+
+-- record_of_order: what stores put on record of an order, each in its order.
+SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
+WHERE order_ref = %(ref)s AND order_ref <> '' AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY store, at, seq LIMIT 2000;
+
+-- record_of_store_order: the same of one store.
+SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
+WHERE order_ref = %(ref)s AND order_ref <> '' AND store = %(store)s ORDER BY seq LIMIT 2000;
+
+-- optouts: the fleet's words on consent, the newest first.
+SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent
+WHERE arrived < %(below)s ORDER BY arrived DESC LIMIT %(limit)s;
+
+-- optouts_of: what is said of an address, by its digests.
+SELECT c.kid, c.medium, c.digest, c.stopped, c.at, c.clock_trusted, c.store, c.epoch, c.seq, c.how, c.arrived
+FROM unnest(%(kids)s::text[], %(media)s::text[], %(digests)s::text[]) AS w (kid, medium, digest)
+JOIN consent AS c ON c.kid = w.kid AND c.medium = w.medium AND c.digest = w.digest ORDER BY c.arrived DESC;
+
+-- chains: how far each store is archived, every epoch.
+SELECT c.store, c.epoch, c.first_seq, c.head_seq, c.head_hash, c.head_at, h.body ->> 'signed_head' FROM chain AS c
+LEFT JOIN health AS h ON h.store = c.store AND h.body ->> 'epoch' = c.epoch
+WHERE (%(mine)s::text[] IS NULL OR c.store = ANY(%(mine)s)) AND c.store > %(after)s ORDER BY c.store, c.n LIMIT %(limit)s;
+
+-- chains_of: how far one store is archived, every epoch.
+SELECT c.store, c.epoch, c.first_seq, c.head_seq, c.head_hash, c.head_at, h.body ->> 'signed_head' FROM chain AS c
+LEFT JOIN health AS h ON h.store = c.store AND h.body ->> 'epoch' = c.epoch WHERE c.store = %(store)s ORDER BY c.n;
+
+-- forks: entries that came with two contents, the newest first.
+SELECT store, epoch, seq, seen_in, first_seen, last_seen, times FROM fork
+WHERE (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY last_seen DESC LIMIT 100;
+
+-- gaps: entries that are missing, the newest first.
+SELECT store, epoch, from_seq, to_seq, why, seen_at, closed_at FROM gap
+WHERE (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY closed_at IS NULL DESC, seen_at DESC LIMIT 100;
+
+-- before: the hashes of entries just before these, within their epochs.
+SELECT a.store, a.epoch, a.seq + 1, a.hash FROM unnest(%(stores)s::text[], %(epochs)s::text[], %(seqs)s::bigint[]) AS w (store, epoch, seq)
+JOIN audit AS a ON a.store = w.store AND a.epoch = w.epoch AND a.seq = w.seq - 1;
