@@ -107,17 +107,19 @@ class Views:
         self,
         *,
         statuses: Sequence[str] = (),
+        any_but: Sequence[str] = (),
         search: str | None = None,
         since: int | None = None,
         limit: int,
         cursor: str | None = None,
     ) -> Page[Order]:
-        """The newest change first. `search`: part of a ref, or of a customer's name; `since`: changed at or after it (ms)."""
+        """The newest change first. `statuses`: only those; `any_but`: and those of any status but these. `search`: part of a ref, or of a customer's name; `since`: changed at or after it (ms)."""
         (below,) = place_of(cursor, (_NEWEST,))
         found = await self._store.rows(
             _SQL["orders"],
             below=below,
             statuses=encode(statuses).decode() if statuses else None,
+            any_but=encode(any_but).decode() if any_but else None,
             search=None if search is None else search.casefold(),
             since=since,
             limit=limit + 1,

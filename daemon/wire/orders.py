@@ -50,6 +50,10 @@ class Order(Answer, frozen=True, kw_only=True):
     source_id: str | None = None
     status: Word = ""
     stage: Annotated[Word, one_of(*STAGES)] = ""
+    next_step: Word = ""
+    """The status that usually follows; "" where it has come to its end."""
+    steps: tuple[Word, ...] = ()
+    """The statuses that staff may set by hand, what usually follows first."""
     status_at: When | None = None
     payment: Word = ""
     after_sale: Word = ""

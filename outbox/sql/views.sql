@@ -15,7 +15,10 @@ FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 -- orders: the newest change first: each order at its newest event; not what stands for one (`outbox.answers`).
 SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since) AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
-    AND (:statuses IS NULL OR coalesce(o.body ->> '{order.status}', '') IN (SELECT value FROM json_each(:statuses)))
+    AND (
+        :statuses IS NULL OR coalesce(o.body ->> '{order.status}', '') IN (SELECT value FROM json_each(:statuses))
+        OR (:any_but IS NOT NULL AND coalesce(o.body ->> '{order.status}', '') NOT IN (SELECT value FROM json_each(:any_but)))
+    )
     AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '{order.customer}.name', '')), :search))
 ORDER BY e.seq DESC LIMIT :limit;
 

@@ -8,6 +8,7 @@ import pytest
 from daemon.api.plumbing import present
 from daemon.channels.base import ReceiptUpdate
 from daemon.config import QuietHours, TimeOfDay
+from daemon.wire.stages import STAGES
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, ReceiptState
 from tests.support.face import Face, event, opened
@@ -50,11 +51,40 @@ async def test_list_and_one(face: Face, order: str) -> None:
         ("order.out_for_delivery", "out"),
         ("order.completed", "done"),
         ("order.gift_wrapped", "making"),
+        ("order.customization_needed", "to_confirm"),
     ],
 )
 async def test_stages(face: Face, status: str, stage: str) -> None:
     await face.post("/v1/events", event(type=status))
     assert (await face.get("/v1/orders/B-1042")).json["stage"] == stage
+    for each in STAGES:
+        listed = (await face.get("/v1/orders", query={"stage": each})).json["items"]
+        assert [row["stage"] for row in listed] == ([stage] if each == stage else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "fulfilment", "following"),
+    [
+        ("order.placed", None, "order.confirmed"),
+        ("order.customization_needed", None, "order.confirmed"),
+        ("order.confirmed", "pickup", "order.ready"),
+        ("order.gift_wrapped", "pickup", "order.ready"),
+        ("order.ready", "pickup", "order.completed"),
+        ("order.ready", "Delivery", "order.out_for_delivery"),
+        ("order.ready", "courier", "order.out_for_delivery"),
+        ("order.out_for_delivery", "delivery", "order.completed"),
+        ("order.completed", "pickup", ""),
+        ("order.cancelled", None, ""),
+    ],
+)
+async def test_what_staff_may_do_next(face: Face, status: str, fulfilment: str | None, following: str) -> None:
+    await face.post("/v1/events", event(type=status, order={"fulfilment": fulfilment}))
+    for shown in ((await face.get("/v1/orders/B-1042")).json, (await face.get("/v1/orders")).json["items"][0]):
+        assert shown["next_step"] == following
+        assert shown["steps"][0] == (following or "order.confirmed")
+        assert status not in shown["steps"]
+        assert len(set(shown["steps"])) == len(shown["steps"])
+        assert set(shown["steps"]) >= {"order.delayed", "order.cancelled", "order.ready"} - {status}
 
 
 @pytest.mark.parametrize("kind", ["refund.issued", "return.requested", "payment.confirmed"])

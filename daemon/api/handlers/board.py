@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from daemon.api.plumbing.present import statuses_of
 from daemon.api.plumbing.reply import HTML, answer
 from daemon.api.plumbing.route import Call, NoQuery, Route, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.sse import MEDIA_TYPE, Streams, frame
 from daemon.api.schema.problem import Problem
+from daemon.planner import stages
 from daemon.wire.values import encode
 from outbox import harmless
 from outbox.model import Order
@@ -104,7 +104,8 @@ class Board:
 
     async def _orders(self, stage: str, window: int) -> list[Order]:
         page = await self._services.box.views.orders(
-            statuses=statuses_of([stage]),
+            statuses=stages.statuses_of([stage]),
+            any_but=stages.any_but([stage]),
             search=None,
             since=self._services.clock.now() - window,
             limit=500,

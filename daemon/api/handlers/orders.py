@@ -13,6 +13,7 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.addresses import sent_to
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
+from daemon.planner import stages
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.steps import Preview, StatusSet, Undone
@@ -23,9 +24,9 @@ from outbox.orders import to_ms
 
 async def index(call: Call[OrdersQuery, None]) -> Orders:
     query, views = call.query, call.services.box.views
-    statuses = [*query.status, *present.statuses_of(query.stage)]
     page = await views.orders(
-        statuses=statuses,
+        statuses=[*query.status, *stages.statuses_of(query.stage)],
+        any_but=stages.any_but(query.stage),
         search=query.search,
         since=None if query.since is None else to_ms(query.since),
         limit=query.limit,

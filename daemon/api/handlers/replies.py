@@ -11,6 +11,7 @@ from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ListQuery, Reason, RepliesQuery, ToldBy
 from daemon.planner.preview import preview
 from daemon.planner.render import RenderError
+from daemon.planner.stages import stage_of
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
 from daemon.wire.values import When, when_or_none
@@ -61,7 +62,7 @@ async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
     return [
         (newest, orders[ref])
         for ref, newest in told.items()
-        if ref in orders and newest.id == candidates[ref].id and present.stage(orders[ref].status) != "done"
+        if ref in orders and newest.id == candidates[ref].id and stage_of(orders[ref].status) != "done"
     ]
 
 

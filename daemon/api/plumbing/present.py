@@ -9,6 +9,7 @@ from daemon.channels.registry import CHANNELS, channel_class
 from daemon.dispatch.board import ChannelStatus, UplinkStatus
 from daemon.dispatch.sms.guard import SmsStatus
 from daemon.intake.row import SourceRow
+from daemon.planner import stages
 from daemon.planner.sms_text import SmsSize
 from daemon.wire import customers as wire_customers
 from daemon.wire import events as wire_events
@@ -17,7 +18,6 @@ from daemon.wire import orders as wire_orders
 from daemon.wire import record as wire_record
 from daemon.wire import service as wire_service
 from daemon.wire import sources as wire_sources
-from daemon.wire.stages import Stage
 from daemon.wire.values import When, encode, when_or_none
 from outbox import AuditRow, OptOut, ReplyRow, StoredEvent, Token
 from outbox.masks import mask_address, mask_email, mask_phone
@@ -38,33 +38,6 @@ PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
     Priority.NORMAL: "normal",
     Priority.LOW: "low",
 }
-
-_STAGES: Mapping[str, Stage] = {
-    "": "to_confirm",
-    "order.placed": "to_confirm",
-    "order.confirmed": "making",
-    "order.in_production": "making",
-    "order.customization_needed": "making",
-    "order.out_of_stock": "making",
-    "order.delayed": "making",
-    "order.reopened": "making",
-    "order.ready": "ready",
-    "order.out_for_delivery": "out",
-    "order.completed": "done",
-    "order.cancelled": "done",
-    "order.deleted": "done",
-}
-
-
-def stage(status: str) -> Stage:
-    """Where on the counter's board an order of that status stands."""
-    return _STAGES.get(status, "making")
-
-
-def statuses_of(stages: Sequence[str]) -> list[str]:
-    """The statuses that stand at those stages."""
-    return [status for status, its in _STAGES.items() if its in stages]
-
 
 # ---------------------------------------------------------------- messages
 
@@ -191,7 +164,9 @@ def order(row: Order, newest: Message | None) -> wire_orders.Order:
         source=row.source,
         source_id=row.source_id,
         status=row.status,
-        stage=stage(row.status),
+        stage=stages.stage_of(row.status),
+        next_step=stages.next_step(row),
+        steps=stages.steps(row),
         status_at=When(row.status_at) if row.status_at else None,
         payment=row.payment,
         after_sale=row.after_sale,
