@@ -9,7 +9,7 @@ import msgspec
 from jinja2 import TemplateError, meta, nodes
 
 from daemon.config import Settings
-from daemon.planner.jinja_environment import JinjaEnvironment, explain
+from daemon.planner.jinja_environment import explain
 from daemon.planner.render import ANY_TYPE, FREE_TEXT, MEDIUM_FILES, Renderer, RenderError, candidates
 from daemon.planner.render_context import attributes
 from daemon.planner.routes import CUSTOMER, TEAM
@@ -58,7 +58,7 @@ class _Check:
         self._settings = settings
         self._renderer = Renderer(settings, shipped=shipped)
         self._files: TemplateFiles = self._renderer.files
-        self._environment = JinjaEnvironment(self._files)
+        self._environment = self._renderer.environment
         self._known = attributes()
         self._found: list[Finding] = []
 

@@ -71,7 +71,7 @@ class Renderer:
         store = settings.store
         own = settings.own_templates
         self.files = TemplateFiles(own, shipped, settings.fleet_templates, monotonic=monotonic)
-        self._environment = JinjaEnvironment(self.files)
+        self.environment = JinjaEnvironment(self.files)
         self.store = store
         self._store_view = StoreView(store)
         self._show_names = settings.counter.show_names
@@ -216,7 +216,7 @@ class Renderer:
     def _opt_out(self, chain: Sequence[str]) -> str:
         name = self._words_file(chain)
         try:
-            return str(self._environment.get_template(name).module.opt_out)  # type: ignore[attr-defined]
+            return str(self.environment.get_template(name).module.opt_out)  # type: ignore[attr-defined]
         except Exception as error:  # whatever a store's own file runs into
             if _passes(error):
                 raise
@@ -224,7 +224,7 @@ class Renderer:
 
     def _run(self, name: str, values: Mapping[str, Any], formats: Formats) -> str:
         try:
-            return self._environment.render(name, values, formats)
+            return self.environment.render(name, values, formats)
         except Exception as error:  # whatever a store's own template runs into: one error that names its place
             if _passes(error):
                 raise

@@ -62,9 +62,16 @@ GREETINGS = {
 every_text = pytest.mark.parametrize(("language", "template"), [(one, two) for one in STORES for two in TEMPLATES])
 
 
+RENDERERS = {
+    id(store): Renderer(Settings(store=store, templates=Templates(path=Path("/nonexistent"))))
+    for store in (*STORES.values(), *BARE.values())
+}
+"""Templates are compiled once for each store."""
+
+
 def texts(store: Store, template: str, medium: Medium, **more: Any) -> list[Rendered]:
     """The text for an order of which all is known, and of which the reference is, to be collected and to be delivered."""
-    renderer = Renderer(Settings(store=store, templates=Templates(path=Path("/nonexistent"))))
+    renderer = RENDERERS[id(store)]
     made = []
     for event, order in (complete(template, store.currency), minimal(template)):
         for fulfilment in ("pickup", "delivery"):
