@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -72,7 +72,6 @@ taken in."""
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
-HOOK: web.AppKey[events.Hook] = web.AppKey("hook", events.Hook)
 
 
 async def set_up(app: web.Application, *, shutdown_timeout: float) -> web.AppRunner:
@@ -80,13 +79,12 @@ async def set_up(app: web.Application, *, shutdown_timeout: float) -> web.AppRun
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     assert runner.server is not None
-    _receive(runner.server, app[GATE], app[HOOK])
+    _receive(runner.server, app[GATE])
     return runner
 
 
-def _receive(server: web.Server, gate: Gate, hook: events.Hook) -> None:
-    """Each request keeps its connection's place busy while it lasts. Events go straight to the hook: the router would cost them a tenth
-    of all that they cost here (docs/performance.md)."""
+def _receive(server: web.Server, gate: Gate) -> None:
+    """Each request keeps its connection's place busy while it lasts."""
     route = server.request_handler
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -96,8 +94,6 @@ def _receive(server: web.Server, gate: Gate, hook: events.Hook) -> None:
             return gate.failed(request, error)
         connection.places.begin(connection.guest)
         try:
-            if request.raw_path == events.POST.path and request.method == "POST" and "Expect" not in request.headers:
-                return await hook.take(cast("web.Request", request))
             return await route(request)
         finally:
             connection.places.done(connection.guest)
@@ -112,13 +108,12 @@ def make_app(gate: Gate) -> web.Application:
     app[SERVICES], app[GATE] = services, gate
     stream, board = Stream(services), Board(services)
     routes = _table(gate, Metrics(gate.guards), stream, board, services.version)
-    hook = app[HOOK] = events.Hook(gate)
     for route in routes:
-        handler = hook.take if route is events.POST else gate.bind(route)
+        handler = route.serve or gate.bind(route)
         app.router.add_route(route.method, route.path, handler, expect_handler=gate.expect)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, handler, expect_handler=gate.expect)
-    app.router.add_route("OPTIONS", events.POST.path, events.handshake)
+    app.router.add_route("OPTIONS", events.PATH, events.handshake)
     app.router.add_route("*", "/{anything:.*}", Elsewhere(gate, routes).answer, expect_handler=gate.expect)
     app.on_shutdown.append(stream.open.stop)
     app.on_shutdown.append(board.open.stop)
@@ -127,7 +122,7 @@ def make_app(gate: Gate) -> web.Application:
 
 def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: str) -> Sequence[AnyRoute]:
     routes: list[AnyRoute] = [
-        *events.ROUTES,
+        *events.routes(gate),
         *hooks.routes(gate),
         *sources.routes(gate),
         *replay.ROUTES,

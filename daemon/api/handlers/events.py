@@ -222,10 +222,7 @@ async def show(call: Call[EventQuery, None]) -> EventDetail:
     return present.event(event, messages, whole=call.caller.may(Scope.STAFF))
 
 
-async def _never(call: Call[NoQuery, Any]) -> web.StreamResponse:
-    raise AssertionError("the hook is served by Hook.take")
-
-
+PATH = "/v1/events"
 EXAMPLE = {
     "id": "till-2-77810",
     "type": "order.ready",
@@ -240,37 +237,37 @@ EXAMPLE = {
     "customer": {"name": "Ada", "phone": "07700 900123", "email": "ada@example.com", "locale": "en-GB"},
 }
 
-POST = Route(
-    method="POST",
-    path="/v1/events",
-    handler=_never,
-    summary="Post an event",
-    tag="Events",
-    description="One event, or an array of up to 500 with an answer for each (207 when they differ); also CloudEvents 1.0, "
-    "structured or binary. Answered only once it is on the disk. The source on record is the token's name; a CloudEvent's own is kept "
-    "beneath it (`till-1/theirs`). An event is taken once: the same source and id again is answered "
-    "200 and marked duplicate; with other content it is refused with 409. Instead of a token a Standard Webhooks signature "
-    "(headers `webhook-id`, `webhook-timestamp`, `webhook-signature`) may vouch for it.",
-    scope=Scope.EVENTS,
-    query=NoQuery,
-    body=Event,
-    answers={202: Accepted, 200: Accepted, 207: BatchAnswer},
-    refusals=(408, 409, 413, 415, 507),
-    examples={"ready": EXAMPLE},
-    raw=True,
-    array_answer=BatchAnswer,
-    also_takes={cloudevents.MEDIA_TYPE: CloudEvent},
-)
 
-ROUTES = (
-    POST,
-    get(
-        "/v1/events/{id}",
-        show,
-        "Show an event and the messages it led to",
-        "Events",
-        EventDetail,
-        EventQuery,
-        refusals=(404, 409),
-    ),
-)
+def routes(gate: Gate) -> tuple[Route[Any, Any], ...]:
+    return (
+        Route(
+            method="POST",
+            path=PATH,
+            serve=Hook(gate).take,
+            summary="Post an event",
+            tag="Events",
+            description="One event, or an array of up to 500 with an answer for each (207 when they differ); also CloudEvents 1.0, "
+            "structured or binary. Answered only once it is on the disk. The source on record is the token's name; a CloudEvent's own is kept "
+            "beneath it (`till-1/theirs`). An event is taken once: the same source and id again is answered "
+            "200 and marked duplicate; with other content it is refused with 409. Instead of a token a Standard Webhooks signature "
+            "(headers `webhook-id`, `webhook-timestamp`, `webhook-signature`) may vouch for it.",
+            scope=Scope.EVENTS,
+            query=NoQuery,
+            body=Event,
+            answers={202: Accepted, 200: Accepted, 207: BatchAnswer},
+            refusals=(408, 409, 413, 415, 507),
+            examples={"ready": EXAMPLE},
+            raw=True,
+            array_answer=BatchAnswer,
+            also_takes={cloudevents.MEDIA_TYPE: CloudEvent},
+        ),
+        get(
+            "/v1/events/{id}",
+            show,
+            "Show an event and the messages it led to",
+            "Events",
+            EventDetail,
+            EventQuery,
+            refusals=(404, 409),
+        ),
+    )

@@ -15,7 +15,7 @@ from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.limits import RateLimit
 from daemon.api.plumbing.peers import Peers
 from daemon.api.plumbing.reply import as_json, as_problem
-from daemon.api.plumbing.route import Answer, B, Call, Caller, Q, Route, Scope
+from daemon.api.plumbing.route import Answer, B, Call, Caller, Handler, Q, Route, Scope
 from daemon.api.plumbing.services import Services
 from daemon.api.schema import body as bodies
 from daemon.api.schema.problem import Problem, of
@@ -135,17 +135,20 @@ class Gate(ABC):
 
     def bind(self, route: Route[Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The call as aiohttp serves it."""
-        lists = bodies.list_fields(route.query)
+        lists, handler = bodies.list_fields(route.query), route.handler
+        assert handler is not None, f"{route.path} serves itself"
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                return await self._call(request, route, lists)
+                return await self._call(request, route, handler, lists)
             except Exception as error:  # every failure becomes a problem here, a bug too
                 return self.failed(request, error)
 
         return handle
 
-    async def _call(self, request: web.Request, route: Route[Q, B], lists: Mapping[str, bool]) -> web.StreamResponse:
+    async def _call(
+        self, request: web.Request, route: Route[Q, B], handler: Handler[Q, B], lists: Mapping[str, bool]
+    ) -> web.StreamResponse:
         caller = self.admit(request, route.scope)
         given = {} if route.free_query else _parameters(request, lists)
         query = bodies.convert(given, route.query, strict=False)
@@ -154,7 +157,7 @@ class Gate(ABC):
             raw = await self.json_of(request, required=route.body_required)
             body = bodies.parse(raw or b"{}", route.body)
         try:
-            answer = await route.handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
+            answer = await handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
         except ValueError as error:
             if getattr(query, "cursor", None) is None:
                 raise

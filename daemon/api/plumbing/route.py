@@ -80,7 +80,9 @@ class Route(Generic[Q, B]):
 
     method: str
     path: str
-    handler: Handler[Q, B]
+    handler: Handler[Q, B] | None = None
+    serve: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    """In place of a handler: admits the request, reads it and answers every failure itself."""
     summary: str
     tag: str
     scope: Scope | None
