@@ -48,6 +48,32 @@ async def test_who_was_not_told_is_not_cut_for_what_to_make() -> None:
         assert "…" not in below
 
 
+def with_words() -> SampleShop:
+    shop = SampleShop.ordinary()
+    shop.orders["B-1042"] |= {"arrived_at": "2026-11-24T10:12:00Z"}
+    shop.orders["B-1031"] |= {"arrived_at": "2026-11-24T08:58:00Z"}
+    asked = {"status_at": "2026-11-24T10:00:00Z"}
+    shop.orders["B-1043"] |= asked | {"answered": {"answer": "yes", "at": "2026-11-24T10:05:00Z"}}
+    shop.orders["B-1047"] |= asked | {"answered": {"answer": "no", "at": "2026-11-24T10:06:00Z"}}
+    shop.orders["B-1040"] |= asked | {"answered": {"answer": "yes", "at": "2026-11-24T09:59:00Z"}}
+    return shop
+
+
+async def test_a_card_says_who_is_outside_and_who_answered_what_was_asked() -> None:
+    """Not who was outside before they had their order, nor what was said to an earlier question."""
+    async with opened(with_words(), size=(160, 40)) as counter:
+        await counter.see("is outside 10:12", "answers YES 10:05", "answers NO 10:06")
+        assert counter.text.count("is outside") == 1
+        assert counter.text.count("answers YES") == 1
+
+
+@pytest.mark.parametrize(("ref", "said"), [("B-1042", "is outside 10:12"), ("B-1043", "answers YES 10:05")])
+async def test_an_orders_head_says_it_too(ref: str, said: str) -> None:
+    async with opened(with_words(), size=(100, 30)) as counter:
+        counter.app.open_order(ref)
+        await counter.see(said)
+
+
 async def test_a_late_order_is_red_under_the_cursor_too() -> None:
     """Sam's balloons were promised for 09:50, and the cursor is on them."""
     async with opened(size=(120, 40)) as counter:

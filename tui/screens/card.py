@@ -3,6 +3,7 @@
 from daemon.wire.orders import Order
 from tui.shop.session import Session
 from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length, wrap
+from tui.wording.heard import heard
 from tui.wording.making import first_of
 from tui.wording.stages import STAGE_WORDS, stage_of
 from tui.wording.words import BAD, DIM, STRONG, WARN, Say
@@ -73,10 +74,12 @@ class Cards:
         return [columns(width, *cells)]
 
     def told(self, order: Order) -> Say:
-        """Whether the customer knows; on hold nobody will."""
+        """Whether the customer knows; on hold nobody will. What they said to it counts for more."""
         if order.held:
             return Say(f"{self._session.words.glyphs.held} {self._session.t('on hold')}", WARN)
-        return self._session.words.told(order)
+        session = self._session
+        said = heard(order, session.t, session.times, session.now())
+        return session.words.told(order) if said is None else said
 
     def late(self, order: Order) -> str:
         """What is ready waits for its customer: that is not late."""

@@ -1,15 +1,12 @@
 """How an order's story is told: one line for each thing that happened, and all of it when it is chosen."""
 
 from daemon.wire.orders import Entry
-from tui.i18n import text
 from tui.shop.session import Session
 from tui.shop.story import Folded, Row
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wording.deeds import deed_words
+from tui.wording.heard import HEARD
 from tui.wording.words import ACCENT, BAD, BY_A_PERSON, DIM, GOOD, STRONG, WARN, Say
-
-DEEDS = {"arrived": text("is outside"), "yes": text("answers YES"), "no": text("answers NO")}
-"""What a reply's exact words did to the order, by the service's names."""
 
 OWN_SOURCE = "counter"
 """Where the events of staff come from: their name says more."""
@@ -120,7 +117,7 @@ class Moments:
         wish = {"stop": t("asked not to be written to"), "start": t("wants to be written to again")}.get(
             moment.consent, ""
         )
-        wish = t(DEEDS[moment.action]) if moment.action in DEEDS else wish
+        wish = t(HEARD[moment.action]) if moment.action in HEARD else wish
         said = f"{moment.actor or t('the customer')}: “{moment.text}”"
         return Say(f"{said} {wish}".rstrip(), WARN if wish else ACCENT)
 

@@ -11,13 +11,13 @@ from daemon.wire.customers import Reply
 from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
-from tui.screens.moments import DEEDS
 from tui.service.client import ServiceError
 from tui.shop.state import Part
 from tui.shop.talk import Turn, turns
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
+from tui.wording.heard import HEARD
 from tui.wording.words import ACCENT, DIM, STRONG, WARN
 
 NEVER = -1
@@ -120,8 +120,8 @@ class RepliesPage(ListPage[Reply]):
 
     def _means(self, consent: str | None, action: str | None) -> str:
         """What it says about consent, or did to the order; "" for nothing."""
-        if action is not None and action in DEEDS:
-            return self.t(DEEDS[action])
+        if action is not None and action in HEARD:
+            return self.t(HEARD[action])
         match consent:
             case "stop":
                 return self.t("asked not to be written to")

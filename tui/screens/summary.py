@@ -4,6 +4,7 @@ from daemon.wire.orders import Order, OrderDetail
 from tui.i18n import text
 from tui.shop.session import Session
 from tui.widgets.paint import Line, Span, justify, wrap
+from tui.wording.heard import heard
 from tui.wording.making import all_items, first_of
 from tui.wording.stages import stage_of
 from tui.wording.telling import Telling
@@ -23,6 +24,7 @@ class Summary:
         return [
             self._name(order, width),
             *self._told(order, story, width),
+            *self._heard(order),
             *self._items(order, story, width),
             *self._facts(order, width),
             *self._note(story, width),
@@ -46,6 +48,11 @@ class Summary:
         telling = Telling(session.t, session.words, session.times, session.now())
         said = telling.sentence(order, story.timeline if story else (), message)
         return [[Span(part, said.tone)] for part in wrap(said.words, width, 2)]
+
+    def _heard(self, order: Order) -> list[Line]:
+        session = self._session
+        said = heard(order, session.t, session.times, session.now())
+        return [] if said is None else [[Span(said.words, said.tone)]]
 
     def _items(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         items = all_items(story.items) if story else first_of(order)
