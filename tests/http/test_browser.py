@@ -1,15 +1,14 @@
 """The pages in a real Chromium: the board is live and comes back by itself, and nothing leaves the machine."""
 
-import os
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from daemon.config import Board, Hook
 from outbox.clock import SystemClock
+from tests.support.axe import axe_source, violations
 from tests.support.chromium import Page, chromium
 from tests.support.face import Face, event, serving
 from tests.support.small_store import SmallStore, open_store, store_settings
@@ -101,17 +100,11 @@ async def test_docs_page_is_quiet(page: Page, store: SmallStore) -> None:
 
 @pytest.mark.parametrize("path", ["/board", "/docs"])
 async def test_accessibility(page: Page, store: SmallStore, path: str) -> None:
-    axe = Path(os.environ.get("TETHER_AXE", "node_modules/axe-core/axe.min.js"))
-    if not axe.exists():
-        pytest.skip("axe-core is not there: npm install axe-core, or set TETHER_AXE to its axe.min.js")
+    axe = axe_source()
     async with serving(store) as face:
         await put(face, "B-1", "order.ready")
         await put(face, "B-2", "order.in_production")
         await page.open(face.url + path)
         await page.until("document.readyState === 'complete'")
         await page.until("location.pathname !== '/board' || document.querySelectorAll('li').length === 2")
-        await page.run(axe.read_text() + "; 0")
-        found = await page.run(
-            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
-        )
-        assert found == []
+        assert await violations(page, axe) == []

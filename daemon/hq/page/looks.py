@@ -46,7 +46,9 @@ def make_environment(assets: Assets) -> Environment:
         auto_reload=False,
     )
     environment.globals["asset"] = assets.url
-    environment.filters.update(moment=_moment, since=_since, day=_day, number=_number, bytes=_bytes, path=_path)
+    environment.filters.update(
+        moment=_moment, exact=_exact, since=_since, day=_day, number=_number, bytes=_bytes, path=_path
+    )
     return environment
 
 
@@ -74,6 +76,12 @@ def _time(context: Context, value: datetime | int | None, form: str, pattern: st
 def _moment(context: Context, value: datetime | int | None) -> Markup:
     """A day and a time."""
     return _time(context, value, "moment", "d MMM y, HH:mm 'UTC'")
+
+
+@pass_context
+def _exact(context: Context, value: datetime | int | None) -> Markup:
+    """A day and a time to the second."""
+    return _time(context, value, "exact", "d MMM y, HH:mm:ss 'UTC'")
 
 
 @pass_context

@@ -34,7 +34,7 @@ async def test_the_worst_comes_first_with_one_sentence_and_since_when(site: Site
     ]  # fmt: skip
     assert "silent Nothing is heard of it: its box or its line is off since 24 Nov, 10:15 UTC" in page.words
     assert "Nothing goes out by twilio since 24 Nov, 10:25 UTC" in page.words
-    assert "1 message did not reach its customer in the last day" in page.words
+    assert "1 message did not reach its customer since 24 Nov" in page.words
     assert "4 stores need help · 4 to look at · 1 well" in page.words
 
 

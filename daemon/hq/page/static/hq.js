@@ -2,9 +2,10 @@
 "use strict";
 
 (() => {
-  const language = document.documentElement.lang;
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const forms = {
     moment: { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
+    exact: { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" },
     day: { day: "numeric", month: "long", year: "numeric" },
     time: { hour: "2-digit", minute: "2-digit" },
     near: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },

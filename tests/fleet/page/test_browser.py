@@ -1,0 +1,128 @@
+"""The page in a real Chromium, wide and on a phone: it is live, accessible, quiet on its console, and asks for nothing elsewhere."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from outbox.clock import SystemClock
+from outbox.shares import Shares
+from tests.support.axe import axe_source, violations
+from tests.support.chromium import Page, chromium
+from tests.support.hq_page import Site, page_site
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
+
+NAMES = "[...document.querySelectorAll('#ill > li')].map(li => li.id).join()"
+SHOWN = "document.readyState === 'complete'"
+
+
+@pytest.fixture
+async def site(database: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with page_site(database, tmp_path, SystemClock()) as running:
+        yield running
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with chromium() as page:
+        yield page
+
+
+async def log_in(page: Page, site: Site) -> None:
+    await page.ask("Network.setCookie", name="tether-session", value=await site.session(), url=site.url, httpOnly=True)
+
+
+async def go(page: Page, url: str) -> None:
+    await page.ask("Page.navigate", url=url)
+    await page.until(f"location.href === '{url}' && {SHOWN}")
+
+
+async def filled(site: Site) -> None:
+    who = list(Shares(site.services.settings.consent_keys).person("+447700900123"))
+    await site.store("soho", "london")
+    await site.store("camden", uplink="down", channels={"twilio": "paused", "modem": "ready"}, modem="ready")
+    await site.message("camden", "m1", "B-1", state="failed", reason_code="no_channel", who=who)
+    await site.message("camden", "m2", "B-1")
+    await site.entries(
+        "camden",
+        ("event.accepted", "B-1", "", {"id": "e1", "source": "till-1", "type": "order.ready"}),
+        ("attempt.rejected", "B-1", "m1", {"n": 1, "channel": "twilio", "code": "21614"}),
+        ("message.failed", "B-1", "m1", {"channel": "twilio", "reason_code": "no_channel"}),
+    )
+    medium, digest = "sms", Shares(site.services.settings.consent_keys).of("sms", "+447700900123")[0][1]
+    await site.sql(
+        "INSERT INTO consent VALUES ('k1', %s, %s, true, %s, true, 'camden', 'e', 5, 'STOP', 1, '', now())",
+        medium, digest, site.services.clock.now(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+async def test_every_page(page: Page, site: Site, width: int, theme: str) -> None:
+    axe = axe_source()
+    await filled(site)
+    await page.open(f"{site.url}/login?theme={theme}", width=width, height=844)
+    await page.until(SHOWN)
+    paths = [
+        "/", "/stores/camden", "/orders/B-1", "/stores/camden/messages/m1", "/search?q=B-1", "/search?q=%2B447700900123", "/optouts",
+        "/audit", "/stores/nowhere",
+    ]  # fmt: skip
+    for path in ["/login", *paths]:
+        if path == "/":
+            await log_in(page, site)
+        await go(page, site.url + path)
+        assert await violations(page, axe) == [], path
+        assert await page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+        assert await page.run("document.documentElement.dataset.theme") == theme
+    page.complaints[:] = [each for each in page.complaints if "404" not in each]
+    assert page.complaints == []
+    assert all(url.startswith((site.url, "data:", "about:")) for url in page.requests)
+
+
+async def test_the_stores_are_live(page: Page, site: Site) -> None:
+    for name in ("soho", "camden", "leith"):
+        await site.store(name)
+    await page.open(site.url + "/login")
+    await page.until(SHOWN)
+    await log_in(page, site)
+    await go(page, site.url + "/")
+    assert await page.run(NAMES) == ""
+    await site.hear("camden", channels={"twilio": "paused"})
+    assert await page.until(f"{NAMES} === 's-camden'", within=2.0) < 2.0
+    await site.hear("soho", uplink="down")
+    assert await page.until(f"{NAMES} === 's-soho,s-camden'", within=2.0) < 2.0, "the worst comes first"
+    assert await page.run("document.getElementById('summary').textContent") == (
+        "1 store needs help · 1 to look at · 1 well"
+    )
+    await site.hear("soho")
+    assert await page.until(f"{NAMES} === 's-camden'", within=2.0) < 2.0
+    await site.store("york")
+    assert await page.until("!!document.getElementById('s-york')", within=2.0) < 2.0
+    assert page.complaints == []
+
+
+async def test_by_keyboard(page: Page, site: Site) -> None:
+    await site.store("soho")
+    await page.open(site.url + "/login")
+    await page.until(SHOWN)
+    await log_in(page, site)
+    await go(page, site.url + "/")
+    await page.ask("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    assert await page.run("document.activeElement.className") == "skip", "the first stop leads past the navigation"
+    await page.ask("Input.dispatchKeyEvent", type="keyDown", key="/", code="Slash", text="/")
+    assert await page.run("document.activeElement.id") == "find"
+    await page.ask("Input.insertText", text="B-77")
+    await page.ask(
+        "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
+    )
+    await page.until("location.search === '?q=B-77'")
+    assert await page.run("document.querySelector('main input[name=q]').value") == "B-77"
+
+
+async def test_a_session_that_ended_ends_the_stream(site: Site) -> None:
+    """Somebody was removed while their page was open; they want to go on watching."""
+    await site.store("soho")
+    browser = await site.as_user("noor", "viewer")
+    assert (await browser.get("/")).status == 200
+    await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
+    assert (await browser.get("/live/stores")).status == 401
