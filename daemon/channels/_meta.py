@@ -15,7 +15,7 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
-from daemon.channels.base import HttpSettings, Inbound, InboundRequest, Outgoing, Refused
+from daemon.channels.base import HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing
 from daemon.config import Table
 from daemon.http import Http, Request, Response
 
@@ -149,14 +149,14 @@ class GraphChannel(HttpChannel):
             return self._subscribed(dict(request.query))
         secret = self.secret.get(self.app_secret)
         if not secret:
-            raise Refused(f"{self.app_secret} is needed to check Meta's signature: put it in .env", status=503)
+            raise InboundRefused(f"{self.app_secret} is needed to check Meta's signature: put it in .env", status=503)
         due = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(due.encode(), request.headers.get("x-hub-signature-256", "").encode()):
-            raise Refused(f"the signature does not hold: is {self.app_secret} the secret of the app that calls?")
+            raise InboundRefused(f"the signature does not hold: is {self.app_secret} the secret of the app that calls?")
         try:
             body = msgspec.json.decode(request.body, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused("the body is not a JSON object", status=400) from error
+            raise InboundRefused("the body is not a JSON object", status=400) from error
         return self.events(body)
 
     def _subscribed(self, query: Mapping[str, str]) -> Inbound:
@@ -164,5 +164,5 @@ class GraphChannel(HttpChannel):
         token = self.secret.get(self.verify_secret, "")
         asked = query.get("hub.verify_token", "")
         if not token or not hmac.compare_digest(token.encode(), asked.encode()):
-            raise Refused(f"the verify token is not {self.verify_secret} of .env", status=403)
+            raise InboundRefused(f"the verify token is not {self.verify_secret} of .env", status=403)
         return Inbound(answer=query.get("hub.challenge", "").encode())

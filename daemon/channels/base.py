@@ -169,7 +169,7 @@ class InboundRequest(msgspec.Struct, frozen=True, kw_only=True):
     now: int
 
 
-class Refused(Exception):
+class InboundRefused(Exception):
     """An inbound request whose signature does not hold, or that can't be understood: `status` is the answer."""
 
     def __init__(self, reason: str, status: int = 401) -> None:
@@ -322,12 +322,12 @@ class Channel(ABC):
         """Get what `receive` needs to check this POST and does not have yet (SNS's certificate). Called before it."""
 
     def receive(self, request: InboundRequest) -> Inbound:
-        """Verify and read a provider's POST. Raises Refused. Default: this channel takes none."""
-        raise Refused(f"{self.name} sends no receipts here", status=404)
+        """Verify and read a provider's POST. Raises InboundRefused. Default: this channel takes none."""
+        raise InboundRefused(f"{self.name} sends no receipts here", status=404)
 
     async def believed(self, inbound: Inbound) -> Inbound:
         """Of what `receive` read, as much as is believed. Default: all, since the signature covers the body; where it does not, what
-        the provider says when it is asked. Raises Refused (503: it is to be sent again)."""
+        the provider says when it is asked. Raises InboundRefused (503: it is to be sent again)."""
         return inbound
 
     def private(self) -> Sequence[str]:

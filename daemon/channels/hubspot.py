@@ -19,7 +19,16 @@ from daemon.channels._hubspot_mail import SEND_RESULTS, read_status
 from daemon.channels._hubspot_setup import TO_CONTACT, HubSpotSettings, Setup
 from daemon.channels._values import names_of, status_of, values_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
-from daemon.channels.base import Health, Inbound, InboundRequest, Outgoing, PollPlan, ReceiptUpdate, Refused, Sent
+from daemon.channels.base import (
+    Health,
+    Inbound,
+    InboundRefused,
+    InboundRequest,
+    Outgoing,
+    PollPlan,
+    ReceiptUpdate,
+    Sent,
+)
 from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, Outcome, ReceiptState
 
@@ -207,18 +216,20 @@ class HubSpot(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         secret = self.secret.get("HUBSPOT_CLIENT_SECRET")
         if not secret:
-            raise Refused("HUBSPOT_CLIENT_SECRET is needed to check HubSpot's signature: put it in .env", status=503)
+            raise InboundRefused(
+                "HUBSPOT_CLIENT_SECRET is needed to check HubSpot's signature: put it in .env", status=503
+            )
         at = request.headers.get("x-hubspot-request-timestamp", "")
         if not (at.isascii() and at.isdigit()) or abs(request.now - int(at[:20])) > _FRESH:
-            raise Refused("the webhook is minutes old, or this machine's clock is off")
+            raise InboundRefused("the webhook is minutes old, or this machine's clock is off")
         told = request.headers.get("x-hubspot-signature-v3", "").encode()
         urls = (request.url, _plain(request.url))
         if not any(hmac.compare_digest(_sign(secret, request, url, at), told) for url in urls):
-            raise Refused("the signature does not hold: is [hook] public_url the address that HubSpot calls?")
+            raise InboundRefused("the signature does not hold: is [hook] public_url the address that HubSpot calls?")
         try:
             events = msgspec.json.decode(request.body, type=list[dict[str, Any]])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused("the body is not a list of HubSpot's events", status=400) from error
+            raise InboundRefused("the body is not a list of HubSpot's events", status=400) from error
         return Inbound(receipts=[update for event in events if (update := self._receipt(event))])
 
     def _receipt(self, event: Mapping[str, Any]) -> ReceiptUpdate | None:

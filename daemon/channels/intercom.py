@@ -17,7 +17,7 @@ import msgspec
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
-from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply
+from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
 from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope
 
@@ -188,16 +188,18 @@ class Intercom(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         secret = self.secret.get("INTERCOM_CLIENT_SECRET")
         if not secret:
-            raise Refused("INTERCOM_CLIENT_SECRET is needed to check Intercom's signature: put it in .env", status=503)
+            raise InboundRefused(
+                "INTERCOM_CLIENT_SECRET is needed to check Intercom's signature: put it in .env", status=503
+            )
         due = "sha1=" + hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest()
         if not hmac.compare_digest(due.encode(), request.headers.get("x-hub-signature", "").encode()):
-            raise Refused(
+            raise InboundRefused(
                 "the signature does not hold: is INTERCOM_CLIENT_SECRET the client secret of the app that calls?"
             )
         try:
             body = msgspec.json.decode(request.body, type=_Notification)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused("the body is not a notification of Intercom's", status=400) from error
+            raise InboundRefused("the body is not a notification of Intercom's", status=400) from error
         item = body.data.get("item")
         if not isinstance(item, dict):
             return Inbound()

@@ -21,11 +21,11 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -182,19 +182,21 @@ class Mailgun(HttpChannel):
         )
 
     def _verify(self, signature: Mapping[str, Any], now: int) -> str:
-        """What it may be shown once by. Raises Refused."""
+        """What it may be shown once by. Raises InboundRefused."""
         key = self.secret.get("MAILGUN_WEBHOOK_SIGNING_KEY")
         if not key:
-            raise Refused(
+            raise InboundRefused(
                 "MAILGUN_WEBHOOK_SIGNING_KEY is needed to check Mailgun's signature: put it in .env", status=503
             )
         timestamp, token = str(signature.get("timestamp")), str(signature.get("token"))
         due = hmac.new(key.encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(due.encode(), str(signature.get("signature")).encode()):
-            raise Refused("the signature does not hold: is MAILGUN_WEBHOOK_SIGNING_KEY the HTTP webhook signing key?")
+            raise InboundRefused(
+                "the signature does not hold: is MAILGUN_WEBHOOK_SIGNING_KEY the HTTP webhook signing key?"
+            )
         is_time = timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16
         if not is_time or abs(now - int(timestamp) * 1000) > FRESH_MS:
-            raise Refused("the signature is older than fifteen minutes, or this clock is wrong")
+            raise InboundRefused("the signature is older than fifteen minutes, or this clock is wrong")
         return f"{timestamp} {token}"
 
     async def believed(self, inbound: Inbound) -> Inbound:
@@ -220,7 +222,7 @@ class Mailgun(HttpChannel):
     async def _answer(self, request: Request, until: float, *, also: int = 200) -> Response:
         answer = await self.call(request, until=until)
         if not isinstance(answer, Response) or not (answer.ok or answer.status == also):
-            raise Refused("Mailgun could not be asked whether it is so: it will be sent again", status=503)
+            raise InboundRefused("Mailgun could not be asked whether it is so: it will be sent again", status=503)
         return answer
 
     def check_request(self) -> Request:

@@ -20,12 +20,12 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Misconfigured,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -164,7 +164,7 @@ class Plivo(HttpChannel):
             self._signs(bare, headers.get(name, "")) for name in ("x-plivo-signature-v2", "x-plivo-signature-ma-v2")
         ):
             return nonce
-        raise Refused("the signature does not hold: is [hook] public_url the address that Plivo calls?")
+        raise InboundRefused("the signature does not hold: is [hook] public_url the address that Plivo calls?")
 
     async def believed(self, inbound: Inbound) -> Inbound:
         """A V2 signature covers nothing of the body: what Plivo says of the message when it is asked counts. The text of one that
@@ -196,7 +196,7 @@ class Plivo(HttpChannel):
         """What Plivo has under that id; nothing where it has none."""
         answer = await self.call(self._get(f"Message/{quote(uuid, safe='')}/"), until=until) if uuid else None
         if answer is not None and (not isinstance(answer, Response) or not (answer.ok or answer.status == 404)):
-            raise Refused("Plivo could not be asked whether it is so: it will be sent again", status=503)
+            raise InboundRefused("Plivo could not be asked whether it is so: it will be sent again", status=503)
         return answer.object() if answer is not None and answer.ok else {}
 
     def _signs(self, text: str, signatures: str) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._values import title_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
-from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, ReceiptUpdate, Refused
+from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, ReceiptUpdate
 from daemon.http import Http, Request, Response, objects
 from outbox.outcome import Accepted, Outcome, ReceiptState, Rejected, Scope
 
@@ -137,13 +137,13 @@ class Pusher(HttpChannel):
         key = request.headers.get("x-pusher-key", "")
         known = hmac.compare_digest(key.encode(), self.secret["PUSHER_KEY"].encode())
         if not hmac.compare_digest(due.encode(), told.encode()) or not known:
-            raise Refused("the signature does not hold: is PUSHER_SECRET the secret of the app that calls?")
+            raise InboundRefused("the signature does not hold: is PUSHER_SECRET the secret of the app that calls?")
         try:
             body = msgspec.json.decode(request.body, type=_Webhook)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused("the body is not a webhook of Pusher's", status=400) from error
+            raise InboundRefused("the body is not a webhook of Pusher's", status=400) from error
         if abs(request.now - body.time_ms) > _FRESH:
-            raise Refused("the webhook is minutes old, or this machine's clock is off")
+            raise InboundRefused("the webhook is minutes old, or this machine's clock is off")
         return Inbound(receipts=[_receipt(reference, body.time_ms) for reference in _confirmed(body.events)])
 
 

@@ -19,12 +19,12 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Misconfigured,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -162,14 +162,14 @@ class SendGrid(HttpChannel):
 
     def _verify(self, request: InboundRequest) -> None:
         if self._public_key is None:
-            raise Refused(
+            raise InboundRefused(
                 "SENDGRID_WEBHOOK_PUBLIC_KEY is needed to check SendGrid's signature: put it in .env", status=503
             )
         stamp = request.headers.get("x-twilio-email-event-webhook-timestamp", "")
         given = request.headers.get("x-twilio-email-event-webhook-signature", "")
         text = stamp.encode() + request.body
         if not _signed.by_elliptic_key(self._public_key, _decode(given), text):
-            raise Refused("the signature does not hold: is SENDGRID_WEBHOOK_PUBLIC_KEY the one of this webhook?")
+            raise InboundRefused("the signature does not hold: is SENDGRID_WEBHOOK_PUBLIC_KEY the one of this webhook?")
 
     def check_request(self) -> Request:
         return Request(method="GET", path="/v3/scopes", headers=self.headers)

@@ -20,12 +20,12 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Misconfigured,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -196,12 +196,14 @@ class Ses(HttpChannel):
         posted = Response(status=200, body=request.body).object()
         url = posted.get("SigningCertURL")
         if not self._is_our_topic(posted) or _sns.certificate_place(url, self.settings.topic) is None:
-            raise Refused("this is no message of the SNS topic that [channels.ses] names as `topic`")
+            raise InboundRefused("this is no message of the SNS topic that [channels.ses] names as `topic`")
         certificate = self._certificates.get(str(url))
         if certificate is None:
-            raise Refused("the certificate of Amazon SNS could not be fetched: it will be sent again", status=503)
+            raise InboundRefused(
+                "the certificate of Amazon SNS could not be fetched: it will be sent again", status=503
+            )
         if not _sns.holds(posted, certificate):
-            raise Refused("the signature of Amazon SNS does not hold")
+            raise InboundRefused("the signature of Amazon SNS does not hold")
         if posted.get("Type") == "SubscriptionConfirmation":
             return Inbound(confirm_url=_sns.subscription(posted.get("SubscribeURL"), self.settings.topic))
         return _read(Response(status=200, body=str(posted.get("Message")).encode()).object())

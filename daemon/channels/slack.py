@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled, unsure
-from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply, Sent
+from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply, Sent
 from daemon.http import Http, Request, Response, json_request, objects
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome
 
@@ -135,13 +135,15 @@ class Slack(HttpChannel):
         """Events API: https://docs.slack.dev/authentication/verifying-requests-from-slack"""
         secret = self.secret.get("SLACK_SIGNING_SECRET")
         if not secret:
-            raise Refused("SLACK_SIGNING_SECRET is needed to check Slack's signature: put it in .env", status=503)
+            raise InboundRefused(
+                "SLACK_SIGNING_SECRET is needed to check Slack's signature: put it in .env", status=503
+            )
         stamp = request.headers.get("x-slack-request-timestamp", "")
         due = "v0=" + hmac.new(secret.encode(), f"v0:{stamp}:".encode() + request.body, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(due.encode(), request.headers.get("x-slack-signature", "").encode()):
-            raise Refused("the signature does not hold: is SLACK_SIGNING_SECRET the app's?")
+            raise InboundRefused("the signature does not hold: is SLACK_SIGNING_SECRET the app's?")
         if not stamp.isdigit() or abs(request.now / 1000 - int(stamp)) > _STALE:
-            raise Refused("the request is older than five minutes, or this machine's clock is wrong")
+            raise InboundRefused("the request is older than five minutes, or this machine's clock is wrong")
         posted = Response(status=200, body=request.body).object()
         if posted.get("type") == "url_verification":
             return Inbound(answer=str(posted.get("challenge", "")).encode())

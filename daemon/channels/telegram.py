@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, throttled
-from daemon.channels.base import Health, HttpSettings, Inbound, InboundRequest, Outgoing, Refused, Reply
+from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
 from daemon.http import Http, Request, Response, json_request
 from outbox.outcome import Accepted
 
@@ -103,10 +103,10 @@ class Telegram(HttpChannel):
         """An Update, with the secret that setWebhook was given: https://core.telegram.org/bots/api#setwebhook"""
         secret = self.secret.get("TELEGRAM_WEBHOOK_SECRET")
         if not secret:
-            raise Refused("TELEGRAM_WEBHOOK_SECRET is needed to know Telegram by: put it in .env", status=503)
+            raise InboundRefused("TELEGRAM_WEBHOOK_SECRET is needed to know Telegram by: put it in .env", status=503)
         given = request.headers.get("x-telegram-bot-api-secret-token", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(secret.encode(), given):
-            raise Refused("the secret is another than setWebhook's secret_token")
+            raise InboundRefused("the secret is another than setWebhook's secret_token")
         reply = _reply(Response(status=200, body=request.body).object())
         return Inbound(replies=[reply] if reply else ())
 

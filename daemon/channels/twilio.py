@@ -21,12 +21,12 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Misconfigured,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -182,14 +182,14 @@ class Twilio(HttpChannel):
         name, kind = ("TWILIO_SHARED_KEY", "sha256") if shared else ("TWILIO_AUTH_TOKEN", "sha1")
         key = self.secret.get(name)
         if not key:
-            raise Refused(f"{name} is needed to check Twilio's signature: put it in .env", status=503)
+            raise InboundRefused(f"{name} is needed to check Twilio's signature: put it in .env", status=503)
         given = request.headers.get("x-twilio-signature", "").encode()
         fields = "".join(name + value for name, value in sorted(set(form)))
         due = [
             b64encode(hmac.new(key.encode(), (url + fields).encode(), kind).digest()) for url in _spellings(request.url)
         ]
         if not any(hmac.compare_digest(each, given) for each in due):
-            raise Refused("the signature does not hold: is [hook] public_url the address that Twilio calls?")
+            raise InboundRefused("the signature does not hold: is [hook] public_url the address that Twilio calls?")
 
     def check_request(self) -> Request:
         return Request(method="GET", path=self._path(""), headers=self.headers)

@@ -22,11 +22,11 @@ from daemon.channels.base import (
     Health,
     HttpSettings,
     Inbound,
+    InboundRefused,
     InboundRequest,
     Outgoing,
     PollPlan,
     ReceiptUpdate,
-    Refused,
     Reply,
     Sent,
 )
@@ -191,7 +191,9 @@ class Vonage(HttpChannel):
     def receive(self, request: InboundRequest) -> Inbound:
         secret = self.secret.get("VONAGE_SIGNATURE_SECRET")
         if not secret:
-            raise Refused("VONAGE_SIGNATURE_SECRET is needed to check Vonage's signature: put it in .env", status=503)
+            raise InboundRefused(
+                "VONAGE_SIGNATURE_SECRET is needed to check Vonage's signature: put it in .env", status=503
+            )
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token:
             _check_jwt(token, secret, request.body, request.now)
@@ -225,12 +227,14 @@ def _check_sig(fields: Mapping[str, Any], secret: str) -> None:
     signed = "".join(f"&{name}={clean[name]}" for name in sorted(clean)).encode()
     kind = _HASHES.get(len(given))
     if kind is None:
-        raise Refused("the callback is not signed: ask Vonage to sign them, and put VONAGE_SIGNATURE_SECRET in .env")
+        raise InboundRefused(
+            "the callback is not signed: ask Vonage to sign them, and put VONAGE_SIGNATURE_SECRET in .env"
+        )
     good = [hmac.new(secret.encode(), signed, kind).hexdigest()]
     if kind == "md5":
         good.append(hashlib.md5(signed + secret.encode(), usedforsecurity=False).hexdigest())
     if not any(hmac.compare_digest(each.encode(), given.encode()) for each in good):
-        raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
+        raise InboundRefused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
 
 
 def _check_jwt(token: str, secret: str, body: bytes, now: int) -> None:
@@ -240,22 +244,22 @@ def _check_jwt(token: str, secret: str, body: bytes, now: int) -> None:
     due = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
     head, _, claims = signed.partition(".")
     if _part(head).get("alg") != "HS256" or not hmac.compare_digest(due, _decode(signature)):
-        raise Refused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
+        raise InboundRefused("the signature does not hold: is VONAGE_SIGNATURE_SECRET the one in the API settings?")
     claimed = _part(claims)
     if claimed.get("payload_hash") != hashlib.sha256(body).hexdigest():
-        raise Refused("the signature is for another body")
+        raise InboundRefused("the signature is for another body")
     seconds = now / 1000
     if _time(claimed, "exp", otherwise=seconds) < seconds - _LEEWAY:
-        raise Refused("the signature has expired, or this clock is wrong")
+        raise InboundRefused("the signature has expired, or this clock is wrong")
     if _time(claimed, "iat", otherwise=seconds) > seconds + _LEEWAY:
-        raise Refused("the signature was made in the future, or this clock is wrong")
+        raise InboundRefused("the signature was made in the future, or this clock is wrong")
 
 
 def _time(claims: Mapping[str, Any], name: str, *, otherwise: float) -> float:
-    """A NumericDate; `otherwise` where it is not claimed. Raises Refused for what is no time."""
+    """A NumericDate; `otherwise` where it is not claimed. Raises InboundRefused for what is no time."""
     value = claims.get(name, otherwise)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(f"the claim {name} of the signature is no time")
+        raise InboundRefused(f"the claim {name} of the signature is no time")
     return float(value)
 
 

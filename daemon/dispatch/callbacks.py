@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from daemon.channels.base import Channel, Inbound, InboundRequest, Refused
+from daemon.channels.base import Channel, Inbound, InboundRefused, InboundRequest
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.receipts import ReceiptService
 from daemon.http import Http, Request, Response
@@ -31,7 +31,7 @@ class Callbacks:
     async def receive(self, channel: str, request: InboundRequest) -> Inbound:
         """What it says, once its channel found it to be the provider's; nothing for one that was shown before.
 
-        Raises Refused, and NotFound where no such channel is in use.
+        Raises InboundRefused, and NotFound where no such channel is in use.
         """
         asked = self._channel(channel)
         await asked.fetch_keys(request)
@@ -43,7 +43,7 @@ class Callbacks:
         if before == body:
             return Inbound(answer=inbound.answer, content_type=inbound.content_type)
         if before is not None:
-            raise Refused("this signature came with another body before")
+            raise InboundRefused("this signature came with another body before")
         return msgspec.structs.replace(await asked.believed(inbound), body_digest=body)
 
     async def apply(self, channel: str, inbound: Inbound) -> None:

@@ -22,7 +22,7 @@ DELETED = "order.deleted"
 CHANGED = "order.changed"
 
 
-class Refused(Exception):
+class HookRefused(Exception):
     """What came is not vouched for, or is for nobody here: `status` is the answer."""
 
     def __init__(self, reason: str, status: int = 401) -> None:
@@ -168,10 +168,10 @@ class Source(ABC):
         return self._secrets.get(self.secret_name(what), "").strip()
 
     def webhook_secrets(self) -> tuple[str, ...]:
-        """What its webhooks are signed with: two while one is exchanged, separated by a comma or a space. Raises Refused."""
+        """What its webhooks are signed with: two while one is exchanged, separated by a comma or a space. Raises HookRefused."""
         found = tuple(self.secret("WEBHOOK_SECRET").replace(",", " ").split())
         if not found:
-            raise Refused(
+            raise HookRefused(
                 f"webhooks of {self.name} are not set up here: put {self.secret_name('WEBHOOK_SECRET')} into .env"
             )
         return found
@@ -195,7 +195,7 @@ class Source(ABC):
 
     @abstractmethod
     def verify(self, hook: Hook) -> None:
-        """Raises Refused unless the hook is vouched for."""
+        """Raises HookRefused unless the hook is vouched for."""
 
     @abstractmethod
     def read(self, body: Body, *, now: int) -> Reading:

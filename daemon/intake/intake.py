@@ -106,7 +106,7 @@ class Intake:
     # ------------------------------------------------------------ webhooks
 
     def admit(self, hook: Hook) -> Answer | None:
-        """Whether it is vouched for. An answer: it only sets the webhook up, and means nothing more. Raises Refused, NotFound."""
+        """Whether it is vouched for. An answer: it only sets the webhook up, and means nothing more. Raises HookRefused, NotFound."""
         source = self._source(hook.source)
         greeting = source.greet(hook)
         if greeting is not None:

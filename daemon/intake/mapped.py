@@ -14,7 +14,18 @@ import msgspec
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response
 from daemon.intake import signatures
-from daemon.intake.base import Body, Heard, Hook, Reading, Refused, Source, SourceSettings, Unreadable, folded, is_type
+from daemon.intake.base import (
+    Body,
+    Heard,
+    Hook,
+    HookRefused,
+    Reading,
+    Source,
+    SourceSettings,
+    Unreadable,
+    folded,
+    is_type,
+)
 from daemon.intake.mapping import Expression, compile_table
 from daemon.intake.money import MoneyForm, amount_of
 from daemon.intake.polling import configured as polling
@@ -109,13 +120,13 @@ class Mapped(Source, Polled):
     def verify(self, hook: Hook) -> None:
         table = self.settings.signature
         if table is None:
-            raise Refused(f"webhooks of {self.name} are not guarded: give [sources.{self.name}] a signature")
+            raise HookRefused(f"webhooks of {self.name} are not guarded: give [sources.{self.name}] a signature")
         secrets = self.webhook_secrets()
         signatures.verify(table, hook, secrets)
         if table.kind == "adyen":
             items = self._items_of(Body(hook.body, hook.headers.get("content-type", "")))
             if not items or not all(isinstance(one, dict) and signatures.adyen_holds(one, secrets) for one in items):
-                raise Refused("an item's own signature does not hold: check the HMAC key")
+                raise HookRefused("an item's own signature does not hold: check the HMAC key")
 
     # ------------------------------------------------------------ reading
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daemon.intake import signatures
-from daemon.intake.base import Body, Fact, Hook, Reading, Refused, Snapshot, Unreadable, folded
+from daemon.intake.base import Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
 from daemon.intake.shopify_marks import SHIPMENT, payments, state_of
 from daemon.intake.values import Place, json_of
@@ -36,7 +36,7 @@ class Shopify(ShopifyApi):
         signatures.body_digest(hook, name, self._signing() or self.webhook_secrets())
         shop = hook.headers.get("x-shopify-shop-domain", "")
         if self.host and shop and folded(shop) != folded(self.host):
-            raise Refused(f"this webhook is of another shop ({shop[:80]}), not of {self.host}")
+            raise HookRefused(f"this webhook is of another shop ({shop[:80]}), not of {self.host}")
 
     def _signing(self) -> tuple[str, ...]:
         """An app's webhooks are signed with its client secret."""

@@ -1,6 +1,6 @@
 """How senders vouch for what they post: HMACs over body, URL or time, tokens, and the named schemes of a few. Pure.
 
-Each compares in constant time, takes any of several secrets (two while one is being exchanged), and raises Refused. A time that is
+Each compares in constant time, takes any of several secrets (two while one is being exchanged), and raises HookRefused. A time that is
 signed must lie within five minutes of ours either way, while our clock can be trusted; an id that is taken once stops the rest.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 
 from daemon import standard_webhooks
 from daemon.config import ConfigError, Table
-from daemon.intake.base import Hook, Refused
+from daemon.intake.base import Hook, HookRefused
 from daemon.standard_webhooks import PREFIX, TOLERANCE_S
 
 _PART = re.compile(r"\{(body|url|method|header:[A-Za-z0-9-]+|json:[\w.]+)\}")
@@ -62,7 +62,7 @@ def check_table(table: SignatureTable, where: str) -> None:
 
 
 def verify(table: SignatureTable, hook: Hook, secrets: Sequence[str]) -> None:
-    """Raises Refused. `adyen` signs each item by itself: see `adyen_holds`."""
+    """Raises HookRefused. `adyen` signs each item by itself: see `adyen_holds`."""
     match table.kind:
         case "token":
             token(table, hook, secrets)
@@ -85,11 +85,11 @@ def by_hmac(table: SignatureTable, hook: Hook, secrets: Sequence[str]) -> None:
     if table.part:
         given = dict(part.strip().partition("=")[::2] for part in given.split(",")).get(table.part, "")
     if not given.startswith(table.prefix):
-        raise Refused(f"the header {table.header} does not begin with {table.prefix!r}")
+        raise HookRefused(f"the header {table.header} does not begin with {table.prefix!r}")
     text = signed_text(table.signed, hook)
     due = [hmac.digest(key_of(secret, table.key), text, table.algorithm) for secret in secrets]
     if not any(_same(given.removeprefix(table.prefix), digest, table.encoding) for digest in due):
-        raise Refused("the signature does not hold: check the secret, and what the sender signs")
+        raise HookRefused("the signature does not hold: check the secret, and what the sender signs")
     if table.timestamp:
         fresh(_header(hook, table.timestamp), hook)
 
@@ -100,11 +100,11 @@ def token(table: SignatureTable, hook: Hook, secrets: Sequence[str]) -> None:
     given += [value for name, value in hook.query if table.query and name == table.query]
     given += [_field(hook.body, table.field)] if table.field else []
     if not any(equal(one, secret) for one in given if one for secret in secrets):
-        raise Refused("the token is missing or not the right one")
+        raise HookRefused("the token is missing or not the right one")
 
 
 def signed_text(template: str, hook: Hook) -> bytes:
-    """What was signed. Raises Refused when a header or field of it is missing."""
+    """What was signed. Raises HookRefused when a header or field of it is missing."""
     made = bytearray()
     place = 0
     for part in _PART.finditer(template):
@@ -130,12 +130,12 @@ def _part(name: str, hook: Hook) -> bytes:
 
 
 def fresh(stamp: str, hook: Hook) -> None:
-    """Raises Refused for a signed time (seconds or ms) that is no time or too far from now."""
+    """Raises HookRefused for a signed time (seconds or ms) that is no time or too far from now."""
     if not re.fullmatch(r"[0-9]{9,14}", stamp):
-        raise Refused("the signed time is no number of seconds or milliseconds")
+        raise HookRefused("the signed time is no number of seconds or milliseconds")
     seconds = int(stamp) / 1000 if len(stamp) > 11 else int(stamp)
     if hook.clock_trusted and abs(hook.now / 1000 - seconds) > TOLERANCE_S:
-        raise Refused(f"the signed time is more than {TOLERANCE_S // 60} minutes off this clock")
+        raise HookRefused(f"the signed time is more than {TOLERANCE_S // 60} minutes off this clock")
 
 
 def equal(given: str, secret: str) -> bool:
@@ -143,13 +143,13 @@ def equal(given: str, secret: str) -> bool:
 
 
 def key_of(secret: str, form: KeyForm) -> bytes:
-    """Raises Refused for a secret that is not in that form, or that is none: anybody can sign with an empty key."""
+    """Raises HookRefused for a secret that is not in that form, or that is none: anybody can sign with an empty key."""
     try:
         key = _read_key(secret, form)
     except (ValueError, binascii.Error) as error:
-        raise Refused(f"the webhook secret in .env is not {form}") from error
+        raise HookRefused(f"the webhook secret in .env is not {form}") from error
     if not key or secret == PREFIX:
-        raise Refused("the webhook secret in .env is empty")
+        raise HookRefused("the webhook secret in .env is empty")
     return key
 
 
@@ -172,7 +172,7 @@ def _same(given: str, digest: bytes, encoding: Encoding) -> bool:
 def _header(hook: Hook, name: str) -> str:
     found = hook.headers.get(name.lower(), "")
     if not found:
-        raise Refused(f"the header {name} is missing")
+        raise HookRefused(f"the header {name} is missing")
     return found
 
 
@@ -196,7 +196,7 @@ def standard(hook: Hook, secrets: Sequence[str]) -> None:
         _header(hook, name)
     keys = [key_of(secret.removeprefix(PREFIX), "base64") for secret in secrets]
     if not standard_webhooks.holds(keys, hook.headers, hook.body):
-        raise Refused("the signature does not hold: check the secret, and that the body is signed as it is sent")
+        raise HookRefused("the signature does not hold: check the secret, and that the body is signed as it is sent")
     fresh(hook.headers["webhook-timestamp"], hook)
 
 
@@ -208,7 +208,7 @@ def stripe(hook: Hook, secrets: Sequence[str]) -> None:
     text = f"{stamp}.".encode() + hook.body
     due = [hmac.digest(key_of(secret, "text"), text, "sha256").hex() for secret in secrets]
     if not any(equal(one, mine) for one in given for mine in due):
-        raise Refused("the Stripe signature does not hold: the secret is the endpoint's own, whsec_...")
+        raise HookRefused("the Stripe signature does not hold: the secret is the endpoint's own, whsec_...")
     fresh(stamp, hook)
 
 
@@ -219,7 +219,7 @@ def hubspot(hook: Hook, secrets: Sequence[str]) -> None:
     texts = [hook.method.encode() + url.encode() + hook.body + stamp.encode() for url in urls]
     due = [_base64(hmac.digest(key_of(secret, "text"), text, "sha256")) for secret in secrets for text in texts]
     if not any(equal(given, mine) for mine in due):
-        raise Refused("the HubSpot signature does not hold: is [hook] public_url the address HubSpot calls?")
+        raise HookRefused("the HubSpot signature does not hold: is [hook] public_url the address HubSpot calls?")
     fresh(stamp, hook)
 
 

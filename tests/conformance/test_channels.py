@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.channels._http import HttpChannel
-from daemon.channels.base import Channel, InboundRequest, Misconfigured, Refused
+from daemon.channels.base import Channel, InboundRefused, InboundRequest, Misconfigured
 from daemon.channels.registry import CHANNELS, build, channel_class
 from daemon.config import ConfigError
 from daemon.http import open_http
@@ -344,7 +344,7 @@ async def test_receipts_by_post(case: Case, make: Make) -> None:
             assert list(got.receipts) == list(hook.receipts)
             assert list(got.replies) == list(hook.replies)
         for forged in hook.forged:
-            with pytest.raises(Refused):
+            with pytest.raises(InboundRefused):
                 channel.receive(forged)
 
 
@@ -359,7 +359,7 @@ def strangers() -> list[InboundRequest]:
 async def test_a_strangers_post_is_refused(make: Make) -> None:
     channel = make()
     for request in strangers():
-        with pytest.raises(Refused):
+        with pytest.raises(InboundRefused):
             channel.receive(request)
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.channels._http import HttpChannel
-from daemon.channels.base import Health, Inbound, ReceiptUpdate, Refused
+from daemon.channels.base import Health, Inbound, InboundRefused, ReceiptUpdate
 from daemon.channels.registry import build
 from daemon.http import Response
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Rejected, Unknown
@@ -85,7 +85,7 @@ def test_every_signed_post_is_read_or_refused(name: str, channel: HttpChannel, m
             request = msgspec.structs.replace(hook.request, body=json.dumps(other).encode())
             try:
                 inbound = channel.receive(request)
-            except Refused:
+            except InboundRefused:
                 continue
             assert isinstance(inbound, Inbound)
             for update in inbound.receipts:

@@ -3,12 +3,13 @@
 import io
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from tests.support.face import Face, event
+from daemon.api.app import SERVER_OPTIONS
+from tests.support.face import Face, event, opened
 
 
 async def post(face: Face, body: Any = None, *, as_: str | None = "till-2", **more: Any) -> Any:
@@ -201,14 +202,24 @@ async def test_event_just_below_256_kib(face: Face) -> None:
     assert (await post(face, body)).status == 202
 
 
-async def test_body_larger_than_2_mib(face: Face) -> None:
-    whole = b"[" + b" " * (2 * 2**20) + b"]"
+@pytest.fixture
+async def brief(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Face]:
+    """The face of a service that reads on for a moment only what it has refused, so that it ends soon."""
+    monkeypatch.setitem(cast("dict[str, Any]", SERVER_OPTIONS), "lingering_time", 0.05)
+    async with opened() as face:
+        yield face
+
+
+async def test_body_larger_than_2_mib(brief: Face) -> None:
+    face, whole = brief, b"[" + b" " * (2 * 2**20) + b"]"
     headers = {"Authorization": f"Bearer {face.secret('till-2')}", "Content-Type": "application/json"}
     async with face.session.post(face.url + "/v1/events", data=io.BytesIO(whole), headers=headers) as response:
         assert response.status == 413
 
 
-async def test_body_larger_than_2_mib_without_a_length(face: Face) -> None:
+async def test_body_larger_than_2_mib_without_a_length(brief: Face) -> None:
+    face = brief
+
     async def body() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b" " * 2**16

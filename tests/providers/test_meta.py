@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.channels.base import ReceiptUpdate, Refused
+from daemon.channels.base import InboundRefused, ReceiptUpdate
 from daemon.channels.messenger import Messenger
 from daemon.channels.whatsapp import WhatsApp
 from outbox.outcome import Accepted, ReceiptState, Rejected, Scope
@@ -97,24 +97,24 @@ async def test_the_vector_of_meta_s_signature() -> None:
         digest = "ae958d6f00b134dd32b95a9a76bedaaeb068c0949769358355023f7d1a0c580b"
         got = at.channel.receive(inbound('{"object":"page"}', {"X-Hub-Signature-256": f"sha256={digest}"}))
         assert not got.receipts
-        with pytest.raises(Refused, match="signature"):
+        with pytest.raises(InboundRefused, match="signature"):
             at.channel.receive(inbound('{"object":"pages"}', {"X-Hub-Signature-256": f"sha256={digest}"}))
 
 
 async def test_meta_gets_its_challenge_back_only_for_our_word() -> None:
     async with bench("whatsapp") as at:
         assert at.channel.receive(whatsapp_case.asked("our-own-word")).answer == b"1158201444"
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(InboundRefused) as refused:
             at.channel.receive(whatsapp_case.asked("a guess"))
     assert refused.value.status == 403
 
 
 async def test_without_the_app_s_secret_nothing_is_believed() -> None:
     async with bench("messenger", secrets={"MESSENGER_APP_SECRET": "", "MESSENGER_VERIFY_TOKEN": ""}) as at:
-        with pytest.raises(Refused, match="MESSENGER_APP_SECRET") as refused:
+        with pytest.raises(InboundRefused, match="MESSENGER_APP_SECRET") as refused:
             at.channel.receive(inbound("{}", {"X-Hub-Signature-256": "sha256="}))
         assert refused.value.status == 503
-        with pytest.raises(Refused):
+        with pytest.raises(InboundRefused):
             at.channel.receive(whatsapp_case.asked(""))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.channels.base import Refused
+from daemon.channels.base import InboundRefused
 from tests.support.at_vendor import bench
 from tests.support.channel_cases import CASES
 from tests.support.mutants import mutants
@@ -16,7 +16,7 @@ async def test_posts_of_any_shape(name: str) -> None:
             for mutant in mutants(body):
                 try:
                     inbound.append(at.channel.receive(sign(mutant)))
-                except Refused as refused:
+                except InboundRefused as refused:
                     refusals.append(refused.status)
                 except Exception as error:
                     error.add_note(repr(mutant))

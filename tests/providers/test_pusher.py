@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from daemon.channels.base import Refused
+from daemon.channels.base import InboundRefused
 from daemon.channels.pusher import Pusher
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Rejected, Scope
@@ -50,9 +50,9 @@ async def test_the_vector_of_a_webhook() -> None:
     headers = {"X-Pusher-Key": KEY, "X-Pusher-Signature": signature}
     async with bench("pusher") as at:
         assert not at.channel.receive(inbound(body, headers, now=AT)).receipts
-        with pytest.raises(Refused, match="signature"):
+        with pytest.raises(InboundRefused, match="signature"):
             at.channel.receive(inbound(body + b" ", headers, now=AT))
-        with pytest.raises(Refused, match="clock"):
+        with pytest.raises(InboundRefused, match="clock"):
             at.channel.receive(inbound(body, headers, now=AT + 301_000))
 
 

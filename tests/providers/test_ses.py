@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from daemon.channels._sigv4 import Keys, sign
-from daemon.channels.base import InboundRequest, ReceiptUpdate, Refused, Reply
+from daemon.channels.base import InboundRefused, InboundRequest, ReceiptUpdate, Reply
 from daemon.channels.registry import build
 from daemon.http import Request, open_http
 from outbox.outcome import ReceiptState
@@ -231,17 +231,17 @@ async def test_a_subscription_is_confirmed_at_amazon_only(receiving: Any, key: R
     ],
 )
 async def test_forged_sns_messages_are_refused(receiving: Any, key: RSAPrivateKey, changes: dict[str, str]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         await receiving(posted(key, BOUNCE, **changes))
     assert all("evil" not in seen.origin for seen in receiving.seen)
 
 
 async def test_another_key_is_refused(receiving: Any) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         await receiving(posted(generate_private_key(65537, 2048), BOUNCE))
 
 
 async def test_without_a_topic_nothing_is_believed(key: RSAPrivateKey) -> None:
     channel = build("ses", CASE.settings, CASE.secrets, http=None)  # type: ignore[arg-type]
-    with pytest.raises(Refused, match="topic"):
+    with pytest.raises(InboundRefused, match="topic"):
         channel.receive(posted(key, BOUNCE))

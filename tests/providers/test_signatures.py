@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
 
-from daemon.channels.base import Channel, Inbound, InboundRequest, Misconfigured, Refused
+from daemon.channels.base import Channel, Inbound, InboundRefused, InboundRequest, Misconfigured
 from daemon.channels.registry import build
 from tests.support.channel_case import NOW, inbound, outgoing
 from tests.support.shared import shared
@@ -30,7 +30,7 @@ def channel(name: str, table: dict[str, Any], secrets: dict[str, str]) -> Channe
 def holds(channel: Channel, request: InboundRequest) -> Inbound:
     """The request is taken as it is, and refused when nothing of it is signed."""
     got = channel.receive(request)
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         channel.receive(inbound(b"{}", {}, url=request.url))
     return got
 
@@ -83,13 +83,13 @@ def test_twilio_with_a_shared_key() -> None:
     request = inbound(urlencode(known["params"]), head, url=known["url"])
     own = {"TWILIO_AUTH_TOKEN": "another-0123456789"}
     assert holds(twilio(**own, TWILIO_SHARED_KEY=known["auth_token"]), request).receipts
-    with pytest.raises(Refused, match="TWILIO_SHARED_KEY"):
+    with pytest.raises(InboundRefused, match="TWILIO_SHARED_KEY"):
         twilio(**own).receive(request)
 
 
 def test_twilio_without_the_token_that_signs() -> None:
     keyed = twilio(TWILIO_API_KEY="SK1", TWILIO_API_SECRET="api-secret-0123456789")
-    with pytest.raises(Refused, match="TWILIO_AUTH_TOKEN"):
+    with pytest.raises(InboundRefused, match="TWILIO_AUTH_TOKEN"):
         keyed.receive(inbound("", {}))
 
 
@@ -136,9 +136,9 @@ def test_plivo_v3_with_a_query_of_our_own_as_its_library_signs(
     query = parse_qsl(url.partition("?")[2])
     got = holds(plivo, inbound(urlencode(fields), head, url=url, query=query))
     assert got.once == "", "it covers the body"
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         plivo.receive(inbound(urlencode([*fields, ("Status", "read")]), head, url=url, query=query))
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         plivo.receive(inbound(urlencode(fields), head, url=url.replace("b=", "c="), query=query))
 
 
@@ -153,7 +153,7 @@ def test_vonage_sms(kind: str) -> None:
     fields = {**known["params"], "sig": known[kind]}
     got = holds(vonage(known["secret"]), inbound(json.dumps(fields), {"Content-Type": "application/json"}))
     assert got.receipts[0].provider_id == known["params"]["messageId"]
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         vonage(known["secret"]).receive(inbound(urlencode({**fields, "status": "failed"}), {}))
 
 
@@ -162,7 +162,7 @@ def test_vonage_messages() -> None:
     head = {"Authorization": known["Authorization"], "Content-Type": "application/json"}
     got = holds(vonage(known["signature_secret"]), inbound(known["body"], head))
     assert got.receipts[0].provider_id == json.loads(known["body"])["message_uuid"]
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         vonage(known["signature_secret"]).receive(inbound(known["body"] + " ", head))
 
 
@@ -189,7 +189,7 @@ def test_a_vonage_token_ends_and_does_not_come_from_the_future() -> None:
         {"payload_hash": None},
     ]
     for claims in bad:
-        with pytest.raises(Refused):
+        with pytest.raises(InboundRefused):
             vonage("s3cret").receive(inbound(body, jwt("s3cret", body, **claims)))
 
 
@@ -212,10 +212,10 @@ def test_mailgun() -> None:
     assert got.receipts[0].provider_id == "x@mg.example.com"
     assert got.once == f"{known['timestamp']} {known['token']}"
     forged = {"signature": {**signature, "token": "0"}, "event-data": event}
-    with pytest.raises(Refused):
+    with pytest.raises(InboundRefused):
         mailgun.receive(inbound(json.dumps(forged), {}, now=now))
     for late in (16 * 60_000, -16 * 60_000):
-        with pytest.raises(Refused, match="fifteen minutes"):
+        with pytest.raises(InboundRefused, match="fifteen minutes"):
             mailgun.receive(inbound(body, {}, now=now + late))
 
 
@@ -239,7 +239,7 @@ def test_slack() -> None:
         "X-Slack-Request-Timestamp": "1531420618",
     }
     holds(slack, inbound('{"type":"event_callback"}', head, now=1531420618_000))
-    with pytest.raises(Refused, match="five minutes"):
+    with pytest.raises(InboundRefused, match="five minutes"):
         slack.receive(inbound('{"type":"event_callback"}', head, now=1531420919_000))
 
 

@@ -17,7 +17,7 @@ from daemon.api.plumbing.peers import Peer, Peers
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.config import load
-from daemon.intake.base import Refused
+from daemon.intake.base import HookRefused
 from tests.support.small_store import open_store
 from tests.support.sources import NOW, AHook, source_of
 
@@ -55,7 +55,7 @@ def plain(key: bytes) -> dict[str, str]:
 def test_a_secret_that_is_only_its_prefix_is_none(signature: dict[str, Any], headers: dict[str, str]) -> None:
     """Who never filled in what comes after `whsec_` has given everybody the key."""
     source = source_of("mapped", {"WEBSHOP_WEBHOOK_SECRET": "whsec_"}, **MAPPING, signature=signature)
-    with pytest.raises(Refused, match="empty"):
+    with pytest.raises(HookRefused, match="empty"):
         source.verify(AHook(body=BODY, headers=headers))
 
 
@@ -76,7 +76,7 @@ def test_a_secret_of_nothing_but_space_is_none(tmp_path: Path, value: str) -> No
 
 async def test_a_webhook_without_a_signature_set_up_is_taken_from_nobody() -> None:
     source = source_of("mapped", **MAPPING)
-    with pytest.raises(Refused, match="not guarded"):
+    with pytest.raises(HookRefused, match="not guarded"):
         source.verify(AHook(body=BODY))
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from daemon.channels import _sns
-from daemon.channels.base import InboundRequest, Misconfigured, ReceiptUpdate, Refused
+from daemon.channels.base import InboundRefused, InboundRequest, Misconfigured, ReceiptUpdate
 from daemon.channels.registry import build
 from daemon.config import Settings
 from daemon.dispatch.callbacks import Callbacks
@@ -74,11 +74,11 @@ async def test_a_mailgun_signature_is_good_for_one_body(tmp_path: Path) -> None:
         asked = len(at.vendor.seen)
         await take(callbacks, "mailgun", mailgun_post(complained(EMAIL)))
         assert len(at.vendor.seen) == asked, "the same once more is no news"
-        with pytest.raises(Refused, match="another body"):
+        with pytest.raises(InboundRefused, match="another body"):
             await take(callbacks, "mailgun", mailgun_post(complained("other@example.com")))
         assert await box.consent.blocked("email", "other@example.com") is None
     async with hook("mailgun", tmp_path, steps) as (callbacks, _, _box):
-        with pytest.raises(Refused, match="another body"):
+        with pytest.raises(InboundRefused, match="another body"):
             await take(callbacks, "mailgun", mailgun_post(complained("other@example.com")))
 
 
@@ -98,7 +98,7 @@ async def test_while_mailgun_can_t_be_asked_it_is_to_send_again(tmp_path: Path) 
         _,
         _box,
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(InboundRefused) as refused:
             await callbacks.receive("mailgun", mailgun_post(complained(EMAIL)))
         assert refused.value.status == 503
 
@@ -122,7 +122,7 @@ async def test_a_text_under_a_signature_of_the_url_alone_may_silence_and_never_u
         stop = {"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}
         await take(callbacks, "plivo", plivo_v2(stop))
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"
-        with pytest.raises(Refused, match="another body"):
+        with pytest.raises(InboundRefused, match="another body"):
             await take(callbacks, "plivo", plivo_v2({**stop, "Text": "START"}))
         await take(callbacks, "plivo", plivo_v2({**stop, "Text": "START", "MessageUUID": "u1"}, nonce="n2"))
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from daemon.http import Request, Response
-from daemon.intake.base import Refused
+from daemon.intake.base import HookRefused
 from outbox.outcome import Deferred
 from tests.support.outbox_box import one_each, posted
 from tests.support.shared import shared
@@ -152,7 +152,7 @@ async def test_zoho_is_believed_by_its_token_and_asked_for_the_record(tmp_path: 
         assert await fetch(front) == [""]
         assert await front.events() == [("554023000000527002:order.ready", "B-1042")]
         assert http.asked[-1].target.startswith("/crm/v8/Deals/554023000000527002?fields=Order_Status")
-        with pytest.raises(Refused):
+        with pytest.raises(HookRefused):
             await front.take(AHook(source="crm", body=body.replace(b"TOKEN_SET_BY_US", b"guessed")))
 
 

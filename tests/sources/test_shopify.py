@@ -10,7 +10,7 @@ import pytest
 
 from daemon.config import ConfigError
 from daemon.http import Request, Response
-from daemon.intake.base import Body, Refused
+from daemon.intake.base import Body, HookRefused
 from daemon.intake.polling.polled import Polled, Turn
 from tests.support.shared import shared
 from tests.support.sources import NOW, FakeHttp, Shopfront, json_response, open_front, shopify_hook, source_of
@@ -214,7 +214,7 @@ async def test_forged_or_unsigned_bodies_get_nowhere(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
         hook = shopify_hook(sample("orders-paid"))
         for bad in (shopify_hook(hook.body, "other"), msgspec.structs.replace(hook, headers={})):
-            with pytest.raises(Refused):
+            with pytest.raises(HookRefused):
                 await front.take(bad)
         assert await front.events() == []
 

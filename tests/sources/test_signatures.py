@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from daemon.intake import signatures
-from daemon.intake.base import Refused
+from daemon.intake.base import HookRefused
 from daemon.intake.signatures import SignatureTable
 from tests.support.shared import shared
 from tests.support.sources import NOW, AHook, base64_hmac, source_of
@@ -60,7 +60,7 @@ def test_squares_own_library_agrees() -> None:
     square = source_of("mapped", {"SQUARE_WEBHOOK_SECRET": key}, name="square", preset="square")
     hook = AHook(source="square", body=BODY, url=url, headers={"x-square-hmacsha256-signature": given})
     square.verify(hook)
-    with pytest.raises(Refused):
+    with pytest.raises(HookRefused):
         square.verify(msgspec.structs.replace(hook, url=url + "/"))
 
 
@@ -104,7 +104,7 @@ def test_the_standard_webhooks_library_agrees() -> None:
     given = Webhook(STANDARD_KEY).sign("msg_1", moment, BODY.decode())
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(SECONDS), "webhook-signature": f"v1a,junk junk {given}"}
     signatures.standard(AHook(body=BODY, headers=headers), (STANDARD_KEY,))
-    with pytest.raises(Refused, match="does not hold"):
+    with pytest.raises(HookRefused, match="does not hold"):
         signatures.standard(AHook(body=BODY + b" ", headers=headers), (STANDARD_KEY,))
 
 
@@ -130,7 +130,7 @@ def test_shops_vectors(kind: str, file: str, header: str, name: str) -> None:
     ):
         shop = source_of(kind, {"WEBSHOP_WEBHOOK_SECRET": f"the_new_one,{secret}"})
         shop.verify(AHook(body=body, headers={header: given}))
-        with pytest.raises(Refused):
+        with pytest.raises(HookRefused):
             shop.verify(AHook(body=body + b" ", headers={header: given}))
 
 
@@ -146,9 +146,9 @@ def test_stripes_vectors(file: str) -> None:
         now=1795510931_000,
     )
     signatures.stripe(hook, (secret,))
-    with pytest.raises(Refused, match="5 minutes"):
+    with pytest.raises(HookRefused, match="5 minutes"):
         signatures.stripe(msgspec.structs.replace(hook, now=hook.now + 301_000), (secret,))
-    with pytest.raises(Refused, match="5 minutes"):
+    with pytest.raises(HookRefused, match="5 minutes"):
         signatures.stripe(msgspec.structs.replace(hook, now=hook.now - 301_000), (secret,))
     signatures.stripe(msgspec.structs.replace(hook, now=0, clock_trusted=False), (secret,))
 
@@ -171,7 +171,7 @@ def test_tills_vectors(preset: str, header: str, file: str, pattern: str, secret
     till = source_of("mapped", {"WEBSHOP_WEBHOOK_SECRET": found(secret, text)}, preset=preset)
     body = shared(f"samples/{file}").read_bytes()
     till.verify(AHook(body=body, headers={header: found(pattern, text)}))
-    with pytest.raises(Refused):
+    with pytest.raises(HookRefused):
         till.verify(AHook(body=body[:-1], headers={header: found(pattern, text)}))
 
 
@@ -197,7 +197,7 @@ def test_hubspots_vector() -> None:
         now=1795510931_000,
     )
     signatures.hubspot(hook, (found(r"secret `([^`]+)`", vector),))
-    with pytest.raises(Refused, match="5 minutes"):
+    with pytest.raises(HookRefused, match="5 minutes"):
         signatures.hubspot(msgspec.structs.replace(hook, now=hook.now - 400_000), (found(r"secret `([^`]+)`", vector),))
 
 
@@ -219,11 +219,11 @@ def test_hmac_over_whatever_the_table_says() -> None:
     digest = hmac.digest(b"key", f"v0:{SECONDS}:".encode() + BODY, "sha512").hex()
     hook = AHook(body=BODY, headers={"x-sig": f"sha512={digest.upper()}", "x-time": str(SECONDS)})
     signatures.verify(table, hook, ("key",))
-    with pytest.raises(Refused, match="5 minutes"):
+    with pytest.raises(HookRefused, match="5 minutes"):
         signatures.verify(table, msgspec.structs.replace(hook, now=NOW + 301_000), ("key",))
-    with pytest.raises(Refused, match="does not begin"):
+    with pytest.raises(HookRefused, match="does not begin"):
         signatures.verify(table, AHook(body=BODY, headers={"x-sig": digest, "x-time": str(SECONDS)}), ("key",))
-    with pytest.raises(Refused, match="missing"):
+    with pytest.raises(HookRefused, match="missing"):
         signatures.verify(table, AHook(body=BODY), ("key",))
 
 
@@ -241,9 +241,9 @@ def test_hmac_over_whatever_the_table_says() -> None:
 def test_tokens_by_header_query_or_field(table: SignatureTable, hook: AHook) -> None:
     signatures.verify(table, hook, ("other", "t0k"))
     for secrets in (("wrong",), ("",)):
-        with pytest.raises(Refused):
+        with pytest.raises(HookRefused):
             signatures.verify(table, hook, secrets)
-    with pytest.raises(Refused):
+    with pytest.raises(HookRefused):
         signatures.verify(table, AHook(), ("t0k",))
 
 
@@ -255,12 +255,12 @@ def test_without_a_secret_nobody_gets_in(kind: str) -> None:
         "x-hubspot-signature-v3": base64_hmac("", BODY),
         "x-hubspot-request-timestamp": str(NOW),
     }
-    with pytest.raises(Refused, match="WEBSHOP_WEBHOOK_SECRET"):
+    with pytest.raises(HookRefused, match="WEBSHOP_WEBHOOK_SECRET"):
         source_of(kind).verify(AHook(body=BODY, headers=headers))
 
 
 def test_a_mapped_source_without_a_signature_takes_nothing() -> None:
-    with pytest.raises(Refused, match="not guarded"):
+    with pytest.raises(HookRefused, match="not guarded"):
         source_of("mapped", type="type", order={"ref": "ref"}).verify(AHook(body=BODY))
 
 
@@ -268,5 +268,5 @@ def test_shopifys_header_of_another_shop_is_refused() -> None:
     shop = source_of("shopify", {"WEBSHOP_WEBHOOK_SECRET": "s"}, shop="balloon-loft")
     headers = {"x-shopify-hmac-sha256": base64_hmac("s", BODY), "x-shopify-shop-domain": "Balloon-Loft.myshopify.com"}
     shop.verify(AHook(body=BODY, headers=headers))
-    with pytest.raises(Refused, match="another shop"):
+    with pytest.raises(HookRefused, match="another shop"):
         shop.verify(AHook(body=BODY, headers={**headers, "x-shopify-shop-domain": "other.myshopify.com"}))

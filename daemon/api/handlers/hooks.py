@@ -9,7 +9,7 @@ from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery, Route
 from daemon.api.schema.problem import Problem
-from daemon.intake.base import Hook, Refused
+from daemon.intake.base import Hook, HookRefused
 
 
 class SourceDoor:
@@ -24,14 +24,14 @@ class SourceDoor:
             hook = _hook(call, body)
             try:
                 told = intake.admit(hook)
-            except Refused as refusal:
+            except HookRefused as refusal:
                 raise self._refused(call.request, refusal) from refusal
             self._gate.vouched(call.request)
         if told is None:
             told = await intake.take(hook)
         return answer(told.body, content_type=told.content_type)
 
-    def _refused(self, request: web.Request, refusal: Refused) -> Problem:
+    def _refused(self, request: web.Request, refusal: HookRefused) -> Problem:
         if refusal.status == 401:
             return self._gate.refused(request, str(refusal), error="invalid_signature")
         return Problem(refusal.status, str(refusal))

@@ -6,7 +6,7 @@ from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery, Route
 from daemon.api.schema.problem import Problem
-from daemon.channels.base import Inbound, InboundRequest, Refused
+from daemon.channels.base import Inbound, InboundRefused, InboundRequest
 
 ANY = "*/*"
 
@@ -43,12 +43,12 @@ class ReceiptDoor:
         )
         try:
             inbound = await services.engine.callbacks.receive(channel, inbound_request)
-        except Refused as refusal:
+        except InboundRefused as refusal:
             raise self._refused(request, refusal) from refusal
         self._gate.vouched(request)
         return inbound
 
-    def _refused(self, request: web.Request, refusal: Refused) -> Problem:
+    def _refused(self, request: web.Request, refusal: InboundRefused) -> Problem:
         if refusal.status == 401:
             return self._gate.refused(request, str(refusal), error="invalid_signature")
         return Problem(refusal.status, str(refusal))

@@ -1,4 +1,4 @@
-"""The HTTP face on the real outbox: what one shows is what the other has on record."""
+"""From an event to its story: what the HTTP face shows is what is on record."""
 
 import asyncio
 

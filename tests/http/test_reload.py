@@ -1,0 +1,66 @@
+"""A reload puts a whole new engine in force at once: what is asked from then on is answered by the new configuration."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from daemon.config import Board, Duration, RouteTable, Store
+from daemon.runtime.notify import Notifier
+from tests.support.face import Face, event
+from tests.support.small_store import CHANNELS, SmallStore, store_settings
+
+
+@asynccontextmanager
+async def running(store: SmallStore) -> AsyncIterator[None]:
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.service.run(Notifier(store.clock, {}), ready=ready.set))
+        await ready.wait()
+        yield
+        store.service.stop.set()
+
+
+async def reloaded(face: Face, store: SmallStore) -> None:
+    before = store.services.engine
+    assert (await face.call("POST", "/v1/reload")).json == {"reloaded": True}
+    async with asyncio.timeout(5):
+        while store.services.engine is before:
+            await asyncio.sleep(0.001)
+
+
+async def test_all_that_is_asked_after_a_reload_is_answered_by_the_new_configuration(
+    face: Face, store: SmallStore
+) -> None:
+    late = RouteTable(
+        on="stock.counted", to="customer", via=("sendgrid",), template="order.ready", delay=Duration(3600)
+    )
+    store.on_disk = store_settings(
+        store=Store(name="The Other Shop"),
+        channels={"sendgrid": dict(CHANNELS["sendgrid"])},
+        sources={"erp": {"kind": "pos"}},
+        board=Board(enabled=True),
+        route=(late,),
+        hook=store.on_disk.hook,
+    )
+    async with running(store):
+        warned = (await face.post("/v1/events", event("e-1", "stock.counted", ref="B-1"))).json["warnings"]
+        assert "no route names" in warned[0]
+        await reloaded(face, store)
+        assert [row["name"] for row in (await face.get("/v1/channels")).json["items"]] == ["sendgrid"]
+        assert (await face.get("/v1/status")).json["store"]["name"] == "The Other Shop"
+        assert [row["name"] for row in (await face.get("/v1/sources")).json["items"]] == ["erp"]
+        assert (await face.get("/board", as_=None)).status == 200
+        assert (await face.call("POST", "/v1/hooks/webshop", raw=b"{}", as_=None)).status == 404
+        (led_to,) = (await face.post("/v1/events", event("e-2", "stock.counted", ref="B-2"))).json["messages"]
+        assert led_to["via"] == ["sendgrid"]
+        shown = await face.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"})
+        assert "The Other Shop" in shown.json["text"]
+
+
+async def test_a_configuration_that_can_t_be_used_changes_nothing(face: Face, store: SmallStore) -> None:
+    before = store.services.engine
+    store.on_disk = store_settings(store=Store(country="Atlantis"))
+    async with running(store):
+        assert (await face.call("POST", "/v1/reload")).status == 409
+        assert store.services.engine is before
+        assert (await face.post("/v1/events", event())).status == 202
