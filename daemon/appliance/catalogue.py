@@ -1,10 +1,10 @@
 """All channels that there are, for `tether channels known`: what each carries, and what to write to use it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
+import tomli_w
 
-from daemon.appliance.setup import toml_value
 from daemon.channels.base import Channel, OAuthSettings
 from daemon.channels.registry import CHANNELS, channel_class, secrets_of
 
@@ -45,13 +45,19 @@ def example(name: str) -> str:
 
 
 def _keys(kind: type[Channel]) -> Iterator[str]:
+    """Those that must be there, those that may, and last the tables beneath it."""
+    below = []
     fields = [field for field in msgspec.structs.fields(kind.Settings) if field.encode_name not in _COMMON]
     for field in sorted(fields, key=lambda field: not field.required):
         asked = field.required or field.encode_name in kind.asked
         factory = field.default_factory
         value = field.default if factory is msgspec.NODEFAULT else factory()
+        if isinstance(value, Mapping):
+            below.append(f"#[channels.{kind.name}.{field.encode_name}]")
+            continue
         known = "" if value is None or value is msgspec.NODEFAULT else value
-        yield f"{'' if asked else '#'}{field.encode_name} = {toml_value(known)}"
+        yield f"{'' if asked else '#'}{tomli_w.dumps({field.encode_name: known}).strip()}"
+    yield from below
 
 
 def _page(kind: type[Channel]) -> str:

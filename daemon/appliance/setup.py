@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import tomli_w
 from babel.core import get_global
 from babel.languages import get_official_languages
 from babel.numbers import get_territory_currencies
@@ -180,32 +181,9 @@ def _give_to_service(toml: Path) -> None:
 
 def toml_of(answers: Answers) -> str:
     """tether.toml's text."""
-    tables = {**answers.tables, **{f"channels.{name}": table for name, table in answers.channels.items()}}
-    parts = [
-        "\n".join([f"[{name}]", *(f"{_key(key)} = {toml_value(value)}" for key, value in table.items())])
-        for name, table in tables.items()
-        if isinstance(table, Mapping) and (table or name.startswith("channels."))
-    ]
-    lists = [f"{_key(name)} = {toml_value(table)}" for name, table in tables.items() if not isinstance(table, Mapping)]
+    tables = {name: table for name, table in answers.tables.items() if table or not isinstance(table, Mapping)}
     head = "# Written by `tether init`. docs/configuration.md lists every key; `tether doctor` checks it; `tether reload` applies it."
-    return "\n\n".join([head, *lists, *parts]) + "\n"
-
-
-def toml_value(value: Any) -> str:
-    """A value as TOML writes it: JSON's strings are TOML's basic strings, but for DEL, which TOML wants escaped."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(map(toml_value, value)) + "]"
-    return str(value)
-
-
-def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else toml_value(name)
+    return f"{head}\n\n{tomli_w.dumps({**tables, 'channels': answers.channels})}"
 
 
 def env_of(secrets: Mapping[str, str]) -> str:

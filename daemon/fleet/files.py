@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import tomli_w
+
 from daemon.fleet.join import Joined
 
 SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY")
@@ -23,10 +25,10 @@ def keep(config: Path, joined: Joined, keys: str) -> None:
     _write(folder / CA, welcome.ca, 0o644)
     _write(folder / CLAIM, welcome.claim + "\n", 0o644)
     _set_secrets(folder / ".env", {"FLEET_SEED": joined.key.seed, "FLEET_CONSENT_KEY": keys})
-    servers = ", ".join(f'"{server}"' for server in welcome.servers)
-    table = f'[fleet]\nstore = "{welcome.store}"\nservers = [{servers}]\nca = "{CA}"\n'
+    fleet = {"store": welcome.store, "servers": list(welcome.servers), "ca": CA}
     if welcome.publisher:
-        table += f'publisher = "{welcome.publisher}"\n'
+        fleet["publisher"] = welcome.publisher
+    table = tomli_w.dumps({"fleet": fleet})
     text = config.read_text(encoding="utf-8") if config.exists() else ""
     rest = _TABLE.sub("", text).rstrip("\n")
     _write(config, (rest + "\n\n" if rest else "") + table, 0o644)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import tomli_w
 
 from daemon.sandbox import smtp
 from daemon.sandbox.providers import PROVIDERS
@@ -30,16 +30,5 @@ def sandbox_settings(url: str, smtp_port: int, folder: Path) -> tuple[dict[str, 
 def config_text(url: str, smtp_port: int, folder: Path) -> str:
     """What to paste: the tables for tether.toml, then the secrets for .env."""
     tables, secrets = sandbox_settings(url, smtp_port, folder)
-    lines = ["# tether.toml"]
-    for name, table in tables.items():
-        lines += ["", f"[channels.{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    lines += ["", "# .env", *(f"{name}={value}" for name, value in secrets.items()), ""]
-    return "\n".join(lines)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f'"{key}" = {_toml(inner)}' for key, inner in value.items()) + " }"
-    return msgspec.json.encode(value).decode()
+    env = "\n".join(f"{name}={value}" for name, value in secrets.items())
+    return f"# tether.toml\n\n{tomli_w.dumps({'channels': tables})}\n# .env\n{env}\n"

@@ -6,12 +6,12 @@ better uses for its memory.
 
 import asyncio
 import hashlib
-import html
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 import aiohttp
 from yarl import URL
@@ -28,9 +28,6 @@ SILENCE_SECONDS = 60.0
 CHUNK = 256 * 1024
 MAX_LISTING = 4 * 2**20
 _PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[\w.\-/]*)?")
-_KEY = re.compile(r"<Key>([^<]*)</Key>")
-_MORE = re.compile(r"<NextContinuationToken>([^<]*)</NextContinuationToken>")
-_WORDS = re.compile(r"<(Code|Message)>([^<]*)</\1>")
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 REMEDIES: Mapping[str, str] = {
@@ -69,11 +66,15 @@ class Bucket:
                     text += chunk.decode("utf-8", "replace")
                     if len(text) > MAX_LISTING:
                         raise BackupError("its listing is longer than a listing can be")
-            found += [html.unescape(key).removeprefix(self._prefix) for key in _KEY.findall(text)]
-            match = _MORE.search(text)
-            if match is None:
+            page = _xml(text)
+            if page is None:
+                raise BackupError("its listing is not the XML of one")
+            found += [
+                key.removeprefix(self._prefix) for entry in _all(page, "Contents") if (key := _text(entry, "Key"))
+            ]
+            more = _text(page, "NextContinuationToken")
+            if not more:
                 return found
-            more = html.unescape(match[1])
 
     async def put(self, file: Path, name: str) -> None:
         digest = await asyncio.to_thread(_sha256, file)
@@ -120,10 +121,33 @@ class Bucket:
 
 
 def _refusal(status: int, body: str) -> BackupError:
-    words = dict(_WORDS.findall(body))
-    code = words.get("Code", "")
-    said = " ".join(part for part in (str(status), code, html.unescape(words.get("Message", ""))[:200]) if part)
+    error = _xml(body)
+    told = {} if error is None else {each.tag.rpartition("}")[2]: each.text or "" for each in error.iter()}
+    code, words = told.get("Code", ""), told.get("Message", "")[:200]
+    said = " ".join(part for part in (str(status), code, words) if part)
     return BackupError(f"the bucket refused: {said}" + (f": {REMEDIES[code]}" if code in REMEDIES else ""))
+
+
+def _xml(text: str) -> Element | None:
+    """What a store answers; None where it is no XML, or has a document type: without one there is nothing to expand."""
+    if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
+        return None
+    parser = XMLParser()  # noqa: S314 - see above
+    try:
+        parser.feed(text)
+        root: Element = parser.close()
+    except ParseError:
+        return None
+    return root
+
+
+def _all(parent: Element, name: str) -> Iterator[Element]:
+    """Its children of that name, in whatever namespace: stores differ in it."""
+    return (child for child in parent if child.tag.rpartition("}")[2] == name)
+
+
+def _text(parent: Element, name: str) -> str:
+    return next((child.text or "" for child in _all(parent, name)), "")
 
 
 def _sha256(file: Path) -> str:

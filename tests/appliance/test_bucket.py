@@ -84,6 +84,37 @@ async def test_a_refusal_is_told_with_what_to_do(tmp_path: Path, store: FakeBuck
     assert SECRET not in str(refused.value)
 
 
+BOMB = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [f"{BOMB}<l><Contents><Key>&b;</Key></Contents></l>", "<ListBucketResult><Contents>", "<html>Welcome", "{}"],
+    ids=["entities", "half", "page", "json"],
+)
+async def test_a_listing_that_is_none_is_no_empty_bucket(tmp_path: Path, store: FakeBucket, listing: str) -> None:
+    """Who answers in the bucket's place wants the box to run out of memory, or to believe that there are no backups."""
+    settings = await a_shop(tmp_path, store)
+    store.listing = listing
+    async with keeping(settings, FakeClock()) as kept:
+        with pytest.raises(BackupError, match="not the XML of one"):
+            await kept.names()
+
+
+async def test_a_listing_is_read_in_any_namespace_with_names_as_they_are_written(
+    tmp_path: Path, store: FakeBucket
+) -> None:
+    settings = await a_shop(tmp_path, store)
+    name = "tether-20260101T000000Z.tar.gz"
+    store.listing = (
+        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><!-- <Key>no</Key> -->'
+        f"<Contents><Key>loft/box-1/{name}</Key></Contents><Contents><Key><![CDATA[loft/box-1/a&b]]></Key></Contents>"
+        "<CommonPrefixes><Key>x</Key></CommonPrefixes></ListBucketResult>"
+    )
+    async with keeping(settings, FakeClock()) as kept:
+        assert [each for each in await kept.names() if each.startswith("tether-")] == [name]
+
+
 async def test_a_wrong_secret_is_refused_by_the_bucket(tmp_path: Path, store: FakeBucket) -> None:
     settings = await a_shop(tmp_path, store)
     wrong = Settings(

@@ -326,4 +326,5 @@ def test_any_secret_comes_back_as_it_was(value: str) -> None:
     )
 )
 def test_any_value_comes_back_as_it_was(value: object) -> None:
-    assert tomllib.loads(f"value = {setup.toml_value(value)}") == {"value": value}
+    answers = setup.Answers(tables={"store": {"value": value}}, channels={}, secrets={})
+    assert tomllib.loads(setup.toml_of(answers))["store"] == {"value": value}

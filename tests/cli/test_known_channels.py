@@ -50,6 +50,7 @@ def test_what_is_to_be_written_for_each_is_toml(name: str) -> None:
     from daemon.appliance.catalogue import example
 
     text = example(name).partition("# .env")[0]
-    shown = "\n".join(line.removeprefix("#") for line in text.splitlines() if "=" in line or line.startswith("["))
+    lines = (line.removeprefix("#") for line in text.splitlines())
+    shown = "\n".join(line for line in lines if not line.startswith(" "))
     keys = tomllib.loads(shown)["channels"][name]
     assert keys.keys() <= {*channel_class(name).Settings.__struct_encode_fields__}

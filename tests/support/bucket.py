@@ -14,12 +14,13 @@ ACCESS, SECRET, REGION = "AKIATEST", "secret/with+signs", "eu-central-1"
 
 
 class FakeBucket:
-    """`objects` by key. `refuse`: the code of the next answers. Keys are path-style: /bucket/key."""
+    """`objects` by key. `refuse`: the code of the next answers. `listing`: what it says it has, instead of the truth. Keys are path-style: /bucket/key."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.objects: dict[str, bytes] = {}
         self.refuse = ""
+        self.listing = ""
         self.page = 2
         self.url = ""
 
@@ -55,7 +56,7 @@ class FakeBucket:
         token = f"<NextContinuationToken>{start + self.page}</NextContinuationToken>" if more else ""
         inside = "".join(f"<Contents><Key>{escape(key)}</Key><Size>1</Size></Contents>" for key in some)
         text = f"<?xml version='1.0'?><ListBucketResult>{inside}<IsTruncated>{str(more).lower()}</IsTruncated>{token}</ListBucketResult>"
-        return web.Response(text=text, content_type="application/xml")
+        return web.Response(text=self.listing or text, content_type="application/xml")
 
     def _is_signed(self, request: web.BaseRequest, body: bytes) -> bool:
         given = request.headers.get("Authorization", "")
