@@ -14,19 +14,19 @@ class Door:
         self._box = box
         self.plan = plan
 
+    async def accept(self, posted: Posted, plan: "Planner | None" = None) -> Acceptance:
+        """Take one. `plan`: in place of the routes, where whoever tells of it says as well who is to hear of it.
+
+        Raises EventConflict, StorageFull, StorageBusy.
+        """
+        return await self._box.spool.accept(posted, plan or self.plan)
+
     async def accept_many(
         self, posted: Sequence[Posted], plan: "Planner | None" = None
     ) -> Sequence[Acceptance | OutboxError]:
-        """Take several in order, in one transaction: for each its answer, or why it was refused. `plan`: in place of the routes, where
-        whoever tells of it says as well who is to hear of it. Raises StorageFull when nothing may be taken."""
+        """Take several in order, in one transaction: for each its answer, or why it was refused. Raises StorageFull when nothing may
+        be taken."""
         return await self._box.spool.accept_many(posted, plan or self.plan) if posted else ()
-
-    async def accept(self, posted: Posted, plan: "Planner | None" = None) -> Acceptance:
-        """Take one. Raises OutboxError for why it was refused."""
-        (taken,) = await self.accept_many((posted,), plan)
-        if isinstance(taken, OutboxError):
-            raise taken
-        return taken
 
     async def accept_told(self, posted: Sequence[Posted], plan: "Planner | None" = None) -> None:
         """Take what a source told. It can't be refused an id that came before with other content: that stays as it was, and the record
