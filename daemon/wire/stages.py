@@ -5,3 +5,8 @@ from typing import Literal, TypeAlias, get_args
 Stage: TypeAlias = Literal["to_confirm", "making", "ready", "out", "done"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In the order in which an order goes through them."""
+
+
+def standing(named: str) -> Stage:
+    """The stage of that name, as a reader of any release takes it: one that it does not know stands with what is made, since it is not done."""
+    return next((stage for stage in STAGES if stage == named), "making")

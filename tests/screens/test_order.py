@@ -195,6 +195,20 @@ async def test_an_older_service_shows_less_and_says_so() -> None:
         await counter.see("What will go out can't be shown: no such call", "do it")
 
 
+async def test_what_comes_next_is_what_the_service_says() -> None:
+    """A step that this screen has no rule for, and only those that the service takes."""
+    shop = SampleShop.ordinary()
+    shop.orders["B-1043"] |= {"next_step": "order.in_production", "steps": ["order.in_production", "order.delayed"]}
+    async with opened(shop) as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("CONFIRMED")
+        await counter.press("n")
+        await counter.see("making → BEING MADE")
+        await counter.press("escape", "s")
+        await counter.see("B-1043 is now", "being made", "delayed")
+        assert "cancelled" not in counter.text
+
+
 async def test_an_order_at_its_end_has_no_next_step() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1031")

@@ -1,6 +1,5 @@
 """The screen's own picture of the shop: values in, selections out."""
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ from daemon.wire.values import When, Word
 from tests.support.sample_shop import DAY, NOW
 from tui.shop.state import Part, Shop, outbox_filter
 from tui.shop.view import View
-from tui.wording.stages import next_status, stage_of
+from tui.wording.stages import stage_of
 
 
 def order(
@@ -108,22 +107,12 @@ def test_done_is_what_was_done_today() -> None:
     assert refs(shop, "done") == []
 
 
-def test_a_stage_that_is_not_told_follows_from_the_status() -> None:
-    assert stage_of(Order(ref="B-1", status=Word("order.ready"))) == "ready"
-    assert stage_of(Order(ref="B-1")) == "to_confirm"
-    assert stage_of(Order(ref="B-1", status=Word("refund.issued"))) == "done"
-
-
-def test_what_comes_next() -> None:
-    assert next_status(order("B-1", "to_confirm")) == "order.confirmed"
-    assert next_status(order("B-1", "making")) == "order.ready"
-    assert next_status(order("B-1", "ready")) == "order.completed"
-    assert (
-        next_status(msgspec.structs.replace(order("B-1", "ready"), fulfilment=Word("delivery")))
-        == "order.out_for_delivery"
-    )
-    assert next_status(order("B-1", "out")) == "order.completed"
-    assert next_status(order("B-1", "done")) is None
+def test_a_stage_that_a_newer_service_names_is_not_done() -> None:
+    assert stage_of(order("B-1", "being_engraved")) == "making"
+    assert stage_of(Order(ref="B-1")) == "making"
+    shop = Shop()
+    shop.load_orders([order("B-1", "being_engraved")])
+    assert refs(shop, "making") == ["B-1"]
 
 
 def test_a_message_moves_its_orders_told_with_it() -> None:

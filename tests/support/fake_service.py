@@ -14,8 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.planner.stages import stage_of
 from tests.support.fake_clock import FakeClock
-from tests.support.sample_shop import STAGES, SampleShop, moment, reasoned, usable_contact
+from tests.support.sample_shop import SampleShop, moment, reasoned, shown, usable_contact
 
 Json = dict[str, Any]
 
@@ -151,14 +152,17 @@ class FakeService:
         return web.json_response({"items": things[start : start + limit], "next": following})
 
     def _newest_orders(self) -> list[Json]:
-        return sorted(self.shop.orders.values(), key=lambda order: order["updated_at"], reverse=True)
+        return [
+            shown(order)
+            for order in sorted(self.shop.orders.values(), key=lambda order: order["updated_at"], reverse=True)
+        ]
 
     def _newest_messages(self) -> list[Json]:
         return sorted(self.shop.messages.values(), key=lambda message: message["created_at"], reverse=True)
 
     async def _order(self, request: web.Request) -> web.Response:
         order = self.shop.orders.get(request.match_info["ref"])
-        return _problem(404, "no such order") if order is None else web.json_response(self.shop.story(order))
+        return _problem(404, "no such order") if order is None else web.json_response(shown(self.shop.story(order)))
 
     async def _message(self, request: web.Request) -> web.Response:
         message = self.shop.messages.get(request.match_info["id"])
@@ -295,7 +299,7 @@ class FakeService:
         """As staff or the till would: the order moves, its customer's message waits out the grace period."""
         event_id = f"e{len(self.log)}"
         before = self.shop.orders[ref]["status"]
-        self.change_order(ref, status=status, stage=STAGES.get(status, "done"), told=None)
+        self.change_order(ref, status=status, stage=stage_of(status), told=None)
         if not silent:
             message = self.shop.add_message(
                 ref, status, due_at=self.clock.now() + 8000, text=text, now=self.clock.now()
@@ -348,7 +352,7 @@ class FakeService:
         status = self.shop.undo.pop(event_id)
         for message in [each for each in self.shop.messages.values() if each["event_id"] == event_id]:
             self.change_message(message["id"], state="cancelled", reason="undone")
-        self.change_order(ref, status=status, stage=STAGES.get(status, "done"), told=None)
+        self.change_order(ref, status=status, stage=stage_of(status), told=None)
         return {"event_id": event_id, "cancelled": 1, "status": status}
 
     def _change(self, event: Json) -> None:
@@ -358,7 +362,7 @@ class FakeService:
 
     def _take(self, event: Json) -> Json:
         order = self.shop.order_of(event, self.clock.now())
-        self.tell("order", order)
+        self.tell("order", shown(order))
         self.shop.undo[event["id"]] = "order.deleted"
         return {"event_id": event["id"], "undo_until": moment(self.clock.now() + 8000)}
 
@@ -366,7 +370,7 @@ class FakeService:
 
     def change_order(self, ref: str, **changes: Any) -> None:
         self.shop.orders[ref] |= {**changes, "updated_at": moment(self.clock.now())}
-        self.tell("order", self.shop.orders[ref])
+        self.tell("order", shown(self.shop.orders[ref]))
 
     def change_message(self, message_id: str, **changes: Any) -> None:
         """A message moves; its order's "told" with it, as the service's own views would have it."""

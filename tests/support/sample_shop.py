@@ -1,7 +1,11 @@
 """A balloon shop on an ordinary Tuesday, as the API would tell of it; and one with thousands of orders."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+
+from daemon.planner import stages
+from outbox.model import Order
 
 Json = dict[str, Any]
 
@@ -32,14 +36,16 @@ def usable_contact(body: Json) -> Json | None:
     return {}
 
 
-STAGES = {
-    "order.placed": "to_confirm",
-    "order.confirmed": "making",
-    "order.in_production": "making",
-    "order.delayed": "making",
-    "order.ready": "ready",
-    "order.out_for_delivery": "out",
-}
+def shown(order: Json) -> Json:
+    """An order as answers have it: with what staff may do next."""
+    return _steps(order["status"], order["fulfilment"]) | order
+
+
+@cache
+def _steps(status: str, fulfilment: str | None) -> Json:
+    order = Order(ref="", source="", status=status, fulfilment=fulfilment, created_at=0, updated_at=0)
+    return {"next_step": stages.next_step(order), "steps": list(stages.steps(order))}
+
 
 REASONS: dict[str, tuple[str, Json]] = {
     "no usable phone for Twilio": ("no_address", {"kinds": ["phone"]}),
@@ -305,7 +311,7 @@ class SampleShop:
     def order_of(self, event: Json, now: int) -> Json:
         """An order that staff took."""
         who = {"phone": None, "email": None} | event["customer"]
-        order = self.add_order(event["order"]["ref"], event["type"], STAGES[event["type"]], now=now, **who)
+        order = self.add_order(event["order"]["ref"], event["type"], stages.stage_of(event["type"]), now=now, **who)
         order |= {key: event["order"][key] for key in ("promised_at", "fulfilment") if key in event["order"]}
         return order
 

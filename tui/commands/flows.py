@@ -14,7 +14,6 @@ from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
 from tui.service import actions
-from tui.wording.stages import SETTABLE, STATUS_WORDS, next_status
 from tui.wording.words import BAD, GOOD, WARN
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ class Flows:
     # ------------------------------------------------------------ orders
 
     async def next_step(self, order: Order) -> None:
-        status = next_status(order)
-        if status is None:
+        status = order.next_step
+        if not status:
             self._session.say(self._t("{ref} has come to its end. s sets another status.", ref=order.ref), WARN)
         elif self._session.may_act():
             await self._step(order, status)
@@ -42,7 +41,7 @@ class Flows:
     async def other_status(self, order: Order) -> None:
         if not self._session.may_act():
             return
-        options = [(kind, self._t(STATUS_WORDS[kind])) for kind in SETTABLE if kind != order.status]
+        options = [(status, self._session.words.status(status)) for status in order.steps]
         status = await self._app.push_screen_wait(PickBox(self._t("{ref} is now", ref=order.ref), options))
         if status:
             await self._step(order, status)

@@ -9,13 +9,14 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from daemon.wire.orders import Order
+from daemon.wire.stages import STAGES
 from tui.i18n import text
 from tui.screens.aside import OrderAside
 from tui.screens.card import HEIGHT, Cards
 from tui.screens.page import Page
 from tui.shop.state import Part
 from tui.widgets.rows import Rows
-from tui.wording.stages import STAGE_WORDS, STAGES
+from tui.wording.stages import STAGE_WORDS
 
 WIDE = 110
 """Cells from which on what is done today has its own column."""

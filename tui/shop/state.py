@@ -14,8 +14,9 @@ from daemon.wire.messages import Message
 from daemon.wire.orders import Order, Told
 from daemon.wire.service import Channel, Glance, Uplink
 from daemon.wire.sources import Kept
+from daemon.wire.stages import STAGES
 from tui.shop.view import Rank, View
-from tui.wording.stages import STAGES, stage_of
+from tui.wording.stages import stage_of
 
 WAITING = frozenset({"queued", "sending", "held"})
 NEVER = 1 << 60
