@@ -1,7 +1,7 @@
 """`box.fleet`: what a store of a fleet tells the others, and what it heard from them. Reads for the link, and the ledger of remote consent;
 how any of it travels is not known here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from outbox.batch import Batch
 from outbox.chain import START
 from outbox.consent import Say
 from outbox.masks import mask_address
+from outbox.model import Rendered
 from outbox.queries import Queries
 from outbox.remote import share
 from outbox.shares import Shares
@@ -25,6 +26,7 @@ INDEX_SLICE = 200
 CUSTOMER = "customer"
 KEY = "fleet."
 _addresses = msgspec.json.Decoder(dict[str, str]).decode
+_sent = msgspec.json.Decoder(Rendered).decode
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -50,6 +52,14 @@ class Slice(msgspec.Struct, frozen=True):
     """The entries just before are not kept here any more."""
 
 
+class Text(msgspec.Struct, frozen=True):
+    """A text message that left: by what, to whom, and what it said."""
+
+    channel: str
+    to: str
+    text: str
+
+
 class MessageState(msgspec.Struct, frozen=True, kw_only=True):
     """How a message stands; `rev`: the number of the newest entry that speaks of it."""
 
@@ -67,6 +77,9 @@ class MessageState(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
     due_at: int
     rev: int
+    told_at: int | None = None
+    """When its last attempt was taken."""
+    text: Text | None = None
     who: Sequence[str] = ()
     """A customer's addresses, as digests under the fleet's keys."""
 
@@ -288,13 +301,17 @@ class Fleet:
         base = read_base(await self._store.value(_BASE))
         return base.before if first == base.seq + 1 else await self.hash_at(first - 1) or b""
 
-    async def changed(self, after: int, *, look: int) -> Changed | None:
-        """Messages that the next `look` entries beyond one speak of, as they stand now; None: there are no such entries."""
+    async def changed(self, after: int, *, look: int, texts: Collection[str] = ()) -> Changed | None:
+        """Messages that the next `look` entries beyond one speak of, as they stand now; None: there are no such entries. `texts`: the
+        channels that send text messages."""
         reached: int | None = await self._store.value(_SQL["reached"], after=after, limit=look)
         if reached is None:
             return None
         revs = dict(await self._store.rows(_SQL["changed"], after=after, limit=look))
-        rows = await self._store.rows(_SQL["states"], ids=msgspec.json.encode(list(revs)).decode())
+        asked = {"ids": list(revs), "texts": list(texts)}
+        rows = await self._store.rows(
+            _SQL["states"], **{name: msgspec.json.encode(each).decode() for name, each in asked.items()}
+        )
         return Changed(
             sorted((_state(row, revs[row[0]], self._store.shares) for row in rows), key=lambda state: state.rev),
             reached,
@@ -335,7 +352,8 @@ class Fleet:
 
 
 def _state(row: tuple[Any, ...], rev: int, shares: Shares) -> MessageState:
-    id, ref, state, channel, reason, kind, created_at, updated_at, due_at, attempts, recipient, addresses = row
+    id, ref, state, channel, reason, kind, created_at, updated_at, due_at, attempts, recipient, addresses, *last = row
+    told_at, told_to, sent = last
     known = _addresses(addresses)
     address = known.get("phone") or known.get("email") or next(iter(known.values()), "")
     return MessageState(
@@ -352,5 +370,7 @@ def _state(row: tuple[Any, ...], rev: int, shares: Shares) -> MessageState:
         updated_at=updated_at,
         due_at=due_at,
         rev=rev,
+        told_at=told_at,
+        text=None if sent is None else Text(channel, told_to, _sent(sent).text),
         who=[digest for each in known.values() for digest in shares.person(each)] if recipient == CUSTOMER else (),
     )

@@ -223,3 +223,4 @@ def rotate_consent_key(config: HqConfigOption = None) -> None:
 
 from daemon.cli import hq_bundles as hq_bundles  # noqa: E402 - their verbs belong to the same group
 from daemon.cli import hq_commands as hq_commands  # noqa: E402
+from daemon.cli import hq_figures as hq_figures  # noqa: E402

@@ -4,7 +4,10 @@ Cursors count in the record's own numbers. They begin at HQ's mark: what was ack
 nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+
+import msgspec
 
 from daemon.fleet.wire import (
     BATCH_BYTES,
@@ -16,16 +19,24 @@ from daemon.fleet.wire import (
     StateBatch,
     batch_of,
 )
-from outbox.fleet import Fleet, MessageState
+from outbox.fleet import Fleet, MessageState, Text
 
 LOOK = 400
 """Entries looked at for changed messages at a time: a message has several."""
 
 
+class Costs(msgspec.Struct, frozen=True):
+    """What text messages are estimated to cost. `channels`: those that send any; `of`: parts and price."""
+
+    channels: Callable[[], Collection[str]] = tuple
+    of: Callable[[Text], tuple[int, Decimal]] = lambda text: (0, Decimal(0))
+
+
 class Feed:
     """Where the telling stands."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, costs: Costs = Costs()) -> None:  # noqa: B008 - it is frozen
+        self._costs = costs
         self._fleet = fleet
         self._states: list[State] = []
         """Of the last look, those that did not go into a batch yet."""
@@ -96,10 +107,10 @@ class Feed:
     async def next_states(self, epoch: str) -> StateBatch | None:
         """The next messages that changed; None: all are told."""
         if not self._states:
-            changed = await self._fleet.changed(self._looked, look=LOOK)
+            changed = await self._fleet.changed(self._looked, look=LOOK, texts=self._costs.channels())
             if changed is None:
                 return None
-            self._states = [_told(state) for state in changed.states]
+            self._states = [_told(state, self._costs) for state in changed.states]
             self._looked = changed.reached
         rest = len(self._states) > BATCH_STATES
         reached = self._states[BATCH_STATES - 1].rev if rest else self._looked
@@ -112,7 +123,8 @@ class Feed:
             self.published = batch.reached
 
 
-def _told(state: MessageState) -> State:
+def _told(state: MessageState, costs: Costs) -> State:
+    parts, price = costs.of(state.text) if state.text else (None, None)
     return State(
         id=state.id,
         order_ref=state.order_ref,
@@ -128,4 +140,7 @@ def _told(state: MessageState) -> State:
         due_at=state.due_at,
         rev=state.rev,
         who=list(state.who),
+        parts=parts,
+        price=None if price is None else str(price),
+        told_at=state.told_at,
     )

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from daemon.fleet.consent import ConsentShare
-from daemon.fleet.feed import Feed
+from daemon.fleet.feed import Costs, Feed
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
 from daemon.fleet.membership import Membership
@@ -61,6 +61,7 @@ class Link:
         observe: Observe,
         on_bundles: Callable[[Offers], None] | None = None,
         on_commands: Callable[[str], None] = lambda commands: None,
+        costs: Costs = Costs(),  # noqa: B008 - it is frozen
         rate: float = RATE,
         connect: Connect = connected,
     ) -> None:
@@ -73,7 +74,7 @@ class Link:
         self._observe = observe
         self._pace = Pace(clock, rate)
         self._connect = connect
-        self._feed = Feed(box.fleet)
+        self._feed = Feed(box.fleet, costs)
         self._consent = ConsentShare(box.fleet, membership.store)
         self._word = Word(
             membership, box, clock, self._feed, self._consent, on_bundles=on_bundles, on_commands=on_commands

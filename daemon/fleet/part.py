@@ -13,6 +13,7 @@ from daemon.config import Settings
 from daemon.dispatch.board import ChannelBoard
 from daemon.fleet.bundles import Bundles, Trial
 from daemon.fleet.commands import Commands, Findings
+from daemon.fleet.feed import Costs
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
@@ -49,11 +50,13 @@ class FleetPart:
         put_in_force: Callable[[], Awaitable[Path | None]],
         trial: Trial,
         doctor: Callable[[], Awaitable[Findings]],
+        costs: Costs,
     ) -> None:
         """`settings`: those in force; `[fleet]` itself is read at the start only. `head`: the record's newest end, signed with the box's own
         key. `put_in_force`: read the configuration anew, with the bundle that lies there now; `trial`: what one would put wrong;
         `doctor`: what the doctor finds here."""
         begun = settings()
+        self._settings = settings
         self._head = head
         self._keys = keys_of(begun)
         self._box = box
@@ -84,6 +87,7 @@ class FleetPart:
             observe=self._observe,
             on_bundles=self.bundles.offer if begun.fleet.bundles else None,
             on_commands=self.commands.hear,
+            costs=costs,
         )
 
     async def hold(self) -> None:
@@ -160,6 +164,7 @@ class FleetPart:
             unknown=figures.messages.get(State.UNKNOWN, 0),
             disk_free=disk.f_bavail * disk.f_frsize,
             bytes_written=_bytes_written(),
+            currency=self._settings().store.currency,
             bundle=self.bundles.name,
             bundle_problem=self.bundles.problem,
             signed_head=await self._head(),

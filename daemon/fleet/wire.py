@@ -84,6 +84,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     rev: int
     parts: int | None = None
     price: str | None = None
+    """What it is estimated to cost, in the store's own currency."""
+    told_at: int | None = None
     who: list[str] = []
     """A customer's addresses, as digests under the fleet's keys."""
 
@@ -127,6 +129,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     bundle_problem: str = ""
     kids: list[str] = []
     consent_refused: int = 0
+    currency: str = ""
     modem: str = ""
     signed_head: str = ""
     """The newest head of the record that was signed outside of the database."""

@@ -1,5 +1,6 @@
 """`tether hq doctor`: what must be right at headquarters, each with what to do."""
 
+import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,18 @@ import psycopg
 from cryptography import x509
 
 from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError
 from daemon.fleet.line import LineError
 from daemon.hq import answers
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import Weather, opened
 from daemon.hq.nats import ServerRefused, as_fleet, check_servers
+from daemon.hq.publishing import publish_key
 from daemon.hq.streams import StreamRefused, ensure
+from daemon.hq.voice import as_store, build_one, check_channels
+from daemon.hq.watch import DISK_LEAST
+from daemon.http import open_http
 from outbox.clock import Clock
 
 SOON = timedelta(days=180)
@@ -24,7 +30,7 @@ Check = Callable[[HqSettings, Clock, random.Random], Awaitable[Sequence[Finding]
 async def examine(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
     """All checks, in the order in which one is the cause of the next."""
     found: list[Finding] = []
-    for check in (_secrets, _certificate, _servers, _streams, _archive, _stores):
+    for check in (_secrets, _certificate, _publisher, _servers, _streams, _archive, _stores, _people, _disk):
         found += await check(settings, clock, rng)
     return found
 
@@ -53,6 +59,49 @@ async def _certificate(settings: HqSettings, clock: Clock, rng: random.Random) -
             advice("certificate", f"the fleet's authority ends on {ends:%d %B %Y}", "plan its exchange: docs/fleet.md")
         ]
     return [ok("certificate", f"the fleet's authority is good until {ends:%Y}")]
+
+
+async def _publisher(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
+    try:
+        publish_key(settings)
+    except ConfigError as error:
+        return [
+            problem(
+                "publisher", str(error), "restore publish.key from its copy: stores believe nothing that another signed"
+            )
+        ]
+    return [ok("publisher", "the key that signs bundles and commands is there")]
+
+
+async def _people(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
+    """Whether anybody would hear of trouble."""
+    if not settings.trouble.via:
+        return [
+            advice(
+                "people",
+                "nobody is told when a store is silent or a canary goes wrong",
+                "set [trouble] via: docs/monitoring.md",
+            )
+        ]
+    store = as_store(settings)
+    try:
+        check_channels(settings)
+        async with open_http(clock) as http:
+            for name in settings.trouble.via:
+                health = await build_one(store, name, http, clock, rng).check()
+                if not health.ok:
+                    return [problem("people", f"{name}: {health.summary}", health.remedy or "see docs/providers")]
+    except (ConfigError, Misconfigured) as error:
+        return [problem("people", str(error), "correct it in hq.toml, or the secrets in .env beside it")]
+    return [ok("people", f"{settings.trouble.audience} is told by {', '.join(settings.trouble.via)}")]
+
+
+async def _disk(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
+    disk = os.statvfs(settings.folder)
+    left = disk.f_bavail * disk.f_frsize
+    if left < DISK_LEAST:
+        return [problem("disk", f"{left // 2**20} MB are left at {settings.folder}", "make room")]
+    return [ok("disk", f"{left // 2**30} GB are left at {settings.folder}")]
 
 
 async def _servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:

@@ -4,10 +4,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from daemon.config import ConfigError, Table, decode, secrets_in
+from daemon.config import ConfigError, Duration, Table, TimeOfDay, decode, secrets_in
 from daemon.fleet.consent import read_keys
 from daemon.fleet.nkey import BadKey, KeyPair, Role
 
@@ -24,6 +26,10 @@ class Hq(Table, frozen=True):
     """How stores reach `listen`; a join code carries it."""
     single: bool = False
     """One of NATS's servers instead of three: its disk is then the only place of what the archive does not have yet."""
+    timezone: str = "Europe/London"
+    """By whose clocks weeks begin and mails go out."""
+    country: str = "GB"
+    """How phone numbers of `[audiences]` are read."""
 
 
 class Nats(Table, frozen=True):
@@ -40,11 +46,34 @@ class Publish(Table, frozen=True):
     """The Ed25519 key (PEM) that signs bundles of texts and routes."""
 
 
+class Trouble(Table, frozen=True):
+    """Who is told, and how, of what needs a person at headquarters."""
+
+    via: tuple[str, ...] = ()
+    """Channels of `[channels]` in turn, the first that takes it; empty: nobody is told."""
+    audience: str = "owner"
+    after: Duration = Duration(120)
+    """How long something must have been wrong: what mends itself is no news."""
+
+
+class Report(Table, frozen=True):
+    """A mail a week with the figures of the week before."""
+
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    mail_at: TimeOfDay | None = None
+    """When ("08:00"); none: no such mail."""
+    audience: str = "owner"
+
+
 class HqSettings(Table, frozen=True):
     hq: Hq
     nats: Nats
     postgres: Postgres
     publish: Publish = Publish()
+    trouble: Trouble = Trouble()
+    report: Report = Report()
+    channels: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    audiences: dict[str, dict[str, str | tuple[str, ...]]] = msgspec.field(default_factory=dict)
 
     file: Path | None = msgspec.field(name="__file__", default=None)
     secrets: Mapping[str, str] = msgspec.field(name="__secrets__", default_factory=dict)
@@ -110,7 +139,25 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> HqSettings:
     return msgspec.structs.replace(settings, file=path, secrets=secrets_in(path.parent, environ))
 
 
+def _check_telling(settings: HqSettings, path: Path) -> None:
+    for name in settings.trouble.via:
+        if name not in settings.channels:
+            raise ConfigError(f"{path}: trouble.via: there is no [channels.{name}]")
+    wanted = {"trouble": settings.trouble.via, "report": settings.report.mail_at is not None}
+    for table, is_on in wanted.items():
+        audience = getattr(settings, table).audience
+        if is_on and audience not in settings.audiences:
+            raise ConfigError(f"{path}: {table}.audience: there is no [audiences.{audience}] with a phone or an email")
+    try:
+        ZoneInfo(settings.hq.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f'{path}: hq.timezone: {settings.hq.timezone!r} is no time zone; write it like "Europe/London"'
+        ) from error
+
+
 def _check(settings: HqSettings, path: Path) -> None:
+    _check_telling(settings, path)
     _, colon, port = settings.hq.listen.rpartition(":")
     if not colon or not port.isdigit() or not 0 <= int(port) < 65536:
         raise ConfigError(f'{path}: hq.listen: {settings.hq.listen!r} is no address; write it like "127.0.0.1:8788"')

@@ -28,7 +28,7 @@ WHO_MOST = 16
 _TYPES = ("text", "text", "int8", "int8", "text", "text", "text", "text", "text", "bytea", "timestamptz")
 _COLUMNS = (
     "store", "id", "epoch_n", "rev", "order_ref", "state", "channel", "reason_code", "type", "recipient", "address", "attempts",
-    "created_at", "updated_at", "due_at", "parts", "price", "who",
+    "created_at", "updated_at", "due_at", "parts", "price", "who", "told_at",
 )  # fmt: skip
 
 

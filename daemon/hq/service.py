@@ -19,7 +19,10 @@ from daemon.hq.nats import check_servers
 from daemon.hq.rollouts import Rollouts
 from daemon.hq.services import Services
 from daemon.hq.stores import Stores
+from daemon.hq.voice import voice
+from daemon.hq.watch import Watch
 from daemon.hq.web import make_app
+from daemon.hq.weekly import WeeklyMail
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -67,7 +70,7 @@ async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> Asy
     servers = await check_servers(settings, clock, rng)
     log.info("NATS is set up as it must be", servers=servers)
     archiver = Archiver(settings, clock, rng)
-    async with pooled(settings.postgres.dsn) as pool:
+    async with pooled(settings.postgres.dsn) as pool, voice(settings, pool, clock, rng) as messenger:
         services = Services(
             settings, pool, Stores(settings, clock, rng), clock, lambda: archiver.status, version("tether-box")
         )
@@ -81,6 +84,10 @@ async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> Asy
             async with asyncio.TaskGroup() as group:
                 group.create_task(archiver.run(stop), name="archive")
                 group.create_task(Rollouts(settings, clock, rng).run(stop), name="bundles")
+                watch = Watch(settings, pool, clock, tell=messenger.tell, archive=lambda: archiver.status)
+                group.create_task(watch.run(stop), name="trouble")
+                weekly = WeeklyMail(settings, pool, clock, messenger.mail, lambda: watch.leads)
+                group.create_task(weekly.run(stop), name="weekly mail")
                 try:
                     yield f"{'https' if tls else 'http'}://{host}:{bound}"
                 finally:

@@ -253,7 +253,7 @@ async def _verify(services: Services, db: Connection, request: web.Request) -> a
 
 
 async def _metrics(services: Services, db: Connection, request: web.Request) -> str:
-    stores, late, silent, forks, gaps, optouts, entries = await answers.figures(db, services.now())
+    stores, late, silent, forks, gaps, optouts, entries, refused = await answers.figures(db, services.now())
     archive = services.archive()
     figures = (
         ("tether_hq_stores", "Stores that joined.", stores),
@@ -263,6 +263,7 @@ async def _metrics(services: Services, db: Connection, request: web.Request) -> 
         ("tether_hq_gaps", "Open gaps in stores' records.", gaps),
         ("tether_hq_optouts", "Opt-outs that stand.", optouts),
         ("tether_hq_archived_entries", "Entries in the archive.", entries),
+        ("tether_hq_bundle_refused", "Stores that do not take what is published for them.", refused),
         ("tether_hq_behind_messages", "Messages that NATS has and the archive has not.", archive.behind),
         ("tether_hq_archive_running", "1 while the archive is kept.", int(archive.state == "running")),
     )

@@ -272,6 +272,7 @@ def _fleet_part(service: Service) -> "FleetPart | None":
     """The line to headquarters; a store without `[fleet]` imports nothing of it."""
     if not service.settings.fleet.store:
         return None
+    from daemon.fleet.feed import Costs
     from daemon.fleet.part import FleetPart
 
     return FleetPart(
@@ -286,6 +287,10 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         put_in_force=service.take_bundle,
         trial=trial,
         doctor=lambda: checkup(service.settings.file),
+        costs=Costs(
+            lambda: [name for name, lane in service.engine.lanes.items() if lane.medium == "sms"],
+            lambda text: service.engine.sms.estimate(text.channel, text.to, text.text),
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """A chain's texts as their writer publishes them, command by command: to a store that runs, past a mistake, past NATS, and back again."""
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,14 @@ async def test_a_text_goes_out_to_a_store_and_is_taken_back(tmp_path: Path, data
         assert "spring" in overview
         assert "london has no bundle" in hq.tether("withdraw", "--group", "london").stdout
         await has("all/1")
+
+        async def counted() -> bool:
+            rows = list(csv.DictReader(hq.tether("figures", "--csv", "-").stdout.splitlines()))
+            return [(row["store"], row["told"], int(row["parts"]) > 0, row["currency"]) for row in rows] == [
+                ("soho", "3", True, "GBP")
+            ]
+
+        await until(counted, every=1.0)
         if not LONG:
             return
         hq.end("nats")

@@ -130,6 +130,11 @@ class SmsGuard:
             wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
         return wrong
 
+    def estimate(self, channel: str, to: str, text: str) -> tuple[int, Decimal]:
+        """How many parts a text takes, and what they cost."""
+        parts = measure(text).parts
+        return parts, self._cost(channel, to, parts)
+
     def _cost(self, channel: str, to: str, parts: int) -> Decimal:
         return parts * self._tariff.price(channel, destination(to).country)
 

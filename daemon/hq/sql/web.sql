@@ -57,4 +57,5 @@ SELECT (SELECT count(*) FROM store WHERE joined_at IS NOT NULL AND revoked_at IS
     (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
     (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '10 minutes'),
     (SELECT count(*) FROM fork), (SELECT count(*) FROM gap WHERE closed_at IS NULL),
-    (SELECT count(*) FROM consent WHERE stopped), (SELECT coalesce(sum(head_seq - coalesce(first_seq, head_seq) + 1), 0) FROM chain WHERE first_seq IS NOT NULL);
+    (SELECT count(*) FROM consent WHERE stopped), (SELECT coalesce(sum(head_seq - coalesce(first_seq, head_seq) + 1), 0) FROM chain WHERE first_seq IS NOT NULL),
+    (SELECT count(*) FROM health WHERE coalesce(body ->> 'bundle_problem', '') <> '');

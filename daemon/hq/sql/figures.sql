@@ -1,0 +1,34 @@
+-- weeks: per store and week, how messages to customers fared. A message planned for later counts from when it was due; one that was tried
+-- again, from when it was made.
+SELECT store, to_char(date_trunc('week', to_timestamp(created_at / 1000.0) AT TIME ZONE %(zone)s), 'YYYY-MM-DD') AS week,
+    count(*), count(*) FILTER (WHERE told_at IS NOT NULL OR state IN ('sent', 'delivered')),
+    count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown')), count(*) FILTER (WHERE state = 'suppressed'),
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY took), percentile_cont(0.9) WITHIN GROUP (ORDER BY took),
+    coalesce(sum(parts), 0), coalesce(sum(price::numeric), 0)
+FROM (
+    SELECT store, created_at, state, told_at, parts, price,
+        CASE WHEN told_at IS NOT NULL THEN
+            greatest(told_at - CASE WHEN attempts <= 1 THEN greatest(due_at, created_at) ELSE created_at END, 0) / 1000.0
+        END AS took
+    FROM message
+    WHERE recipient = 'customer' AND created_at >= %(from_ms)s AND created_at < %(to_ms)s
+        AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+) AS m
+GROUP BY store, week ORDER BY week DESC, store;
+
+-- ways: by which way they were told.
+SELECT store, channel, count(*), coalesce(sum(parts), 0), coalesce(sum(price::numeric), 0)
+FROM message
+WHERE recipient = 'customer' AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND state IN ('sent', 'delivered')
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+GROUP BY store, channel ORDER BY store, count(*) DESC;
+
+-- whys: why others were not.
+SELECT store, state, reason_code, count(*)
+FROM message
+WHERE recipient = 'customer' AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND state IN ('failed', 'expired', 'unknown', 'suppressed')
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+GROUP BY store, state, reason_code ORDER BY store, count(*) DESC;
+
+-- currencies: in what each store counts money.
+SELECT store, coalesce(body ->> 'currency', '') FROM health;
