@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.channels.registry import CHANNELS
+from daemon.channels.registry import CHANNELS, channel_class, secrets_of
+from daemon.runtime.logs import Redactor
 from daemon.sandbox.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,18 @@ def test_no_list_of_channels_is_kept_by_hand() -> None:
         text = file.read_text(encoding="utf-8").lower()
         named = {name for name in CHANNELS if re.search(rf"(?<![\w.]){name}(?![\w])", text)}
         assert len(named) <= MOST_NAMED, f"{file.relative_to(ROOT)} names {sorted(named)}"
+
+
+IDENTIFIERS = re.compile(r"_(URL|SUBDOMAIN|USERNAME|(TENANT|CLIENT|APP)_ID)$")
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_what_is_secret_is_known_by_its_name_to_the_logs(name: str) -> None:
+    """Who reads a log wants the store's keys: a channel's are taken out of every line by how they are called."""
+    for secret in secrets_of(channel_class(name)):
+        value = f"{secret.lower()}-0123456789"
+        kept = value in Redactor({secret: value}).text(f"it said {value}")
+        assert kept == bool(IDENTIFIERS.search(secret)), f"{secret}: call it ..._TOKEN, _KEY, _SECRET or _PASSWORD"
 
 
 def test_the_outbox_names_no_channel() -> None:

@@ -76,6 +76,24 @@ def test_a_good_request_is_taken_and_with_any_part_replaced_it_is_answered(name:
             assert_answered(stand_ins.ask(name, "POST", path, body=json.dumps(strange).encode(), headers=AS_JSON))
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "value", "status", "words"), [(name, *bad) for name, case in CASES.items() for bad in case.bad]
+)
+def test_what_the_vendor_refuses_is_refused_in_its_words(
+    stand_ins: StandIns, name: str, path: str, value: Any, status: int, words: str
+) -> None:
+    said = stand_ins.ask(name, "POST", path, value=value)
+    assert (said.status, words in said.text) == (status, True), said.text
+    assert not stand_ins.mailbox.select(provider=name)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.proof])
+def test_who_proves_nothing_sends_nothing(stand_ins: StandIns, name: str) -> None:
+    for path, value in CASES[name].good:
+        assert stand_ins.ask(name, "POST", path, value=value, signed=False).text
+    assert not stand_ins.mailbox.select(provider=name)
+
+
 @pytest.mark.parametrize(("name", "method", "path"), sorted(routes()))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(form=FORM, query=QUERY, raw=st.binary(max_size=20), kind=st.sampled_from(["json", "form", "raw", "none"]))

@@ -143,6 +143,8 @@ class Case:
     """The headers that prove us to the sandbox's stand-in, where they are the same for every request."""
     good: Sequence[tuple[str, Any]] = ()
     """Requests as the vendor's documentation shows them, for the stand-in: path and JSON body of a POST."""
+    bad: Sequence[tuple[str, Any, int, str]] = ()
+    """Requests that the vendor refuses: path, JSON body, status and words of the refusal. The stand-in must say the same."""
     shapes: Sequence[tuple[Callable[[Any], InboundRequest], Any]] = ()
     """What the vendor posts to us: how a value is signed, and a good value, of which any part may be something else."""
     variants: Sequence[Variant] = ()

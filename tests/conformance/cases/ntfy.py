@@ -82,6 +82,16 @@ CASE = Case(
     ],
     too_long="rejected:message",
     proof=bearer(CREDENTIALS["NTFY_TOKEN"]),
+    bad=[
+        ("/", {"topic": "no topic", "message": "x"}, 400, '"code":40009'),  # real
+        ("/", {"message": "x"}, 400, '"code":40009'),  # real
+        ("/", {"topic": "t", "message": "x", "priority": 9}, 400, '"code":40007'),  # real
+        ("/", {"topic": "t", "message": 5}, 400, '"code":40024'),
+        ("/", {"topic": "t", "message": "x" * 5000}, 400, '"code":40014'),  # real
+        ("/", {"topic": "t", "message": "x" * 9000}, 413, '"code":41303'),  # real
+        ("/", {"topic": "team-invalid", "message": "x"}, 403, '"code":40301'),  # real
+        ("/", {"topic": "team-undelivered", "message": "x"}, 507, '"code":50701'),
+    ],
     good=[
         (
             "/",

@@ -13,6 +13,8 @@ from daemon.sandbox.config import CREDENTIALS
 from tests.support.channel_case import Answer, Case, Hook, Variant, inbound, says
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+BOT = f"/bot{CREDENTIALS['TELEGRAM_BOT_TOKEN']}"
+"""Where the stand-in has it."""
 SECRET = "a-Secret_of_setWebhook"
 CHAT = "5551230987"
 ADA = {"id": int(CHAT), "is_bot": False, "first_name": "Ada"}
@@ -142,8 +144,19 @@ CASE = Case(
     variants=[Variant(out={"to": "-1001234567890"}), Variant(out={"to": "@balloon_loft_news"})],
     good=[
         (
-            f"/bot{CREDENTIALS['TELEGRAM_BOT_TOKEN']}/sendMessage",
+            f"{BOT}/sendMessage",
             {"chat_id": int(CHAT), "text": "Order B-1042 is ready.", "link_preview_options": {"is_disabled": True}},
         ),
+    ],
+    bad=[
+        ("/bot110201543:another/sendMessage", {"chat_id": CHAT, "text": "x"}, 401, '"description":"Unauthorized"'),
+        (f"{BOT}/sendMessage", {"text": "x"}, 400, "Bad Request: chat_id is empty"),
+        (f"{BOT}/sendMessage", {"chat_id": "+447700900123", "text": "x"}, 400, "Bad Request: chat not found"),
+        (f"{BOT}/sendMessage", {"chat_id": "5550903", "text": "x"}, 400, "Bad Request: chat not found"),
+        (f"{BOT}/sendMessage", {"chat_id": 5550902, "text": "x"}, 403, "Forbidden: bot was blocked by the user"),
+        (f"{BOT}/sendMessage", {"chat_id": 5550901, "text": "x"}, 403, "Forbidden: user is deactivated"),
+        (f"{BOT}/sendMessage", {"chat_id": CHAT, "text": " "}, 400, "Bad Request: message text is empty"),
+        (f"{BOT}/sendMessage", {"chat_id": CHAT, "text": "x" * 4097}, 400, "Bad Request: message is too long"),
+        (f"{BOT}/sendMail", {}, 404, '"description":"Not Found'),
     ],
 )
