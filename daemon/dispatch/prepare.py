@@ -6,8 +6,8 @@ import msgspec
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.planner.quiet import quiet_until
 from daemon.planner.render import Renderer, RenderError
+from daemon.planner.rules.quiet import quiet_until
 from outbox import harmless
 from outbox.model import Due, Message, Rendered, State, Transition
 from outbox.orders import to_ms

@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import phonenumbers
 
-from daemon.planner.recipients import customer_recipient, region, usable_address
+from daemon.planner.recipients import customer_recipient
+from daemon.planner.rules.addresses import region, usable_address
 from outbox.identity import Known, addresses_in, plain
 from outbox.model import Customer
 

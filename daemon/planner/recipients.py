@@ -3,23 +3,16 @@
 No number or address is ever in a reason: reasons are shown and kept.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
-import phonenumbers
-from babel import Locale
 
 from daemon.config import ConfigError, Settings
 from daemon.iso import country_trouble
+from daemon.planner.rules.addresses import KIND_WORDS, is_doubtful, is_valid, region, usable_address
 from outbox.model import Customer, Medium
 from outbox.reasons import NO_REASON, Reason, joined
-
-_MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
-_LONGEST_SHORT_NUMBER = 6
-_LONGEST_ADDRESS = 4096
 
 _MEDIUM_WORDS: Mapping[str, str] = {
     "sms": "texts",
@@ -28,7 +21,6 @@ _MEDIUM_WORDS: Mapping[str, str] = {
     "push": "push notifications",
     "crm": "entries in the customer system",
 }
-_KIND_WORDS: Mapping[str, str] = {"phone": "phone number", "email": "e-mail address"}
 
 
 class Declared(Protocol):
@@ -163,71 +155,6 @@ def _recipient(name: str, given: Mapping[str, str], country: str, refuses: froze
     )
 
 
-@lru_cache(maxsize=4096)
-def usable_address(kind: str, value: str, country: str) -> str | None:
-    """The address as channels take it: a phone number in E.164 when libphonenumber calls it possible in the country, an
-    e-mail address in lower case, anything else without space around it. None when it can't be one."""
-    value = value.strip()
-    if not value or len(value) > _LONGEST_ADDRESS:
-        return None
-    if kind in ("phone", "whatsapp"):
-        return _e164(value, country)
-    if kind == "email":
-        return value.lower() if len(value) <= 254 and _MAIL.fullmatch(value) else None
-    return value
-
-
-def _e164(value: str, country: str) -> str | None:
-    try:
-        number = phonenumbers.parse(value, country.upper())
-    except phonenumbers.NumberParseException:
-        return None
-    if not _is_whole(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _is_whole(number: phonenumbers.PhoneNumber) -> bool:
-    """A number that can be called from anywhere: "85432" means something only where its area code may be left out, or to one
-    network, and with the country before it it would be somebody else's."""
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return False
-    digits = phonenumbers.national_significant_number(number)
-    return len(digits) > _LONGEST_SHORT_NUMBER or phonenumbers.is_valid_number(number)
-
-
-def region(country: str | None) -> str | None:
-    """A country as its two letters, from these or its name as customer systems keep it; None for what is none."""
-    given = (country or "").strip()
-    code = {"UK": "GB"}.get(given.upper(), given.upper()) if len(given) == 2 else _names().get(given.casefold(), "")
-    return code if code in phonenumbers.SUPPORTED_REGIONS else None
-
-
-@lru_cache(maxsize=1)
-def _names() -> Mapping[str, str]:
-    return {
-        name.casefold(): code
-        for language in ("fr", "es", "de", "en")
-        for code, name in Locale(language).territories.items()
-        if len(code) == 2
-    }
-
-
-@lru_cache(maxsize=4096)
-def is_valid(value: str, country: str) -> bool:
-    """Whether it is a number that can be given out there."""
-    try:
-        return bool(phonenumbers.is_valid_number(phonenumbers.parse(value, country.upper())))
-    except phonenumbers.NumberParseException:
-        return False
-
-
-def is_doubtful(value: str, country: str) -> bool:
-    """Whether its digits are a good number in the store's country, and another one abroad if the + was only left out."""
-    value = value.strip()
-    return not value.startswith(("+", "00")) and is_valid(value, country) and is_valid(f"+{value}", country)
-
-
 def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
     """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given."""
     if recipient.doubtful and "email" in recipient.addresses:
@@ -255,13 +182,13 @@ def _why(recipient: Recipient, refused: Sequence[Medium], needed: Sequence[str],
         yield Reason(f"the {_kind(kind)} given can't be one", "bad_address", kind=kind)
     lacking = [kind for kind in needed if kind not in recipient.unusable]
     if lacking and not told:
-        common = [kind for kind in lacking if kind in _KIND_WORDS]
+        common = [kind for kind in lacking if kind in KIND_WORDS]
         kinds = list(dict.fromkeys(common or lacking))
         yield Reason(f"no {_listed([_kind(kind) for kind in kinds])}", "no_address", kinds=kinds)
 
 
 def _kind(kind: str) -> str:
-    return _KIND_WORDS.get(kind, f"{kind} address")
+    return KIND_WORDS.get(kind, f"{kind} address")
 
 
 def _article(kind: str) -> str:

@@ -16,7 +16,7 @@ from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
 from daemon.planner.jinja_environment import View
 from daemon.planner.moments import milliseconds
-from daemon.planner.stages import is_brought
+from daemon.planner.rules.stages import is_brought
 from daemon.planner.wording import FREE, Wording
 from outbox.masks import mask_email, mask_phone
 from outbox.model import Customer, Event, Item, Order, OrderFields

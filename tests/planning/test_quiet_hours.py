@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from daemon.config import Settings
 from daemon.planner.moments import instant
-from daemon.planner.quiet import quiet_until
+from daemon.planner.rules.quiet import quiet_until
 from tests.support.planning import store
 
 ZONES = sorted(available_timezones() - {"localtime"})

@@ -3,7 +3,8 @@
 import pytest
 
 from daemon.channels.registry import channel_class
-from daemon.planner.recipients import Reach, customer_recipient, region, usable_address, way_to
+from daemon.planner.recipients import Reach, customer_recipient, way_to
+from daemon.planner.rules.addresses import region, usable_address
 from outbox.model import Customer
 
 

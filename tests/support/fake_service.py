@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon.planner.stages import stage_of
+from daemon.planner.rules.stages import stage_of
 from tests.support.fake_clock import FakeClock
 from tests.support.sample_shop import SampleShop, moment, reasoned, shown, usable_contact
 

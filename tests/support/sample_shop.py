@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from daemon.planner import stages
+from daemon.planner.rules import stages
 from outbox.model import Order
 
 Json = dict[str, Any]

@@ -17,7 +17,7 @@ from daemon.api.plumbing.route import Call, NoQuery, Route, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.sse import MEDIA_TYPE, Streams, frame
 from daemon.api.schema.problem import Problem
-from daemon.planner import stages
+from daemon.planner.rules import stages
 from daemon.wire.values import encode
 from outbox import harmless
 from outbox.model import Order

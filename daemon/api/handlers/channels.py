@@ -4,9 +4,9 @@ from typing import Literal
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
-from daemon.api.schema.addresses import sent_to
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Reason, TestWish, UplinkWish, UssdWish
+from daemon.planner.rules.addresses import sent_to
 from daemon.wire.service import Channel, Channels, TestResult, Uplink
 from outbox.errors import NotFound
 
@@ -54,7 +54,7 @@ async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
     """An address as a message would carry it: people enter numbers as they dial them. What can't be read, such as digits that mean
     something only locally, is tried as it is."""
     medium = next((row.medium for row in await call.services.engine.board.board() if row.name == name), "")
-    return sent_to(medium, to, call.services.settings.store) or to
+    return sent_to(medium, to, call.services.settings.store.country) or to
 
 
 async def force(call: Call[NoQuery, UplinkWish]) -> Uplink:

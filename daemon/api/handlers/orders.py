@@ -10,10 +10,10 @@ from daemon.api.handlers.reach import untell
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
-from daemon.api.schema.addresses import sent_to
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
-from daemon.planner import stages
+from daemon.planner.rules import stages
+from daemon.planner.rules.addresses import sent_to
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.steps import Preview, StatusSet, Undone
@@ -67,7 +67,7 @@ async def _optouts(services: Services, order: Order) -> dict[str, str]:
         medium: "the customer does not want it" for medium, wanted in (customer.consent or {}).items() if not wanted
     }
     for medium, address in addresses.items():
-        usable = sent_to(medium, address, services.settings.store) if address else None
+        usable = sent_to(medium, address, services.settings.store.country) if address else None
         if usable and (reason := await services.box.consent.blocked(medium, usable)):
             standing[medium] = str(reason)
     return standing

@@ -15,7 +15,7 @@ from daemon.api.handlers.staff import contact_event, posted, told_event, untold_
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
-from daemon.api.schema.addresses import WORDS, sent_to
+from daemon.api.schema.addresses import entered_address
 from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import Contact, ManualMessage, ToldBy
 from daemon.channels.registry import channel_class
@@ -114,13 +114,8 @@ def _customer(services: Services, wish: Contact) -> Customer | None:
     """Raises Problem 422 for what can't be an address, and where nothing is said at all."""
     usable: dict[str, str] = {}
     for kind, medium, given in (("phone", "sms", wish.phone), ("email", "email", wish.email)):
-        if given is None:
-            continue
-        address = sent_to(medium, given, services.settings.store)
-        if address is None:
-            country = services.settings.store.country
-            raise Problem(422, f"{kind}: this can't be a usable {WORDS[kind]} ({country})", field=kind)
-        usable[kind] = address
+        if given is not None:
+            usable[kind] = entered_address(medium, given, services.settings.store, field=kind)
     if not usable and not wish.via:
         raise Problem(422, "say what helps: a phone number, an e-mail address, or another way (via)", field="phone")
     return Customer(phone=usable.get("phone"), email=usable.get("email")) if usable else None

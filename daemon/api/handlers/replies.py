@@ -11,7 +11,7 @@ from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ListQuery, Reason, RepliesQuery, ToldBy
 from daemon.planner.preview import preview
 from daemon.planner.render import RenderError
-from daemon.planner.stages import stage_of
+from daemon.planner.rules.stages import stage_of
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
 from daemon.wire.values import When, when_or_none

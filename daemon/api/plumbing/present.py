@@ -9,7 +9,7 @@ from daemon.channels.registry import CHANNELS, channel_class
 from daemon.dispatch.board import ChannelStatus, UplinkStatus
 from daemon.dispatch.sms.guard import SmsStatus
 from daemon.intake.row import SourceRow
-from daemon.planner import stages
+from daemon.planner.rules import stages
 from daemon.planner.sms_text import SmsSize
 from daemon.wire import customers as wire_customers
 from daemon.wire import events as wire_events

@@ -1,24 +1,21 @@
-"""Addresses as people enter them, in the form in which messages go to them: consent is looked up by that form."""
+"""Addresses as people enter them: what can't be one is told to them."""
 
 from daemon.api.schema.problem import Problem
 from daemon.config import Store
-from daemon.planner.recipients import usable_address
-
-KINDS = {"sms": "phone", "email": "email"}
-WORDS = {"phone": "phone number", "email": "e-mail address"}
+from daemon.planner.rules.addresses import KIND_WORDS, kind_of, sent_to
 
 
-def sent_to(medium: str, address: str, store: Store) -> str | None:
-    """What a message of that medium would be sent to: E.164 for texts, lower case for e-mail; None: it can't be sent there."""
-    return usable_address(KINDS.get(medium, medium), address, store.country)
+def entered_address(medium: str, address: str, store: Store, *, field: str = "address") -> str:
+    """As messages go to it. Raises Problem 422 when it can't be one of that medium."""
+    usable = sent_to(medium, address, store.country)
+    if usable is None:
+        kind = KIND_WORDS.get(kind_of(medium), "address")
+        raise Problem(422, f"{field}: this can't be a usable {kind} ({store.country})", field=field)
+    return usable
 
 
 def consent_address(medium: str, address: str, store: Store) -> str:
     """The address that a word on consent is about. Raises Problem 422 when it can't be one of that medium."""
     if medium == "all":
         medium = "email" if "@" in address else "sms"
-    usable = sent_to(medium, address, store)
-    if usable is None:
-        kind = WORDS.get(KINDS.get(medium, ""), "address")
-        raise Problem(422, f"address: this can't be a usable {kind} ({store.country})", field="address")
-    return usable
+    return entered_address(medium, address, store)
