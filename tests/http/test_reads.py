@@ -314,3 +314,14 @@ async def test_reload(face: Face, store: SmallStore) -> None:
     assert refused.status == 409
     assert "store.country" in refused.problem["detail"]
     assert len(await store.acts("config.loaded")) == 1
+
+
+async def test_a_channel_says_what_it_is_called_whether_it_can_be_used_or_not() -> None:
+    channels = {"telegram": {"chat": "-100"}, "slack": {"channel": "C1"}}
+    async with opened(store_settings(channels=channels)) as face:
+        rows = {row["name"]: row for row in (await face.get("/v1/channels", as_="screen")).json["items"]}
+    assert {row["state"] for row in rows.values()} == {"misconfigured"}, "neither has its secret"
+    assert {name: (row["title"], row["known_to_customers"]) for name, row in rows.items()} == {
+        "telegram": ("Telegram", True),
+        "slack": ("Slack", False),
+    }

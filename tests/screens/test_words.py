@@ -83,6 +83,18 @@ def test_channels_by_the_names_the_service_gives_them() -> None:
     assert words.channel("modem") == "modem"
 
 
+def test_a_way_is_called_by_its_medium_unless_customers_know_it_by_name() -> None:
+    words = Words(Texts("en"))
+    assert words.way("pigeon") == "pigeon", "nothing is known of it yet"
+    words.learn_titles(
+        {
+            "pigeon": Channel(name="pigeon", title="Carrier pigeon", medium=Word("sms")),
+            "owl": Channel(name="owl", title="Owl Post", medium=Word("chat"), known_to_customers=True),
+        }
+    )
+    assert (words.way("pigeon"), words.way("owl")) == ("text", "Owl Post")
+
+
 def test_event_types_as_staff_call_them() -> None:
     assert WORDS.status("order.in_production") == "being made"
     assert WORDS.status("till.opened") == "till.opened"
