@@ -101,7 +101,7 @@ class Engine:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Restore what is on record of the channels, then dispatch until `stop`; then close the channels."""
+        """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
         await self._restore()
         try:
             async with asyncio.TaskGroup() as group:
@@ -153,6 +153,8 @@ class Engine:
 
     async def _restore(self) -> None:
         await self.restored.load()
+        if cut := await self._box.spool.rescue():
+            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
         await self.sms.restore([name for name, lane in self.lanes.items() if lane.medium == "sms"], since)

@@ -130,8 +130,7 @@ class Accept(Operation[Acceptance]):
         if row.state in _WAITING:
             batch.move(row, State.SUPERSEDED, reason)
         elif not row.pending_state:
-            row.pending_state = "superseded"
-            batch.touch(row)
+            batch.call_off(row, State.SUPERSEDED)
 
     def add(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow | None:
         """One planned message; None where it exists."""
@@ -177,7 +176,7 @@ class Accept(Operation[Acceptance]):
             channel=planned.via[0] if planned.via else "",
             priority=int(planned.priority),
             due_at=planned.due_at,
-            relative=int(at_once),
+            relative=int(at_once or planned.relative),
             offline_after=_offline_after(policy),
             expires_at=planned.expires_at,
             via_index=0,

@@ -304,6 +304,8 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
     state, reason = _after_all(row, to)
     if to.via_index is not None and to.via_index != row.via_index:
         row.via_index, row.channel, row.channel_since = to.via_index, row.channels()[to.via_index], batch.now
+        if batch.may_have_arrived(row):  # a repeat that is harmless at one channel is none at another
+            row.possible_duplicate = 1
     if state in _BACK or state is State.HELD:
         row.due_at = batch.now if to.due_at is None else to.due_at
         row.relative = int(to.relative or to.due_at is None)

@@ -75,6 +75,8 @@ class Batch(Snapshot):
         self.used_receipts: list[tuple[str, str]] = []
         self.ready: dict[str, int] = {}
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
+        self.calls_off = False
+        """Whether something that is under way may not be wanted any more: it is looked at again before it leaves."""
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
         self._new_messages: list[MessageRow] = []
@@ -164,6 +166,12 @@ class Batch(Snapshot):
             **(detail or {}),
         }
         self.record(f"message.{state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id, actor)
+
+    def call_off(self, row: MessageRow, state: State) -> None:
+        """It is under way: it goes to that state if it comes back unsent."""
+        row.pending_state = state.value
+        self.calls_off = True
+        self.touch(row)
 
     def touch(self, row: MessageRow) -> None:
         """The row is to be written."""

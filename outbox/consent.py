@@ -83,6 +83,7 @@ class Say(Operation[bool]):
             "address": self._address.strip(),
         }
         said = batch.db.execute(_SQL["say"], values).lastrowid or 0
+        batch.calls_off = batch.calls_off or self._stopped
         share(batch.db, self._shared, medium=self._medium, local=self._digest, said=said)
         batch.words[self._digest].append(Word(self._medium, self._stopped, self._reason, batch.now))
         told = {"medium": self._medium, "to": batch.pseudonym(self._digest)}

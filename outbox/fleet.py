@@ -148,6 +148,7 @@ class Hear(Operation[int]):
             if found is None:
                 continue
             news += 1
+            batch.calls_off = batch.calls_off or word.stopped
             if not word.stopped and found[0]:
                 self._end_ours(batch, word, found[0])
         return news

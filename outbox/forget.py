@@ -171,8 +171,7 @@ class Forget(Operation[Removed]):
         batch.adopt(decode_messages(open_ones or "[]"))
         for row in batch.adopted():
             if row.state is State.SENDING:
-                row.pending_state = "cancelled"
-                batch.touch(row)
+                batch.call_off(row, State.CANCELLED)
             else:
                 batch.move(row, State.CANCELLED, Reason("the person is forgotten", "forgotten"), actor=self._actor)
 

@@ -73,7 +73,9 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.HELD: frozenset({State.QUEUED, State.DELIVERED}) | _OVER,
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
     State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
-    State.SENT: frozenset({State.DELIVERED, State.QUEUED, State.FAILED, State.SUPPRESSED, State.EXPIRED}),
+    State.SENT: frozenset(
+        {State.DELIVERED, State.QUEUED, State.FAILED, State.SUPPRESSED, State.EXPIRED, State.SUPERSEDED}
+    ),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
     State.EXPIRED: frozenset({State.QUEUED, State.DELIVERED}),
@@ -276,6 +278,8 @@ class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The event type that caused it."""
     priority: Priority = Priority.NORMAL
     due_at: int
+    relative: bool = True
+    """`due_at` is counted from when it came (it moves with a stepped wall clock), not a moment of the day."""
     expires_at: int | None = None
     policy: Policy = Policy()
     state: State = State.QUEUED

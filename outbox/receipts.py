@@ -30,6 +30,9 @@ _RANK: Mapping[ReceiptState, int] = {
 EARLY_KEPT_SECONDS = 86_400
 
 
+OUTDATED = Reason("it could not be delivered, and a newer message came meanwhile", "superseded")
+
+
 class ReceiptUpdate(Protocol):
     """`daemon.channels.base.ReceiptUpdate`, as far as the outbox reads it."""
 
@@ -149,7 +152,9 @@ class Apply(Operation["Message | None"]):
             return
         newest = attempt.n == row.tries
         if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
-            if self._go_on is None:
+            if row.state is State.SENT and batch.is_outdated(row):
+                go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))
+            elif self._go_on is None:
                 go(batch, row, Transition(state=State.FAILED, reason=UNDELIVERED))
             else:
                 go(batch, row, self._go_on.from_here(row), in_our_words=False)

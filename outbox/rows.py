@@ -162,6 +162,7 @@ class MessageRow(msgspec.Struct, array_like=True):
             trigger=self.trigger,
             priority=_PRIORITIES[self.priority],
             due_at=self.due_at,
+            relative=bool(self.relative),
             expires_at=self.expires_at,
             policy=body.policy,
             state=self.state,

@@ -10,12 +10,14 @@ import msgspec
 
 from outbox.errors import NotFound
 from outbox.ledger import Word, stopped
-from outbox.model import Order
+from outbox.model import Order, State
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import OPEN, AttemptRow, MessageRow, decode_attempts, decode_messages, decode_order, encode
 
 _SQL = Queries("batch.sql")
+
+_TAKES_ITS_PLACE = OPEN | {State.SENT, State.DELIVERED}
 
 _orders_of = msgspec.json.Decoder(list[tuple[str, int, int, str]]).decode
 
@@ -172,6 +174,30 @@ class Snapshot:
         """Whether the event it tells of was taken out: there is nothing to say any more."""
         forgotten: int = self.db.execute(_SQL["is_forgotten"], {"seq": row.event_seq}).fetchone()[0]
         return bool(forgotten)
+
+    def may_have_arrived(self, row: MessageRow) -> bool:
+        """Whether an earlier attempt may have reached its recipient: it is not known, or it was taken and nothing says that it failed."""
+        if not row.last_attempt:
+            return False
+        found = self.db.execute(_SQL["tried"], {"last": row.last_attempt}).fetchall()
+        known = {seq: (outcome, receipt) for seq, outcome, receipt in found}
+        changed = {seq: self._attempts[seq] for seq in known.keys() & self._attempts.keys()}
+        known |= {seq: (attempt.outcome, attempt.receipt) for seq, attempt in changed.items()}
+        return any(
+            outcome == "unknown" or (outcome == "accepted" and receipt != ReceiptState.UNDELIVERED)
+            for outcome, receipt in known.values()
+        )
+
+    def is_outdated(self, row: MessageRow) -> bool:
+        """Whether a newer message of its family took its place, or would have had it not left by then."""
+        values = {"order": row.order_seq, "event": row.event_seq, "recipient": row.recipient, "family": row.family}
+        newer = {seq: State(state) for seq, state in self.db.execute(_SQL["newer"], values).fetchall()}
+        newer |= {
+            other.seq: other.state
+            for other in self._by_order[row.order_seq]
+            if other.supersedes and other.event_seq > row.event_seq and other.recipient == row.recipient
+        }
+        return bool(row.supersedes) and any(state in _TAKES_ITS_PLACE for state in newer.values())
 
     def adopted(self) -> Sequence[MessageRow]:
         """All messages in the batch's view."""

@@ -140,6 +140,15 @@ class Spool:
         )
         return await self._store.write(begin)
 
+    @property
+    def called_off(self) -> int:
+        """Grows whenever something that is under way may not be wanted any more: then `is_wanted` tells."""
+        return self._store.called_off
+
+    async def is_wanted(self, attempt: Attempt) -> bool:
+        """Whether it is to leave still: not superseded, cancelled or held since it was put on record."""
+        return bool(await self._store.value(_SQL["is_wanted"], seq=attempt.message_seq))
+
     async def settle(
         self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None
     ) -> Message:

@@ -38,6 +38,7 @@ class Hold(Operation[None]):
         batch.change_order(order, with_held(order.order, self._held))
         kind = "order.held" if self._held else "order.released"
         batch.record(kind, {"reason": self._reason} if self._reason else None, self._ref, "", self._actor)
+        batch.calls_off = batch.calls_off or self._held
         source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
         reason = ON_HOLD if self._held else RELEASED
         for row in batch.open_of(order.seq):
@@ -73,7 +74,7 @@ class Retry(Operation[Message]):
         if batch.is_forgotten(row):
             raise IllegalMove(f"message {row.id} can't be tried again: its customer was forgotten")
         via_index, via = self._via_index(row)
-        if row.state is State.UNKNOWN:
+        if batch.may_have_arrived(row):
             row.possible_duplicate = 1
         row.via_index, row.channel, row.via, row.channel_since = via_index, via[via_index], ",".join(via), batch.now
         row.due_at, row.relative, row.pending_state = batch.now, 1, ""
@@ -107,8 +108,7 @@ class Cancel(Operation[Message]):
     def apply(self, batch: Batch) -> Message:
         row = batch.message_by_id(self._id)
         if row.state is State.SENDING:
-            row.pending_state = "cancelled"
-            batch.touch(row)
+            batch.call_off(row, State.CANCELLED)
             batch.record("message.cancelling", {"reason": self._reason}, row.order_ref, row.id, self._actor)
         elif row.state is not State.CANCELLED:
             batch.move(row, State.CANCELLED, self._why(), actor=self._actor)

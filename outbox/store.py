@@ -28,7 +28,7 @@ from outbox.migrate import migrate
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.shares import Shares
-from outbox.writer import BringLogIn, Operation, Writer
+from outbox.writer import BringLogIn, Done, Operation, Writer
 
 T = TypeVar("T")
 
@@ -59,6 +59,8 @@ class Store:
         self.shares = Shares({})
         self.on_commit: Callable[[], None] = lambda: None
         """Called in the loop's thread after each commit: there may be something to tell."""
+        self.called_off = 0
+        """How many commits said of something under way that it may not be wanted any more."""
         self._rng = rng
         self._reserve = reserve
         self._space: tuple[float, bool] = (float("-inf"), True)
@@ -143,10 +145,11 @@ class Store:
                 f"less than {self._reserve // 2**20} MiB is free where {self.path.name} lies: make room; what waits is still sent"
             )
 
-    def _committed(self, changes: Any, ready: Mapping[str, int]) -> None:
-        self.changes.publish(changes)
-        if ready:
-            self.on_ready(ready)
+    def _committed(self, done: Done) -> None:
+        self.called_off += done.calls_off
+        self.changes.publish(done.changes)
+        if done.ready:
+            self.on_ready(done.ready)
         self.on_commit()
 
     def _connect(self) -> sqlite3.Connection:

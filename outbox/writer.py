@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -60,7 +60,7 @@ class BringLogIn(Operation[None]):
         """Nothing to do."""
 
 
-Committed = Callable[[Sequence[Change], Mapping[str, int]], None]
+Committed = Callable[["Done"], None]
 
 
 class Job:
@@ -81,10 +81,13 @@ class Done(msgspec.Struct):
     results: list[Any] = []
     changes: list[Change] = []
     ready: dict[str, int] = {}
+    """By channel that has something to take up, from when (ms)."""
+    calls_off: bool = False
+    """Whether something that is under way may not be wanted any more."""
 
 
 class Writer:
-    """Runs operations. `on_commit(changes, channels made ready and from when)` is called in the loop's thread after each commit."""
+    """Runs operations. `on_commit` is told in the loop's thread of each commit."""
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], clock: Clock, on_commit: Committed, checkpointer: Checkpointer
@@ -210,6 +213,7 @@ class Writer:
                     raise
                 done.results.append(error)
         done.changes += batch.flush()
+        done.calls_off = done.calls_off or batch.calls_off
         for channel, due_at in batch.ready.items():
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
         return batch.sequences
@@ -248,4 +252,4 @@ class Writer:
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
-        self._on_commit(done.changes, done.ready)
+        self._on_commit(done)

@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -12,8 +13,9 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, decide, next_via_index, pass_over
-from daemon.dispatch.lane import Lane, Trouble
+from daemon.dispatch.fallback import MISTAKE, Situation, decide, next_via_index, pass_over
+from daemon.dispatch.lane import Lane
+from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.prepare import PassOver, Preparer, Ready
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
@@ -24,7 +26,7 @@ from outbox.attempts import SAID_TO_ALL
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
-from outbox.model import Attempt, Due, Message, State, Transition
+from outbox.model import Attempt, Due, Medium, Message, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
 
@@ -47,15 +49,6 @@ async def at_once() -> None:
 REVEALED_WITHIN = 15.0
 """Seconds before the line is known to be down in which it may have been going."""
 MOST_DOUBTFUL = 500
-
-
-def _is_cut(outcome: Outcome) -> bool:
-    """The connection broke: that says nothing of whether the provider can be reached."""
-    return isinstance(outcome, Deferred | Unknown) and outcome.code in ("cut", "no_answer")
-
-
-def _may_reveal_an_outage(outcome: Outcome) -> bool:
-    return _is_cut(outcome) or (isinstance(outcome, Deferred) and outcome.unreachable)
 
 
 class OnSettled(Protocol):
@@ -91,7 +84,7 @@ class Delivery:
         self._clock = clock
         self._rng = rng
         self._usable = usable
-        self._on_channel = on_channel
+        self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
         self.line_up_at = 0
         """ms: when the line last came back. Patience does not run through an outage."""
@@ -160,7 +153,7 @@ class Delivery:
         if not lane.takes(units - 1, self._clock.monotonic(), self._clock.now()):
             self._nothing_left(lane, spent)
             return await self._past_the_day(lane, message, units)
-        is_probe = lane.breaker.is_open
+        is_probe, called_off = lane.breaker.is_open, self._box.spool.called_off
         begun = await self._recorded(
             lambda: self._box.spool.begin(
                 message.seq,
@@ -179,7 +172,8 @@ class Delivery:
                 if begun.opted_out
                 else None
             )
-        outcome = await self._send_in_turn(lane, channel, begun, out, is_probe=is_probe)
+        wanted = partial(self._is_wanted, message, begun, channel.medium, called_off)
+        outcome = await self._send_in_turn(lane, channel, begun, out, wanted, is_probe=is_probe)
         if outcome is None:
             self._nothing_left(lane, spent, units)
             await self._recorded(lambda: self._box.spool.interrupt(begun))
@@ -213,21 +207,43 @@ class Delivery:
             self._sms.spending.give_back(spent)
 
     async def _send_in_turn(
-        self, lane: Lane, channel: Channel, begun: Attempt, out: Outgoing, *, is_probe: bool
+        self,
+        lane: Lane,
+        channel: Channel,
+        begun: Attempt,
+        out: Outgoing,
+        wanted: Callable[[], Awaitable[bool]],
+        *,
+        is_probe: bool,
     ) -> Outcome | None:
-        """Send when the provider has room for one more. None: the channel was shut meanwhile, and nothing left."""
+        """Send when the provider has room for one more. None: the channel was shut meanwhile, or nobody wants it any more; nothing left."""
+        await self._before_it_leaves(begun, lane.gate.acquire())
         try:
-            await lane.gate.acquire()
-        except asyncio.CancelledError:
-            with suppress(StorageBusy, StorageFull):  # the next start finds it, as after a power cut
-                await self._box.spool.interrupt(begun)
-            raise
-        try:
-            if self._is_shut(lane, is_probe=is_probe):
+            if self._is_shut(lane, is_probe=is_probe) or not await self._before_it_leaves(begun, wanted()):
                 return None
             return await self._send(channel, msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now()))
         finally:
             lane.gate.release()
+
+    async def _before_it_leaves(self, begun: Attempt, waiting: Awaitable[T]) -> T:
+        """What our own shutdown cuts there never left."""
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            with suppress(StorageBusy, StorageFull):  # the next start finds it, as after a power cut
+                await self._box.spool.interrupt(begun)
+            raise
+
+    async def _is_wanted(self, message: Message, begun: Attempt, medium: Medium, called_off: int) -> bool:
+        """Looked at once more if anything was called off since it was about to be put on record: by a newer message, by staff, or by its
+        recipient."""
+        if self._box.spool.called_off == called_off:
+            return True
+        if not await self._recorded(lambda: self._box.spool.is_wanted(begun)):
+            return False
+        if not begun.address or message.policy.answers in SAID_TO_ALL:
+            return True
+        return await self._recorded(lambda: self._box.consent.blocked(medium, begun.address)) is None
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)
@@ -243,15 +259,17 @@ class Delivery:
             return Unknown(f"the request may have arrived: {words(error)}", code=CODE)
         except Exception as error:
             log.exception("a channel failed in a way it should not", channel=channel.name, message=out.message_id)
-            return Rejected(Scope.MESSAGE, code="bug", reason=f"{channel.title} failed inside: {type(error).__name__}")
+            return Rejected(
+                Scope.MESSAGE, code=MISTAKE, reason=f"{channel.title} failed inside: {type(error).__name__}"
+            )
 
     async def _settle(
         self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome, units: int
     ) -> Message:
-        line_down = await self._judge_line(lane, outcome)
+        line_down = await self._lessons.of_the_line(lane, outcome)
         if not isinstance(outcome, Accepted | Unknown):
             lane.day.take_back(self._clock.now(), units)
-        await self._learn(lane, outcome, line_down=line_down)
+        await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
         to = self._back_from_the_modem(lane, message, outcome, decide(self._at(lane, message), outcome, situation))
@@ -267,7 +285,7 @@ class Delivery:
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))
-        if lane.is_cloud and _may_reveal_an_outage(outcome) and to.counts:
+        if lane.is_cloud and may_reveal_an_outage(outcome) and to.counts:
             await self._doubt(attempt)
         self._on_settled(settled, poll_at)
         return settled
@@ -295,52 +313,6 @@ class Delivery:
 
     def _first_sms_note(self, address: str) -> str:
         return f"first_sms.{self._box.digest(address)}"
-
-    async def _judge_line(self, lane: Lane, outcome: Outcome) -> bool:
-        if not lane.is_cloud:
-            return self._uplink.is_down
-        if isinstance(outcome, Deferred) and outcome.local:
-            return self._uplink.is_down
-        if _may_reveal_an_outage(outcome):
-            return await self._uplink.failed_to_connect(lane.name)
-        self._uplink.connected(lane.name)
-        return False
-
-    async def _learn(self, lane: Lane, outcome: Outcome, *, line_down: bool) -> None:
-        now, monotonic = self._clock.now(), self._clock.monotonic()
-        match outcome:
-            case Accepted():
-                lane.last_success = now
-                relented = lane.relent()
-                if lane.breaker.succeed() or relented:
-                    await self._on_channel(lane, "works again")
-                return
-            case Rejected(scope=Scope.CHANNEL):
-                lane.breaker.abandon()
-                lane.pause(outcome, monotonic)
-                lane.last_failure = Trouble(now, outcome.reason)
-                await self._on_channel(lane, lane.reason)
-                return
-            case Rejected():
-                lane.relent()
-                lane.breaker.succeed()
-            case Deferred(throttled=True):
-                lane.breaker.abandon()
-                if lane.throttle(monotonic, outcome.after):
-                    await self._on_channel(lane, f"is throttled: {outcome.reason}")
-            case Deferred(local=True):
-                lane.breaker.abandon()
-                return
-            case Deferred() | Unknown() if line_down and lane.is_cloud and _is_cut(outcome):
-                lane.breaker.abandon()
-                return
-            case Deferred(unreachable=True) if line_down:
-                lane.breaker.abandon()
-                return
-            case Deferred() | Unknown():
-                if lane.breaker.fail(monotonic):
-                    await self._on_channel(lane, f"keeps failing: {outcome.reason}")
-        lane.last_failure = Trouble(now, outcome.reason)
 
     def _situation(
         self, lane: Lane, message: Message, *, outcome: Outcome | None = None, line_down: bool = False

@@ -12,6 +12,9 @@ LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
 
 
+MISTAKE = "bug"
+"""The code of an outcome that is a channel's own failure: it may have come after the request was written."""
+
 LINE_DOWN = Reason("the line is down", "line_down")
 
 
@@ -58,7 +61,8 @@ def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
             return _past_the_channel(message, said("channel_out", message, outcome), at)
         case Rejected():
             why = said("opted_out_there" if outcome.opted_out else "refused", message, outcome)
-            return pass_over(message, why, at, counts=True, opted_out=outcome.opted_out)
+            to = pass_over(message, why, at, counts=True, opted_out=outcome.opted_out)
+            return msgspec.structs.replace(to, possible_duplicate=True) if outcome.code == MISTAKE else to
         case Unknown():
             return after_unknown(message, said("unsure", message, outcome), at)
 
@@ -107,10 +111,12 @@ def after_unknown(message: Message, reason: Reason, at: Situation, *, looked_up:
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
     due_at = at.now + round(at.backoff * 1000)
+    if (
+        at.repeat_is_harmless or message.policy.on_unknown == "resend"
+    ) and message.attempt_count + 1 >= at.max_attempts:
+        return Transition(state=State.FAILED, reason=_gave_up(message, reason), possible_duplicate=True)
     if at.repeat_is_harmless:
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
     if message.policy.on_unknown == "resend":
-        if message.attempt_count + 1 >= at.max_attempts:
-            return Transition(state=State.FAILED, reason=_gave_up(message, reason))
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
     return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))

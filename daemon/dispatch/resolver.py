@@ -4,17 +4,18 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
+import msgspec
 import structlog
 
 from daemon.channels.base import Channel, Sent
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, after_unknown
+from daemon.dispatch.fallback import Situation, after_unknown, decide
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, harmless
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
-from outbox.model import Attempt, Due, State, Transition
+from outbox.model import Attempt, Due, Message, State, Transition
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, ReceiptState, Unknown
 from outbox.reasons import Reason
 
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 20
 GIVE_UP_AFTER = 900.0
-"""Seconds after the attempt past which a provider that still can't tell is not asked again."""
+"""Seconds of asking past which a provider that still can't tell is not asked again."""
 LINE_WAIT = 5.0
 
 
@@ -46,6 +47,8 @@ class Resolver:
         self._clock = clock
         self._rng = rng
         self._usable = usable
+        self._asked_since: dict[int, float] = {}
+        """By attempt (seq), when (monotonic) it was first looked up."""
         self.wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,10 +76,12 @@ class Resolver:
 
     async def _resolve(self, due: Due, attempt: Attempt, lane: Lane | None) -> None:
         channel = lane.channel if lane else None
+        self._asked_since.setdefault(attempt.seq, self._clock.monotonic())
         answer = await self._ask(channel, due, attempt)
         message = due.message
         match answer:
             case Found(receipt=receipt):
+                del self._asked_since[attempt.seq]
                 state = State.DELIVERED if receipt in (ReceiptState.DELIVERED, ReceiptState.READ) else State.SENT
                 to = Transition(
                     state=state,
@@ -88,8 +93,9 @@ class Resolver:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
             case Absent():
-                to = Transition(state=State.QUEUED, reason=Reason("it had not arrived: sent again", "had_not_arrived"))
-                await self._box.spool.resolve(attempt, Deferred("looked up: it had not arrived"), to)
+                del self._asked_since[attempt.seq]
+                absent = Deferred("looked up: it had not arrived")
+                await self._box.spool.resolve(attempt, absent, self._again(message, absent))
             case CannotTell():
                 await self._box.spool.resolve(
                     attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
@@ -108,18 +114,37 @@ class Resolver:
             return CannotTell("looking it up failed inside")
 
     def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
-        now, words = self._clock.now(), attempt.detail or answer.reason
+        words = attempt.detail or answer.reason
         reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
-        if answer.again is not None and now - attempt.started_at < GIVE_UP_AFTER * 1000:
-            return Transition(state=State.UNKNOWN, reason=reason, due_at=now + round(answer.again * 1000))
-        situation = Situation(
-            now=now,
-            backoff=full_jitter(0, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
+        asked_for = self._clock.monotonic() - self._asked_since[attempt.seq]
+        if answer.again is not None and asked_for < GIVE_UP_AFTER:
+            due_at = self._clock.now() + round(answer.again * 1000)
+            return Transition(state=State.UNKNOWN, reason=reason, due_at=due_at)
+        del self._asked_since[attempt.seq]
+        return after_unknown(_before(due.message), reason, self._situation(due.message, channel))
+
+    def _again(self, message: Message, absent: Deferred) -> Transition:
+        """At once for the first time; what never arrives is put off, and given up, like whatever fails."""
+        reason = Reason("it had not arrived: sent again", "had_not_arrived")
+        if message.attempt_count <= 1:
+            return Transition(state=State.QUEUED, reason=reason)
+        to = decide(_before(message), absent, self._situation(message, None))
+        return to if to.state is not State.QUEUED else msgspec.structs.replace(to, reason=reason)
+
+    def _situation(self, message: Message, channel: Channel | None) -> Situation:
+        tries = max(0, message.attempt_count - 1)
+        return Situation(
+            now=self._clock.now(),
+            backoff=full_jitter(tries, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
             max_attempts=self._retry.max_attempts,
-            patience_from=due.message.channel_since,
+            patience_from=message.channel_since,
             line_down=False,
             can_look_up=False,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
         )
-        return after_unknown(due.message, reason, situation)
+
+
+def _before(message: Message) -> Message:
+    """As it was before the attempt that is looked up, which counts already."""
+    return msgspec.structs.replace(message, attempt_count=max(0, message.attempt_count - 1))

@@ -206,6 +206,7 @@ class _Planning:
             trigger=posted.event.type,
             priority=route.priority,
             due_at=times.due_at,
+            relative=route.at is None,
             expires_at=times.expires_at,
             policy=self._policy(route.policy, way.via or route.via, plain=posted.plain),
             state=state,

@@ -347,9 +347,6 @@ async def serve(
             )
             if not note.is_recorded:
                 await record(service.box, note.recovered, keyring(settings).own, clock)
-        unknown = await service.box.spool.rescue()
-        if unknown:
-            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=unknown)
         news = [] if note is None else [note.recovered.words]
         if lost := pick_up(settings.database):
             await service.box.audit.append("database.lost", detail={"what": lost})

@@ -124,6 +124,19 @@ WITH RECURSIVE tried (seq, message_seq, id, n, wanted, earlier) AS (
 )
 SELECT seq, message_seq, id, n FROM tried WHERE n = wanted;
 
+-- tried: a message's attempts, from its newest on.
+WITH RECURSIVE tried (seq, outcome, receipt, earlier) AS (
+    SELECT seq, outcome, receipt, earlier FROM attempt WHERE seq = :last
+    UNION ALL
+    SELECT a.seq, a.outcome, a.receipt, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier
+)
+SELECT seq, outcome, receipt FROM tried;
+
+-- newer: the messages of an order's later events that take the place of older ones for that recipient.
+SELECT seq, state FROM message
+WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND supersedes = 1
+    AND substr(trigger, 1, length(:family) + 1) = :family || '.';
+
 -- is_forgotten: whether an event's content was taken out.
 SELECT length(raw) = 0 FROM event WHERE seq = :seq;
 

@@ -59,6 +59,10 @@ SELECT min(due_at) FROM message INDEXED BY message_unknown WHERE ready = 1 AND s
 -- under_way: attempts without an outcome, of messages that are being sent.
 SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
 
+-- is_wanted: whether a message that is about to leave is to leave still.
+SELECT m.pending_state = '' AND (m.manual = 1 OR o.held = 0)
+FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :seq;
+
 -- shift_slice: the end of the next slice of messages.
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
 

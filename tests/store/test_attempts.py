@@ -284,12 +284,13 @@ async def test_waits_move_with_a_stepped_clock_and_moments_of_the_day_do_not(tmp
         for id, relative in (("wait", True), ("moment", False)):
             message = await accept_one(box, planned(id), id=id, ref=id)
             await box.spool.move(message.seq, Transition(state=State.QUEUED, due_at=NOW + 5000, relative=relative))
-        await accept_one(box, planned("planned", due_at=NOW + 5000), id="p", ref="p")
+        await accept_one(box, planned("planned", due_at=NOW + 5000, relative=False), id="p", ref="p")
+        await accept_one(box, planned("delayed", due_at=NOW + 5000), id="d", ref="d")
         await accept_one(box, planned("fresh"), id="f", ref="f")
         await box.spool.shift(-86_400_000)
         yesterday = NOW - 86_400_000
         assert await due_ids(box, now=yesterday) == ["fresh"]
-        assert await due_ids(box, now=yesterday + 5000) == ["fresh", "wait"]
+        assert await due_ids(box, now=yesterday + 5000) == ["fresh", "wait", "delayed"]
         assert await box.spool.next_due("twilio") == yesterday
 
 

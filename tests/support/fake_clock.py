@@ -3,12 +3,21 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Awaitable, Callable
+
+
+async def settle(turns: int = 20) -> None:
+    """Give every ready task the chance to run until it waits again."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
 
 class FakeClock:
-    """Starts at 2026-11-24T10:15:00Z. `advance` moves both clocks; `step` moves only the wall clock."""
+    """Starts at 2026-11-24T10:15:00Z. `advance` moves both clocks; `step` moves only the wall clock. `still`: waits until all that was
+    woken has gone on as far as it can."""
 
-    def __init__(self, now: int = 1_795_515_300_000) -> None:
+    def __init__(self, now: int = 1_795_515_300_000, still: Callable[[], Awaitable[None]] = settle) -> None:
+        self._still = still
         self._now = now
         self._monotonic = 1000.0
         self._order = itertools.count()
@@ -47,26 +56,21 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Let that much time pass, waking each sleeper at its moment and letting it run."""
         end = self._monotonic + seconds
-        await settle()
+        await self._still()
         while self._sleepers and self._sleepers[0][0] <= end:
             due, _, future = heapq.heappop(self._sleepers)
+            if future.done():
+                continue
             if due > self._monotonic:
                 self._now += round((due - self._monotonic) * 1000)
                 self._monotonic = due
-            if not future.done():
-                future.set_result(None)
-            await settle()
+            future.set_result(None)
+            await self._still()
         self._now += round((end - self._monotonic) * 1000)
         self._monotonic = end
-        await settle()
+        await self._still()
 
     @property
     def sleepers(self) -> int:
         """How many waits are pending."""
         return sum(not future.done() for _, _, future in self._sleepers)
-
-
-async def settle(turns: int = 20) -> None:
-    """Give every ready task the chance to run until it waits again."""
-    for _ in range(turns):
-        await asyncio.sleep(0)
