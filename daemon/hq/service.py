@@ -61,8 +61,10 @@ async def serve(settings: HqSettings, clock: Clock, rng: random.Random, *, ready
 
 
 @asynccontextmanager
-async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[str]:
-    """Yields the URL; raises as `serve` does."""
+async def serving(
+    settings: HqSettings, clock: Clock, rng: random.Random, *, page_port: int | None = None
+) -> AsyncIterator[str]:
+    """Yields the URL; raises as `serve` does. `page_port`: where the page is to be had on this machine without TLS, besides."""
     for name, role in ((OPERATOR, "operator"), (SYSTEM, "account")):
         settings.key(name, "operator" if role == "operator" else "account")
     tls = tls_of(settings)
@@ -79,6 +81,8 @@ async def serving(settings: HqSettings, clock: Clock, rng: random.Random) -> Asy
         try:
             host, port = settings.address
             await web.TCPSite(runner, host, port, ssl_context=tls).start()
+            if page_port is not None:
+                await web.TCPSite(runner, LOOPBACK[0], page_port).start()
             bound = runner.addresses[0][1] if runner.addresses else port
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as group:

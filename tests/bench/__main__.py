@@ -14,7 +14,19 @@ import time
 
 from tests.bench.harness import PYTHON, ROOT
 
-ALL = ("parts", "accept", "slow_sync", "delivery", "latency", "store_bytes", "store_scaling", "idle", "screen", "fleet")
+ALL = (
+    "parts",
+    "accept",
+    "slow_sync",
+    "delivery",
+    "latency",
+    "store_bytes",
+    "store_scaling",
+    "idle",
+    "screen",
+    "fleet",
+    "hq_page",
+)
 QUICK = {"parts": "1 1.0", "accept": "1 1.0", "delivery": "1 1500", "latency": "30", "store_bytes": "100"}
 """Those that `quick` runs, and how."""
 SECONDS, QUICK_SECONDS = 15 * 60, 3 * 60

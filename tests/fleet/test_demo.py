@@ -1,6 +1,7 @@
 """`tether hq demo` as people start it: a chain on real engines, a day with a cut line and a STOP, and nothing left behind."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def test_a_chains_day_ends_with_all_archived_and_the_opt_out_heard_everywhere() 
         assert any("Mia not told: the recipient opted out: asked at soho, " in line for line in lines), told[-4000:]
     assert "hackney   the line is down" in told
     assert "hackney   the line is up" in told
+    assert re.search(r"Headquarters' page:  http://127\.0\.0\.1:\d+/   log in as owner, password \S{12}", told)
     assert told.count("entries archived, their chain verified") == 5
     assert "Every store's record is archived and verified, and the opt-out was heard everywhere." in told
     assert "\x1b" not in told

@@ -34,6 +34,10 @@ class Herald:
         self._line('    curl -N --cacert $CA -H "Authorization: Bearer $TOKEN" "$HQ/v1/stream"   # live')
         self._line(f"  What the customers of soho get:  {sandbox_url}/_sandbox/")
 
+    def page(self, url: str, name: str, password: str) -> None:
+        self._line()
+        self._line(self._paint("1", f"  Headquarters' page:  {url}/   log in as {name}, password {password}"))
+
     def scene(self, title: str) -> None:
         self._line()
         self._line(self._paint("1;36", title))

@@ -47,6 +47,11 @@ class Shop:
             await way.listen()
         await self.sandbox.restore()
 
+    async def fall_silent(self) -> None:
+        """Headquarters hears of it no more; its providers do."""
+        for way in self._ways:
+            await way.deafen()
+
     @property
     def has_line(self) -> bool:
         return self.sandbox.line.up

@@ -14,7 +14,7 @@ from random import Random, SystemRandom
 
 from aiohttp import ClientError
 
-from daemon.demo.fleet.performance import FleetJudgement, Headquarters, play
+from daemon.demo.fleet.performance import OWNER, FleetJudgement, Headquarters, play
 from daemon.demo.fleet.shop import Shop, open_shop
 from daemon.demo.stage import leaves
 from daemon.demo.till import TillProblem
@@ -22,10 +22,12 @@ from daemon.fleet.join import Code, JoinRefused
 from daemon.hq.config import HqSettings, load
 from daemon.hq.database import opened
 from daemon.hq.engines import NatsServers, Postgres, free_ports
+from daemon.hq.passwords import keep
 from daemon.hq.servers import Server
 from daemon.hq.service import serving
 from daemon.hq.setup import Wanted, set_up
 from daemon.hq.stores import Stores, add_token
+from daemon.hq.users import put
 from daemon.runtime.logs import configure_logs
 from outbox.clock import Clock, SystemClock
 
@@ -51,11 +53,14 @@ async def stage(settings: HqSettings, folder: Path, clock: Clock, rng: Random, *
 
 @asynccontextmanager
 async def headquarters(settings: HqSettings, clock: Clock, rng: Random) -> AsyncIterator[Headquarters]:
-    async with serving(settings, clock, rng) as url:
+    (page_port,) = free_ports(1)
+    async with serving(settings, clock, rng, page_port=page_port) as url:
         token = f"hq_{secrets.token_urlsafe(32)}"
         async with opened(settings.postgres.dsn) as db:
             await add_token(db, "demo", hashlib.sha256(token.encode()).digest(), ["read"])
-        yield Headquarters(settings, url, token)
+            password = secrets.token_urlsafe(9)
+            await put(db, clock.now(), OWNER, "admin", keep(password), (), actor="demo")
+        yield Headquarters(settings, url, token, f"http://{HOST}:{page_port}", password)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ _SQL = queries("sessions.sql")
 WAITING_MOST = 16
 FORM_MOST = 4096
 KNOWN_FOR = timedelta(days=400)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SESSION, DOOR, KNOWN = "tether-session", "tether-door", "tether-known"
 
 
@@ -31,7 +32,7 @@ class Door:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._services = frame.services
-        self._secure = frame.services.settings.hq.public_url.startswith("https://")
+        self._outside_is_tls = frame.services.settings.hq.public_url.startswith("https://")
         seed = frame.services.settings.secrets.get("HQ_ACCOUNT_SEED", "").encode()
         self._known_key = hmac.digest(seed, b"browsers of headquarters' page", hashlib.sha256)
         self._turn = asyncio.Lock()
@@ -40,15 +41,27 @@ class Door:
     # ------------------------------------------------------------ who is there
 
     async def admit(self, request: web.Request, db: Connection) -> Session | None:
-        return await find(db, request.cookies.get(self._name(SESSION), ""), self._services.now())
+        return await find(db, self._held(request, SESSION), self._services.now())
 
-    def _name(self, cookie: str) -> str:
-        """Where all is TLS, a name that no other host of the domain can set."""
-        return f"__Host-{cookie}" if self._secure else cookie
+    def _is_secure(self, request: web.Request) -> bool:
+        """Whether the browser came by TLS: to us, or to a proxy of the owner's, which keeps the name that the browser asked for."""
+        return request.secure or (self._outside_is_tls and request.url.host not in LOOPBACK)
 
-    def _keep(self, response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:
+    def _name(self, request: web.Request, cookie: str) -> str:
+        """Under TLS a name that no other host of the domain can set."""
+        return f"__Host-{cookie}" if self._is_secure(request) else cookie
+
+    def _held(self, request: web.Request, cookie: str) -> str:
+        return request.cookies.get(self._name(request, cookie), "")
+
+    def _keep(self, request: web.Request, response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            self._name(cookie), value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="Lax"
+            self._name(request, cookie), value, max_age=seconds, path="/", secure=self._is_secure(request), httponly=True, samesite="Lax",
+        )  # fmt: skip
+
+    def _drop(self, request: web.Request, response: web.StreamResponse, cookie: str) -> None:
+        response.del_cookie(
+            self._name(request, cookie), path="/", secure=self._is_secure(request), httponly=True, samesite="Lax"
         )
 
     # ------------------------------------------------------------ in
@@ -61,23 +74,23 @@ class Door:
         return self._form(request, own_path(request.query.get("next", "")))
 
     def _form(self, request: web.Request, following: str, *, wrong: str = "", status: int = 200) -> web.Response:
-        word = request.cookies.get(self._name(DOOR), "") or new_secret()
+        word = self._held(request, DOOR) or new_secret()
         response = respond(
             self._frame, request, "login.html.j2", words_for(request, "login"), None, None, status=status, following=following,
             door=token_of(word), wrong=wrong,
         )  # fmt: skip
-        self._keep(response, DOOR, word, 3600)
+        self._keep(request, response, DOOR, word, 3600)
         return response
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """POST /login"""
         try:
-            form = await read_form(request, request.cookies.get(self._name(DOOR), ""), FORM_MOST)
+            form = await read_form(request, self._held(request, DOOR), FORM_MOST)
         except Refusal as refusal:
             return self._form(request, "/", wrong=refusal.word, status=refusal.status)
         name, password = form.get("name", "").strip()[:100], form.get("password", "")[:MOST]
         following = own_path(form.get("next", ""))
-        known = is_known(self._known_key, name, request.cookies.get(self._name(KNOWN), ""))
+        known = is_known(self._known_key, name, self._held(request, KNOWN))
         attempts = Attempts(name, self._place(request), known=known)
         async with self._services.pool.connection() as db:
             now = self._services.now()
@@ -106,14 +119,14 @@ class Door:
     async def _let_in(self, request: web.Request, user: User, attempts: Attempts, following: str) -> web.Response:
         """A new session, whatever the browser held before."""
         async with self._services.pool.connection() as db, db.transaction():
-            await end(db, request.cookies.get(self._name(SESSION), ""))
+            await end(db, self._held(request, SESSION))
             session = await begin(db, user, self._services.now())
             await attempts.forgive(db)
             await record(db, self._services.clock.now(), "page.entered", actor=user.name)
         response = _to(following)
-        self._keep(response, SESSION, session.secret, int(LONGEST.total_seconds()))
-        self._keep(response, KNOWN, known_word(self._known_key, user.name), int(KNOWN_FOR.total_seconds()))
-        response.del_cookie(self._name(DOOR), path="/", secure=self._secure, httponly=True, samesite="Lax")
+        self._keep(request, response, SESSION, session.secret, int(LONGEST.total_seconds()))
+        self._keep(request, response, KNOWN, known_word(self._known_key, user.name), int(KNOWN_FOR.total_seconds()))
+        self._drop(request, response, DOOR)
         return response
 
     def _place(self, request: web.Request) -> str:
@@ -123,7 +136,7 @@ class Door:
 
     async def leave(self, request: web.Request) -> web.StreamResponse:
         """POST /logout"""
-        secret = request.cookies.get(self._name(SESSION), "")
+        secret = self._held(request, SESSION)
         await read_form(request, secret, FORM_MOST)
         async with self._services.pool.connection() as db, db.transaction():
             session = await find(db, secret, self._services.now())
@@ -132,7 +145,7 @@ class Door:
                 await record(db, self._services.clock.now(), "page.left", actor=session.user.name)
         response = _to("/login")
         response.headers["Clear-Site-Data"] = '"cache"'
-        response.del_cookie(self._name(SESSION), path="/", secure=self._secure, httponly=True, samesite="Lax")
+        self._drop(request, response, SESSION)
         return response
 
 

@@ -14,6 +14,9 @@ LEVELS: Mapping[str, str] = {
     "expired": "warn", "unknown": "warn", "deferred": "warn", "suppressed": "warn", "held": "warn",
 }  # fmt: skip
 
+SAYS_NOTHING = frozenset({"taken"})
+"""Reasons that repeat the state, but for a provider's words, which stay in the store."""
+
 
 class Entry(msgspec.Struct, frozen=True):
     """As the archive has it."""
@@ -80,6 +83,8 @@ def state_in_words(state: str, language: str) -> str:
 
 def reason_in_words(language: str, code: str, sentence: str = "") -> str:
     """Of a reason only its code is told, not its parameters: the sentence that needs none, else the short one, else what the record says."""
+    if code in SAYS_NOTHING:
+        return ""
     known = catalogue(language)["reasons"].get(code)
     if known is None or (language == "en" and sentence):
         return sentence

@@ -155,7 +155,7 @@ async def test_rights_are_taken_at_once(site: Site) -> None:
 async def test_cookies_under_tls(database: str, tmp_path: Path, clock: FakeClock, site: Site, kept: str) -> None:
     """Somebody on the line wants to read a session, or to set one from another host of the domain."""
     async with page_site(database, tmp_path, clock, public_url="https://hq.example") as safe:
-        answer = await safe.browser().get("/login")
+        answer = await safe.browser().get("/login", Host="hq.example")
         cookie = answer.headers["Set-Cookie"]
         assert cookie.startswith("__Host-tether-door=")
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}

@@ -1,0 +1,48 @@
+"""The page's queries are index-backed: no table that grows with messages, entries or people is read from one end to the other."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from daemon.hq.database import queries
+from outbox.shares import Shares
+from tests.support.hq_filled import NOW, fill
+
+GROWING = "message|audit[a-z0-9_]*|consent|health_hour|trouble|gap|hq_record|hq_session"
+_NOW = datetime.fromtimestamp(NOW / 1000, UTC)
+VALUES = {
+    "store": "store-7", "mine": None, "since": _NOW - timedelta(days=7), "since_ms": NOW - 7 * 86_400_000, "text": "B-12", "ref": "B-12",
+    "id": "m77", "digests": ["00000000-0000-0000-0000-000000000000"], "below": _NOW, "limit": 101, "kids": ["k1"], "media": ["sms"],
+    "after": "", "stores": ["store-7"], "epochs": ["e1"], "seqs": [6], "lately": _NOW - timedelta(days=1), "lately_ms": NOW - 86_400_000,
+    "digest": b"x", "idle": _NOW, "oldest": _NOW, "now": _NOW, "name": "ines",
+}  # fmt: skip
+SMALL = {("pages.sql", "gaps")}
+"""What is read whole on purpose: the newest hundred of a table that is nearly empty in every fleet."""
+ASKED = [
+    *(("pages.sql", name) for name in queries("pages.sql")),
+    *(("glance.sql", name) for name in queries("glance.sql")),
+    ("sessions.sql", "find"), ("record.sql", "newest"),
+]  # fmt: skip
+
+
+@pytest.mark.engines
+async def test_queries_are_index_backed(database: str) -> None:
+    await fill(database, Shares({"k1": b"k" * 32}), stores=40, messages=8_000, optouts=2_000, hours=24)
+    plans = {}
+    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as db:
+        await db.execute("SET enable_seqscan = off")
+        for file, name in ASKED:
+            values = VALUES | ({"digests": ["0" * 32]} if name == "optouts_of" else {})
+            rows = await (await db.execute(f"EXPLAIN {queries(file)[name]}".encode(), values)).fetchall()
+            plans[file, name] = "\n".join(line for (line,) in rows)
+    scanned = {
+        which: plan
+        for which, plan in plans.items()
+        if which not in SMALL and re.search(rf"Seq Scan on ({GROWING})\b", plan)
+    }
+    assert scanned == {}
+    assert "message_of_person" in plans["pages.sql", "by_person"]
+    assert "message_of_order" in plans["pages.sql", "by_order"]
+    assert "message_untold_customers" in plans["glance.sql", "stores"]

@@ -1,0 +1,53 @@
+"""How long the pages of headquarters take on a large archive: the p95 of each, asked by two at once."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from outbox.shares import Shares
+from tests.support.engines import Postgres
+from tests.support.fake_clock import FakeClock
+from tests.support.hq_filled import PHONE, fill
+from tests.support.hq_page import Browser, Site, page_site
+
+ROUNDS = 40
+AT_ONCE = 2
+PATHS = (
+    "/", "/stores/store-7", "/stores/store-50", "/search?q=B-1200", "/search?q=m1200", f"/search?q=%2B{PHONE[1:]}", "/orders/B-1200",
+    "/stores/{store}/messages/m1200", "/optouts", "/audit", "/audit?after=store-500",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def filled(server: Postgres, folder: Path, *, stores: int, messages: int) -> AsyncIterator[Site]:
+    async with page_site(server.make_database("large"), folder, FakeClock()) as site:
+        keys = Shares(site.services.settings.consent_keys)
+        await fill(site.services.settings.postgres.dsn, keys, stores=stores, messages=messages)
+        yield site
+
+
+async def pace(site: Site) -> dict[str, float]:
+    """Each page's p95, in ms."""
+    browsers = [await site.as_user(f"ines-{n}") for n in range(AT_ONCE)]
+    [(store,)] = await site.sql("SELECT store FROM message WHERE id = 'm1200'")
+    told = {}
+    for path in PATHS:
+        path = path.replace("{store}", store)
+        await _ask(browsers[0], path)
+        lots = await asyncio.gather(*(_many(browser, path) for browser in browsers))
+        told[path] = statistics.quantiles([each for lot in lots for each in lot], n=20)[-1] * 1000
+    return told
+
+
+async def _many(browser: Browser, path: str) -> list[float]:
+    return [await _ask(browser, path) for _ in range(ROUNDS)]
+
+
+async def _ask(browser: Browser, path: str) -> float:
+    began = time.perf_counter()
+    answer = await browser.get(path)
+    assert answer.status == 200, (path, answer.status, answer.words)
+    return time.perf_counter() - began
