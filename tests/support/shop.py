@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import tomli_w
 
 from daemon.sandbox import Sandbox, sandbox_settings
 from outbox.clock import SystemClock
@@ -41,8 +42,7 @@ class Shop:
             extra,
         ]
         for name in channels:
-            table = {**tables[name], **more.get(name, {})}
-            lines += [f"[channels.{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+            lines.append(tomli_w.dumps({"channels": {name: {**tables[name], **more.get(name, {})}}}))
         self.config.write_text("\n".join([*lines, routes]), encoding="utf-8")
         env = self.folder / ".env"
         env.write_text("".join(f"{key}={value}\n" for key, value in secrets.items()), encoding="utf-8")
@@ -186,15 +186,3 @@ def event(number: int | str, type: str = "order.ready", **customer: Any) -> dict
         "order": {"ref": f"B-{number}", "total": "48.50", "currency": "GBP"},
         "customer": {"name": "Ada", "phone": "07700 900123", **customer},
     }
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f'"{key}" = {_toml(item)}' for key, item in value.items()) + " }"
-    return (
-        str(value)
-        if isinstance(value, int | float)
-        else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
