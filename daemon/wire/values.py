@@ -102,7 +102,7 @@ def read_value(kind: type, value: Any) -> Any:
     if kind is When and isinstance(value, str):
         at = datetime.fromisoformat(value)
         return When((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    if kind is When and isinstance(value, int):
+    if kind is When and isinstance(value, int) and not isinstance(value, bool):
         return When(value)
     raise ValueError(f"can't read {value!r} as a {kind.__name__.lower()}")
 

@@ -78,6 +78,18 @@ def test_document_has_every_call_of_the_design(document: Any, line: str) -> None
     assert method.lower() in document["paths"][path]
 
 
+def test_answers_are_named_as_people_call_them_and_have_all_their_fields(document: Any) -> None:
+    """The structs' defaults are for readers of other releases: a program may rely on all that this one gives."""
+    schemas = document["components"]["schemas"]
+    assert [name for name in schemas if not name.isidentifier()] == []
+    assert set(schemas["Order"]["required"]) == set(schemas["Order"]["properties"])
+    assert set(schemas["Entry"]["required"]) == {"at", "kind"}
+    assert set(schemas["ProblemBody"]["required"]) == {"type", "title", "status", "detail"}
+    assert "default" not in schemas["Order"]["properties"]["held"]
+    assert schemas["Order"]["properties"]["updated_at"] == {"type": "string", "format": "date-time"}
+    assert "superseded" in schemas["Message"]["properties"]["state"]["enum"]
+
+
 def test_statuses_of_the_hook(document: Any) -> None:
     statuses = set(document["paths"]["/v1/events"]["post"]["responses"])
     assert statuses >= {"200", "202", "207", "400", "401", "403", "409", "413", "415", "422", "429", "507"}
