@@ -10,8 +10,8 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 import aiohttp
 from yarl import URL
@@ -21,6 +21,9 @@ from daemon.config import Backup, ConfigError
 from daemon.http import Request
 from daemon.upkeep.errors import BackupError
 from outbox.clock import Clock
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
@@ -128,8 +131,10 @@ def _refusal(status: int, body: str) -> BackupError:
     return BackupError(f"the bucket refused: {said}" + (f": {REMEDIES[code]}" if code in REMEDIES else ""))
 
 
-def _xml(text: str) -> Element | None:
+def _xml(text: str) -> "Element | None":
     """What a store answers; None where it is no XML, or has a document type: without one there is nothing to expand."""
+    from xml.etree.ElementTree import ParseError, XMLParser  # 0.3 MiB that only a store with a bucket needs
+
     if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
         return None
     parser = XMLParser()  # noqa: S314 - see above
@@ -141,12 +146,12 @@ def _xml(text: str) -> Element | None:
     return root
 
 
-def _all(parent: Element, name: str) -> Iterator[Element]:
+def _all(parent: "Element", name: str) -> Iterator["Element"]:
     """Its children of that name, in whatever namespace: stores differ in it."""
     return (child for child in parent if child.tag.rpartition("}")[2] == name)
 
 
-def _text(parent: Element, name: str) -> str:
+def _text(parent: "Element", name: str) -> str:
     return next((child.text or "" for child in _all(parent, name)), "")
 
 
