@@ -28,7 +28,7 @@ INSERT INTO fork (store, epoch, seq, known, other, seen_in, first_seen, last_see
 INSERT INTO gap (store, epoch, from_seq, to_seq, why, seen_at, closed_at) SELECT 'store-' || 1 + n % {stores}, 'e1', n, n, 'missing', now(), now() FROM generate_series(1, 2000) n;
 INSERT INTO consent SELECT 'k1', 'sms', md5(n::text), true, {now} - n, true, 'store-' || 1 + n % {stores}, 'e1', n, 'STOP', n, '', to_timestamp({now} / 1000) - n * interval '1 s' FROM generate_series(1, {optouts}) n;
 CREATE TABLE IF NOT EXISTS audit_filled PARTITION OF audit DEFAULT;
-INSERT INTO audit SELECT 'store-' || 1 + n % {stores}, 'e1', n, {now} - n * 1000, 'message.sent', '', 'B-' || n / 8, 'm' || n, '{{"channel": "twilio"}}', sha256(n::text::bytea), to_timestamp({now} / 1000)
+INSERT INTO audit SELECT 'store-' || 1 + n % {stores}, 'e1', n, {now} - n::bigint * 1000, 'message.sent', '', 'B-' || n / 8, 'm' || n, '{{"channel": "twilio"}}', sha256(n::text::bytea), to_timestamp({now} / 1000)
     FROM generate_series(1, {entries}) n;
 INSERT INTO message (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, due_at, arrived, who)
     SELECT 'store-' || 1 + n % {stores}, 'm' || n, 1, n, 'B-' || n / 8,

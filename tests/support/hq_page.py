@@ -180,9 +180,10 @@ class Site:
 
 @asynccontextmanager
 async def page_site(
-    dsn: str, folder: Path, clock: Clock, *, public_url: str = "", port: int = 0
+    dsn: str, folder: Path, clock: Clock, *, public_url: str = "", settings: HqSettings | None = None
 ) -> AsyncIterator[Site]:
-    settings = HqSettings(
+    """`settings`: of a headquarters with all that belongs to it; else one without NATS."""
+    settings = settings or HqSettings(
         hq=Hq("Balloon Loft", public_url=public_url),
         nats=Nats(("tls://127.0.0.1:1",), folder / "ca.pem"),
         postgres=PostgresTable(dsn),
@@ -196,7 +197,7 @@ async def page_site(
         await runner.setup()
         site = Site("", services, archive, Ingest(services.now))
         try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
             site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             yield site
         finally:
