@@ -1,6 +1,6 @@
 """Lists and single things: filters, pages, masks, and the refusal of what can't be meant."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -196,6 +196,16 @@ async def test_a_channel_is_tested_without_and_with_a_message(face: Face, store:
     assert b"To=%2B447700900123" in store.http.asked[-1].body
     store.http.answer = lambda asked: json_response({"code": 20003, "message": "Authenticate"}, 401)
     assert (await face.call("POST", "/v1/channels/twilio/test")).json["ok"] is False
+
+
+async def test_a_channel_that_fails_inside_is_told_as_a_fault_of_ours(face: Face, store: SmallStore) -> None:
+    def break_down(asked: object) -> NoReturn:
+        raise RuntimeError("password hunter2")
+
+    store.http.answer = break_down
+    answer = await face.call("POST", "/v1/channels/twilio/test")
+    assert answer.problem["status"] == 500
+    assert b"hunter2" not in answer.body
 
 
 async def test_optouts(face: Face) -> None:

@@ -130,7 +130,6 @@ ROUTES = (
         PersonWish,
         Person,
         Scope.ADMIN,
-        refusals=(501,),
         examples={"by phone": {"address": "+447700900123"}},
     ),
     post(
@@ -141,7 +140,6 @@ ROUTES = (
         ForgetWish,
         Forgotten,
         Scope.ADMIN,
-        refusals=(501,),
         examples={"first look": {"address": "ada@example.com", "dry_run": True}},
     ),
 )

@@ -122,7 +122,6 @@ ROUTES = (
         "Service",
         Reason,
         Seen,
-        refusals=(501,),
         body_required=False,
     ),
     post(
@@ -133,7 +132,7 @@ ROUTES = (
         Reason,
         Reloaded,
         Scope.ADMIN,
-        refusals=(409, 501),
+        refusals=(409,),
         body_required=False,
     ),
 )
