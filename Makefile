@@ -66,7 +66,7 @@ wheel: $(VENV)/.run  ## the release as a wheel, in dist/
 ARCH ?= $(shell dpkg --print-architecture)
 deb: wheel system-deb  ## the Debian package in dist/, for the Debian it is built on (ARCH=arm64 for a Raspberry Pi)
 	rm -rf build/deb && mkdir -p build/deb/tether
-	cp -r docs systemd README.md requirements.lock build/deb/tether
+	cp -r docs systemd README.md requirements-hq.lock build/deb/tether
 	cp -r systemd/debian build/deb/tether/debian
 	$(BIN)/tether manual > build/deb/tether/debian/tether.1
 	for shell in bash zsh fish; do $(BIN)/tether completion $$shell > build/deb/tether/debian/tether.$$shell || exit 1; done

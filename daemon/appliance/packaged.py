@@ -18,16 +18,21 @@ PLACES: Mapping[str, str] = {
 """File of ours -> where `tether install` puts it (the Debian package has its own places under /usr/lib)."""
 
 
+HEADQUARTERS = frozenset({"tether-hq.service", "tether-nats.service", "tether-hq.sysusers"})
+"""Files of ours for the machine of a chain's headquarters: `tether hq init` writes them, the Debian package has them."""
+
+
 def system_files(executable: str = EXECUTABLE) -> Mapping[str, str]:
     """Place -> text, with the executable that the units are to start."""
-    folder = _folder()
+    folder = unit_folder()
     return {
         place: (folder / name).read_text(encoding="utf-8").replace(EXECUTABLE, executable)
         for name, place in PLACES.items()
     }
 
 
-def _folder() -> Path:
+def unit_folder() -> Path:
+    """Where the units are: inside the package when installed from a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     packed = package / "_systemd"
     return packed if packed.is_dir() else package.parent / "systemd"

@@ -1,7 +1,8 @@
 """`tether hq`: headquarters of a fleet. Its libraries are the extra `hq`; a store's box has no need of them."""
 
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -26,11 +27,12 @@ hq.add_typer(token, name="token", epilog="Example: tether hq token new grafana")
     "--server hq2.example --server hq3.example")  # fmt: skip
 def init(
     folder: Annotated[Path, typer.Argument(help="Where hq.toml, the secrets and the servers' files go.")],
-    name: Annotated[str, typer.Option(help="The fleet's name.")],
-    url: Annotated[str, typer.Option(help="How stores reach headquarters to join: https://host:port.")],
+    name: Annotated[str, typer.Option(help="The fleet's name. What is not given is asked for.")] = "",
+    url: Annotated[str, typer.Option(help="How stores reach headquarters to join: https://host:port.")] = "",
     server: Annotated[
-        list[str], typer.Option(help="A server of NATS, host or host:port; three times, or once for the small form.")
-    ],
+        list[str] | None,
+        typer.Option(help="A server of NATS, host or host:port; three times, or once for the small form."),
+    ] = None,
     dsn: Annotated[str, typer.Option(help="PostgreSQL's address.")] = "postgresql:///tether_hq",
     listen: Annotated[str, typer.Option(help="Where headquarters itself listens.")] = "0.0.0.0:8788",
 ) -> None:
@@ -41,17 +43,55 @@ def init(
     from outbox.clock import SystemClock
 
     with explained():
-        from daemon.hq.setup import Wanted, set_up
+        from daemon.hq.setup import Wanted, refuse_to_replace, set_up
 
-        if not url.startswith("https://"):
-            raise Failure("--url: stores join over https only: https://host:port", 2)
-        if len(server) not in (1, 3, 5):
-            raise Failure(
-                "--server: three (or five) servers keep an acknowledged record when one dies; one is the small form", 2
-            )
-        wanted = Wanted(name=name, servers=tuple(_servers(server)), public_url=url, listen=listen, dsn=dsn)
+        refuse_to_replace(folder)
+        name = name or _asked(
+            "What is the chain called?", "Balloon Loft", lambda text: "" if text else "give it a name"
+        )
+        url = url or _asked("How do stores reach this machine, to join?", "https://hq.example:8788", _url_trouble)
+        hosts = (
+            server
+            or _asked(
+                "Which machines run NATS? One for a small chain, or three, with spaces between",
+                "hq1.example",
+                _servers_trouble,
+            ).split()
+        )
+        for trouble in (_url_trouble(url), _servers_trouble(" ".join(hosts))):
+            if trouble:
+                raise Failure(trouble, 2)
+        wanted = Wanted(name=name, servers=tuple(_servers(hosts)), public_url=url, listen=listen, dsn=dsn)
         set_up(folder, wanted, datetime.fromtimestamp(SystemClock().now() / 1000, UTC))
-    print(_next_steps(folder.resolve(), [each.partition(":")[0] for each in server]))
+    print(_next_steps(folder.resolve(), [each.partition(":")[0] for each in hosts]))
+
+
+def _asked(words: str, guess: str, trouble: Callable[[str], str]) -> str:
+    """Ask until the answer will do; where nobody can be asked, say what is missing."""
+    if not sys.stdin.isatty():
+        raise Failure("give --name, --url and --server: there is no terminal to ask on", 2)
+    while True:
+        text = str(typer.prompt(words, default=guess)).strip()
+        if not (why := trouble(text)):
+            return text
+        print(f"  {why}")
+
+
+def _url_trouble(url: str) -> str:
+    return (
+        ""
+        if url.startswith("https://") and len(url) > len("https://")
+        else "--url: stores join over https only: https://host:port"
+    )
+
+
+def _servers_trouble(text: str) -> str:
+    hosts = text.split()
+    if len(hosts) not in (1, 3, 5):
+        return "--server: three (or five) servers keep an acknowledged record when one dies; one is the small form"
+    if len(set(hosts)) < len(hosts):
+        return "--server: one is named twice"
+    return ""
 
 
 def _servers(given: list[str]) -> Iterator[Any]:
@@ -74,10 +114,14 @@ def _next_steps(folder: Path, hosts: list[str]) -> str:
 
 1. On each server put nats-server 2.15 or newer at /usr/local/bin/nats-server, and carry over:
 {carried}
-   then there: systemctl daemon-reload && systemctl enable --now tether-nats
-2. A PostgreSQL database that the [postgres] dsn in {folder}/hq.toml names: createdb tether_hq
+   then there: useradd --system --home-dir /var/lib/tether-nats tether-nats
+   chown root:tether-nats /etc/tether-nats/*.key && chmod 640 /etc/tether-nats/*.key
+   systemctl daemon-reload && systemctl enable --now tether-nats
+2. A PostgreSQL database that the [postgres] dsn in {folder}/hq.toml names:
+   sudo -u postgres createuser tether-hq && sudo -u postgres createdb --owner tether-hq tether_hq
 3. tether hq doctor --config {folder}/hq.toml, then tether hq run --config {folder}/hq.toml
-   (for good: {folder}/tether-hq.service to /etc/systemd/system/)
+   (for good: systemctl enable --now tether-hq; without the Debian package first {folder}/tether-hq.service to /etc/systemd/system/,
+   and useradd --system tether-hq)
 4. tether hq store add NAME prints the code that a store joins with."""
 
 

@@ -2,6 +2,7 @@
 and for each of NATS's servers its configuration, certificate and key, ready to be carried there."""
 
 import base64
+import grp
 import os
 import secrets
 from collections.abc import Sequence
@@ -12,15 +13,19 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from daemon.appliance.packaged import EXECUTABLE, unit_folder
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.authority import Pair, make_authority, vouch
 from daemon.hq.claims import account_claim, operator_claim
 from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM
-from daemon.hq.servers import HQ_UNIT, MEMORY, STORAGE, UNIT, Server, Trust, server_config
+from daemon.hq.servers import MEMORY, STORAGE, Server, Trust, server_config
 
 CLIENT_PORT, ROUTE_PORT = 443, 6222
 SERVER_FOLDER = "/etc/tether-nats"
 SERVER_DATA = "/var/lib/tether-nats"
+HQ_FOLDER = "/etc/tether-hq"
+USER = "tether-hq"
+PACKAGED = Path("/usr/bin/tether")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +50,17 @@ class Keys(msgspec.Struct, frozen=True):
     system: KeyPair
 
 
-def set_up(folder: Path, wanted: Wanted, now: datetime) -> Sequence[Path]:
-    """What was written. Raises SetUpRefused rather than replace the secrets on which a running fleet stands."""
+def refuse_to_replace(folder: Path) -> None:
+    """Raises SetUpRefused."""
     if (folder / "hq.toml").exists() or (folder / ".env").exists():
         raise SetUpRefused(
             f"{folder} has a headquarters already; its secrets are what every store trusts, so nothing was written"
         )
+
+
+def set_up(folder: Path, wanted: Wanted, now: datetime) -> Sequence[Path]:
+    """What was written. Raises SetUpRefused rather than replace the secrets on which a running fleet stands."""
+    refuse_to_replace(folder)
     folder.mkdir(parents=True, exist_ok=True)
     authority = make_authority(wanted.name, now)
     keys = Keys(KeyPair.make("operator"), KeyPair.make("account"), KeyPair.make("account"))
@@ -62,12 +72,34 @@ def set_up(folder: Path, wanted: Wanted, now: datetime) -> Sequence[Path]:
     ]
     for server in wanted.servers:
         written += _server(folder / "nats" / server.name, server, wanted, authority, keys, now)
-    written.append(_write(folder / "nats" / "tether-nats.service", UNIT.encode(), 0o644))
-    unit = HQ_UNIT.replace("FOLDER", str(folder.resolve()))
-    written.append(_write(folder / "tether-hq.service", unit.encode(), 0o644))
+    written.append(_write(folder / "nats" / "tether-nats.service", _unit("tether-nats"), 0o644))
+    unit = _unit("tether-hq").replace(HQ_FOLDER.encode(), str(folder.resolve()).encode())
+    written.append(_write(folder / "tether-hq.service", unit, 0o644))
     written.append(_write(folder / ".env", _secrets(keys).encode(), 0o600))
     written.append(_write(folder / "hq.toml", _config(wanted).encode(), 0o644))
+    hand_over(folder)
     return written
+
+
+def _unit(name: str) -> bytes:
+    """As it ships, with the program where it is installed here."""
+    text = (unit_folder() / f"{name}.service").read_text(encoding="utf-8")
+    return text.replace(EXECUTABLE, str(PACKAGED) if PACKAGED.exists() else EXECUTABLE).encode()
+
+
+def hand_over(folder: Path) -> None:
+    """The service may read what it needs and change nothing; the authority's key and `.env` stay root's (systemd hands `.env` over)."""
+    try:
+        group = grp.getgrnam(USER).gr_gid
+    except KeyError:
+        return
+    if os.geteuid() != 0:
+        return
+    os.chown(folder, 0, group)
+    folder.chmod(0o750)
+    for name in ("publish.key", "web.key", "hq.toml"):
+        os.chown(folder / name, 0, group)
+        (folder / name).chmod(0o640)
 
 
 def trust_of(keys: Keys, at: int) -> Trust:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.appliance.packaged import EXECUTABLE, PLACES, system_files
+from daemon.appliance.packaged import EXECUTABLE, HEADQUARTERS, PLACES, system_files
 from daemon.modem.quirks import MODEM_VENDORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ def test_every_file_has_its_place() -> None:
     for place, text in files.items():
         assert EXECUTABLE not in text, place
     shipped = {path.name for path in (ROOT / "systemd").iterdir() if path.is_file()}
-    assert shipped == set(PLACES)
+    assert shipped == set(PLACES) | HEADQUARTERS
 
 
 def test_all_that_the_package_is_built_from_is_in_the_repository() -> None:
