@@ -1,4 +1,5 @@
-"""`python -m tests.support.screenshots OUTDIR`: the main screens as SVG, of the shop that the tests know. For `make screenshots`."""
+"""`python -m tests.support.screenshots OUTDIR`: the main screens as SVG, of the shop that the tests know, and headquarters' page as PNG. For
+`make screenshots`."""
 
 import asyncio
 import random
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from tests.support import hq_screenshots
+from tests.support.engines import why_not
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
@@ -65,5 +68,11 @@ async def _rest(pilot: Pilot[int]) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    for file in asyncio.run(take(Path(sys.argv[1]))):
+    outdir = Path(sys.argv[1])
+    for file in asyncio.run(take(outdir)):
         sys.stdout.write(f"{file}\n")
+    if missing := why_not():
+        sys.stderr.write(f"no pictures of headquarters' page: {missing}\n")
+    else:
+        for file in asyncio.run(hq_screenshots.take(outdir)):
+            sys.stdout.write(f"{file}\n")
