@@ -10,6 +10,7 @@ from daemon.cli.frame import (
     JsonOption,
     app,
     as_json,
+    read,
     settings_of,
     settle,
     table,
@@ -31,29 +32,31 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
         return
     settings = settings_of(config)
 
-    async def read() -> Any:
+    async def ask() -> Any:
         async with service(settings) as client:
             return await client.get("/v1/channels")
 
-    answer = settle(read)
+    answer = settle(ask)
     if json:
         as_json(answer)
         return
-    line = answer["uplink"]
-    print(f"line {line['state']} since {when(line['since'], settings)}")
-    print(f"texts: {texts_today(answer['sms'], settings.store.currency)}\n")
+    from daemon.wire.service import Channels
+
+    shown = read(answer, Channels)
+    print(f"line {shown.uplink.state} since {when(shown.uplink.since, settings)}")
+    print(f"texts: {texts_today(shown.sms, settings.store.currency)}\n")
     rows = [
         (
-            row["name"],
-            row["medium"],
-            row["state"],
-            row["queued"],
-            f"{row['sent_today']}{'' if row['daily_limit'] is None else '/' + str(row['daily_limit'])}",
-            when(row["last_success"], settings),
-            when(row["last_failure"], settings),
-            row["reason"],
+            row.name,
+            row.medium,
+            row.state,
+            row.queued,
+            f"{row.sent_today}{'' if row.daily_limit is None else '/' + str(row.daily_limit)}",
+            when(row.last_success, settings),
+            when(row.last_failure, settings),
+            row.reason,
         )
-        for row in answer["items"]
+        for row in shown.items
     ]
     headings = ("channel", "medium", "state", "queued", "today", "last success", "last failure", "why")
     table(headings, rows, empty="no channel is enabled: add a [channels.NAME] table to tether.toml")
@@ -97,13 +100,16 @@ def test(
         async with service(settings) as client:
             return await client.post(f"/v1/channels/{segment(name)}/test", {"to": to} if to else {})
 
+    from daemon.wire.service import TestResult
+
     answer = settle(ask)
+    result = read(answer, TestResult)
     if json:
         as_json(answer)
-    elif answer["ok"]:
-        print(answer["summary"])
-    if not answer["ok"]:
-        raise Failure(answer["summary"])
+    elif result.ok:
+        print(result.summary)
+    if not result.ok:
+        raise Failure(result.summary)
 
 
 @channels.command(epilog="Example: tether channels pause twilio --reason 'bill not paid'")

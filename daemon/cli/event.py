@@ -2,13 +2,17 @@
 
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle
 from daemon.cli.service import service
+
+if TYPE_CHECKING:
+    from daemon.wire.events import BatchItem
 
 
 @app.command(epilog="Example: tether event order.ready --order B-1042 --name Ada --phone '07700 900123'")
@@ -56,13 +60,13 @@ def event(
     answer = settle(post)
     if type and not json:
         _doubt(type)
-    items = answer.get("items", [answer])
+    items = _items(answer)
     if json:
         as_json(answer)
     else:
         for item in items:
             _tell(item)
-    if any(item.get("problem") for item in items):
+    if any(item.problem for item in items):
         raise Failure("not all events were taken: correct them and post the file again, which takes no event twice")
 
 
@@ -78,11 +82,21 @@ def _doubt(type: str) -> None:
         )
 
 
-def _tell(item: dict[str, Any]) -> None:
-    if item.get("problem"):
-        print(f"item {item['index']}: {item['problem']['detail']}", file=sys.stderr)
+def _items(answer: dict[str, Any]) -> Sequence["BatchItem"]:
+    """What became of each event; of one alone, as if it were an array's."""
+    from daemon.wire.events import Accepted, BatchAnswer, BatchItem
+
+    if "items" in answer:
+        return read(answer, BatchAnswer).items
+    taken = read(answer, Accepted)
+    return [BatchItem(0, 200 if taken.duplicate else 202, taken.event_id, taken.duplicate, None)]
+
+
+def _tell(item: "BatchItem") -> None:
+    if item.problem:
+        print(f"item {item.index}: {item.problem.detail}", file=sys.stderr)
     else:
-        print(f"{'had been taken before' if item['duplicate'] else 'taken'}: {item['event_id']}")
+        print(f"{'had been taken before' if item.duplicate else 'taken'}: {item.event_id}")
 
 
 def _read(file: Path) -> bytes:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, when
 from daemon.cli.service import is_running, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+    from daemon.wire.service import FleetLine
 
 fleet = typer.Typer(
     no_args_is_help=True, help="The line to headquarters: join with its code, see how it stands, leave."
@@ -64,12 +65,15 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         async with service(settings) as client:
             return await is_running(settings), await client.get("/v1/fleet")
 
-    running, row = settle(look)
+    from daemon.wire.service import FleetLine
+
+    running, answer = settle(look)
+    row = read(answer, FleetLine)
     if json:
-        as_json({"running": running, **row})
+        as_json({"running": running, **answer})
     else:
         print("\n".join(_told(row, settings, running=running)))
-    raise typer.Exit(0 if running and row["state"] != "refused" else 1)
+    raise typer.Exit(0 if running and row.state != "refused" else 1)
 
 
 @fleet.command(epilog="Example: tether fleet leave --yes")
@@ -110,25 +114,25 @@ _STATES = {
 }
 
 
-def _told(row: dict[str, Any], settings: "Settings", *, running: bool) -> Sequence[str]:
-    archived = f"{row['archived']} of {counted(row['entries'], 'entry', 'entries')}"
-    behind = f", behind since {when(row['behind_since'], settings)}" if row["behind"] else ""
+def _told(row: "FleetLine", settings: "Settings", *, running: bool) -> Sequence[str]:
+    archived = f"{row.archived} of {counted(row.entries, 'entry', 'entries')}"
+    behind = f", behind since {when(row.behind_since, settings)}" if row.behind else ""
     lines = [
-        f"store     {row['store']}",
-        f"line      {_STATES[row['state']] if running else 'the service is stopped'}"
-        + (f" since {when(row['since'], settings)}" if running else ""),
+        f"store     {row.store}",
+        f"line      {_STATES[row.state] if running else 'the service is stopped'}"
+        + (f" since {when(row.since, settings)}" if running else ""),
         f"record    {archived} at headquarters{behind}",
-        f"opt-outs  {row['from_elsewhere']} from other stores, {row['untold']} to be told"
-        + (f", asked for {when(row['consent_at'], settings)}" if row["consent_at"] else ""),
+        f"opt-outs  {row.from_elsewhere} from other stores, {row.untold} to be told"
+        + (f", asked for {when(row.consent_at, settings)}" if row.consent_at else ""),
     ]
-    if row["refused_optins"]:
+    if row.refused_optins:
         lines.append(
-            f"          {counted(row['refused_optins'], 'opt-in')} not passed on: another store was told otherwise since"
+            f"          {counted(row.refused_optins, 'opt-in')} not passed on: another store was told otherwise since"
         )
-    if row["bundle"] or row["bundle_problem"]:
-        lines.append(f"texts     {row['bundle'] or 'none'} of headquarters")
-    if row["bundle_problem"]:
-        lines.append(f"          not taken: {row['bundle_problem']}")
-    if row["reason"] and running:
-        lines.append(f"why       {row['reason']}")
+    if row.bundle or row.bundle_problem:
+        lines.append(f"texts     {row.bundle or 'none'} of headquarters")
+    if row.bundle_problem:
+        lines.append(f"          not taken: {row.bundle_problem}")
+    if row.reason and running:
+        lines.append(f"why       {row.reason}")
     return lines

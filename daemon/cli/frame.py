@@ -18,6 +18,7 @@ from outbox import harmless
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+    from daemon.wire.service import SmsToday
 
 T = TypeVar("T")
 
@@ -225,19 +226,31 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: s
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def when(moment: str | None, settings: "Settings") -> str:
-    """A moment of the HTTP face as the store's clocks show it: "2026-11-24 15:02:17"; "-" for none."""
-    if moment is None:
+def read(answer: Any, kind: type[T]) -> T:
+    """An answer as the struct that both ends of the wire share. What a service of another release leaves out has its default."""
+    import msgspec
+
+    from daemon.wire.values import read_value
+
+    try:
+        return msgspec.convert(answer, kind, dec_hook=read_value)
+    except msgspec.ValidationError as error:
+        raise Failure(f"the service is of another release, and answers what this one can't read: {error}") from error
+
+
+def when(moment: int | None, settings: "Settings") -> str:
+    """A moment (ms) as the store's clocks show it: "2026-11-24 15:02:17"; "-" for none."""
+    if not moment:
         return "-"
-    return f"{datetime.fromisoformat(moment).astimezone(settings.store.zone):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(moment / 1000, settings.store.zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _cell(value: object) -> str:
     return "-" if value is None or value == "" else " ".join(str(value).split())
 
 
-def texts_today(sms: dict[str, Any], currency: str) -> str:
+def texts_today(sms: "SmsToday", currency: str) -> str:
     """What text messages have cost today of what they may."""
-    spent = f"{sms['parts_today']} of {sms['daily_parts']} parts, about {sms['cost_today']} of {sms['daily_cost']} {currency} today"
-    held = f"; new numbers held: {', '.join(sms['held_blocks'])}" if sms["held_blocks"] else ""
-    return f"{spent}; to {', '.join(sms['countries'])} only{held}"
+    spent = f"{sms.parts_today} of {sms.daily_parts} parts, about {sms.cost_today} of {sms.daily_cost} {currency} today"
+    held = f"; new numbers held: {', '.join(sms.held_blocks)}" if sms.held_blocks else ""
+    return f"{spent}; to {', '.join(sms.countries)} only{held}"

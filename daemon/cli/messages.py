@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 from outbox.model import State
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+    from daemon.wire.messages import MessageDetail
 
 IdArgument = Annotated[str, typer.Argument(help="The message's id, as `tether messages` shows it.")]
 
@@ -29,51 +30,53 @@ def messages(
     """The outbox, the newest first. With an id: one message, with its attempts."""
     settings = settings_of(config)
 
-    async def read() -> Any:
+    async def ask() -> Any:
         async with service(settings) as client:
             if id is not None:
                 return await client.get(f"/v1/messages/{segment(id)}")
             return await client.pages("/v1/messages", most=limit, state=state, channel=channel, order=order)
 
-    answer = settle(read)
+    answer = settle(ask)
     if json:
         as_json(answer)
     elif id is not None:
-        _show(answer, settings)
+        from daemon.wire.messages import MessageDetail
+
+        _show(read(answer, MessageDetail), settings)
     else:
+        from daemon.wire.messages import Message
+
         rows = [
-            (row["id"], row["order_ref"], row["audience"], row["to"], row["channel"], row["state"], row["reason"])
-            for row in answer
+            (row.id, row.order_ref, row.audience, row.to, row.channel, row.state, row.reason)
+            for row in read(answer, list[Message])
         ]
         table(("message", "order", "who", "to", "channel", "state", "why"), rows, empty="no messages")
 
 
-def _show(message: dict[str, Any], settings: "Settings") -> None:
-    print(f"{message['id']}  {message['state']}{'  possible duplicate' if message['possible_duplicate'] else ''}")
-    print(
-        f"order {message['order_ref']}, {message['template'] or 'free text'}, to {message['audience']} {message['to']}"
-    )
-    due, expires = when(message["due_at"], settings), when(message["expires_at"], settings)
-    print(f"via {', '.join(message['via'])}   due {due}   expires {expires}")
-    if message["reason"]:
-        print(message["reason"])
+def _show(message: "MessageDetail", settings: "Settings") -> None:
+    print(f"{message.id}  {message.state}{'  possible duplicate' if message.possible_duplicate else ''}")
+    print(f"order {message.order_ref}, {message.template or 'free text'}, to {message.audience} {message.to}")
+    due, expires = when(message.due_at, settings), when(message.expires_at, settings)
+    print(f"via {', '.join(message.via)}   due {due}   expires {expires}")
+    if message.reason:
+        print(message.reason)
     print()
     rows = [
         (
-            row["n"],
-            row["channel"],
-            when(row["started_at"], settings),
-            row["outcome"],
-            row["receipt"],
-            row["code"],
-            row["detail"],
+            row.n,
+            row.channel,
+            when(row.started_at, settings),
+            row.outcome,
+            row.receipt,
+            row.code,
+            row.detail,
         )
-        for row in message["attempts"]
+        for row in message.attempts
     ]
     table(("#", "channel", "started", "outcome", "receipt", "code", "detail"), rows, empty="not tried yet")
-    sent = next((row["sent"] for row in reversed(message["attempts"]) if row["sent"]), None)
+    sent = next((row.sent for row in reversed(message.attempts) if row.sent), None)
     if sent:
-        print(f"\n{sent['text']}")
+        print(f"\n{sent.text}")
 
 
 @app.command(epilog="Example: tether retry mabc234 --channel sendgrid")

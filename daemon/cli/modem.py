@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle
 from daemon.cli.modem_words import told
 from daemon.cli.service import running_service
 
@@ -19,11 +19,11 @@ def info(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Device, operator, signal, SIM, credit, and the last trouble. Exits with 1 when it can't send."""
     settings = settings_of(config)
 
-    async def read() -> Any:
+    async def ask() -> Any:
         async with running_service(settings, WHY) as client:
             return (await client.get("/v1/channels"))["items"]
 
-    row = next((row for row in settle(read) if row["name"] == "modem"), None)
+    row = next((row for row in settle(ask) if row["name"] == "modem"), None)
     if row is None:
         raise Failure(
             "no modem is enabled: add a [channels.modem] table to tether.toml; docs/modem.md tells which sticks work"
@@ -63,7 +63,9 @@ def _ask(config: Any, path: str, body: dict[str, str]) -> str:
         async with running_service(settings, WHY) as client:
             return await client.post(path, body)
 
-    answer = settle(post)
-    if not answer["ok"]:
-        raise Failure(answer["summary"])
-    return str(answer["summary"])
+    from daemon.wire.service import TestResult
+
+    result = read(settle(post), TestResult)
+    if not result.ok:
+        raise Failure(result.summary)
+    return result.summary

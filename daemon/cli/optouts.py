@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
 from daemon.cli.service import service
 
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
@@ -52,15 +52,18 @@ def list_optouts(config: ConfigOption = None, json: JsonOption = False) -> None:
     """All opt-outs; addresses are masked."""
     settings = settings_of(config)
 
-    async def read() -> list[Any]:
+    async def ask() -> list[Any]:
         async with service(settings) as client:
             return await client.pages("/v1/optouts", most=10_000)
 
-    items = settle(read)
+    items = settle(ask)
     if json:
         as_json(items)
     else:
+        from daemon.wire.customers import OptOut
+
         rows = [
-            (row["medium"], row["address"], when(row["at"], settings), row["actor"], row["reason"]) for row in items
+            (row.medium, row.address, when(row.at, settings), row.actor, row.reason)
+            for row in read(items, list[OptOut])
         ]
         table(("medium", "address", "since", "by", "words"), rows, empty="nobody has opted out")

@@ -1,14 +1,17 @@
 """`tether orders`: orders now, one order's story, and what staff do with one."""
 
 import textwrap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 from daemon.wire.stages import Stage
+
+if TYPE_CHECKING:
+    from daemon.wire.orders import Entry
 
 
 class OrdersGroup(TyperGroup):
@@ -50,24 +53,26 @@ def list_orders(
         return
     settings = settings_of(config)
 
-    async def read() -> list[Any]:
+    async def ask() -> list[Any]:
         async with service(settings) as client:
             return await client.pages("/v1/orders", most=limit, stage=stage)
 
-    items = settle(read)
+    items = settle(ask)
     if json:
         as_json(items)
         return
+    from daemon.wire.orders import Order
+
     rows = [
         (
-            row["ref"],
-            (row.get("customer") or {}).get("name"),
-            row["status"],
-            when(row.get("promised_at"), settings),
-            (row.get("told") or {}).get("state"),
-            "held" if row.get("held") else "",
+            row.ref,
+            row.customer.name,
+            row.status,
+            when(row.promised_at, settings),
+            row.told.state if row.told else None,
+            "held" if row.held else "",
         )
-        for row in items
+        for row in read(items, list[Order])
     ]
     table(("order", "customer", "status", "promised", "told", ""), rows, empty="no orders yet")
 
@@ -77,32 +82,35 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
     """One order's whole story."""
     settings = settings_of(config)
 
-    async def read() -> Any:
+    async def ask() -> Any:
         async with service(settings) as client:
             return await client.get(f"/v1/orders/{segment(ref)}")
 
-    order = settle(read)
+    answer = settle(ask)
     if json:
-        as_json(order)
+        as_json(answer)
         return
-    customer = order.get("customer") or {}
-    print(f"{order['ref']}  {order['status']}{'  (held)' if order.get('held') else ''}")
-    print(f"customer  {customer.get('name') or '-'}  {customer.get('phone') or '-'}  {customer.get('email') or '-'}")
-    promised = when(order.get("promised_at"), settings)
-    print(f"promised  {promised}   total {order.get('total') or '-'} {order.get('currency') or ''}\n")
-    for entry in order["timeline"]:
-        if entry["kind"] == "override" and entry["type"] == ECHO:
+    from daemon.wire.orders import OrderDetail
+
+    order = read(answer, OrderDetail)
+    customer = order.customer
+    print(f"{order.ref}  {order.status}{'  (held)' if order.held else ''}")
+    print(f"customer  {customer.name or '-'}  {customer.phone or '-'}  {customer.email or '-'}")
+    promised = when(order.promised_at, settings)
+    print(f"promised  {promised}   total {order.total or '-'} {order.currency or ''}\n")
+    for entry in order.timeline:
+        if entry.kind == "override" and entry.type == ECHO:
             continue
-        indent = "  " if entry["kind"] in ("attempt", "receipt") else ""
-        print(f"{when(entry['at'], settings)}  {indent}{_line(entry)}")
+        indent = "  " if entry.kind in ("attempt", "receipt") else ""
+        print(f"{when(entry.at, settings)}  {indent}{_line(entry)}")
 
 
-def _line(entry: dict[str, Any]) -> str:
-    words = [
-        entry.get(key) for key in ("type", "source", "channel", "outcome", "state", "text", "detail", "reason", "actor")
-    ]
+def _line(entry: "Entry") -> str:
+    words = (
+        entry.type, entry.source, entry.channel, entry.outcome, entry.state, entry.text, entry.detail, entry.reason, entry.actor,
+    )  # fmt: skip
     told = "  ".join(" ".join(str(word).split()) for word in words if word)
-    kind = "by hand" if entry["kind"] == "override" else entry["kind"]
+    kind = "by hand" if entry.kind == "override" else entry.kind
     return f"{kind:8} {textwrap.shorten(told, LONGEST, placeholder=' ...')}"
 
 

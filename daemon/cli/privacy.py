@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, when
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, when
 from daemon.cli.service import service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+    from daemon.wire.customers import Forgotten
 
 AddressArgument = Annotated[
     str, typer.Argument(help="Any address of theirs, however it is written: phone, mail, a chat's id.")
@@ -25,17 +26,20 @@ def forget(
 ) -> None:
     """Take a person out of all that is kept. Shows first what will go; opt-outs hold on, and the audit still verifies."""
     settings = settings_of(config)
-    found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
+    from daemon.wire.customers import Forgotten
+
+    answer = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
+    found = read(answer, Forgotten)
     if not json:
         print(
-            f"{counted(found['orders'], 'order')} with {counted(found['events'], 'event')}, "
-            f"{counted(found['messages'], 'message')} ({counted(found['attempts'], 'attempt')}), "
-            f"{counted(found['replies'], 'reply', 'replies')}, the plain address of {counted(found['optouts'], 'opt-out')}, "
-            f"{counted(found['quarantined'], 'body', 'bodies')} in quarantine"
+            f"{counted(found.orders, 'order')} with {counted(found.events, 'event')}, "
+            f"{counted(found.messages, 'message')} ({counted(found.attempts, 'attempt')}), "
+            f"{counted(found.replies, 'reply', 'replies')}, the plain address of {counted(found.optouts, 'opt-out')}, "
+            f"{counted(found.quarantined, 'body', 'bodies')} in quarantine"
         )
-        if found["left"]:
+        if found.left:
             print(
-                f"{counted(found['left'], 'order')} of others, by what else they say, share an address with these and stay: "
+                f"{counted(found.left, 'order')} of others, by what else they say, share an address with these and stay: "
                 "look at them with tether export-person, and forget them by an address of their own"
             )
     if not dry_run:
@@ -43,22 +47,20 @@ def forget(
             "Names, addresses and texts of these go for good; what waits is cancelled. Go on?"
         ):
             raise Failure("nothing was removed")
-        found = _post(settings, "/v1/people/forget", {"address": address, "dry_run": False})
+        answer = _post(settings, "/v1/people/forget", {"address": address, "dry_run": False})
     if json:
-        as_json(found)
+        as_json(answer)
     elif not dry_run:
         print("forgotten")
-        _tell_copies(found, settings)
+        _tell_copies(read(answer, Forgotten), settings)
 
 
-def _tell_copies(found: Any, settings: "Settings") -> None:
+def _tell_copies(found: "Forgotten", settings: "Settings") -> None:
     """Where the person still stands, and until when."""
-    for copy in found["copies"]:
-        print(
-            f"{copy['name']} still holds what it held; it is removed by {when(copy['until'], settings)} ([data] copies)"
-        )
-    if found["copies_unseen"]:
-        print(f"backups still hold it, and could not be looked at: {found['copies_unseen']}")
+    for copy in found.copies:
+        print(f"{copy.name} still holds what it held; it is removed by {when(copy.until, settings)} ([data] copies)")
+    if found.copies_unseen:
+        print(f"backups still hold it, and could not be looked at: {found.copies_unseen}")
 
 
 @app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+    from daemon.wire.sources import Kept, Source, Tried
 
 HEADINGS = ("source", "kind", "state", "asked", "last asked", "behind", "webhooks to", "trouble")
 NONE = "no sources: give tether.toml a [sources.NAME] table (docs/sources.md)"
@@ -30,23 +31,24 @@ def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
         as_json(answer)
         return
     settings = settings_of(config)
-    table(HEADINGS, [_row(row, settings) for row in answer["items"]], empty=NONE)
-    for row in answer["items"]:
-        if row["mended"]:
-            print(
-                f"{row['name']}: the comparison of {when(row['swept_at'], settings)} mended {', '.join(row['mended'])}"
-            )
+    from daemon.wire.sources import Sources
+
+    rows = read(answer, Sources).items
+    table(HEADINGS, [_row(row, settings) for row in rows], empty=NONE)
+    for row in rows:
+        if row.mended:
+            print(f"{row.name}: the comparison of {when(row.swept_at, settings)} mended {', '.join(row.mended)}")
 
 
-def _row(row: dict[str, Any], settings: "Settings") -> tuple[str, ...]:
+def _row(row: "Source", settings: "Settings") -> tuple[str, ...]:
     return (
-        row["name"],
-        row["title"],
-        row["state"],
-        _every(row["poll"]),
-        when(row["last_asked"], settings),
-        _behind(row["behind"]),
-        row["hook"],
+        row.name,
+        row.title,
+        row.state,
+        _every(row.poll),
+        when(row.last_asked, settings),
+        _behind(row.behind),
+        row.hook,
         _trouble(row),
     )
 
@@ -66,12 +68,15 @@ def sync(
 ) -> None:
     """Ask a source now, and from when on again. What is on record already is not told again."""
     wish = {} if since is None else {"since": moment_of(since)}
-    row = _call(config, "POST", f"/v1/sources/{segment(name)}/sync", wish)
+    from daemon.wire.sources import Source
+
+    answer = _call(config, "POST", f"/v1/sources/{segment(name)}/sync", wish)
+    row = read(answer, Source)
     if json:
-        as_json(row)
+        as_json(answer)
     else:
         table(HEADINGS, [_row(row, settings_of(config))], empty=NONE)
-    if row["state"] != "ready":
+    if row.state != "ready":
         raise Failure(_trouble(row) or f"{name} has not answered yet: look at `tether sources list` in a while")
 
 
@@ -79,9 +84,9 @@ def _every(seconds: float | None) -> str:
     return "" if seconds is None else f"every {seconds:g} s"
 
 
-def _trouble(row: dict[str, Any]) -> str:
-    missing = f"{', '.join(row['missing'])} missing in .env" if row["missing"] else ""
-    return "; ".join(part for part in (missing, row["problem"]) if part)
+def _trouble(row: "Source") -> str:
+    missing = f"{', '.join(row.missing)} missing in .env" if row.missing else ""
+    return "; ".join(part for part in (missing, row.problem) if part)
 
 
 @group.command("try", epilog="Example: tether sources try webshop order.json")
@@ -98,34 +103,37 @@ def try_(
     except OSError as error:
         raise Failure(f"{file}: {error.strerror}") from error
     answer = _call(config, "POST", f"/v1/sources/{segment(name)}/try", body, content_type=content_type)
+    from daemon.wire.sources import Tried
+
+    found = read(answer, Tried)
     if json:
         as_json(answer)
     else:
-        _show_tried(answer)
-    if answer["unread"]:
-        raise Failure("; ".join(answer["unread"]))
+        _show_tried(found)
+    if found.unread:
+        raise Failure("; ".join(found.unread))
 
 
-def _show_tried(answer: dict[str, Any]) -> None:
-    for record in answer["fetch"]:
+def _show_tried(answer: "Tried") -> None:
+    for record in answer.fetch:
         print(f"it names the record {record}, which would be fetched")
-    if not answer["events"]:
-        print(f"nothing would come of it: {answer['note'] or 'it holds nothing new'}")
-    for tried in answer["events"]:
-        event = tried["event"]
+    if not answer.events:
+        print(f"nothing would come of it: {answer.note or 'it holds nothing new'}")
+    for tried in answer.events:
+        event = tried.event
         print(
-            f"{event['type']}  order {event['order']['ref']}  {'(was taken before) ' if tried['known'] else ''}{event['id']}"
+            f"{event['type']}  order {event['order']['ref']}  {'(was taken before) ' if tried.known else ''}{event['id']}"
         )
         for odd in event.get("unread", ()):
             print(f"  left out: {odd}")
-        if not tried["messages"]:
+        if not tried.messages:
             print("  nobody would be told")
-        for message in tried["messages"]:
-            warnings = "; ".join(warned["detail"] or warned["code"] for warned in message["warnings"])
+        for message in tried.messages:
+            warnings = "; ".join(warned.detail or warned.code for warned in message.warnings)
             print(
-                f"  to {message['audience']} {message['to']} by {message['channel'] or '-'}{f'  ({warnings})' if warnings else ''}"
+                f"  to {message.audience} {message.to} by {message.channel or '-'}{f'  ({warnings})' if warnings else ''}"
             )
-            for line in (message["subject"] or "", *message["text"].splitlines()):
+            for line in (message.subject or "", *message.text.splitlines()):
                 if line:
                     print(f"    {line}")
 
@@ -153,18 +161,22 @@ def quarantine(
 
 
 def _read_again(config: Path | None, which: str, source: str | None) -> None:
-    ids = [row["id"] for row in reversed(_waiting(config, source))] if which == "all" else [which]
+    from daemon.wire.sources import Reread
+
+    ids = [row.id for row in reversed(_waiting(config, source))] if which == "all" else [which]
     left = 0
     for id in ids:
-        answer = _call(config, "POST", f"/v1/quarantine/{segment(id)}/replay")
-        left += not answer["closed"]
-        print(f"{id}: {'understood' if answer['closed'] else answer['reason']}")
+        answer = read(_call(config, "POST", f"/v1/quarantine/{segment(id)}/replay"), Reread)
+        left += not answer.closed
+        print(f"{id}: {'understood' if answer.closed else answer.reason}")
     if left:
         raise Failure(f"{left} could still not be understood")
 
 
-def _waiting(config: Path | None, source: str | None) -> list[Any]:
-    return _pages(config, "/v1/quarantine", source=source, state="waiting")
+def _waiting(config: Path | None, source: str | None) -> list["Kept"]:
+    from daemon.wire.sources import Kept
+
+    return read(_pages(config, "/v1/quarantine", source=source, state="waiting"), list[Kept])
 
 
 def _list_kept(config: Path | None, source: str | None, *, all: bool, json: bool) -> None:
@@ -172,22 +184,28 @@ def _list_kept(config: Path | None, source: str | None, *, all: bool, json: bool
     if json:
         as_json(rows)
         return
+    from daemon.wire.sources import Kept
+    from daemon.wire.values import rfc3339
+
     cells = [
-        (row["id"], row["source"], row["at"], row["state"], row["times"], row["size"], row["reason"]) for row in rows
+        (row.id, row.source, rfc3339(row.at), row.state, row.times, row.size, row.reason)
+        for row in read(rows, list[Kept])
     ]
     table(("id", "source", "at", "state", "times", "bytes", "why"), cells, empty="nothing is kept: all was understood")
 
 
-def _show_kept(kept: dict[str, Any], *, json: bool) -> None:
+def _show_kept(answer: Any, *, json: bool) -> None:
     if json:
-        as_json(kept)
+        as_json(answer)
         return
-    print(
-        f"{kept['id']}  {kept['source']}  {kept['at']}  {kept['state']}  came {kept['times']} time(s)\n{kept['reason']}\n"
-    )
-    for name, value in kept["headers"].items():
+    from daemon.wire.sources import KeptDetail
+    from daemon.wire.values import rfc3339
+
+    kept = read(answer, KeptDetail)
+    print(f"{kept.id}  {kept.source}  {rfc3339(kept.at)}  {kept.state}  came {kept.times} time(s)\n{kept.reason}\n")
+    for name, value in kept.headers.items():
         print(f"{name}: {value}")
-    print(f"\n{kept['body']}")
+    print(f"\n{kept.body}")
 
 
 @app.command(epilog="Example: tether replay --since 2h --dry-run")
@@ -205,21 +223,24 @@ def replay(
     if json:
         as_json(answer)
         return
+    from daemon.wire.sources import Replayed
+
+    done = read(answer, Replayed)
     rows = [
         (
-            event["order_ref"],
-            event["type"],
-            message["audience"],
-            message["to"],
-            ", ".join(message["via"]),
-            message["state"],
+            event.order_ref,
+            event.type,
+            message.audience,
+            message.to,
+            ", ".join(message.via),
+            message.state,
         )
-        for event in answer["items"]
-        for message in event["messages"]
+        for event in done.items
+        for message in event.messages
     ]
     table(("order", "event", "who", "to", "via", "state"), rows, empty="nothing new would be sent")
     what = "would be sent" if dry_run else "are planned"
-    print(f"{answer['looked_at']} events looked at; {len(rows)} messages {what}")
+    print(f"{done.looked_at} events looked at; {len(rows)} messages {what}")
 
 
 def moment_of(since: str) -> str:

@@ -12,6 +12,7 @@ from daemon.cli.frame import (
     app,
     as_json,
     counted,
+    read,
     settings_of,
     settle,
     table,
@@ -35,6 +36,7 @@ def status(
 ) -> None:
     """Whether it runs, the line, what waits, what failed. Exits with 1 when the service is stopped or something failed."""
     from daemon.wire.durations import spoken
+    from daemon.wire.service import Channels, Glance
 
     settings = settings_of(config)
     if seen:
@@ -44,42 +46,42 @@ def status(
         async with service(settings) as client:
             return await is_running(settings), await client.get("/v1/status"), await client.get("/v1/channels")
 
-    running, glance, channels = settle(look)
-    troubled = [row for row in channels["items"] if row["state"] != "ready"]
+    running, answer, channels = settle(look)
+    rows = read(channels, Channels).items
+    troubled = [row for row in rows if row.state != "ready"]
+    glance = read(answer, Glance)
     if json:
-        as_json({"running": running, **glance, "channels": channels["items"]})
+        as_json({"running": running, **answer, "channels": channels["items"]})
     else:
-        line = glance["uplink"]
+        line = glance.uplink
         print(
             f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}"
         )
-        print(
-            f"line      {line['state']} since {when(line['since'], settings)}" if running else "line      not watched"
-        )
-        print(f"messages  {glance['waiting']} waiting, {glance['failed']} failed, {glance['unknown']} not sure")
-        print(f"replies   {glance['replies']} unread")
-        print(f"texts     {texts_today(glance['sms'], glance['store']['currency'])}")
-        for each in glance["trouble"]:
-            if not each["what"].startswith("channel "):
-                print(f"trouble   {each['why']}")
-        if glance["unrouted"]:
-            types = ", ".join(f"{kind} ({count})" for kind, count in glance["unrouted"].items())
+        print(f"line      {line.state} since {when(line.since, settings)}" if running else "line      not watched")
+        print(f"messages  {glance.waiting} waiting, {glance.failed} failed, {glance.unknown} not sure")
+        print(f"replies   {glance.replies} unread")
+        print(f"texts     {texts_today(glance.sms, glance.store.currency)}")
+        for each in glance.trouble:
+            if not each.what.startswith("channel "):
+                print(f"trouble   {each.why}")
+        if glance.unrouted:
+            types = ", ".join(f"{kind} ({count})" for kind, count in glance.unrouted.items())
             print(f"no route  {types}: nobody hears of these (docs/routes.md)")
-        told = any(each["what"] == "restore" for each in glance["trouble"])
-        if (restored := glance["restored"]) and not told:
+        told = any(each.what == "restore" for each in glance.trouble)
+        if (restored := glance.restored) and not told:
             print(
-                f"trouble   the database was restored from {restored['backup']}: texts to customers wait until you have looked and said so (tether restore --confirm)"
+                f"trouble   the database was restored from {restored.backup}: texts to customers wait until you have looked and said so (tether restore --confirm)"
             )
-        for each in glance["sources"]:
-            behind = "" if each["behind"] is None else f", behind by {spoken(each['behind'])}"
-            asked = f"asked {when(each['last_asked'], settings)}" if each["last_asked"] else "not asked yet"
-            why = f": {each['problem']}" if each["problem"] else ""
-            print(f"source    {each['name']} {each['state']}, {asked}{behind}{why}")
+        for source in glance.sources:
+            behind = "" if source.behind is None else f", behind by {spoken(source.behind)}"
+            asked = f"asked {when(source.last_asked, settings)}" if source.last_asked else "not asked yet"
+            why = f": {source.problem}" if source.problem else ""
+            print(f"source    {source.name} {source.state}, {asked}{behind}{why}")
         print()
-        rows = [(row["name"], row["state"], row["reason"]) for row in troubled]
-        ready = counted(len(channels["items"]), "channel is ready", "channels are ready")
-        table(("channel", "state", "why"), rows, empty=ready if channels["items"] else "no channel is enabled")
-    raise typer.Exit(0 if running and not glance["failed"] else 1)
+        cells = [(row.name, row.state, row.reason) for row in troubled]
+        ready = counted(len(rows), "channel is ready", "channels are ready")
+        table(("channel", "state", "why"), cells, empty=ready if rows else "no channel is enabled")
+    raise typer.Exit(0 if running and not glance.failed else 1)
 
 
 def _say_seen(settings: "Settings") -> None:

@@ -1,12 +1,15 @@
 """`tether token`: who may call the service, and what for."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
 from daemon.cli.service import segment, service
 from daemon.wire.scopes import Scope
+
+if TYPE_CHECKING:
+    from daemon.wire.record import Token
 
 token = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens of tills and scripts.")
 app.add_typer(token, name="token", epilog="Example: tether token new till-1 --scope events")
@@ -49,7 +52,9 @@ def new(
     if json:
         as_json(answer)
     else:
-        print(answer["token"])
+        from daemon.wire.record import TokenMade
+
+        print(read(answer, TokenMade).token)
 
 
 @token.command("list", epilog="Example: tether token list --json")
@@ -57,16 +62,19 @@ def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
     """The tokens there are; their secrets are not kept."""
     settings = settings_of(config)
 
-    async def read() -> Any:
+    async def ask() -> Any:
         async with service(settings) as client:
             return await client.get("/v1/tokens")
 
-    items = settle(read)["items"]
+    items = settle(ask)["items"]
     if json:
         as_json(items)
     else:
+        from daemon.wire.record import Token
+
         rows = [
-            (row["name"], ", ".join(row["scopes"]), _events_of(row), when(row["created_at"], settings)) for row in items
+            (row.name, ", ".join(row.scopes), _events_of(row), when(row.created_at, settings))
+            for row in read(items, list[Token])
         ]
         table(("name", "scopes", "events", "made"), rows, empty="no tokens yet: tether token new till-1 --scope events")
 
@@ -84,10 +92,10 @@ def revoke(name: Annotated[str, typer.Argument(help="The token's name.")], confi
     print(f"{name} is revoked")
 
 
-def _events_of(row: dict[str, Any]) -> str:
+def _events_of(row: "Token") -> str:
     """What its events may be about and say."""
-    if not {"events", "admin"} & set(row["scopes"]):
+    if not {"events", "admin"} & set(row.scopes):
         return ""
-    about = ", ".join(row["types"]) or "all types"
-    orders = "own orders" if row["own_orders"] else "any order"
-    return f"{about}; {orders}" + ("; own words" if row["own_words"] else "")
+    about = ", ".join(row.types) or "all types"
+    orders = "own orders" if row.own_orders else "any order"
+    return f"{about}; {orders}" + ("; own words" if row.own_words else "")
