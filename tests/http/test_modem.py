@@ -19,9 +19,12 @@ async def test_signal_and_operator_are_shown_once_the_modem_is_there(tmp_path: P
             passing = group.create_task(clock.pass_by())
             running = group.create_task(store.engine.run(stop))
             await clock.until(lambda: store.engine.lanes["modem"].state == "ready")
+            passing.cancel()
+            await clock.still()
             shown = {each["name"]: each for each in (await face.get("/v1/channels")).json["items"]}["modem"]
             glance = (await face.get("/v1/status")).json["modem"]
             metrics = (await face.get("/metrics")).body.decode().splitlines()
+            passing = group.create_task(clock.pass_by())
             code = await face.post("/v1/channels/modem/ussd", {"code": "*100#"})
             stop.set()
             await running

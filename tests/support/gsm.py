@@ -118,6 +118,10 @@ class PassingClock(FakeClock):
                 future.set_result(None)
                 return
 
+    async def still(self) -> None:
+        """Until nothing is under way: while the clock stands, nothing is any more."""
+        await self._idle()
+
     async def _idle(self) -> None:
         """Until nothing has happened between three looks in turn, and no octet or thread is under way."""
         waited, quiet, seen = 0.0, 0, -1
