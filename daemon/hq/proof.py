@@ -2,16 +2,34 @@
 channels and audiences are known."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.config import Settings
+import msgspec
+
+from daemon.config import Settings, Store
 from daemon.fleet.bundle import pack, unpack
-from daemon.runtime.trial import trial
+from daemon.runtime.trial import Shown, shown, trial
+
+SECONDS = 20.0
 
 
-async def mistakes_in(files: Mapping[str, bytes], settings: Settings | None = None) -> Sequence[str]:
-    """() for none. Raises BadBundle for what is no bundle at all. `settings`: of the store that it is tried as; None: of any."""
+async def mistakes_in(files: Mapping[str, bytes]) -> Sequence[str]:
+    """() for none. Raises BadBundle for what is no bundle at all."""
+    with _unfolded(files) as (folder, bare):
+        return await trial(bare, folder, anywhere=True)
+
+
+async def preview(files: Mapping[str, bytes], template: str, store: Store) -> Sequence[Shown]:
+    """That template in every language and medium, as a store of that name and currency would send it. Raises BadBundle."""
+    with _unfolded(files) as (folder, bare):
+        return await shown(msgspec.structs.replace(bare, store=store), folder, template, seconds=SECONDS)
+
+
+@contextmanager
+def _unfolded(files: Mapping[str, bytes]) -> Iterator[tuple[Path, Settings]]:
+    """As a store has them, and a store that has nothing of its own."""
     whole = unpack(pack(files))
     with tempfile.TemporaryDirectory(prefix="tether-bundle-") as name:
         folder = Path(name)
@@ -19,5 +37,4 @@ async def mistakes_in(files: Mapping[str, bytes], settings: Settings | None = No
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        bare = Settings(file=folder / "bare" / "tether.toml")
-        return await trial(settings or bare, folder, anywhere=settings is None)
+        yield folder, Settings(file=folder / "bare" / "tether.toml")

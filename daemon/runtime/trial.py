@@ -9,26 +9,66 @@ import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from daemon.config import ConfigError, Settings, with_bundle
+from daemon.planner.render import MEDIUM_FILES, Renderer, RenderError
 from daemon.planner.routes import CUSTOMER, TEAM
+from daemon.planner.samples import complete, sample_text
+from daemon.planner.sms_text import measure
 from daemon.published import TEMPLATES
 from daemon.runtime.verify import mistakes, mistakes_anywhere
+from outbox.model import EVENT_TYPES, QUIET_TYPES, Event, Medium, Order
 
 SECONDS = 60.0
 MEMORY = 768 * 2**20
 MOST = 20
 """Mistakes that are told."""
 LONGEST = 300
-_answer = msgspec.json.Decoder(list[str])
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A text as one customer would get it. `problem`: why it can't be made; then the rest says nothing."""
+
+    locale: str
+    medium: Medium
+    subject: str = ""
+    text: str = ""
+    parts: int | None = None
+    """Of a text message."""
+    units: int = 0
+    encoding: str = ""
+    problem: str = ""
 
 
 async def trial(settings: Settings, bundle: Path, *, anywhere: bool = False, seconds: float = SECONDS) -> Sequence[str]:
     """What that bundle would put wrong at this store, that is not wrong without it; () for nothing. `anywhere`: only what would be wrong at
     any store, whatever channels and audiences it has."""
-    alone = msgspec.structs.replace(settings.alone or settings, secrets=dict((settings.alone or settings).secrets))
+    told = await _child(("compare", settings, bundle, anywhere), seconds)
+    if told is None:
+        return [f"its texts could not be tried within {seconds:.0f} s: one of them never ends"]
+    try:
+        return _mistakes.decode(told)
+    except msgspec.MsgspecError:
+        return ["its texts could not be tried: one of them never ends, or takes all memory"]
+
+
+async def shown(settings: Settings, bundle: Path, template: str, *, seconds: float = SECONDS) -> Sequence[Shown]:
+    """That template with the bundle, in every language and medium that it has."""
+    told = await _child(("show", settings, bundle, template), seconds)
+    try:
+        return _shown.decode(told or b"")
+    except msgspec.MsgspecError:
+        return [Shown(locale="", medium="sms", problem="it never ends, or takes all memory")]
+
+
+async def _child(work: tuple[str, Settings, Path, Any], seconds: float) -> bytes | None:
+    """What a process of its own comes to; None: it did not come to an end."""
+    what, settings, bundle, more = work
+    alone = settings.alone or settings
+    alone = msgspec.structs.replace(alone, secrets=dict(alone.secrets))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "daemon.runtime.trial",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -36,18 +76,52 @@ async def trial(settings: Settings, bundle: Path, *, anywhere: bool = False, sec
     )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):
-            told, _ = await process.communicate(pickle.dumps((alone, bundle, anywhere)))
+            told, _ = await process.communicate(pickle.dumps((what, alone, bundle, more)))
     except TimeoutError:
-        return [f"its texts could not be tried within {seconds:.0f} s: one of them never ends"]
+        return None
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+    return told
+
+
+def _previews(alone: Settings, bundle: Path, template: str) -> list[Shown]:
     try:
-        return _answer.decode(told)
-    except msgspec.MsgspecError:
-        return ["its texts could not be tried: one of them never ends, or takes all memory"]
+        settings = with_bundle(alone, bundle)
+    except ConfigError as error:
+        return [Shown(locale="", medium="sms", problem=_short(str(error), alone))]
+    renderer = Renderer(settings)
+    known = template if template in (*EVENT_TYPES, *QUIET_TYPES) else "order.placed"
+    event, order = complete(known, settings.store.currency)
+    found = []
+    for locale in renderer.files.locales():
+        for medium, kinds in MEDIUM_FILES.items():
+            if renderer.files.path(f"{locale}/{template}.{kinds[0]}.j2") is not None:
+                found.append(_preview(renderer, template, locale, medium, event, order))
+    return found
+
+
+def _preview(renderer: Renderer, template: str, locale: str, medium: Medium, event: Event, order: Order) -> Shown:
+    try:
+        made = renderer.render(template, medium, locale, event=event, order=order, text=sample_text(template))
+    except RenderError as error:
+        return Shown(locale=locale, medium=medium, problem=str(error)[:LONGEST])
+    size = measure(made.text) if medium == "sms" else None
+    return Shown(
+        locale=locale,
+        medium=medium,
+        subject=made.subject or "",
+        text=made.text,
+        parts=size.parts if size else None,
+        units=size.units if size else 0,
+        encoding=size.encoding if size else "",
+    )
+
+
+_mistakes = msgspec.json.Decoder(list[str])
+_shown = msgspec.json.Decoder(list[Shown])
 
 
 def compare(alone: Settings, bundle: Path, *, anywhere: bool) -> list[str]:
@@ -84,8 +158,9 @@ def main() -> int:
     for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, round(SECONDS))):
         with contextlib.suppress(OSError, ValueError):  # a unit may forbid it; then the unit's own limits hold
             resource.setrlimit(kind, (most, most))
-    alone, bundle, anywhere = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - what our own parent made
-    sys.stdout.buffer.write(msgspec.json.encode(compare(alone, bundle, anywhere=anywhere)))
+    what, alone, bundle, more = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - what our own parent made
+    found = compare(alone, bundle, anywhere=more) if what == "compare" else _previews(alone, bundle, more)
+    sys.stdout.buffer.write(msgspec.json.encode(found))
     return 0
 
 

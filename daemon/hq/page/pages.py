@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from daemon.hq.page import audit, optouts, order, search, store, stores
+from daemon.hq.page import audit, optouts, order, search, store, stores, texts
 from daemon.hq.page.frame import Page
 
-PAGES: Sequence[Page] = (*stores.PAGES, *store.PAGES, *order.PAGES, *search.PAGES, *optouts.PAGES, *audit.PAGES)
+PAGES: Sequence[Page] = (
+    *stores.PAGES,
+    *store.PAGES,
+    *order.PAGES,
+    *search.PAGES,
+    *optouts.PAGES,
+    *audit.PAGES,
+    *texts.PAGES,
+)

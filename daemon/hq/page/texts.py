@@ -1,0 +1,241 @@
+"""Texts, routes and settings for many stores: what is published to whom and who has it, writing with a preview in every language and medium, the
+difference before it goes out, publishing with a canary first, and roll-back."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+from aiohttp import web
+
+from daemon.config import Sms, Store
+from daemon.dispatch.sms.tariff import Tariff
+from daemon.fleet.bundle import ALL, CANARY, ROUTES, SETTINGS, BadBundle, is_file_of_bundle
+from daemon.fleet.wire import NAME
+from daemon.hq import drafts
+from daemon.hq.page.frame import Page, Refusal, Visit
+from daemon.hq.proof import mistakes_in, preview
+from daemon.hq.published import Bundles, overview
+from daemon.hq.publishing import Publisher, Wanted
+from daemon.hq.stores import Declined
+from daemon.runtime.shipped import shipped_names
+from daemon.runtime.trial import Shown
+
+CANARY_MINUTES = (0, 30, 120, 1440)
+LARGEST_FORM = 3 * 64 * 1024
+KINDS = ("sms", "email.txt", "chat", "push", "crm", "team.chat")
+_AT_ONCE = asyncio.Semaphore(2)
+"""Previews that are made at the same time: each is a process of its own."""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """A text as a customer would get it. `price`: of a text message, by the usual prices."""
+
+    shown: Shown
+    price: Decimal | None
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    seen = await overview(visit.db)
+    return visit.shown(
+        "texts.html.j2",
+        seen=seen,
+        groups=_groups(seen),
+        standing={group.group: group for group in seen.groups if group.digest},
+        drafts=await drafts.written(visit.db),
+        under_way={canary.group for canary in seen.canaries if canary.state == "canary"},
+    )
+
+
+def _groups(seen: Bundles) -> list[str]:
+    found = {ALL, CANARY} | {group for store in seen.stores for group in store.groups}
+    return sorted(
+        found, key=lambda group: (group not in (ALL, CANARY), group in {store.name for store in seen.stores}, group)
+    )
+
+
+async def group(visit: Visit) -> web.StreamResponse:
+    draft = await _draft(visit)
+    names = shipped_names()
+    return visit.shown(
+        "texts_group.html.j2",
+        group=draft.group,
+        files=sorted(draft.files.keys() | draft.changes.keys() | {ROUTES, SETTINGS}),
+        published=draft.published,
+        changes=draft.changes,
+        languages=sorted({name.partition("/")[0] for name in names}),
+        templates=sorted({template for name in names if (template := _template_of(f"templates/{name}"))}),
+        kinds=KINDS,
+    )
+
+
+async def edit(visit: Visit) -> web.StreamResponse:
+    file = (
+        visit.asked("file") or f"templates/{visit.asked('language')}/{visit.asked('template')}.{visit.asked('kind')}.j2"
+    )
+    return await _editor(visit, await _draft(visit), _file(file))
+
+
+async def save(visit: Visit) -> web.StreamResponse:
+    """Keeps, shows or drops what was typed."""
+    draft, file, what = await _draft(visit), _file(visit.form.get("file", "")), visit.form.get("what", "")
+    text = visit.form.get("text", "").replace("\r\n", "\n")
+    here = f"/texts/{draft.group}/edit?file={file}"
+    if what == "preview":
+        return await _editor(visit, draft, file, text)
+    try:
+        async with visit.db.transaction():
+            if what == "drop":
+                await drafts.drop(visit.db, draft.group, file)
+            elif what == "remove":
+                await drafts.put(visit.db, visit.now, draft, file, None, visit.user.name)
+            else:
+                await drafts.put(visit.db, visit.now, draft, file, text, visit.user.name)
+            await visit.record("draft.changed", group=draft.group, file=file, what=what or "save")
+    except Declined as error:
+        return await _editor(visit, draft, file, text, problems=[str(error)], status=error.status)
+    return visit.went(here if what == "save" else f"/texts/{draft.group}", "saved" if what == "save" else "dropped")
+
+
+async def samples(visit: Visit) -> web.StreamResponse:
+    """The preview alone, for the script."""
+    draft, file = await _draft(visit), _file(visit.form.get("file", ""))
+    found = await _samples(visit, draft, file, visit.form.get("text", "").replace("\r\n", "\n"))
+    return visit.shown("_samples.html.j2", samples=found, here=file)
+
+
+async def _editor(
+    visit: Visit, draft: drafts.Draft, file: str, text: str | None = None, *, problems: Sequence[str] = (), status: int = 200
+) -> web.StreamResponse:  # fmt: skip
+    words = draft.text_of(file) if text is None else text
+    wrong = list(problems) or await _wrong({**draft.files, file: words.encode()})
+    return visit.shown(
+        "texts_edit.html.j2",
+        status=status,
+        group=draft.group,
+        file=file,
+        text=words,
+        ships=drafts.shipped(file),
+        is_changed=file in draft.changes,
+        is_published=file in draft.published,
+        problems=wrong,
+        samples=await _samples(visit, draft, file, words),
+        here=file,
+        previews=bool(_template_of(file)),
+    )
+
+
+async def _samples(visit: Visit, draft: drafts.Draft, file: str, text: str) -> list[Sample]:
+    template = _template_of(file)
+    if not template:
+        return []
+    hq = visit.services.settings.hq
+    store = Store(name=hq.name, country=hq.country, timezone=hq.timezone)
+    price = Tariff(Sms()).price("", hq.country)
+    try:
+        async with _AT_ONCE:
+            found = await preview({**draft.files, file: text.encode()}, template, store)
+    except BadBundle as error:
+        found = [Shown(locale="", medium="sms", problem=str(error))]
+    return [Sample(shown, None if shown.parts is None else shown.parts * price) for shown in found]
+
+
+async def review(visit: Visit) -> web.StreamResponse:
+    return await _reviewed(visit, await _draft(visit))
+
+
+async def _reviewed(
+    visit: Visit, draft: drafts.Draft, problems: Sequence[str] = (), status: int = 200
+) -> web.StreamResponse:
+    seen = await overview(visit.db)
+    return visit.shown(
+        "texts_review.html.j2",
+        status=status,
+        group=draft.group,
+        diff=draft.diff(),
+        problems=list(problems) or (await _wrong(draft.files) if draft.files else []),
+        stores=[store.name for store in seen.stores if draft.group in store.groups],
+        canaries=[store.name for store in seen.stores if draft.group in store.groups and CANARY in store.groups],
+        minutes=CANARY_MINUTES,
+    )
+
+
+async def publish(visit: Visit) -> web.StreamResponse:
+    draft = await _draft(visit)
+    minutes = visit.form.get("canary", "0")
+    canary = timedelta(minutes=int(minutes)) if minutes.isdecimal() and int(minutes[:6]) > 0 else None
+    if wrong := await _wrong(draft.files):
+        return await _reviewed(visit, draft, wrong, 422)
+    wanted = Wanted(group=draft.group, by=visit.user.name, note=visit.form.get("note", "")[:200], canary=canary)
+    try:
+        async with visit.db.transaction():
+            await _publisher(visit).publish(visit.db, draft.files, wanted)
+            await drafts.clear(visit.db, draft.group)
+    except (Declined, BadBundle) as error:
+        return await _reviewed(visit, draft, [str(error)], 409)
+    return visit.went("/texts", "canary" if canary else "published")
+
+
+async def roll_back(visit: Visit) -> web.StreamResponse:
+    group = _group(visit)
+    try:
+        if visit.form.get("what") == "withdraw":
+            await _publisher(visit).withdraw(visit.db, group, visit.user.name)
+        else:
+            await _publisher(visit).roll_back(visit.db, group, visit.user.name)
+    except Declined as error:
+        raise Refusal(error.status, "nothing_to_roll_back") from error
+    return visit.went("/texts", "rolled_back")
+
+
+async def _wrong(files: dict[str, bytes]) -> list[str]:
+    """As every store checks it, but for what only a store knows."""
+    try:
+        async with _AT_ONCE:
+            return list(await mistakes_in(files)) if files else []
+    except BadBundle as error:
+        return [str(error)]
+
+
+def _publisher(visit: Visit) -> Publisher:
+    return Publisher(visit.services.settings, visit.services.now)
+
+
+async def _draft(visit: Visit) -> drafts.Draft:
+    return await drafts.draft_of(visit.db, _group(visit))
+
+
+def _group(visit: Visit) -> str:
+    group = visit.request.match_info["group"]
+    if not NAME.fullmatch(group):
+        raise Refusal(404, "no_group")
+    return group
+
+
+def _file(name: str) -> str:
+    if not is_file_of_bundle(name):
+        raise Refusal(404, "no_file")
+    return name
+
+
+def _template_of(file: str) -> str:
+    """`order.ready` of templates/en/order.ready.sms.j2; "" for what is no text to customers."""
+    stem = file.rpartition("/")[2].removesuffix(".j2")
+    for kind in ("sms", "email.txt", "email.html", "chat", "push", "crm"):
+        if file.startswith("templates/") and "/_" not in file and stem.endswith(f".{kind}"):
+            template = stem.removesuffix(f".{kind}")
+            return "" if template.endswith(".team") else template
+    return ""
+
+
+PAGES: Sequence[Page] = (
+    Page(name="texts", path="/texts", show=show, right="publish", nav=6),
+    Page(name="texts", path="/texts/{group}", show=group, right="publish"),
+    Page(name="texts", path="/texts/{group}/edit", show=edit, right="publish"),
+    Page(name="texts", path="/texts/{group}/edit", show=save, right="publish", method="POST", most=LARGEST_FORM),
+    Page(name="texts", path="/texts/{group}/preview", show=samples, right="publish", method="POST", most=LARGEST_FORM),
+    Page(name="texts", path="/texts/{group}/review", show=review, right="publish"),
+    Page(name="texts", path="/texts/{group}/publish", show=publish, right="publish", method="POST"),
+    Page(name="texts", path="/texts/{group}/rollback", show=roll_back, right="publish", method="POST"),
+)

@@ -1,0 +1,137 @@
+"""The page's own way to publish: writing with a preview, what the store's check says, the difference, publishing, roll-back; and who may."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from daemon.hq.config import Hq, HqSettings, Nats, Publish
+from daemon.hq.config import Postgres as PostgresTable
+from daemon.hq.database import opened
+from daemon.hq.publishing import content
+from daemon.hq.record import latest
+from tests.fleet.test_bundle_format import KEY
+from tests.support.fake_clock import FakeClock
+from tests.support.hq_page import CONSENT_KEY, Browser, Site, page_site
+
+pytestmark = pytest.mark.engines
+
+READY = "templates/en/order.ready.sms.j2"
+EDIT = f"/texts/all/edit?file={READY}"
+
+
+@pytest.fixture
+async def site(database: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Site]:
+    (tmp_path / "publish.key").write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    settings = HqSettings(
+        hq=Hq("Balloon Loft"),
+        nats=Nats(("tls://127.0.0.1:1",), tmp_path / "ca.pem"),
+        postgres=PostgresTable(database),
+        publish=Publish(Path("publish.key")),
+        file=tmp_path / "hq.toml",
+        secrets={"HQ_CONSENT_KEYS": CONSENT_KEY},
+    )
+    async with page_site(database, tmp_path, clock, settings=settings) as running:
+        yield running
+
+
+async def types(browser: Browser, text: str, what: str = "save", file: str = READY) -> str:
+    """What is said after somebody typed that."""
+    page = await browser.get(f"/texts/all/edit?file={file}")
+    answer = await browser.post("/texts/all/edit", {"token": page.token, "file": file, "text": text, "what": what})
+    if answer.status == 303:
+        answer = await browser.get(answer.headers["Location"])
+    assert answer.status == 200
+    return answer.words
+
+
+async def test_a_text_is_written_reviewed_published_and_rolled_back(site: Site) -> None:
+    await site.store("soho", bundle="")
+    browser = await site.as_user()
+    said = await types(browser, "Hooray, {{ order.ref }} is ready <b>!</b>\n")
+    assert "Saved; nothing is published yet." in said
+    assert "1 SMS" in said
+    assert "Hooray, B-10421042 is ready <b>!</b>" in (await browser.get(EDIT)).text.replace("&lt;", "<").replace(
+        "&gt;", ">"
+    )
+    assert "<b>!</b>" not in (await browser.get(EDIT)).text, "what somebody wrote is shown, never obeyed"
+    review = await browser.get("/texts/all/review")
+    assert "Hooray, {{ order.ref }} is ready" in review.words
+    assert 'class="plus"' in review.text
+    answer = await browser.post("/texts/all/publish", {"token": review.token, "note": "spring", "canary": "0"})
+    assert answer.status == 303
+    listed = await browser.get(answer.headers["Location"])
+    assert "all all/1" in listed.words
+    assert "spring" in listed.words
+    async with opened(site.services.settings.postgres.dsn) as db:
+        ((digest,),) = await site.sql("SELECT digest FROM bundle")
+        assert await content(db, digest) == {READY: b"Hooray, {{ order.ref }} is ready <b>!</b>\n"}
+        assert {deed.actor for deed in await latest(db)} == {"ines"}
+    assert "Nothing is changed." in (await browser.get("/texts/all/review")).words
+    back = await browser.post("/texts/all/rollback", {"token": listed.token, "what": "back"})
+    assert back.status == 303
+    assert "none of its own" in (await browser.get("/texts")).words
+
+
+async def test_what_no_store_could_send_is_said_at_once_and_not_published(site: Site) -> None:
+    browser = await site.as_user()
+    assert "order has no &#39;reff&#39;" in await types(browser, "{{ order.reff }}")
+    said = await types(
+        browser, '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["pigeon"]\n', file="routes.toml"
+    )
+    assert "no channel &#39;pigeon&#39;" in said
+    review = await browser.get("/texts/all/review")
+    assert "be published yet" in review.words
+    answer = await browser.post("/texts/all/publish", {"token": review.token, "canary": "0"})
+    assert answer.status == 422
+    assert await site.sql("SELECT * FROM bundle") == []
+
+
+async def test_the_preview_follows_what_is_typed_in_every_language_and_medium(site: Site) -> None:
+    browser = await site.as_user()
+    page = await browser.get(EDIT)
+    asked = {"token": page.token, "file": READY, "text": "Für {{ order.ref }} " + "好" * 80}
+    answer = await browser.post("/texts/all/preview", asked)
+    assert answer.status == 200
+    assert "<html" not in answer.text
+    assert "2 SMS" in answer.words
+    assert "UCS-2" in answer.words
+    for language in ("en", "es", "fr", "de"):
+        assert f'lang="{language}"' in answer.text
+    broken = await browser.post("/texts/all/preview", asked | {"text": "{{ nobody }}"})
+    assert "nobody" in broken.words
+
+
+async def test_who_may_publish(site: Site) -> None:
+    """A viewer, and a manager of one store, want to write to all stores' customers."""
+    await site.store("soho")
+    for role, stores in (("viewer", ()), ("manager", ("soho",))):
+        browser = await site.as_user(role, role, stores)  # type: ignore[arg-type]
+        for path in ("/texts", "/texts/all", EDIT, "/texts/all/review"):
+            assert (await browser.get(path)).status == 403, path
+        token = (await browser.get("/")).token
+        for path in ("/texts/all/edit", "/texts/all/publish", "/texts/all/rollback", "/texts/all/preview"):
+            assert (await browser.post(path, {"token": token, "file": READY, "text": "x"})).status == 403, path
+    assert await site.sql("SELECT * FROM draft") == []
+
+
+@pytest.mark.parametrize(
+    "file", ["../../etc/passwd", "templates/en/../../x.j2", "hq.toml", "templates/en/x.py", "manifest.json"]
+)
+async def test_a_file_that_has_no_place_in_a_bundle(site: Site, file: str) -> None:
+    """Somebody who may publish wants to read or write what is not a bundle's."""
+    browser = await site.as_user()
+    assert (await browser.get(f"/texts/all/edit?file={file}")).status == 404
+    token = (await browser.get("/texts")).token
+    for what in ("save", "drop", "remove"):
+        assert (
+            await browser.post("/texts/all/edit", {"token": token, "file": file, "text": "x", "what": what})
+        ).status == 404
+
+
+async def test_what_a_store_says_of_its_bundle_is_shown_and_never_obeyed(site: Site) -> None:
+    await site.store("soho", bundle="<i>all/1</i>", bundle_problem="<script>alert(1)</script>")
+    page = await (await site.as_user()).get("/texts")
+    assert "<script>alert" not in page.text
+    assert "<i>all" not in page.text
