@@ -191,7 +191,7 @@ class Engine:
     async def _channel_changed(self, lane: Lane, why: str) -> None:
         log.warning("a channel changed", channel=lane.name, state=lane.state, why=why)
         await self._box.audit.append("channel.changed", detail={"channel": lane.name, "state": lane.state, "why": why})
-        lane.wake.set()
+        lane.look_again()
 
 
 class _Sink:

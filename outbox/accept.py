@@ -25,6 +25,7 @@ class Accept(Operation[Acceptance]):
     """One event: taken once, planned, and its older news put aside, all in one transaction."""
 
     __slots__ = ("_index", "_plan", "_posted")
+    goes_first = True
 
     def __init__(self, posted: Posted, plan: Planner, index: PersonIndex) -> None:
         self._posted = posted
@@ -140,7 +141,7 @@ class Accept(Operation[Acceptance]):
         batch.ids[row.id] = row.seq
         if row.supersedes and row.state in _WAITING:
             self._supersede(batch, row)
-        batch.add_message(row)
+        batch.add_message(row, self._posted.event)
         told = {
             "to": row.recipient,
             "type": row.trigger,

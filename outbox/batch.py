@@ -11,7 +11,7 @@ import msgspec
 
 from outbox.chain import START, Change, change, link
 from outbox.errors import IllegalMove
-from outbox.model import MOVES, Order, State
+from outbox.model import MOVES, Due, Event, Order, State
 from outbox.queries import Queries
 from outbox.reasons import Reason
 from outbox.rows import (
@@ -77,6 +77,9 @@ class Batch(Snapshot):
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
         self.calls_off = False
         """Whether something that is under way may not be wanted any more: it is looked at again before it leaves."""
+        self.fresh: list[Due] = []
+        """New messages that may go at once, whole: whoever sends them need not read them again."""
+        self._events: dict[int, Event] = {}
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
         self._new_messages: list[MessageRow] = []
@@ -108,7 +111,9 @@ class Batch(Snapshot):
         self._dirty_orders[row.seq] = row
         self.touched += 1
 
-    def add_message(self, row: MessageRow) -> None:
+    def add_message(self, row: MessageRow, event: Event) -> None:
+        """`event`: what it tells of."""
+        self._events[row.seq] = event
         self._rows[row.seq] = row
         self._by_order[row.order_seq].append(row)
         self._new_messages.append(row)
@@ -254,7 +259,12 @@ class Batch(Snapshot):
         _UPDATE_MESSAGE.execute(self.db, [MESSAGE.changed(row) for row in dirty])
         turned = [(row.seq, row.open) for row in dirty if row.open != self._was_open[row.seq]]
         _SET_OPEN.execute(self.db, turned)
-        for row in (*self._new_messages, *dirty):
+        for row in self._new_messages:
+            if row.ready and row.state is State.QUEUED and row.due_at <= self.now:
+                self.fresh.append(Due(row.message(), self._events[row.seq], self.orders[row.order_ref].order))
+            else:
+                dirty.append(row)
+        for row in dirty:
             if row.ready and row.state is State.QUEUED:
                 self.ready[row.channel] = min(row.due_at, self.ready.get(row.channel, row.due_at))
 

@@ -43,6 +43,16 @@ class Spool:
     def on_ready(self, call: Callable[[Mapping[str, int]], None]) -> None:
         self._store.on_ready = call
 
+    @property
+    def on_fresh(self) -> Callable[[Sequence[Due]], None]:
+        """Called in the loop's thread after each commit that took in messages which may go at once, with all of them; where nobody
+        listens, `on_ready` tells of their channels."""
+        return self._store.on_fresh
+
+    @on_fresh.setter
+    def on_fresh(self, call: Callable[[Sequence[Due]], None]) -> None:
+        self._store.on_fresh = call
+
     # ------------------------------------------------------------ events
 
     async def accept(self, posted: Posted, plan: Planner) -> Acceptance:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from outbox.health import Health
 from outbox.identity import Identities
 from outbox.lock import Lock, private
 from outbox.migrate import migrate
+from outbox.model import Due
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.shares import Shares
@@ -50,6 +51,7 @@ class Store:
         self.clock = clock
         self.changes = Changes()
         self.on_ready: Callable[[Mapping[str, int]], None] = lambda channels: None
+        self.on_fresh: Callable[[Sequence[Due]], None] = self._as_ready
         self.on_damage: Callable[[StorageDamaged], None] = lambda error: None
         """Called in the loop's thread when reading or writing met a damaged page: the file wants to be repaired."""
         self.digester: Digester
@@ -145,9 +147,14 @@ class Store:
                 f"less than {self._reserve // 2**20} MiB is free where {self.path.name} lies: make room; what waits is still sent"
             )
 
+    def _as_ready(self, fresh: Sequence[Due]) -> None:
+        self.on_ready({due.message.channel: due.message.due_at for due in fresh})
+
     def _committed(self, done: Done) -> None:
         self.called_off += done.calls_off
         self.changes.publish(done.changes)
+        if done.fresh:
+            self.on_fresh(done.fresh)
         if done.ready:
             self.on_ready(done.ready)
         self.on_commit()

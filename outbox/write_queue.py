@@ -2,15 +2,21 @@
 
 On a disk that syncs slowly, those who were answered by one commit come back a moment later, just too late for the next: half of them
 would always wait for the other half. So the present transaction stays open a little while its company is still on its way.
+
+Events go first: a till waits for its answer, while nobody waits for an attempt or its outcome to be on record.
 """
 
 import queue
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Generic, Protocol, TypeVar
 
 LARGEST_GROUP = 512
 """Operations in one transaction at most: what a reader and a checkpoint can follow."""
+
+COMPANY = 16
+"""Others that a transaction takes along with few who go first: more would make those wait for work that is not theirs."""
 
 SLOW_SYNC = 0.002
 """Seconds: below it, waiting for company costs more than it brings."""
@@ -24,6 +30,9 @@ class Job(Protocol):
     @property
     def alone(self) -> bool: ...
 
+    @property
+    def goes_first(self) -> bool: ...
+
 
 J = TypeVar("J", bound=Job)
 
@@ -36,6 +45,8 @@ class WriteQueue(Generic[J]):
         self._queue: queue.SimpleQueue[Sequence[J] | None] = queue.SimpleQueue()
         self._backlog: deque[J] = deque()
         self._closed = False
+        self._left_behind = False
+        """Whether some who wait were passed over for the present transaction: then it is closed to others too."""
         self._expected = 0
         self._sync = 0.0
 
@@ -52,6 +63,7 @@ class WriteQueue(Generic[J]):
         while not self._backlog and not self._closed:
             self._pull(None)
             self._pull_all()
+        self._left_behind = False
         if self._backlog and self._backlog[0].alone:
             return [self._backlog.popleft()]
         return self._group(LARGEST_GROUP)
@@ -60,6 +72,8 @@ class WriteQueue(Generic[J]):
         """Those who may still join a transaction of that many, which must be closed by then."""
         self._pull_all()
         room = LARGEST_GROUP - taken
+        if self._left_behind:
+            return []
         if self._backlog or self._sync < SLOW_SYNC:
             return self._group(room)
         while taken + len(self._backlog) < self._expected and self._monotonic() < until:
@@ -78,9 +92,19 @@ class WriteQueue(Generic[J]):
         self._sync = (self._sync + sync) / 2
 
     def _group(self, room: int) -> list[J]:
-        group: list[J] = []
-        while self._backlog and len(group) < room and not self._backlog[0].alone:
-            group.append(self._backlog.popleft())
+        """Those who go first, with a little company; everybody where nobody does. Nobody overtakes one that goes alone."""
+        here = list(takewhile(lambda job: not job.alone, self._backlog))
+        first = [job for job in here if job.goes_first][:room]
+        most = min(room - len(first), max(COMPANY, len(first))) if first else room
+        others = [job for job in here if not job.goes_first][:most]
+        group = first + others
+        self._left_behind = len(group) < len(here)
+        if self._left_behind:
+            taken = set(map(id, group))
+            self._backlog = deque(job for job in self._backlog if id(job) not in taken)
+        else:
+            for _ in here:
+                self._backlog.popleft()
         return group
 
     def _pull_all(self) -> None:

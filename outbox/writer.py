@@ -20,6 +20,7 @@ from outbox.checkpoint import Checkpointer
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.faults import in_our_words, is_hopeless
+from outbox.model import Due
 from outbox.queries import Queries
 from outbox.snapshot import Wants
 from outbox.write_queue import WriteQueue
@@ -33,12 +34,14 @@ class Operation(ABC, Generic[T]):
     """One thing to be done in a transaction. `wants` names what it needs to see; `apply` does it on the batch.
 
     `alone`: writes by statements of its own to rows that others hold as objects, so it shares a transaction with nothing.
+    `goes_first`: somebody at a till waits for it.
     `truncates_wal` (alone only): what it took out must not linger in the log.
     """
 
     __slots__ = ()
 
     alone: ClassVar[bool] = False
+    goes_first: ClassVar[bool] = False
     truncates_wal: ClassVar[bool] = False
 
     def wants(self, wants: Wants) -> None:
@@ -66,12 +69,13 @@ Committed = Callable[["Done"], None]
 class Job:
     """An operation and who waits for it."""
 
-    __slots__ = ("alone", "future", "operation")
+    __slots__ = ("alone", "future", "goes_first", "operation")
 
     def __init__(self, operation: Operation[Any], future: "asyncio.Future[Any]") -> None:
         self.operation = operation
         self.future = future
         self.alone = operation.alone
+        self.goes_first = operation.goes_first
 
 
 class Done(msgspec.Struct):
@@ -82,6 +86,8 @@ class Done(msgspec.Struct):
     changes: list[Change] = []
     ready: dict[str, int] = {}
     """By channel that has something to take up, from when (ms)."""
+    fresh: list[Due] = []
+    """Messages that came in and may go at once."""
     calls_off: bool = False
     """Whether something that is under way may not be wanted any more."""
 
@@ -214,6 +220,7 @@ class Writer:
                 done.results.append(error)
         done.changes += batch.flush()
         done.calls_off = done.calls_off or batch.calls_off
+        done.fresh += batch.fresh
         for channel, due_at in batch.ready.items():
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
         return batch.sequences

@@ -122,14 +122,14 @@ class ChannelBoard:
         await self._box.notes.set(f"channel.{name}.paused", words)
         await self._box.audit.append("channel.paused", actor=actor, detail={"channel": name, "reason": reason})
         lane.paused_by, lane.resume_at = words, None
-        lane.wake.set()
+        lane.look_again()
 
     async def resume(self, name: str, *, actor: str) -> None:
         lane = self._lane(name)
         await self._box.notes.set(f"channel.{name}.paused", "")
         await self._box.audit.append("channel.resumed", actor=actor, detail={"channel": name})
         lane.resume()
-        lane.wake.set()
+        lane.look_again()
 
     async def test(self, name: str, to: str | None) -> TestResult:
         """Without `to` a harmless call that proves the credentials; with it a real message."""

@@ -325,7 +325,7 @@ class Delivery:
             lane.tries.pop(message.seq, None)
         return Situation(
             now=self._clock.now(),
-            backoff=full_jitter(tries, base=self._retry.base, cap=self._retry.cap, rng=self._rng),
+            backoff=0.0 if isinstance(outcome, Accepted) else self._backoff(tries),
             max_attempts=self._retry.max_attempts,
             patience_from=max(message.channel_since, self.line_up_at),
             line_down=line_down,
@@ -333,6 +333,9 @@ class Delivery:
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
         )
+
+    def _backoff(self, tries: int) -> float:
+        return full_jitter(tries, base=self._retry.base, cap=self._retry.cap, rng=self._rng)
 
     def _via_index(self, lane: Lane, message: Message) -> int:
         """Where in `via` this channel stands: the modem may take a message out of its turn while the line is down."""

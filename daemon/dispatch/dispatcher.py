@@ -5,7 +5,7 @@ The pump finds what is due and has room; `delivery` tries one message; `fallback
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import structlog
@@ -75,21 +75,34 @@ class Dispatcher:
     def wake(self) -> None:
         """Something changed that may matter to every channel."""
         for lane in self.lanes.values():
-            lane.wake.set()
+            lane.look_again()
+
+    def fresh(self, dues: Sequence[Due]) -> None:
+        """These came in a moment ago and may go at once: the most urgent first, as if they were read."""
+        monotonic, now = self._clock.monotonic(), self._clock.now()
+        for due in sorted(dues, key=lambda due: (due.message.priority, due.message.due_at, due.message.seq)):
+            if lane := self.lanes.get(due.message.channel):
+                lane.hand(due, monotonic, now)
+        self._wake_offline()
 
     def ready(self, channels: Mapping[str, int]) -> None:
         """Messages of these channels became ready, the earliest of each due at that moment (ms)."""
         now = self._clock.now()
         for name, due_at in channels.items():
-            if name in self.lanes and self.lanes[name].would_miss(due_at, now):
-                self.lanes[name].wake.set()
+            if lane := self.lanes.get(name):
+                lane.is_caught_up = False
+                if lane.would_miss(due_at, now):
+                    lane.wake.set()
+        self._wake_offline()
+
+    def _wake_offline(self) -> None:
         if self._uplink.is_down:
             for lane in self.lanes.values():
                 if not lane.is_cloud:
-                    lane.wake.set()
+                    lane.look_again()
 
     async def run(self, stop: asyncio.Event) -> None:
-        self._box.spool.on_ready = self.ready
+        self._box.spool.on_ready, self._box.spool.on_fresh = self.ready, self.fresh
         async with asyncio.TaskGroup() as sends:
             async with asyncio.TaskGroup() as pumps:
                 for lane in self.lanes.values():
@@ -119,23 +132,25 @@ class Dispatcher:
             if not stop.is_set():
                 lane.sleeps_until = None if wait is None else self._clock.now() + wait * 1000
                 await self._clock.wait(lane.wake, wait)
-        self._drop(ready)
+                lane.is_caught_up &= lane.wake.is_set()
+        self._drop(lane, ready)
 
     async def _turn(self, lane: Lane, ready: deque[Due], sends: asyncio.TaskGroup) -> float | None:
         """Start all that may start; seconds until there may be more (None: until something wakes the lane)."""
         lane.resume_if_due(self._clock.monotonic())
         if lane.channel is None or not lane.usable(self._clock.now()):
-            self._drop(ready)
+            self._drop(lane, ready)
             left = await self._sweep(lane, move_on=True)
             return lane.seconds_until_usable(self._clock.monotonic(), self._clock.now(), SWEEP_EVERY if left else None)
         if lane.is_cloud and self._uplink.is_down:
-            self._drop(ready)
+            self._drop(lane, ready)
             return SWEEP_EVERY if await self._sweep(lane, move_on=False) else None
         if lane.channel.needs_time and not self._preparer.clock_trusted():
-            self._drop(ready)
+            self._drop(lane, ready)
             await self._sweep(lane, move_on=False)
             return CLOCK_LOOK_EVERY
-        is_all = False
+        self._take_handed(lane, ready)
+        is_all = lane.is_caught_up
         while room := lane.room(self._clock.monotonic(), self._clock.now()):
             if not ready and not is_all:
                 is_all = await self._fetch(lane, ready, room)
@@ -147,10 +162,11 @@ class Dispatcher:
             return min(SWEEP_EVERY, lane.seconds_until_room(self._clock.monotonic(), self._clock.now()) or SWEEP_EVERY)
         if ready:
             return lane.seconds_until_room(self._clock.monotonic(), self._clock.now())
-        return await self._until_next(lane)
+        return self._as_before(lane) if lane.is_caught_up and lane.knows_next else await self._until_next(lane)
 
     async def _fetch(self, lane: Lane, ready: deque[Due], room: int) -> bool:
         """Bring what is due here, ahead of need where the channel is fast. True: no more is due but what is brought."""
+        lane.is_caught_up, lane.knows_next = lane.is_cloud, False
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
@@ -160,7 +176,14 @@ class Dispatcher:
             )
         self._busy.update(due.message.seq for due in found)
         ready.extend(found)
+        lane.is_caught_up &= len(found) < limit
         return len(found) < limit
+
+    def _take_handed(self, lane: Lane, ready: deque[Due]) -> None:
+        fresh = [due for due in lane.handed if due.message.seq not in self._busy]
+        self._busy.update(due.message.seq for due in fresh)
+        ready.extend(fresh)
+        lane.handed.clear()
 
     def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:
         lane.starts(self._clock.monotonic(), self._clock.now())
@@ -176,19 +199,32 @@ class Dispatcher:
         lane.ends()
         lane.sweep_from(seq)
         message = None if task.cancelled() or task.exception() else task.result()
-        if message is not None and message.state is State.QUEUED and message.channel in self.lanes:
+        if message is None:
+            lane.look_again()
+        elif message.state is State.QUEUED and message.channel in self.lanes:
             self.lanes[message.channel].sweep_from(seq)
-            self.lanes[message.channel].wake.set()
+            self.lanes[message.channel].look_again()
 
-    def _drop(self, ready: deque[Due]) -> None:
+    def _drop(self, lane: Lane, ready: deque[Due]) -> None:
+        """What was brought and can't be sent now is read again when it can."""
         self._busy.difference_update(due.message.seq for due in ready)
         ready.clear()
+        lane.handed.clear()
+        lane.is_caught_up = False
+
+    def _as_before(self, lane: Lane) -> float | None:
+        """Nothing was read, so the next one is due when it was."""
+        monotonic, now = self._clock.monotonic(), self._clock.now()
+        if not lane.room(monotonic, now):
+            return lane.seconds_until_room(monotonic, now)
+        return None if lane.next_due is None else max((lane.next_due - now) / 1000, LOOK_AGAIN)
 
     async def _until_next(self, lane: Lane) -> float | None:
         monotonic, now = self._clock.monotonic(), self._clock.now()
         if not lane.room(monotonic, now):
             return lane.seconds_until_room(monotonic, now)
-        due_at = await self._box.spool.next_due(lane.name)
+        due_at = lane.next_due = await self._box.spool.next_due(lane.name)
+        lane.knows_next = True
         wait = None if due_at is None else max((due_at - now) / 1000, LOOK_AGAIN)
         if not lane.is_cloud and self._uplink.is_down:
             return min(wait or MODEM_LOOK_EVERY, MODEM_LOOK_EVERY)

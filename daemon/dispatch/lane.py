@@ -1,6 +1,7 @@
 """One channel as the dispatcher uses it: its limits, its breaker, whether it is paused, and what it did lately."""
 
 import asyncio
+from collections import deque
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from daemon.channels.base import Channel
 from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Day, midnight_after
 from daemon.token_bucket import TokenBucket
-from outbox.model import Medium
+from outbox.model import Due, Medium
 from outbox.outcome import Rejected
 from outbox.reasons import Reason
 
@@ -69,6 +70,13 @@ class Lane:
         self._rests = 0
         """How often in a row it did."""
         self.wake = asyncio.Event()
+        self.handed: deque[Due] = deque()
+        """Messages that came in a moment ago, for the pump to take as they are."""
+        self.is_caught_up = False
+        """Its pump has taken up all that is due, and nothing that it was not handed became so since: there is nothing to read."""
+        self.next_due: int | None = None
+        """ms: when the first of what waits here is due, as far as `knows_next`."""
+        self.knows_next = False
         self.sleeps_until: float | None = None
         """ms: when its pump looks again by itself; None: when it is woken."""
         self.sending = 0
@@ -266,3 +274,16 @@ class Lane:
     def ends(self) -> None:
         self.sending -= 1
         self.wake.set()
+
+    def look_again(self) -> None:
+        """Something changed: the pump is to see for itself what is due."""
+        self.is_caught_up = False
+        self.wake.set()
+
+    def hand(self, due: Due, monotonic: float, now: int) -> None:
+        """A message that just came in and may go at once: taken as it is by a pump that knows of nothing else and has room for it."""
+        if self.is_caught_up and self.is_cloud and len(self.handed) < self.room(monotonic, now):
+            self.handed.append(due)
+            self.wake.set()
+        else:
+            self.look_again()

@@ -4,13 +4,29 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
+class StoreDay:
+    """Which day it is in the store. Asked several times a message, so the calendar is looked at once a day."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.name = ""
+        self._zone = zone
+        self._from = self._until = 0
+
+    def is_another(self, now: int) -> bool:
+        """Whether it is not the day any more that it was when this was last asked."""
+        if self._from <= now < self._until:
+            return False
+        before, self.name = self.name, datetime.fromtimestamp(now / 1000, UTC).astimezone(self._zone).date().isoformat()
+        self._from, self._until = midnight_before(now, self._zone), midnight_after(now, self._zone)
+        return self.name != before
+
+
 class Day:
     """How many were sent in the store's day, which begins at its midnight."""
 
     def __init__(self, limit: int | None, zone: ZoneInfo) -> None:
         self.limit = limit
-        self._zone = zone
-        self._day = ""
+        self._day = StoreDay(zone)
         self._count = 0
 
     def count(self, now: int) -> int:
@@ -31,12 +47,8 @@ class Day:
         self._count = max(0, self._count - count)
 
     def _turn(self, now: int) -> None:
-        day = self._local(now).date().isoformat()
-        if day != self._day:
-            self._day, self._count = day, 0
-
-    def _local(self, now: int) -> datetime:
-        return datetime.fromtimestamp(now / 1000, UTC).astimezone(self._zone)
+        if self._day.is_another(now):
+            self._count = 0
 
 
 def midnight_before(now: int, zone: ZoneInfo) -> int:

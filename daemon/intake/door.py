@@ -24,7 +24,7 @@ class Door:
     async def accept_many(
         self, posted: Sequence[Posted], plan: "Planner | None" = None
     ) -> Sequence[Acceptance | OutboxError]:
-        """Take several in order, in one transaction: for each its answer, or why it was refused. Raises StorageFull when nothing may
+        """Take several in order: for each its answer, or why it was refused. Raises StorageFull when nothing may
         be taken."""
         return await self._box.spool.accept_many(posted, plan or self.plan) if posted else ()
 

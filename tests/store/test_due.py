@@ -1,8 +1,9 @@
 """What may go, and in which order: by priority, in line, at its time."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from outbox.model import Policy, Priority, State, Transition
+from outbox.model import Due, Policy, Priority, State, Transition
 from outbox.outcome import Deferred, Rejected, Scope, Unknown
 from outbox.reasons import Reason
 from tests.support.outbox_box import NOW, accept_one, begin, due_ids, ids, open_box, planned, plans, posted, send
@@ -125,3 +126,33 @@ async def test_those_who_wait_are_told_which_channels_have_something(tmp_path: P
         assert len(told) == 1
         await box.spool.settle(attempt, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED))
         assert told[1:] == [{"sendgrid": NOW}]
+
+
+async def test_what_came_in_and_may_go_at_once_is_handed_over_as_it_would_be_read(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        handed: list[Due] = []
+        woken: list[Mapping[str, int]] = []
+        box.spool.on_fresh, box.spool.on_ready = handed.extend, woken.append
+        await accept_one(box, data={"shelf": "4"}, order={"total": "9.99"})
+        assert handed == await box.spool.due("twilio", now=NOW, limit=9)
+        assert woken == [], "nobody need read it"
+
+
+async def test_what_waits_or_stands_in_line_is_not_handed_over(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        handed: list[Due] = []
+        woken: list[Mapping[str, int]] = []
+        box.spool.on_fresh, box.spool.on_ready = handed.extend, woken.append
+        await accept_one(box, planned("later", due_at=NOW + 60_000), id="e1")
+        await accept_one(box, planned("first", trigger="payment.failed"), id="e2", ref="B-2")
+        await accept_one(box, planned("in line", trigger="refund.issued"), id="e3", ref="B-2")
+        assert ids(handed) == ["first"]
+        assert woken == [{"twilio": NOW + 60_000}]
+
+
+async def test_where_nobody_takes_what_is_handed_over_its_channel_is_told_of(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        woken: list[Mapping[str, int]] = []
+        box.spool.on_ready = woken.append
+        await accept_one(box)
+        assert woken == [{"twilio": NOW}]

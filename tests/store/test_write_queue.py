@@ -4,18 +4,19 @@ import threading
 
 import pytest
 
-from outbox.write_queue import LARGEST_GROUP, WriteQueue
+from outbox.write_queue import COMPANY, LARGEST_GROUP, WriteQueue
 
 
 class Job:
-    def __init__(self, name: str, alone: bool = False) -> None:
+    def __init__(self, name: str, alone: bool = False, goes_first: bool = False) -> None:
         self.name = name
         self.alone = alone
+        self.goes_first = goes_first
 
 
 def jobs(names: str) -> list[Job]:
-    """A capital letter goes alone."""
-    return [Job(name, name.isupper()) for name in names]
+    """A capital letter goes alone, a digit goes first."""
+    return [Job(name, name.isupper(), name.isdigit()) for name in names]
 
 
 def names(taken: list[Job]) -> str:
@@ -87,3 +88,23 @@ def test_one_alone_expects_no_one(watch: Watch) -> None:
     queue: WriteQueue[Job] = WriteQueue(watch)
     queue.committed(1, 100.0)
     assert queue.more(1, until=1000.0) == []
+
+
+def test_an_event_goes_before_what_nobody_waits_for(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("a" * 40 + "1"))
+    assert names(queue.take()) == "1" + "a" * COMPANY
+    assert names(queue.take()) == "a" * (40 - COMPANY), "and then nobody is kept back"
+
+
+def test_many_events_take_as_many_others_along(watch: Watch) -> None:
+    """So that a flood of events starves no outcome."""
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("b" * 100 + "2" * 50))
+    assert names(queue.take()) == "2" * 50 + "b" * 50
+
+
+def test_nobody_overtakes_one_that_goes_alone(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("aB1"))
+    assert [names(queue.take()) for _ in range(3)] == ["a", "B", "1"]

@@ -1,11 +1,11 @@
 """What text messages have cost today, in parts and in money, over all channels and the modem together. Pure: days and amounts in, words out."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from daemon.dispatch.limits import StoreDay
 from outbox.reasons import Reason
 
 
@@ -23,8 +23,7 @@ class Spending:
     def __init__(self, daily_parts: int, daily_cost: Decimal, zone: ZoneInfo) -> None:
         self.daily_parts = daily_parts
         self.daily_cost = daily_cost
-        self._zone = zone
-        self._day = ""
+        self._day = StoreDay(zone)
         self._parts = 0
         self._cost = Decimal(0)
 
@@ -53,15 +52,14 @@ class Spending:
         self._turn(now)
         self._parts += parts
         self._cost += cost
-        return Spent(self._day, parts, cost)
+        return Spent(self._day.name, parts, cost)
 
     def give_back(self, spent: Spent) -> None:
         """It did not leave. What was counted on another day is over with it."""
-        if spent.day == self._day:
+        if spent.day == self._day.name:
             self._parts -= spent.parts
             self._cost -= spent.cost
 
     def _turn(self, now: int) -> None:
-        day = datetime.fromtimestamp(now / 1000, UTC).astimezone(self._zone).date().isoformat()
-        if day != self._day:
-            self._day, self._parts, self._cost = day, 0, Decimal(0)
+        if self._day.is_another(now):
+            self._parts, self._cost = 0, Decimal(0)
