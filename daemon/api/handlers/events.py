@@ -24,6 +24,8 @@ from outbox.errors import OutboxError
 from outbox.model import Acceptance, Posted
 
 MOST_IN_A_BATCH = 500
+SLICE = 50
+"""Events of an array that are read and written together: who posts one meanwhile waits for so many at most."""
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
@@ -115,15 +117,29 @@ class Hook:
             raise
         if not 1 <= len(parts) <= MOST_IN_A_BATCH:
             raise Problem(422, f"an array holds 1 to {MOST_IN_A_BATCH} events, not {len(parts)}", field="")
-        now = self._gate.services.clock.now()
-        read: list[Posted | Problem] = [self._read_part(bytes(part), form, caller, now) for part in parts]
-        taken = iter(await self._accept([each for each in read if isinstance(each, Posted)]))
-        answers = [
-            _refused(index, each) if isinstance(each, Problem) else await self._answer(index, each, next(taken))
-            for index, each in enumerate(read)
-        ]
+        answers: list[BatchItem] = []
+        while len(answers) < len(parts):
+            answers += await self._slice(len(answers), parts[len(answers) :][:SLICE], form, caller)
         statuses = {each.status for each in answers}
         return as_json(BatchAnswer(answers), status=statuses.pop() if len(statuses) == 1 else 207)
+
+    async def _slice(self, first: int, parts: Sequence[msgspec.Raw], form: str, caller: Caller) -> list[BatchItem]:
+        """Some of an array: read and on the disk before the next are begun, so that what others ask for gets its turn between."""
+        now = self._gate.services.clock.now()
+        read = [self._read_part(bytes(part), form, caller, now) for part in parts]
+        posted = [each for each in read if isinstance(each, Posted)]
+        try:
+            taken = iter(await self._gate.services.engine.door.accept_many(posted))
+        except (
+            OutboxError
+        ) as error:  # nothing may be taken any more: what came before stays taken, so each says so of itself
+            if not first:
+                raise
+            taken = iter([error] * len(posted))
+        return [
+            _refused(index, each) if isinstance(each, Problem) else await self._answer(index, each, next(taken))
+            for index, each in enumerate(read, first)
+        ]
 
     async def _answer(self, index: int, posted: Posted, result: Acceptance | OutboxError) -> BatchItem:
         if isinstance(result, OutboxError):
@@ -142,12 +158,6 @@ class Hook:
             return self._posted(caller, read_event(raw), raw, now, None)
         except Problem as problem:
             return problem
-
-    async def _accept(self, posted: Sequence[Posted]) -> Sequence[Acceptance | OutboxError]:
-        if not posted:
-            return ()
-        services = self._gate.services
-        return await services.engine.door.accept_many(posted)
 
 
 def read_event(raw: bytes) -> Event:
