@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: fleet-test help run test check lint types bench attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test check lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ ifneq ($(filter bench,$(MAKECMDGOALS)),)
 .PHONY: $(BENCHES)
 $(BENCHES): ;@:
 endif
+
+soak: $(VENV)/.dev  ## a busy day's 100,000 events in an hour, and what memory does (SECONDS=600 for a shorter one)
+	$(BIN)/python -m tests.bench.soak $(SECONDS)
 
 attack: $(VENV)/.dev  ## an hour of attacks against a service of its own on loopback (SECONDS=60 SEED=1 for a shorter one)
 	$(BIN)/python -m tests.security.attack $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -16,18 +16,22 @@ from tests.bench.harness import PYTHON, ROOT
 
 ALL = (
     "parts",
+    "tail",
+    "till",
     "accept",
     "slow_sync",
     "delivery",
     "latency",
+    "start",
+    "idle",
+    "burst",
     "store_bytes",
     "store_scaling",
-    "idle",
     "screen",
     "fleet",
     "hq_page",
 )
-QUICK = {"parts": "1 1.0", "accept": "1 1.0", "delivery": "1 1500", "latency": "30", "store_bytes": "100"}
+QUICK = {"parts": "1 1.0", "tail": "1.0 1", "till": "1", "delivery": "1 1500", "start": "2", "burst": "1"}
 """Those that `quick` runs, and how."""
 SECONDS, QUICK_SECONDS = 15 * 60, 3 * 60
 

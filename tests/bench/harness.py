@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ supersede = false
 def result(name: str, value: float, *, unit: str, limit: str, **more: Any) -> None:
     """One JSON line: the value is a ratio to a peer or limit measured in the same run wherever `unit` is "x"."""
     print(json.dumps({"bench": name, "value": round(value, 4), "unit": unit, "limit": limit, **more}), flush=True)
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
 def median(values: Sequence[float]) -> float:
@@ -102,11 +106,13 @@ def tether(file: Path, *arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def running(file: Path, *, env: dict[str, str] | None = None, make_token: bool = True) -> Iterator[Tether]:
+def running(
+    file: Path, *, env: Mapping[str, str] | None = None, make_token: bool = True, module: str = "daemon"
+) -> Iterator[Tether]:
     """The service on that configuration, until the block ends."""
     token = tether(file, "token", "new", f"bench-{time.time_ns()}", "--scope", "admin") if make_token else ""
     process = subprocess.Popen(
-        [PYTHON, "-m", "daemon", "run", "--config", str(file)],
+        [PYTHON, "-m", module, "run", "--config", str(file)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -143,8 +149,8 @@ def check_server() -> Iterator[str]:
         process.wait()
 
 
-def load(url: str, token: str, connections: int, seconds: float) -> dict[str, float]:
-    """One run of the load generator. Raises when an answer was not 202."""
+def load(url: str, token: str, connections: int, seconds: float, rate: float = 0.0) -> dict[str, float]:
+    """One run of the load generator: as fast as it is answered, or at so many a second. Raises when an answer was not 202."""
     done = subprocess.run(
         [
             PYTHON,
@@ -155,6 +161,7 @@ def load(url: str, token: str, connections: int, seconds: float) -> dict[str, fl
             str(connections),
             str(seconds),
             f"b{time.time_ns()}",
+            str(rate),
         ],
         cwd=ROOT,
         capture_output=True,

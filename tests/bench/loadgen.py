@@ -1,6 +1,8 @@
 """A load generator in a process of its own: N connections, one request in flight on each, a unique event per request.
 
-python -m tests.bench.loadgen URL TOKEN CONNECTIONS SECONDS PREFIX  ->  {"requests", "seconds", "rps", "p50_ms", "p99_ms", "bad"}
+With a RATE it posts at so many a second whatever the answers do (an open loop), and an answer's time counts from when its request was due.
+
+python -m tests.bench.loadgen URL TOKEN CONNECTIONS SECONDS PREFIX [RATE]  ->  {"requests", "seconds", "rps", "p50_ms", "p99_ms", "bad"}
 """
 
 import asyncio
@@ -37,7 +39,14 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             self.load.ended()
             return
-        self.began = time.perf_counter()
+        due = self.load.next_turn()
+        if due > time.perf_counter():
+            asyncio.get_running_loop().call_later(due - time.perf_counter(), self.post, request, due)
+        else:
+            self.post(request, due or time.perf_counter())
+
+    def post(self, request: bytes, began: float) -> None:
+        self.began = began
         self.transport.write(request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
@@ -60,7 +69,7 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    def __init__(self, url: str, token: str, connections: int, seconds: float, prefix: str) -> None:
+    def __init__(self, url: str, token: str, connections: int, seconds: float, prefix: str, rate: float = 0.0) -> None:
         parts = urlsplit(url)
         self.host, self.port, self.connections = parts.hostname, parts.port, connections
         self.head = (
@@ -72,6 +81,8 @@ class Load:
         self.bad = 0
         self.latencies: list[float] = []
         self.seconds = seconds
+        self.rate = rate
+        self.turn = 0.0
         self.live = connections
         self.done = asyncio.Event()
 
@@ -81,6 +92,12 @@ class Load:
         self.count += 1
         body = (EVENT % (f"{self.prefix}-{self.count}", f"{self.prefix[-6:]}-{self.count}")).encode()
         return self.head + str(len(body)).encode() + b"\r\n\r\n" + body
+
+    def next_turn(self) -> float:
+        """When the next request is due; 0.0: at once."""
+        if self.rate:
+            self.turn = (self.turn or time.perf_counter()) + 1 / self.rate
+        return self.turn
 
     def took(self, seconds: float, good: bool) -> None:
         self.latencies.append(seconds)
@@ -112,6 +129,6 @@ class Load:
 
 
 if __name__ == "__main__":
-    url, token, connections, seconds, prefix = sys.argv[1:6]
+    url, token, connections, seconds, prefix, rate = (*sys.argv[1:], "0")[:6]
     uvloop.install()
-    print(json.dumps(uvloop.run(Load(url, token, int(connections), float(seconds), prefix).run())))
+    print(json.dumps(uvloop.run(Load(url, token, int(connections), float(seconds), prefix, float(rate)).run())))
