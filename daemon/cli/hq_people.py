@@ -30,20 +30,18 @@ def add_user(
     stores: Annotated[
         list[str] | None, typer.Option("--store", help="A store of a manager's; may be repeated.")
     ] = None,
+    provider: Annotated[
+        bool, typer.Option("--provider", help="Without a password: they log in by the provider that [oidc] names.")
+    ] = False,
     config: HqConfigOption = None,
 ) -> None:
     """Let a person see the page, or do more or less there.
 
     One who may already gets another password, role or stores. The password is asked for, or read from standard input. Whoever is logged in by that name must log in anew.
     """
-    from daemon.hq.passwords import LEAST, keep
-
     if stores and role != "manager":
         raise Failure(f"--store is for managers: a {role} sees all stores", 2)
-    password = typer.prompt("password", hide_input=True, confirmation_prompt=True) if os.isatty(0) else input()
-    if len(password) < LEAST:
-        raise Failure(f"a password has {LEAST} characters at least", 2)
-    kept = keep(password)
+    kept = "" if provider else _password()
 
     async def add(settings: "HqSettings", db: "Connection") -> list[str]:
         from daemon.hq.users import put
@@ -57,6 +55,16 @@ def add_user(
         print(f"and sees no store yet: tether hq user add {name} --role manager --store NAME")
     if unknown:
         print(f"not in the fleet yet: {', '.join(unknown)}")
+
+
+def _password() -> str:
+    """As it is kept."""
+    from daemon.hq.passwords import LEAST, keep
+
+    password = typer.prompt("password", hide_input=True, confirmation_prompt=True) if os.isatty(0) else input()
+    if len(password) < LEAST:
+        raise Failure(f"a password has {LEAST} characters at least", 2)
+    return keep(password)
 
 
 @user.command("list", epilog="Example: tether hq user list --json")

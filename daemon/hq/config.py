@@ -65,6 +65,15 @@ class Report(Table, frozen=True):
     audience: str = "owner"
 
 
+class Oidc(Table, frozen=True):
+    """Logging in by a provider of the owner's; its client secret is HQ_OIDC_SECRET."""
+
+    issuer: str
+    client_id: str
+    claim: str = "email"
+    """By which claim somebody is called what `tether hq user add` calls them; an e-mail address must be verified."""
+
+
 class HqSettings(Table, frozen=True):
     hq: Hq
     nats: Nats
@@ -74,6 +83,8 @@ class HqSettings(Table, frozen=True):
     report: Report = Report()
     channels: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     audiences: dict[str, dict[str, str | tuple[str, ...]]] = msgspec.field(default_factory=dict)
+
+    oidc: Oidc | None = None
 
     file: Path | None = msgspec.field(name="__file__", default=None)
     secrets: Mapping[str, str] = msgspec.field(name="__secrets__", default_factory=dict)

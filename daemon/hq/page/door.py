@@ -6,10 +6,13 @@ import hashlib
 import hmac
 from datetime import timedelta
 
+import aiohttp
 import structlog
 from aiohttp import web
 
+from daemon.hq.config import Oidc
 from daemon.hq.database import Connection, queries
+from daemon.hq.page import oidc
 from daemon.hq.page.attempts import Attempts, is_known, known_word
 from daemon.hq.page.frame import GUARD, Frame, Refusal, own_path, read_form, respond, words_for
 from daemon.hq.page.people import User
@@ -25,7 +28,7 @@ WAITING_MOST = 16
 FORM_MOST = 4096
 KNOWN_FOR = timedelta(days=400)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SESSION, DOOR, KNOWN = "tether-session", "tether-door", "tether-known"
+SESSION, DOOR, KNOWN, PROVIDER = "tether-session", "tether-door", "tether-known", "tether-provider"
 
 
 class Door:
@@ -73,11 +76,56 @@ class Door:
                 return _to(own_path(request.query.get("next", "")))
         return self._form(request, own_path(request.query.get("next", "")))
 
+    # ------------------------------------------------------------ in, by a provider
+
+    async def ask_provider(self, request: web.Request) -> web.StreamResponse:
+        """GET /login/oidc: on to the provider's page."""
+        settings = self._provider()
+        begun = oidc.begin(own_path(request.query.get("next", "")))
+        try:
+            async with aiohttp.ClientSession() as http:
+                endpoints = await oidc.discover(http, settings)
+        except oidc.OidcRefused as error:
+            log.warning("nobody can log in by the provider", reason=str(error))
+            return self._form(request, "/", wrong="oidc_away", status=503)
+        response = _to(oidc.where_to(endpoints, settings, begun, self._back(request)))
+        self._keep(request, response, PROVIDER, begun.text, 600)
+        return response
+
+    async def enter_by_provider(self, request: web.Request) -> web.StreamResponse:
+        """GET /login/oidc/done: the browser comes back."""
+        settings, secret = self._provider(), self._services.settings.secrets.get(oidc.SECRET, "")
+        now = self._services.clock.now() / 1000
+        try:
+            begun = oidc.read_begun(self._held(request, PROVIDER))
+            async with aiohttp.ClientSession() as http:
+                name = await oidc.name_of(http, settings, secret, begun, request.query, self._back(request), now)
+        except oidc.OidcRefused as error:
+            log.warning("a log-in by the provider failed", reason=str(error))
+            return self._form(request, "/", wrong="oidc_refused", status=403)
+        async with self._services.pool.connection() as db:
+            found = await (await db.execute(_SQL["user"], {"name": name})).fetchone()
+        if found is None:
+            return self._form(request, "/", wrong="oidc_unknown", status=403)
+        user = User(found[0], found[1], tuple(found[2]))
+        response = await self._let_in(request, user, None, own_path(begun.following))
+        self._drop(request, response, PROVIDER)
+        return response
+
+    def _provider(self) -> Oidc:
+        if self._services.settings.oidc is None:
+            raise Refusal(404, "not_there")
+        return self._services.settings.oidc
+
+    def _back(self, request: web.Request) -> str:
+        url = self._services.settings.hq.public_url or str(request.url.origin())
+        return url.rstrip("/") + "/login/oidc/done"
+
     def _form(self, request: web.Request, following: str, *, wrong: str = "", status: int = 200) -> web.Response:
         word = self._held(request, DOOR) or new_secret()
         response = respond(
             self._frame, request, "login.html.j2", words_for(request, "login"), None, None, status=status, following=following,
-            door=token_of(word), wrong=wrong,
+            door=token_of(word), wrong=wrong, provider=self._services.settings.oidc,
         )  # fmt: skip
         self._keep(request, response, DOOR, word, 3600)
         return response
@@ -116,12 +164,15 @@ class Door:
         finally:
             self._waiting -= 1
 
-    async def _let_in(self, request: web.Request, user: User, attempts: Attempts, following: str) -> web.Response:
+    async def _let_in(
+        self, request: web.Request, user: User, attempts: Attempts | None, following: str
+    ) -> web.Response:
         """A new session, whatever the browser held before."""
         async with self._services.pool.connection() as db, db.transaction():
             await end(db, self._held(request, SESSION))
             session = await begin(db, user, self._services.now())
-            await attempts.forgive(db)
+            if attempts is not None:
+                await attempts.forgive(db)
             await record(db, self._services.clock.now(), "page.entered", actor=user.name)
         response = _to(following)
         self._keep(request, response, SESSION, session.secret, int(LONGEST.total_seconds()))

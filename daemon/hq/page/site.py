@@ -40,6 +40,8 @@ def add_pages(app: web.Application, services: Services, pages: Sequence[Page]) -
     app.router.add_get("/static/{name}", _static(assets))
     app.router.add_get("/login", site.guarded(door.ask))
     app.router.add_post("/login", site.guarded(door.enter))
+    app.router.add_get("/login/oidc", site.guarded(door.ask_provider))
+    app.router.add_get("/login/oidc/done", site.guarded(door.enter_by_provider))
     app.router.add_post("/logout", site.guarded(door.leave))
     live = Live(frame, door)
     app.router.add_get("/live/stores", site.guarded(live.stream))
