@@ -72,6 +72,11 @@ class Stored(msgspec.Struct, frozen=True):
     body: bytes
     headers: Mapping[str, str]
 
+    @property
+    def pending(self) -> int:
+        """How many more the stream had beyond it when it was read."""
+        return int(self.headers.get("Nats-Num-Pending", "0"))
+
 
 class Ack(msgspec.Struct, frozen=True):
     """What a stream says of a publish."""

@@ -25,7 +25,8 @@ from outbox.clock import Clock
 log = structlog.get_logger(__name__)
 
 PAGE = 200
-IDLE_SECONDS = 0.1
+GATHER_SECONDS = 0.1
+"""What comes within this goes into one commit."""
 HEALTH_SECONDS = 1.0
 CHECK_SECONDS = 5.0
 AGAIN_SECONDS = 20.0
@@ -131,7 +132,7 @@ class Archiver:
                 asked_at = self._now()
                 found = await ahead
                 after = found[-1].seq if found else after
-                ahead = group.create_task(self._read_on(line, after, wait=not found))
+                ahead = group.create_task(self._read_on(line, after, wait=not found or not found[-1].pending))
                 if found:
                     await self._add(db, made, found, marks)
                 else:
@@ -152,7 +153,7 @@ class Archiver:
 
     async def _read_on(self, line: Line, after: int, *, wait: bool) -> list[Stored]:
         if wait:
-            await self._clock.sleep(IDLE_SECONDS)
+            await self._clock.sleep(GATHER_SECONDS)
         return await line.read(UP, after, limit=PAGE)
 
     async def _add(self, db: Connection, made: str, found: list[Stored], marks: Marks) -> None:

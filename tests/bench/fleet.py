@@ -58,13 +58,14 @@ async def throughput(place: Path, servers: Cluster, archive: Postgres) -> None:
         soho = await made.add_store("soho")
         await fill(soho, ENTRIES)
         entries = (await soho.head())[1]
-        with made.hq_process():
-            await until(lambda: made.sql("SELECT 1 FROM progress WHERE stream = 'UP'"))
-            began = time.perf_counter()
-            soho.connect()
-            await made.await_archived(soho, seconds=300)
-            ours = entries / (time.perf_counter() - began)
-            await soho.disconnect()
+        hq = made.start_hq_process()
+        await until(lambda: made.sql("SELECT 1 FROM progress WHERE stream = 'UP'"))
+        began = time.perf_counter()
+        soho.connect()
+        await made.await_archived(soho, seconds=300)
+        ours = entries / (time.perf_counter() - began)
+        await soho.disconnect()
+        await made.kill_process(hq)
         bare = await bare_publisher(made, soho)
         copied = await plain_copy(made, entries)
         result(

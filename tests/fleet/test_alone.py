@@ -5,11 +5,13 @@ import contextlib
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +84,34 @@ async def liar(port: int, says: bytes | None) -> AsyncIterator[list[int]]:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("says", [None, b"\x16\x03\x01\x02\x00garbage" * 20, b"INFO {}\r\n", b"-ERR 'no'\r\n"])
+@asynccontextmanager
+async def deaf(port: int) -> AsyncIterator[list[int]]:
+    """Drops every SYN, as a firewall does: its queue is full and nobody accepts, so the kernel answers nothing."""
+    with socket.socket() as listening, contextlib.ExitStack() as waiting:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.0.1", port), timeout=0.2)
+        yield [1]
+
+
+Away = Callable[[int], AbstractAsyncContextManager[list[int]]]
+SILENT, GARBAGE, TOO_LITTLE, REFUSING = None, b"\x16\x03\x01\x02\x00garbage" * 20, b"INFO {}\r\n", b"-ERR 'no'\r\n"
+
+
+@pytest.mark.parametrize(
+    "away", [deaf, *(partial(liar, says=says) for says in (SILENT, GARBAGE, TOO_LITTLE, REFUSING))]
+)
 async def test_a_headquarters_that_lies_or_is_silent_delays_neither_a_message_nor_the_end(
-    tmp_path: Path, says: bytes | None
+    tmp_path: Path, away: Away
 ) -> None:
-    """Somebody stands in for NATS: takes the call and is silent, or answers with what is no TLS."""
+    """Somebody stands in for NATS: drops the call, takes it and is silent, or answers with what is no TLS."""
     (port,) = free_ports(1)
-    async with open_box(tmp_path, SystemClock()) as box, liar(port, says) as met:
+    async with open_box(tmp_path, SystemClock()) as box, away(port) as met:
         link = make_link(member(tmp_path, port), box, SystemClock())
         stop = asyncio.Event()
         running = asyncio.create_task(link.run(stop))

@@ -101,6 +101,29 @@ async def test_two_headquarters_at_once_and_both_killed_at_random_moments_lose_a
     assert await fleet.sql("SELECT count(*) FROM gap WHERE closed_at IS NULL") == [(0,)]
 
 
+async def test_two_processes_of_headquarters_that_are_killed_in_turn_lose_and_double_nothing(fleet: World) -> None:
+    """As systemd runs them for availability, under load; SIGKILL takes now one, now the other, in the middle of whatever it does."""
+    rng = random.Random(23)
+    soho = await fleet.add_store("soho")
+    soho.connect()
+    await soho.happen(8)
+    processes = [fleet.start_hq_process(), fleet.start_hq_process()]
+    await fleet.await_archived(soho)
+    for n in range(1, 101 if LONG else 4):
+        await soho.happen(8, first=1 + 8 * n)
+        await asyncio.sleep(rng.uniform(0.0, 0.4))
+        victim = rng.randrange(2)
+        await fleet.kill_process(processes[victim])
+        processes[victim] = fleet.start_hq_process()
+    await fleet.await_archived(soho)
+    await fleet.kill_process(processes[0])
+    await soho.happen(1, first=10_000)
+    await fleet.await_archived(soho)
+    assert await verified(fleet) == (await soho.head())[1]
+    assert await fleet.sql("SELECT count(*) FROM fork") == [(0,)]
+    assert await fleet.sql("SELECT count(*) FROM gap WHERE closed_at IS NULL") == [(0,)]
+
+
 async def test_a_line_that_comes_and_goes_is_caught_up(fleet: World) -> None:
     fleet.start_hq()
     soho = await fleet.add_store("soho")

@@ -4,9 +4,10 @@ databases and links. Time is the machine's: what is waited for is an event or a 
 import asyncio
 import multiprocessing
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ from tests.support.engines import Cluster
 from tests.support.outbox_box import KEY, accept_one, planned, send
 
 SECONDS = 60.0
+
+_processes = multiprocessing.get_context("forkserver")
+"""Forked from one that has no thread and has imported this file: a process of HQ's takes milliseconds, not seconds."""
+_processes.set_forkserver_preload(["tests.support.fleet_world"])
 FAST = float(2**30)
 
 
@@ -118,6 +123,7 @@ class World:
     clock: Clock
     stack: AsyncExitStack
     stores: dict[str, Store] = field(default_factory=dict)
+    processes: list[BaseProcess] = field(default_factory=list)
     archivers: list[tuple[Archiver, asyncio.Event, "asyncio.Task[None]"]] = field(default_factory=list)
 
     async def add_store(
@@ -168,16 +174,18 @@ class World:
         self.archivers.append((archiver, stop, asyncio.create_task(archiver.run(stop))))
         return archiver
 
-    @contextmanager
-    def hq_process(self) -> Iterator[None]:
-        """HQ's loop in a process of its own, as it runs in earnest."""
-        process = multiprocessing.get_context("spawn").Process(target=_archive, args=(self.settings,))
+    def start_hq_process(self) -> BaseProcess:
+        """HQ's loop in a process of its own, as it runs in earnest: it may be killed."""
+        process = _processes.Process(target=_archive, args=(self.settings,))
         process.start()
-        try:
-            yield
-        finally:
-            process.kill()
-            process.join()
+        self.processes.append(process)
+        return process
+
+    async def kill_process(self, process: BaseProcess) -> None:
+        """By SIGKILL, wherever it is."""
+        process.kill()
+        await asyncio.to_thread(process.join)
+        self.processes.remove(process)
 
     def rotate(self, kid: str) -> None:
         """HQ's consent keys have one more, for its next start."""
@@ -219,6 +227,8 @@ class World:
         for store in self.stores.values():
             await store.disconnect()
         await self.stop_hq()
+        for process in list(self.processes):
+            await self.kill_process(process)
 
 
 @asynccontextmanager
