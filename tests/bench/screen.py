@@ -40,8 +40,12 @@ KEYS = {
     "outbox: filters": ("f", "w", "t", "a"),
     "outbox: end and home": ("end", "home"),
     "line and replies": ("3", "4"),
+    "now: open and cursor down": ("0", "down", "1"),
+    "board: new order": ("a", "escape"),
+    "board: message box": ("m", "escape"),
 }
 LIMITS_MS = 50.0
+WORST_MS = 100.0
 
 
 def say(**figures: Any) -> None:
@@ -96,7 +100,9 @@ async def measure_keys(app: Any, pilot: Any, answers: Answers) -> None:
             p95_ms=round(taken[int(len(taken) * 0.95)], 1),
             worst_ms=round(taken[-1], 1),
             work_p95_ms=round(worked[int(len(worked) * 0.95)], 1),
-            limit_ms=LIMITS_MS,
+            work_worst_ms=round(worked[-1], 1),
+            limit_p95_ms=LIMITS_MS,
+            limit_worst_ms=WORST_MS,
         )
 
 

@@ -11,7 +11,7 @@ async def test_the_service_is_killed_and_restarted_under_the_screen() -> None:
     async with opened() as counter:
         await counter.service.stop()
         await counter.see("✗ SERVICE AWAY since 10:15")
-        await counter.see("The service is away (it is not running): this is what was known.", passing=1)
+        await counter.see("Away: it is not running. It is tried again.", passing=1)
         assert "B-1042" in counter.text, "what was known stays"
         await counter.press("right", "enter")
         await counter.see("It can't be read now: it is not running", passing=1)
@@ -20,6 +20,14 @@ async def test_the_service_is_killed_and_restarted_under_the_screen() -> None:
         counter.service.tell("order", order)
         await counter.service.start()
         await counter.see("line up", "B-3000", passing=1)
+
+
+async def test_where_there_is_room_it_says_that_what_stands_there_is_old() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.service.stop()
+        await counter.see(
+            "The service is away (it is not running): this is what was known. It is tried again.", passing=1
+        )
 
 
 async def test_over_the_socket_too(tmp_path: Path) -> None:

@@ -41,10 +41,8 @@ async def test_the_header_says_that_all_is_well() -> None:
 async def test_n_and_enter_take_the_next_step_and_tell_what_goes_out_first() -> None:
     async with opened() as counter:
         await counter.press("n")
-        await counter.see(
-            "making → READY", "Sam will be told now by SMS to +44…0123 (Twilio, then modem, SendGrid)", "1 SMS"
-        )
-        await counter.see("Team hears by chat (Slack)")
+        await counter.see("making → READY", "Sam will be told now by text to +44…0123 (then e-mail)", "1 SMS")
+        await counter.see("Team hears by Slack")
         assert not counter.posted("/status"), "nothing is done before Enter"
         await counter.press("enter")
         await counter.see("B-1040 is now: ready. Sam will be told in 8 s.", "u undo", "ready 3", "making 2")
@@ -116,7 +114,7 @@ async def test_warnings_stand_before_the_text() -> None:
     async with opened(warned(SampleShop.ordinary())) as counter:
         await counter.press("n")
         await counter.see("! Quiet hours: it will wait until tomorrow 08:00.")
-        await counter.see("! The customer asked not to get this by SMS.", "! the moon is full")
+        await counter.see("! The customer asked not to get this by text.", "! the moon is full")
 
 
 async def test_escape_does_nothing() -> None:
@@ -150,7 +148,7 @@ async def test_an_order_is_taken_in_at_the_counter() -> None:
         await counter.type("2.30pm")
         await counter.press("enter", "tab", "tab")
         await counter.see(
-            "Promised for 14:30.", "Iris will be told now by SMS to 07700 900999", "“Hi Iris, your balloons"
+            "Promised for 14:30.", "Iris will be told now by text to 07700 900999", "“Hi Iris, your balloons"
         )
         assert not counter.posted("/v1/orders")
         await counter.press("enter")
@@ -198,7 +196,7 @@ async def test_what_changed_since_it_was_shown_is_shown_again_first() -> None:
         counter.app.screen.query_one("#field-phone").focus()
         await counter.type("07700900999")
         counter.app.screen.query_one("#take").focus()
-        await counter.see("will be told now by SMS to 07700900999")
+        await counter.see("will be told now by text to 07700900999")
         assert not counter.posted("/v1/orders")
 
 
@@ -346,3 +344,10 @@ async def test_a_second_that_goes_by_while_the_page_is_taken_down() -> None:
         assert page is not None
         await page.query("*").remove()
         page.tick()
+
+
+async def test_it_is_shown_before_all_its_columns_stand() -> None:
+    async with opened() as counter:
+        await counter.app.screen.query("#columns Rows").last().remove()
+        await counter.pilot.resize_terminal(100, 30)
+        await counter.see("making 3")

@@ -20,7 +20,7 @@ async def test_a_number_typed_reaches_them() -> None:
             "B-1039 Kofi is to be told: READY", "There is no telephone number that can be used.", "I told them myself"
         )
         await counter.type("07700 900456")
-        await counter.see("Kofi will be told now by SMS to +44…0456", "“Hi Kofi, your balloons", passing=0.1)
+        await counter.see("Kofi will be told now by text to +44…0456", "“Hi Kofi, your balloons", passing=0.1)
         await counter.press("enter")
         await counter.see("Kofi will be told in 8 s.", "u undo")
         (body,) = counter.posted("/contact")
@@ -103,14 +103,14 @@ def silent_shop() -> SampleShop:
 async def test_who_asked_for_silence_is_shown_since_when_and_by_what_words_with_the_way_back() -> None:
     async with opened(silent_shop(), size=(120, 40)) as counter:
         await at_fix(counter)
-        await counter.see("Wants no SMS: “STOP” yesterday 10:15.", "They can write START", "send it by e-mail to")
+        await counter.see("Wants no text: “STOP” yesterday 10:15.", "They can write START", "send it by e-mail to")
         await counter.press(*["down"] * 5, "enter")
         await counter.see("What did they say?")
         await counter.press("enter")
         await counter.see("Nothing was noted: their words are needed.")
         assert counter.posted("/optouts") == []
         await counter.press("f")
-        await counter.see("Wants no SMS")
+        await counter.see("Wants no text")
         await counter.press(*["down"] * 5, "enter")
         await counter.see("What did they say?")
         await counter.type("yes please")
@@ -135,7 +135,7 @@ async def test_a_step_says_before_enter_that_nobody_will_be_told_and_offers_a_wa
         await counter.see("kept with the order")
         await counter.type("07700 900456")
         await counter.press("enter")
-        await counter.see("Sam will be told now by SMS to +44…0456")
+        await counter.see("Sam will be told now by text to +44…0456")
         assert [body["tell"] for body in counter.posted("/contact")] == [False]
         await counter.press("enter")
         await counter.see("B-1040 is now: ready. Sam will be told in")
@@ -160,7 +160,7 @@ async def test_own_words_to_somebody_who_cannot_be_reached_are_kept_while_an_add
         await counter.see("kept with the order")
         await counter.type("07700 900456")
         await counter.press("enter")
-        await counter.see("Is pink fine", "by SMS to +44…0456", passing=0.1)
+        await counter.see("Is pink fine", "by text to +44…0456", passing=0.1)
 
 
 async def test_an_order_that_is_told_needs_no_help() -> None:
@@ -188,3 +188,30 @@ async def test_a_screen_that_only_shows_helps_nobody() -> None:
         await counter.see("B-1039  Kofi")
         await counter.press("f")
         await counter.see("This screen only shows")
+
+
+async def test_in_other_words_to_a_number_typed_or_by_a_way_that_is_chosen() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail", "e other words")
+        await counter.type("07700900456")
+        await counter.press("down", "e")
+        await counter.see("B-1039  ready", "Kofi will be told now by text to +44…0456", passing=0.1)
+        await counter.type(" Bring a bag.")
+        await counter.press("enter", "enter")
+        await counter.until(lambda: counter.posted("/contact"))
+        [sent] = counter.posted("/contact")
+        assert sent["phone"] == "07700900456"
+        assert sent["text"].endswith("Balloon Loft Bring a bag.")
+
+
+async def test_other_words_want_a_way_to_go_by() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.press("down", "end", "e")
+        await counter.see("First a number or an address, or a way to send it by.")
+        await counter.press("home", "e")
+        await counter.see("B-1039  ready")
+        await counter.press("escape")
+        assert not counter.posted("/contact")

@@ -66,7 +66,7 @@ async def test_a_step_is_a_box_that_names_order_and_customer() -> None:
         await typed(counter, "sam ready")
         await counter.see("making → READY", "enter asks once more")
         await counter.press("enter")
-        await counter.see("B-1040  Sam", "making → READY", "Sam will be told now by SMS")
+        await counter.see("B-1040  Sam", "making → READY", "Sam will be told now by text")
         assert not counter.service.posts
         await counter.press("enter")
         await counter.see("B-1040 is now: ready. Sam will be told in 8 s.", "u undo")

@@ -9,7 +9,7 @@ async def test_each_message_says_where_it_stands_and_why() -> None:
         await counter.see("6 shown", "· waiting", "? not sure", "✗ failed", "✓ told")
         assert "no phone" in counter.line("✗ failed")
         await counter.press("down", "down")
-        await counter.see("✗ failed: There is no telephone number that can be used.", "ways: Twilio → modem → SendGrid")
+        await counter.see("✗ failed: There is no telephone number that can be used.", "ways: text → e-mail")
 
 
 async def test_what_was_tried_is_read_for_the_message_one_rests_on() -> None:

@@ -98,7 +98,7 @@ async def test_replies_stand_by_order_the_unread_first() -> None:
     shop.add_reply("B-1042", "is it far?", now=NOW - 1000)
     async with opened(shop) as counter:
         await counter.press("4")
-        await counter.see("● 2  B-1042    Ada", "is it far?", "Ada (Twilio): “on my way!”")
+        await counter.see("● 2  B-1042    Ada", "is it far?", "Ada (text): “on my way!”")
         lines = [line for line in counter.text.splitlines() if "B-104" in line]
         assert "B-1042" in lines[0]
         assert "B-1043" in lines[1]
@@ -252,7 +252,7 @@ def test_the_sheet() -> None:
 async def test_opt_outs_are_shown_added_and_taken_back() -> None:
     async with opened() as counter:
         await counter.press("6")
-        await counter.see("+44…0777", "no SMS", "“STOP”", "Noted 15 Nov 10:15 by Twilio.")
+        await counter.see("+44…0777", "no text", "“STOP”", "Noted 15 Nov 10:15 by Twilio.")
         await counter.press("a")
         await counter.see("no more", "everything", "or the name on an order")
         await counter.type("+447700900123")
@@ -358,3 +358,18 @@ async def test_that_texts_wait_after_a_restore_is_told_on_every_page() -> None:
         await counter.see("TEXTS WAIT")
         await counter.press("2")
         await counter.see("TEXTS WAIT")
+
+
+async def test_what_was_saved_of_a_damaged_database_is_known_by_one_key() -> None:
+    shop = SampleShop.ordinary()
+    shop.trouble = [{"what": "database", "why": "the database was damaged; 12 orders were saved"}]
+    async with opened(shop) as counter:
+        await counter.press("3")
+        await counter.see("12 orders were saved", "k known")
+        await counter.press("k")
+        await counter.see("what was saved of the database is known")
+        await counter.press("enter")
+        await counter.see("It is known.")
+        assert [path for _, path, _, _ in counter.service.posts] == ["/v1/status/seen"]
+        await counter.until(lambda: "12 orders" not in counter.text, passing=1)
+        assert "k known" not in counter.text

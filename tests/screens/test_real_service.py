@@ -53,7 +53,7 @@ async def test_a_first_day_at_the_counter(shop: Shop) -> None:
         await screen.see("making 1", "Wendy")
 
         await screen.press("n")
-        await screen.see("Wendy will be told now by SMS to +44…0555", "order X-1) are ready to collect", "1 SMS")
+        await screen.see("Wendy will be told now by text to +44…0555", "order X-1) are ready to collect", "1 SMS")
         await screen.press("enter")
         await screen.see("X-1 is now: ready. Wendy will be told in", "ready 1")
         await screen.press("u")
@@ -61,7 +61,7 @@ async def test_a_first_day_at_the_counter(shop: Shop) -> None:
         assert not [text for text in texts(shop, "twilio") if "ready" in text]
 
         await screen.press("n")
-        await screen.see("Wendy will be told now by SMS")
+        await screen.see("Wendy will be told now by text")
         await screen.press("enter")
         await screen.see("ready 1", "sent")
         [told] = [text for text in texts(shop, "twilio") if "ready" in text]
@@ -118,7 +118,7 @@ async def test_the_line_changes_a_number_and_a_time_and_takes_the_step(shop: Sho
         await screen.see("X-2 is promised for tomorrow 11:00.")
         await screen.type("/wendy ready")
         await screen.press("enter")
-        await screen.see("Wendy will be told now by SMS to +44…0999")
+        await screen.see("Wendy will be told now by text to +44…0999")
         await screen.press("enter")
         await screen.see("X-2 is now: ready.")
 
@@ -159,7 +159,7 @@ async def test_who_left_no_number_is_told_once_they_give_one(shop: Shop) -> None
         await screen.press("0", "f")
         await screen.see("kept with the order", "There is no telephone number")
         await screen.type("07700 900456")
-        await screen.see("Kofi will be told now by SMS to +44…0456")
+        await screen.see("Kofi will be told now by text to +44…0456")
         await screen.press("enter")
         await screen.see("Kofi will be told in")
         await screen.see("nothing waits for you")

@@ -193,7 +193,8 @@ class FakeService:
         return web.json_response(
             {
                 "messages": self.shop.prospect(
-                    {**order, "customer": {**order["customer"], **usable}}, {"template": order["status"]}
+                    {**order, "customer": {**order["customer"], **usable}},
+                    {"template": order["status"]} | ({"text": body["text"]} if "text" in body else {}),
                 )
             }
         )
@@ -287,6 +288,8 @@ class FakeService:
                 self.shop.optouts[entry_id] = {**body, "address": "+44…0123", **stamp}
             case ["DELETE", "optouts"]:
                 self.shop.optouts.pop(body["id"], None)
+            case ["POST", "status", "seen"]:
+                self.shop.trouble = []
             case ["POST", "orders"]:
                 return self._take(body)
             case ["POST", "events"]:

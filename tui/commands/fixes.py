@@ -9,7 +9,9 @@ from daemon.wire.values import decode
 from tui.screens.ask import AskBox
 from tui.screens.fix import FixBox, Help
 from tui.screens.silence import NO_ADDRESS, SilenceBox
+from tui.screens.write import WriteBox
 from tui.service import actions
+from tui.service.client import ServiceError
 from tui.wording.words import UNTOLD, WARN
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Fixes:
         ref, t = order.ref, self._t
         match help.kind:
             case "contact":
-                await self._contact(order, help)
+                await (self._in_other_words(order, help) if help.words else self._contact(order, help))
             case "phone" | "in_person":
                 await self.told(order, help.kind, str(help.body.get("message_id", "")))
             case "calls":
@@ -74,6 +76,18 @@ class Fixes:
                     await self._session.do(call, name=t("allow again"), done=t("It is noted. f tells them now."))
                 elif said is not None:
                     self._session.say(t("Nothing was noted: their words are needed."), WARN)
+
+    async def _in_other_words(self, order: Order, help: Help) -> None:
+        """The usual words, to be changed, go that way."""
+        try:
+            found = await self._session.client.contact_preview(order.ref, help.body)
+            words = next((each.text for each in found.messages if each.tells_customer), "")
+        except ServiceError:
+            words = ""  # the box says what stands in the way
+        purpose = f"{order.ref}  {self._session.words.status(order.status)}"
+        draft = await self._app.push_screen_wait(WriteBox(order, words, order.status, purpose, help.body))
+        if draft is not None:
+            await self._contact(order, help._replace(body={**help.body, "text": draft.text}))
 
     async def _contact(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t

@@ -132,7 +132,7 @@ class Flows:
             return
         names = list(dict.fromkeys([*(way for each in messages for way in each.via), *self._session.shop.channels]))
         options = [
-            (name, self._session.words.channel(name))
+            (name, self._session.words.way_and_name(name))
             for name in names
             if any(name != each.channel for each in messages)
         ]
@@ -209,6 +209,14 @@ class Flows:
         )
         if answer is not None:
             self._session.say_test(title, answer)
+
+    async def know_of_recovery(self) -> None:
+        if not self._session.may_act():
+            return
+        name = self._t("what was saved of the database is known")
+        question = self._t("Nobody is told of it any more, here or elsewhere. The record keeps it.")
+        if await self._ask(name, question) is not None:
+            await self._session.do(actions.know_of_recovery(), name=name, done=self._t("It is known."))
 
     # ------------------------------------------------------------ replies, calls, opt-outs
 

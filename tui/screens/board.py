@@ -133,7 +133,7 @@ class BoardPage(Page):
         self.query_one("#columns").display, self.query_one("#all").display = not as_list, as_list
         self.query_one(OrderAside).display = self.size.width >= BESIDE
         shows_done = self.size.width >= WIDE if self._shows_done is None else self._shows_done
-        for stage, rows in zip(STAGES, self._columns(), strict=True):
+        for stage, rows in zip(STAGES, self._columns(), strict=False):  # fewer while the page is put together
             count = len(rows.source)
             rows.border_title = f"{self.t(STAGE_WORDS[stage])} {count}"
             rows.set_class(not count and self.size.width < WIDE, "-bare")

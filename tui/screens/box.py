@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from tui.i18n import Texts, text
 from tui.shop.session import Session
 from tui.terminal.tidy import forget_drawing
+from tui.widgets.backdrop import Backdrop
 from tui.widgets.foot import Key, KeyBar
 from tui.wording.words import Words
 
@@ -92,6 +94,10 @@ class Box(ModalScreen[Result]):
     def answer(self, result: Result | None) -> None:
         """Close with this."""
         _closing = self.dismiss(result)
+
+    def render(self) -> Any:
+        whole = super().render()
+        return Backdrop(whole) if isinstance(whole, BackgroundScreen) else whole
 
     def on_screen_suspend(self) -> None:
         forget_drawing(self)

@@ -26,10 +26,12 @@ CHECK_AFTER = 0.25
 
 
 class Help(NamedTuple):
-    """What is to be done: `contact` (with the call's body), `phone`, `in_person`, `calls`, or `allow` (a medium) again."""
+    """What is to be done: `contact` (with the call's body), `phone`, `in_person`, `calls`, or `allow` (a medium) again. `words`: in others
+    than the usual ones."""
 
     kind: str
     body: Mapping[str, Any] = {}
+    words: bool = False
 
 
 class Offer(NamedTuple):
@@ -44,6 +46,7 @@ class FixBox(Box[Help | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "do_it", text("do it"), key_display="enter"),
+        Binding("e", "other_words", text("other words")),
         Binding("down", "down", text("more"), key_display="↓"),
         Binding("up", "up", show=False),
     ]
@@ -191,15 +194,26 @@ class FixBox(Box[Help | None]):
         elif (chosen := self.query_one(Rows).current) is not None:
             self._choose(chosen)
 
-    def _choose(self, offer: Offer) -> None:
-        help = offer.help
+    def _choose(self, offer: Offer, *, words: bool = False) -> None:
+        help = offer.help._replace(words=words)
         if self._message_id and help.kind in {"contact", "phone", "in_person"}:
-            help = Help(help.kind, {**help.body, "message_id": self._message_id})
+            help = help._replace(body={**help.body, "message_id": self._message_id})
         self.answer(help)
 
-    async def _take(self) -> None:
+    async def _take(self, *, words: bool = False) -> None:
         if await self._check():
-            self.answer(Help("contact", self._typed))
+            self.answer(Help("contact", self._typed, words))
+
+    async def action_other_words(self) -> None:
+        """To what was typed, else by the way that is chosen. In the field itself it is a letter."""
+        chosen = self.query_one(Rows).current
+        if self._typed:
+            await self._take(words=self._tells)
+        elif chosen is not None and chosen.help.kind == "contact":
+            self._choose(chosen, words=True)
+        else:
+            self._trouble = text("First a number or an address, or a way to send it by.")
+            self.query_one("#said", Lines).rewrite()
 
     def action_down(self) -> None:
         if self.query_one("#address", Input).has_focus:

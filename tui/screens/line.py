@@ -1,6 +1,6 @@
 """The line and the channels: what works, what doesn't and why, how much went out today; pause, resume, test."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import ClassVar
 
 from textual import on
@@ -11,6 +11,7 @@ from daemon.wire.sources import Source
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.shop.state import Part
+from tui.widgets.foot import Key, KeyBar
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN, Say
@@ -23,6 +24,7 @@ class LinePage(ListPage[Channel]):
         Binding("p", "pause", text("pause")),
         Binding("s", "resume", text("resume")),
         Binding("t", "test", text("test")),
+        Binding("k", "known", text("known"), show=False),
     ]
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class LinePage(ListPage[Channel]):
     def show(self, parts: Set[Part]) -> None:
         self._channels[:] = self.session.shop.channels.values()
         super().show(parts)
+        self.query_one(KeyBar).refresh()
 
     # ------------------------------------------------------------ what it shows
 
@@ -147,6 +150,13 @@ class LinePage(ListPage[Channel]):
             lines.append([Span(t("{n} of {limit} used today.", n=channel.sent_today, limit=channel.daily_limit), DIM)])
         return lines
 
+    def _was_recovered(self) -> bool:
+        return any(each.what == "database" for each in self.session.shop.glance.trouble)
+
+    def shown_keys(self) -> Sequence[Key]:
+        keys = super().shown_keys()
+        return [Key("k", text("known"), "screen.known"), *keys] if self._was_recovered() else keys
+
     # ------------------------------------------------------------ acting
 
     def action_pause(self) -> None:
@@ -161,3 +171,8 @@ class LinePage(ListPage[Channel]):
     def action_test(self) -> None:
         if self.current is not None:
             self.counter.act(self.counter.flows.try_channel(self.current))
+
+    def action_known(self) -> None:
+        """What was saved of a damaged database is known: it is told of no more."""
+        if self._was_recovered():
+            self.counter.act(self.counter.flows.know_of_recovery())

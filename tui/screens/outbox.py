@@ -95,7 +95,7 @@ class OutboxPage(ListPage[Message]):
                 self.words.status(message.template) if message.template else self.t("own words"),
                 14 if width < 100 else 20,
             ),
-            Cell(self.words.channel(message.channel), 9),
+            Cell(self.words.way(message.channel), 9),
             Cell(state.words, 12, state.tone),
             Cell(self.times.brief(message.created_at, now), 7, DIM),
             Cell(self._next(message, now), 0, DIM),
@@ -114,7 +114,7 @@ class OutboxPage(ListPage[Message]):
             return []
         lines = [[Span(part, self.words.state(message.state).tone)] for part in wrap(self._why(message), width)]
         to = self.t("to {to}", to=message.to) if message.to else ""
-        ways = f" {self.words.glyphs.going} ".join(self.words.channel(way) for way in message.via)
+        ways = f" {self.words.glyphs.going} ".join(self.words.ways(message.via))
         lines.append([Span(f"{to}  {self.t('ways')}: {ways}", DIM)])
         if message.possible_duplicate:
             lines.append([Span(self.t("It may have arrived twice."), WARN)])

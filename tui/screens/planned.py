@@ -5,7 +5,6 @@ from tui.shop.session import Session
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.words import BAD, DIM, WARN
 
-MOST_WAYS = 4
 MOST_TEXT = 6
 """Lines of a text that are shown at most."""
 
@@ -21,13 +20,9 @@ def planned_lines(found: Preview, name: str | None, session: Session, width: int
     if not mine:
         lines.append([Span(t("The customer gets no message about this."), DIM)])
     for planned in others:
-        who, medium = session.words.audience(planned.audience).capitalize(), session.words.medium(planned.medium)
-        hears = t(
-            "{who} hears by {medium} ({channel})",
-            who=who,
-            medium=medium,
-            channel=session.words.channel(planned.channel),
-        )
+        who = session.words.audience(planned.audience).capitalize()
+        way = session.words.channel(planned.channel) if planned.medium == "chat" else _way(planned, session)
+        hears = t("{who} hears by {way}", who=who, way=way)
         lines += [[Span(part, DIM)] for part in wrap(hears, width)]
         lines += _cautions(planned, session, width)
     if systems:
@@ -50,12 +45,11 @@ def _customer(planned: Planned, session: Session, name: str | None, width: int) 
         "{name} will be told {when} by {medium} to {to}",
         name=name,
         when=when,
-        medium=words.medium(planned.medium),
+        medium=_way(planned, session),
         to=planned.to,
     )
-    ways = [words.channel(way) for way in planned.via[:MOST_WAYS]] + ["…"] * (len(planned.via) > MOST_WAYS)
-    if ways:
-        told += f" ({', '.join([ways[0], *(t('then {way}', way=way) if n == 0 else way for n, way in enumerate(ways[1:]))])})"
+    if others := words.ways(planned.via)[1:]:
+        told += f" ({t('then {way}', way=', '.join(others))})"
     lines: list[Line] = [[Span(part)] for part in wrap(told + ":", width)]
     lines = [*_cautions(planned, session, width), *lines]
     if planned.subject:
@@ -65,6 +59,11 @@ def _customer(planned: Planned, session: Session, name: str | None, width: int) 
     if size.words:
         lines.append([Span(f"  {size.words}", size.tone)])
     return lines
+
+
+def _way(planned: Planned, session: Session) -> str:
+    """As people call it; who carries it is for the Line page."""
+    return session.words.way(planned.channel) if planned.channel else session.words.medium(planned.medium)
 
 
 def _not_told(planned: Planned, session: Session, name: str | None, width: int) -> list[Line]:

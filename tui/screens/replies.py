@@ -148,7 +148,7 @@ class RepliesPage(ListPage[Reply]):
             if turn.is_ours:
                 lines += [[Span(part, DIM)] for part in wrap(self._ours(turn), width)]
                 continue
-            way = self.words.channel(turn.channel)
+            way = self.words.way(turn.channel)
             said = f"{self.times.at(turn.at, self.session.now())} {name} ({way}): “{turn.text}”"
             if means := self._means(turn.consent, turn.action):
                 said += f" {self.words.glyphs.going} {means}"

@@ -1,6 +1,6 @@
 """The box to write to a customer in: own words, or a text of the shop's to send or to change first; what it will look like by each way, and what stands against it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual import events, on
@@ -74,13 +74,22 @@ class WriteBox(Box[Draft | None]):
         Binding("tab", "app.focus_next", text("next field"), key_display="tab"),
     ]
 
-    def __init__(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> None:
-        """With a `status`, the words are those that its step tells the customer; `purpose` is the heading then."""
+    def __init__(
+        self,
+        order: Order,
+        words: str = "",
+        status: str = "",
+        purpose: str = "",
+        contact: Mapping[str, Any] | None = None,
+    ) -> None:
+        """With a `status`, the words are those that its step tells the customer; `purpose` is the heading then. `contact`: they go out
+        to that address or that way."""
         super().__init__()
         self._order = order
         self._words = words
         self._status = status
         self._purpose = purpose
+        self._contact = contact
         self._preview: Preview | None = None
         self._trouble = ""
         self._own = words
@@ -205,16 +214,19 @@ class WriteBox(Box[Draft | None]):
         if not draft.text and not draft.template:
             self._preview, self._trouble = None, ""
         else:
-            body = {"to": "customer"} | ({"template": draft.template} if draft.template else {"text": draft.text})
             try:
-                self._preview = await self.session.client.preview(
-                    self._order.ref, body | ({"via": draft.via} if draft.via else {})
-                )
-                self._trouble = ""
+                self._preview, self._trouble = await self._looked(draft), ""
             except ServiceError as error:
                 self._trouble = str(error)
         self.query_one("#preview", Lines).rewrite()
         self.query_one("#reach").set_class(not self._is_unreached, "hidden")
+
+    async def _looked(self, draft: Draft) -> Preview | None:
+        """What it would come to. Raises ServiceError."""
+        client, ref = self.session.client, self._order.ref
+        if self._contact is not None:
+            return await client.contact_preview(ref, {**self._contact, "text": draft.text})
+        return await client.preview(ref, self._asked(draft))
 
     @property
     def _is_unreached(self) -> bool:

@@ -82,6 +82,11 @@ def try_channel(channel: str, to: str = "") -> Call:
     return Call(path=f"/v1/channels/{_part(channel)}/test", body=body, repeatable=False)
 
 
+def know_of_recovery() -> Call:
+    """Staff know what was saved of a damaged database."""
+    return Call(path="/v1/status/seen")
+
+
 def mark_read(reply_id: str) -> Call:
     return Call(path=f"/v1/replies/{_part(reply_id)}/read")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from textual.strip import Strip
 
 from tui.widgets.paint import Line, Painted, Span, length
@@ -41,13 +42,13 @@ class NoticeLine(Painted):
             return [Span(f" {undoable.done} {told} "), Span(f" u {t('undo')} ", "accent", "app.undo")]
         link = session.shop.link
         if link.state == "away":
-            return [
-                Span(
-                    f" {t('The service is away ({why}): this is what was known. It is tried again.', why=t(link.reason))}",
-                    WARN,
-                )
-            ]
+            return [Span(f" {self._away(t(link.reason))}", WARN)]
         return [Span(f" {t(link.reason)}", WARN if link.reason else DIM)]
+
+    def _away(self, why: str) -> str:
+        t = self._session.t
+        whole = t("The service is away ({why}): this is what was known. It is tried again.", why=why)
+        return whole if cell_len(whole) < self.size.width else t("Away: {why}. It is tried again.", why=why)
 
 
 class KeyBar(Painted):

@@ -1,6 +1,6 @@
 """Plain words for what the service says: states, reasons, channels, statuses. State is a word and a mark; a tone only adds colour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from daemon.wire.messages import SmsSize
@@ -55,7 +55,7 @@ OUTCOMES = {
 }
 
 MEDIA = {
-    "sms": text("SMS"),
+    "sms": text("text"),
     "email": text("e-mail"),
     "chat": text("chat"),
     "push": text("app"),
@@ -151,6 +151,15 @@ class Words:
         """What a channel is to people: "text", "e-mail", "WhatsApp"."""
         medium = self._media.get(channel, "sms" if channel == "modem" else "")
         return self.channel(channel) if channel in self._known or not medium else self.way_of(medium)
+
+    def way_and_name(self, channel: str) -> str:
+        """For a choice between several that are one way to people: "text (Twilio)"."""
+        way, name = self.way(channel), self.channel(channel)
+        return name if way == name else f"{way} ({name})"
+
+    def ways(self, channels: Iterable[str]) -> list[str]:
+        """What they are to people, each way once."""
+        return list(dict.fromkeys(self.way(channel) for channel in channels))
 
     def way_of(self, medium: str) -> str:
         return self.t(WAYS.get(medium, medium))
