@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 
-from daemon.config import Fleet, Settings
+from daemon.config import Fleet, Settings, bundle_in_force, with_bundle
 from daemon.demo.fleet.relay import Relay
 from daemon.demo.stage import demo_settings
 from daemon.fleet.files import CA, CLAIM
@@ -70,7 +70,11 @@ async def open_shop(name: str, code: Code, folder: Path, clock: Clock, rng: Rand
             stack.push_async_callback(way.deafen)
         store = demo_settings(sandbox, folder, 0, name=f"Balloon Loft {name.capitalize()}", only=CHANNELS)
         settings = _member(store, joined, [f"tls://127.0.0.1:{way.port}" for way in ways])
-        service = await stack.enter_async_context(open_service(settings, clock=clock, rng=rng, reread=lambda: settings))
+        service = await stack.enter_async_context(
+            open_service(
+                settings, clock=clock, rng=rng, reread=lambda: with_bundle(settings, bundle_in_force(settings))
+            )
+        )
         token = await service.box.tokens.create("till", ("admin",))
         url = await stack.enter_async_context(listening(service.services, settings.socket, folder=folder))
         async with asyncio.TaskGroup() as group:

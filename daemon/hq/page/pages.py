@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daemon.hq.page import audit, optouts, order, search, store, stores, texts
+from daemon.hq.page import audit, figures, optouts, order, search, store, stores, texts
 from daemon.hq.page.frame import Page
 
 PAGES: Sequence[Page] = (
@@ -13,4 +13,5 @@ PAGES: Sequence[Page] = (
     *optouts.PAGES,
     *audit.PAGES,
     *texts.PAGES,
+    *figures.PAGES,
 )

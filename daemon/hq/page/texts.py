@@ -64,7 +64,7 @@ async def group(visit: Visit) -> web.StreamResponse:
         files=sorted(draft.files.keys() | draft.changes.keys() | {ROUTES, SETTINGS}),
         published=draft.published,
         changes=draft.changes,
-        languages=sorted({name.partition("/")[0] for name in names}),
+        locales=sorted({name.partition("/")[0] for name in names}),
         templates=sorted({template for name in names if (template := _template_of(f"templates/{name}"))}),
         kinds=KINDS,
     )

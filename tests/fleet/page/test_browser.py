@@ -23,6 +23,9 @@ async def site(database: str, tmp_path: Path) -> AsyncIterator[Site]:
         yield running
 
 
+TEXT = "templates/en/order.ready.sms.j2"
+
+
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     async with chromium() as page:
@@ -50,6 +53,7 @@ async def filled(site: Site) -> None:
         ("attempt.rejected", "B-1", "m1", {"n": 1, "channel": "twilio", "code": "21614"}),
         ("message.failed", "B-1", "m1", {"channel": "twilio", "reason_code": "no_channel"}),
     )
+    await site.sql("INSERT INTO draft VALUES ('all', %s, 'New: {{ order.ref }}', 'ines', now())", TEXT)
     medium, digest = "sms", Shares(site.services.settings.consent_keys).of("sms", "+447700900123")[0][1]
     await site.sql(
         "INSERT INTO consent VALUES ('k1', %s, %s, true, %s, true, 'camden', 'e', 5, 'STOP', 1, '', now())",
@@ -65,7 +69,7 @@ async def test_every_page(page: Page, site: Site, width: int, theme: str) -> Non
     await page.until(SHOWN)
     paths = [
         "/", "/stores/camden", "/orders/B-1", "/stores/camden/messages/m1", "/search?q=B-1", "/search?q=%2B447700900123", "/optouts",
-        "/audit", "/stores/nowhere",
+        "/audit", "/stores/nowhere", "/figures", "/texts", "/texts/all", f"/texts/all/edit?file={TEXT}", "/texts/all/review",
     ]  # fmt: skip
     for path in ["/login", *paths]:
         if path == "/":
@@ -126,3 +130,15 @@ async def test_a_session_that_ended_ends_the_stream(site: Site) -> None:
     assert (await browser.get("/")).status == 200
     await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
     assert (await browser.get("/live/stores")).status == 401
+
+
+async def test_the_preview_of_a_text_follows_the_typing(page: Page, site: Site) -> None:
+    await page.open(site.url + "/login")
+    await page.until(SHOWN)
+    await log_in(page, site)
+    await go(page, f"{site.url}/texts/all/edit?file={TEXT}")
+    await page.run("document.getElementById('text').focus(); document.getElementById('text').select()")
+    await page.ask("Input.insertText", text="Hooray {{ order.ref }}!")
+    await page.until("document.getElementById('samples').textContent.includes('Hooray B-10421042!')", within=30.0)
+    assert await page.run("document.activeElement.id") == "text", "the typing goes on"
+    assert page.complaints == []

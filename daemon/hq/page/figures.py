@@ -1,0 +1,93 @@
+"""How messages to customers fared: per store and week, by which way, why not, and at what cost; as tables, small charts and CSV."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+from aiohttp import web
+
+from daemon.hq import figures
+from daemon.hq.database import Connection
+from daemon.hq.page.frame import GUARD, Page, Refusal, Visit
+from outbox import harmless
+
+SPANS = (4, 12, 26, 52)
+Ask: TypeAlias = Callable[[Connection, figures.Span], Awaitable[Sequence[msgspec.Struct]]]
+
+BY: Mapping[str, tuple[Ask, type[msgspec.Struct]]] = {
+    "week": (figures.weeks, figures.Week),
+    "way": (figures.ways, figures.Way),
+    "why": (figures.whys, figures.Why),
+}
+HEIGHT, WIDTH = 48, 10
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """A week's share of untold messages, of all stores that are shown."""
+
+    week: str
+    x: int
+    height: float
+    share: float
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    span = _span(visit)
+    weeks = await figures.weeks(visit.db, span)
+    return visit.shown(
+        "figures.html.j2",
+        weeks=weeks,
+        bars=_bars(weeks),
+        ways=await figures.ways(visit.db, span),
+        whys=await figures.whys(visit.db, span),
+        spans=SPANS,
+        asked=_weeks(visit),
+        height=HEIGHT,
+        width=WIDTH,
+    )
+
+
+async def sheet(visit: Visit) -> web.StreamResponse:
+    by = visit.asked("by") or "week"
+    if by not in BY:
+        raise Refusal(404, "no_figures")
+    ask, kind = BY[by]
+    names = [field.name for field in msgspec.structs.fields(kind)]
+    made = io.StringIO()
+    writer = csv.writer(made)
+    writer.writerow(names)
+    for row in await ask(visit.db, _span(visit)):
+        writer.writerow([harmless.cell(str("" if (value := getattr(row, name)) is None else value)) for name in names])
+    headers = {**GUARD, "Content-Disposition": f'attachment; filename="figures-{by}.csv"'}
+    return web.Response(text=made.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
+
+
+def _weeks(visit: Visit) -> int:
+    text = visit.asked("weeks", 3)
+    return int(text) if text.isascii() and text.isdecimal() and 1 <= int(text) <= figures.MOST_WEEKS else SPANS[0]
+
+
+def _span(visit: Visit) -> figures.Span:
+    """Of the stores that who looks may see."""
+    return figures.Span.last(_weeks(visit), visit.now, visit.services.settings.hq.timezone, visit.user.mine)
+
+
+def _bars(weeks: Sequence[figures.Week]) -> list[Bar]:
+    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in weeks:
+        counted[row.week][0] += row.messages
+        counted[row.week][1] += row.untold
+    shares = {week: untold / messages for week, (messages, untold) in sorted(counted.items())}
+    most = max(shares.values(), default=0.0) or 1.0
+    return [
+        Bar(week, n * WIDTH, round(share / most * HEIGHT, 1), share) for n, (week, share) in enumerate(shares.items())
+    ]
+
+
+PAGES: Sequence[Page] = (
+    Page(name="figures", path="/figures", show=show, nav=5),
+    Page(name="figures", path="/figures.csv", show=sheet),
+)
