@@ -112,9 +112,10 @@ async def test_a_check_sends_nothing() -> None:
     ],
     ids=["no file", "no key", "no private key", "no project"],
 )
-def test_a_key_that_can_not_be_used_is_named_at_the_start(content: str, words: str) -> None:
-    with pytest.raises(Misconfigured, match=words):
-        build("fcm", {}, {"GOOGLE_APPLICATION_CREDENTIALS": content}, http=None)  # type: ignore[arg-type]
+async def test_a_key_that_can_not_be_used_is_named_at_the_start(content: str, words: str) -> None:
+    async with open_http(FakeClock()) as http:
+        with pytest.raises(Misconfigured, match=words):
+            build("fcm", {}, {"GOOGLE_APPLICATION_CREDENTIALS": content}, http)
 
 
 async def test_the_key_may_be_a_file(tmp_path: Any) -> None:

@@ -128,7 +128,7 @@ async def test_another_status_is_picked_from_a_list() -> None:
     async with opened() as counter:
         await counter.press("s")
         await counter.see("B-1040 is now", "delayed", "out of stock")
-        await counter.press(*["down"] * 6, "enter")
+        await counter.press(*["down"] * 4, "enter")
         await counter.see("→ DELAYED")
         await counter.press("enter")
         await counter.see("B-1040 is now: delayed.")
