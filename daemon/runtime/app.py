@@ -132,13 +132,17 @@ class Service:
         )
 
     async def reload(self, *, actor: str) -> None:
-        """Read the configuration anew, check it whole, and put it in force. Raises ConfigError; then nothing has changed."""
+        """Read the configuration anew, check it whole, and put it in force: what is asked from now on is answered by the new engine, and it
+        sends as soon as what the old one had under way has ended. Raises ConfigError; then nothing has changed."""
         settings = usable(self._reread())
         fixed = ("data", "hook", "fleet")
         changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
-        self._next = self._make_engine(settings)
+        fresh = self._make_engine(settings)
+        before = {f"BEFORE_{name}": value for name, value in self.settings.secrets.items()}
+        configure_logs(settings.log.level, settings.log.format, secrets={**before, **settings.secrets})
+        self._next = self.services.engine = fresh
         self._change.set()
         await self.box.audit.append("config.loaded", actor=actor)
 
@@ -199,7 +203,6 @@ class Service:
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
                 self.box.know_by(StoreIdentities(self.settings.store.country))
-                self.services.engine = self.engine
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")
 

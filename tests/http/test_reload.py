@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from daemon.config import Board, Duration, RouteTable, Store
+from daemon.runtime import app
 from daemon.runtime.notify import Notifier
 from tests.support.face import Face, event
-from tests.support.small_store import CHANNELS, SmallStore, store_settings
+from tests.support.small_store import CHANNELS, TWILIO_TOKEN, SmallStore, store_settings
 
 
 @asynccontextmanager
@@ -18,14 +21,6 @@ async def running(store: SmallStore) -> AsyncIterator[None]:
         await ready.wait()
         yield
         store.service.stop.set()
-
-
-async def reloaded(face: Face, store: SmallStore) -> None:
-    before = store.services.engine
-    assert (await face.call("POST", "/v1/reload")).json == {"reloaded": True}
-    async with asyncio.timeout(5):
-        while store.services.engine is before:
-            await asyncio.sleep(0.001)
 
 
 async def test_all_that_is_asked_after_a_reload_is_answered_by_the_new_configuration(
@@ -45,7 +40,7 @@ async def test_all_that_is_asked_after_a_reload_is_answered_by_the_new_configura
     async with running(store):
         warned = (await face.post("/v1/events", event("e-1", "stock.counted", ref="B-1"))).json["warnings"]
         assert "no route names" in warned[0]
-        await reloaded(face, store)
+        assert (await face.call("POST", "/v1/reload")).json == {"reloaded": True}
         assert [row["name"] for row in (await face.get("/v1/channels")).json["items"]] == ["sendgrid"]
         assert (await face.get("/v1/status")).json["store"]["name"] == "The Other Shop"
         assert [row["name"] for row in (await face.get("/v1/sources")).json["items"]] == ["erp"]
@@ -55,6 +50,9 @@ async def test_all_that_is_asked_after_a_reload_is_answered_by_the_new_configura
         assert led_to["via"] == ["sendgrid"]
         shown = await face.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"})
         assert "The Other Shop" in shown.json["text"]
+        async with asyncio.timeout(5):
+            while store.service.engine is not store.services.engine:
+                await asyncio.sleep(0.001)
 
 
 async def test_a_configuration_that_can_t_be_used_changes_nothing(face: Face, store: SmallStore) -> None:
@@ -64,3 +62,14 @@ async def test_a_configuration_that_can_t_be_used_changes_nothing(face: Face, st
         assert (await face.call("POST", "/v1/reload")).status == 409
         assert store.services.engine is before
         assert (await face.post("/v1/events", event())).status == 202
+
+
+async def test_secrets_of_both_configurations_stay_out_of_the_log_while_one_takes_over(
+    face: Face, store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until what is under way has ended, both engines may say something."""
+    hidden: list[set[str]] = []
+    monkeypatch.setattr(app, "configure_logs", lambda *_, secrets: hidden.append(set(secrets.values())))
+    store.on_disk = store_settings(secrets={"TWILIO_AUTH_TOKEN": "a-new-token-0123456789"})
+    assert (await face.call("POST", "/v1/reload")).status == 200
+    assert hidden[-1] >= {TWILIO_TOKEN, "a-new-token-0123456789"}

@@ -4,6 +4,7 @@ the test's. Nothing is dispatched unless the test has the engine run.
 The database is a copy of one that is made once a process, with a token for each of four callers: a store opens in a few milliseconds.
 """
 
+import logging
 import random
 import sqlite3
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from daemon.channels.base import Channel, ReceiptUpdate, Reply
 from daemon.config import Hook, Settings
@@ -196,6 +198,18 @@ class _Template:
 _template = _Template()
 
 
+@contextmanager
+def _logs_as_before() -> Iterator[None]:
+    """A reload sets up the process's logs anew."""
+    root, known = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        structlog.configure(**known)
+        root.handlers[:], root.level = handlers, level
+
+
 @asynccontextmanager
 async def open_store(
     settings: Settings | None = None, *, clock: Clock | None = None, reserve: int = 0
@@ -204,7 +218,7 @@ async def open_store(
     clock, rng = clock or FakeClock(), random.Random(1)
     http: Any = FakeHttp(clock=clock)
     root = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="tether-test-", dir=root) as name:
+    with tempfile.TemporaryDirectory(prefix="tether-test-", dir=root) as name, _logs_as_before():
         folder = Path(name)
         settings = msgspec.structs.replace(settings or store_settings(), file=folder / "tether.toml")
         (folder / "tether.db").write_bytes(await _template.image())
