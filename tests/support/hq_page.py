@@ -78,6 +78,11 @@ class Browser:
         ) as answer:
             return Answer(answer.status, await answer.text(), answer.headers)
 
+    @asynccontextmanager
+    async def stream(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:
+        async with self._session.get(self.url + path) as answer:
+            yield answer.content
+
     @property
     def cookies(self) -> dict[str, str]:
         return {cookie.key: cookie.value for cookie in self._session.cookie_jar}

@@ -4,7 +4,6 @@ before from a browser is known by a word in it and has a count of their own ther
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from daemon.hq.database import Connection, queries
@@ -24,20 +23,21 @@ class Attempts:
         self._name = f"{'known' if known else 'name'} {who}"
         self._place = f"place {network_of(place)}"
 
-    @property
-    def _keys(self) -> Sequence[str]:
-        return (self._name, self._place)
-
     async def are_too_many(self, db: Connection, now: datetime) -> bool:
-        """Counts this one before its password is looked at, so that many tries at once count each."""
-        values = {"keys": list(self._keys), "now": now, "oldest": now - WINDOW}
-        await db.execute(_SQL["forget"], values)
-        times: dict[str, int] = dict(await (await db.execute(_SQL["tried"], values)).fetchall())
-        return times[self._name] > NAME_MOST or times[self._place] > PLACE_MOST
+        """Counts this one before its password is looked at, so that many tries at once count each; of a place that is shut, no name is noted."""
+        await db.execute(_SQL["forget"], {"oldest": now - WINDOW})
+        if await _tried(db, self._place, now) > PLACE_MOST:
+            return True
+        return await _tried(db, self._name, now) > NAME_MOST
 
     async def forgive(self, db: Connection) -> None:
         """It was the right one."""
         await db.execute(_SQL["forgive"], {"name": self._name, "place": self._place})
+
+
+async def _tried(db: Connection, key: str, now: datetime) -> int:
+    found = await (await db.execute(_SQL["tried"], {"key": key, "now": now, "oldest": now - WINDOW})).fetchone()
+    return int(found[0]) if found else 1
 
 
 def network_of(place: str) -> str:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from daemon.hq import answers
 from daemon.hq.database import queries
-from daemon.hq.page.frame import Page, Visit
+from daemon.hq.page.frame import Page, Refusal, Visit
 from daemon.hq.record import NAME, latest, verify_own
 
 _SQL = queries("pages.sql")
@@ -56,13 +56,20 @@ async def verify(visit: Visit) -> web.StreamResponse:
     name = visit.form.get("store", "")
     if name:
         visit.store(name)
-        found = await answers.verify(visit.db, name)
-        verified = Verified(name, found.ok, found.entries, found.first_bad)
-    else:
-        own = await verify_own(visit.db)
-        verified = Verified(NAME, own.ok, own.entries, own.first_bad)
+    if visit.frame.heavy.locked():
+        raise Refusal(429, "busy")
+    async with visit.frame.heavy:
+        verified = await _verify(visit, name)
     await visit.record("audit.verified", store=verified.name, ok=verified.ok, entries=verified.entries)
     return await _shown(visit, verified)
+
+
+async def _verify(visit: Visit, name: str) -> Verified:
+    if not name:
+        own = await verify_own(visit.db)
+        return Verified(NAME, own.ok, own.entries, own.first_bad)
+    found = await answers.verify(visit.db, name)
+    return Verified(name, found.ok, found.entries, found.first_bad)
 
 
 PAGES: Sequence[Page] = (

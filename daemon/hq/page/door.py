@@ -43,8 +43,9 @@ class Door:
 
     # ------------------------------------------------------------ who is there
 
-    async def admit(self, request: web.Request, db: Connection) -> Session | None:
-        return await find(db, self._held(request, SESSION), self._services.now())
+    async def admit(self, request: web.Request, db: Connection, *, used: bool = True) -> Session | None:
+        """`used`: by a person; a page that is merely open keeps nobody logged in."""
+        return await find(db, self._held(request, SESSION), self._services.now(), used=used)
 
     def _is_secure(self, request: web.Request) -> bool:
         """Whether the browser came by TLS: to us, or to a proxy of the owner's, which keeps the name that the browser asked for."""

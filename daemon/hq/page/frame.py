@@ -5,6 +5,7 @@ A page is a `Page` in `pages.PAGES`; its `show` gets a `Visit`. A page that only
 here only with the session's own token and from our own origin, and puts on record what it did.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ from daemon.hq.services import Services
 
 FORM_MOST = 64 * 1024
 FIELDS_MOST = 200
+FORM_SECONDS = 20.0
 THEMES = ("auto", "light", "dark")
 YEAR_SECONDS = 31_536_000
 GUARD: Mapping[str, str] = {
@@ -74,6 +76,8 @@ class Frame:
     services: Services
     environment: Environment
     pages: Sequence[Page]
+    heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by what takes long: one at a time, whoever asks."""
 
     def nav(self, user: User) -> list[Page]:
         shown = [page for page in self.pages if page.nav is not None and user.may(page.right)]
@@ -194,18 +198,21 @@ def theme_of(request: web.Request) -> str:
 
 
 async def read_form(request: web.Request, secret: str, most: int = FORM_MOST) -> dict[str, str]:
-    """The fields of a form that our own page sent. Raises Refusal for what another one did, and what is too large."""
+    """The fields of a form that our own page sent, read while no connection to PostgreSQL is held. Raises Refusal for what another one did, and what is too large."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     if site != "same-origin" or (origin is not None and origin.partition("://")[2] != request.host):
         raise Refusal(403, "not_from_here")
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            raise Refusal(413, "too_large")
     try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > most:
+                    raise Refusal(413, "too_large")
         fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS_MOST))
+    except TimeoutError as error:
+        raise Refusal(408, "not_from_here") from error
     except ValueError as error:
         raise Refusal(400, "not_from_here") from error
     if not is_token(secret, fields.pop("token", "")):

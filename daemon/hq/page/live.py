@@ -1,6 +1,7 @@
 """The first page live: one look at all stores a second, however many watch, and to each what became different for them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -16,7 +17,7 @@ from daemon.hq.services import Services
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 15
 ASKED_AGAIN_SECONDS = 30
-WATCHERS_MOST = 200
+WATCHERS_MOST, WATCHERS_OF_ONE = 200, 20
 
 Render = Callable[[Sequence[Glance]], Sequence[str]]
 
@@ -62,7 +63,7 @@ class Live:
         self._frame = frame
         self._door = door
         self._lookout = Lookout(frame.services)
-        self._watchers = 0
+        self._watchers: Counter[str] = Counter()
         self._stopping = asyncio.Event()
 
     async def end(self, app: web.Application) -> None:
@@ -70,7 +71,7 @@ class Live:
 
     async def _who(self, request: web.Request) -> User | None:
         async with self._frame.services.pool.connection() as db:
-            session = await self._door.admit(request, db)
+            session = await self._door.admit(request, db, used=False)
         return session.user if session else None
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -78,17 +79,17 @@ class Live:
         user = await self._who(request)
         if user is None or not user.may("see"):
             return web.Response(status=401, text="log in first", headers=GUARD)
-        if self._watchers >= WATCHERS_MOST:
+        if self._watchers.total() >= WATCHERS_MOST or self._watchers[user.name] >= WATCHERS_OF_ONE:
             return web.Response(status=503, text="too many watch already", headers=GUARD)
         response = web.StreamResponse(headers={**GUARD, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
-        self._watchers += 1
+        self._watchers[user.name] += 1
         try:
             await self._tell(request, response, user)
         except ConnectionError:
             """Whoever watched is gone."""
         finally:
-            self._watchers -= 1
+            self._watchers[user.name] -= 1
         return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, user: User) -> None:

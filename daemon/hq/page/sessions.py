@@ -54,7 +54,7 @@ async def begin(db: Connection, user: User, now: datetime) -> Session:
     return session
 
 
-async def find(db: Connection, secret: Secret, now: datetime) -> Session | None:
+async def find(db: Connection, secret: Secret, now: datetime, *, used: bool = True) -> Session | None:
     """Rights are read anew each time: what is taken from somebody is gone at once."""
     if not secret:
         return None
@@ -63,7 +63,7 @@ async def find(db: Connection, secret: Secret, now: datetime) -> Session | None:
     if found is None:
         return None
     name, role, stores, seen = found
-    if now - seen > TOUCH:
+    if used and now - seen > TOUCH:
         await db.execute(_SQL["touch"], values)
     return Session(secret, User(name, role, tuple(stores)))
 

@@ -76,14 +76,20 @@ class _Site:
             words = words_for(request, page.name)
             async with self._frame.services.pool.connection() as db:
                 session = await self._door.admit(request, db)
-                if session is None:
-                    return self._ask_who(request, page)
-                if not session.user.may(page.right):
-                    raise Refusal(403, "not_allowed")
-                form = await read_form(request, session.secret, page.most) if page.method == "POST" else {}
-                return await page.show(Visit(self._frame, request, page, session, db, words, form))
+                if session is not None and page.method == "GET":
+                    return await self._show(Visit(self._frame, request, page, session, db, words))
+            if session is None:
+                return self._ask_who(request, page)
+            form = await read_form(request, session.secret, page.most)
+            async with self._frame.services.pool.connection() as db:
+                return await self._show(Visit(self._frame, request, page, session, db, words, form))
 
         return answer
+
+    async def _show(self, visit: Visit) -> web.StreamResponse:
+        if not visit.user.may(visit.page.right):
+            raise Refusal(403, "not_allowed")
+        return await visit.page.show(visit)
 
     def _ask_who(self, request: web.Request, page: Page) -> web.StreamResponse:
         if page.method != "GET":

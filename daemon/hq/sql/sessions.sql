@@ -33,11 +33,11 @@ DELETE FROM hq_session WHERE name = %(name)s;
 -- sweep: those that nobody may use any more.
 DELETE FROM hq_session WHERE seen <= %(idle)s OR began <= %(oldest)s;
 
--- tried: a log-in was tried, counted under each key; what lies further back counts no more.
-INSERT INTO hq_failure (key, times, since) SELECT unnest(%(keys)s::text[]), 1, %(now)s
+-- tried: a log-in was tried; what lies further back counts no more.
+INSERT INTO hq_failure (key, times, since) VALUES (%(key)s, 1, %(now)s)
 ON CONFLICT (key) DO UPDATE SET times = CASE WHEN hq_failure.since > %(oldest)s THEN hq_failure.times + 1 ELSE 1 END,
     since = CASE WHEN hq_failure.since > %(oldest)s THEN hq_failure.since ELSE excluded.since END
-RETURNING key, times;
+RETURNING times;
 
 -- forgive: one that worked is no failure, and ends the count of its name.
 UPDATE hq_failure SET times = CASE WHEN key = %(name)s THEN 0 ELSE greatest(times - 1, 0) END WHERE key IN (%(name)s, %(place)s);

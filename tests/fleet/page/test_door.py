@@ -196,3 +196,14 @@ def test_users_by_the_command_line(database: str, tmp_path: Path) -> None:
     assert [kind for kind, *_ in told] == ["user.put", "user.put", "user.removed"]
     assert all(actor.endswith(" (command line)") for _, actor, _ in told)
     assert PASSWORD not in str(told)
+
+
+@pytest.mark.usefixtures("maria")
+async def test_strangers_get_no_memory(site: Site) -> None:
+    """A stranger tries made-up names without end; they want the database to fill."""
+    form = await (browser := site.browser()).get("/login")
+    await site.sql("INSERT INTO hq_failure VALUES ('place 127.0.0.1', 50, %s)", site.services.now())
+    for n in range(5):
+        answer = await browser.post("/login", {"token": form.token, "name": f"nobody {n}", "password": "x"})
+        assert answer.status == 429
+    assert await site.sql("SELECT key, times FROM hq_failure") == [("place 127.0.0.1", 55)]

@@ -1,5 +1,7 @@
 """The stores at a glance."""
 
+import asyncio
+
 import pytest
 
 from tests.support.fake_clock import FakeClock
@@ -76,3 +78,29 @@ async def test_what_was_is_kept(site: Site, clock: FakeClock) -> None:
     clock.step(330)
     await site.hear("soho")
     assert await site.sql("SELECT kind, extract(epoch FROM ended - since)::int FROM trouble") == [("line_down", 330)]
+
+
+async def test_who_may_no_more_watches_no_more(site: Site, clock: FakeClock) -> None:
+    """Somebody was removed while their page was open; they want to go on watching."""
+    await site.store("soho")
+    browser = await site.as_user("noor", "viewer")
+    async with browser.stream("/live/stores") as lines:
+        while not (await lines.readline()).startswith(b"data:"):
+            pass
+        await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
+        while not lines.is_eof():
+            await clock.advance(1.0)
+            await asyncio.sleep(0.01)
+    assert (await browser.get("/live/stores")).status == 401
+
+
+async def test_a_page_that_is_open_keeps_nobody_logged_in(site: Site, clock: FakeClock) -> None:
+    """Somebody sits down at a desk where the page was left open days ago."""
+    browser = await site.as_user()
+    ((seen,),) = await site.sql("SELECT seen FROM hq_session")
+    clock.step(3600)
+    async with browser.stream("/live/stores") as lines:
+        await lines.readline()
+    assert await site.sql("SELECT seen FROM hq_session") == [(seen,)]
+    assert (await browser.get("/")).status == 200
+    assert await site.sql("SELECT seen FROM hq_session") != [(seen,)]

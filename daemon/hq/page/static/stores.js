@@ -40,7 +40,11 @@
 
   const source = new EventSource("/live/stores");
   source.onopen = () => { live.textContent = ""; };
-  source.onerror = () => { live.textContent = live.dataset.away; };
+  source.onerror = () => {
+    live.textContent = live.dataset.away;
+    /* Closed for good: logged out, or too many watch. The page says which. */
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  };
   source.addEventListener("away", () => { live.textContent = live.dataset.away; });
   source.addEventListener("stores", (event) => {
     const change = JSON.parse(event.data);
