@@ -1,7 +1,10 @@
 """The board: the shop at a glance, and one key for the usual thing."""
 
+import pytest
+
 from tests.support.counter import opened
 from tests.support.sample_shop import NOW, SampleShop
+from tui.widgets.rows import Rows
 
 
 async def test_it_shows_orders_by_stage_with_time_and_whether_the_customer_knows() -> None:
@@ -351,3 +354,17 @@ async def test_it_is_shown_before_all_its_columns_stand() -> None:
         await counter.app.screen.query("#columns Rows").last().remove()
         await counter.pilot.resize_terminal(100, 30)
         await counter.see("making 3")
+
+
+async def test_an_idle_board_is_painted_anew_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands open all day on a small machine: what it shows of the time are minutes."""
+    async with opened() as counter:
+        await counter.see("B-1036")
+        await counter.pass_time(60)
+        painted: list[Rows] = []
+        monkeypatch.setattr(Rows, "refresh", lambda rows, *regions, **how: painted.append(rows))
+        for _ in range(20):
+            await counter.pass_time(1)
+        assert painted == []
+        await counter.pass_time(60)
+        assert painted

@@ -114,8 +114,8 @@ class BoardPage(Page):
         if event.rows is not placed and event.rows is self.focused:
             self._chosen = self.order.ref if self.order else ""
 
-    def tick(self) -> None:
-        super().tick()
+    def minute(self) -> None:
+        """Orders become late, and what is left of their time is said in minutes."""
         for rows in self._lists():
             rows.refresh()
         for aside in self.query(OrderAside):

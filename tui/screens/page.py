@@ -97,6 +97,9 @@ class Page(Screen[None]):
         self.query(GlanceBar).refresh()
         self.query(NoticeLine).refresh()
 
+    def minute(self) -> None:
+        """A minute of the clock on the wall went by."""
+
     def line_changed(self) -> None:
         """Something was typed into the line, or what it means changed."""
         if self.is_mounted:
@@ -114,6 +117,7 @@ class Page(Screen[None]):
         self.changed(self._stale or self.wants)
         self.line_changed()
         self.tick()
+        self.minute()
 
 
 def _key(binding: Binding) -> Key:

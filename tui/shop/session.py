@@ -109,7 +109,8 @@ class Session:
 
     def learn_store(self) -> bool:
         """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
-        self.times = Times(self.t, self.shop.glance.store)
+        if self.times.store != self.shop.glance.store:
+            self.times = Times(self.t, self.shop.glance.store)
         self.words.learn_titles(self.shop.channels)
         midnight = self.times.midnight(self.now())
         if midnight == self.shop.midnight:

@@ -19,6 +19,7 @@ class Times:
     """One shop's clock on the wall. `now` and moments are ms since the epoch."""
 
     def __init__(self, texts: Texts, store: Store) -> None:
+        self.store = store
         self._t = texts
         try:
             self._zone: ZoneInfo | None = ZoneInfo(store.timezone)
