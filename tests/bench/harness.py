@@ -49,6 +49,12 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of the processor, that a process has used in all."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Tether:
     """A running service in a folder of its own."""
 
@@ -72,8 +78,7 @@ class Tether:
         return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) * 1024
 
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
     def get(self, path: str) -> Any:
         request = urllib.request.Request(f"{self.url}{path}", headers={"Authorization": f"Bearer {self.token}"})

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.harness import ENV, PYTHON, ROOT, config, folder, median, result, running, tether
+from tests.bench.harness import ENV, PYTHON, ROOT, config, cpu_seconds, folder, median, result, running, tether
 from tests.bench.loadgen import EVENT
 
 IMPORTS = "import aiohttp, aiosqlite, jinja2"
@@ -25,6 +26,7 @@ class Bare(App):
         yield Static("hello")
 Bare().run()
 """
+IDLE_SECONDS = 10.0
 PAINTED = 400
 """Bytes on the terminal: more than is sent to set it up."""
 
@@ -57,24 +59,48 @@ def work(*command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def first_paint(command: Sequence[str], env: dict[str, str]) -> float:
-    """Seconds from the start until the first page stands on the terminal."""
-    began = time.perf_counter()
+@contextmanager
+def on_a_terminal(command: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(process, its terminal), until the block ends."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
-        os.execvpe(command[0], list(command), {**ENV, **env, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"})
-    seen = b""
+        os.execvpe(command[0], list(command), {**ENV, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"})
     try:
+        yield pid, terminal
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def first_paint(command: Sequence[str]) -> float:
+    """Seconds from the start until the first page stands on the terminal."""
+    began = time.perf_counter()
+    with on_a_terminal(command) as (_, terminal):
+        seen = b""
         while len(seen.partition(b"\x1b[?1049h")[2]) < PAINTED:
             if not select.select([terminal], [], [], 30)[0]:
                 raise RuntimeError(f"nothing was painted: {seen[-300:]!r}")
             seen += os.read(terminal, 65536)
         return time.perf_counter() - began
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(terminal)
+
+
+def idle_share(command: Sequence[str], seconds: float) -> float:
+    """Percent of one processor that it takes while nobody touches it."""
+    with on_a_terminal(command) as (pid, terminal):
+        drained(terminal, 6.0)
+        before = cpu_seconds(pid)
+        drained(terminal, seconds)
+        return (cpu_seconds(pid) - before) / seconds * 100
+
+
+def drained(terminal: int, seconds: float) -> None:
+    """Read what is painted, for so long."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if select.select([terminal], [], [], left)[0]:
+            os.read(terminal, 65536)
 
 
 def over(runs: int, ours: Callable[[], float], bare: Callable[[], float]) -> tuple[float, float]:
@@ -101,9 +127,7 @@ def main(runs: int = 5) -> None:
             status = median([work(PYTHON, "-m", "daemon", "status", "--config", str(file)) for _ in range(runs)])
             result("processor of `tether status`", status * 1000, unit="ms", limit="")
             screen = [PYTHON, "-m", "daemon", "tui", "--config", str(file)]
-            ours, bare = over(
-                runs, lambda: first_paint(screen, {}), lambda: first_paint([PYTHON, "-c", BARE_SCREEN], {})
-            )
+            ours, bare = over(runs, lambda: first_paint(screen), lambda: first_paint([PYTHON, "-c", BARE_SCREEN]))
             result(
                 "first paint of `tether tui` over textual's bare hello",
                 ours / bare,
@@ -111,6 +135,8 @@ def main(runs: int = 5) -> None:
                 limit="<= 3",
                 ms=ours * 1000,
             )
+            share = idle_share(screen, IDLE_SECONDS)
+            result("processor of an idle `tether tui`", share, unit="%", limit="< 1")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,24 +23,36 @@ SENT = Transition(state=State.SENT)
 
 CLOCK = SystemClock()
 
-_DOUBLE = """
+_BEGIN = """
 BEGIN;
 CREATE TEMP TABLE grow AS SELECT
     (SELECT max(seq) FROM message) AS messages, (SELECT max(seq) FROM event) AS events, (SELECT max(seq) FROM orders) AS orders,
     (SELECT max(seq) FROM attempt) AS attempts, (SELECT count(*) FROM message) AS size;
-INSERT INTO orders SELECT o.seq + g.orders, o.ref || '+' || g.size, o.held, o.last_event + g.events, o.body FROM orders AS o, grow AS g;
-INSERT INTO event SELECT e.seq + g.events, e.order_seq + g.orders, 0, e.source, e.id || '+' || g.size, e.type, e.actor,
-    e.received_at, e.raw FROM event AS e, grow AS g;
-INSERT INTO attempt SELECT a.seq + g.attempts, a.message_seq + g.messages, 0, a.n, a.channel, a.started_at, a.finished_at, a.outcome,
-    a.scope, a.code, a.provider_id || '+' || g.size, a.receipt, a.receipt_at, a.poll_at, a.counts, a.detail, a.receipt_detail,
-    a.address, a.sent FROM attempt AS a, grow AS g;
-INSERT INTO message SELECT m.seq + g.messages, hex(randomblob(10)), m.event_seq + g.events, m.order_seq + g.orders, m.recipient,
-    m.queue_place, m.open, m.state, m.ready, m.channel, m.priority, m.due_at, m.relative, m.offline_after, m.expires_at, m.via_index, m.channel_since,
-    m.attempt_count, m.tries, iif(m.last_attempt, m.last_attempt + g.attempts, 0), m.possible_duplicate, m.pending_state, m.supersedes,
-    m.manual, m.trigger, m.created_at, m.updated_at, m.reason, m.via, m.addresses, m.body FROM message AS m, grow AS g;
-DROP TABLE grow;
-COMMIT;
 """
+_END = "DROP TABLE grow; COMMIT;"
+_ANEW: Mapping[str, Mapping[str, str]] = {
+    "orders": {"seq": "seq + g.orders", "ref": "ref || '+' || g.size", "last_event": "last_event + g.events"},
+    "event": {
+        "seq": "seq + g.events",
+        "order_seq": "order_seq + g.orders",
+        "earlier": "0",
+        "id": "id || '+' || g.size",
+    },
+    "attempt": {
+        "seq": "seq + g.attempts",
+        "message_seq": "message_seq + g.messages",
+        "earlier": "0",
+        "provider_id": "provider_id || '+' || g.size",
+    },
+    "message": {
+        "seq": "seq + g.messages",
+        "id": "hex(randomblob(10))",
+        "event_seq": "event_seq + g.events",
+        "order_seq": "order_seq + g.orders",
+        "last_attempt": "iif(last_attempt, last_attempt + g.attempts, 0)",
+    },
+}
+"""What of a row's copy is another's; all else is the same."""
 
 
 def posted(number: int) -> Posted:
@@ -120,7 +133,14 @@ async def fill(path: Path, size: int, *, sent: bool) -> None:
 def _double(file: Path, size: int) -> None:
     db = sqlite3.connect(file, isolation_level=None)
     db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
+    double = _BEGIN + "".join(_copied(db, table) for table in _ANEW) + _END
     while db.execute("SELECT count(*) FROM message").fetchone()[0] < size:
-        db.executescript(_DOUBLE)
+        db.executescript(double)
     db.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
     db.close()
+
+
+def _copied(db: sqlite3.Connection, table: str) -> str:
+    columns = [column for _, column, *_ in db.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(_ANEW[table].get(column, column) for column in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}, grow AS g;\n"

@@ -50,6 +50,13 @@ async def compare(name: str, few: Path, many: Path, size: int) -> None:
         )
 
 
+async def opening(path: Path) -> float:
+    """ms until the database can be worked with."""
+    began = time.perf_counter()
+    async with opened(path):
+        return (time.perf_counter() - began) * 1000
+
+
 async def main(waiting: int, finished: int) -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         few, many, over, fresh = (Path(folder) / name for name in ("few", "many", "over", "fresh"))
@@ -57,6 +64,9 @@ async def main(waiting: int, finished: int) -> None:
             path.mkdir()
         await fill(few, 1000, sent=False)
         await fill(many, waiting, sent=False)
+        few_ms = median([await opening(few) for _ in range(5)])
+        many_ms = median([await opening(many) for _ in range(5)])
+        result(f"opening with {waiting} messages, more than with 1000", many_ms - few_ms, unit="ms", limit="<= 20")
         await compare("waiting", few, many, waiting)
         await fill(over, finished, sent=True)
         await compare("finished", fresh, over, finished)
