@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daemon.hq.page import audit, figures, optouts, order, search, store, stores, texts
+from daemon.hq.page import audit, commands, figures, optouts, order, search, store, stores, texts
 from daemon.hq.page.frame import Page
 
 PAGES: Sequence[Page] = (
@@ -14,4 +14,5 @@ PAGES: Sequence[Page] = (
     *audit.PAGES,
     *texts.PAGES,
     *figures.PAGES,
+    *commands.PAGES,
 )

@@ -69,7 +69,7 @@ async def test_every_page(page: Page, site: Site, width: int, theme: str) -> Non
     await page.until(SHOWN)
     paths = [
         "/", "/stores/camden", "/orders/B-1", "/stores/camden/messages/m1", "/search?q=B-1", "/search?q=%2B447700900123", "/optouts",
-        "/audit", "/stores/nowhere", "/figures", "/texts", "/texts/all", f"/texts/all/edit?file={TEXT}", "/texts/all/review",
+        "/audit", "/stores/nowhere", "/stores/camden/commands", "/figures", "/texts", "/texts/all", f"/texts/all/edit?file={TEXT}", "/texts/all/review",
     ]  # fmt: skip
     for path in ["/login", *paths]:
         if path == "/":

@@ -135,3 +135,30 @@ async def test_what_a_store_says_of_its_bundle_is_shown_and_never_obeyed(site: S
     page = await (await site.as_user()).get("/texts")
     assert "<script>alert" not in page.text
     assert "<i>all" not in page.text
+
+
+async def test_a_command_to_a_store_and_what_it_answered(site: Site) -> None:
+    await site.store("soho")
+    await site.store("camden")
+    manager = await site.as_user("mo", "manager", ("soho",))
+    assert "/stores/soho/commands" in (await manager.get("/stores/soho")).text
+    page = await manager.get("/stores/soho/commands")
+    given = await manager.post(
+        "/stores/soho/commands", {"token": page.token, "what": "pause", "channel": "twilio", "reason": "<b>bill</b>"}
+    )
+    assert given.status == 303
+    ((id,),) = await site.sql("SELECT id FROM command")
+    page = await manager.get("/stores/soho/commands")
+    assert "waiting Pause twilio · mo" in page.words
+    assert "<b>bill" not in page.text
+    await site.entries("soho", ("command.done", "", "", {"id": id, "report": [["disk", "ok", "<i>10 GB</i>"]]}))
+    page = await manager.get("/stores/soho/commands")
+    assert "done Pause twilio" in page.words
+    assert "<i>10 GB" not in page.text
+    assert (await manager.post("/stores/soho/commands", {"token": page.token, "what": "reboot"})).status == 404
+    for who in (manager, await site.as_user("vi", "viewer")):
+        path = "/stores/camden/commands" if who is manager else "/stores/soho/commands"
+        assert (await who.get(path)).status in (403, 404), "another's store, or no right"
+        token = (await who.get("/")).token
+        assert (await who.post(path, {"token": token, "what": "doctor"})).status in (403, 404)
+    assert len(await site.sql("SELECT id FROM command")) == 1
