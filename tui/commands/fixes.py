@@ -1,6 +1,6 @@
 """What is done about a customer who can't be told: each flow opens its box and has its answer done. Runs as a task of the app."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from daemon.wire.messages import Message
 from daemon.wire.orders import Order
@@ -98,7 +98,7 @@ class Fixes:
         done = t("{ref}: noted.", ref=ref)
         await self._session.undoably(ref, call, name=name, done=done, tells=self._session.name_of(ref))
 
-    async def told(self, order: Order, how: str, message_id: str = "") -> None:
+    async def told(self, order: Order, how: Literal["phone", "in_person"], message_id: str = "") -> None:
         """Staff told the customer themselves."""
         ref, t = order.ref, self._t
         name = t("{ref}: phoned", ref=ref) if how == "phone" else t("{ref}: told in person", ref=ref)

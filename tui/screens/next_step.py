@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from daemon.wire.orders import Order
+from daemon.wire.requests import WhatIf
 from daemon.wire.steps import Planned, Preview
 from tui.i18n import text
 from tui.screens.box import Box
@@ -61,7 +62,7 @@ class NextStepBox(Box[Step | None]):
 
     async def _ask(self) -> None:
         try:
-            self._preview = await self.session.client.preview(self._order.ref, {"status": self._status})
+            self._preview = await self.session.client.preview(self._order.ref, WhatIf(status=self._status))
         except ServiceError as error:
             self._trouble = str(error)
         self.query_one(Lines).rewrite()

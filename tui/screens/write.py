@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Select, TextArea
 
 from daemon.wire.orders import Order
+from daemon.wire.requests import WhatIf
 from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box
@@ -228,16 +229,16 @@ class WriteBox(Box[Draft | None]):
             return await client.contact_preview(ref, {**self._contact, "text": draft.text})
         return await client.preview(ref, self._asked(draft))
 
+    def _asked(self, draft: Draft) -> WhatIf:
+        if self._status:
+            return WhatIf(status=self._status, text=draft.text)
+        text = None if draft.template else draft.text
+        return WhatIf(template=draft.template or None, text=text, via=tuple(draft.via) or None)
+
     @property
     def _is_unreached(self) -> bool:
         mine = [each for each in self._preview.messages if each.tells_customer] if self._preview else []
         return bool(mine) and not any(each.reaches for each in mine)
-
-    def _asked(self, draft: Draft) -> dict[str, Any]:
-        if self._status:
-            return {"status": self._status, "text": draft.text}
-        asked: dict[str, Any] = {"template": draft.template} if draft.template else {"text": draft.text}
-        return {"to": "customer"} | asked | ({"via": draft.via} if draft.via else {})
 
     def _lines(self, width: int) -> list[Line]:
         if self._trouble:

@@ -18,6 +18,7 @@ from daemon.wire.messages import MessageDetail, Rendering, Template
 from daemon.wire.orders import OrderDetail
 from daemon.wire.problem import ProblemBody
 from daemon.wire.record import Chain
+from daemon.wire.requests import WhatIf
 from daemon.wire.service import Channel, Glance
 from daemon.wire.sources import Kept
 from daemon.wire.steps import Preview, Ways
@@ -28,6 +29,7 @@ from tui.terminal.clock import Clock
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str]]
+Body = msgspec.Struct | Mapping[str, Any]
 
 CONNECT = 3.0
 """Seconds to be connected in."""
@@ -152,9 +154,9 @@ class Client:
                 return []
             raise
 
-    async def preview(self, ref: str, body: Mapping[str, Any]) -> Preview:
-        """What a status or a message would lead to: `body` is that of its call. Changes nothing."""
-        return await self._call("POST", f"/v1/orders/{_segment(ref)}/preview", Preview, body=body)
+    async def preview(self, ref: str, wish: WhatIf) -> Preview:
+        """What a status or a message would lead to. Changes nothing."""
+        return await self._call("POST", f"/v1/orders/{_segment(ref)}/preview", Preview, body=wish)
 
     async def new_order_preview(self, event: Mapping[str, Any]) -> Preview:
         """What a new order would send. Raises Refused (409) for a number that exists."""
@@ -185,7 +187,7 @@ class Client:
 
     # ------------------------------------------------------------ actions and the stream
 
-    async def act(self, method: str, path: str, body: Mapping[str, Any] | None, key: str) -> bytes:
+    async def act(self, method: str, path: str, body: Body | None, key: str) -> bytes:
         """Ask for something to be done, once. `key` names the intention, the same whenever it is asked again."""
         return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key})
 
@@ -206,9 +208,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(text("the connection broke")) from error
 
-    async def _call(
-        self, method: str, path: str, kind: type[T], *, query: Query = (), body: Mapping[str, Any] | None = None
-    ) -> T:
+    async def _call(self, method: str, path: str, kind: type[T], *, query: Query = (), body: Body | None = None) -> T:
         data = await self._exchange(method, path, query=query, body=body)
         try:
             return decode(data, kind)
@@ -221,7 +221,7 @@ class Client:
         path: str,
         *,
         query: Query = (),
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         sent = {**self._headers, **(headers or {})}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence, Set
 from typing import NamedTuple
 
+from daemon.wire.requests import StatusChange
 from tui.i18n import text
 from tui.service.actions import Call
 from tui.shop.state import Shop
@@ -53,7 +54,7 @@ def mission_of(call: Call, shop: Shop) -> str:
     ref, ending = call.path.split("/")[3:4], call.path.rpartition("/")[2]
     order = shop.orders.get(ref[0]) if ref else None
     match ending:
-        case "status" if call.body.get("status") == "order.ready":
+        case "status" if isinstance(call.body, StatusChange) and call.body.status == "order.ready":
             return "ready"
         case "undo" | "hold":
             return ending

@@ -3,10 +3,11 @@
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import MessagesQuery, PreviewWish, Reason, Retry
+from daemon.api.schema.wire import MessagesQuery, PreviewWish
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
+from daemon.wire.requests import Reason, Retry
 from outbox.orders import to_ms
 
 

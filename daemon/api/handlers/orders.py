@@ -11,11 +11,12 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import ManualMessage, OrdersQuery, Reason, StatusChange, Undo, WhatIf
+from daemon.api.schema.wire import OrdersQuery
 from daemon.planner.rules import stages
 from daemon.planner.rules.addresses import sent_to
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
+from daemon.wire.requests import ManualMessage, Reason, StatusChange, Undo, WhatIf
 from daemon.wire.steps import Preview, StatusSet, Undone
 from outbox.errors import IllegalMove
 from outbox.model import Event, Order, Planner

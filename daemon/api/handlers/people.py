@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import Address
+from daemon.wire.checks import Address
 from daemon.wire.customers import Copy, Forgotten, Person
 from daemon.wire.values import When, rfc3339
 from outbox.model import Message

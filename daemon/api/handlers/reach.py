@@ -17,10 +17,10 @@ from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.addresses import entered_address
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import Contact, ManualMessage, ToldBy
 from daemon.channels.registry import channel_class
 from daemon.planner.plan import message_id
 from daemon.planner.recipients import Recipient, customer_recipient
+from daemon.wire.requests import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
 from outbox import Story

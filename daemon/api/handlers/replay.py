@@ -9,7 +9,7 @@ from msgspec import Meta
 from daemon.api.handlers.staff import SOURCE as COUNTER
 from daemon.api.plumbing import voices
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
-from daemon.api.schema.wire import Moment, Word
+from daemon.wire.checks import Moment, Word
 from daemon.wire.sources import Replayed, ReplayedEvent, ReplayedMessage
 from daemon.wire.values import rfc3339
 from outbox import StoredEvent

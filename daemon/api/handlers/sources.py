@@ -13,12 +13,13 @@ from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import as_json
 from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
-from daemon.api.schema.body import described
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import ListQuery, Sync, Word
+from daemon.api.schema.wire import ListQuery
 from daemon.intake.base import Unreadable
 from daemon.intake.intake import body_of
 from daemon.wire import sources as wire_sources
+from daemon.wire.checks import Word, described
+from daemon.wire.requests import Sync
 from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
 from daemon.wire.values import When
 from outbox import Kept

@@ -12,6 +12,7 @@ import msgspec
 import msgspec.inspect
 
 from daemon.api.schema.problem import Problem
+from daemon.wire.checks import PATTERNS
 from daemon.wire.problem import FieldError
 from outbox import harmless
 
@@ -168,13 +169,3 @@ def _is_money(field: str) -> bool:
 
 def _unquoted(pattern: str) -> str:
     return pattern[1:-1].encode().decode("unicode_escape")
-
-
-PATTERNS: dict[str, str] = {}
-"""What a pattern of `wire` means, in words: filled where the pattern is defined, by `described`."""
-
-
-def described(pattern: str, words: str) -> str:
-    """A pattern, and the words in which its refusal is told."""
-    PATTERNS[pattern] = words
-    return pattern
