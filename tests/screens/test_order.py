@@ -113,7 +113,7 @@ async def test_a_message_by_a_chosen_medium() -> None:
         await counter.see("[as usual]")
         await counter.type("hello")
         await counter.press("tab", "right")
-        await counter.see("[SMS]")
+        await counter.see("[text]")
         await counter.press("tab", "enter")
         await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
         assert counter.posted("/orders/B-1042/messages")[0]["via"] == ["twilio", "modem"]
