@@ -1,4 +1,4 @@
-"""The owner's mail of the week: how messages fared at each store, beside the week before."""
+"""The owner's mail of the week: how messages fared at each store, beside the week before; and the weeks counted that the page shows."""
 
 import asyncio
 from collections import defaultdict
@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Pool, Weather
 from daemon.hq.figures import Span, Week, Why, monday_of, weeks, whys
+from daemon.hq.kept_figures import keep
 from daemon.hq.voice import PgNotes
 from daemon.wire.durations import spoken
 from outbox.clock import Clock
@@ -28,7 +29,7 @@ Mail = Callable[[str, str, str], Awaitable[bool]]
 
 
 class WeeklyMail:
-    """`run` mails until `stop`; what is due goes out once."""
+    """`run` mails and counts until `stop`; what is due goes out once."""
 
     def __init__(self, settings: HqSettings, pool: Pool, clock: Clock, mail: Mail, leads: Callable[[], bool]) -> None:
         """`leads`: whether this process, of several, is the one that tells people."""
@@ -39,10 +40,14 @@ class WeeklyMail:
         self._mail = mail
 
     async def run(self, stop: asyncio.Event) -> None:
-        while self._settings.report.mail_at is not None and not await self._clock.wait(stop, LOOK_SECONDS):
+        while not await self._clock.wait(stop, LOOK_SECONDS):
             try:
                 if self._leads():
                     await self.look()
+                    async with self._pool.connection() as db:
+                        await keep(
+                            db, datetime.fromtimestamp(self._clock.now() / 1000, UTC), self._settings.hq.timezone
+                        )
             except (*Weather, PoolTimeout) as error:
                 log.warning("the week's mail can't be made yet", reason=str(error).strip())
 

@@ -3,25 +3,17 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from aiohttp import web
 
-from daemon.hq import figures
-from daemon.hq.database import Connection
+from daemon.hq import figures, kept_figures
 from daemon.hq.page.frame import GUARD, Page, Refusal, Visit
 from outbox import harmless
 
 SPANS = (4, 12, 26, 52)
-Ask: TypeAlias = Callable[[Connection, figures.Span], Awaitable[Sequence[msgspec.Struct]]]
-
-BY: Mapping[str, tuple[Ask, type[msgspec.Struct]]] = {
-    "week": (figures.weeks, figures.Week),
-    "way": (figures.ways, figures.Way),
-    "why": (figures.whys, figures.Why),
-}
+KINDS: Mapping[str, type[msgspec.Struct]] = {"week": figures.Week, "way": figures.Way, "why": figures.Why}
 HEIGHT, WIDTH = 48, 10
 
 
@@ -35,14 +27,15 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    span = _span(visit)
-    weeks = await figures.weeks(visit.db, span)
+    found = await kept_figures.figures(visit.db, _span(visit))
+    weeks = found.weeks
     return visit.shown(
         "figures.html.j2",
         weeks=weeks,
         bars=_bars(weeks),
-        ways=await figures.ways(visit.db, span),
-        whys=await figures.whys(visit.db, span),
+        ways=found.ways,
+        whys=found.whys,
+        made_at=found.made_at,
         spans=SPANS,
         asked=_weeks(visit),
         height=HEIGHT,
@@ -52,14 +45,15 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def sheet(visit: Visit) -> web.StreamResponse:
     by = visit.asked("by") or "week"
-    if by not in BY:
+    if (kind := KINDS.get(by)) is None:
         raise Refusal(404, "no_figures")
-    ask, kind = BY[by]
+    found = await kept_figures.figures(visit.db, _span(visit))
+    rows: Mapping[str, Sequence[msgspec.Struct]] = {"week": found.weeks, "way": found.ways, "why": found.whys}
     names = [field.name for field in msgspec.structs.fields(kind)]
     made = io.StringIO()
     writer = csv.writer(made)
     writer.writerow(names)
-    for row in await ask(visit.db, _span(visit)):
+    for row in rows[by]:
         writer.writerow([harmless.cell(str("" if (value := getattr(row, name)) is None else value)) for name in names])
     headers = {**GUARD, "Content-Disposition": f'attachment; filename="figures-{by}.csv"'}
     return web.Response(text=made.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)

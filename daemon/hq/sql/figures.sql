@@ -32,3 +32,13 @@ GROUP BY store, state, reason_code ORDER BY store, count(*) DESC;
 
 -- currencies: in what each store counts money.
 SELECT store, coalesce(body ->> 'currency', '') FROM health;
+
+-- kept: weeks that were counted.
+SELECT week, weeks, ways, whys, made_at FROM figures WHERE week = ANY(%(weeks)s) ORDER BY week DESC;
+
+-- made: when each was counted.
+SELECT week, made_at FROM figures;
+
+-- keep: a week that was counted.
+INSERT INTO figures (week, weeks, ways, whys, made_at) VALUES (%(week)s, %(weeks)s, %(ways)s, %(whys)s, %(now)s)
+ON CONFLICT (week) DO UPDATE SET weeks = excluded.weeks, ways = excluded.ways, whys = excluded.whys, made_at = excluded.made_at;

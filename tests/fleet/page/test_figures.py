@@ -1,9 +1,11 @@
 """Figures on the page and as CSV: of the stores that who looks may see, and of no other."""
 
 import csv
+import re
 
 import pytest
 
+from daemon.hq.kept_figures import OFTEN, WEEKS, keep
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
@@ -49,3 +51,34 @@ async def test_a_stores_words_are_no_formula_of_a_sheet(site: Site, clock: FakeC
     sheet = await (await site.as_user()).get("/figures.csv?by=why")
     (row,) = csv.DictReader(sheet.text.splitlines())
     assert not row["reason_code"].startswith("=")
+
+
+async def test_weeks_that_were_counted_say_the_same(site: Site, clock: FakeClock) -> None:
+    """Ten million messages are counted in the background; what comes then shows once they are counted anew."""
+    await site.store("soho", currency="GBP")
+    await site.store("camden", currency="GBP")
+    now = clock.now()
+    for n, days in enumerate((0, 0, 8, 15)):
+        at = now - days * 86_400_000
+        await site.message("soho", f"a{n}", created_at=at, due_at=at, told_at=at + 30_000, parts=2, price="0.08")
+        await site.message("camden", f"c{n}", created_at=at, due_at=at, state="failed", reason_code="refused")
+    clock.step(1)
+    browser = await site.as_user()
+    counted_now = (await browser.get("/figures")).words
+    async with site.services.pool.connection() as db:
+        assert await keep(db, site.services.now(), "Europe/London") == WEEKS
+        assert await keep(db, site.services.now(), "Europe/London") == 0
+    kept = await browser.get("/figures")
+    assert "Counted" in kept.words
+    assert (
+        re.sub(r"Counted .*? UTC|Counted \d+ \w+ \d+,? [\d:]+( UTC)?", "", kept.words).split("Share")[1]
+        == counted_now.split("Share")[1]
+    )
+    manager = await site.as_user("mo", "manager", ("soho",))
+    assert "camden" not in (await manager.get("/figures")).text
+    await site.message("soho", "late", created_at=now, told_at=now + 1000)
+    assert (await browser.get("/figures")).words == kept.words
+    clock.step(OFTEN.total_seconds())
+    async with site.services.pool.connection() as db:
+        assert await keep(db, site.services.now(), "Europe/London") == 2
+    assert (await browser.get("/figures")).words != kept.words
