@@ -8,6 +8,8 @@ import msgspec
 
 from outbox.audit_base import read_base
 from outbox.batch import Batch
+from outbox.bounds import Long, Moment, Name, Whole
+from outbox.bounds import Text as ShortText
 from outbox.chain import START
 from outbox.consent import Say
 from outbox.masks import mask_address
@@ -32,13 +34,13 @@ _sent = msgspec.json.Decoder(Rendered).decode
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """An entry of the record as it is stored, but for its hash, which follows from the one before."""
 
-    seq: int
-    at: int
-    kind: str
-    actor: str
-    order_ref: str
-    message_id: str
-    detail: str
+    seq: Whole
+    at: Moment
+    kind: Name
+    actor: ShortText
+    order_ref: Name
+    message_id: Name
+    detail: Long
 
 
 class Slice(msgspec.Struct, frozen=True):

@@ -186,7 +186,7 @@ def read(body: bytes, publisher: str) -> tuple[Manifest, bytes]:
         )
     try:
         parcel = _parcel.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadBundle("it is no bundle at all") from error
     if not is_by_publisher(_ABOUT, parcel.manifest.encode(), parcel.signature, publisher):
         raise BadBundle("it is not signed by the fleet's publisher")
@@ -205,7 +205,7 @@ def version_claimed(body: bytes) -> int:
     """What it says of itself, proved by nothing; 0: it can't be read."""
     try:
         return _manifest.decode(_parcel.decode(body).manifest).version
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0
 
 

@@ -38,7 +38,7 @@ def read_claim(text: str) -> Claim:
     """Whoever signed it; one that can't be read grants nothing."""
     try:
         return _claim.decode(_raw(text.split(".")[1]))
-    except (IndexError, ValueError, msgspec.MsgspecError):
+    except (IndexError, ValueError, msgspec.MsgspecError, RecursionError):
         return Claim()
 
 

@@ -6,10 +6,11 @@ Bodies are JSON; those that can be large are deflated (zlib), since most of a re
 
 import re
 import zlib
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from outbox.bounds import Hash, Moment, Name, Price, Small, Text, Whole, Written
 from outbox.chain import link
 from outbox.fleet import Entry, Slice
 
@@ -26,6 +27,7 @@ BATCH_STATES = 100
 BATCH_BYTES = 120 * 1024
 """Of a body before it is deflated: what it comes to on the line is far below the 128 KiB that a message may have."""
 UNPACKED_MOST = 2**20
+CHANNELS_MOST, KIDS_MOST = 100, 100
 WAYS = frozenset(
     {
         "",
@@ -59,9 +61,9 @@ class AuditBatch(msgspec.Struct, frozen=True):
     `after_gap`: the store does not keep the entries just before any more.
     """
 
-    epoch: str
-    before: str
-    head: str
+    epoch: Hash
+    before: Hash
+    head: Hash
     entries: list[Entry]
     after_gap: bool = False
 
@@ -69,31 +71,31 @@ class AuditBatch(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """How a message stands."""
 
-    id: str
-    order_ref: str
-    state: str
-    channel: str
-    reason_code: str
-    type: str
-    recipient: str
-    to: str
-    attempts: int
-    created_at: int
-    updated_at: int
-    due_at: int
-    rev: int
-    parts: int | None = None
-    price: str | None = None
+    id: Name
+    order_ref: Name
+    state: Name
+    channel: Name
+    reason_code: Name
+    type: Name
+    recipient: Name
+    to: Name
+    attempts: Small
+    created_at: Moment
+    updated_at: Moment
+    due_at: Moment
+    rev: Whole
+    parts: Small | None = None
+    price: Price | None = None
     """What it is estimated to cost, in the store's own currency."""
-    told_at: int | None = None
+    told_at: Moment | None = None
     who: list[str] = []
     """A customer's addresses, as digests under the fleet's keys."""
 
 
 class StateBatch(msgspec.Struct, frozen=True):
-    epoch: str
-    after: int
-    reached: int
+    epoch: Hash
+    after: Whole
+    reached: Whole
     """Messages were looked for in the entries beyond the one and up to the other."""
     states: list[State]
 
@@ -101,37 +103,37 @@ class StateBatch(msgspec.Struct, frozen=True):
 class Cursors(msgspec.Struct, frozen=True):
     """What the store was acknowledged by NATS: the archive has it when the mark says so."""
 
-    audit: int = 0
-    messages: int = 0
-    consent: int = 0
+    audit: Whole = 0
+    messages: Whole = 0
+    consent: Whole = 0
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """How a store is, in its own words."""
 
-    at: int
+    at: Moment
     clock_trusted: bool
-    release: str
-    uplink: str
-    epoch: str
-    seq: int
-    hash: str
+    release: Name
+    uplink: Name
+    epoch: Hash
+    seq: Whole
+    hash: Hash
     """Of the newest entry."""
     cursors: Cursors = Cursors()
-    channels: dict[str, str] = {}
-    queued: int = 0
-    oldest_queued_at: int | None = None
-    failed: int = 0
-    unknown: int = 0
-    disk_free: int = 0
-    bytes_written: int | None = None
-    bundle: str = ""
-    bundle_problem: str = ""
-    kids: list[str] = []
-    consent_refused: int = 0
-    currency: str = ""
-    modem: str = ""
-    signed_head: str = ""
+    channels: Annotated[dict[Name, Name], msgspec.Meta(max_length=CHANNELS_MOST)] = {}
+    queued: Small = 0
+    oldest_queued_at: Moment | None = None
+    failed: Small = 0
+    unknown: Small = 0
+    disk_free: Whole = 0
+    bytes_written: Written | None = None
+    bundle: Name = ""
+    bundle_problem: Text = ""
+    kids: Annotated[list[Name], msgspec.Meta(max_length=KIDS_MOST)] = []
+    consent_refused: Small = 0
+    currency: Name = ""
+    modem: Name = ""
+    signed_head: Text = ""
     """The newest head of the record that was signed outside of the database."""
 
 
@@ -140,13 +142,13 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     """out | in"""
-    at: int
+    at: Moment
     clock_trusted: bool
-    store: str
-    epoch: str
-    seq: int
-    how: str = ""
-    heard: int = 0
+    store: Name
+    epoch: Hash
+    seq: Whole
+    how: Name = ""
+    heard: Whole = 0
     """How far the store had heard the fleet when it was said: an opt-in counts against no opt-out beyond that."""
 
 
@@ -189,7 +191,7 @@ def unpack(raw: bytes, kind: type[T]) -> T:
     decoder = _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
     try:
         found: T = decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(str(error)) from error
     return found
 

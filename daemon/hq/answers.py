@@ -7,6 +7,7 @@ import msgspec
 
 from daemon.fleet.wire import Health
 from daemon.hq.database import Connection, as_time, queries
+from daemon.hq.detail import detail_of
 from daemon.hq.pulse import LATE_SECONDS, SILENT_SECONDS
 from outbox.chain import START, link
 
@@ -192,7 +193,7 @@ async def order(db: Connection, ref: str) -> OrderOut | None:
     found = [message_of(row) for row in await (await db.execute(_SQL["messages_of_order"], {"ref": ref})).fetchall()]
     entries = [
         EntryOut(
-            store=store, epoch=epoch, seq=seq, at=as_time(at), kind=kind, actor=actor, message_id=message, detail=msgspec.json.decode(detail)
+            store=store, epoch=epoch, seq=seq, at=as_time(at), kind=kind, actor=actor, message_id=message, detail=detail_of(detail)
         )
         for store, epoch, seq, at, kind, actor, message, detail in await (
             await db.execute(_SQL["entries_of_order"], {"ref": ref})

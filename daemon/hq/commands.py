@@ -9,9 +9,11 @@ import msgspec
 import structlog
 
 from daemon.config import ConfigError
-from daemon.fleet.commands import Command, Orders, What, sign
+from daemon.fleet.commands import FINDINGS, MOST, Command, Orders, What, sign
+from daemon.fleet.commands import LONGEST as LONGEST_LINE
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, queries
+from daemon.hq.detail import detail_of
 from daemon.hq.publishing import publish_key
 from daemon.hq.record import record
 from daemon.hq.stores import Declined
@@ -84,7 +86,7 @@ async def listed(db: Connection, now: datetime, store: str | None = None) -> lis
 
 def _given(row: Sequence[Any], now: datetime) -> Given:
     id, store, what, channel, reason, by, given_at, expires_at, kind, detail, answered_at = row
-    answer = detail or {}
+    answer = detail_of(detail or "")
     state = {"command.done": "done", "command.refused": "refused"}.get(kind) or (
         "waiting" if expires_at > now else "lapsed"
     )
@@ -100,8 +102,13 @@ def _given(row: Sequence[Any], now: datetime) -> Given:
         state=state,
         answered_at=answered_at,
         why=str(answer.get("why", "")),
-        report=[[str(word) for word in line] for line in answer.get("report", [])],
+        report=_report(answer.get("report")),
     )
+
+
+def _report(told: object) -> list[list[str]]:
+    lines = told[:FINDINGS] if isinstance(told, list) else []
+    return [[str(word)[:LONGEST_LINE] for word in line[:3]] for line in lines if isinstance(line, list)]
 
 
 async def orders(db: Connection, settings: HqSettings, now: datetime, stores: Sequence[str]) -> dict[str, str]:
@@ -112,7 +119,8 @@ async def orders(db: Connection, settings: HqSettings, now: datetime, stores: Se
     ).fetchall():
         until = round(expires_at.timestamp() * 1000)
         command = Command(id=id, what=what, channel=channel, reason=reason, by=by, expires_at=until)
-        waiting.setdefault(store, []).append(command)
+        if len(found := waiting.setdefault(store, [])) < MOST:
+            found.append(command)
     if not waiting:
         return {}
     try:

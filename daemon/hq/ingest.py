@@ -25,6 +25,8 @@ _SQL = queries("ingest.sql")
 UP = "UP"
 AGAIN_SECONDS = 20
 WHO_MOST = 16
+EPOCHS_MOST = 1000
+"""Of one store: each backup that is restored makes one."""
 _TYPES = ("text", "text", "int8", "int8", "text", "text", "text", "text", "text", "bytea", "timestamptz")
 _COLUMNS = (
     "store", "id", "epoch_n", "rev", "order_ref", "state", "channel", "reason_code", "type", "recipient", "address", "attempts",
@@ -81,6 +83,8 @@ class StreamPage:
     def _chain(self, store: str, epoch: str) -> Chain:
         known = self._chains[store]
         if epoch not in known:
+            if len(known) >= EPOCHS_MOST:
+                raise Garbled(f"it has more than {EPOCHS_MOST} epochs")
             newest = max(known.values(), key=lambda chain: chain.n, default=None)
             known[epoch] = Chain(store, epoch, n=newest.n + 1 if newest else 1, rev=newest.rev if newest else 0)
             self._moved.add((store, epoch))

@@ -95,6 +95,7 @@ class Pulse:
         if hour != self._hour:
             self._hour = hour
             await db.execute(_SQL["forget_hours"], {"oldest": hour - HOURS_KEPT})
+            await db.execute(_SQL["forget_troubles"], {"oldest": hour - HOURS_KEPT})
 
     async def _keep_troubles(self, db: Connection, rows: Rows) -> None:
         found = [(store, arrived, *trouble) for store, (arrived, health) in rows for trouble in troubles_of(health)]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from psycopg import DataError
 from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
@@ -91,6 +92,9 @@ def _guard(services: Services) -> Any:
             return _problem(error.status, str(error))
         except web.HTTPException as error:
             return _problem(error.status, error.reason)
+        except DataError as error:
+            log.warning("what was asked can't be asked of PostgreSQL", reason=str(error).strip())
+            return _problem(422, "what was asked holds what can't be asked")
         except (*Weather, PoolTimeout):
             behind = services.archive()
             log.warning("PostgreSQL can't be asked", behind=behind.behind)
@@ -137,7 +141,7 @@ class _Face:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Problem(401, "say who is asking: Authorization: Bearer TOKEN (tether hq token new NAME makes one)")
-        digest = hashlib.sha256(secret.strip().encode()).digest()
+        digest = hashlib.sha256(secret.strip().encode("utf-8", "replace")).digest()
         found = await (await db.execute(_SQL["tokens"], {"digest": digest})).fetchone()
         if found is None:
             raise Problem(401, "that token is none of headquarters'")
@@ -161,7 +165,7 @@ class _Face:
     async def join(self, request: web.Request) -> web.StreamResponse:
         try:
             wish = msgspec.json.decode(await request.read(), type=Wish)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(422, "that is no wish of a store's") from error
         async with self._services.pool.connection() as db:
             welcome: Welcome = await self._services.stores.welcome(db, wish)
@@ -226,7 +230,7 @@ async def _messages(services: Services, db: Connection, request: web.Request) ->
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= 500:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= 500:
         raise Problem(422, "limit: a number from 1 to 500")
     return int(text)
 

@@ -156,15 +156,15 @@ class Site:
         batch = StateBatch("e1", 0, self._revs, [State(**(told | state))])
         await self._tell(f"up.{store}.msg", deflate(batch))
 
-    async def entries(self, store: str, *entries: tuple[str, str, str, dict[str, Any]], actor: str = "") -> None:
-        """Entries of a store's record (kind, order, message, detail), chained on, by the way that all take."""
+    async def entries(self, store: str, *entries: tuple[str, str, str, dict[str, Any] | str], actor: str = "") -> None:
+        """Entries of a store's record (kind, order, message, detail), chained on, by the way that all take. A detail that is a text
+        stands there as it is."""
         seq, before = self._heads.get(store, (0, START))
         first, slice_ = before, []
         for kind, ref, message, detail in entries:
             seq += 1
-            entry = Entry(
-                seq, self.services.clock.now(), kind, actor, ref, message, msgspec.json.encode(detail).decode()
-            )
+            text = detail if isinstance(detail, str) else msgspec.json.encode(detail).decode()
+            entry = Entry(seq, self.services.clock.now(), kind, actor, ref, message, text)
             slice_.append(entry)
             before = link(before, "e1", *msgspec.structs.astuple(entry))
         self._heads[store] = (seq, before)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.hq.detail import detail_of
 from daemon.hq.page.words import Words
 from daemon.wire.reasons import catalogue
 
@@ -42,9 +43,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
     store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash_ = row
-    found = msgspec.json.decode(detail) if detail else {}
-    about = found if isinstance(found, dict) else {}
-    return Entry(store, epoch, seq, at, kind, actor, order_ref, message_id, about, bytes(hash_).hex())
+    return Entry(store, epoch, seq, at, kind, actor, order_ref, message_id, detail_of(detail), bytes(hash_).hex())
 
 
 def in_words(entries: Sequence[Entry], words: Words) -> list[Line]:

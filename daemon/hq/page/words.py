@@ -24,7 +24,7 @@ class Words:
         self.language = language
         self._pages = [catalogue(page), catalogue("frame"), catalogue("shared")]
 
-    def __call__(self, key: str, **args: Any) -> str:
+    def __call__(self, key: str, /, **args: Any) -> str:
         for page in self._pages:
             if key in page:
                 return str(_form(page[key][self.language], args.get("n"), self.language)).format_map(args)

@@ -10,15 +10,15 @@ SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.expires_at FROM
 WHERE c.store = ANY(%(stores)s) AND c.expires_at > %(now)s
     AND NOT EXISTS (
         SELECT 1 FROM audit AS a
-        WHERE a.store = c.store AND a.kind IN ('command.done', 'command.refused') AND (a.detail::jsonb ->> 'id')::bigint = c.id
+        WHERE a.store = c.store AND a.kind IN ('command.done', 'command.refused') AND substring(a.detail FROM '[{,]"id":([0-9]{1,18})[,}]')::bigint = c.id
     )
 ORDER BY c.id;
 
 -- listed: commands and their answers, the newest first.
-SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.given_at, c.expires_at, a.kind, a.detail::jsonb, a.arrived
+SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.given_at, c.expires_at, a.kind, a.detail, a.arrived
 FROM command AS c
 LEFT JOIN LATERAL (
     SELECT kind, detail, arrived FROM audit
-    WHERE store = c.store AND kind IN ('command.done', 'command.refused') AND (detail::jsonb ->> 'id')::bigint = c.id LIMIT 1
+    WHERE store = c.store AND kind IN ('command.done', 'command.refused') AND substring(detail FROM '[{,]"id":([0-9]{1,18})[,}]')::bigint = c.id LIMIT 1
 ) AS a ON true
 WHERE (%(store)s::text IS NULL OR c.store = %(store)s) ORDER BY c.id DESC LIMIT 100;

@@ -31,6 +31,9 @@ ON CONFLICT (store, hour) DO UPDATE SET heard = health_hour.heard + 1, line_down
 -- forget_hours: of which no chart is drawn any more.
 DELETE FROM health_hour WHERE hour < %(oldest)s;
 
+-- forget_troubles: that ended so long ago that nobody asks any more.
+DELETE FROM trouble WHERE ended < %(oldest)s;
+
 -- end_troubles: what stores that were heard do not say any more.
 UPDATE trouble AS t SET ended = w.at FROM unnest(%(heard)s::text[], %(heard_at)s::timestamptz[]) AS w (store, at)
 WHERE t.store = w.store AND t.ended IS NULL AND NOT EXISTS (

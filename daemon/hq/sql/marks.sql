@@ -1,6 +1,7 @@
--- marks: all that a mark tells, of these stores.
+-- marks: all that a mark tells, of these stores; of a store that begins epoch after epoch the newest, so that its mark can still be told.
 SELECT s.name, s.again, s.sealing, c.epoch, c.head_seq, c.head_hash, c.rev, s.claim, b.versions
-FROM store AS s LEFT JOIN chain AS c ON c.store = s.name
+FROM store AS s
+LEFT JOIN LATERAL (SELECT * FROM chain WHERE chain.store = s.name ORDER BY n DESC LIMIT 50) AS c ON true
 LEFT JOIN LATERAL (
     SELECT json_object_agg(g.grp, g.version) AS versions FROM (
         SELECT grp, max(version) AS version FROM bundle

@@ -45,9 +45,9 @@ WHERE order_ref = %(ref)s AND order_ref <> '' AND (%(mine)s::text[] IS NULL OR s
 SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
 WHERE order_ref = %(ref)s AND order_ref <> '' AND store = %(store)s ORDER BY seq LIMIT 2000;
 
--- optouts: the fleet's words on consent, the newest first.
+-- optouts: the fleet's words on consent, the newest first; a manager's own stores' and headquarters'.
 SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent
-WHERE arrived < %(below)s ORDER BY arrived DESC LIMIT %(limit)s;
+WHERE arrived < %(below)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store = 'headquarters') ORDER BY arrived DESC LIMIT %(limit)s;
 
 -- optouts_of: what is said of an address, by its digests.
 SELECT c.kid, c.medium, c.digest, c.stopped, c.at, c.clock_trusted, c.store, c.epoch, c.seq, c.how, c.arrived
@@ -61,7 +61,7 @@ WHERE (%(mine)s::text[] IS NULL OR c.store = ANY(%(mine)s)) AND c.store > %(afte
 
 -- chains_of: how far one store is archived, every epoch.
 SELECT c.store, c.epoch, c.first_seq, c.head_seq, c.head_hash, c.head_at, h.body ->> 'signed_head' FROM chain AS c
-LEFT JOIN health AS h ON h.store = c.store AND h.body ->> 'epoch' = c.epoch WHERE c.store = %(store)s ORDER BY c.n;
+LEFT JOIN health AS h ON h.store = c.store AND h.body ->> 'epoch' = c.epoch WHERE c.store = %(store)s ORDER BY c.n DESC LIMIT 100;
 
 -- forks: entries that came with two contents, the newest first.
 SELECT store, epoch, seq, seen_in, first_seen, last_seen, times FROM fork
