@@ -20,19 +20,21 @@ class Attempts:
 
     def __init__(self, name: str, place: str, *, known: bool) -> None:
         who = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+        self._known = known
         self._name = f"{'known' if known else 'name'} {who}"
         self._place = f"place {network_of(place)}"
 
     async def are_too_many(self, db: Connection, now: datetime) -> bool:
-        """Counts this one before its password is looked at, so that many tries at once count each; of a place that is shut, no name is noted."""
+        """Counts this one before its password is looked at, so that many tries at once count each; of a place that is shut, no name is noted.
+        Of somebody who is known here the place doesn't count: others guess from it too, behind the same proxy or the same line."""
         await db.execute(_SQL["forget"], {"oldest": now - WINDOW})
-        if await _tried(db, self._place, now) > PLACE_MOST:
+        if not self._known and await _tried(db, self._place, now) > PLACE_MOST:
             return True
         return await _tried(db, self._name, now) > NAME_MOST
 
     async def forgive(self, db: Connection) -> None:
         """It was the right one."""
-        await db.execute(_SQL["forgive"], {"name": self._name, "place": self._place})
+        await db.execute(_SQL["forgive"], {"name": self._name, "place": "" if self._known else self._place})
 
 
 async def _tried(db: Connection, key: str, now: datetime) -> int:

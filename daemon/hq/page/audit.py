@@ -56,6 +56,8 @@ async def verify(visit: Visit) -> web.StreamResponse:
     name = visit.form.get("store", "")
     if name:
         visit.store(name)
+    elif not visit.user.may("record"):
+        raise Refusal(403, "not_allowed")
     if visit.frame.heavy.locked():
         raise Refusal(429, "busy")
     async with visit.frame.heavy:

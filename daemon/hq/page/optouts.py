@@ -13,6 +13,7 @@ from daemon.fleet.wire import Word, optout_subject, pack
 from daemon.hq.database import as_time, queries
 from daemon.hq.nats import as_fleet
 from daemon.hq.page.frame import Page, Refusal, Visit
+from daemon.hq.page.people import User
 from daemon.hq.page.person import MEDIA, Typed, read_address
 from daemon.hq.record import NAME, Position
 from outbox.shares import Shares
@@ -41,6 +42,11 @@ def optout_of(row: tuple[Any, ...]) -> Optout:
     return Optout(medium, digest, stopped, as_time(at), trusted, store, epoch, seq, how, arrived)
 
 
+def as_seen(found: Optout, user: User) -> Optout:
+    """That somebody is out counts everywhere; at which of the others' stores they asked is theirs to know."""
+    return found if found.store == NAME or user.sees(found.store) else msgspec.structs.replace(found, store="")
+
+
 def without_repeats(found: Sequence[Optout]) -> list[Optout]:
     """What was said once is told under each key of the fleet."""
     return list({(each.store, each.epoch, each.seq, each.medium, each.at): each for each in reversed(found)}.values())[
@@ -50,7 +56,9 @@ def without_repeats(found: Sequence[Optout]) -> list[Optout]:
 
 async def show(visit: Visit) -> web.StreamResponse:
     below = _below(visit)
-    rows = await (await visit.db.execute(_SQL["optouts"], {"below": below, "limit": SHOWN + 1})).fetchall()
+    rows = await (
+        await visit.db.execute(_SQL["optouts"], {"below": below, "mine": visit.user.mine, "limit": SHOWN + 1})
+    ).fetchall()
     found = [optout_of(row) for row in rows[:SHOWN]]
     return visit.shown(
         "optouts.html.j2",

@@ -8,7 +8,7 @@ from aiohttp import web
 from daemon.hq.answers import message_of
 from daemon.hq.database import queries
 from daemon.hq.page.frame import Page, Visit
-from daemon.hq.page.optouts import optout_of, without_repeats
+from daemon.hq.page.optouts import as_seen, optout_of, without_repeats
 from daemon.hq.page.person import digests_of, is_number_without_country, read_address, words_on
 from daemon.hq.page.story import reason_in_words, state_in_words, type_in_words
 
@@ -32,7 +32,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         kids, media, digests = zip(*words_on(typed, keys), strict=True) if keys else ((), (), ())
         asked = {"kids": list(kids), "media": list(media), "digests": list(digests)}
         said = await (await visit.db.execute(_SQL["optouts_of"], asked)).fetchall()
-        optouts = without_repeats([optout_of(row) for row in said])
+        optouts = [as_seen(each, visit.user) for each in without_repeats([optout_of(row) for row in said])]
     elif text:
         for query in ("by_order", "by_id"):
             messages += [message_of(row) for row in await (await visit.db.execute(_SQL[query], values)).fetchall()]

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import structlog
 from aiohttp import web
+from psycopg import DataError
 from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
@@ -109,6 +110,9 @@ class _Site:
             except (Declined, LineError, ConfigError) as error:
                 status = error.status if isinstance(error, Declined) else 503
                 return self._refuse(request, name, status, "because", why=str(error))
+            except DataError as error:
+                log.warning("what was asked can't be asked of PostgreSQL", reason=str(error).strip())
+                return self._refuse(request, name, 404, "not_there")
             except (*Weather, PoolTimeout):
                 behind = self._frame.services.archive()
                 log.warning("PostgreSQL can't be asked", behind=behind.behind)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from daemon.hq.page.attempts import NAME_MOST
+from daemon.hq.page.attempts import NAME_MOST, PLACE_MOST
 from tests.support.fake_clock import FakeClock
 from tests.support.headquarters import Headquarters
 from tests.support.hq_page import Browser, Site, page_site
@@ -174,6 +174,29 @@ async def test_nothing_is_let_in_from_outside(site: Site) -> None:
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.usefixtures("maria")
+async def test_guesses_from_behind_the_same_proxy(site: Site) -> None:
+    """A stranger tries names without end from where all come from (a proxy, a shop's line); they want the owner, who knows her password, kept out."""
+    hers = site.browser()
+    assert await log_in(hers) == 303
+    await hers.post("/logout", {"token": (await hers.get("/")).token})
+    stranger = site.browser()
+    form = await stranger.get("/login")
+    await stranger.post("/login", {"token": form.token, "name": "nobody", "password": "a guess"})
+    await site.sql("UPDATE hq_failure SET times = %s WHERE key LIKE 'place %%'", PLACE_MOST)
+    assert await log_in(stranger, name="somebody") == 429
+    assert await log_in(hers) == 303
+
+
+async def test_a_name_that_no_column_holds(site: Site) -> None:
+    """A stranger sends what PostgreSQL refuses; they want an error that says what runs here."""
+    browser = site.browser()
+    form = await browser.get("/login")
+    done = await browser.post("/login", {"token": form.token, "name": "a\x00b", "password": "x" * 20})
+    assert done.status in (403, 404)
+    assert "NUL" not in done.text
 
 
 @pytest.mark.slow

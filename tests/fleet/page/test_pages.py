@@ -1,5 +1,6 @@
 """What the pages say: a store, a search, a story, opt-outs and the audit."""
 
+import asyncio
 import re
 
 import pytest
@@ -199,6 +200,60 @@ async def test_idor_between_managers_stores(site: Site) -> None:
     same = await site.sql("UPDATE message SET order_ref = 'B-1' WHERE store = 'camden' RETURNING id")
     assert same == [("camden-m1",)]
     assert "camden" not in (await noor.get("/orders/B-1")).text
+
+
+async def test_a_manager_sees_opt_outs_of_their_own(site: Site) -> None:
+    """The manager of soho looks through opt-outs; they want to know who asks for silence at camden. That somebody is out, they must see."""
+    who = list(Shares(site.services.settings.consent_keys).of("all", "+447700900123"))
+    for store, (kid, digest) in (("camden", who[0]), ("soho", ("k1", "a" * 32)), ("headquarters", ("k1", "b" * 32))):
+        await site.sql(
+            "INSERT INTO consent VALUES (%s, 'all', %s, true, 1, true, %s, 'e1', 1, 'STOP', 1, '', %s)",
+            kid, digest, store, site.services.now(),
+        )  # fmt: skip
+    noor = await site.as_user("noor", "manager", ("soho",))
+    page = await noor.get("/optouts")
+    assert ("camden" in page.text, "soho" in page.text, "bbbbbbbbbb" in page.text) == (False, True, True)
+    found = await noor.post("/search", {"token": page.token, "q": "+447700900123"})
+    assert (found.status, "STOP" in found.words, "camden" in found.text) == (200, True, False)
+    assert "camden" in (await (await site.as_user()).get("/optouts")).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/search?q=%00", "/stores/%00", "/orders/%00", "/stores/soho/messages/%00", "/audit?after=%00"]
+)
+async def test_what_no_column_holds(site: Site, path: str) -> None:
+    """Whoever is logged in types what PostgreSQL refuses; they want an error that says what runs here."""
+    page = await (await site.as_user()).get(path)
+    assert page.status == 404
+    assert page.headers["Content-Security-Policy"]
+
+
+async def test_headquarters_own_record_is_verified_by_who_may_see_it(site: Site) -> None:
+    """A viewer asks for headquarters' own record to be verified; they want to know how much is done here, and to keep it busy."""
+    eve = await site.as_user("eve", "viewer")
+    assert (await eve.post("/audit/verify", {"token": (await eve.get("/")).token})).status == 403
+
+
+async def test_forms_that_never_end(site: Site) -> None:
+    """Somebody who is logged in begins forms and never ends them; they want the page to have no connection with PostgreSQL left for others."""
+    browser = await site.as_user()
+    host, port = site.url.removeprefix("http://").split(":")
+    slow = []
+    for _ in range(8):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        cookie = browser.cookies["tether-session"]
+        writer.write(
+            f"POST /search HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: tether-session={cookie}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500\r\n\r\nq=".encode()
+        )
+        await writer.drain()
+        slow.append((reader, writer))
+    try:
+        assert (await browser.get("/")).status == 200
+    finally:
+        for _, writer in slow:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_cross_site_requests(site: Site) -> None:
