@@ -8,6 +8,7 @@ LEAST_RATE = 0.005
 """So many go wrong anywhere: a store that never failed before is not condemned for its first."""
 DOUBT = 0.01
 """How likely it may be that as many would have gone wrong by chance."""
+NEGLIGIBLE = 1e-12
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -28,10 +29,17 @@ def worse(before: Told, since: Told) -> str:
 
 
 def _at_least(hits: int, of: int, rate: float) -> float:
-    """How likely it is that chance alone comes to as many (binomial)."""
+    """How likely it is that chance alone comes to as many (binomial). `hits` are more than it would be on average: from there on each is less
+    likely than the one before."""
     if rate >= 1.0:
         return 1.0
-    return sum(exp(_log_choose(of, n) + n * log(rate) + (of - n) * log1p(-rate)) for n in range(hits, of + 1))
+    total = 0.0
+    for n in range(hits, of + 1):
+        one = exp(_log_choose(of, n) + n * log(rate) + (of - n) * log1p(-rate))
+        total += one
+        if one <= total * NEGLIGIBLE:
+            break
+    return total
 
 
 def _log_choose(of: int, n: int) -> float:

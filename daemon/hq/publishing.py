@@ -130,6 +130,7 @@ class Publisher:
             under_way = await (await db.execute(_SQL["of_group"], {"grp": group})).fetchone()
             if under_way is not None:
                 return await self.end_canary(db, Rollout(*under_way), "taken_back", f"by {by}", by)
+            await self._not_tried(db, group)
             rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
             if not rows or not rows[0][1]:
                 raise Declined(409, f"{group} has nothing published that could be rolled back: tether hq bundles")
@@ -146,6 +147,7 @@ class Publisher:
         """The group has no bundle of its own any more. Raises Declined."""
         async with db.transaction():
             await db.execute(_SQL["lock"])
+            await self._not_tried(db, group)
             rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
             if not rows or not rows[0][1]:
                 raise Declined(409, f"{group} has no bundle that could be withdrawn: tether hq bundles")
@@ -166,6 +168,7 @@ class Publisher:
                 409,
                 f"a canary for {wanted.group} is under way: wait for it, or tether hq rollback --group {wanted.group}",
             )
+        await self._not_tried(db, wanted.group)
         if wanted.canary is None:
             name = await self._add(db, wanted.group, digest, wanted)
             detail = {"bundle": name, "digest": digest, "note": wanted.note}
@@ -174,6 +177,7 @@ class Publisher:
         if not timedelta(minutes=1) <= wanted.canary <= LONGEST_CANARY:
             raise Declined(422, "--canary: from 1m to 7d")
         first, names = await self._canaries(db, wanted.group)
+        await self._not_tried(db, *first, stores=names)
         told = [await self._add(db, group, digest, wanted) for group in first]
         now = self._now()
         values: dict[str, object] = {
@@ -190,6 +194,15 @@ class Publisher:
         }
         await record(db, self._ms(), "canary.began", began, actor=wanted.by)
         return told
+
+    async def _not_tried(self, db: Connection, *groups: str, stores: Sequence[str] = ()) -> None:
+        """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises Declined."""
+        found = await (await db.execute(_SQL["tried_by"], {"groups": list(groups), "stores": list(stores)})).fetchone()
+        if found is not None:
+            raise Declined(
+                409,
+                f"a canary for {found[0]} is under way there: wait for it, or tether hq rollback --group {found[0]}",
+            )
 
     async def _canaries(self, db: Connection, group: str) -> tuple[list[str], list[str]]:
         """To which groups it goes first, and which stores these are: for all, the group canary; for a region, each of its canaries by name."""
@@ -209,11 +222,14 @@ class Publisher:
     # ------------------------------------------------------------ what follows by itself
 
     async def end_canary(self, db: Connection, rollout: "Rollout", state: str, why: str, by: str) -> Sequence[str]:
-        """In one transaction: the group has it now, or nobody has."""
+        """In one transaction: the group has it now, or nobody has and those who tried it have what they had."""
         wanted = Wanted(group=rollout.group, by=rollout.by, release=rollout.release, note=rollout.note)
         names = [await self._add(db, rollout.group, rollout.digest, wanted)] if state == "passed" else []
         for group in rollout.first:
-            await self._add(db, group, "", Wanted(group=group, by=by, note=f"canary {state.replace('_', ' ')}"))
+            rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
+            digest, release = (rows[1][1], rows[1][2]) if state == "taken_back" and len(rows) > 1 else ("", "")
+            note = f"canary {state.replace('_', ' ')}"
+            await self._add(db, group, digest, Wanted(group=group, by=by, release=release, note=note))
         await db.execute(_SQL["end_rollout"], {"id": rollout.id, "state": state, "now": self._now(), "why": why})
         await record(
             db, self._ms(), f"canary.{state}", {"group": rollout.group, "why": why, "bundles": names}, actor=by

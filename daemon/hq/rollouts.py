@@ -85,7 +85,8 @@ class Rollouts:
 
     async def _decide(self, db: Connection, rollout: Rollout) -> None:
         trying = [store for store in await stores(db) if store.name in rollout.stores]
-        taken = [store for store in trying if self._has(store, rollout)]
+        words = await self._first_words(db, rollout)
+        taken = [store for store in trying if store.has in words and self._was_heard(store, rollout)]
         why = self._trouble(trying, rollout) or (await self._figures(db, rollout, taken) if taken else "")
         now = self._now()
         if why:
@@ -97,12 +98,12 @@ class Rollouts:
             missing = ", ".join(store.name for store in trying if store not in taken) or "the canaries"
             await self.publisher.end_canary(db, rollout, "taken_back", f"{missing} did not take it in time", ITSELF)
 
-    def _has(self, store: StoreHas, rollout: Rollout) -> bool:
-        return (
-            store.has.partition("/")[0] in rollout.first
-            and store.heard_at is not None
-            and store.heard_at > rollout.began_at
-        )
+    async def _first_words(self, db: Connection, rollout: Rollout) -> set[str]:
+        values = {"groups": list(rollout.first), "digest": rollout.digest}
+        return {name for (name,) in await (await db.execute(_SQL["first_words"], values)).fetchall()}
+
+    def _was_heard(self, store: StoreHas, rollout: Rollout) -> bool:
+        return store.heard_at is not None and store.heard_at > rollout.began_at
 
     def _trouble(self, trying: Sequence[StoreHas], rollout: Rollout) -> str:
         """What a store itself says, or that it says nothing any more."""

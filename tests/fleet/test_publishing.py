@@ -58,18 +58,20 @@ class Press:
             "INSERT INTO store (name, grp, canary, joined_at) VALUES (%s, %s, %s, now())", name, region, canary
         )
 
-    async def heard(self, store: str, bundle: str = "", problem: str = "") -> None:
+    async def heard(self, store: str, bundle: str = "", problem: str = "", clock: timedelta = timedelta()) -> None:
+        """`clock`: by how much the store's is ahead."""
         await self.fleet.sql(
-            "INSERT INTO health (store, arrived, at, body) VALUES (%s, %s, 0, %s) "
-            "ON CONFLICT (store) DO UPDATE SET arrived = excluded.arrived, body = excluded.body",
-            store, self.now(), Jsonb({"bundle": bundle, "bundle_problem": problem}),
+            "INSERT INTO health (store, arrived, at, body) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (store) DO UPDATE SET arrived = excluded.arrived, at = excluded.at, body = excluded.body",
+            store, self.now(), self.clock.now() + round(clock.total_seconds() * 1000), Jsonb({"bundle": bundle, "bundle_problem": problem}),
         )  # fmt: skip
 
-    async def messages(self, store: str, state: str, count: int) -> None:
+    async def messages(self, store: str, state: str, count: int, clock: timedelta = timedelta()) -> None:
+        at = self.clock.now() + round(clock.total_seconds() * 1000)
         await self.fleet.sql(
             "INSERT INTO message SELECT %s, %s || n, 1, 1, 'B-1', %s, 'twilio', '', 'order.ready', 'customer', '', 1, %s, %s, %s, 1, '', now() "
             "FROM generate_series(1, %s) AS n",
-            store, f"{state}-{self.clock.now()}-", state, self.clock.now(), self.clock.now(), self.clock.now(), count,
+            store, f"{state}-{self.clock.now()}-", state, at, at, at, count,
         )  # fmt: skip
 
     async def standing(self) -> dict[str, str]:
@@ -195,6 +197,71 @@ async def test_a_canary_that_its_store_refuses_or_that_silences_it_is_taken_back
     await press.clock.advance(700)
     await press.rollouts.decide(press.db)
     assert await press.canary() == ("taken_back", "soho is silent since it has it")
+
+
+@engines
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(days=-2)], ids=["ahead", "behind"])
+async def test_a_canary_whose_clock_is_wrong_is_judged_all_the_same(press: Press, ahead: timedelta) -> None:
+    """Or whoever sets that store's clock could have anything passed on to all."""
+    await press.store("soho", canary=True)
+    await press.heard("soho", clock=ahead)
+    await press.clock.advance(3 * 86400)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(60)
+    await press.heard("soho", "canary/1", clock=ahead)
+    await press.messages("soho", "failed", 8, clock=ahead)
+    await press.clock.advance(1741)
+    await press.heard("soho", "canary/1", clock=ahead)
+    await press.rollouts.decide(press.db)
+    assert await press.canary() == ("taken_back", "8 of 8 messages reached nobody; before it was 0.5%")
+
+
+@engines
+async def test_a_store_that_has_an_earlier_canary_did_not_take_this_one(press: Press) -> None:
+    """A box that is slow, or whose owner is not honest, still says what it had; untried texts would go to all."""
+    await press.store("soho", canary=True)
+    await press.publish("canary")
+    await press.publish(files=OTHERS, canary=HALF_AN_HOUR)
+    await press.clock.advance(1801)
+    await press.heard("soho", "canary/1")
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "canary"
+    await press.heard("soho", "canary/2")
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "passed"
+
+
+@engines
+async def test_two_who_publish_at_once_do_not_pass_untried_texts_on(press: Press) -> None:
+    """Somebody publishes, rolls back or withdraws over what a canary tries, or tries something else on the same stores; the figures would be of
+    other texts than those that all get then."""
+    await press.store("soho", "london", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    for deed in (
+        press.publish("canary", OTHERS),
+        press.publish("london", OTHERS, canary=HALF_AN_HOUR),
+        press.publisher.roll_back(press.db, "canary", "eve"),
+        press.publisher.withdraw(press.db, "canary", "eve"),
+    ):
+        with pytest.raises(Declined, match="a canary for all is under way there"):
+            await deed
+    assert await press.standing() == {"canary": "canary/1"}
+
+
+@engines
+async def test_what_canaries_had_of_their_own_is_back_after_a_canary_that_goes_wrong(press: Press) -> None:
+    await press.store("soho", canary=True)
+    await press.publish("canary")
+    await press.publish(files=OTHERS, canary=HALF_AN_HOUR)
+    await press.publisher.roll_back(press.db, "all", "maria")
+    assert await press.standing() == {"canary": "canary/3"}
+    (canary,) = (await overview(press.db)).groups
+    assert await content(press.db, canary.digest) == TEXTS
+
+
+def test_a_canary_with_millions_of_messages_is_judged_at_once() -> None:
+    """A canary store tells of a hundred million messages; it wants headquarters to count for minutes instead of doing anything else."""
+    assert worse(Told(100, 1), Told(10**8, 10**7))
 
 
 @engines

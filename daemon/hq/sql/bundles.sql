@@ -58,7 +58,19 @@ UPDATE rollout SET state = %(state)s, ended_at = %(now)s, why = %(why)s WHERE id
 -- rollouts: the newest first.
 SELECT grp, published_by, stores, began_at, until, state, ended_at, why FROM rollout ORDER BY id DESC LIMIT 20;
 
--- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody.
-SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered', 'failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s)),
-    count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s))
-FROM message WHERE store = ANY(%(stores)s) AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND recipient = 'customer';
+-- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody. A
+-- store's clock is put right by what it said it was when headquarters heard it last.
+SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered', 'failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s - behind)),
+    count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s - behind))
+FROM (
+    SELECT store, (extract(epoch FROM arrived) * 1000)::bigint - at AS behind FROM health WHERE store = ANY(%(stores)s)
+) AS h JOIN message AS m USING (store)
+WHERE created_at >= %(from_ms)s - behind AND created_at < %(to_ms)s - behind AND recipient = 'customer';
+
+-- tried_by: the canary, not decided, of which these groups or stores are a part.
+SELECT grp FROM rollout WHERE state = 'canary' AND (first_groups && %(groups)s::text[] OR stores && %(stores)s::text[]) LIMIT 1;
+
+-- first_words: what stores call a bundle that they try, unless something else was published to them since.
+SELECT grp || '/' || version FROM (
+    SELECT DISTINCT ON (grp) grp, version, digest FROM bundle WHERE grp = ANY(%(groups)s) ORDER BY grp, version DESC
+) AS b WHERE digest = %(digest)s;

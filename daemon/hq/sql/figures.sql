@@ -21,14 +21,14 @@ SELECT store, channel, count(*), coalesce(sum(parts), 0), coalesce(sum(price::nu
 FROM message
 WHERE recipient = 'customer' AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND state IN ('sent', 'delivered')
     AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
-GROUP BY store, channel ORDER BY store, count(*) DESC;
+GROUP BY store, channel ORDER BY store, count(*) DESC LIMIT 20000;
 
 -- whys: why others were not.
 SELECT store, state, reason_code, count(*)
 FROM message
 WHERE recipient = 'customer' AND created_at >= %(from_ms)s AND created_at < %(to_ms)s AND state IN ('failed', 'expired', 'unknown', 'suppressed')
     AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
-GROUP BY store, state, reason_code ORDER BY store, count(*) DESC;
+GROUP BY store, state, reason_code ORDER BY store, count(*) DESC LIMIT 20000;
 
 -- currencies: in what each store counts money.
 SELECT store, coalesce(body ->> 'currency', '') FROM health;
