@@ -118,3 +118,10 @@ async def test_in_each_language(language: str, words: str) -> None:
     async with opened(language=language, size=(100, 30)) as counter:
         await counter.press("0")
         await counter.see(words)
+
+
+async def test_a_scrollbar_hides_no_word_of_it() -> None:
+    async with opened(full_shop(), size=(60, 20)) as counter:
+        await counter.see("now: 7 things")
+        assert "15 min" in counter.line("B-1039 Kofi")
+        assert "25 min" in counter.line("B-1040 Sam")

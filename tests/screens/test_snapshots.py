@@ -102,3 +102,24 @@ async def test_the_line_down_and_the_service_away(snapshot: SnapshotAssertion) -
         await counter.see("SERVICE AWAY")
         await counter.see("it is not running", passing=1)
         assert await look(counter) == snapshot(extension_class=SVGImageExtension, name="service-away")
+
+
+@pytest.mark.parametrize(
+    ("language", "size"), [("en", (80, 24)), ("es", (60, 20)), ("fr", (120, 40)), ("de", (200, 50))], ids=str
+)
+async def test_a_new_order_and_the_first_shift(
+    language: str, size: tuple[int, int], snapshot: SnapshotAssertion
+) -> None:
+    t = Texts(language)
+    async with opened(size=size, language=language, training=True) as counter:
+        await counter.press("1", "a", "tab")
+        await counter.type("Iris")
+        await counter.press("tab", *"07700900999", *["tab"] * 3)
+        await counter.type("in 2h" if language != "fr" else "dans 2h")
+        await counter.press(*["tab"] * 3)
+        await counter.see(t("Promised for {time}.", time="12:15"), "C-")
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name="new-order")
+        await counter.press("escape")
+        counter.app.action_first_shift()
+        await counter.see(t("put the line away"))
+        assert await look(counter) == snapshot(extension_class=SVGImageExtension, name="first-shift")

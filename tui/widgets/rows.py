@@ -171,7 +171,7 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
     # ------------------------------------------------------------ drawing
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width  # a scrollbar stands beside the rows, never over them
         index, part = divmod(self.scroll_offset.y + y, self._row_height)
         if not self.source and y == 0 and self.empty:
             ground = self.get_component_rich_style("rows--empty")
