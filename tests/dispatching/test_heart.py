@@ -255,11 +255,37 @@ async def test_an_outage_burns_nothing(heart: Heart) -> None:
     for n in range(5):
         await heart.tell(f"e{n}", "payment.failed", f"B-{n + 1}")
     await heart.pass_time(1800)
+    assert (await heart.message("B-0")).reason.code == "line_down"
     heart.providers.line_is_cut = False
     await heart.pass_time(10)
     for n in range(5):
         message = await heart.message(f"B-{n + 1}")
         assert (message.state, message.attempt_count, message.channel) == (State.SENT, 1, "sendgrid")
+
+
+async def test_what_failed_as_the_line_went_counts_for_nothing(heart: Heart) -> None:
+    """A moment ago another provider was reached: that one fails is no outage yet."""
+    await heart.tell("e1", "refund.issued", "B-1")
+    heart.providers.line_is_cut = True
+    await heart.tell("e2", "payment.failed", "B-2")
+    assert not heart.engine.uplink.is_down
+    assert (await heart.message("B-2")).attempt_count == 1
+    await heart.pass_time(10)
+    assert heart.engine.uplink.is_down
+    assert (await heart.message("B-2")).attempt_count == 0
+
+
+async def test_nobody_is_asked_what_arrived_while_the_line_is_down(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    await heart.pass_time(2)
+    await cut_the_line(heart)
+    await heart.pass_time(60)
+    assert heart.providers.asked == []
+    heart.providers.line_is_cut = False
+    await heart.pass_time(30)
+    assert await heart.states() != [State.UNKNOWN]
+    assert len([one for one in heart.providers.left if one.channel == "twilio"]) == 1
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
@@ -294,9 +320,9 @@ async def test_patience_does_not_run_while_the_line_is_down(heart: Heart) -> Non
     await heart.tell("e1", "payment.failed")
     await heart.pass_time(3600)
     heart.providers.line_is_cut = False
-    heart.providers.will("sendgrid", BUSY)
+    heart.providers.will("sendgrid", BUSY, BUSY)
     await heart.pass_time(60)
-    assert [one.channel for one in heart.providers.arrived if one.out.order_ref == "B-1"] == ["sendgrid"]
+    assert [one.channel for one in heart.providers.arrived] == ["sendgrid", "sendgrid"]
 
 
 # ---------------------------------------------------------------- what changes while it is under way
@@ -341,6 +367,14 @@ async def test_opted_out_while_it_waits_for_room(heart: Heart) -> None:
     await heart.box.consent.stop("sms", PHONE, reason="STOP", actor="+447700900123")
     assert await room_comes(heart) == ["B-1"]
     assert await heart.states("B-2") == [State.SUPPRESSED]
+
+
+async def test_its_channel_is_paused_while_it_waits_for_room(heart: Heart) -> None:
+    await under_way_and_at_the_door(heart)
+    await heart.engine.board.pause("vonage", reason="", actor="Mia")
+    await heart.answer(TOOK)
+    assert [(one.channel, one.out.order_ref) for one in heart.providers.left] == [("vonage", "B-1"), ("modem", "B-2")]
+    assert len(await heart.attempts(await heart.message("B-2"))) == 1
 
 
 async def test_superseded_while_it_waits_for_room(tmp_path: Path) -> None:
