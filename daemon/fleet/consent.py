@@ -42,9 +42,12 @@ class ConsentShare:
             if len(found) < PULL:
                 return news
 
-    async def tell(self, line: Line, position: Position, *, clock_trusted: bool) -> bool:
+    async def tell(self, line: Line, *, clock_trusted: bool) -> bool:
         """Words of ours that the fleet does not know; whether there may be more."""
         untold = await self._fleet.untold(limit=TELL)
+        if not untold:
+            return False
+        position = await self._fleet.position()
         for word in untold:
             await self._tell(line, word, position, clock_trusted=clock_trusted)
         return len(untold) == TELL

@@ -104,7 +104,7 @@ class Feed:
     def told_audit(self, batch: AuditBatch) -> None:
         self.audit = batch.entries[-1].seq
 
-    async def next_states(self, epoch: str) -> StateBatch | None:
+    async def next_states(self) -> StateBatch | None:
         """The next messages that changed; None: all are told."""
         if not self._states:
             changed = await self._fleet.changed(self._looked, look=LOOK, texts=self._costs.channels())
@@ -114,6 +114,7 @@ class Feed:
             self._looked = changed.reached
         rest = len(self._states) > BATCH_STATES
         reached = self._states[BATCH_STATES - 1].rev if rest else self._looked
+        epoch, _ = (await self._fleet.epochs())[-1]
         return StateBatch(epoch, self.published, reached, self._states[:BATCH_STATES])
 
     def told_states(self, batch: StateBatch) -> None:

@@ -269,9 +269,7 @@ class Link:
         if timed:
             self._pull_at = now
         await self._word.fetch_bundles(line)
-        more = self._me.shares_optouts and await self._consent.tell(
-            line, await self._box.fleet.position(), clock_trusted=self._trusted()
-        )
+        more = self._me.shares_optouts and await self._consent.tell(line, clock_trusted=self._trusted())
         if now - self._health_at >= HEALTH_SECONDS:
             await self._report(line)
             self._health_at = now
@@ -320,8 +318,7 @@ class Link:
         await self._publish(line, f"health.{self._me.store}", pack(health), None)
 
     async def _tell_states(self, line: Line) -> bool:
-        position = await self._box.fleet.position()
-        batch = await self._feed.next_states(position.epoch)
+        batch = await self._feed.next_states()
         if batch is None:
             return False
         if batch.states:

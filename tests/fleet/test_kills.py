@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from daemon.fleet.line import Identity, connected, pinned
+from daemon.fleet.nkey import KeyPair
+from daemon.fleet.wire import BATCH_ENTRIES, AuditBatch, audit_id, deflate
 from daemon.hq.answers import verify
 from daemon.hq.database import opened
-from daemon.hq.streams import ask
+from daemon.hq.streams import ask, ensure
+from outbox.chain import START, link
+from outbox.fleet import Entry
 from tests.support.engines import Cluster, cluster
 from tests.support.fleet_world import Store, World, until, world
 from tests.support.outbox_box import PHONE
@@ -23,6 +29,8 @@ from tests.support.outbox_box import PHONE
 LONG = os.environ.get("TETHER_FLEET") == "long"
 ENTRIES = 100_000 if LONG else 1_500
 STORES = 1_000 if LONG else 25
+VOLUME = 250_000_000 if LONG else 500_000
+"""Bytes of a day of all stores, as they are kept."""
 PATIENCE = 900.0 if LONG else 60.0
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(2_000 if LONG else 120)]
@@ -137,6 +145,58 @@ async def heard_by_all(stores: list[Store]) -> None:
             return await store.box.consent.blocked("sms", PHONE)
 
         await until(heard, seconds=60)
+
+
+def a_day(store: str, size: int, rng: random.Random) -> Iterator[tuple[AuditBatch, bytes]]:
+    """So many bytes of a store's record as they go over the line, in batches that continue each other."""
+    before, seq, epoch = START, 0, f"{rng.getrandbits(64):016x}"
+    while size > 0:
+        entries, first = [], before
+        for _ in range(BATCH_ENTRIES):
+            seq += 1
+            detail = f'{{"channel":"twilio","n":1,"to":"{rng.getrandbits(128):032x}"}}'
+            order, message = f"B-{seq // 9}", f"m{rng.getrandbits(96):024x}"
+            entry = Entry(seq, 1_795_515_300_000 + seq, "message.sending", "", order, message, detail)
+            before = link(before, epoch, *msgspec.structs.astuple(entry))
+            entries.append(entry)
+        batch = AuditBatch(epoch, first.hex(), before.hex(), entries)
+        body = deflate(batch)
+        size -= len(body)
+        yield batch, body
+
+
+async def tell(fleet: World, store: str, size: int) -> int:
+    """Have NATS keep a day of that store's record; how many entries."""
+    key, told = KeyPair.make("user"), 0
+    identity = Identity(key, fleet.claim(store, key), f"_INBOX.{store}", store)
+    async with connected(fleet.cluster.urls[0], pinned(fleet.cluster.ca), identity) as line:
+        for batch, body in a_day(store, size, random.Random(store)):
+            await line.publish(f"up.{store}.audit", body, id=audit_id(store, batch))
+            told += len(batch.entries)
+    return told
+
+
+async def test_a_days_backlog_of_all_stores_is_archived_within_five_minutes(
+    tmp_path: Path, own_servers: Cluster, database: str
+) -> None:
+    """Headquarters was away for a day: NATS holds what all stores told, 250 MB of it, and two processes take it up."""
+    async with world(tmp_path, own_servers, database) as fleet:
+        async with fleet.as_hq() as line:
+            await ensure(line, fleet.clock, replicas=3)
+        at_once = asyncio.Semaphore(20)
+
+        async def tell_in_turn(store: str) -> int:
+            async with at_once:
+                return await tell(fleet, store, VOLUME // STORES)
+
+        told = sum(await asyncio.gather(*(tell_in_turn(f"s{n}") for n in range(STORES))))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        fleet.start_hq_process()
+        fleet.start_hq_process()
+        await under_way(fleet, told)
+        assert loop.time() - began < 300
+        await once_each(fleet, told)
 
 
 async def test_a_line_that_flaps_while_a_weeks_backlog_is_caught_up(
