@@ -389,6 +389,35 @@ async def test_superseded_while_it_waits_for_room(tmp_path: Path) -> None:
         assert await heart.states("B-2") == [State.SUPERSEDED, State.SENDING]
 
 
+async def test_cancelled_when_it_was_taken_up_and_not_yet_on_record(heart: Heart) -> None:
+    await under_way_and_at_the_door(heart)
+    for n in range(3, 6):
+        await heart.tell(f"e{n}", "refund.issued", f"B-{n}")
+    assert await heart.states("B-4") == [State.QUEUED]
+    for n in (4, 5):
+        await heart.box.spool.cancel((await heart.message(f"B-{n}")).id, actor="Mia", reason="")
+    heart.providers.waits = False
+    await heart.answer(TOOK)
+    await heart.pass_time(10)
+    assert [one.out.order_ref for one in heart.providers.left] == ["B-1", "B-2", "B-3"]
+
+
+async def test_an_earlier_one_of_its_line_comes_back_when_it_was_taken_up(heart: Heart) -> None:
+    """Whoever is not known to have arrived holds nobody up; back in line it comes first."""
+    await under_way_and_at_the_door(heart)
+    await heart.tell("e3", "refund.issued", "B-3")
+    heart.providers.will("twilio", CUT, Deferred("busy", after=100), TOOK)
+    await heart.tell("e4", "order.placed", "B-4")
+    await heart.tell("e5", "refund.issued", "B-4")
+    await heart.pass_time(6)
+    assert await heart.states("B-4") == [State.QUEUED, State.QUEUED]
+    heart.providers.waits = False
+    await heart.answer(TOOK)
+    await heart.pass_time(120)
+    told = [one.out.trigger for one in heart.providers.arrived if one.out.order_ref == "B-4"]
+    assert told == ["order.placed", "refund.issued"]
+
+
 async def test_what_is_called_off_at_the_provider_ends_there_if_it_comes_back(heart: Heart) -> None:
     heart.providers.waits = True
     await heart.tell("e1", "order.in_production", "B-1")
