@@ -28,14 +28,14 @@ INSERT INTO fork (store, epoch, seq, known, other, seen_in, first_seen, last_see
 INSERT INTO gap (store, epoch, from_seq, to_seq, why, seen_at, closed_at) SELECT 'store-' || 1 + n % {stores}, 'e1', n, n, 'missing', now(), now() FROM generate_series(1, 2000) n;
 INSERT INTO consent SELECT 'k1', 'sms', md5(n::text), true, {now} - n, true, 'store-' || 1 + n % {stores}, 'e1', n, 'STOP', n, '', to_timestamp({now} / 1000) - n * interval '1 s' FROM generate_series(1, {optouts}) n;
 CREATE TABLE IF NOT EXISTS audit_filled PARTITION OF audit DEFAULT;
-INSERT INTO audit SELECT 'store-' || 1 + n % {stores}, 'e1', n, {now} - n::bigint * 1000, 'message.sent', '', 'B-' || n / 8, 'm' || n, '{{"channel": "twilio"}}', sha256(n::text::bytea), to_timestamp({now} / 1000)
-    FROM generate_series(1, {entries}) n;
+INSERT INTO audit SELECT 'store-' || s, 'e1', n, {now} - n * 1000, 'message.sent', '', 'B-' || n / 8, 'm' || n, '{{"channel": "twilio"}}', sha256(n::text::bytea), to_timestamp({now} / 1000)
+    FROM generate_series(1, {stores}) AS s, LATERAL (SELECT k::bigint * {stores} + s AS n FROM generate_series(0, {each} - 1) AS k) AS k;
 INSERT INTO message (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, due_at, arrived, who)
-    SELECT 'store-' || 1 + n % {stores}, 'm' || n, 1, n, 'B-' || n / 8,
-        CASE WHEN n % 200 = 7 THEN 'failed' WHEN n % 100 = 3 THEN 'expired' ELSE 'delivered' END, 'twilio', '', 'order.ready', 'customer', '+44…0123', 1,
-        {now} - n::bigint * {apart}, {now} - n::bigint * {apart}, {now}, to_timestamp({now} / 1000),
+    SELECT 'store-' || s, 'm' || n, 1, n, 'B-' || n / 8,
+        CASE WHEN (n + n / {stores}) % 200 = 7 THEN 'failed' WHEN (n + n / {stores}) % 100 = 3 THEN 'expired' ELSE 'delivered' END, 'twilio', '', 'order.ready', 'customer', '+44…0123', 1,
+        {now} - n * {apart}, {now} - n * {apart}, {now}, to_timestamp({now} / 1000),
         ARRAY[CASE WHEN n % {rare} = 5 THEN '{who}' ELSE md5((n / 30)::text) END::uuid]
-    FROM generate_series(1, {messages}) n;
+    FROM generate_series(1, {stores}) AS s, LATERAL (SELECT k::bigint * {stores} + s AS n FROM generate_series(0, {each} - 1) AS k) AS k;
 """
 _INDEXES = (
     b"SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('message', 'audit') AND indexname NOT LIKE '%pkey'"
@@ -47,7 +47,7 @@ async def fill(dsn: str, keys: Shares, *, stores: int, messages: int, optouts: i
     """Two years of messages, spread evenly."""
     await migrate(dsn)
     text = _FILL.format(
-        now=NOW, stores=stores, messages=messages, optouts=optouts, hours=hours, entries=messages, who=keys.person(PHONE)[0],
+        now=NOW, stores=stores, messages=messages, optouts=optouts, hours=hours, each=messages // stores, who=keys.person(PHONE)[0],
         apart=max(2 * 365 * 86_400_000 // messages, 1), rare=max(messages // 20, 6),
     )  # fmt: skip
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
