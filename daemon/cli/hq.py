@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from daemon.cli.frame import Failure, JsonOption, as_json, settle, table
-from daemon.cli.hq_frame import HqConfigOption, NameArgument, explained, hq, settings_of, store, with_archive
+from daemon.cli.hq_frame import HqConfigOption, NameArgument, explained, hq, me, settings_of, store, with_archive
 from daemon.cli.hq_people import token, user
 
 if TYPE_CHECKING:
@@ -200,7 +200,9 @@ def add_store(
     async def offer(settings: "HqSettings", db: "Connection") -> str:
         from daemon.hq.stores import Groups, Stores
 
-        return await Stores(settings, SystemClock(), random.SystemRandom()).offer(db, name, Groups.read(group or []))
+        return await Stores(settings, SystemClock(), random.SystemRandom()).offer(
+            db, name, Groups.read(group or []), by=me()
+        )
 
     print(f"Within an hour, on the box of {name}:\n  sudo tether fleet join '{with_archive(config, offer)}'")
 
@@ -246,7 +248,7 @@ def revoke_store(name: NameArgument, config: HqConfigOption = None) -> None:
     async def revoke(settings: "HqSettings", db: "Connection") -> None:
         from daemon.hq.stores import Stores
 
-        await Stores(settings, SystemClock(), random.SystemRandom()).revoke(db, name)
+        await Stores(settings, SystemClock(), random.SystemRandom()).revoke(db, name, by=me())
 
     with_archive(config, revoke)
     print(f"{name} is cut off")

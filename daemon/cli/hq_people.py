@@ -108,8 +108,10 @@ def new_token(name: Annotated[str, typer.Argument(help="Whose it is.")], config:
 
     async def add(settings: "HqSettings", db: "Connection") -> None:
         from daemon.hq.stores import add_token
+        from outbox.clock import SystemClock
 
-        await add_token(db, name, hashlib.sha256(secret.encode()).digest(), ["read"])
+        now, digest = SystemClock().now(), hashlib.sha256(secret.encode()).digest()
+        await add_token(db, now, name, digest, ["read"], actor=me())
 
     with_archive(config, add)
     print(secret)

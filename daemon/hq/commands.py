@@ -65,12 +65,13 @@ async def give(
             if what != "doctor"
             else "the doctor looks at all channels",
         )
+    channel, reason = channel[:40], reason[:200]
     async with db.transaction():
         found = await (await db.execute(_SQL["joined"], {"store": store})).fetchone()
         if found is None:
             raise Declined(404, f"no store {store!r} is in this fleet: tether hq store list")
         values = {
-            "store": store, "what": what, "channel": channel[:40], "reason": reason[:200], "by": by, "now": now, "until": now + lasting,
+            "store": store, "what": what, "channel": channel, "reason": reason, "by": by, "now": now, "until": now + lasting,
         }  # fmt: skip
         (id,) = (await (await db.execute(_SQL["give"], values)).fetchone()) or (0,)
         detail = {"id": id, "store": store, "what": what, "channel": channel, "reason": reason}

@@ -84,7 +84,7 @@ class Stores:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
 
-    async def offer(self, db: Connection, name: str, groups: Groups = Groups()) -> str:  # noqa: B008 - it is frozen
+    async def offer(self, db: Connection, name: str, groups: Groups = Groups(), *, by: str = HEADQUARTERS) -> str:  # noqa: B008 - it is frozen
         """A code for that store, good once and for an hour. Raises Declined."""
         if not NAME.fullmatch(name):
             raise Declined(422, f"{name!r} is no name here: small letters, digits and hyphens, 31 at most")
@@ -99,7 +99,9 @@ class Stores:
         values = {
             "name": name, "grp": groups.region, "canary": groups.canary, "code": _digest(code.secret), "until": self._now() + CODE_GOOD_FOR,
         }  # fmt: skip
-        await db.execute(_SQL["offer"], values)
+        async with db.transaction():
+            await db.execute(_SQL["offer"], values)
+            await record(db, self._clock.now(), "store.offered", {"store": name}, actor=by)
         return str(code)
 
     async def welcome(self, db: Connection, wish: Wish) -> Welcome:
@@ -124,6 +126,10 @@ class Stores:
             await db.execute(_SQL["join"], values)
             if key and key != wish.key:
                 await db.execute(_SQL["note_revoked"], values | {"key": key})
+            if key != wish.key:
+                await record(
+                    db, self._clock.now(), "store.joined", {"store": name, "key": wish.key}, actor=HEADQUARTERS
+                )
         if key and key != wish.key:
             await self.enforce(db)
         return self._welcome(name, claim, wish)
@@ -182,7 +188,7 @@ class Stores:
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return base64.b64encode(raw).decode()
 
-    async def revoke(self, db: Connection, name: str) -> None:
+    async def revoke(self, db: Connection, name: str, *, by: str = HEADQUARTERS) -> None:
         """Out within seconds, on every server. Raises Declined, LineError: then nothing is said to have happened."""
         async with db.transaction():
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
@@ -193,6 +199,7 @@ class Stores:
             if found[2]:
                 await db.execute(_SQL["note_revoked"], values | {"key": found[2]})
             await self.enforce(db)
+            await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 
     async def enforce(self, db: Connection) -> None:
         """Have NATS know all keys that do not count."""
@@ -220,9 +227,11 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(b"tether join " + secret.encode()).digest()
 
 
-async def add_token(db: Connection, name: str, digest: bytes, scopes: Sequence[str]) -> None:
+async def add_token(db: Connection, now: int, name: str, digest: bytes, scopes: Sequence[str], *, actor: str) -> None:
     """Raises Declined for a name that is taken."""
     try:
-        await db.execute(_SQL["add_token"], {"name": name, "digest": digest, "scopes": list(scopes)})
+        async with db.transaction():
+            await db.execute(_SQL["add_token"], {"name": name, "digest": digest, "scopes": list(scopes)})
+            await record(db, now, "token.added", {"name": name, "scopes": list(scopes)}, actor=actor)
     except UniqueViolation as error:
         raise Declined(409, f"a token named {name!r} is there already: choose another name") from error

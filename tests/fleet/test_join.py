@@ -14,7 +14,8 @@ from daemon.fleet.line import LineError
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq.database import Connection, opened
-from daemon.hq.stores import Declined, Stores
+from daemon.hq.record import latest, verify_own
+from daemon.hq.stores import Declined, Stores, add_token
 from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import World
 
@@ -95,6 +96,23 @@ async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door
     with pytest.raises(LineError):
         async with fleet.line_of(old):
             pass
+
+
+@engines
+async def test_who_let_a_store_in_and_cut_it_off_is_on_record(door: Door) -> None:
+    """Somebody with the command line lets a box of their own in, makes themselves a token, and cuts a store off; they want nobody to know who did."""
+    code = Code.read(await door.stores.offer(door.db, "soho", by="eve"))
+    await door.welcome(wish_of(code, KeyPair.make("user")))
+    await add_token(door.db, door.clock.now(), "mine", b"x" * 32, ["read"], actor="eve")
+    await door.stores.revoke(door.db, "soho", by="eve")
+    deeds = [(deed.kind, deed.actor) for deed in reversed(await latest(door.db))]
+    assert deeds == [
+        ("store.offered", "eve"),
+        ("store.joined", "headquarters"),
+        ("token.added", "eve"),
+        ("store.revoked", "eve"),
+    ]
+    assert (await verify_own(door.db)).ok
 
 
 @engines

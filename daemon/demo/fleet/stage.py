@@ -57,7 +57,7 @@ async def headquarters(settings: HqSettings, clock: Clock, rng: Random) -> Async
     async with serving(settings, clock, rng, page_port=page_port) as url:
         token = f"hq_{secrets.token_urlsafe(32)}"
         async with opened(settings.postgres.dsn) as db:
-            await add_token(db, "demo", hashlib.sha256(token.encode()).digest(), ["read"])
+            await add_token(db, clock.now(), "demo", hashlib.sha256(token.encode()).digest(), ["read"], actor="demo")
             password = secrets.token_urlsafe(9)
             await put(db, clock.now(), OWNER, "admin", keep(password), (), actor="demo")
         yield Headquarters(settings, url, token, f"http://{HOST}:{page_port}", password)

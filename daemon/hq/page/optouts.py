@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from daemon.fleet.line import Line
 from daemon.fleet.wire import Word, optout_subject, pack
 from daemon.hq.database import as_time, queries
 from daemon.hq.nats import as_fleet
@@ -16,6 +17,7 @@ from daemon.hq.page.frame import Page, Refusal, Visit
 from daemon.hq.page.people import User
 from daemon.hq.page.person import MEDIA, Typed, read_address
 from daemon.hq.record import NAME, Position
+from daemon.hq.services import Services
 from outbox.shares import Shares
 
 _SQL = queries("pages.sql")
@@ -76,24 +78,24 @@ def _below(visit: Visit) -> datetime:
 
 
 async def stop(visit: Visit) -> web.StreamResponse:
-    """POST: somebody wrote or phoned headquarters. On record first; who is told nothing of it if it can't be told to the stores."""
+    """POST: somebody wrote or phoned headquarters. On record first; who is told nothing of it if it can't be told to the stores. Until
+    the line stands, the record is not held up: others log in meanwhile."""
     typed, medium = read_address(visit.form.get("address", "")), visit.form.get("medium", "")
     if typed is None or medium not in MEDIA:
         raise Refusal(422, "no_address")
-    async with visit.db.transaction():
+    services = visit.services
+    async with as_fleet(services.settings, services.clock, random.SystemRandom()) as line, visit.db.transaction():
         position = await visit.record("consent.stopped", medium=medium)
-        await _tell(visit, typed, medium, position)
+        await _tell(line, services, typed, medium, position)
     return visit.went("/optouts", said="stopped")
 
 
-async def _tell(visit: Visit, typed: Typed, medium: str, position: Position) -> None:
-    services = visit.services
+async def _tell(line: Line, services: Services, typed: Typed, medium: str, position: Position) -> None:
     word = Word(
         state="out", at=services.clock.now(), clock_trusted=True, store=NAME, epoch=position.epoch, seq=position.seq, how=BY_HAND
     )  # fmt: skip
-    async with as_fleet(services.settings, services.clock, random.SystemRandom()) as line:
-        for kid, digest in Shares(services.settings.consent_keys).of(medium, typed.address):
-            await line.publish(optout_subject(kid, medium, digest), pack(word))
+    for kid, digest in Shares(services.settings.consent_keys).of(medium, typed.address):
+        await line.publish(optout_subject(kid, medium, digest), pack(word))
 
 
 PAGES: Sequence[Page] = (
