@@ -61,11 +61,11 @@ def adopt(settings: Settings, key: BoxKey) -> None:
     """Have the file hold this key as the first of its lines, whole or not at all. Raises OSError."""
     path = key_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    keys = {each.public: each for each in (key, *_filed(path))}
+    keys = {each.words: each for each in (key, *_filed(path))}
     part = path.with_name(path.name + ".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(_HEAD + "".join(f"{each.words}\n" for each in keys.values()))
+        file.write(_HEAD + "".join(f"{words}\n" for words in keys))
         file.flush()
         os.fsync(handle)
     part.replace(path)

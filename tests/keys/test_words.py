@@ -1,6 +1,11 @@
 """The twelve words: BIP-39's own vectors, and what a person gets wrong when they copy them."""
 
+import subprocess
+import sys
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +73,15 @@ def test_the_same_words_are_the_same_box_and_each_use_has_its_own_key() -> None:
     assert not is_signed(BoxKey.from_words(VECTORS["80" * 16]).public, b"kind", b"said", signature)
     assert not is_signed(one.public.removeprefix("tether-"), b"kind", b"said", signature)
     assert not is_signed(one.public, b"kind", b"said", "no base64")
+
+
+@given(st.binary(min_size=16, max_size=16), st.text(max_size=40))
+def test_keys_are_derived_as_rfc_5869_has_it(seed: bytes, purpose: str) -> None:
+    theirs = HKDF(algorithm=SHA256(), length=32, salt=b"tether", info=purpose.encode())
+    assert BoxKey(seed).derive(purpose) == theirs.derive(seed)
+
+
+def test_a_service_that_signs_nothing_yet_is_spared_what_signing_takes() -> None:
+    loaded = "import sys, daemon.runtime.process; from daemon.keys.box_key import BoxKey; BoxKey.new().derive('x'); print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"
