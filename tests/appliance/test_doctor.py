@@ -311,6 +311,11 @@ async def test_a_store_in_no_fleet_hears_nothing_of_one(tmp_path: Path) -> None:
         ({"state": "away", "reason": "no answer in time"}, Level.ADVICE, "can't be reached: no answer in time"),
         ({"state": "connected", "reason": "", "behind": 5000}, Level.ADVICE, "the last 5000 entries"),
         ({"state": "connected", "reason": "", "behind": 3}, Level.OK, "97 of 100 entries"),
+        (
+            {"state": "connected", "reason": "", "bundle": "all/6", "bundle_problem": "all/7: broken"},
+            Level.ADVICE,
+            "all/6 stays in force: all/7: broken",
+        ),
     ],
 )
 async def test_how_the_line_to_headquarters_stands(
@@ -325,7 +330,14 @@ async def test_how_the_line_to_headquarters_stands(
 
     async def ask(path: str) -> object:
         assert path == "/v1/fleet"
-        return {"store": "soho", "behind": 0, "archived": 97, "entries": 100} | answer
+        return {
+            "store": "soho",
+            "behind": 0,
+            "archived": 97,
+            "entries": 100,
+            "bundle": "",
+            "bundle_problem": "",
+        } | answer
 
     async with examination(load(tmp_path / "tether.toml", secrets), running=True, ask_service=ask) as case:
         (finding,) = await check_fleet(case)

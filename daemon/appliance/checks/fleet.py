@@ -67,4 +67,10 @@ def _told(row: Any) -> Finding:
             f"headquarters does not have the last {row['behind']} entries of the record yet",
             "it catches up by itself; look again later",
         )
+    if row["bundle_problem"]:
+        return advice(
+            CHECK,
+            f"what headquarters published is not taken; {row['bundle'] or 'what was before'} stays in force: {row['bundle_problem']}",
+            "headquarters sees it too (tether hq bundles); nothing is to be done here unless it names this store's own tether.toml",
+        )
     return ok(CHECK, f"{row['store']} is connected, {row['archived']} of {row['entries']} entries are at headquarters")
