@@ -12,6 +12,7 @@ import psutil
 import pytest
 from aiohttp import ClientSession, CookieJar, WSMsgType, web
 
+from tests.support.axe import axe_source, violations
 from tests.support.chromium import chromium
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
@@ -157,6 +158,18 @@ async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_pa
             assert {urlsplit(address).netloc for address in page.requests if not address.startswith("data:")} == {
                 urlsplit(url).netloc
             }
+
+
+async def test_it_is_accessible_while_it_runs_and_when_it_is_over(tmp_path: Path) -> None:
+    axe = axe_source()
+    async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
+        command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
+        async with serving(*command) as (url, _), chromium() as page:
+            await page.open(url + "/?token=sesame")
+            await page.until("document.body?.classList.contains('-first-byte') === true", within=30)
+            assert await violations(page, axe) == []
+            await page.run("document.body.classList.add('-closed')")
+            assert await violations(page, axe) == []
 
 
 def _is_screen(child: psutil.Process) -> bool:
