@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.config import Settings, Store
 from daemon.fleet.bundle import pack, unpack
-from daemon.runtime.trial import Shown, shown, trial
+from daemon.runtime.trial import Judged, Shown, judged, shown, trial
 
 SECONDS = 20.0
 
@@ -19,6 +19,12 @@ async def mistakes_in(files: Mapping[str, bytes]) -> Sequence[str]:
     """() for none. Raises BadBundle for what is no bundle at all."""
     with _unfolded(files) as (folder, bare):
         return await trial(bare, folder, anywhere=True)
+
+
+async def judge(files: Mapping[str, bytes], template: str, store: Store) -> Judged:
+    """Both of these in one go. Raises BadBundle."""
+    with _unfolded(files) as (folder, bare):
+        return await judged(msgspec.structs.replace(bare, store=store), folder, template, seconds=SECONDS)
 
 
 async def preview(files: Mapping[str, bytes], template: str, store: Store) -> Sequence[Shown]:

@@ -64,6 +64,22 @@ async def shown(settings: Settings, bundle: Path, template: str, *, seconds: flo
         return [Shown(locale="", medium="sms", problem="it never ends, or takes all memory")]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """What of a bundle would be wrong at any store, and one of its texts as customers would get it."""
+
+    mistakes: list[str]
+    shown: list[Shown]
+
+
+async def judged(settings: Settings, bundle: Path, template: str, *, seconds: float = SECONDS) -> Judged:
+    """Both in one go, for whoever writes it."""
+    told = await _child(("judge", settings, bundle, template), seconds)
+    try:
+        return _judged.decode(told or b"")
+    except msgspec.MsgspecError:
+        return Judged(["its texts could not be tried: one of them never ends, or takes all memory"], [])
+
+
 async def _child(work: tuple[str, Settings, Path, Any], seconds: float) -> bytes | None:
     """What a process of its own comes to; None: it did not come to an end."""
     what, settings, bundle, more = work
@@ -122,6 +138,7 @@ def _preview(renderer: Renderer, template: str, locale: str, medium: Medium, eve
 
 _mistakes = msgspec.json.Decoder(list[str])
 _shown = msgspec.json.Decoder(list[Shown])
+_judged = msgspec.json.Decoder(Judged)
 
 
 def compare(alone: Settings, bundle: Path, *, anywhere: bool) -> list[str]:
@@ -159,7 +176,14 @@ def main() -> int:
         with contextlib.suppress(OSError, ValueError):  # a unit may forbid it; then the unit's own limits hold
             resource.setrlimit(kind, (most, most))
     what, alone, bundle, more = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - what our own parent made
-    found = compare(alone, bundle, anywhere=more) if what == "compare" else _previews(alone, bundle, more)
+    found: object
+    match what:
+        case "compare":
+            found = compare(alone, bundle, anywhere=more)
+        case "show":
+            found = _previews(alone, bundle, more)
+        case _:
+            found = Judged(compare(alone, bundle, anywhere=True), _previews(alone, bundle, more))
     sys.stdout.buffer.write(msgspec.json.encode(found))
     return 0
 

@@ -15,12 +15,12 @@ from daemon.fleet.bundle import ALL, CANARY, ROUTES, SETTINGS, BadBundle, is_fil
 from daemon.fleet.wire import NAME
 from daemon.hq import drafts
 from daemon.hq.page.frame import Page, Refusal, Visit
-from daemon.hq.proof import mistakes_in, preview
+from daemon.hq.proof import judge, mistakes_in, preview
 from daemon.hq.published import Bundles, overview
 from daemon.hq.publishing import Publisher, Wanted
 from daemon.hq.stores import Declined
 from daemon.runtime.shipped import shipped_names
-from daemon.runtime.trial import Shown
+from daemon.runtime.trial import Judged, Shown
 
 CANARY_MINUTES = (0, 30, 120, 1440)
 LARGEST_FORM = 3 * 64 * 1024
@@ -109,7 +109,16 @@ async def _editor(
     visit: Visit, draft: drafts.Draft, file: str, text: str | None = None, *, problems: Sequence[str] = (), status: int = 200
 ) -> web.StreamResponse:  # fmt: skip
     words = draft.text_of(file) if text is None else text
-    wrong = list(problems) or await _wrong({**draft.files, file: words.encode()})
+    template, files = _template_of(file), {**draft.files, file: words.encode()}
+    try:
+        async with _AT_ONCE:
+            found = (
+                await judge(files, template, _as_store(visit))
+                if template
+                else Judged(list(await mistakes_in(files)), [])
+            )
+    except BadBundle as error:
+        found = Judged([str(error)], [])
     return visit.shown(
         "texts_edit.html.j2",
         status=status,
@@ -119,10 +128,10 @@ async def _editor(
         ships=drafts.shipped(file),
         is_changed=file in draft.changes,
         is_published=file in draft.published,
-        problems=wrong,
-        samples=await _samples(visit, draft, file, words),
+        problems=list(problems) or found.mistakes,
+        samples=_priced(visit, found.shown),
         here=file,
-        previews=bool(_template_of(file)),
+        previews=bool(template),
     )
 
 
@@ -130,15 +139,22 @@ async def _samples(visit: Visit, draft: drafts.Draft, file: str, text: str) -> l
     template = _template_of(file)
     if not template:
         return []
-    hq = visit.services.settings.hq
-    store = Store(name=hq.name, country=hq.country, timezone=hq.timezone)
-    price = Tariff(Sms()).price("", hq.country)
     try:
         async with _AT_ONCE:
-            found = await preview({**draft.files, file: text.encode()}, template, store)
+            found = await preview({**draft.files, file: text.encode()}, template, _as_store(visit))
     except BadBundle as error:
         found = [Shown(locale="", medium="sms", problem=str(error))]
+    return _priced(visit, found)
+
+
+def _priced(visit: Visit, found: Sequence[Shown]) -> list[Sample]:
+    price = Tariff(Sms()).price("", visit.services.settings.hq.country)
     return [Sample(shown, None if shown.parts is None else shown.parts * price) for shown in found]
+
+
+def _as_store(visit: Visit) -> Store:
+    hq = visit.services.settings.hq
+    return Store(name=hq.name, country=hq.country, timezone=hq.timezone)
 
 
 async def review(visit: Visit) -> web.StreamResponse:
