@@ -16,7 +16,7 @@ LIMIT_MS = 300
 async def main(messages: int) -> None:
     with postgres() as server, tempfile.TemporaryDirectory() as folder:
         async with filled(server, Path(folder), stores=STORES, messages=messages) as site:
-            for path, ms in (await pace(site)).items():
+            async for path, ms in pace(site):
                 result(f"hq page {path}", ms, unit="ms p95", limit=f"<= {LIMIT_MS}", stores=STORES, messages=messages)
 
 

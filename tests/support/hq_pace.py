@@ -29,17 +29,15 @@ async def filled(server: Postgres, folder: Path, *, stores: int, messages: int) 
         yield site
 
 
-async def pace(site: Site) -> dict[str, float]:
-    """Each page's p95, in ms."""
+async def pace(site: Site) -> AsyncIterator[tuple[str, float]]:
+    """Each page's p95 in ms, as it comes."""
     browsers = [await site.as_user(f"ines-{n}") for n in range(AT_ONCE)]
     [(store,)] = await site.sql("SELECT store FROM message WHERE id = 'm1200'")
-    told = {}
     for path in PATHS:
         path = path.replace("{store}", store)
         await _ask(browsers[0], path)
         lots = await asyncio.gather(*(_many(browser, path) for browser in browsers))
-        told[path] = statistics.quantiles([each for lot in lots for each in lot], n=20)[-1] * 1000
-    return told
+        yield path, statistics.quantiles([each for lot in lots for each in lot], n=20)[-1] * 1000
 
 
 async def _many(browser: Browser, path: str) -> list[float]:
