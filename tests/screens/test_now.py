@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
+from tui.app import CounterApp
 
 
 def full_shop() -> SampleShop:
@@ -125,3 +126,12 @@ async def test_a_scrollbar_hides_no_word_of_it() -> None:
         await counter.see("now: 7 things")
         assert "15 min" in counter.line("B-1039 Kofi")
         assert "25 min" in counter.line("B-1040 Sam")
+
+
+async def test_the_header_counts_what_waits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when the next second ticks."""
+    monkeypatch.setattr(CounterApp, "tick", lambda self: None)
+    async with opened() as counter:
+        await counter.see("0 now 5")
+        counter.service.change_order("B-1043", promised_at=moment(NOW - 5 * MINUTE))
+        await counter.see("0 now 6")

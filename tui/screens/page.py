@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tui.app import CounterApp
 
 
+HEADED = frozenset(Part) - {Part.OPTOUTS, Part.STORIES}
+"""What the header tells of: it counts all that waits for somebody."""
+
+
 class Page(Screen[None]):
     """One page. A subclass says its `name_` (of the tabs), its body, and what to do about changed parts."""
 
@@ -88,7 +92,7 @@ class Page(Screen[None]):
         if self._stale and self.is_mounted and self.counter.page is self:
             stale, self._stale = self._stale, set()
             self.show(stale)
-        if parts & {Part.GLANCE, Part.LINK, Part.CALLS} and self.is_mounted:
+        if parts & HEADED and self.is_mounted:
             self.query_one(GlanceBar).refresh()
             self.query_one(NoticeLine).refresh()
 
