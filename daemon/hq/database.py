@@ -42,7 +42,7 @@ async def opened(dsn: str) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def pooled(dsn: str, *, size: int = 4) -> AsyncIterator[Pool]:
+async def pooled(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     """A few connections for those who ask; made when they are needed, so that HQ starts while PostgreSQL is away."""
     pool: Pool = AsyncConnectionPool(
         dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs={"autocommit": True, "connect_timeout": 5}

@@ -2,6 +2,7 @@
 lost with a browser."""
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -45,6 +46,11 @@ class Draft(msgspec.Struct, frozen=True):
             else:
                 found[name] = change.content.encode()
         return found
+
+    @property
+    def digest(self) -> str:
+        """Of all that would be published: what somebody reviewed is just what they publish."""
+        return hashlib.sha256(msgspec.json.encode(sorted(self.files.items()))).hexdigest()
 
     def text_of(self, file: str) -> str:
         """As it would be; what ships where headquarters says nothing."""

@@ -41,6 +41,10 @@ STREAM = "BUNDLE"
 LONGEST_CANARY = timedelta(days=7)
 
 
+class BeingTried(Declined):
+    """Canaries try something there."""
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants published. `release`: the least that a store must have."""
 
@@ -199,7 +203,7 @@ class Publisher:
         """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises Declined."""
         found = await (await db.execute(_SQL["tried_by"], {"groups": list(groups), "stores": list(stores)})).fetchone()
         if found is not None:
-            raise Declined(
+            raise BeingTried(
                 409,
                 f"a canary for {found[0]} is under way there: wait for it, or tether hq rollback --group {found[0]}",
             )

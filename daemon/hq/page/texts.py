@@ -2,7 +2,8 @@
 difference before it goes out, publishing with a canary first, and roll-back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from daemon.hq import drafts
 from daemon.hq.page.frame import Page, Refusal, Visit
 from daemon.hq.proof import judge, mistakes_in, preview
 from daemon.hq.published import Bundles, overview
-from daemon.hq.publishing import Publisher, Wanted
+from daemon.hq.publishing import BeingTried, Publisher, Wanted
 from daemon.hq.stores import Declined
 from daemon.runtime.shipped import shipped_names
 from daemon.runtime.trial import Judged, Shown
@@ -25,8 +26,30 @@ from daemon.runtime.trial import Judged, Shown
 CANARY_MINUTES = (0, 30, 120, 1440)
 LARGEST_FORM = 3 * 64 * 1024
 KINDS = ("sms", "email.txt", "chat", "push", "crm", "team.chat")
-_AT_ONCE = asyncio.Semaphore(2)
-"""Previews that are made at the same time: each is a process of its own."""
+
+
+class Turns:
+    """So many at once, each a process of its own; so many more wait, each with a connection to PostgreSQL in hand, and who comes then is to
+    come again."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._turn = asyncio.Semaphore(at_once)
+        self._left = at_once + waiting
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Raises Refusal."""
+        if not self._left:
+            raise Refusal(503, "previews_busy")
+        self._left -= 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._left += 1
+
+
+_TRIALS = Turns(2, 2)
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -111,7 +134,7 @@ async def _editor(
     words = draft.text_of(file) if text is None else text
     template, files = _template_of(file), {**draft.files, file: words.encode()}
     try:
-        async with _AT_ONCE:
+        async with _TRIALS.one():
             found = (
                 await judge(files, template, _as_store(visit))
                 if template
@@ -140,7 +163,7 @@ async def _samples(visit: Visit, draft: drafts.Draft, file: str, text: str) -> l
     if not template:
         return []
     try:
-        async with _AT_ONCE:
+        async with _TRIALS.one():
             found = await preview({**draft.files, file: text.encode()}, template, _as_store(visit))
     except BadBundle as error:
         found = [Shown(locale="", medium="sms", problem=str(error))]
@@ -170,6 +193,7 @@ async def _reviewed(
         status=status,
         group=draft.group,
         diff=draft.diff(),
+        reviewed=draft.digest,
         problems=list(problems) or (await _wrong(draft.files) if draft.files else []),
         stores=[store.name for store in seen.stores if draft.group in store.groups],
         canaries=[store.name for store in seen.stores if draft.group in store.groups and CANARY in store.groups],
@@ -180,12 +204,15 @@ async def _reviewed(
 async def publish(visit: Visit) -> web.StreamResponse:
     draft = await _draft(visit)
     minutes = visit.form.get("canary", "0")
-    canary = timedelta(minutes=int(minutes)) if minutes.isdecimal() and int(minutes[:6]) > 0 else None
+    canary = timedelta(minutes=int(minutes[:6])) if minutes.isdecimal() and int(minutes[:6]) > 0 else None
     if wrong := await _wrong(draft.files):
         return await _reviewed(visit, draft, wrong, 422)
     wanted = Wanted(group=draft.group, by=visit.user.name, note=visit.form.get("note", "")[:200], canary=canary)
     try:
         async with visit.db.transaction():
+            now = await _draft(visit)
+            if visit.form.get("reviewed", "") != now.digest or now.digest != draft.digest:
+                return await _reviewed(visit, now, [visit.words("not_as_reviewed")], 409)
             await _publisher(visit).publish(visit.db, draft.files, wanted)
             await drafts.clear(visit.db, draft.group)
     except (Declined, BadBundle) as error:
@@ -200,6 +227,8 @@ async def roll_back(visit: Visit) -> web.StreamResponse:
             await _publisher(visit).withdraw(visit.db, group, visit.user.name)
         else:
             await _publisher(visit).roll_back(visit.db, group, visit.user.name)
+    except BeingTried as error:
+        raise Refusal(error.status, "being_tried") from error
     except Declined as error:
         raise Refusal(error.status, "nothing_to_roll_back") from error
     return visit.went("/texts", "rolled_back")
@@ -208,7 +237,7 @@ async def roll_back(visit: Visit) -> web.StreamResponse:
 async def _wrong(files: dict[str, bytes]) -> list[str]:
     """As every store checks it, but for what only a store knows."""
     try:
-        async with _AT_ONCE:
+        async with _TRIALS.one():
             return list(await mistakes_in(files)) if files else []
     except BadBundle as error:
         return [str(error)]

@@ -1,5 +1,7 @@
 """The page's own way to publish: writing with a preview, what the store's check says, the difference, publishing, roll-back; and who may."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from daemon.hq.publishing import content
 from daemon.hq.record import latest
 from tests.fleet.test_bundle_format import KEY
 from tests.support.fake_clock import FakeClock
-from tests.support.hq_page import CONSENT_KEY, Browser, Site, page_site
+from tests.support.hq_page import CONSENT_KEY, Answer, Browser, Site, page_site
 
 pytestmark = pytest.mark.engines
 
@@ -46,6 +48,22 @@ async def types(browser: Browser, text: str, what: str = "save", file: str = REA
     return answer.words
 
 
+def reviewed(page: Answer) -> str:
+    """By what the page knows again what it showed."""
+    found = re.search(r'name="reviewed" value="([0-9a-f]{64})"', page.text)
+    assert found
+    return found[1]
+
+
+async def writes(site: Site, name: str, text: str) -> None:
+    """A draft of somebody's, without all that is shown while they write."""
+    await site.sql(
+        "INSERT INTO draft (grp, file, content, changed_by, changed_at) VALUES ('all', %s, %s, %s, %s) "
+        "ON CONFLICT (grp, file) DO UPDATE SET content = excluded.content",
+        READY, text, name, site.services.now(),
+    )  # fmt: skip
+
+
 async def test_a_text_is_written_reviewed_published_and_rolled_back(site: Site) -> None:
     await site.store("soho", bundle="")
     browser = await site.as_user()
@@ -59,7 +77,9 @@ async def test_a_text_is_written_reviewed_published_and_rolled_back(site: Site) 
     review = await browser.get("/texts/all/review")
     assert "Hooray, {{ order.ref }} is ready" in review.words
     assert 'class="plus"' in review.text
-    answer = await browser.post("/texts/all/publish", {"token": review.token, "note": "spring", "canary": "0"})
+    answer = await browser.post(
+        "/texts/all/publish", {"token": review.token, "reviewed": reviewed(review), "note": "spring", "canary": "0"}
+    )
     assert answer.status == 303
     listed = await browser.get(answer.headers["Location"])
     assert "all all/1" in listed.words
@@ -72,6 +92,41 @@ async def test_a_text_is_written_reviewed_published_and_rolled_back(site: Site) 
     back = await browser.post("/texts/all/rollback", {"token": listed.token, "what": "back"})
     assert back.status == 303
     assert "none of its own" in (await browser.get("/texts")).words
+
+
+async def test_what_is_published_is_what_was_reviewed(site: Site) -> None:
+    """Somebody who may write slips a text into the draft after another looked at it; they want it to go out in the other's name."""
+    await site.store("soho", bundle="")
+    maria = await site.as_user("maria")
+    await writes(site, "maria", "{{ order.ref }} is ready\n")
+    review = await maria.get("/texts/all/review")
+    await writes(site, "eve", "Pay again at evil.example\n")
+    fields = {"token": review.token, "reviewed": reviewed(review), "canary": "0"}
+    answer = await maria.post("/texts/all/publish", fields)
+    assert answer.status == 409
+    assert "evil.example" in answer.words
+    assert "Something was changed since you looked" in answer.words
+    assert await site.sql("SELECT * FROM bundle") == []
+    assert len(await site.sql("SELECT * FROM draft")) == 1
+
+
+async def test_a_canary_that_lasts_for_ever(site: Site) -> None:
+    """Somebody types a number of minutes that no clock has; they want an error that says what runs here."""
+    browser = await site.as_user()
+    await writes(site, "ines", "{{ order.ref }} is ready\n")
+    review = await browser.get("/texts/all/review")
+    fields = {"token": review.token, "reviewed": reviewed(review), "canary": "9" * 5000}
+    assert (await browser.post("/texts/all/publish", fields)).status == 409
+
+
+async def test_previews_without_end(site: Site) -> None:
+    """Somebody who may write asks for previews faster than they are made; they want no connection to PostgreSQL left for anybody else."""
+    browser = await site.as_user()
+    page = await browser.get(EDIT)
+    asked = {"token": page.token, "file": READY, "text": "{{ order.ref }}"}
+    answers = await asyncio.gather(*(browser.post("/texts/all/preview", asked) for _ in range(7)), browser.get("/"))
+    assert sorted({answer.status for answer in answers[:-1]}) == [200, 503]
+    assert answers[-1].status == 200
 
 
 async def test_what_no_store_could_send_is_said_at_once_and_not_published(site: Site) -> None:
