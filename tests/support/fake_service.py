@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.planner.rules.stages import stage_of
+from tests.support.fake_answers import frame, problem
 from tests.support.fake_clock import FakeClock
 from tests.support.sample_shop import SampleShop, moment, reasoned, shown, usable_contact
 
@@ -126,11 +127,11 @@ class FakeService:
     @web.middleware
     async def _face(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
-            return _problem(401, "no token, or an unknown one")
+            return problem(401, "no token, or an unknown one")
         if request.path in self.refuse:
-            return _problem(*self.refuse[request.path])
+            return problem(*self.refuse[request.path])
         if request.path.rsplit("/", 1)[-1] in self.without:
-            return _problem(404, "no such call")
+            return problem(404, "no such call")
         await self.delay()
         answer: web.StreamResponse = await handler(request)
         return answer
@@ -162,12 +163,12 @@ class FakeService:
 
     async def _order(self, request: web.Request) -> web.Response:
         order = self.shop.orders.get(request.match_info["ref"])
-        return _problem(404, "no such order") if order is None else web.json_response(shown(self.shop.story(order)))
+        return problem(404, "no such order") if order is None else web.json_response(shown(self.shop.story(order)))
 
     async def _message(self, request: web.Request) -> web.Response:
         message = self.shop.messages.get(request.match_info["id"])
         if message is None:
-            return _problem(404, "no such message")
+            return problem(404, "no such message")
         return web.json_response({**message, "attempts": self.shop.attempts.get(message["id"], [])})
 
     async def _verify(self, request: web.Request) -> web.Response:
@@ -187,7 +188,7 @@ class FakeService:
     async def _contact_preview(self, request: web.Request) -> web.Response:
         order, body = self.shop.orders[request.match_info["ref"]], await request.json()
         if (usable := usable_contact(body)) is None:
-            return _problem(422, "this can't be a usable phone number (GB)")
+            return problem(422, "this can't be a usable phone number (GB)")
         if body.get("tell") is False:
             return web.json_response({"messages": []})
         return web.json_response(
@@ -213,7 +214,7 @@ class FakeService:
             await response.write(b"id: %d\nevent: reset\ndata: {}\n\n" % len(self.log))
         elif last is not None:
             for number, name, data in self.log[int(last) :]:
-                await response.write(_frame(number, name, data))
+                await response.write(frame(number, name, data))
         await response.write(b": hello\n\n")
         self._streams.add(queue)
         try:
@@ -228,7 +229,7 @@ class FakeService:
         number = len(self.log) + 1
         self.log.append((number, name, json.loads(json.dumps(data))))
         for queue in self._streams:
-            queue.put_nowait(_frame(number, name, data))
+            queue.put_nowait(frame(number, name, data))
 
     # ------------------------------------------------------------ actions
 
@@ -295,7 +296,7 @@ class FakeService:
             case ["POST", "events"]:
                 self._change(body)
             case _:
-                return _problem(404, "no such call")
+                return problem(404, "no such call")
         return {}
 
     def set_status(self, ref: str, status: str, *, silent: bool = False, text: str = "") -> Json:
@@ -326,7 +327,7 @@ class FakeService:
         """The address is kept, and what did not arrive goes out to it."""
         usable = usable_contact(body)
         if usable is None:
-            return _problem(422, "this can't be a usable phone number (GB)")
+            return problem(422, "this can't be a usable phone number (GB)")
         order = self.shop.orders[ref]
         order["customer"] |= usable
         if body.get("tell") is False:
@@ -351,7 +352,7 @@ class FakeService:
             self.change_order(ref, told=self.shop.untold.pop(event_id))
             return {"event_id": event_id, "cancelled": 0, "status": self.shop.orders[ref]["status"]}
         if event_id not in self.shop.undo:
-            return _problem(409, "it is too late to undo that")
+            return problem(409, "it is too late to undo that")
         status = self.shop.undo.pop(event_id)
         for message in [each for each in self.shop.messages.values() if each["event_id"] == event_id]:
             self.change_message(message["id"], state="cancelled", reason="undone")
@@ -396,12 +397,3 @@ class FakeService:
 
 async def _at_once() -> None:
     pass
-
-
-def _frame(number: int, name: str, data: Json) -> bytes:
-    return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
-
-
-def _problem(status: int, detail: str) -> web.Response:
-    body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail}
-    return web.json_response(body, status=status, content_type="application/problem+json")
