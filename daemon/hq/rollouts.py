@@ -18,6 +18,7 @@ from daemon.hq.nats import as_fleet
 from daemon.hq.publishing import Publisher, Rollout, StoreHas, stores
 from daemon.hq.pulse import SILENT_SECONDS
 from daemon.hq.stores import Stores
+from outbox import harmless
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,8 @@ OVERDUE = timedelta(minutes=15)
 PATIENCE = timedelta(days=1)
 """How long a canary waits for its stores to take it, beyond its own time."""
 ITSELF = "headquarters"
+WHY_MOST = 300
+"""Of a store's own words: they go to people's telephones."""
 
 
 class Rollouts:
@@ -110,7 +113,7 @@ class Rollouts:
         for store in trying:
             group, _, _ = store.problem.partition("/")
             if group in rollout.first and store.heard_at is not None and store.heard_at > rollout.began_at:
-                return f"{store.name}: {store.problem}"
+                return harmless.line(f"{store.name}: {store.problem}")[:WHY_MOST]
             silent = self._now() - (store.heard_at or rollout.began_at)
             if store.heard_at and store.heard_at > rollout.began_at and silent.total_seconds() > SILENT_SECONDS:
                 return f"{store.name} is silent since it has it"

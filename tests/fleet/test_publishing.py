@@ -230,6 +230,18 @@ async def test_a_store_that_has_an_earlier_canary_did_not_take_this_one(press: P
 
 
 @engines
+async def test_a_store_that_says_much_of_why_it_refuses(press: Press) -> None:
+    """Somebody has a canary's box; they want the owner's telephone to get pages of theirs, each part paid for."""
+    await press.store("soho", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(60)
+    await press.heard("soho", problem="canary/1: call\n\x1b[2J" + "evil.example " * 300)
+    await press.rollouts.decide(press.db)
+    state, why = await press.canary()
+    assert (state, len(why), "\n" in why, "\x1b" in why) == ("taken_back", 300, False, False)
+
+
+@engines
 async def test_two_who_publish_at_once_do_not_pass_untried_texts_on(press: Press) -> None:
     """Somebody publishes, rolls back or withdraws over what a canary tries, or tries something else on the same stores; the figures would be of
     other texts than those that all get then."""
