@@ -231,6 +231,16 @@ async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_new
     assert (await heart.states())[0] is State.SUPERSEDED
 
 
+async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> None:
+    heart.providers.will("vonage", CUT, arrives=True)
+    await heart.tell("e1", "refund.issued")
+    await heart.pass_time(10)
+    first, _ = heart.providers.arrived
+    await heart.receipt(first, UNDELIVERED)
+    assert await heart.states() == [State.SENT]
+    assert len(heart.providers.left) == 2
+
+
 async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt is applied by the writer's thread, for which a lane's day must not be counted."""
     seen: set[str] = set()
