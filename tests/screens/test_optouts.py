@@ -66,3 +66,11 @@ async def test_one_is_found_by_part_of_its_number() -> None:
         await counter.see("+44…0777")
         await counter.press("escape")
         await counter.see("g…@example.com")
+
+
+async def test_what_was_asked_at_another_store_says_where() -> None:
+    shop = SampleShop.ordinary()
+    shop.optouts["o1"] |= {"store": "Soho", "actor": ""}
+    async with opened(shop) as counter:
+        await counter.press("6")
+        await counter.see("Asked at Soho, 15 Nov 10:15. It counts here too.")

@@ -87,9 +87,11 @@ class OptOutsPage(ListPage[OptOut]):
         entry = self.current
         if entry is None:
             return []
-        said = self.t(
-            "Noted {time} by {actor}.", time=self.times.at(entry.at, self.session.now()), actor=entry.actor or "?"
-        )
+        time = self.times.at(entry.at, self.session.now())
+        if entry.store:
+            said = self.t("Asked at {store}, {time}. It counts here too.", store=entry.store, time=time)
+        else:
+            said = self.t("Noted {time} by {actor}.", time=time, actor=entry.actor or "?")
         return [[Span(part)] for part in wrap(f"{said} {entry.reason}", width)]
 
     # ------------------------------------------------------------ finding
