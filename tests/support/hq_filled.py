@@ -55,7 +55,11 @@ async def fill(dsn: str, keys: Shares, *, stores: int, messages: int, optouts: i
         for name, _ in indexes:
             await db.execute(f"DROP INDEX {name}".encode())
         await db.execute("SET maintenance_work_mem = '512MB'; SET synchronous_commit = off")
-        for statement in [*text.split(";\n"), *(definition for _, definition in indexes), "ANALYZE"]:
+        for statement in [
+            *text.split(";\n"),
+            *(definition.replace(" ON ONLY ", " ON ") for _, definition in indexes),
+            "ANALYZE",
+        ]:
             if statement.strip():
                 await db.execute(statement.encode())
                 print(".", end="", file=sys.stderr, flush=True)

@@ -46,4 +46,6 @@ async def test_queries_are_index_backed(database: str) -> None:
     assert scanned == {}
     assert "message_of_person" in plans["pages.sql", "by_person"]
     assert "message_of_order" in plans["pages.sql", "by_order"]
+    for name in ("record_of_order", "record_of_store_order"):
+        assert re.search(r"Index Cond: .*order_ref = ", plans["pages.sql", name]), plans["pages.sql", name]
     assert "message_untold_customers" in plans["glance.sql", "stores"]
