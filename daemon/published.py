@@ -18,11 +18,11 @@ OPEN: Mapping[str, frozenset[str] | None] = {
     "planning": None,
     "retry": None,
     "replies": None,
-    "sms": frozenset({"links", "prices", "countries"}),
+    "sms": frozenset({"links"}),
     "store": frozenset({"order_url", "url", "hours"}),
 }
 """The tables that headquarters may fill, and which of their keys (None: all). Nothing of where the store listens, what it keeps, whom it
-believes, what it may spend, and by whose account it sends."""
+believes, where and at what price its texts may go, and by whose account it sends."""
 
 
 class Unusable(ValueError):

@@ -186,6 +186,8 @@ async def test_the_stores_own_word_comes_before_headquarters_and_headquarters_be
         ({"settings.toml": b'[fleet]\npublisher = "x"\n'}, "fleet: not headquarters' to say"),
         ({"settings.toml": b'[channels.smtp]\nhost = "evil.example"\n'}, "channels: not headquarters' to say"),
         ({"settings.toml": b'[sms]\ndaily_cost = "9999"\n'}, "sms.daily_cost: not headquarters' to say"),
+        ({"settings.toml": b'[sms]\ncountries = ["*"]\n'}, "sms.countries: not headquarters' to say"),
+        ({"settings.toml": b'[sms]\nprices = {"*" = "0.0001"}\n'}, "sms.prices: not headquarters' to say"),
         ({"settings.toml": b'[quiet_hours]\nfrm = "20:00"\n'}, "did you mean 'from'"),
     ],
 )  # fmt: skip
