@@ -122,7 +122,7 @@ async def test_cancelled_while_it_waits_for_room(heart: Heart) -> None:
     await heart.box.spool.cancel((await heart.message("B-2")).id, actor="Mia", reason="")
     assert await room_comes(heart) == ["B-1"]
     message = await heart.message("B-2")
-    assert (message.state, message.attempt_count) == (State.CANCELLED, 0)
+    assert (message.state, message.attempt_count, await heart.attempts(message)) == (State.CANCELLED, 0, [])
 
 
 async def test_held_while_it_waits_for_room(heart: Heart) -> None:
