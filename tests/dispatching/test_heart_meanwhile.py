@@ -191,6 +191,17 @@ async def test_an_earlier_one_of_its_line_comes_back_when_it_was_taken_up(heart:
     assert told == ["order.placed", "refund.issued"]
 
 
+async def test_an_earlier_one_that_comes_back_waits_for_the_one_that_is_under_way(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1", "order.placed", "B-1")
+    heart.providers.waits = True
+    await heart.tell("e2", "refund.issued", "B-1")
+    await heart.pass_time(6)
+    assert await heart.states() == [State.QUEUED, State.SENDING]
+    await heart.answer(TOOK)
+    assert await heart.states() == [State.SENDING, State.SENT]
+
+
 async def test_what_is_called_off_at_the_provider_ends_there_if_it_comes_back(heart: Heart) -> None:
     heart.providers.waits = True
     await heart.tell("e1", "order.in_production", "B-1")
