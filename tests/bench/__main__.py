@@ -17,7 +17,6 @@ from tests.bench.harness import PYTHON, ROOT
 ALL = (
     "parts",
     "tail",
-    "till",
     "accept",
     "slow_sync",
     "delivery",
@@ -31,7 +30,7 @@ ALL = (
     "fleet",
     "hq_page",
 )
-QUICK = {"parts": "1 1.0", "tail": "1.0 1", "till": "1", "delivery": "1 1500", "start": "2", "burst": "1"}
+QUICK = {"parts": "1 1.0", "tail": "1.0 1", "delivery": "1 1500", "start": "2", "burst": "1"}
 """Those that `quick` runs, and how."""
 SECONDS, QUICK_SECONDS = 15 * 60, 3 * 60
 
