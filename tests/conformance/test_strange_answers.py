@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from daemon.http import Response
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Rejected, Unknown
 from tests.conformance.test_channels import CASES
 from tests.support.channel_case import Answer, Case, sent
+from tests.support.fake_clock import FakeClock
 from tests.support.mutants import mutants
 
 
@@ -26,7 +28,9 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def channel(name: str) -> HttpChannel:
     case = CASES[name]
-    built = build(name, case.settings, {**case.secrets, **case.receipt_secrets}, http=None)  # type: ignore[arg-type]
+    built = build(
+        name, case.settings, {**case.secrets, **case.receipt_secrets}, http=SimpleNamespace(clock=FakeClock())
+    )  # type: ignore[arg-type]
     assert isinstance(built, HttpChannel)
     return built
 

@@ -217,7 +217,9 @@ def test_a_table_that_cannot_be_meant_stops_the_service(table: dict[str, object]
         build("mailgun", table, {"MAILGUN_API_KEY": "k"}, http=None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("name", "hint"), [("twillio", "did you mean 'twilio'"), ("pigeon", "there are twilio, ")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("twillio", "did you mean 'twilio'"), ("pigeon", "there are activecampaign, ")]
+)
 def test_an_unknown_channel_is_named_with_the_nearest_or_those_there_are(name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=rf"channels\.{name}: no such channel; {hint}"):
         channel_class(name)

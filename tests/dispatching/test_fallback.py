@@ -110,13 +110,13 @@ def test_a_message_is_lost_only_when_no_channel_is_left_or_tries_ran_out(
 
 
 @given(messages, outcomes, situations)
-def test_only_a_repeat_after_an_unknown_outcome_is_marked_as_a_possible_duplicate(
+def test_only_a_repeat_after_an_unknown_outcome_or_one_given_up_on_is_marked_as_a_possible_duplicate(
     it: Message, outcome: Outcome, at: Situation
 ) -> None:
     to = decide(it, outcome, at)
     if to.possible_duplicate:
         assert isinstance(outcome, Unknown)
-        assert not at.repeat_is_harmless
+        assert to.state is State.FAILED or not at.repeat_is_harmless
     if isinstance(outcome, Unknown) and to.state is State.QUEUED:
         assert at.repeat_is_harmless or to.possible_duplicate
 

@@ -29,7 +29,9 @@ DONE: Mapping[str, Callable[[Counter], bool]] = {
     "open an order by its number": stands("B-1042  Ada", "Told by text 09:55"),
     "open an order by its customer's name": stands("B-1036  Noor"),
     "open an order by its label": stands("B-1036  Noor"),
-    "take an order's next step and tell its customer": sent("/B-1040/status", status="order.ready", silent=False),
+    "take an order's next step and tell its customer": lambda counter: any(
+        body["status"] == "order.ready" and not body.get("silent") for body in counter.posted("/B-1040/status")
+    ),
     "take that back": sent("/B-1040/undo"),
     "promise another time": lambda counter: (
         [body["order"] for body in counter.posted("/v1/events")]

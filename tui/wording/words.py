@@ -94,7 +94,7 @@ class Reasoned(Protocol):
 CAUTIONS = {
     "not_sent": text("It will not be sent: {detail}"),
     "opted_out": text("The customer asked not to get this by {medium}."),
-    "no_address": text("There is no address for {medium}."),
+    "no_address": text("We know no way to reach them by {medium}."),
     "quiet_hours": text("Quiet hours: it will wait until {until}."),
     "line_down": text("The line is down: it will wait, or go by the modem."),
     "held": text("The order is on hold: release it first."),
