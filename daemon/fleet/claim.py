@@ -1,7 +1,7 @@
 """HQ's word on what a store may do, as the store itself reads it: which groups' bundles are meant for it. NATS heeds the same claim.
 
 A claim that comes over the line counts only if the key signed it that signed the one from joining: who has NATS's servers can't move a store
-to another group. Pure.
+to another group. The same claims prove to other stores whose key a key is. Pure.
 """
 
 import base64
@@ -27,7 +27,10 @@ class _Rights(msgspec.Struct, frozen=True):
 class Claim(msgspec.Struct, frozen=True):
     iat: int = 0
     iss: str = ""
+    """Public key of the fleet's account."""
     sub: str = ""
+    """Public key of the store."""
+    name: str = ""
     nats: _Rights = _Rights()
 
 
@@ -54,13 +57,20 @@ def groups_of(claim: str, store: str) -> Sequence[str]:
 
 def renews(claim: str, joined: str, held: str) -> bool:
     """Whether it is for the same key and by the same signer as the one from joining, and no older than what is held."""
-    own, first = read_claim(claim), read_claim(joined)
-    head, _, signature = claim.rpartition(".")
+    first = read_claim(joined)
+    own = claim_by(claim, first.iss)
+    return own is not None and own.sub == first.sub and own.iat >= max(first.iat, read_claim(held).iat)
+
+
+def claim_by(text: str, issuer: str) -> Claim | None:
+    """What the owner of that public key (the fleet's account) claimed; None: it is not by them."""
+    claim = read_claim(text)
+    head, _, signature = text.rpartition(".")
     try:
-        signed = is_signed(head.encode(), _raw(signature), first.iss, "account")
+        signed = is_signed(head.encode(), _raw(signature), issuer, "account")
     except (BadKey, ValueError):
-        return False
-    return signed and own.iss == first.iss and own.sub == first.sub and own.iat >= max(first.iat, read_claim(held).iat)
+        return None
+    return claim if signed and claim.iss == issuer else None
 
 
 def _raw(text: str) -> bytes:

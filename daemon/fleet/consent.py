@@ -1,14 +1,18 @@
 """Opt-outs over all stores. Out is told without condition and always wins; in counts only where nobody said anything since this store last
-heard, else it stays out and staff see why. The order is the stream's, never a clock's.
+heard, and of the store that can be proved to have said it, else it stays out and staff see why. The order is the stream's, never a clock's.
 """
 
+import asyncio
 import base64
 from collections.abc import Sequence
 
 import structlog
 
+from daemon.fleet.claim import read_claim
 from daemon.fleet.line import Line, Stored, WrongSequence
-from daemon.fleet.wire import NAME, WAYS, Garbled, Word, optout_subject, pack, read_optout, unpack
+from daemon.fleet.nkey import KeyPair
+from daemon.fleet.speaker import is_proved, signed
+from daemon.fleet.wire import WAYS, Garbled, Word, optout_subject, pack, read_optout, unpack
 from outbox.fleet import Fleet, Heard, Position, Untold
 
 log = structlog.get_logger(__name__)
@@ -16,14 +20,20 @@ log = structlog.get_logger(__name__)
 STREAM = "CONSENT"
 PULL = 500
 TELL = 50
+SOMEBODY = "a store of the fleet"
+"""Whose word can't be proved to be anybody's."""
 
 
 class ConsentShare:
     """Both directions, over one line at a time."""
 
-    def __init__(self, fleet: Fleet, store: str) -> None:
+    def __init__(self, fleet: Fleet, store: str, key: KeyPair, claim: str) -> None:
+        """`claim`: the fleet's word that the key is this store's."""
         self._fleet = fleet
         self._store = store
+        self._key = key
+        self._claim = claim
+        self._account = read_claim(claim).iss
         self.cursor = -1
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
@@ -37,7 +47,7 @@ class ConsentShare:
             found = await line.read(STREAM, self.cursor, limit=PULL)
             if not found:
                 return news
-            news += await self._fleet.hear(_heard(found))
+            news += await self._fleet.hear(await asyncio.to_thread(_heard, found, self._account))
             self.cursor = found[-1].seq
             if len(found) < PULL:
                 return news
@@ -62,10 +72,12 @@ class ConsentShare:
             seq=word.said,
             how=way(word.reason),
             heard=word.knew,
+            base=0 if word.stopped else word.base,
         )
         expect = None if word.stopped else word.base
+        subject = optout_subject(word.kid, word.medium, word.digest)
         try:
-            ack = await line.publish(optout_subject(word.kid, word.medium, word.digest), pack(body), expect=expect)
+            ack = await line.publish(subject, pack(signed(body, subject, self._key, self._claim)), expect=expect)
         except WrongSequence:
             self.refused += 1
             log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)
@@ -84,29 +96,36 @@ def way(reason: str) -> str:
     return word if word in WAYS else "by hand"
 
 
-def _heard(found: Sequence[Stored]) -> list[Heard]:
+def _heard(found: Sequence[Stored], account: str) -> list[Heard]:
     words = []
     for stored in found:
         try:
-            words.append(_word(stored))
+            words.append(_word(stored, account))
         except Garbled as error:
             log.warning("a word on consent from the fleet can't be read; it is left out", reason=str(error))
     return words
 
 
-def _word(stored: Stored) -> Heard:
-    """Raises Garbled for a subject that names nobody. A body that can't be read, or an opt-in without its condition, is an opt-out."""
+def _word(stored: Stored, account: str) -> Heard:
+    """Raises Garbled for a subject that names nobody. A body that can't be read is an opt-out."""
     kid, medium, digest = read_optout(stored.subject)
     try:
         word = unpack(stored.body, Word)
     except Garbled:
-        return Heard(kid, digest, medium, stored.seq, True, stored.at, "a store of the fleet", "")
-    conditional = "Nats-Expected-Last-Subject-Sequence" in stored.headers
+        return Heard(kid, digest, medium, stored.seq, True, stored.at, SOMEBODY, "")
     how = word.how if word.how in WAYS else ""
-    store = word.store if NAME.fullmatch(word.store) else "a store of the fleet"
-    return Heard(
-        kid, digest, medium, stored.seq, word.state != "in" or not conditional, word.at, store, how, word.heard
-    )
+    is_out, store = judged(stored, word, account)
+    return Heard(kid, digest, medium, stored.seq, is_out, word.at, store or SOMEBODY, how, word.heard)
+
+
+def judged(stored: Stored, word: Word, account: str) -> tuple[bool, str]:
+    """Whether it is an opt-out, and of which store it can be proved to be ("": of none). An opt-in is one only as its store's own, told on
+    the condition that it names; all else is an opt-out, whoever says so. `account`: the fleet's public key."""
+    is_out = word.state != "in"
+    on_condition = stored.headers.get("Nats-Expected-Last-Subject-Sequence") == str(word.base)
+    if not is_proved(word, stored.subject, account) or not (is_out or on_condition):
+        return True, ""
+    return is_out, word.store
 
 
 def read_keys(text: str) -> dict[str, bytes]:

@@ -75,7 +75,7 @@ class Link:
         self._pace = Pace(clock, rate)
         self._connect = connect
         self._feed = Feed(box.fleet, costs)
-        self._consent = ConsentShare(box.fleet, membership.store)
+        self._consent = ConsentShare(box.fleet, membership.store, membership.key, membership.claim)
         self._word = Word(
             membership, box, clock, self._feed, self._consent, on_bundles=on_bundles, on_commands=on_commands
         )

@@ -150,6 +150,12 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     how: Name = ""
     heard: Whole = 0
     """How far the store had heard the fleet when it was said: an opt-in counts against no opt-out beyond that."""
+    base: Whole = 0
+    """An opt-in's: the number of the word that it answers, so that it can't be used again after another."""
+    claim: Text = ""
+    """HQ's word on whose key signed it; "" for headquarters itself."""
+    signature: Text = ""
+    """Anybody of the fleet may publish a word: this proves whose it is (`speaker`)."""
 
 
 class Reach(msgspec.Struct, frozen=True):

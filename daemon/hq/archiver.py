@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from daemon.fleet.line import Line, LineError, Stored
-from daemon.hq.config import HqSettings
+from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.ingest import UP, Ingest
 from daemon.hq.ledger import Ledger
@@ -107,7 +107,7 @@ class Archiver:
 
     async def _on(self, db: Connection, line: Line, replicas: int) -> None:
         streams = await ensure(line, self._clock, replicas=replicas)
-        ledger = Ledger(self._now, streams["CONSENT"].created)
+        ledger = Ledger(self._now, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
         marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
         await ledger.restore(db, line)
         await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import structlog
 
+from daemon.fleet.consent import judged
 from daemon.fleet.line import Line, Stored
-from daemon.fleet.wire import NAME, WAYS, Garbled, Word, optout_subject, read_optout, unpack
+from daemon.fleet.wire import WAYS, Garbled, Word, optout_subject, read_optout, unpack
 from daemon.hq.database import Connection, as_time, queries
 
 log = structlog.get_logger(__name__)
@@ -19,9 +20,11 @@ PAGE = 500
 
 
 class Ledger:
-    def __init__(self, now: Callable[[], datetime], made: str) -> None:
+    def __init__(self, now: Callable[[], datetime], made: str, account: str) -> None:
+        """`account`: the fleet's public key, by which words are proved to be of who says them."""
         self._now = now
         self._made = made
+        self._account = account
 
     async def read(self, db: Connection, line: Line) -> int:
         """All that was said since; how many words."""
@@ -35,7 +38,7 @@ class Ledger:
                 words = await line.read(STREAM, after, limit=PAGE)
                 if not words:
                     return total
-                rows = [row for row in map(_row, words) if row is not None]
+                rows = [row for stored in words if (row := _row(stored, self._account)) is not None]
                 async with db.cursor() as cursor:
                     await cursor.executemany(_SQL["keep"], rows)
                 await db.execute(_INGEST["advance"], values | {"seq": words[-1].seq})
@@ -55,21 +58,22 @@ class Ledger:
         return len(rows)
 
 
-def _row(stored: Stored) -> dict[str, object] | None:
+def _row(stored: Stored, account: str) -> dict[str, object] | None:
     try:
         kid, medium, digest = read_optout(stored.subject)
         word = unpack(stored.body, Word)
     except Garbled as error:
         log.warning("a word on consent can't be read", subject=stored.subject, reason=str(error))
         return None
+    is_out, store = judged(stored, word, account)
     return {
         "kid": kid,
         "medium": medium,
         "digest": digest,
-        "stopped": word.state != "in",
+        "stopped": is_out,
         "at": word.at,
         "clock_trusted": word.clock_trusted,
-        "store": word.store if NAME.fullmatch(word.store) else "",
+        "store": store,
         "epoch": word.epoch[:32],
         "seq": word.seq,
         "how": word.how if word.how in WAYS else "",

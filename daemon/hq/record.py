@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.fleet.speaker import HEADQUARTERS
 from daemon.hq.database import Connection, queries
 from outbox.chain import START, link
 
@@ -14,8 +15,7 @@ _SQL = queries("record.sql")
 
 LOCK = 7_411_036
 """The advisory lock of whoever adds an entry."""
-NAME = "headquarters"
-"""As what it speaks where stores speak with their names; no store may be called so."""
+NAME = HEADQUARTERS
 SLICE = 1000
 
 

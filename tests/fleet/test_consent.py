@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.fleet import link as link_module
+from daemon.fleet.line import WrongSequence
+from daemon.fleet.speaker import HEADQUARTERS, signed
 from daemon.fleet.wire import Word as WordBody
 from daemon.fleet.wire import optout_subject, pack
 from outbox import Refusal
@@ -167,21 +170,104 @@ async def test_stop_and_start_at_once_at_two_stores_is_out(fleet: World) -> None
     assert await blocked(soho)
 
 
-async def test_an_opt_in_without_its_condition_is_no_opt_in(fleet: World) -> None:
-    """A store whose box was taken over publishes opt-ins for everybody, so that people who asked for silence are written to."""
+async def stopped_at_soho(fleet: World) -> tuple[Store, Store, str, int]:
+    """Two stores, the subject of somebody who said STOP at the first, and under which number the fleet has it."""
     soho, camden = await pair(fleet)
     await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
     await until(lambda: blocked(camden))
-    digest = dict(soho.box._store.shares.of("sms", PHONE))["k1"]
-    forged = WordBody(state="in", at=1, clock_trusted=True, store="soho", epoch="e", seq=1)
     async with fleet.line_of(soho) as line:
-        ack = await line.publish(optout_subject("k1", "sms", digest), pack(forged))
+        (stored,) = await line.read("CONSENT", 0, limit=9)
+    return soho, camden, stored.subject, stored.seq
 
+
+def opt_in(store: str, base: int) -> WordBody:
+    return WordBody(
+        state="in", at=1, clock_trusted=True, store=store, epoch="e", seq=1, how="START", heard=base, base=base
+    )
+
+
+async def heard_everywhere(fleet: World, seq: int) -> None:
     async def heard() -> bool:
-        return await camden.box.fleet.heard_up_to() >= ack.seq
+        stores = [await store.box.fleet.heard_up_to() for store in fleet.stores.values()]
+        return min(stores) >= seq and bool(await fleet.sql("SELECT 1 FROM consent WHERE stream_seq >= %s", seq))
 
     await until(heard)
+
+
+async def test_an_opt_in_without_its_condition_is_no_opt_in(fleet: World) -> None:
+    """A store whose box was taken over publishes opt-ins for everybody, so that people who asked for silence are written to."""
+    soho, camden, subject, _ = await stopped_at_soho(fleet)
+    forged = signed(opt_in("soho", 0), subject, soho.membership.key, soho.membership.claim)
+    async with fleet.line_of(soho) as line:
+        ack = await line.publish(subject, pack(forged))
+    await heard_everywhere(fleet, ack.seq)
     assert await blocked(camden)
+    assert await fleet.sql("SELECT stopped FROM consent") == [(True,)]
+
+
+@pytest.mark.parametrize("name", ["soho", HEADQUARTERS])
+async def test_who_stole_one_stores_key_opts_nobody_in_in_anothers_name(fleet: World, name: str) -> None:
+    """Somebody has the seed of Hackney's box and says START as Soho or headquarters, on the right condition, so that who asked for silence
+    at Soho is written to and Soho is blamed: unsigned, by Hackney's own key and claim, and by Hackney's key under Soho's claim."""
+    soho, camden, subject, seq = await stopped_at_soho(fleet)
+    thief = (await fleet.add_store("hackney")).membership
+    word = opt_in(name, seq)
+    async with fleet.line_of(fleet.stores["hackney"]) as line:
+        for forge in (
+            lambda word: word,
+            lambda word: signed(word, subject, thief.key, thief.claim),
+            lambda word: signed(word, subject, thief.key, soho.membership.claim),
+            lambda word: signed(word, subject, thief.key, fleet.claim("soho", thief.key)[:-4] + "AAAA"),
+        ):
+            word = opt_in(name, seq)
+            seq = (await line.publish(subject, pack(forge(word)), expect=seq)).seq
+    await fleet.stores["hackney"].disconnect()
+    fleet.stores.pop("hackney")
+    await heard_everywhere(fleet, seq)
+    assert await blocked(soho)
+    assert (await blocked(camden) or "").startswith("asked at a store of the fleet, ")
+    assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
+
+
+async def test_an_opt_in_that_somebody_else_said_is_used_once_and_of_one_person(fleet: World) -> None:
+    """Somebody with another box's seed keeps Soho's own signed START, waits until the person says STOP again, and publishes it anew, on the
+    condition that holds now; or publishes it for somebody else."""
+    soho, camden, subject, _ = await stopped_at_soho(fleet)
+    await soho.box.consent.allow("sms", PHONE, reason="START", actor="modem")
+
+    async def free() -> bool:
+        return await blocked(camden) is None
+
+    await until(free)
+    async with fleet.line_of(camden) as line:
+        start = (await line.read("CONSENT", 0, limit=9))[-1]
+        await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await until(lambda: blocked(camden))
+        out = (await line.read("CONSENT", start.seq, limit=9))[-1]
+        with pytest.raises(WrongSequence):
+            await line.publish(subject, start.body, expect=int(start.headers["Nats-Expected-Last-Subject-Sequence"]))
+        again = await line.publish(subject, start.body, expect=out.seq)
+        other = optout_subject("k1", "sms", "0" * 32)
+        elsewhere = await line.publish(other, start.body, expect=0)
+    await heard_everywhere(fleet, elsewhere.seq)
+    assert again.seq < elsewhere.seq
+    assert await blocked(soho)
+    assert await blocked(camden)
+    assert await fleet.sql("SELECT DISTINCT stopped, store FROM consent") == [(True, "")]
+
+
+async def test_an_opt_out_in_anothers_name_counts_and_is_nobodys(fleet: World) -> None:
+    """Somebody with Hackney's seed silences a customer and wants Soho or headquarters to have done it."""
+    (soho, camden), name = await pair(fleet), HEADQUARTERS
+    digest = dict(soho.box._store.shares.of("sms", PHONE))["k1"]
+    subject = optout_subject("k1", "sms", digest)
+    forged = msgspec.structs.replace(opt_in(name, 0), state="out")
+    thief = camden.membership
+    async with fleet.line_of(camden) as line:
+        ack = await line.publish(subject, pack(signed(forged, subject, thief.key, thief.claim)))
+    await heard_everywhere(fleet, ack.seq)
+    assert (await blocked(soho) or "").startswith("asked at a store of the fleet, ")
+    assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
 
 
 async def test_a_new_key_reaches_every_store_and_no_opt_out_is_lost_meanwhile(fleet: World) -> None:

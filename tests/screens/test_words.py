@@ -102,7 +102,10 @@ def test_event_types_as_staff_call_them() -> None:
 
 
 def test_cautions() -> None:
-    assert WORDS.caution(Caution(code=Word("no_address"), medium=Word("sms")), "") == "We know no way to reach them by text."
+    assert (
+        WORDS.caution(Caution(code=Word("no_address"), medium=Word("sms")), "")
+        == "We know no way to reach them by text."
+    )
     assert WORDS.caution(Caution(code=Word("new")), "") == "new"
 
 

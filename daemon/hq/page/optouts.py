@@ -10,7 +10,9 @@ import msgspec
 from aiohttp import web
 
 from daemon.fleet.line import Line
+from daemon.fleet.speaker import signed
 from daemon.fleet.wire import Word, optout_subject, pack
+from daemon.hq.config import ACCOUNT
 from daemon.hq.database import as_time, queries
 from daemon.hq.nats import as_fleet
 from daemon.hq.page.frame import Page, Refusal, Visit
@@ -32,7 +34,8 @@ class Optout(msgspec.Struct, frozen=True):
     stopped: bool
     at: datetime
     clock_trusted: bool
-    store: str
+    store: str | None
+    """"": not for who looks to know; None: nobody's, as far as can be proved."""
     epoch: str
     seq: int
     how: str
@@ -41,12 +44,12 @@ class Optout(msgspec.Struct, frozen=True):
 
 def optout_of(row: tuple[Any, ...]) -> Optout:
     _, medium, digest, stopped, at, trusted, store, epoch, seq, how, arrived = row
-    return Optout(medium, digest, stopped, as_time(at), trusted, store, epoch, seq, how, arrived)
+    return Optout(medium, digest, stopped, as_time(at), trusted, store or None, epoch, seq, how, arrived)
 
 
 def as_seen(found: Optout, user: User) -> Optout:
     """That somebody is out counts everywhere; at which of the others' stores they asked is theirs to know."""
-    return found if found.store == NAME or user.sees(found.store) else msgspec.structs.replace(found, store="")
+    return found if found.store in (None, NAME) or user.sees(found.store) else msgspec.structs.replace(found, store="")
 
 
 def without_repeats(found: Sequence[Optout]) -> list[Optout]:
@@ -94,8 +97,10 @@ async def _tell(line: Line, services: Services, typed: Typed, medium: str, posit
     word = Word(
         state="out", at=services.clock.now(), clock_trusted=True, store=NAME, epoch=position.epoch, seq=position.seq, how=BY_HAND
     )  # fmt: skip
+    key = services.settings.key(ACCOUNT, "account")
     for kid, digest in Shares(services.settings.consent_keys).of(medium, typed.address):
-        await line.publish(optout_subject(kid, medium, digest), pack(word))
+        subject = optout_subject(kid, medium, digest)
+        await line.publish(subject, pack(signed(word, subject, key)))
 
 
 PAGES: Sequence[Page] = (

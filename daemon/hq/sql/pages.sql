@@ -45,9 +45,9 @@ WHERE order_ref = %(ref)s AND order_ref <> '' AND (%(mine)s::text[] IS NULL OR s
 SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
 WHERE order_ref = %(ref)s AND order_ref <> '' AND store = %(store)s ORDER BY seq LIMIT 2000;
 
--- optouts: the fleet's words on consent, the newest first; a manager's own stores' and headquarters'.
+-- optouts: the fleet's words on consent, the newest first; a manager's own stores', headquarters', and whose nobody can be proved to be.
 SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent
-WHERE arrived < %(below)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store = 'headquarters') ORDER BY arrived DESC LIMIT %(limit)s;
+WHERE arrived < %(below)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store IN ('headquarters', '')) ORDER BY arrived DESC LIMIT %(limit)s;
 
 -- optouts_of: what is said of an address, by its digests.
 SELECT c.kid, c.medium, c.digest, c.stopped, c.at, c.clock_trusted, c.store, c.epoch, c.seq, c.how, c.arrived

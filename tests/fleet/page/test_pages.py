@@ -1,6 +1,7 @@
 """What the pages say: a store, a search, a story, opt-outs and the audit."""
 
 import asyncio
+import html
 import re
 
 import pytest
@@ -205,7 +206,12 @@ async def test_idor_between_managers_stores(site: Site) -> None:
 async def test_a_manager_sees_opt_outs_of_their_own(site: Site) -> None:
     """The manager of soho looks through opt-outs; they want to know who asks for silence at camden. That somebody is out, they must see."""
     who = list(Shares(site.services.settings.consent_keys).of("all", "+447700900123"))
-    for store, (kid, digest) in (("camden", who[0]), ("soho", ("k1", "a" * 32)), ("headquarters", ("k1", "b" * 32))):
+    for store, (kid, digest) in (
+        ("camden", who[0]),
+        ("soho", ("k1", "a" * 32)),
+        ("headquarters", ("k1", "b" * 32)),
+        ("", ("k1", "c" * 32)),
+    ):
         await site.sql(
             "INSERT INTO consent VALUES (%s, 'all', %s, true, 1, true, %s, 'e1', 1, 'STOP', 1, '', %s)",
             kid, digest, store, site.services.now(),
@@ -213,6 +219,9 @@ async def test_a_manager_sees_opt_outs_of_their_own(site: Site) -> None:
     noor = await site.as_user("noor", "manager", ("soho",))
     page = await noor.get("/optouts")
     assert ("camden" in page.text, "soho" in page.text, "bbbbbbbbbb" in page.text) == (False, True, True)
+    assert "nobody's, as far as can be proved wants no messages of any kind “STOP” cccccccccc" in html.unescape(
+        page.words
+    )
     found = await noor.post("/search", {"token": page.token, "q": "+447700900123"})
     assert (found.status, "STOP" in found.words, "camden" in found.text) == (200, True, False)
     assert "camden" in (await (await site.as_user()).get("/optouts")).text
