@@ -8,6 +8,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 
 from daemon.wire.orders import Order
 from tui.commands.enter import Asking
@@ -116,6 +117,10 @@ class CounterApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(THEMES[0].variables)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Looked for at each line that is drawn, where Textual copies the dictionary of all themes at each look."""
+        return self._registered_themes.get(theme_name) or super().get_theme(theme_name)
 
     async def on_mount(self) -> None:
         await self.switch_mode("now" if self.size.width < SMALL else "board")
