@@ -17,6 +17,7 @@ from tui.shop.session import Session
 from tui.terminal.tidy import forget_drawing
 from tui.widgets.backdrop import Backdrop
 from tui.widgets.foot import Key, KeyBar
+from tui.widgets.paint import TONE_CLASSES
 from tui.wording.words import Words
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ PATIENCE = 5.0
 class Box(ModalScreen[Result]):
     """A box that is answered or closed. Dismissed with None: nothing is to be done."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", text("back"), key_display="esc", show=False)]
     title_: ClassVar[str] = ""
 

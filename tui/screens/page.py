@@ -14,6 +14,7 @@ from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
 from tui.widgets.line import Found, LineBar
+from tui.widgets.paint import TONE_CLASSES
 from tui.widgets.shift import ShiftLine
 from tui.wording.times import Times
 from tui.wording.words import Words
@@ -29,6 +30,7 @@ HEADED = frozenset(Part) - {Part.OPTOUTS, Part.STORIES}
 class Page(Screen[None]):
     """One page. A subclass says its `name_` (of the tabs), its body, and what to do about changed parts."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES}
     name_: ClassVar[str] = ""
     wants: ClassVar[Set[Part]] = frozenset(Part)
     """The parts it shows."""

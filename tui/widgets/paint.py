@@ -1,7 +1,7 @@
 """Lines of toned text: how the screen's own widgets draw. Laying out is pure; painting turns tones into the theme's colours."""
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,6 +11,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 TONES = ("good", "bad", "warn", "dim", "accent", "strong", "alarm", "here", "quiet-count")
+
+TONE_CLASSES = frozenset(f"tone--{tone}" for tone in TONES)
+"""The component classes of a screen that holds what is painted."""
 
 TELLING = frozenset({"bad", "alarm"})
 """Tones that the cursor must not hide: on its ground they are a ground of their own."""
@@ -121,9 +124,8 @@ def _head(text: str, width: int) -> str:
 
 
 class Painted(Widget):
-    """A widget that draws lines of spans. Tones are component classes, so that themes decide what they look like."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
+    """A widget that draws lines of spans. Tones are component classes, so that themes decide what they look like: the screen's, not each
+    widget's, since each component class is styled anew with each widget that has it."""
 
     _ground = Style.null()
 
@@ -141,5 +143,5 @@ class Painted(Widget):
         style = base
         tone = span.tone if toned else "alarm" if span.tone in TELLING else ""
         if tone:
-            style = base + self.get_component_rich_style(f"tone--{tone}", partial=True)
+            style = base + self.screen.get_component_rich_style(f"tone--{tone}", partial=True)
         return style + Style.from_meta({"@click": span.click}) if span.click else style

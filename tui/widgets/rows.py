@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Rows(ScrollView, Painted, Generic[T], can_focus=True):
     """`source` is looked at, never copied: call `refill` after it changed. The cursor stays on its thing, wherever that moves to."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = Painted.COMPONENT_CLASSES | {"rows--cursor", "rows--empty"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--empty"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", show=False),
         Binding("down", "step(1)", show=False),
