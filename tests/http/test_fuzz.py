@@ -22,7 +22,7 @@ from tests.support.face import Face, event, serving
 from tests.support.small_store import open_store, store_settings
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 25
+EXAMPLES = 12
 ENDLESS = ["/v1/stream", "/board/events"]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.api.plumbing.present import stage
 from daemon.config import Settings, Store, decode
 from daemon.intake.base import Body
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
+from daemon.planner.rules.stages import stage_of
 from outbox.model import Order, Planner
 from tests.support.fake_clock import FakeClock
 from tests.support.planning import REACH
@@ -88,7 +88,7 @@ async def test_an_unpaid_order_that_is_abandoned_tells_nobody(street: Street) ->
     await street.later()
     assert await heard(street) == []
     assert await street.told() == ["1:payment.pending", "1:order.cancelled"]
-    assert stage((await street.order()).status) == "done"
+    assert stage_of((await street.order()).status) == "done"
 
 
 async def test_an_unpaid_order_is_placed_once_it_is_paid(street: Street) -> None:
@@ -210,7 +210,7 @@ async def test_the_board_follows_the_shop_back(street: Street, steps: list[str],
     for status in steps:
         street.shop.save(1, status, billing=ADA)
         await street.later()
-        seen.append(stage((await street.order()).status))
+        seen.append(stage_of((await street.order()).status))
     assert seen == stages
     customer = [
         trigger for trigger, audience in await heard(street) if audience == "customer" and trigger != "order.placed"
@@ -229,7 +229,7 @@ async def test_what_is_trashed_leaves_the_board_and_comes_back_untold(street: St
     await street.later(1000)
     await street.later()
     assert (await street.order()).status == "order.deleted"
-    assert stage("order.deleted") == "done"
+    assert stage_of("order.deleted") == "done"
     street.shop.restore(1)
     await street.later()
     assert (await street.order()).status == "order.ready"
