@@ -17,6 +17,7 @@ from daemon.fleet.line import Stored
 from daemon.fleet.wire import DIGEST, NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
 from daemon.hq.chains import Append, Chain, Early, Fork, judge, needs
 from daemon.hq.database import Connection, ensure_month, queries
+from daemon.hq.kept_figures import note_changed
 
 log = structlog.get_logger(__name__)
 
@@ -188,6 +189,7 @@ class StreamPage:
             await self._db.execute(
                 _SQL["keep_messages"], {name: [row[name] for row in rows] for name in _COLUMNS} | {"now": self._now}
             )
+            await note_changed(self._db, self._now, (state.created_at for _, state in self._states.values()))
         if self.again:
             values = {"names": sorted(self.again), "now": self._now, "patience": AGAIN_SECONDS}
             await self._db.execute(_SQL["ask_again"], values)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from daemon.hq.kept_figures import keep
 from outbox.shares import Shares
 from tests.support.engines import Postgres
 from tests.support.fake_clock import FakeClock
@@ -26,6 +27,8 @@ async def filled(server: Postgres, folder: Path, *, stores: int, messages: int) 
     async with page_site(server.make_database("large"), folder, FakeClock()) as site:
         keys = Shares(site.services.settings.consent_keys)
         await fill(site.services.settings.postgres.dsn, keys, stores=stores, messages=messages)
+        async with site.services.pool.connection() as db:
+            await keep(db, site.services.now(), site.services.settings.hq.timezone)
         yield site
 
 

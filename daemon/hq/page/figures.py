@@ -15,6 +15,8 @@ from outbox import harmless
 SPANS = (4, 12, 26, 52)
 KINDS: Mapping[str, type[msgspec.Struct]] = {"week": figures.Week, "way": figures.Way, "why": figures.Why}
 HEIGHT, WIDTH = 48, 10
+SHOWN = 200
+"""Rows of a table; all of them are in the CSV."""
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -31,11 +33,13 @@ async def show(visit: Visit) -> web.StreamResponse:
     weeks = found.weeks
     return visit.shown(
         "figures.html.j2",
-        weeks=weeks,
+        weeks=weeks[:SHOWN],
         bars=_bars(weeks),
-        ways=found.ways,
-        whys=found.whys,
+        ways=found.ways[:SHOWN],
+        whys=found.whys[:SHOWN],
+        hidden={"week": len(weeks) - SHOWN, "way": len(found.ways) - SHOWN, "why": len(found.whys) - SHOWN},
         made_at=found.made_at,
+        uncounted=found.uncounted,
         spans=SPANS,
         asked=_weeks(visit),
         height=HEIGHT,

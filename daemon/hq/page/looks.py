@@ -2,6 +2,7 @@
 for the script, which shows them in the reader's own zone."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,13 @@ def _path(value: str) -> str:
 
 @pass_context
 def _number(context: Context, value: float) -> str:
-    return format_decimal(value, locale=context["w"].language)
+    return _decimal(value, context["w"].language)
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, language: str) -> str:
+    """A table has hundreds of numbers, and most of them are small."""
+    return format_decimal(value, locale=language)
 
 
 @pass_context

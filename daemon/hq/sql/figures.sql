@@ -34,11 +34,23 @@ GROUP BY store, state, reason_code ORDER BY store, count(*) DESC LIMIT 20000;
 SELECT store, coalesce(body ->> 'currency', '') FROM health;
 
 -- kept: weeks that were counted.
-SELECT week, weeks, ways, whys, made_at FROM figures WHERE week = ANY(%(weeks)s) ORDER BY week DESC;
+SELECT week, weeks, ways, whys, made_at FROM figures WHERE week = ANY(%(weeks)s) AND zone = %(zone)s ORDER BY week DESC;
 
 -- made: when each was counted.
-SELECT week, made_at FROM figures;
+SELECT week, made_at FROM figures WHERE zone = %(zone)s;
+
+-- due: days of which something came since.
+SELECT day, change FROM figures_due;
 
 -- keep: a week that was counted.
-INSERT INTO figures (week, weeks, ways, whys, made_at) VALUES (%(week)s, %(weeks)s, %(ways)s, %(whys)s, %(now)s)
-ON CONFLICT (week) DO UPDATE SET weeks = excluded.weeks, ways = excluded.ways, whys = excluded.whys, made_at = excluded.made_at;
+INSERT INTO figures (week, zone, weeks, ways, whys, made_at) VALUES (%(week)s, %(zone)s, %(weeks)s, %(ways)s, %(whys)s, %(now)s)
+ON CONFLICT (week) DO UPDATE SET zone = excluded.zone, weeks = excluded.weeks, ways = excluded.ways, whys = excluded.whys,
+    made_at = excluded.made_at;
+
+-- done: days that were counted, unless something came meanwhile.
+DELETE FROM figures_due USING unnest(%(days)s::bigint[], %(changes)s::bigint[]) AS seen (day, change)
+WHERE figures_due.day = seen.day AND figures_due.change = seen.change;
+
+-- changed: days of which messages come in this transaction.
+INSERT INTO figures_due (day, change) SELECT unnest(%(days)s::bigint[]), pg_current_xact_id()::text::bigint
+ON CONFLICT (day) DO UPDATE SET change = excluded.change;
