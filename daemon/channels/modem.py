@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import phonenumbers
 
+from daemon import consent_words
 from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome
 from daemon.channels.base import (
     Channel,
@@ -27,7 +28,6 @@ from daemon.channels.base import (
     Surroundings,
 )
 from daemon.config import Duration
-from daemon.modem import replies
 from daemon.modem.addresses import Address, NumberType
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CutOff, NotStarted
@@ -273,10 +273,10 @@ class ModemChannel(Channel):
     async def message(self, message: Incoming) -> None:
         """A text came in."""
         address, is_number = self._address(message.sender)
-        reading = replies.read(message.text) if message.complete and is_number else None
+        reading = consent_words.read(message.text) if message.complete and is_number else None
         consent: Literal["stop", "start"] | None = None
-        if reading and reading.wish is not replies.Wish.HELP:
-            consent = "stop" if reading.wish is replies.Wish.STOP else "start"
+        if reading and reading.wish is not consent_words.Wish.HELP:
+            consent = "stop" if reading.wish is consent_words.Wish.STOP else "start"
         reply = Reply(
             address=address,
             text=message.text,

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from daemon import consent_words
 from daemon.channels.base import Channel
 from daemon.config import Store
 from daemon.dispatch.reply_words import Meaning, texts
-from daemon.modem import replies
 from outbox.acting import Act
 from outbox.answers import Answer
 
@@ -44,9 +44,9 @@ def may_be_answered(address: str) -> bool:
     return phonenumbers.number_type(number) not in _DEAR
 
 
-def confirmation(reading: replies.Reading, store: Store, channel: str, now: int) -> Answer:
+def confirmation(reading: consent_words.Reading, store: Store, channel: str, now: int) -> Answer:
     """The one text that confirms a wish, in the language it was said in."""
-    words = replies.answer(reading.wish, reading.language, store=store.name, phone=store.phone)
+    words = consent_words.answer(reading.wish, reading.language, store=store.name, phone=store.phone)
     return _answer(reading.wish.value, words, channel, "phone", store, now)
 
 

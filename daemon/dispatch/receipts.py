@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
+from daemon import consent_words
 from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
 from daemon.dispatch.answers import confirmation, deed, may_be_answered
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import Uplink
-from daemon.modem import replies
 from daemon.redact import mask_contacts, scrub
 from outbox import Outbox, harmless
 from outbox.clock import Clock
@@ -74,9 +74,14 @@ class ReceiptService:
         Where no provider answers STOP, START and HELP for us (the modem), they are confirmed. Words that only sound like a wish for
         silence are marked for staff. The words of `[replies]` act on the writer's open order."""
         reply = harmless.cleaned(reply)
-        reading = replies.read(reply.text) if reply.is_person else None
-        doubted = reading is not None and reading.wish is replies.Wish.START and not reply.vouched
-        if reply.consent is None and reading is not None and reading.wish is not replies.Wish.HELP and not doubted:
+        reading = consent_words.read(reply.text) if reply.is_person else None
+        doubted = reading is not None and reading.wish is consent_words.Wish.START and not reply.vouched
+        if (
+            reply.consent is None
+            and reading is not None
+            and reading.wish is not consent_words.Wish.HELP
+            and not doubted
+        ):
             reply = msgspec.structs.replace(reply, consent=reading.wish.value)
         answers = None
         if reading is not None and not channel.is_cloud and may_be_answered(reply.address):
@@ -89,7 +94,9 @@ class ReceiptService:
             reply,
             medium=channel.medium,
             actor=channel.title,
-            unclear=reply.is_person and reply.consent is None and (doubted or replies.may_want_silence(reply.text)),
+            unclear=reply.is_person
+            and reply.consent is None
+            and (doubted or consent_words.may_want_silence(reply.text)),
             answers=answers,
             acts=acts,
         )

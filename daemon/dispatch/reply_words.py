@@ -1,7 +1,7 @@
 """`[replies]`: exact words of customers with an open order, and what each does. The shipped ones, the store's own over them, and what is
 answered by itself.
 
-STOP, START and HELP are fixed (`daemon.modem.replies`). YES is both: it ends a silence where there is one, else it answers a question.
+STOP, START and HELP are fixed (`daemon.consent_words`). YES is both: it ends a silence where there is one, else it answers a question.
 """
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from daemon import consent_words
 from daemon.config import ConfigError, ReplyAction, Settings, Store
-from daemon.modem import replies
 from outbox.acting import REF, Action
 
 SHIPPED: Mapping[str, Mapping[str, Action]] = {
@@ -76,7 +76,7 @@ class ReplyWords:
         folded = fold(word)
         if not folded:
             raise ConfigError(f"{place}: is no word; write one that customers send, like HERE")
-        if folded not in self._meanings and (fixed := replies.read(word)) is not None:
+        if folded not in self._meanings and (fixed := consent_words.read(word)) is not None:
             raise ConfigError(f"{place}: is fixed, it means {fixed.wish.name}; write another word")
         if action == "none":
             self._meanings.pop(folded, None)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from daemon.consent_words import _ANSWERS, _WORDS, Wish, answer, may_want_silence, read
 from daemon.gsm_alphabet import septets
-from daemon.modem.replies import _ANSWERS, _WORDS, Wish, answer, may_want_silence, read
 
 
 @pytest.mark.parametrize(
