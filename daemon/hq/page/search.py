@@ -15,6 +15,10 @@ from daemon.hq.page.story import reason_in_words, state_in_words, type_in_words
 _SQL = queries("pages.sql")
 
 
+MARK_LENGTH = 8
+"""So much of a person's digest stands on record: enough to tell whether two searches were for the same, and to find who looked for one."""
+
+
 async def show(visit: Visit) -> web.StreamResponse:
     """What is typed comes as a form's field, so that an address stands in no log and no history."""
     text = (visit.form.get("q", "") or visit.asked("q")).strip()[:200]
@@ -25,9 +29,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     messages, optouts = [], []
     if typed is not None:
         keys = visit.services.settings.consent_keys
-        rows = await (
-            await visit.db.execute(_SQL["by_person"], values | {"digests": digests_of(typed, keys)})
-        ).fetchall()
+        digests = digests_of(typed, keys)
+        await visit.record("person.searched", digest=digests[-1][:MARK_LENGTH] if digests else "")
+        rows = await (await visit.db.execute(_SQL["by_person"], values | {"digests": digests})).fetchall()
         messages = [message_of(row) for row in rows]
         kids, media, digests = zip(*words_on(typed, keys), strict=True) if keys else ((), (), ())
         asked = {"kids": list(kids), "media": list(media), "digests": list(digests)}

@@ -2,7 +2,9 @@
 
 import asyncio
 import html
+import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -225,6 +227,25 @@ async def test_a_manager_sees_opt_outs_of_their_own(site: Site) -> None:
     found = await noor.post("/search", {"token": page.token, "q": "+447700900123"})
     assert (found.status, "STOP" in found.words, "camden" in found.text) == (200, True, False)
     assert "camden" in (await (await site.as_user()).get("/optouts")).text
+
+
+@pytest.mark.parametrize("by_form", [True, False])
+async def test_who_looked_for_a_person_is_on_record_without_the_address(site: Site, by_form: bool) -> None:
+    """Somebody at headquarters looks up people they know, in the form or by an address line of their own making; what they want is that nobody
+    can tell."""
+    noor = await site.as_user("noor", "manager", ("soho",))
+    token = (await noor.get("/search")).token
+    digest = next(iter(Shares(site.services.settings.consent_keys).person("+447700900123")))
+    for q in ("B-1", "+44 7700 900123"):
+        asked = {"token": token, "q": q}
+        answer = await (noor.post("/search", asked) if by_form else noor.get(f"/search?{urlencode({'q': q})}"))
+        assert answer.status in (200, 303)
+    assert await site.sql("SELECT kind, actor, detail FROM hq_record") == [
+        ("person.searched", "noor", json.dumps({"digest": digest[:8]}, separators=(",", ":")))
+    ]
+    audit = await (await site.as_user()).get("/audit")
+    assert f"Searched for a person by their address by noor digest: {digest[:8]}" in audit.words
+    assert "900123" not in audit.text
 
 
 @pytest.mark.parametrize(
