@@ -29,9 +29,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     messages, optouts = [], []
     if typed is not None:
         keys = visit.services.settings.consent_keys
-        digests = digests_of(typed, keys)
-        await visit.record("person.searched", digest=digests[-1][:MARK_LENGTH] if digests else "")
-        rows = await (await visit.db.execute(_SQL["by_person"], values | {"digests": digests})).fetchall()
+        who = digests_of(typed, keys)
+        await visit.record("person.searched", digest=who[-1][:MARK_LENGTH] if who else "")
+        rows = await (await visit.db.execute(_SQL["by_person"], values | {"digests": who})).fetchall()
         messages = [message_of(row) for row in rows]
         kids, media, digests = zip(*words_on(typed, keys), strict=True) if keys else ((), (), ())
         asked = {"kids": list(kids), "media": list(media), "digests": list(digests)}
