@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -85,6 +86,11 @@ class Page(Screen[None]):
     def shown_keys(self) -> Sequence[Key]:
         """What the key bar shows: the page's own shown bindings, then help."""
         return [*(_key(each) for each in self.BINDINGS if isinstance(each, Binding) and each.show), self.tail]
+
+    def _screen_resized(self, size: Size) -> None:
+        """A box that opens tells the page under it of a size, mostly the one it has: all of it was laid out anew for that."""
+        if size != self.outer_size:
+            super()._screen_resized(size)
 
     # ------------------------------------------------------------ called by the app
 
