@@ -90,7 +90,6 @@ class CounterApp(App[int]):
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
-        self._minute = 0
         self.session = Session(
             client,
             clock,
@@ -172,12 +171,8 @@ class CounterApp(App[int]):
         self.session.look_again()
         if self.session.learn_store():
             self._tell({Part.ORDERS})
-        minute = self.session.now() // 60_000
         if self.page is not None:
             self.page.tick()
-            if minute != self._minute:
-                self.page.minute()
-        self._minute = minute
 
     # ------------------------------------------------------------ keys and the line
 

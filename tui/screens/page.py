@@ -40,6 +40,7 @@ class Page(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._stale: set[Part] = set(Part)
+        self._minute = -1
 
     @property
     def counter(self) -> "CounterApp":
@@ -81,7 +82,7 @@ class Page(Screen[None]):
         return ()
 
     def show(self, parts: Set[Part]) -> None:
-        """Show what changed; called with everything when the page comes to the front."""
+        """Show what changed since it was last called, at first everything."""
 
     def shown_keys(self) -> Sequence[Key]:
         """What the key bar shows: the page's own shown bindings, then help."""
@@ -108,9 +109,13 @@ class Page(Screen[None]):
         """A second went by, perhaps before the page is put together."""
         self.query(GlanceBar).refresh()
         self.query(NoticeLine).refresh()
+        minute = self.session.now() // 60_000
+        if minute != self._minute:
+            self._minute = minute
+            self.minute()
 
     def minute(self) -> None:
-        """A minute of the clock on the wall went by."""
+        """The clock on the wall shows another minute than when this was last called."""
 
     def line_changed(self) -> None:
         """Something was typed into the line, or what it means changed."""
@@ -126,10 +131,9 @@ class Page(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.noticed()
-        self.changed(self._stale or self.wants)
+        self.changed(self._stale)
         self.line_changed()
         self.tick()
-        self.minute()
 
 
 def _key(binding: Binding) -> Key:
