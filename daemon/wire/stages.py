@@ -9,4 +9,4 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 def standing(named: str) -> Stage:
     """The stage of that name, as a reader of any release takes it: one that it does not know stands with what is made, since it is not done."""
-    return next((stage for stage in STAGES if stage == named), "making")
+    return named if named in STAGES else "making"

@@ -184,6 +184,18 @@ def test_what_the_stream_told_meanwhile_is_newer_than_a_page() -> None:
     assert shop.messages["m1"].state == "delivered"
 
 
+def test_whose_outcome_nobody_knows_is_known_at_once_and_no_longer_than_so() -> None:
+    shop = Shop()
+    shop.load_messages([message("m1", state="unknown"), message("m2", state="sent")])
+    assert [each.id for each in shop.unsure] == ["m1"]
+    shop.change_message(message("m1", state="delivered"))
+    shop.change_message(message("m2", state="unknown"))
+    assert [each.id for each in shop.unsure] == ["m2"]
+    shop.begin_load()
+    shop.end_load()
+    assert not shop.unsure
+
+
 def test_reading_again_drops_what_is_gone() -> None:
     shop = Shop()
     for names in (("B-1", "B-2"), ("B-2",)):

@@ -33,7 +33,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
 
 def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
     """Ready and untold, unread replies, late orders, others who are untold, unsure outcomes, what nobody understood, channels, trouble."""
-    opened = [order for order in shop.orders.values() if stage_of(order) != "done"]
+    opened = shop.open_orders
     untold = [order for order in opened if _is_untold(order)]
     return [
         *_oldest(_untold(order) for order in untold if stage_of(order) == "ready"),
@@ -43,8 +43,7 @@ def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
         *_oldest(
             Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
                   order=shop.orders.get(each.order_ref))
-            for each in shop.messages.values()
-            if each.state == "unknown"
+            for each in shop.unsure
         ),
         *(Thing(kind="kept", key=f"kept {each.id}", since=each.at, kept=each) for each in kept),
         *_ways(shop),

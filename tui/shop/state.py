@@ -114,6 +114,8 @@ class Shop:
         }
         self.open_orders: View[Order] = View(by_promise, self._is_open)
         self.outbox: View[Message] = View(newest_message)
+        self.unsure: View[Message] = View(newest_message, lambda message: message.state == "unknown")
+        """Nobody knows whether they arrived."""
         self.arrivals: list[Reply] = []
         """Customers who wrote just now that they are outside: whoever rings the bell empties it."""
         self._rung: set[str] = set()
@@ -134,7 +136,7 @@ class Shop:
             if (order := self.orders.pop(gone, None)) is not None:
                 self._place_order(order, None)
             if (message := self.messages.pop(gone, None)) is not None:
-                self.outbox.put(message, None)
+                self._place_message(message, None)
         self._fresh, self._unseen = None, set()
         self.loaded |= {Part.ORDERS, Part.MESSAGES}
 
@@ -227,12 +229,16 @@ class Shop:
             view.put(old, new)
 
     def _keep_message(self, message: Message) -> None:
-        self.outbox.put(self.messages.get(message.id), message)
+        self._place_message(self.messages.get(message.id), message)
         self.messages[message.id] = message
         if is_telling(message):
             newest = self._newest.get(message.order_ref)
             if newest is None or newest_message(message) <= newest_message(newest):
                 self._newest[message.order_ref] = message
+
+    def _place_message(self, old: Message | None, new: Message | None) -> None:
+        for view in (self.outbox, self.unsure):
+            view.put(old, new)
 
     def _tell_order(self, message: Message) -> bool:
         """Whether the customer of its order has been told is what this message, its newest, says."""
