@@ -85,7 +85,7 @@ def monday_of(at: datetime, zone: str) -> datetime:
 
 async def weeks(db: Connection, span: Span) -> list[Week]:
     """The newest first."""
-    currencies = await _currencies(db)
+    currencies = await stores_currencies(db)
     return [
         Week(
             store=store, week=week, messages=messages, told=told, untold=untold, silenced=silenced, half_within=half, most_within=most,
@@ -98,7 +98,7 @@ async def weeks(db: Connection, span: Span) -> list[Week]:
 
 
 async def ways(db: Connection, span: Span) -> list[Way]:
-    currencies = await _currencies(db)
+    currencies = await stores_currencies(db)
     rows = await (await db.execute(_SQL["ways"], span.values)).fetchall()
     return [
         Way(store=store, channel=channel, told=told, parts=parts, cost=cost, currency=currencies.get(store, ""))
@@ -111,5 +111,5 @@ async def whys(db: Connection, span: Span) -> list[Why]:
     return [Why(store=store, state=state, reason_code=code, messages=count) for store, state, code, count in rows]
 
 
-async def _currencies(db: Connection) -> dict[str, str]:
+async def stores_currencies(db: Connection) -> dict[str, str]:
     return dict(await (await db.execute(_SQL["currencies"])).fetchall())

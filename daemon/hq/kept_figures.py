@@ -4,17 +4,16 @@ Whoever adds messages notes their days in the same transaction; a week of which 
 came twice or late. A note goes only if nothing came since it was read.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from typing import Any
 
 import msgspec
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.hq.database import Connection, queries
-from daemon.hq.figures import MOST_WEEKS, Span, Way, Week, Why, monday_of, ways, weeks, whys
+from daemon.hq.figures import MOST_WEEKS, Span, Way, Week, Why, monday_of, stores_currencies, ways, weeks, whys
 
 _SQL = queries("figures.sql")
 
@@ -23,15 +22,15 @@ OFTEN = timedelta(minutes=5)
 DAY_MS = 86_400_000
 DAYS_BACK, DAYS_AHEAD = 7 * (MOST_WEEKS + 1), 7
 
-_weeks = msgspec.json.Decoder(list[Week])
-_ways = msgspec.json.Decoder(list[Way])
-_whys = msgspec.json.Decoder(list[Why])
-
 
 class Kept(msgspec.Struct, frozen=True):
     weeks: Sequence[Week]
     ways: Sequence[Way]
     whys: Sequence[Why]
+    hidden: Mapping[str, int]
+    """Of each, how many more there are than were asked for."""
+    shares: Sequence[tuple[str, float]]
+    """Of each week, the oldest first, how much reached nobody."""
     made_at: datetime | None
     """When the newest of these weeks was counted; None: none was yet."""
     uncounted: int
@@ -73,43 +72,66 @@ def _weeks_of(day: int, zone: str) -> frozenset[str]:
 
 
 async def _count(db: Connection, begin: datetime, now: datetime, zone: str) -> None:
-    span = Span(begin, begin + timedelta(weeks=1), zone)
-    values = {
-        "week": _name(begin), "zone": zone, "now": now, "weeks": msgspec.json.encode(await weeks(db, span)),
-        "ways": msgspec.json.encode(await ways(db, span)), "whys": msgspec.json.encode(await whys(db, span)),
-    }  # fmt: skip
-    await db.execute(_SQL["keep"], values)
+    """In one transaction, in which nobody else counts that week: what is written last was counted last."""
+    span, about = Span(begin, begin + timedelta(weeks=1), zone), {"week": _name(begin), "zone": zone, "now": now}
+    async with db.transaction(), db.cursor() as cursor:
+        await cursor.execute(_SQL["begin_week"], about)
+        for what in ("weeks", "ways", "whys"):
+            await cursor.execute(_SQL[f"drop_{what}"], about)
+        await cursor.executemany(_SQL["keep_week"], [msgspec.structs.asdict(row) for row in await weeks(db, span)])
+        await cursor.executemany(
+            _SQL["keep_way"], [msgspec.structs.asdict(row) | about for row in await ways(db, span)]
+        )
+        await cursor.executemany(
+            _SQL["keep_why"], [msgspec.structs.asdict(row) | about for row in await whys(db, span)]
+        )
 
 
-async def figures(db: Connection, span: Span) -> Kept:
-    """As they were kept, never counted anew: that is nothing to wait for."""
-    begins, begin = [], span.begin
+async def figures(db: Connection, span: Span, limit: int | None = None) -> Kept:
+    """As they were kept, never counted anew: that is nothing to wait for. `limit`: so many rows of each; None: all."""
+    asked, begin = [], span.begin
     while begin < span.end:
-        begins.append(_name(begin))
+        asked.append(_name(begin))
         begin += timedelta(weeks=1)
-    rows = await (await db.execute(_SQL["kept"], {"weeks": begins, "zone": span.zone})).fetchall()
-    mine = None if span.stores is None else set(span.stores)
-    found = [week for row in rows for week in _weeks.decode(bytes(row[1])) if mine is None or week.store in mine]
-    sent: dict[tuple[str, str], list[Way]] = defaultdict(list)
-    failed: dict[tuple[str, str, str], int] = defaultdict(int)
-    for row in rows:
-        for way in _ways.decode(bytes(row[2])):
-            if mine is None or way.store in mine:
-                sent[way.store, way.channel].append(way)
-        for why in _whys.decode(bytes(row[3])):
-            if mine is None or why.store in mine:
-                failed[why.store, why.state, why.reason_code] += why.messages
-    told = sorted(map(_sum, sent.values()), key=lambda way: (way.store, -way.told))
-    untold = sorted(
-        (Why(store=store, state=state, reason_code=code, messages=n) for (store, state, code), n in failed.items()),
-        key=lambda why: (why.store, -why.messages),
+    made: dict[str, datetime] = dict(await (await db.execute(_SQL["made"], {"zone": span.zone})).fetchall())
+    counted = [week for week in asked if week in made]
+    values = {"weeks": counted, "stores": span.values["stores"], "limit": limit}
+    currencies = await stores_currencies(db)
+    found = {
+        what: await (await db.execute(_SQL[f"kept_{what}"], values)).fetchall() for what in ("weeks", "ways", "whys")
+    }
+    return Kept(
+        weeks=[_week(row, currencies) for row in found["weeks"]],
+        ways=[_way(row, currencies) for row in found["ways"]],
+        whys=[Why(store=row[0], state=row[1], reason_code=row[2], messages=int(row[3])) for row in found["whys"]],
+        hidden={what: rows[0][-1] - len(rows) if rows else 0 for what, rows in found.items()},
+        shares=[
+            (week, float(untold / messages))
+            for week, messages, untold in await (await db.execute(_SQL["shares"], values)).fetchall()
+        ],
+        made_at=made[counted[-1]] if counted else None,
+        uncounted=len(asked) - len(counted),
     )
-    return Kept(found, told, untold, rows[0][4] if rows else None, len(begins) - len(rows))
 
 
-def _sum(each: Sequence[Way]) -> Way:
-    told, parts = sum(way.told for way in each), sum(way.parts for way in each)
-    return msgspec.structs.replace(each[0], told=told, parts=parts, cost=sum((way.cost for way in each), Decimal()))
+def _week(row: tuple[Any, ...], currencies: Mapping[str, str]) -> Week:
+    store, week, messages, told, untold, silenced, half, most, parts, cost, _ = row
+    return Week(
+        store=store, week=week, messages=messages, told=told, untold=untold, silenced=silenced, half_within=half, most_within=most,
+        parts=parts, cost=cost, currency=currencies.get(store, ""),
+    )  # fmt: skip
+
+
+def _way(row: tuple[Any, ...], currencies: Mapping[str, str]) -> Way:
+    store, channel, told, parts, cost, _ = row
+    return Way(
+        store=store,
+        channel=channel,
+        told=int(told),
+        parts=int(parts),
+        cost=cost,
+        currency=currencies.get(store, ""),
+    )
 
 
 def _name(monday: datetime) -> str:

@@ -19,6 +19,7 @@ AT_ONCE = 2
 PATHS = (
     "/", "/stores/store-7", "/stores/store-50", "/search?q=B-1200", "/search?q=m1200", f"/search?q=%2B{PHONE[1:]}", "/orders/B-1200",
     "/stores/{store}/messages/m1200", "/optouts", "/audit", "/audit?after=store-500", "/figures",
+    "/figures?weeks=52",
 )  # fmt: skip
 
 

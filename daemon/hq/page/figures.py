@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -29,15 +28,14 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    found = await kept_figures.figures(visit.db, _span(visit))
-    weeks = found.weeks
+    found = await kept_figures.figures(visit.db, _span(visit), SHOWN)
     return visit.shown(
         "figures.html.j2",
-        weeks=weeks[:SHOWN],
-        bars=_bars(weeks),
-        ways=found.ways[:SHOWN],
-        whys=found.whys[:SHOWN],
-        hidden={"week": len(weeks) - SHOWN, "way": len(found.ways) - SHOWN, "why": len(found.whys) - SHOWN},
+        weeks=found.weeks,
+        bars=_bars(found.shares),
+        ways=found.ways,
+        whys=found.whys,
+        hidden=found.hidden,
         made_at=found.made_at,
         uncounted=found.uncounted,
         spans=SPANS,
@@ -73,16 +71,9 @@ def _span(visit: Visit) -> figures.Span:
     return figures.Span.last(_weeks(visit), visit.now, visit.services.settings.hq.timezone, visit.user.mine)
 
 
-def _bars(weeks: Sequence[figures.Week]) -> list[Bar]:
-    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in weeks:
-        counted[row.week][0] += row.messages
-        counted[row.week][1] += row.untold
-    shares = {week: untold / messages for week, (messages, untold) in sorted(counted.items())}
-    most = max(shares.values(), default=0.0) or 1.0
-    return [
-        Bar(week, n * WIDTH, round(share / most * HEIGHT, 1), share) for n, (week, share) in enumerate(shares.items())
-    ]
+def _bars(shares: Sequence[tuple[str, float]]) -> list[Bar]:
+    most = max((share for _, share in shares), default=0.0) or 1.0
+    return [Bar(week, n * WIDTH, round(share / most * HEIGHT, 1), share) for n, (week, share) in enumerate(shares)]
 
 
 PAGES: Sequence[Page] = (

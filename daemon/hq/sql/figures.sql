@@ -33,19 +33,52 @@ GROUP BY store, state, reason_code ORDER BY store, count(*) DESC LIMIT 20000;
 -- currencies: in what each store counts money.
 SELECT store, coalesce(body ->> 'currency', '') FROM health;
 
--- kept: weeks that were counted.
-SELECT week, weeks, ways, whys, made_at FROM figures WHERE week = ANY(%(weeks)s) AND zone = %(zone)s ORDER BY week DESC;
-
 -- made: when each was counted.
 SELECT week, made_at FROM figures WHERE zone = %(zone)s;
 
 -- due: days of which something came since.
 SELECT day, change FROM figures_due;
 
--- keep: a week that was counted.
-INSERT INTO figures (week, zone, weeks, ways, whys, made_at) VALUES (%(week)s, %(zone)s, %(weeks)s, %(ways)s, %(whys)s, %(now)s)
-ON CONFLICT (week) DO UPDATE SET zone = excluded.zone, weeks = excluded.weeks, ways = excluded.ways, whys = excluded.whys,
-    made_at = excluded.made_at;
+-- begin_week: a week is counted by whoever holds its row until the commit.
+INSERT INTO figures (week, zone, made_at) VALUES (%(week)s, %(zone)s, %(now)s)
+ON CONFLICT (week) DO UPDATE SET zone = excluded.zone, made_at = excluded.made_at;
+
+-- drop_weeks: what was counted of it before.
+DELETE FROM figures_week WHERE week = %(week)s;
+
+-- drop_ways: the same.
+DELETE FROM figures_way WHERE week = %(week)s;
+
+-- drop_whys: the same.
+DELETE FROM figures_why WHERE week = %(week)s;
+
+-- keep_week: a store's week.
+INSERT INTO figures_week (week, store, messages, told, untold, silenced, half_within, most_within, parts, cost)
+VALUES (%(week)s, %(store)s, %(messages)s, %(told)s, %(untold)s, %(silenced)s, %(half_within)s, %(most_within)s, %(parts)s, %(cost)s);
+
+-- keep_way: by which way they were told in a week.
+INSERT INTO figures_way (week, store, channel, told, parts, cost) VALUES (%(week)s, %(store)s, %(channel)s, %(told)s, %(parts)s, %(cost)s);
+
+-- keep_why: why others were not.
+INSERT INTO figures_why (week, store, state, reason_code, messages) VALUES (%(week)s, %(store)s, %(state)s, %(reason_code)s, %(messages)s);
+
+-- kept_weeks: what was counted, the newest first, and how many rows there are in all.
+SELECT store, week, messages, told, untold, silenced, half_within, most_within, parts, cost, count(*) OVER () FROM figures_week
+WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) ORDER BY week DESC, store LIMIT %(limit)s;
+
+-- kept_ways: the ways of all these weeks.
+SELECT store, channel, sum(told), sum(parts), sum(cost), count(*) OVER () FROM figures_way
+WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+GROUP BY store, channel ORDER BY store, sum(told) DESC, channel LIMIT %(limit)s;
+
+-- kept_whys: why not, in all these weeks.
+SELECT store, state, reason_code, sum(messages), count(*) OVER () FROM figures_why
+WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+GROUP BY store, state, reason_code ORDER BY store, sum(messages) DESC, state, reason_code LIMIT %(limit)s;
+
+-- shares: of each of these weeks, the messages and how many reached nobody, the oldest first.
+SELECT week, sum(messages), sum(untold) FROM figures_week
+WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) GROUP BY week ORDER BY week;
 
 -- done: days that were counted, unless something came meanwhile.
 DELETE FROM figures_due USING unnest(%(days)s::bigint[], %(changes)s::bigint[]) AS seen (day, change)

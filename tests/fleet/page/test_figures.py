@@ -108,6 +108,17 @@ async def test_a_message_that_comes_while_its_week_is_counted_is_counted_next(si
     assert (week.messages, week.untold) == (1, 1)
 
 
+async def test_two_that_count_at_once_count_once(site: Site) -> None:
+    """Two processes of headquarters, of which each believes that it leads."""
+    await site.store("soho")
+    await site.message("soho", "a")
+    await site.message("soho", "b", state="failed", reason_code="refused")
+    await asyncio.gather(*(counted(site) for _ in range(4)))
+    assert await weeks(site) == {"2026-11-23": 2}
+    assert await site.sql("SELECT store, told FROM figures_way") == [("soho", 1)]
+    assert await site.sql("SELECT reason_code, messages FROM figures_why") == [("refused", 1)]
+
+
 async def waits_for_a_lock(site: Site) -> bool:
     return bool(
         await site.sql(

@@ -10,20 +10,21 @@ from daemon.hq.database import queries
 from outbox.shares import Shares
 from tests.support.hq_filled import NOW, fill
 
-GROWING = "message|audit[a-z0-9_]*|consent|health_hour|trouble|gap|hq_record|hq_session"
+GROWING = "message|audit[a-z0-9_]*|consent|health_hour|trouble|gap|hq_record|hq_session|figures_w[a-z]+"
 _NOW = datetime.fromtimestamp(NOW / 1000, UTC)
 VALUES = {
     "store": "store-7", "mine": None, "since": _NOW - timedelta(days=7), "since_ms": NOW - 7 * 86_400_000, "text": "B-12", "ref": "B-12",
     "id": "m77", "digests": ["00000000-0000-0000-0000-000000000000"], "below": _NOW, "limit": 101, "kids": ["k1"], "media": ["sms"],
     "after": "", "stores": ["store-7"], "epochs": ["e1"], "seqs": [6], "lately": _NOW - timedelta(days=1), "lately_ms": NOW - 86_400_000,
     "digest": b"x", "from_ms": NOW - 7 * 86_400_000, "to_ms": NOW, "zone": "Europe/London", "overdue": NOW, "idle": _NOW, "oldest": _NOW, "now": _NOW, "name": "ines",
+    "weeks": ["2026-11-23"],
 }  # fmt: skip
 SMALL = {("pages.sql", "gaps")}
 """What is read whole on purpose: the newest hundred of a table that is nearly empty in every fleet."""
 ASKED = [
     *(("pages.sql", name) for name in queries("pages.sql")),
     *(("glance.sql", name) for name in queries("glance.sql")),
-    *(("figures.sql", name) for name in ("weeks", "ways", "whys")), ("commands.sql", "waiting"), ("commands.sql", "listed"), ("bundles.sql", "told"),
+    *(("figures.sql", name) for name in ("weeks", "ways", "whys", "kept_weeks", "kept_ways", "kept_whys", "shares")), ("commands.sql", "waiting"), ("commands.sql", "listed"), ("bundles.sql", "told"),
     ("sessions.sql", "find"), ("record.sql", "newest"),
 ]  # fmt: skip
 
