@@ -5,10 +5,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.events import DescendantBlur
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Input
 
 from daemon.wire.orders import Order
 from daemon.wire.steps import Preview
@@ -19,7 +19,7 @@ from tui.service.client import Refused, ServiceError
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
-from tui.widgets.paint import Line, Span, wrap
+from tui.widgets.paint import Line, Span, fit, wrap
 from tui.wording.words import BAD, DIM, WARN
 
 FIELDS = (
@@ -64,10 +64,11 @@ class NewOrderBox(Box[Taken | None]):
         """Why they can't be shown."""
 
     def body(self) -> Iterable[Widget]:
-        for name, label, hint in FIELDS:
-            with Horizontal(classes="field"):
-                yield Label(self.t(label))
-                yield Input(id=f"field-{name}", placeholder=self.t(hint) if hint else "")
+        with Horizontal(id="fields"):
+            yield Lines(self._labels)  # one widget for all of them: each one takes its time when the box opens
+            with Vertical():
+                for name, _, hint in FIELDS:
+                    yield Input(id=f"field-{name}", placeholder=self.t(hint) if hint else "")
         yield Choice(
             self.t("goes out by"), [("pickup", self.t("pick-up")), ("delivery", self.t("delivery"))], id="fulfilment"
         )
@@ -87,6 +88,9 @@ class NewOrderBox(Box[Taken | None]):
         for button in self.query(Button):
             button.active_effect_duration = 0
         self.query_one("#field-ref", Input).focus()
+
+    def _labels(self, width: int) -> list[Line]:
+        return [[Span(fit(self.t(label), width), DIM)] for _, label, _ in FIELDS]
 
     def _said(self, width: int) -> list[Line]:
         t, shown = self.t, self._shown
