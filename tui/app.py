@@ -90,6 +90,8 @@ class CounterApp(App[int]):
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
+        self.pages: set[Page] = set()
+        """All that are there, on top or under others: each hears what changed."""
         self.session = Session(
             client,
             clock,
@@ -159,8 +161,8 @@ class CounterApp(App[int]):
         if Part.ORDERS in parts and self.omnibox.text:
             self.omnibox.forget()
             self._line_changed()
-        if self.page is not None:
-            self.page.changed(parts)
+        for page in tuple(self.pages):
+            page.changed(parts)
 
     def _noticed(self) -> None:
         if self.page is not None:

@@ -101,7 +101,7 @@ class Page(Screen[None]):
         if self._stale and self.is_mounted and self.counter.page is self:
             stale, self._stale = self._stale, set()
             self.show(stale)
-        if parts & HEADED and self.is_mounted:
+        if parts & HEADED and self.is_mounted and self.counter.page is self:
             self.query_one(GlanceBar).refresh()
             self.query_one(NoticeLine).refresh()
 
@@ -128,6 +128,12 @@ class Page(Screen[None]):
             self.query_one(NoticeLine).refresh()
             for line in self.query(ShiftLine):
                 line.look()
+
+    def on_mount(self) -> None:
+        self.counter.pages.add(self)
+
+    def on_unmount(self) -> None:
+        self.counter.pages.discard(self)
 
     def on_screen_resume(self) -> None:
         self.noticed()
