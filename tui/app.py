@@ -90,8 +90,7 @@ class CounterApp(App[int]):
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
-        self.pages: set[Page] = set()
-        """All that are there, on top or under others: each hears what changed."""
+        self._minute = 0
         self.session = Session(
             client,
             clock,
@@ -161,8 +160,8 @@ class CounterApp(App[int]):
         if Part.ORDERS in parts and self.omnibox.text:
             self.omnibox.forget()
             self._line_changed()
-        for page in tuple(self.pages):
-            page.changed(parts)
+        if self.page is not None:
+            self.page.changed(parts)
 
     def _noticed(self) -> None:
         if self.page is not None:
@@ -173,8 +172,12 @@ class CounterApp(App[int]):
         self.session.look_again()
         if self.session.learn_store():
             self._tell({Part.ORDERS})
+        minute = self.session.now() // 60_000
         if self.page is not None:
             self.page.tick()
+            if minute != self._minute:
+                self.page.minute()
+        self._minute = minute
 
     # ------------------------------------------------------------ keys and the line
 

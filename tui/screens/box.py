@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.geometry import Size
 from textual.message import Message
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
@@ -97,11 +96,6 @@ class Box(ModalScreen[Result]):
     def answer(self, result: Result | None) -> None:
         """Close with this."""
         _closing = self.dismiss(result)
-
-    def _screen_resized(self, size: Size) -> None:
-        """It hears of its size once it is laid out in it: no reason to do it again."""
-        if size != self.outer_size:
-            super()._screen_resized(size)
 
     def render(self) -> Any:
         whole = super().render()

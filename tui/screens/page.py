@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -40,7 +39,6 @@ class Page(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._stale: set[Part] = set(Part)
-        self._minute = -1
 
     @property
     def counter(self) -> "CounterApp":
@@ -82,16 +80,11 @@ class Page(Screen[None]):
         return ()
 
     def show(self, parts: Set[Part]) -> None:
-        """Show what changed since it was last called, at first everything."""
+        """Show what changed; called with everything when the page comes to the front."""
 
     def shown_keys(self) -> Sequence[Key]:
         """What the key bar shows: the page's own shown bindings, then help."""
         return [*(_key(each) for each in self.BINDINGS if isinstance(each, Binding) and each.show), self.tail]
-
-    def _screen_resized(self, size: Size) -> None:
-        """A box that opens tells the page under it of a size, mostly the one it has: all of it was laid out anew for that."""
-        if size != self.outer_size:
-            super()._screen_resized(size)
 
     # ------------------------------------------------------------ called by the app
 
@@ -101,7 +94,7 @@ class Page(Screen[None]):
         if self._stale and self.is_mounted and self.counter.page is self:
             stale, self._stale = self._stale, set()
             self.show(stale)
-        if parts & HEADED and self.is_mounted and self.counter.page is self:
+        if parts & HEADED and self.is_mounted:
             self.query_one(GlanceBar).refresh()
             self.query_one(NoticeLine).refresh()
 
@@ -109,13 +102,9 @@ class Page(Screen[None]):
         """A second went by, perhaps before the page is put together."""
         self.query(GlanceBar).refresh()
         self.query(NoticeLine).refresh()
-        minute = self.session.now() // 60_000
-        if minute != self._minute:
-            self._minute = minute
-            self.minute()
 
     def minute(self) -> None:
-        """The clock on the wall shows another minute than when this was last called."""
+        """A minute of the clock on the wall went by."""
 
     def line_changed(self) -> None:
         """Something was typed into the line, or what it means changed."""
@@ -129,17 +118,12 @@ class Page(Screen[None]):
             for line in self.query(ShiftLine):
                 line.look()
 
-    def on_mount(self) -> None:
-        self.counter.pages.add(self)
-
-    def on_unmount(self) -> None:
-        self.counter.pages.discard(self)
-
     def on_screen_resume(self) -> None:
         self.noticed()
-        self.changed(self._stale)
+        self.changed(self._stale or self.wants)
         self.line_changed()
         self.tick()
+        self.minute()
 
 
 def _key(binding: Binding) -> Key:
