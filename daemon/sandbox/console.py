@@ -1,8 +1,10 @@
 """The sandbox's own face under `/_sandbox`: the mailbox to read, trouble to order, the line to cut. Never part of a vendor."""
 
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -75,6 +77,8 @@ class Console:
         if call is None:
             known = ", ".join(f"{method} /_sandbox/{path}" for method, path in self._calls)
             answer = plain(404, f"No such call. There are: {known}\n")
+        elif not _is_plain(request.headers.get("Host", "")):
+            answer = reply(421, {"error": "open the sandbox by its number, like http://127.0.0.1:8788/_sandbox/"})
         elif request.method == "POST" and request.content_type != "application/json":
             answer = reply(415, {"error": "send JSON: Content-Type: application/json"})
         else:
@@ -181,6 +185,16 @@ class Console:
     def _known(self, provider: str, *also: str) -> None:
         if provider not in (*self._box.media, *also):
             raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._box.media)}")
+
+
+def _is_plain(host: str) -> bool:
+    """Whether it names an address, or this machine: any other name may be a stranger's, led here to reach us through a browser (DNS
+    rebinding)."""
+    try:
+        name = urlsplit(f"//{host}").hostname if "@" not in host else None
+        return name == "localhost" or bool(ip_address(name or ""))
+    except ValueError:
+        return False
 
 
 def _item(arrival: Arrival) -> dict[str, Any]:

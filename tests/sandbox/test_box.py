@@ -227,6 +227,24 @@ async def test_a_fault_that_makes_no_sense_is_refused(
     assert not box.faults.listed(box.now)
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8788", "127.0.0.1@evil.example", "127.0.0.1.evil.example", "[", ""]
+)
+async def test_a_site_that_leads_its_own_name_here_reads_and_does_nothing(
+    box: Sandbox, http: aiohttp.ClientSession, host: str
+) -> None:
+    """A web page that the owner has open points its own name at this machine (DNS rebinding), to read what customers got and to write
+    STOP in their names."""
+    headers = {"Host": host}
+    async with http.get("/_sandbox/customers", headers=headers) as response:
+        assert response.status in (400, 421)
+    async with http.post("/_sandbox/line", json={"up": False}, headers=headers) as response:
+        assert response.status in (400, 421)
+    assert box.line.up
+    async with http.get("/_sandbox/", headers={"Host": "localhost:1"}) as response:
+        assert response.status == 200
+
+
 async def test_a_browsers_form_cannot_work_the_console(box: Sandbox, http: aiohttp.ClientSession) -> None:
     async with http.post("/_sandbox/reset", data={"x": "y"}) as response:
         assert response.status == 415
