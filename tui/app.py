@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -36,6 +38,7 @@ from tui.shop.session import Session
 from tui.shop.state import Part
 from tui.shop.training import Training
 from tui.terminal.clock import Clock
+from tui.terminal.driver import TerminalDriver
 from tui.terminal.glyphs import RICH, Glyphs
 from tui.terminal.themes import THEMES
 from tui.terminal.work import run_newest
@@ -114,6 +117,10 @@ class CounterApp(App[int]):
         for each in THEMES:
             self.register_theme(each)
         self.theme = theme
+
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(THEMES[0].variables)

@@ -58,6 +58,14 @@ def test_the_second_of_cr_and_lf_is_no_enter() -> None:
     assert hand.enter(1.002, PAGE) is Meaning.IGNORE
 
 
+def test_two_scans_that_a_busy_screen_reads_at_once_both_count() -> None:
+    hand = Hand(Tempo())
+    for _scan in range(2):
+        hand.character("7", 1, PAGE)
+        assert hand.enter(1, Where(line_empty=False)) is Meaning.ENTER
+        assert hand.enter(1, PAGE) is Meaning.IGNORE
+
+
 def test_the_end_of_a_scan_presses_no_button() -> None:
     hand = Hand(Tempo())
     field = Where(box=True, shown_at=0, in_field=True, has_field=True)

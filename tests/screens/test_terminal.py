@@ -10,8 +10,8 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from tui.run import run_tui
 
 
 class Terminal:
-    """A pseudo terminal of 80x24 with the screen in it."""
+    """A pseudo terminal of 80x24, to have the screen in."""
 
     def __init__(self) -> None:
         self._master, self._slave = pty.openpty()
@@ -32,7 +32,19 @@ class Terminal:
         self.seen = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    @asynccontextmanager
+    async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The screen in it. It is gone afterwards, whatever a test made of it."""
+        process = await self._start(*arguments)
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            os.close(self._master)
+
+    async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
         environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         try:
             return await asyncio.create_subprocess_exec(
@@ -52,16 +64,17 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     async def until(self, sign: str) -> None:
-        async with asyncio.timeout(20):
-            while sign not in self.seen:
-                try:
-                    data = self._decoder.decode(os.read(self._master, 65536))
-                except BlockingIOError:
-                    await asyncio.sleep(0.01)
-                    continue
-                except OSError:
-                    raise AssertionError(f"it ended before {sign!r} came, and wrote:\n{self.seen[-3000:]}") from None
-                self.seen += re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", data)
+        until = asyncio.get_running_loop().time() + 20
+        while sign not in self.seen:
+            try:
+                data = self._decoder.decode(os.read(self._master, 65536))
+            except BlockingIOError:
+                assert asyncio.get_running_loop().time() < until, f"{sign!r} did not come, but:\n{self.seen[-3000:]}"
+                await asyncio.sleep(0.01)
+                continue
+            except OSError:
+                raise AssertionError(f"it ended before {sign!r} came, and wrote:\n{self.seen[-3000:]}") from None
+            self.seen += re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", data)
 
     async def leave(self, process: asyncio.subprocess.Process) -> None:
         self.press("\x03")
@@ -69,38 +82,32 @@ class Terminal:
         self.press("\x03")
         async with asyncio.timeout(20):
             assert await process.wait() == 0
-        self.close()
-
-    def close(self) -> None:
-        os.close(self._master)
 
 
 async def test_it_starts_shows_the_shop_and_leaves(tmp_path: Path) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         terminal = Terminal()
-        process = await terminal.start(service.where)
-        await terminal.until("NOT TOLD: no phone")
-        terminal.press("n")
-        await terminal.until("READY")
-        terminal.press("\x1b")
-        terminal.press("\x03")
-        await terminal.until("Press ^c again to leave.")
-        terminal.press("\x03")
-        async with asyncio.timeout(5):
-            assert await process.wait() == 0
-        terminal.close()
+        async with terminal.running(service.where) as process:
+            await terminal.until("NOT TOLD: no phone")
+            terminal.press("n")
+            await terminal.until("READY")
+            terminal.press("\x1b")
+            terminal.press("\x03")
+            await terminal.until("Press ^c again to leave.")
+            terminal.press("\x03")
+            async with asyncio.timeout(5):
+                assert await process.wait() == 0
 
 
 async def test_it_starts_while_the_service_is_away(tmp_path: Path) -> None:
     terminal = Terminal()
-    process = await terminal.start(
+    async with terminal.running(
         str(tmp_path / "none.sock"), "--language", "de", "--theme", "contrast", "--read-only"
-    )
-    await terminal.until("DIENST WEG")
-    terminal.press("\x03\x03")
-    async with asyncio.timeout(5):
-        assert await process.wait() == 0
-    terminal.close()
+    ) as process:
+        await terminal.until("DIENST WEG")
+        terminal.press("\x03\x03")
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
 
 
 def test_what_can_not_be_opened_is_refused_before_anything_is_drawn() -> None:
@@ -142,31 +149,33 @@ def sharing_its_processor(process: asyncio.subprocess.Process, others: int) -> I
 async def test_what_is_typed_or_scanned_is_text_at_any_speed(per_second: int, others: int, tmp_path: Path) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         terminal = Terminal()
-        process = await terminal.start(service.where)
-        await terminal.until("NOT TOLD: no phone")
-        typed = "noor" if per_second == 1 else "nesrin 5012345678900"
-        with sharing_its_processor(process, others):
-            for character in typed:
-                terminal.press(character)
-                await asyncio.sleep(1 / per_second)
-            await terminal.until("enter opens it" if per_second == 1 else "nothing here fits")
-            terminal.press("\r")
-            await terminal.until("OUT FOR DELIVERY" if per_second == 1 else f"Nothing here is called “{typed}”.")
-        assert not service.posts, "what was typed did something"
-        await terminal.leave(process)
+        async with terminal.running(service.where) as process:
+            await terminal.until("NOT TOLD: no phone")
+            typed = "noor" if per_second == 1 else "nesrin 5012345678900"
+            with sharing_its_processor(process, others):
+                for character in typed:
+                    terminal.press(character)
+                    await asyncio.sleep(1 / per_second)
+                await terminal.until("enter opens it" if per_second == 1 else "nothing here fits")
+                terminal.press("\r")
+                await terminal.until("OUT FOR DELIVERY" if per_second == 1 else f"Nothing here is called “{typed}”.")
+            assert not service.posts, "what was typed did something"
+            await terminal.leave(process)
 
 
-async def test_a_scanner_opens_the_order_and_its_second_line_end_does_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [0, 3], ids=["idle", "busy"])
+async def test_a_scanner_opens_the_order_and_its_second_line_end_does_nothing(others: int, tmp_path: Path) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         terminal = Terminal()
-        process = await terminal.start(service.where)
-        await terminal.until("NOT TOLD: no phone")
-        for end in ("\r\n", "\t", "\n"):
-            terminal.seen = ""
-            terminal.press(f"]C0B-1043{end}")
-            await terminal.until("CONFIRMED")
-            terminal.seen = ""
-            terminal.press(f"]C0B-1036{end}")
-            await terminal.until("OUT FOR DELIVERY")
-        assert not service.posts
-        await terminal.leave(process)
+        async with terminal.running(service.where) as process:
+            await terminal.until("NOT TOLD: no phone")
+            with sharing_its_processor(process, others):
+                for end in ("\r\n", "\t", "\n"):
+                    terminal.seen = ""
+                    terminal.press(f"]C0B-1043{end}")
+                    await terminal.until("CONFIRMED")
+                    terminal.seen = ""
+                    terminal.press(f"]C0B-1036{end}")
+                    await terminal.until("OUT FOR DELIVERY")
+            assert not service.posts
+            await terminal.leave(process)

@@ -65,7 +65,7 @@ class Hand:
 
     def character(self, character: str, at: float, where: Where) -> Meaning:
         gap, chain = at - self._last, self.chain
-        self._last = at
+        self._last, self._last_enter = at, float("-inf")
         self._burst = self._burst + 1 if gap <= self._tempo.scan else 1
         alive = bool(chain) and gap < self._tempo.join
         if where.in_field and not alive:
