@@ -1,7 +1,7 @@
 """What is known of an order, from the events about it: a pure projection that may be fed late and out of turn."""
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,7 +31,8 @@ _RANKS = {
 _AFTER_THE_SALE = 9
 AFTER_SALE = ("return.", "refund.")
 """Families that say something of goods and money: they never move an order's stage."""
-_SAID = ("source_id", "total", "currency", "fulfilment", "items", "note", "url")
+_SAID = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "promised_at"))
+"""What is kept as it was said."""
 
 
 def happened_at(posted: Posted) -> int:
@@ -91,7 +92,6 @@ def _first(posted: Posted, at: int) -> Order:
     return Order(
         ref=said.ref,
         source=posted.source,
-        source_id=said.source_id,
         status=event.type if has_status else "",
         status_at=at if has_status else 0,
         status_source=posted.source if has_status else "",
@@ -101,27 +101,22 @@ def _first(posted: Posted, at: int) -> Order:
         after_sale=event.type if follows else "",
         after_sale_at=at if follows else 0,
         after_sale_source=posted.source if follows else "",
-        total=said.total,
-        currency=said.currency,
-        fulfilment=said.fulfilment,
-        promised_at=None if said.promised_at is None else to_ms(said.promised_at),
-        items=said.items or (),
-        note=said.note,
-        url=said.url,
         customer=event.customer or _NOBODY,
         created_at=posted.received_at,
         updated_at=posted.received_at,
         news_at=at,
+        **_fields(None, said, newer=True),
     )
 
 
-def _fields(order: Order, said: OrderFields, *, newer: bool) -> dict[str, object]:
-    changes: dict[str, object] = {}
+def _fields(order: Order | None, said: OrderFields, *, newer: bool) -> dict[str, Any]:
+    """What it says of the order; where there is newer news (`newer` is False), only of what nobody has said yet."""
+    changes: dict[str, Any] = {}
     for name in _SAID:
         value = getattr(said, name)
         if value is not None and (newer or getattr(order, name) in (None, ())):
             changes[name] = value
-    if said.promised_at is not None and (newer or order.promised_at is None):
+    if said.promised_at is not None and (newer or order is None or order.promised_at is None):
         changes["promised_at"] = to_ms(said.promised_at)
     return changes
 

@@ -1,42 +1,21 @@
 """What of an order a shop may change without moving it: its contents, its customer, its time. Pure."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-
-import msgspec
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from daemon.intake.values import decimal_of
-from outbox.model import Customer, Item, OrderFields
+from outbox.model import Customer, OrderFields
 
-_OF_THE_ORDER = ("total", "currency", "fulfilment", "promised_at", "items", "note")
-_OF_THE_CUSTOMER = ("name", "phone", "email", "country")
+Details: TypeAlias = Mapping[str, Any]
+"""By name, what was said; what nobody said is not in it."""
+
+_OF_THE_ORDER = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "source_id", "url"))
+_OF_THE_CUSTOMER = tuple(name for name in Customer.__struct_fields__ if name not in ("locale", "consent", "addresses"))
 
 
-class Details(msgspec.Struct, frozen=True):
-    """None: nothing was said of it."""
-
-    total: str | None = None
-    currency: str | None = None
-    fulfilment: str | None = None
-    promised_at: datetime | None = None
-    items: tuple[Item, ...] | None = None
-    note: str | None = None
-    name: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    country: str | None = None
-
-    def then(self, later: "Details") -> "Details":
-        """What is known after both."""
-        said = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}
-        return msgspec.structs.replace(self, **said)
-
-    def differing(self, later: "Details") -> Sequence[str]:
-        """What the later one says that was not said so yet. What it does not say is no change."""
-        mine, theirs = msgspec.structs.asdict(self), msgspec.structs.asdict(later)
-        said = [name for name in mine if theirs[name] is not None]
-        return [name for name in said if _plain(name, mine[name]) != _plain(name, theirs[name])]
+def differing(told: Details, later: Details) -> Sequence[str]:
+    """What the later ones say that was not told so yet. What they do not say is no change."""
+    return [name for name, value in later.items() if _plain(name, told.get(name)) != _plain(name, value)]
 
 
 def _plain(name: str, value: Any) -> object:
@@ -54,4 +33,4 @@ def details_of(order: OrderFields, customer: Customer | None) -> Details:
     said = {name: getattr(order, name) for name in _OF_THE_ORDER}
     if customer is not None:
         said |= {name: getattr(customer, name) for name in _OF_THE_CUSTOMER}
-    return Details(**said)
+    return {name: value for name, value in said.items() if value is not None}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
-from daemon.intake.details import Details, details_of
+from daemon.intake.details import Details, details_of, differing
 from outbox.model import Event
 from outbox.orders import moves_status, rank, to_ms
 
@@ -31,7 +31,7 @@ class Known(msgspec.Struct, frozen=True):
     seen: int | None = None
     """That moment, whatever it told."""
     received_at: int = 0
-    details: Details = Details()
+    details: Details = {}
 
 
 class News(msgspec.Struct, frozen=True):
@@ -171,10 +171,10 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, view: View) -> lis
     is_later = view.asked is not None and view.asked > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
-    told = Details()
+    told: dict[str, Any] = {}
     for one in sorted(known, key=lambda one: (one.seen or 0, one.received_at)):
-        told = told.then(one.details)
-    names = told.differing(details_of(now.order, now.customer))
+        told |= one.details
+    names = differing(told, details_of(now.order, now.customer))
     if not names:
         return []
     fact = Fact(CHANGED, data={"changed": list(names)})

@@ -34,8 +34,8 @@ from daemon.intake.soap import outbound_message
 from daemon.intake.values import Place, form_of, json_of, parse_json
 from outbox.model import Customer, Event, Item, OrderFields
 
-ORDER_KEYS = frozenset({"ref", "source_id", "total", "currency", "fulfilment", "promised_at", "items", "note", "url"})
-CUSTOMER_KEYS = frozenset({"name", "phone", "email", "locale", "country"})
+ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
+CUSTOMER_KEYS = frozenset(Customer.__struct_fields__) - {"consent", "addresses"}
 _MONEY_DATA = frozenset({"amount"})
 
 
@@ -227,33 +227,26 @@ class Mapped(Source, Polled):
     def _order_fields(self, item: Any, odd: list[str]) -> OrderFields:
         found = {name: expression.find(item, odd) for name, expression in self._order.items()}
         nothing = Place(None)
-        currency = found.get("currency", nothing).text()
+        currency = found.pop("currency", nothing).text()
         currency = currency.upper() if currency else None
-        total = found.get("total", nothing)
+        total = found.pop("total", nothing)
         return OrderFields(
-            ref=found.get("ref", nothing).line() or "",
-            source_id=found.get("source_id", nothing).line(),
+            ref=found.pop("ref", nothing).line() or "",
             total=self._amount(total, currency),
             currency=currency or (self.store.currency if total else None),
-            fulfilment=found.get("fulfilment", nothing).line(),
-            promised_at=found.get("promised_at", nothing).moment(self._zone),
-            items=tuple(self._lines(found.get("items", nothing), currency)) or None,
-            note=found.get("note", nothing).text(),
-            url=found.get("url", nothing).line(),
+            promised_at=found.pop("promised_at", nothing).moment(self._zone),
+            items=tuple(self._lines(found.pop("items", nothing), currency)) or None,
+            note=found.pop("note", nothing).text(),
+            **{name: place.line() for name, place in found.items()},
         )
 
     def _customer_fields(self, item: Any, odd: list[str]) -> Customer | None:
         found = {name: expression.find(item, odd).line() for name, expression in self._customer.items()}
         if not any(found.values()):
             return None
-        email = found.get("email")
-        return Customer(
-            name=found.get("name"),
-            phone=found.get("phone"),
-            email=email.lower() if email else None,
-            locale=found.get("locale"),
-            country=found.get("country"),
-        )
+        if email := found.get("email"):
+            found["email"] = email.lower()
+        return msgspec.convert(found, Customer)
 
     def _data_fields(self, item: Any, odd: list[str], currency: str | None) -> Iterator[tuple[str, Any]]:
         for name, expression in self._data.items():

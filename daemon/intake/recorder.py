@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
-from daemon.intake.details import Details, details_of
+from daemon.intake.details import details_of
 from daemon.intake.diff import Known, News, View, capped, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
@@ -164,5 +164,5 @@ def _known(stored: StoredEvent) -> Known:
         marks.as_of if marks else None,
         marks.seen if marks else None,
         stored.received_at,
-        details_of(marks.order, marks.customer) if marks else Details(),
+        details_of(marks.order, marks.customer) if marks else {},
     )

@@ -1,9 +1,10 @@
 """The flat, named texts that a provider's own template is filled with (docs/provider-templates.md lists them)."""
 
 from daemon.planner.formats import Moment, decimal_or_text
-from daemon.planner.render_context import CustomerView, EventView, OrderView, StoreView
+from daemon.planner.render_context import AS_SAID, CustomerView, EventView, OrderView, StoreView
 
 DATA_PREFIX = "data_"
+_TEXTS = tuple(name for name in AS_SAID if name not in ("source_id", "total", "currency"))
 _LONGEST_DATA = 1000
 
 
@@ -18,9 +19,7 @@ def named_fields(
         "order_total": _text(order.total),
         "order_currency": order.currency,
         "order_items": ", ".join(f"{item.quantity} × {item.name}" for item in order.items),
-        "order_fulfilment": order.fulfilment or "",
-        "order_note": order.note or "",
-        "order_url": order.url or "",
+        **{f"order_{name}": getattr(order, name) or "" for name in _TEXTS},
         "customer_name": customer.name or "",
         "customer_first_name": customer.first_name or "",
         "store_name": store.name,

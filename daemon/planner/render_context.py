@@ -5,10 +5,10 @@ not exist is an error, save in `event.data`, which is the sender's own: there a 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, get_type_hints
 
 from jinja2 import ChainableUndefined
 
@@ -21,6 +21,8 @@ from daemon.planner.wording import FREE, Wording
 from outbox.masks import mask_email, mask_phone
 from outbox.model import Customer, Event, Item, Order, OrderFields
 
+AS_SAID = tuple(name for name, kind in get_type_hints(OrderFields).items() if kind == str | None)
+"""The texts of an order. `OrderView` has some of them in a form of their own (`total`, `url`); the others are shown as they were said."""
 _LONGEST_NAME = 60
 _TITLES = frozenset(
     [
@@ -127,6 +129,15 @@ class OrderView(View):
         self.status = order.status
         self.payment = order.payment
 
+    def __getattr__(self, name: str) -> str | None:
+        """What is shown as it was said."""
+        if name not in AS_SAID:
+            raise AttributeError(name)
+        return _shown_if_any(getattr(self._order, name), self._wording)
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *AS_SAID]
+
     @cached_property
     def ref(self) -> str:
         return self._wording.ref(self._order.ref)
@@ -134,18 +145,6 @@ class OrderView(View):
     @cached_property
     def source(self) -> str | None:
         return self._wording.of(self._order.source)
-
-    @cached_property
-    def source_id(self) -> str | None:
-        return _shown_if_any(self._order.source_id, self._wording)
-
-    @cached_property
-    def fulfilment(self) -> str | None:
-        return _shown_if_any(self._order.fulfilment, self._wording)
-
-    @cached_property
-    def note(self) -> str | None:
-        return _shown_if_any(self._order.note, self._wording)
 
     @cached_property
     def link(self) -> str | None:

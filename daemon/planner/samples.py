@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from outbox.model import Customer, Event, Item, Order, OrderFields
+from outbox.model import Customer, Event, Item, Order, OrderFields, Posted
+from outbox.orders import project
 
 REF = "B-10421042"
 NAME = "Maximiliane-Florenti"
@@ -37,28 +38,22 @@ def sample_text(template: str) -> str | None:
 
 def complete(event_type: str, currency: str) -> tuple[Event, Order]:
     """An order of which all is known."""
-    items = (Item("Helium bouquet, 12", 1, price="36.50"), Item("Foil letter A", 2, price="6.00"))
-    fields = OrderFields(ref=REF, total="48.50", currency=currency, promised_at=_PROMISED, items=items)
-    customer = Customer(name=NAME, phone="+447700900123", email="ada@example.com")
-    event = Event("sample-1", event_type, fields, datetime(2026, 11, 24, 10, 15, tzinfo=UTC), customer)
-    order = Order(
+    fields = OrderFields(
         ref=REF,
-        source="sample",
         source_id="1042",
-        status=event_type,
-        status_at=_NOW,
         total="48.50",
         currency=currency,
         fulfilment="pickup",
-        promised_at=round(_PROMISED.timestamp() * 1000),
-        items=items,
+        promised_at=_PROMISED,
+        items=(Item("Helium bouquet, 12", 1, price="36.50"), Item("Foil letter A", 2, price="6.00")),
         note="Please deflate before 18:00",
         url="https://example.com/orders/1042",
-        customer=customer,
-        created_at=_NOW,
-        updated_at=_NOW,
     )
-    return msgspec.structs.replace(event, data=dict(_DATA.get(event_type, {}))), order
+    customer = Customer(name=NAME, phone="+447700900123", email="ada@example.com")
+    data = dict(_DATA.get(event_type, {}))
+    event = Event("sample-1", event_type, fields, datetime(2026, 11, 24, 10, 15, tzinfo=UTC), customer, data)
+    order = project(None, Posted("sample", event, b"", _NOW))
+    return event, msgspec.structs.replace(order, status=event_type, status_at=_NOW)
 
 
 def minimal(event_type: str) -> tuple[Event, Order]:

@@ -49,15 +49,8 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     if found is None:
         raise unknown_order(ref)
     told = await views.told([ref])
-    shown = present.order(found.order, told.get(ref))
-    return OrderDetail(
-        **{name: getattr(shown, name) for name in shown.__struct_fields__},
-        items=tuple(present.item(each) for each in found.order.items),
-        note=found.order.note,
-        url=found.order.url,
-        optouts=await _optouts(call.services, found.order),
-        timeline=tuple(story.timeline(found)),
-    )
+    optouts = await _optouts(call.services, found.order)
+    return present.order_detail(found.order, told.get(ref), optouts, story.timeline(found))
 
 
 async def _optouts(services: Services, order: Order) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """From the outbox's values to the answers' structs: names, times and masks. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -33,6 +34,13 @@ class ReasonFields(TypedDict):
     reason_args: dict[str, Any]
 
 
+def _copied(shown: type[msgspec.Struct], stored: type, *, but: Sequence[str] = ()) -> Callable[[Any], dict[str, Any]]:
+    """What an answer tells as it is stored: the fields that both have by one name, but those that are told in another form."""
+    names = [name for name in shown.__struct_fields__ if hasattr(stored, name) and name not in but]
+    values = attrgetter(*names)
+    return lambda row: dict(zip(names, values(row), strict=True))
+
+
 PRIORITIES: Mapping[Priority, Literal["high", "normal", "low"]] = {
     Priority.HIGH: "high",
     Priority.NORMAL: "normal",
@@ -56,24 +64,18 @@ def reason(why: Reason) -> ReasonFields:
     return {"reason": str(why), "reason_code": why.code, "reason_args": whole_args(why)}
 
 
+_OF_A_MESSAGE = ("priority", "reason", "created_at", "updated_at", "due_at", "expires_at")
+_message = _copied(wire_messages.Message, Message, but=_OF_A_MESSAGE)
+_attempt = _copied(wire_messages.Attempt, Attempt, but=("started_at", "finished_at", "receipt", "receipt_at", "sent"))
+
+
 def message(row: Message) -> wire_messages.Message:
     return wire_messages.Message(
-        id=row.id,
-        event_id=row.event_id,
-        order_ref=row.order_ref,
-        audience=row.audience,
-        recipient=row.recipient,
+        **_message(row),
         to=to(row),
-        state=row.state,
-        channel=row.channel,
-        via=row.via,
-        template=row.template,
-        trigger=row.trigger,
         priority=PRIORITIES[row.priority],
         **reason(row.reason),
         manual=row.policy.manual,
-        possible_duplicate=row.possible_duplicate,
-        attempt_count=row.attempt_count,
         created_at=When(row.created_at),
         updated_at=When(row.updated_at),
         due_at=When(row.due_at),
@@ -92,19 +94,11 @@ def message_detail(row: Message, attempts: Sequence[Attempt]) -> wire_messages.M
 
 def attempt(row: Attempt) -> wire_messages.Attempt:
     return wire_messages.Attempt(
-        n=row.n,
-        channel=row.channel,
+        **_attempt(row),
         started_at=When(row.started_at),
         finished_at=when_or_none(row.finished_at),
-        outcome=row.outcome,
-        scope=row.scope,
-        code=row.code,
-        detail=row.detail,
-        provider_id=row.provider_id,
         receipt=None if row.receipt is None else row.receipt.value,
         receipt_at=when_or_none(row.receipt_at),
-        receipt_detail=row.receipt_detail,
-        counts=row.counts,
         sent=None if row.sent is None else wire_messages.SentText(row.sent.text, row.sent.subject, row.sent.html),
     )
 
@@ -157,37 +151,45 @@ def told(row: Message | None) -> wire_orders.Told | None:
     return wire_orders.Told(row.id, row.state, row.channel, When(row.updated_at), **reason(row.reason))
 
 
+_OF_AN_ORDER = ("status_at", "customer", "promised_at", "items", "arrived_at", "created_at", "updated_at")
+_order = _copied(wire_orders.Order, Order, but=_OF_AN_ORDER)
+_order_detail = _copied(wire_orders.OrderDetail, Order, but=(*_OF_AN_ORDER, *wire_orders.Order.__struct_fields__))
+
+
 def order(row: Order, newest: Message | None) -> wire_orders.Order:
     customer = row.customer
     return wire_orders.Order(
-        ref=row.ref,
-        source=row.source,
-        source_id=row.source_id,
-        status=row.status,
+        **_order(row),
         stage=stages.stage_of(row.status),
         next_step=stages.next_step(row),
         steps=stages.steps(row),
         status_at=When(row.status_at) if row.status_at else None,
-        payment=row.payment,
-        after_sale=row.after_sale,
         customer=wire_orders.Customer(
             name=customer.name,
             phone=mask_phone(customer.phone) if customer.phone else None,
             email=mask_email(customer.email) if customer.email else None,
             locale=customer.locale,
         ),
-        fulfilment=row.fulfilment,
         promised_at=when_or_none(row.promised_at),
-        total=row.total,
-        currency=row.currency,
         first_item=item(row.items[0]) if row.items else None,
         item_count=len(row.items),
-        held=row.held,
         told=told(newest),
         arrived_at=When(row.arrived_at) if row.arrived_at else None,
         answered=_answered(row),
         created_at=When(row.created_at),
         updated_at=When(row.updated_at),
+    )
+
+
+def order_detail(
+    row: Order, newest: Message | None, optouts: Mapping[str, str], timeline: Sequence[wire_orders.Entry]
+) -> wire_orders.OrderDetail:
+    return wire_orders.OrderDetail(
+        **msgspec.structs.asdict(order(row, newest)),
+        **_order_detail(row),
+        items=tuple(item(each) for each in row.items),
+        optouts=optouts,
+        timeline=tuple(timeline),
     )
 
 
