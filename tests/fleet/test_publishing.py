@@ -64,12 +64,14 @@ class Press:
             store, self.now(), self.clock.now() + round(clock.total_seconds() * 1000), Jsonb({"bundle": bundle, "bundle_problem": problem}),
         )  # fmt: skip
 
-    async def messages(self, store: str, state: str, count: int, clock: timedelta = timedelta()) -> None:
+    async def messages(
+        self, store: str, state: str, count: int, clock: timedelta = timedelta(), *, why: str = ""
+    ) -> None:
         at = self.clock.now() + round(clock.total_seconds() * 1000)
         await self.fleet.sql(
-            "INSERT INTO message SELECT %s, %s || n, 1, 1, 'B-1', %s, 'twilio', '', 'order.ready', 'customer', '', 1, %s, %s, %s, 1, '', now() "
+            "INSERT INTO message SELECT %s, %s || n, 1, 1, 'B-1', %s, 'twilio', %s, 'order.ready', 'customer', '', 1, %s, %s, %s, 1, '', now() "
             "FROM generate_series(1, %s) AS n",
-            store, f"{state}-{self.clock.now()}-", state, at, at, at, count,
+            store, f"{state}-{why}-{self.clock.now()}-", state, why, at, at, at, count,
         )  # fmt: skip
 
     async def standing(self) -> dict[str, str]:
@@ -179,6 +181,28 @@ async def test_a_canary_that_goes_wrong_is_taken_back_by_itself(press: Press) ->
     await press.rollouts.decide(press.db)
     assert await press.canary() == ("taken_back", "4 of 14 messages reached nobody; before it was 0.5%")
     assert await press.standing() == {"canary": "none"}, "nobody else ever had it"
+
+
+@engines
+async def test_a_canary_whose_routes_lead_where_customers_have_no_address(press: Press) -> None:
+    """Nothing fails then, and nobody is told. That some never had one, and that many said STOP, is no fault of the texts."""
+    await press.store("soho", canary=True)
+    await press.messages("soho", "delivered", 80)
+    await press.messages("soho", "suppressed", 20, why="no_address")
+    await press.clock.advance(1)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(120)
+    await press.heard("soho", "canary/1")
+    await press.messages("soho", "delivered", 8)
+    await press.messages("soho", "suppressed", 3, why="no_address")
+    await press.messages("soho", "suppressed", 30, why="opted_out")
+    await press.clock.advance(1)
+    await press.rollouts.decide(press.db)
+    assert (await press.canary())[0] == "canary"
+    await press.messages("soho", "suppressed", 9, why="bad_address")
+    await press.clock.advance(1)
+    await press.rollouts.decide(press.db)
+    assert await press.canary() == ("taken_back", "12 of 20 messages reached nobody; before it was 20.0%")
 
 
 @engines

@@ -58,13 +58,15 @@ UPDATE rollout SET state = %(state)s, ended_at = %(now)s, why = %(why)s WHERE id
 -- rollouts: the newest first.
 SELECT grp, published_by, stores, began_at, until, state, ended_at, why FROM rollout ORDER BY id DESC LIMIT 20;
 
--- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody. A
--- store's clock is put right by what it said it was when headquarters heard it last.
-SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered', 'failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s - behind)),
-    count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown') OR (state = 'queued' AND due_at < %(overdue)s - behind))
+-- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody, also
+-- for want of an address by the ways of their route. Who wants none is neither. A store's clock is put right by what it said it was when
+-- headquarters heard it last.
+SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered') OR reached_nobody), count(*) FILTER (WHERE reached_nobody)
 FROM (
     SELECT store, (extract(epoch FROM arrived) * 1000)::bigint - at AS behind FROM health WHERE store = ANY(%(stores)s)
 ) AS h JOIN message AS m USING (store)
+CROSS JOIN LATERAL (SELECT state IN ('failed', 'expired', 'unknown') OR (state = 'suppressed' AND reason_code IN ('no_address', 'bad_address'))
+    OR (state = 'queued' AND due_at < %(overdue)s - behind) AS reached_nobody) AS w
 WHERE created_at >= %(from_ms)s - behind AND created_at < %(to_ms)s - behind AND recipient = 'customer';
 
 -- tried_by: the canary, not decided, of which these groups or stores are a part.

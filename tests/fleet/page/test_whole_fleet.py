@@ -69,25 +69,3 @@ async def test_what_a_store_told_is_found_by_its_customers_number(fleet: World, 
         assert said in story.words, story.words
     verified = await browser.post("/audit/verify", {"token": token, "store": "soho"})
     assert "The record of soho holds" in verified.words
-
-
-async def test_a_card_that_runs_twice_is_seen(fleet: World, page: Site, tmp_path: Path) -> None:
-    fleet.start_hq()
-    soho = await fleet.add_store("soho")
-    await soho.happen(3)
-    await soho.box.back_up(tmp_path / "copy.db")
-    soho.connect()
-    await soho.happen(2, first=6)
-    await fleet.await_archived(soho)
-    browser = await page.as_user()
-
-    async def says(text: str) -> bool:
-        return text in (await browser.get("/")).words
-
-    await until(lambda: says("1 well"), seconds=10)
-    copy = await fleet.add_store("soho", database=tmp_path / "copy.db", key=soho.membership.key)
-    await copy.happen(3, first=50)
-    copy.connect()
-    await until(lambda: says("Two records call themselves this store"), seconds=30)
-    assert "soho" in (await browser.get("/audit")).words.partition("Forks")[2].partition("Gaps")[0]
-    await copy.disconnect()
