@@ -42,7 +42,13 @@ class Terminal:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            self.vanish()
+
+    def vanish(self) -> None:
+        """As where a window is closed whose program is told of nothing."""
+        if self._master >= 0:
             os.close(self._master)
+            self._master = -1
 
     async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
         environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
@@ -108,6 +114,16 @@ async def test_it_starts_while_the_service_is_away(tmp_path: Path) -> None:
         terminal.press("\x03\x03")
         async with asyncio.timeout(5):
             assert await process.wait() == 0
+
+
+async def test_it_ends_when_its_terminal_has_gone(tmp_path: Path) -> None:
+    """Nothing is left of a window that was closed: a screen without one would keep the processor busy for good."""
+    terminal = Terminal()
+    async with terminal.running(str(tmp_path / "none.sock"), "--language", "en") as process:
+        await terminal.until("SERVICE AWAY")
+        terminal.vanish()
+        async with asyncio.timeout(20):
+            assert await process.wait() == 1
 
 
 def test_what_can_not_be_opened_is_refused_before_anything_is_drawn() -> None:
