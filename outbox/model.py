@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from outbox.outcome import ReceiptState
 from outbox.reasons import NO_REASON, Reason
@@ -110,14 +111,14 @@ class OrderFields(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an event says of its order: absent fields say nothing."""
 
     ref: str
-    source_id: str | None = None
+    source_id: Annotated[str, Meta(examples=["1042"])] | None = None
     total: str | None = None
     currency: str | None = None
-    fulfilment: str | None = None
+    fulfilment: Annotated[str, Meta(examples=["pickup"])] | None = None
     promised_at: datetime | None = None
     items: tuple[Item, ...] | None = None
-    note: str | None = None
-    url: str | None = None
+    note: Annotated[str, Meta(examples=["Please deflate before 18:00"])] | None = None
+    url: Annotated[str, Meta(examples=["https://example.com/orders/1042"])] | None = None
 
 
 class Customer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -28,6 +28,13 @@ _DATA: Mapping[str, Mapping[str, Any]] = {
     "order.changed": {"changed": ["promised_at", "total"]},
     "payment.failed": {"amount": "48.50", "reason": "card_declined", "pay_url": "https://example.com/pay/1"},
 }
+_EXAMPLES: Mapping[str, Any] = {
+    name: meta.examples[0]
+    for name, kind in get_type_hints(OrderFields, include_extras=True).items()
+    for each in get_args(kind)
+    for meta in getattr(each, "__metadata__", ())
+}
+"""What each text of an order may say."""
 _ADDED = {"staff.question": "Gold or silver?", "staff.out_of_stock": "Silver instead?", "staff.text": "See you soon."}
 
 
@@ -40,14 +47,11 @@ def complete(event_type: str, currency: str) -> tuple[Event, Order]:
     """An order of which all is known."""
     fields = OrderFields(
         ref=REF,
-        source_id="1042",
         total="48.50",
         currency=currency,
-        fulfilment="pickup",
         promised_at=_PROMISED,
         items=(Item("Helium bouquet, 12", 1, price="36.50"), Item("Foil letter A", 2, price="6.00")),
-        note="Please deflate before 18:00",
-        url="https://example.com/orders/1042",
+        **_EXAMPLES,
     )
     customer = Customer(name=NAME, phone="+447700900123", email="ada@example.com")
     data = dict(_DATA.get(event_type, {}))
