@@ -27,8 +27,8 @@ class Kept(msgspec.Struct, frozen=True):
     weeks: Sequence[Week]
     ways: Sequence[Way]
     whys: Sequence[Why]
-    hidden: Mapping[str, int]
-    """Of each, how many more there are than were asked for."""
+    hidden: frozenset[str]
+    """Of which there are more than were asked for."""
     shares: Sequence[tuple[str, float]]
     """Of each week, the oldest first, how much reached nobody."""
     made_at: datetime | None
@@ -94,28 +94,35 @@ async def figures(db: Connection, span: Span, limit: int | None = None) -> Kept:
         asked.append(_name(begin))
         begin += timedelta(weeks=1)
     made: dict[str, datetime] = dict(await (await db.execute(_SQL["made"], {"zone": span.zone})).fetchall())
-    counted = [week for week in asked if week in made]
-    values = {"weeks": counted, "stores": span.values["stores"], "limit": limit}
+    uncounted = [week for week in asked if week not in made]
+    values = {
+        "first": asked[0], "last": asked[-1], "uncounted": uncounted, "stores": span.values["stores"],
+        "limit": None if limit is None else limit + 1,
+    }  # fmt: skip
     currencies = await stores_currencies(db)
     found = {
         what: await (await db.execute(_SQL[f"kept_{what}"], values)).fetchall() for what in ("weeks", "ways", "whys")
     }
+    hidden = frozenset(what for what, rows in found.items() if limit is not None and len(rows) > limit)
     return Kept(
-        weeks=[_week(row, currencies) for row in found["weeks"]],
-        ways=[_way(row, currencies) for row in found["ways"]],
-        whys=[Why(store=row[0], state=row[1], reason_code=row[2], messages=int(row[3])) for row in found["whys"]],
-        hidden={what: rows[0][-1] - len(rows) if rows else 0 for what, rows in found.items()},
+        weeks=[_week(row, currencies) for row in found["weeks"][:limit]],
+        ways=[_way(row, currencies) for row in found["ways"][:limit]],
+        whys=[
+            Why(store=store, state=state, reason_code=code, messages=int(count))
+            for store, state, code, count in found["whys"][:limit]
+        ],
+        hidden=hidden,
         shares=[
             (week, float(untold / messages))
             for week, messages, untold in await (await db.execute(_SQL["shares"], values)).fetchall()
         ],
-        made_at=made[counted[-1]] if counted else None,
-        uncounted=len(asked) - len(counted),
+        made_at=next((made[week] for week in reversed(asked) if week in made), None),
+        uncounted=len(uncounted),
     )
 
 
 def _week(row: tuple[Any, ...], currencies: Mapping[str, str]) -> Week:
-    store, week, messages, told, untold, silenced, half, most, parts, cost, _ = row
+    store, week, messages, told, untold, silenced, half, most, parts, cost = row
     return Week(
         store=store, week=week, messages=messages, told=told, untold=untold, silenced=silenced, half_within=half, most_within=most,
         parts=parts, cost=cost, currency=currencies.get(store, ""),
@@ -123,7 +130,7 @@ def _week(row: tuple[Any, ...], currencies: Mapping[str, str]) -> Week:
 
 
 def _way(row: tuple[Any, ...], currencies: Mapping[str, str]) -> Way:
-    store, channel, told, parts, cost, _ = row
+    store, channel, told, parts, cost = row
     return Way(
         store=store,
         channel=channel,

@@ -11,21 +11,28 @@ from daemon.hq.kept_figures import keep
 from outbox.shares import Shares
 from tests.support.engines import Postgres
 from tests.support.fake_clock import FakeClock
-from tests.support.hq_filled import PHONE, fill
+from tests.support.hq_filled import GONE, PHONE, fill
 from tests.support.hq_page import Browser, Site, page_site
 
 ROUNDS = 40
 AT_ONCE = 2
 PATHS = (
-    "/", "/stores/store-7", "/stores/store-50", "/search?q=B-1200", "/search?q=m1200", f"/search?q=%2B{PHONE[1:]}", "/orders/B-1200",
+    "/", "/stores/store-7", "/stores/store-50", f"/stores/store-{GONE}", "/search?q=B-1200", "/search?q=m1200", f"/search?q=%2B{PHONE[1:]}", "/orders/B-1200",
     "/stores/{store}/messages/m1200", "/optouts", "/audit", "/audit?after=store-500", "/figures",
-    "/figures?weeks=52",
+    "/figures?weeks=52", "/texts", "/stores/store-7/commands",
 )  # fmt: skip
+
+
+ROOMY = ("max_wal_size = '32GB'", "checkpoint_timeout = '1h'")
+"""How PostgreSQL is filled quickly: else it writes each page many times over."""
 
 
 @asynccontextmanager
 async def filled(server: Postgres, folder: Path, *, stores: int, messages: int) -> AsyncIterator[Site]:
     async with page_site(server.make_database("large"), folder, FakeClock()) as site:
+        for setting in ROOMY:
+            await site.sql(f"ALTER SYSTEM SET {setting}")
+        await site.sql("SELECT pg_reload_conf()")
         keys = Shares(site.services.settings.consent_keys)
         await fill(site.services.settings.postgres.dsn, keys, stores=stores, messages=messages)
         async with site.services.pool.connection() as db:

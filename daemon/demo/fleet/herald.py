@@ -34,9 +34,10 @@ class Herald:
         self._line('    curl -N --cacert $CA -H "Authorization: Bearer $TOKEN" "$HQ/v1/stream"   # live')
         self._line(f"  What the customers of soho get:  {sandbox_url}/_sandbox/")
 
-    def page(self, url: str, name: str, password: str) -> None:
+    def page(self, url: str, name: str, other: str, password: str) -> None:
         self._line()
         self._line(self._paint("1", f"  Headquarters' page:  {url}/   log in as {name}, password {password}"))
+        self._line(f"  As an area manager sees it: log in as {other}, the same password")
 
     def scene(self, title: str) -> None:
         self._line()

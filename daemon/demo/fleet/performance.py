@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import aiohttp
 
 from daemon.demo.fleet.herald import Herald
+from daemon.demo.fleet.press import CANARY, GREETING, Press
 from daemon.demo.fleet.shop import Shop
 from daemon.demo.narrator import Narrator
 from daemon.demo.performance import follow
@@ -27,8 +28,9 @@ PAUSE = {True: 0.05, False: 1.5}
 BETWEEN_DAYS = 10.0
 NAMES = ("Ada", "Noor", "Kofi", "Zoë", "Lin")
 STOPPED_AT, DARK, SILENT = "soho", "hackney", "leith"
-OWNER = "owner"
-"""Who may log in to the demo's page."""
+OWNER, MANAGER = "owner", "manager"
+"""Who may log in to the demo's page; the manager sees some stores only."""
+MANAGED = ("camden", "hackney", "leith")
 HEARD = "opted_out_elsewhere"
 _WAITING = ("queued", "sending", "unknown")
 
@@ -62,16 +64,18 @@ async def play(
     """Play a day and return how it went; unless `once`, play days until cancelled."""
     herald = Herald(out, [shop.name for shop in chain])
     herald.welcome(hq.url, hq.token, hq.settings.ca, chain[0].sandbox.url)
-    herald.page(hq.page, OWNER, hq.password)
+    herald.page(hq.page, OWNER, MANAGER, hq.password)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         desks = {
             shop.name: Desk(shop, Till(session, shop.url, shop.token), herald.narrator(shop.name)) for shop in chain
         }
         archive = Archive(session, hq)
         async with _listening(desks, clock):
+            press: Press | None = Press(hq.settings, clock, OWNER)
             while True:
                 day = Day(archive, desks, herald, clock, rng, pause=PAUSE[once])
-                verdict = await day.run()
+                verdict = await day.run(press)
+                press = None
                 herald.sum_up(verdict.entries, verdict.problems)
                 if once:
                     return verdict
@@ -165,11 +169,16 @@ class Day:
             for name, who, number in zip(desks, NAMES, rest, strict=False)
         }
         self._verdict = FleetJudgement()
+        self._greets = False
 
-    async def run(self) -> FleetJudgement:
+    async def run(self, press: Press | None) -> FleetJudgement:
+        """`press`: of the day on which the demo publishes; after that it is for whoever watches."""
         dark = self._desks[DARK].shop
         try:
             await self._open()
+            if press is not None:
+                await press.play(self._herald, self._until)
+                self._greets = True
             await self._cut()
             await self._stop()
             await self._mend()
@@ -218,6 +227,8 @@ class Day:
             await self._post(desk, "order.ready", self._people[name])
         for name, desk in self._desks.items():
             await self._until(f"{name} has told its customers", desk.at_rest)
+        if self._greets and not any(GREETING in sent.text for sent in self._desks[CANARY].shop.sandbox.messages):
+            self._verdict.problems.append(f"{CANARY} did not write with the new text")
 
     async def _close(self) -> None:
         self._herald.scene("The day ends: what headquarters has")

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import msgspec
 
-from daemon.config import Fleet, Settings, bundle_in_force, with_bundle
+from daemon.config import Fleet, Log, Settings, bundle_in_force, with_bundle
 from daemon.demo.fleet.relay import Relay
 from daemon.demo.stage import demo_settings
 from daemon.fleet.files import CA, CLAIM
@@ -21,6 +22,7 @@ from daemon.sandbox import Sandbox
 from outbox.clock import Clock
 
 CHANNELS = ("twilio", "sendgrid", "slack")
+COMMANDS: tuple[Literal["pause", "resume", "doctor"], ...] = ("pause", "resume", "doctor")
 READY_SECONDS = 30.0
 
 
@@ -88,8 +90,9 @@ async def open_shop(name: str, code: Code, folder: Path, clock: Clock, rng: Rand
 
 
 def _member(store: Settings, joined: Joined, servers: Sequence[str]) -> Settings:
-    """What `tether fleet join` writes, with the relays for servers."""
+    """What `tether fleet join` writes, with the relays for servers; and it does what headquarters tells it to."""
     (store.folder / CA).write_text(joined.welcome.ca, encoding="ascii")
     (store.folder / CLAIM).write_text(joined.welcome.claim, encoding="ascii")
     secrets = {**store.secrets, "FLEET_SEED": joined.key.seed, "FLEET_CONSENT_KEY": joined.written_keys}
-    return msgspec.structs.replace(store, fleet=Fleet(joined.welcome.store, tuple(servers)), secrets=secrets)
+    fleet = Fleet(joined.welcome.store, tuple(servers), publisher=joined.welcome.publisher, commands=COMMANDS)
+    return msgspec.structs.replace(store, fleet=fleet, secrets=secrets, log=Log("error", "text"))

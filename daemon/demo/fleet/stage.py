@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from random import Random, SystemRandom
 
 from aiohttp import ClientError
 
-from daemon.demo.fleet.performance import OWNER, FleetJudgement, Headquarters, play
+from daemon.demo.fleet.performance import MANAGED, MANAGER, OWNER, FleetJudgement, Headquarters, play
 from daemon.demo.fleet.shop import Shop, open_shop
 from daemon.demo.stage import leaves
 from daemon.demo.till import TillProblem
@@ -26,12 +26,18 @@ from daemon.hq.passwords import keep
 from daemon.hq.servers import Server
 from daemon.hq.service import serving
 from daemon.hq.setup import Wanted, set_up
-from daemon.hq.stores import Stores, add_token
+from daemon.hq.stores import Groups, Stores, add_token
 from daemon.hq.users import put
 from daemon.runtime.logs import configure_logs
 from outbox.clock import Clock, SystemClock
 
-STORES = ("soho", "camden", "hackney", "brixton", "leith")
+STORES: Mapping[str, Groups] = {
+    "soho": Groups("london", True),
+    "camden": Groups("london"),
+    "hackney": Groups("london"),
+    "brixton": Groups("london"),
+    "leith": Groups("scotland"),
+}
 HOST = "127.0.0.1"
 SERVERS = ("hq1", "hq2", "hq3")
 
@@ -59,7 +65,9 @@ async def headquarters(settings: HqSettings, clock: Clock, rng: Random) -> Async
         async with opened(settings.postgres.dsn) as db:
             await add_token(db, clock.now(), "demo", hashlib.sha256(token.encode()).digest(), ["read"], actor="demo")
             password = secrets.token_urlsafe(9)
-            await put(db, clock.now(), OWNER, "admin", keep(password), (), actor="demo")
+            kept = keep(password)
+            await put(db, clock.now(), OWNER, "admin", kept, (), actor="demo")
+            await put(db, clock.now(), MANAGER, "manager", kept, MANAGED, actor="demo")
         yield Headquarters(settings, url, token, f"http://{HOST}:{page_port}", password)
 
 
@@ -68,7 +76,7 @@ async def shops(hq: Headquarters, folder: Path, clock: Clock, rng: Random) -> As
     stores = Stores(hq.settings, clock, rng)
     async with AsyncExitStack() as stack:
         async with opened(hq.settings.postgres.dsn) as db:
-            codes = {name: Code.read(await stores.offer(db, name)) for name in STORES}
+            codes = {name: Code.read(await stores.offer(db, name, groups)) for name, groups in STORES.items()}
         yield [
             await stack.enter_async_context(open_shop(name, code, folder / name, clock, rng))
             for name, code in codes.items()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from daemon.hq import figures, kept_figures
 from daemon.hq.page.frame import GUARD, Page, Refusal, Visit
+from daemon.hq.page.story import reason_in_words, state_in_words
 from outbox import harmless
 
 SPANS = (4, 12, 26, 52)
@@ -42,6 +43,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         asked=_weeks(visit),
         height=HEIGHT,
         width=WIDTH,
+        reason=lambda code: reason_in_words(visit.words.language, code) or code,
+        state=lambda state: state_in_words(state, visit.words.language),
     )
 
 

@@ -62,23 +62,27 @@ INSERT INTO figures_way (week, store, channel, told, parts, cost) VALUES (%(week
 -- keep_why: why others were not.
 INSERT INTO figures_why (week, store, state, reason_code, messages) VALUES (%(week)s, %(store)s, %(state)s, %(reason_code)s, %(messages)s);
 
--- kept_weeks: what was counted, the newest first, and how many rows there are in all.
-SELECT store, week, messages, told, untold, silenced, half_within, most_within, parts, cost, count(*) OVER () FROM figures_week
-WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) ORDER BY week DESC, store LIMIT %(limit)s;
+-- kept_weeks: what was counted, the newest first. Weeks from the first to the last, but for those that are not counted yet.
+SELECT store, week, messages, told, untold, silenced, half_within, most_within, parts, cost FROM figures_week
+WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) ORDER BY week DESC, store LIMIT %(limit)s;
 
 -- kept_ways: the ways of all these weeks.
-SELECT store, channel, sum(told), sum(parts), sum(cost), count(*) OVER () FROM figures_way
-WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+SELECT store, channel, sum(told), sum(parts), sum(cost) FROM figures_way
+WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
 GROUP BY store, channel ORDER BY store, sum(told) DESC, channel LIMIT %(limit)s;
 
 -- kept_whys: why not, in all these weeks.
-SELECT store, state, reason_code, sum(messages), count(*) OVER () FROM figures_why
-WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
+SELECT store, state, reason_code, sum(messages) FROM figures_why
+WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
 GROUP BY store, state, reason_code ORDER BY store, sum(messages) DESC, state, reason_code LIMIT %(limit)s;
 
 -- shares: of each of these weeks, the messages and how many reached nobody, the oldest first.
 SELECT week, sum(messages), sum(untold) FROM figures_week
-WHERE week = ANY(%(weeks)s) AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) GROUP BY week ORDER BY week;
+WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
+    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) GROUP BY week ORDER BY week;
 
 -- done: days that were counted, unless something came meanwhile.
 DELETE FROM figures_due USING unnest(%(days)s::bigint[], %(changes)s::bigint[]) AS seen (day, change)

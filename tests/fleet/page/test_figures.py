@@ -20,12 +20,12 @@ async def test_told_within_how_long_by_which_way_and_why_not(site: Site, clock: 
     await site.store("soho", currency="GBP")
     now = clock.now()
     await site.message("soho", "a", told_at=now + 30_000, parts=2, price="0.08")
-    await site.message("soho", "b", state="failed", reason_code="refused")
+    await site.message("soho", "b", state="failed", reason_code="text_broken")
     await counted(site)
     page = await (await site.as_user()).get("/figures")
     assert page.status == 200
     assert "2026-11-23 soho 2 1 1 30 s 30 s 2 0.08 GBP" in page.words
-    assert "soho failed refused 1" in page.words
+    assert "soho failed broken text 1" in page.words
     assert "50.0 %" in page.text
     sheet = await (await site.as_user()).get("/figures.csv?by=week")
     assert sheet.headers["Content-Disposition"] == 'attachment; filename="figures-week.csv"'
@@ -153,5 +153,5 @@ async def test_the_page_shows_the_newest_rows_and_the_sheet_all(site: Site, cloc
     page = await browser.get("/figures")
     assert f"store-{SHOWN - 1:03}" in page.text
     assert f"store-{SHOWN:03}" not in page.text
-    assert "CSV has 2 rows more." in page.words
+    assert "CSV has all of them; these are the first." in page.words
     assert len((await browser.get("/figures.csv?by=week")).text.splitlines()) == SHOWN + 3

@@ -17,7 +17,7 @@ VALUES = {
     "id": "m77", "digests": ["00000000-0000-0000-0000-000000000000"], "below": _NOW, "limit": 101, "kids": ["k1"], "media": ["sms"],
     "after": "", "stores": ["store-7"], "epochs": ["e1"], "seqs": [6], "lately": _NOW - timedelta(days=1), "lately_ms": NOW - 86_400_000,
     "digest": b"x", "from_ms": NOW - 7 * 86_400_000, "to_ms": NOW, "zone": "Europe/London", "overdue": NOW, "idle": _NOW, "oldest": _NOW, "now": _NOW, "name": "ines",
-    "weeks": ["2026-11-23"],
+    "first": "2026-11-09", "last": "2026-11-23", "uncounted": ["2026-11-16"],
 }  # fmt: skip
 SMALL = {("pages.sql", "gaps")}
 """What is read whole on purpose: the newest hundred of a table that is nearly empty in every fleet."""
@@ -39,6 +39,8 @@ async def test_queries_are_index_backed(database: str) -> None:
             values = VALUES | ({"digests": ["0" * 32]} if name == "optouts_of" else {})
             rows = await (await db.execute(f"EXPLAIN {queries(file)[name]}".encode(), values)).fetchall()
             plans[file, name] = "\n".join(line for (line,) in rows)
+        of_managers = f"EXPLAIN {queries('pages.sql')['optouts']}".encode()
+        managers = str(await (await db.execute(of_managers, VALUES | {"mine": ["store-7"]})).fetchall())
     scanned = {
         which: plan
         for which, plan in plans.items()
@@ -49,4 +51,9 @@ async def test_queries_are_index_backed(database: str) -> None:
     assert "message_of_order" in plans["pages.sql", "by_order"]
     for name in ("record_of_order", "record_of_store_order"):
         assert re.search(r"Index Cond: .*order_ref = ", plans["pages.sql", name]), plans["pages.sql", name]
+    assert "message_of_store" in plans["pages.sql", "newest_of_store"], "also where a store's last message was long ago"
+    assert "consent_of_store" in managers, "not all opt-outs of the fleet are read for a manager of one store"
+    assert "Sort" not in plans["figures.sql", "kept_weeks"], (
+        "a year of a thousand stores is not sorted for the newest rows"
+    )
     assert "message_untold_customers" in plans["glance.sql", "stores"]
