@@ -26,7 +26,9 @@ def test_a_chains_day_ends_with_all_archived_and_the_opt_out_heard_everywhere() 
         assert any("Mia not told: the recipient opted out: asked at soho, " in line for line in lines), told[-4000:]
     assert "hackney   the line is down" in told
     assert "hackney   the line is up" in told
-    assert re.search(r"taken back by itself, and no other store had it: soho: canary/1: .*none of mailgun is enabled", told)
+    assert re.search(
+        r"taken back by itself, and no other store had it: soho: canary/1: .*none of mailgun is enabled", told
+    )
     assert re.search(r"soho +✓ B\d+-1 Ada by twilio: Hooray! B\d+-1 is ready at Balloon Loft Soho", told)
     assert told.count("Hooray!") == 1, "only the canary has the new text yet"
     assert re.search(r"Headquarters' page:  http://127\.0\.0\.1:\d+/   log in as owner, password \S{12}", told)
