@@ -307,14 +307,15 @@ Planner: TypeAlias = "Callable[[Posted, Order | None, Order], Plan]"
 class Message(PlannedMessage, frozen=True, kw_only=True):
     """A planned message in the outbox."""
 
-    seq: int
-    event_seq: int
+    seq: int = 0
+    """0: it is not stored (a forecast)."""
+    event_seq: int = 0
     event_id: str
     order_ref: str
     via_index: int
     """The index in `via` of the channel it is at."""
-    possible_duplicate: bool
-    attempt_count: int
+    possible_duplicate: bool = False
+    attempt_count: int = 0
     """Attempts that count: not those that an outage or a shutdown cut."""
     channel_since: int
     """When it came to this channel: `patience` runs from here."""

@@ -17,7 +17,7 @@ from daemon.cli.frame import (
     texts_today,
     when,
 )
-from daemon.cli.service import running_service, segment, service
+from daemon.cli.service import done, service
 
 channels = typer.Typer(invoke_without_command=True, help="Each way out: how it is; pause, resume, test.")
 app.add_typer(channels, name="channels", epilog="Example: tether channels test twilio --to '+447700900123'")
@@ -94,15 +94,10 @@ def test(
     json: JsonOption = False,
 ) -> None:
     """Prove that a channel works. Says in words what is wrong if it doesn't."""
-    settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.post(f"/v1/channels/{segment(name)}/test", {"to": to} if to else {})
-
+    from daemon.wire.requests import channels as acts
     from daemon.wire.service import TestResult
 
-    answer = settle(ask)
+    answer = done(config, acts.try_channel(name, to or ""))
     result = read(answer, TestResult)
     if json:
         as_json(answer)
@@ -119,14 +114,18 @@ def pause(
     config: ConfigOption = None,
 ) -> None:
     """Send nothing by this channel until it is resumed. Its messages go to their next one, or wait."""
-    _post(config, f"/v1/channels/{segment(name)}/pause", {"reason": reason})
+    from daemon.wire.requests import channels as acts
+
+    done(config, acts.pause(name, reason))
     print(f"{name} is paused")
 
 
 @channels.command(epilog="Example: tether channels resume twilio")
 def resume(name: NameArgument, config: ConfigOption = None) -> None:
     """Use a paused channel again."""
-    _post(config, f"/v1/channels/{segment(name)}/resume", {})
+    from daemon.wire.requests import channels as acts
+
+    done(config, acts.resume(name))
     print(f"{name} is used again")
 
 
@@ -136,21 +135,7 @@ def uplink(
     config: ConfigOption = None,
 ) -> None:
     """Say that the line is up or down. It counts so, whatever it looks like, until `auto` takes that back."""
-    settings = settings_of(config)
+    from daemon.wire.requests import channels as acts
 
-    async def post() -> None:
-        async with running_service(settings, "only the running service watches the line") as client:
-            await client.post("/v1/uplink", {"state": state})
-
-    settle(post)
+    done(config, acts.set_uplink(state), only="only the running service watches the line")
     print("evidence decides" if state == "auto" else f"the line counts as {state} until `tether uplink auto`")
-
-
-def _post(config: Any, path: str, body: dict[str, Any]) -> None:
-    settings = settings_of(config)
-
-    async def post() -> None:
-        async with service(settings) as client:
-            await client.post(path, body)
-
-    settle(post)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import segment, service
+from daemon.cli.service import done, segment, service
 from outbox.model import State
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def retry(
     config: ConfigOption = None,
 ) -> None:
     """Send a message again. One that failed, got too late or was stopped."""
-    _post(config, f"/v1/messages/{segment(id)}/retry", {"channel": channel} if channel else {})
+    from daemon.wire.requests import messages as acts
+
+    done(config, acts.retry(id, channel or ""))
     print(f"{id} waits to be sent")
 
 
@@ -97,15 +99,7 @@ def cancel(
     config: ConfigOption = None,
 ) -> None:
     """Stop a message that has not been sent yet."""
-    _post(config, f"/v1/messages/{segment(id)}/cancel", {"reason": reason})
+    from daemon.wire.requests import messages as acts
+
+    done(config, acts.cancel(id, reason))
     print(f"{id} is stopped")
-
-
-def _post(config: Any, path: str, body: dict[str, Any]) -> None:
-    settings = settings_of(config)
-
-    async def post() -> None:
-        async with service(settings) as client:
-            await client.post(path, body)
-
-    settle(post)

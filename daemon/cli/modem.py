@@ -1,13 +1,18 @@
 """`tether modem`: the modem at the counter: how it is, a test, a service code."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle
-from daemon.cli.modem_words import told
-from daemon.cli.service import running_service
+from daemon.cli.service import done, running_service
 
+if TYPE_CHECKING:
+    from daemon.wire.requests.act import Act
+
+MODEM = "modem"
+"""The channel."""
 WHY = "only the running service may speak to the modem: start it with `systemctl start tether` or `tether run`"
 
 modem = typer.Typer(no_args_is_help=True, help="The GSM modem: how it is, a test text, a service code.")
@@ -21,20 +26,24 @@ def info(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     async def ask() -> Any:
         async with running_service(settings, WHY) as client:
-            return (await client.get("/v1/channels"))["items"]
+            return await client.get("/v1/channels")
 
-    row = next((row for row in settle(ask) if row["name"] == "modem"), None)
+    from daemon.cli.modem_words import told
+    from daemon.wire.modem import Modem
+    from daemon.wire.service import Channels
+
+    row = next((row for row in read(settle(ask), Channels).items if row.name == MODEM), None)
     if row is None:
         raise Failure(
             "no modem is enabled: add a [channels.modem] table to tether.toml; docs/modem.md tells which sticks work"
         )
-    detail = row.get("detail") or {}
+    modem = read(row.detail, Modem)
     if json:
-        as_json({"state": row["state"], "reason": row["reason"], "queued": row["queued"], **detail})
+        as_json({"state": row.state, "reason": row.reason, "queued": row.queued, **row.detail})
     else:
-        for name, words in told(row):
+        for name, words in told(row, modem):
             print(f"{name:13} {words}")
-    if row["state"] != "ready" or detail.get("stage", "ready") != "ready":
+    if row.state != "ready" or modem.stage not in ("", "ready"):
         raise Failure("it can't send now")
 
 
@@ -44,7 +53,9 @@ def test(
     config: ConfigOption = None,
 ) -> None:
     """Send a real text by the modem and say what became of it."""
-    print(_ask(config, "/v1/channels/modem/test", {"to": to}))
+    from daemon.wire.requests import channels as acts
+
+    print(_answer(config, acts.try_channel(MODEM, to)))
 
 
 @modem.command(epilog="Example: tether modem ussd '*100#'")
@@ -53,19 +64,15 @@ def ussd(
     config: ConfigOption = None,
 ) -> None:
     """Ask the mobile network by a service code."""
-    print(_ask(config, "/v1/channels/modem/ussd", {"code": code}))
+    from daemon.wire.requests import channels as acts
+
+    print(_answer(config, acts.ask_network(MODEM, code)))
 
 
-def _ask(config: Any, path: str, body: dict[str, str]) -> str:
-    settings = settings_of(config)
-
-    async def post() -> Any:
-        async with running_service(settings, WHY) as client:
-            return await client.post(path, body)
-
+def _answer(config: Path | None, act: "Act") -> str:
     from daemon.wire.service import TestResult
 
-    result = read(settle(post), TestResult)
+    result = read(done(config, act, only=WHY), TestResult)
     if not result.ok:
         raise Failure(result.summary)
     return result.summary

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import service
+from daemon.cli.service import done, service
 
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
 app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700900123' --medium sms")
@@ -24,26 +24,18 @@ def add(
     address: AddressArgument, medium: MediumOption = "all", reason: ReasonOption = "", config: ConfigOption = None
 ) -> None:
     """Write to this address no more."""
-    settings = settings_of(config)
+    from daemon.wire.requests import people
 
-    async def put() -> None:
-        async with service(settings) as client:
-            await client.call("PUT", "/v1/optouts", body={"medium": medium, "address": address, "reason": reason})
-
-    settle(put)
+    done(config, people.stop_writing(medium, address, reason))
     print(f"nothing more goes there ({medium})")
 
 
 @optout.command(epilog="Example: tether optout remove '+447700900123' --medium sms")
 def remove(address: AddressArgument, medium: MediumOption = "all", config: ConfigOption = None) -> None:
     """They may be written to again."""
-    settings = settings_of(config)
+    from daemon.wire.requests import people
 
-    async def drop() -> None:
-        async with service(settings) as client:
-            await client.call("DELETE", "/v1/optouts", query={"medium": medium, "address": address})
-
-    settle(drop)
+    done(config, people.allow_writing(medium, address))
     print("they may be written to again")
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import segment, service
+from daemon.cli.service import done, segment, service
 from daemon.wire.stages import Stage
 
 if TYPE_CHECKING:
@@ -136,10 +136,12 @@ def status(
     config: ConfigOption = None,
 ) -> None:
     """Set an order's status; who is to hear of it, hears."""
+    from daemon.wire.requests import orders as acts
+
     data = _given(question=question, item=item, alternatives=alternative, amount=amount, message=message)
     wish = {"status": type, "silent": silent, "grace": 0}
     wish |= _given(data=data, text=text, promised_at=promised, note=note)
-    _post(config, f"/v1/orders/{segment(ref)}/status", wish)
+    done(config, acts.set_status(ref, wish))
     print(f"{ref} is {type}")
 
 
@@ -150,22 +152,16 @@ def _given(**values: Any) -> dict[str, Any]:
 @orders.command(epilog="Example: tether orders hold B-1042 --reason 'customer on the phone'")
 def hold(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """Stop an order's automatic messages."""
-    _post(config, f"/v1/orders/{segment(ref)}/hold", {"reason": reason})
+    from daemon.wire.requests import orders as acts
+
+    done(config, acts.hold(ref, reason))
     print(f"{ref} is on hold")
 
 
 @orders.command(epilog="Example: tether orders release B-1042")
 def release(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """Let an order's automatic messages go on."""
-    _post(config, f"/v1/orders/{segment(ref)}/release", {"reason": reason})
+    from daemon.wire.requests import orders as acts
+
+    done(config, acts.release(ref, reason))
     print(f"{ref} goes on")
-
-
-def _post(config: Any, path: str, body: dict[str, Any]) -> None:
-    settings = settings_of(config)
-
-    async def post() -> None:
-        async with service(settings) as client:
-            await client.post(path, body)
-
-    settle(post)

@@ -1,11 +1,11 @@
 """`tether forget` and `tether export-person`: a person's own data."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, when
-from daemon.cli.service import service
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, when
+from daemon.cli.service import done
 
 if TYPE_CHECKING:
     from daemon.config import Settings
@@ -27,8 +27,9 @@ def forget(
     """Take a person out of all that is kept. Shows first what will go; opt-outs hold on, and the audit still verifies."""
     settings = settings_of(config)
     from daemon.wire.customers import Forgotten
+    from daemon.wire.requests import people
 
-    answer = _post(settings, "/v1/people/forget", {"address": address, "dry_run": True})
+    answer = done(config, people.forget(address, dry_run=True))
     found = read(answer, Forgotten)
     if not json:
         print(
@@ -47,7 +48,7 @@ def forget(
             "Names, addresses and texts of these go for good; what waits is cancelled. Go on?"
         ):
             raise Failure("nothing was removed")
-        answer = _post(settings, "/v1/people/forget", {"address": address, "dry_run": False})
+        answer = done(config, people.forget(address, dry_run=False))
     if json:
         as_json(answer)
     elif not dry_run:
@@ -66,12 +67,6 @@ def _tell_copies(found: "Forgotten", settings: "Settings") -> None:
 @app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")
 def export_person(address: AddressArgument, config: ConfigOption = None) -> None:
     """All that is kept of a person, as JSON. Their orders, messages with texts, replies, and words on consent."""
-    as_json(_post(settings_of(config), "/v1/people/export", {"address": address}))
+    from daemon.wire.requests import people
 
-
-def _post(settings: "Settings", path: str, body: dict[str, Any]) -> Any:
-    async def post() -> Any:
-        async with service(settings) as client:
-            return await client.post(path, body)
-
-    return settle(post)
+    as_json(done(config, people.export_person(address)))

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of, settle
-from daemon.cli.service import segment, service
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json
+from daemon.cli.service import done
 
 
 @app.command(
@@ -30,14 +30,10 @@ def send(
         raise typer.BadParameter(
             "say what to send: --text, --template, or a template with the words it leaves room for"
         )
-    settings = settings_of(config)
+    from daemon.wire.requests import orders as acts
+
     wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
-
-    async def post() -> Any:
-        async with service(settings) as client:
-            return await client.post(f"/v1/orders/{segment(order)}/messages", wish)
-
-    answer = settle(post)
+    answer = done(config, acts.write(order, wish))
     if json:
         as_json(answer)
     else:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-from daemon.cli.frame import Failure
+from daemon.cli.frame import Failure, settings_of, settle
 
 if TYPE_CHECKING:
     import aiohttp
 
     from daemon.config import Settings
+    from daemon.wire.requests.act import Act
 
 Parameter: TypeAlias = str | int | Sequence[str] | None
 """Of a query: several values of one name, or None where it is left out."""
@@ -32,6 +33,9 @@ class Client:
 
     async def post(self, path: str, body: Any = None, *, source: str | None = None) -> Any:
         return await self.call("POST", path, body={} if body is None else body, source=source)
+
+    async def act(self, act: "Act") -> Any:
+        return await self.call(act.method, act.path, body=act.body)
 
     async def call(
         self,
@@ -87,6 +91,17 @@ class Client:
             if cursor is None:
                 break
         return items
+
+
+def done(config: Path | None, act: "Act", *, only: str = "") -> Any:
+    """Have it done, and what the service answers. `only`: why nothing but the running service can do it, where that is so."""
+    settings = settings_of(config)
+
+    async def ask() -> Any:
+        async with running_service(settings, only) if only else service(settings) as client:
+            return await client.act(act)
+
+    return settle(ask)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import segment, service
+from daemon.cli.service import done, segment, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
@@ -150,7 +150,9 @@ def quarantine(
 ) -> None:
     """What sources told and could not be understood. It is kept, to be read again once the mapping is mended."""
     if drop is not None:
-        _call(config, "POST", f"/v1/quarantine/{segment(drop)}/drop")
+        from daemon.wire.requests import keeping
+
+        done(config, keeping.drop_kept(drop))
         print(f"{drop} is dropped")
     elif replay is not None:
         _read_again(config, replay, source)
@@ -161,12 +163,13 @@ def quarantine(
 
 
 def _read_again(config: Path | None, which: str, source: str | None) -> None:
+    from daemon.wire.requests import keeping
     from daemon.wire.sources import Reread
 
     ids = [row.id for row in reversed(_waiting(config, source))] if which == "all" else [which]
     left = 0
     for id in ids:
-        answer = read(_call(config, "POST", f"/v1/quarantine/{segment(id)}/replay"), Reread)
+        answer = read(done(config, keeping.read_again(id)), Reread)
         left += not answer.closed
         print(f"{id}: {'understood' if answer.closed else answer.reason}")
     if left:

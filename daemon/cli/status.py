@@ -1,6 +1,7 @@
 """`tether status` and `tether reload`: how the service is, and a new reading of its configuration."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,10 +20,10 @@ from daemon.cli.frame import (
     texts_today,
     when,
 )
-from daemon.cli.service import is_running, running_service, service
+from daemon.cli.service import done, is_running, running_service, service
 
 if TYPE_CHECKING:
-    from daemon.config import Settings
+    pass
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
@@ -40,7 +41,7 @@ def status(
 
     settings = settings_of(config)
     if seen:
-        _say_seen(settings)
+        _say_seen(config)
 
     async def look() -> tuple[bool, Any, Any]:
         async with service(settings) as client:
@@ -84,12 +85,11 @@ def status(
     raise typer.Exit(0 if running and not glance.failed else 1)
 
 
-def _say_seen(settings: "Settings") -> None:
-    async def say() -> bool:
-        async with service(settings) as client:
-            return bool((await client.post("/v1/status/seen"))["seen"])
+def _say_seen(config: Path | None) -> None:
+    from daemon.wire.requests import keeping
+    from daemon.wire.service import Seen
 
-    if not settle(say):
+    if not read(done(config, keeping.know_of_recovery()), Seen).seen:
         print("there was nothing to know of: no database was damaged", file=sys.stderr)
 
 

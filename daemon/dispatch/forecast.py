@@ -146,13 +146,9 @@ def _as_kept(message: PlannedMessage, posted: Posted, channel: str) -> Message:
     planned = {name: getattr(message, name) for name in PlannedMessage.__struct_fields__}
     return Message(
         **planned,
-        seq=0,
-        event_seq=0,
         event_id=posted.event.id,
         order_ref=posted.event.order.ref,
         via_index=message.via.index(channel),
-        possible_duplicate=False,
-        attempt_count=0,
         channel_since=posted.received_at,
         created_at=posted.received_at,
         updated_at=posted.received_at,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import field
 
+from daemon.wire.modem import Modem
 from daemon.wire.sources import Source
 from daemon.wire.values import Answer, When, Word, one_of, read_value
 
@@ -71,17 +72,6 @@ class Store(Answer, frozen=True):
     currency: str = ""
     grace: float = 8.0
     """Seconds in which what staff send can be undone."""
-
-
-class Modem(Answer, frozen=True):
-    """Of how the modem stands: what staff are told."""
-
-    state: Word = ""
-    operator: str = ""
-    bars: int | None = None
-    """0 to 4, as a telephone shows it."""
-    sim: str = ""
-    credit: str = ""
 
 
 class LineChange(Answer, frozen=True):

@@ -10,9 +10,12 @@ from daemon.appliance.checks.modem import check_modem
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, Level
 from daemon.appliance.machine import Machine, Ran
+from daemon.cli.frame import read
 from daemon.cli.modem_words import told
 from daemon.config import Settings
 from daemon.http import open_http
+from daemon.wire.modem import Modem
+from daemon.wire.service import Channel
 from tests.gsm.test_sticks import plug_in
 from tests.support.fake_clock import FakeClock
 
@@ -148,8 +151,8 @@ def test_how_it_is_is_said_in_words() -> None:
         "heard": 1,
         "ignored": 1,
     }
-    row = {"state": "ready", "reason": "", "queued": 2, "sent_today": 3, "daily_limit": 200, "detail": detail}
-    words = dict(told(row))
+    row = Channel(name="modem", state="ready", queued=2, sent_today=3, daily_limit=200)
+    words = dict(told(row, read(detail, Modem)))
     assert words["network"] == "EE, home, signal -73 dBm, 4 of 4 bars"
     assert words["today"] == "3 of 200 SMS, 2 messages wait"
     assert words["memory"] == "1 of 20 places are taken"

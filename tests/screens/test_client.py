@@ -11,16 +11,20 @@ import msgspec
 import pytest
 
 from daemon.wire.orders import Order
+from daemon.wire.requests import channels as channel_acts
+from daemon.wire.requests import messages as message_acts
+from daemon.wire.requests import orders as order_acts
+from daemon.wire.requests import people as people_acts
+from daemon.wire.requests.act import Act
+from daemon.wire.requests.orders import ManualMessage, StatusChange
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
-from tui.service import actions
-from tui.service.actions import Action, Call
 from tui.service.address import Address
 from tui.service.client import Away, Busy, Client, Failing, Lost, Refused
-from tui.service.perform import PATIENCE, Performer
+from tui.service.perform import PATIENCE, Action, Performer
 
-READY = Action(call=actions.set_status("B-1040", "order.ready"), id="k1", name="B-1040: ready")
+READY = Action(call=order_acts.set_status("B-1040", StatusChange("order.ready")), id="k1", name="B-1040: ready")
 
 
 @asynccontextmanager
@@ -180,7 +184,7 @@ async def test_a_service_that_stays_away_did_nothing() -> None:
 async def test_what_may_not_be_repeated_is_left_open() -> None:
     async with connected() as (service, client, clock):
         service.lose = 1
-        again = Action(call=actions.retry("m00003"), id="k2", name="send again")
+        again = Action(call=message_acts.retry("m00003"), id="k2", name="send again")
         with pytest.raises(Lost):
             await Performer(client, clock, random.Random(1)).perform(again, lambda each: None)
         assert len(service.posts) == 1
@@ -206,16 +210,16 @@ async def test_after_a_lost_answer_a_service_that_is_away_is_waited_for() -> Non
         assert len([data for _, name, data in service.log if name == "message"]) == 1
 
 
-def sent(call: Call) -> Any:
+def sent(call: Act) -> Any:
     """What goes over the wire: nothing that the service would take anyway."""
     return msgspec.json.decode(msgspec.json.encode(call.body))
 
 
 def test_every_call_names_what_it_is_about() -> None:
-    assert actions.set_status("A/1", "order.ready").path == "/v1/orders/A%2F1/status"
-    assert sent(actions.write("B-1", text="hi", via=("twilio",))) == {"text": "hi", "via": ["twilio"]}
-    assert sent(actions.write("B-1", template="order.ready")) == {"template": "order.ready"}
-    assert sent(actions.allow_writing("sms", "+44", "o1")) == {"id": "o1"}
-    assert sent(actions.allow_writing("sms", "+44")) == {"medium": "sms", "address": "+44"}
-    assert not actions.retry("m1").repeatable
-    assert not actions.try_channel("twilio").repeatable
+    assert order_acts.set_status("A/1", StatusChange("order.ready")).path == "/v1/orders/A%2F1/status"
+    assert sent(order_acts.write("B-1", ManualMessage(text="hi", via=("twilio",)))) == {"text": "hi", "via": ["twilio"]}
+    assert sent(order_acts.write("B-1", ManualMessage(template="order.ready"))) == {"template": "order.ready"}
+    assert sent(people_acts.allow_writing("sms", "+44", "o1")) == {"id": "o1"}
+    assert sent(people_acts.allow_writing("sms", "+44")) == {"medium": "sms", "address": "+44"}
+    assert not message_acts.retry("m1").repeatable
+    assert not channel_acts.try_channel("twilio").repeatable

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from daemon.wire.orders import Order
+from daemon.wire.requests import orders as order_acts
 from tui.line.read import Said
 from tui.line.verbs import HOLD, RELEASE, WRITE
 from tui.screens.ask import AskBox
-from tui.service import actions
 from tui.wording.words import WARN
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class Asking:
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)
             event = {"type": "order.changed", "order": {"ref": order.ref, "promised_at": value}}
-            await self._session.do(actions.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done)
+            await self._session.do(
+                order_acts.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done
+            )
 
     async def _contact(self, order: Order, value: str) -> None:
         """A number or an address for an order's customer."""
@@ -79,7 +81,7 @@ class Asking:
         )
         if await self._sure(order, question):
             done = self._t("{ref}: {value} is noted.", ref=order.ref, value=value)
-            call = actions.contact(order.ref, {kind: value, "tell": False})
+            call = order_acts.contact(order.ref, {kind: value, "tell": False})
             await self._session.do(call, name=self._t("{ref}: change", ref=order.ref), done=done)
 
     async def _sure(self, order: Order, question: str) -> bool:

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Literal
 
 from daemon.wire.messages import Message
 from daemon.wire.orders import Order
+from daemon.wire.requests import keeping as keeping_acts
+from daemon.wire.requests import orders as order_acts
+from daemon.wire.requests import people as people_acts
 from daemon.wire.sources import Kept, Reread
 from daemon.wire.values import decode
 from tui.screens.ask import AskBox
 from tui.screens.fix import FixBox, Help
 from tui.screens.silence import NO_ADDRESS, SilenceBox
 from tui.screens.write import WriteBox
-from tui.service import actions
 from tui.service.client import ServiceError
 from tui.wording.words import UNTOLD, WARN
 
@@ -72,7 +74,7 @@ class Fixes:
                 question = t("Only if the customer asked for it. What did they say?")
                 said = await self._app.push_screen_wait(AskBox(t("allow again"), question, label=t("their words")))
                 if said:
-                    call = actions.allow_writing_to(medium, ref, said)
+                    call = people_acts.allow_writing_to(medium, ref, said)
                     await self._session.do(call, name=t("allow again"), done=t("It is noted. f tells them now."))
                 elif said is not None:
                     self._session.say(t("Nothing was noted: their words are needed."), WARN)
@@ -91,7 +93,7 @@ class Fixes:
 
     async def _contact(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t
-        call, name = actions.contact(ref, help.body), t("{ref}: another way to reach them", ref=ref)
+        call, name = order_acts.contact(ref, help.body), t("{ref}: another way to reach them", ref=ref)
         if help.body.get("tell") is False:
             await self._session.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref))
             return
@@ -107,7 +109,7 @@ class Fixes:
             if how == "phone"
             else t("{ref}: told in person, it stands in the order's story.", ref=ref)
         )
-        await self._session.undoably(ref, actions.told(ref, how, message_id), name=name, done=done)
+        await self._session.undoably(ref, order_acts.told(ref, how, message_id), name=name, done=done)
 
     # ------------------------------------------------------------ who wants silence
 
@@ -119,9 +121,9 @@ class Fixes:
         wish = await self._app.push_screen_wait(SilenceBox(typed))
         while wish is not None:
             if wish.ref:
-                call = actions.stop_writing_to(wish.medium, wish.ref, why)
+                call = people_acts.stop_writing_to(wish.medium, wish.ref, why)
             else:
-                call = actions.stop_writing(wish.medium, wish.address, why)
+                call = people_acts.stop_writing(wish.medium, wish.address, why)
             if await self._session.do(call, name=t("opt-out"), done=t("It is noted: no more of that.")) is not None:
                 return
             again = SilenceBox(wish.address or wish.ref, wish.medium, NO_ADDRESS if wish.address else "")
@@ -131,7 +133,7 @@ class Fixes:
 
     async def read_again(self, kept: Kept) -> None:
         name = self._t("read again what {source} told", source=kept.source)
-        answer = await self._session.do(actions.read_again(kept.id), name=name, done=self._t("It is read again."))
+        answer = await self._session.do(keeping_acts.read_again(kept.id), name=name, done=self._t("It is read again."))
         if answer is not None:
             reread = decode(answer, Reread)
             if reread.closed:
@@ -145,6 +147,6 @@ class Fixes:
         question = self._t("What {source} told there will not be read any more.", source=kept.source)
         if await self._app.push_screen_wait(AskBox(self._t("it means nothing"), question)) is not None:
             name = self._t("it means nothing")
-            call = actions.drop_kept(kept.id)
+            call = keeping_acts.drop_kept(kept.id)
             if await self._session.do(call, name=name, done=self._t("It is put aside.")) is not None:
                 self._session.put_aside(kept)

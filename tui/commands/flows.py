@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 from daemon.wire.customers import Call, OptOut, Reply
 from daemon.wire.messages import Message
 from daemon.wire.orders import Order
+from daemon.wire.requests import channels as channel_acts
+from daemon.wire.requests import keeping as keeping_acts
+from daemon.wire.requests import messages as message_acts
+from daemon.wire.requests import orders as order_acts
+from daemon.wire.requests import people as people_acts
+from daemon.wire.requests.act import Act
 from daemon.wire.service import Channel
 from tui.i18n import text
 from tui.screens.ask import AskBox, PickBox
 from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
-from tui.service import actions
 from tui.wording.words import BAD, GOOD, WARN
 
 if TYPE_CHECKING:
@@ -91,7 +96,7 @@ class Flows:
         if taken is not None:
             ref = taken.event["order"]["ref"]
             name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
-            await self._session.undoably(ref, actions.take_in(taken.event), name=name, done=done, tells=taken.tells)
+            await self._session.undoably(ref, order_acts.take_in(taken.event), name=name, done=done, tells=taken.tells)
 
     async def hold(self, order: Order) -> None:
         """Hold an order's messages, or let them go again."""
@@ -104,14 +109,14 @@ class Flows:
             if await self._ask(name, question) is None:
                 return
             await self._session.do(
-                actions.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref)
+                order_acts.release(ref), name=name, done=self._t("{ref}: messages go out again.", ref=ref)
             )
             return
         question = self._t("Nothing is sent about {ref} until it is released.", ref=ref)
         reason = await self._ask(self._t("hold {ref}", ref=ref), question, label=self._t("why (may be empty)"))
         if reason is not None:
             name = self._t("{ref}: hold", ref=ref)
-            await self._session.do(actions.hold(ref, reason), name=name, done=self._t("{ref} is on hold.", ref=ref))
+            await self._session.do(order_acts.hold(ref, reason), name=name, done=self._t("{ref} is on hold.", ref=ref))
 
     # ------------------------------------------------------------ messages
 
@@ -123,7 +128,7 @@ class Flows:
         if await self._ask(self._t("send again"), question) is None:
             return
         await self._each(
-            messages, text("{n} sent again."), text("{ref}: send again"), lambda each: actions.retry(each.id)
+            messages, text("{n} sent again."), text("{ref}: send again"), lambda each: message_acts.retry(each.id)
         )
 
     async def other_channel(self, messages: Sequence[Message]) -> None:
@@ -140,7 +145,7 @@ class Flows:
         if channel:
             name = text("{ref}: send another way")
             await self._each(
-                messages, text("{n} sent another way."), name, lambda each: actions.retry(each.id, channel)
+                messages, text("{n} sent another way."), name, lambda each: message_acts.retry(each.id, channel)
             )
 
     async def cancel(self, messages: Sequence[Message]) -> None:
@@ -150,11 +155,9 @@ class Flows:
         reason = await self._ask(self._t("stop messages"), question, label=self._t("why (may be empty)"))
         if reason is not None:
             name = text("{ref}: stop the message")
-            await self._each(messages, text("{n} stopped."), name, lambda each: actions.cancel(each.id, reason))
+            await self._each(messages, text("{n} stopped."), name, lambda each: message_acts.cancel(each.id, reason))
 
-    async def _each(
-        self, messages: Sequence[Message], done: str, name: str, call: Callable[[Message], actions.Call]
-    ) -> None:
+    async def _each(self, messages: Sequence[Message], done: str, name: str, call: Callable[[Message], Act]) -> None:
         """One call a message; trouble with one is said and the others go on."""
         count = 0
         for message in messages:
@@ -180,7 +183,7 @@ class Flows:
         if reason is not None:
             name = self._t("pause {channel}", channel=title)
             await self._session.do(
-                actions.pause(channel.name, reason), name=name, done=self._t("{channel} is paused.", channel=title)
+                channel_acts.pause(channel.name, reason), name=name, done=self._t("{channel} is paused.", channel=title)
             )
 
     async def resume(self, channel: Channel) -> None:
@@ -190,7 +193,7 @@ class Flows:
         if not self._session.may_act() or await self._ask(name, question) is None:
             return
         await self._session.do(
-            actions.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title)
+            channel_acts.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title)
         )
 
     async def try_channel(self, channel: Channel) -> None:
@@ -205,7 +208,7 @@ class Flows:
         if to is None:
             return
         answer = await self._session.do(
-            actions.try_channel(channel.name, to), name=self._t("test {channel}", channel=title)
+            channel_acts.try_channel(channel.name, to), name=self._t("test {channel}", channel=title)
         )
         if answer is not None:
             self._session.say_test(title, answer)
@@ -216,18 +219,18 @@ class Flows:
         name = self._t("what was saved of the database is known")
         question = self._t("Nobody is told of it any more, here or elsewhere. The record keeps it.")
         if await self._ask(name, question) is not None:
-            await self._session.do(actions.know_of_recovery(), name=name, done=self._t("It is known."))
+            await self._session.do(keeping_acts.know_of_recovery(), name=name, done=self._t("It is known."))
 
     # ------------------------------------------------------------ replies, calls, opt-outs
 
     async def mark_read(self, reply: Reply) -> None:
         if not reply.read:
-            await self._session.do(actions.mark_read(reply.id), name=self._t("mark as read"))
+            await self._session.do(people_acts.mark_read(reply.id), name=self._t("mark as read"))
 
     async def called(self, call: Call) -> None:
         name = self._t("{ref}: phoned", ref=call.order_ref)
         done = self._t("{ref}: phoned, it stands in the order's story.", ref=call.order_ref)
-        await self._session.undoably(call.order_ref, actions.mark_called(call.message_id), name=name, done=done)
+        await self._session.undoably(call.order_ref, people_acts.mark_called(call.message_id), name=name, done=done)
 
     async def remove_optout(self, entry: OptOut) -> None:
         if not self._session.may_act():
@@ -236,7 +239,7 @@ class Flows:
             "{address} will be written to again. Only do so if the customer asked for it.", address=entry.address
         )
         if await self._ask(self._t("allow again"), question) is not None:
-            call = actions.allow_writing(entry.medium, entry.address, entry.id)
+            call = people_acts.allow_writing(entry.medium, entry.address, entry.id)
             await self._session.do(
                 call,
                 name=self._t("allow again"),

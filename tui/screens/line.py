@@ -6,7 +6,8 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from daemon.wire.service import Channel, Glance, Modem
+from daemon.wire.modem import Modem
+from daemon.wire.service import Channel, Glance
 from daemon.wire.sources import Source
 from tui.i18n import text
 from tui.screens.listing import ListPage

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from daemon.wire.orders import Order
-from daemon.wire.requests import WhatIf
+from daemon.wire.requests.orders import WhatIf
 from daemon.wire.steps import Planned, Preview
 from tui.i18n import text
 from tui.screens.box import Box

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Select, TextArea
 
 from daemon.wire.orders import Order
-from daemon.wire.requests import WhatIf
+from daemon.wire.requests.orders import WhatIf
 from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box

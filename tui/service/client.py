@@ -18,7 +18,7 @@ from daemon.wire.messages import MessageDetail, Rendering, Template
 from daemon.wire.orders import OrderDetail
 from daemon.wire.problem import ProblemBody
 from daemon.wire.record import Chain
-from daemon.wire.requests import WhatIf
+from daemon.wire.requests.orders import WhatIf
 from daemon.wire.service import Channel, Glance
 from daemon.wire.sources import Kept
 from daemon.wire.steps import Preview, Ways

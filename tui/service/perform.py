@@ -5,9 +5,12 @@ screen runs, if that can't do it twice; else it is said that nobody knows.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from tui.service.actions import Action
+import msgspec
+
+from daemon.wire.requests.act import Act
 from tui.service.client import Away, Busy, Client, Failing, Lost, ServiceError
 from tui.terminal.clock import Clock
 
@@ -15,6 +18,22 @@ PATIENCE = 8.0
 """Seconds to go on trying to connect for one action."""
 FIRST_WAIT = 0.3
 LONGEST_WAIT = 5.0
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that somebody wants made now. Asked again under the same `id`, it is done once."""
+
+    call: Act
+    id: str
+    name: str
+    """In staff's words, for when it could not be done: "B-1042: ready"."""
+
+    @property
+    def body(self) -> msgspec.Struct | Mapping[str, Any]:
+        body = self.call.body
+        if not self.call.id_in_body:
+            return body
+        return {**body, "id": self.id} if isinstance(body, Mapping) else msgspec.structs.replace(body, id=self.id)
 
 
 class Performer:

@@ -5,16 +5,17 @@ from collections.abc import Callable, Set
 
 import msgspec
 
+from daemon.wire.requests import orders as order_acts
+from daemon.wire.requests.act import Act
+from daemon.wire.requests.orders import ManualMessage, StatusChange
 from daemon.wire.service import Store, TestResult
 from daemon.wire.sources import Kept
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import decode
 from tui.i18n import Texts
-from tui.service import actions
-from tui.service.actions import Action, Call
 from tui.service.client import Client, ServiceError
 from tui.service.live import Live
-from tui.service.perform import Performer, not_done
+from tui.service.perform import Action, Performer, not_done
 from tui.shop.feed import Feed
 from tui.shop.queue import Thing, things
 from tui.shop.state import Part, Shop
@@ -170,7 +171,7 @@ class Session:
             self.say(self.t("This screen only shows: nothing was done."), WARN)
         return not self.read_only
 
-    async def do(self, call: Call, *, name: str, done: str = "") -> bytes | None:
+    async def do(self, call: Act, *, name: str, done: str = "") -> bytes | None:
         """Have it done and say so. None: it was not done, or nobody knows; that was said too."""
         if not self.may_act():
             return None
@@ -205,20 +206,21 @@ class Session:
 
     async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: str = "") -> None:
         """Set an order's status; until the grace period is over it can be undone."""
-        word = self.words.status(status)
-        answer = await self.do(actions.set_status(ref, status, silent=silent, text=text), name=f"{ref}: {word}")
+        word, change = self.words.status(status), StatusChange(status, silent=silent, text=text or None)
+        answer = await self.do(order_acts.set_status(ref, change), name=f"{ref}: {word}")
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref} is now: {status}.", ref=ref, status=word), tells)
 
     async def write(self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = ()) -> bool:
         """Send the customer something by hand; whether it was taken."""
         name = self.t("{ref}: message", ref=ref)
-        answer = await self.do(actions.write(ref, text=text, template=template, via=via), name=name)
+        message = ManualMessage(template=template or None, text=None if template else text, via=via or None)
+        answer = await self.do(order_acts.write(ref, message), name=name)
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), self.name_of(ref))
         return answer is not None
 
-    async def undoably(self, ref: str, call: Call, *, name: str, done: str, tells: str = "") -> bool:
+    async def undoably(self, ref: str, call: Act, *, name: str, done: str, tells: str = "") -> bool:
         """Have something done that can be undone for a while. False: it was not done, which was said."""
         answer = await self.do(call, name=name)
         if answer is not None:
@@ -232,7 +234,7 @@ class Session:
             self.say(self.t("There is nothing to undo any more."), WARN)
             return
         name = self.t("undo of {ref}", ref=undoable.ref)
-        if await self.do(actions.undo(undoable.ref, undoable.event_id), name=name) is None:
+        if await self.do(order_acts.undo(undoable.ref, undoable.event_id), name=name) is None:
             return
         self.undoables = [each for each in self.undoables if each is not undoable]
         self.say(self.t("{ref}: taken back. Nobody was told.", ref=undoable.ref), GOOD)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence, Set
 from typing import NamedTuple
 
-from daemon.wire.requests import StatusChange
+from daemon.wire.requests.act import Act
+from daemon.wire.requests.orders import StatusChange
 from tui.i18n import text
-from tui.service.actions import Call
 from tui.shop.state import Shop
 from tui.wording.words import UNTOLD
 
@@ -49,7 +49,7 @@ class Training:
         self._done.add(name)
 
 
-def mission_of(call: Call, shop: Shop) -> str:
+def mission_of(call: Act, shop: Shop) -> str:
     """What will be done by a call that staff are about to have made; "" for nothing that is practised."""
     ref, ending = call.path.split("/")[3:4], call.path.rpartition("/")[2]
     order = shop.orders.get(ref[0]) if ref else None

@@ -6,7 +6,7 @@ from daemon.api.plumbing.route import B, Call, NoQuery
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.planner.manual import Wish
-from daemon.wire.requests import ManualMessage, WhatIf
+from daemon.wire.requests.orders import ManualMessage, WhatIf
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
 from outbox.model import Event, Order, Planner

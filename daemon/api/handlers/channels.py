@@ -6,7 +6,8 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
 from daemon.api.schema.problem import Problem
 from daemon.planner.rules.addresses import sent_to
-from daemon.wire.requests import Reason, TestWish, UplinkWish, UssdWish
+from daemon.wire.requests.act import Reason
+from daemon.wire.requests.channels import TestWish, UplinkWish, UssdWish
 from daemon.wire.service import Channel, Channels, TestResult, Uplink
 from outbox.errors import NotFound
 

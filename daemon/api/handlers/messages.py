@@ -7,7 +7,8 @@ from daemon.api.schema.wire import MessagesQuery, PreviewWish
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
-from daemon.wire.requests import Reason, Retry
+from daemon.wire.requests.act import Reason
+from daemon.wire.requests.messages import Retry
 from outbox.orders import to_ms
 
 

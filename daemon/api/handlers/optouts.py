@@ -8,7 +8,7 @@ from daemon.api.schema.problem import Problem
 from daemon.api.schema.wire import ListQuery, OptInQuery
 from daemon.planner.recipients import customer_recipient
 from daemon.wire.customers import OptOuts, OptOutSet
-from daemon.wire.requests import OptIn, OptOutWish
+from daemon.wire.requests.people import OptIn, OptOutWish
 from outbox.masks import mask_address
 
 

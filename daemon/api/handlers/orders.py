@@ -16,7 +16,8 @@ from daemon.planner.rules import stages
 from daemon.planner.rules.addresses import sent_to
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
-from daemon.wire.requests import ManualMessage, Reason, StatusChange, Undo, WhatIf
+from daemon.wire.requests.act import Reason
+from daemon.wire.requests.orders import ManualMessage, StatusChange, Undo, WhatIf
 from daemon.wire.steps import Preview, StatusSet, Undone
 from outbox.errors import IllegalMove
 from outbox.model import Event, Order, Planner

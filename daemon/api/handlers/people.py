@@ -1,33 +1,17 @@
 """A person's own data: what is kept of them, and taking it out. The address stands in the body, so that no log of addresses has it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
 from daemon.api.schema.problem import Problem
-from daemon.wire.checks import Address
 from daemon.wire.customers import Copy, Forgotten, Person
+from daemon.wire.requests.people import ForgetWish, PersonWish
 from daemon.wire.values import When, rfc3339
 from outbox.model import Message
 from outbox.views import Story
-
-
-class PersonWish(msgspec.Struct, frozen=True):
-    """Whose data."""
-
-    address: Annotated[
-        Address,
-        Meta(
-            description="Any address of theirs: a phone number however it is written, a mail address, a WhatsApp or another chat's id."
-        ),
-    ]
-
-
-class ForgetWish(PersonWish, frozen=True):
-    dry_run: Annotated[bool, Meta(description="Only say how much would go.")] = False
 
 
 async def forget(call: Call[NoQuery, ForgetWish]) -> Forgotten:

@@ -20,7 +20,7 @@ from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.plan import message_id
 from daemon.planner.recipients import Recipient, customer_recipient
-from daemon.wire.requests import Contact, ManualMessage, ToldBy
+from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
 from outbox import Story

@@ -1,15 +1,13 @@
 """Planning stored events again under today's routes: what they would have sent and nobody was sent is added, the rest left alone."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from daemon.api.handlers.staff import SOURCE as COUNTER
 from daemon.api.plumbing import voices
 from daemon.api.plumbing.route import Call, NoQuery, Scope, post
-from daemon.wire.checks import Moment, Word
+from daemon.wire.requests.keeping import ReplayWish
 from daemon.wire.sources import Replayed, ReplayedEvent, ReplayedMessage
 from daemon.wire.values import rfc3339
 from outbox import StoredEvent
@@ -19,15 +17,6 @@ from outbox.orders import to_ms
 
 SLICE = 200
 MOST = 100_000
-
-
-class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events to plan again."""
-
-    since: Moment
-    dry_run: bool = True
-    source: Word | None = None
-    order: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 async def replay(call: Call[NoQuery, ReplayWish]) -> Replayed:

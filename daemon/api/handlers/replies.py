@@ -14,7 +14,8 @@ from daemon.planner.render import RenderError
 from daemon.planner.rules.stages import stage_of
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
-from daemon.wire.requests import Reason, ToldBy
+from daemon.wire.requests.act import Reason
+from daemon.wire.requests.orders import ToldBy
 from daemon.wire.values import When, when_or_none
 from outbox.masks import mask_phone
 from outbox.model import Message, Order, State

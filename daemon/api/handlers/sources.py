@@ -19,7 +19,7 @@ from daemon.intake.base import Unreadable
 from daemon.intake.intake import body_of
 from daemon.wire import sources as wire_sources
 from daemon.wire.checks import Word, described
-from daemon.wire.requests import Sync
+from daemon.wire.requests.keeping import Sync
 from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
 from daemon.wire.values import When
 from outbox import Kept

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.wire.requests import ManualMessage, StatusChange
+from daemon.wire.requests.orders import ManualMessage, StatusChange
 from daemon.wire.values import encode
 from outbox import StoredEvent, Story
 from outbox.model import EVENT_TYPES, Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State

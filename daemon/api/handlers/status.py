@@ -9,7 +9,7 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.config import ConfigError
 from daemon.planner.rules.quiet import quiet_until
-from daemon.wire.requests import Reason
+from daemon.wire.requests.act import Reason
 from daemon.wire.service import Confirmed, Glance, LineChange, Reloaded, Restored, Seen, Store, Trouble
 from daemon.wire.values import When, when_or_none
 from outbox.model import State

@@ -5,7 +5,7 @@ from daemon.api.plumbing.route import Answer, Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.voices import name_taken
 from daemon.api.schema.problem import Problem
 from daemon.wire.record import TokenGone, TokenMade, Tokens
-from daemon.wire.requests import TokenWish
+from daemon.wire.requests.keeping import TokenWish
 from outbox import UNBOUND, Bounds
 
 EVENTS_AT_MOST = frozenset({Scope.EVENTS, Scope.READ})

@@ -1,25 +1,13 @@
-"""What staff, the command line and administrators ask for: the one source of validation, of the OpenAPI schemas, and of what the screen
-sends. What is left out has its default."""
+"""What staff ask for at an order."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from daemon.wire.checks import (
-    MEDIUM,
-    PRINTABLE,
-    TYPE_GLOB,
-    Address,
-    EventId,
-    EventType,
-    FreeText,
-    Line,
-    Moment,
-    OrderRef,
-    Word,
-    described,
-)
+from daemon.wire.checks import PRINTABLE, Address, EventId, EventType, FreeText, Line, Moment, Word
+from daemon.wire.requests.act import Act, Reason, part
 
 
 class StatusChange(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,80 +93,45 @@ class WhatIf(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] | None = None
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """Why, for the record."""
-
-    reason: Line = ""
+def set_status(ref: str, change: StatusChange | Mapping[str, Any]) -> Act:
+    return _at(ref, "status", change, id_in_body=True)
 
 
-class Sync(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Ask now."""
-
-    since: Moment | None = None
-    """From when on; absent: from where it was left."""
+def undo(ref: str, event_id: str) -> Act:
+    return _at(ref, "undo", Undo(event_id))
 
 
-class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
-    channel: Word | None = None
-    """Absent: from its first channel on."""
+def write(ref: str, message: ManualMessage | Mapping[str, Any]) -> Act:
+    """Without `via`: by what reaches the customer soonest."""
+    return _at(ref, "messages", message, id_in_body=True)
 
 
-class TestWish(msgspec.Struct, frozen=True, omit_defaults=True):
-    to: Address | None = None
-    """Absent: a harmless call that proves the credentials."""
+def hold(ref: str, reason: str = "") -> Act:
+    return _at(ref, "hold", Reason(reason))
 
 
-class UplinkWish(msgspec.Struct, frozen=True):
-    state: Annotated[str, Meta(pattern=described(r"^(up|down|auto)$(?!\n)", "up, down or auto"))]
-    """`auto`: evidence decides again."""
+def release(ref: str, reason: str = "") -> Act:
+    return _at(ref, "release", Reason(reason))
 
 
-class UssdWish(msgspec.Struct, frozen=True):
-    """A service code of the mobile network."""
-
-    code: Annotated[
-        str, Meta(min_length=1, max_length=40, pattern=described(r"^[*#0-9]+$(?!\n)", 'a service code, like "*100#"'))
-    ]
+def contact(ref: str, wish: Mapping[str, Any]) -> Act:
+    """Another address or way, and what did not reach them goes out to it (unless `tell` is false)."""
+    return _at(ref, "contact", msgspec.convert(wish, Contact), id_in_body=True)
 
 
-class OptOutWish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who is to be left alone, and in which medium (`all`: every one): by their address, or as an order's customer."""
-
-    medium: Annotated[str, Meta(pattern=MEDIUM)]
-    address: Address | None = None
-    order_ref: OrderRef | None = None
-    reason: Line = ""
-
-    def __post_init__(self) -> None:
-        if self.address is None and self.order_ref is None:
-            raise ValueError("say who: an `address`, or an `order_ref`")
+def told(ref: str, how: Literal["phone", "in_person"], message_id: str = "") -> Act:
+    """Staff told the customer themselves."""
+    return _at(ref, "told", ToldBy(how, message_id or None), id_in_body=True)
 
 
-class OptIn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which opt-out to take back: its id, or its medium and address, or its medium and an order of the customer's."""
-
-    id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    medium: Annotated[str, Meta(pattern=MEDIUM)] | None = None
-    address: Address | None = None
-    order_ref: OrderRef | None = None
-    reason: Line = ""
+def take_in(event: Mapping[str, Any]) -> Act:
+    """An order taken at the counter: an event, taken once by its id."""
+    return Act(path="/v1/orders", body=event, id_in_body=True)
 
 
-class TokenWish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A token to make. What follows the scopes binds the events that are posted with it."""
+def change_order(event: Mapping[str, Any]) -> Act:
+    return Act(path="/v1/events", body=event, id_in_body=True)
 
-    name: Word
-    scopes: Annotated[
-        tuple[Annotated[str, Meta(pattern=described(r"^(events|read|staff|admin)$(?!\n)", "a scope"))], ...],
-        Meta(min_length=1, max_length=4),
-    ]
-    types: Annotated[
-        tuple[Annotated[str, Meta(max_length=100, pattern=TYPE_GLOB)], ...],
-        Meta(
-            max_length=50, description="Event types it may tell of, globs allowed; none: all.", examples=[["order.*"]]
-        ),
-    ] = ()
-    own_orders: bool = False
-    """Only of orders that it was the first to name."""
-    own_words: bool = False
-    """Whether prose in its events reaches customers: a question, a reason, a message."""
+
+def _at(ref: str, what: str, body: msgspec.Struct | Mapping[str, Any], *, id_in_body: bool = False) -> Act:
+    return Act(path=f"/v1/orders/{part(ref)}/{what}", body=body, id_in_body=id_in_body)

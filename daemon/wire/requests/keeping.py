@@ -1,0 +1,58 @@
+"""What whoever keeps the box asks for: tokens, sources, what nobody understood, what is planned again."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from daemon.wire.checks import TYPE_GLOB, Moment, Word, described
+from daemon.wire.requests.act import Act, part
+
+
+class Sync(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ask now."""
+
+    since: Moment | None = None
+    """From when on; absent: from where it was left."""
+
+
+class TokenWish(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A token to make. What follows the scopes binds the events that are posted with it."""
+
+    name: Word
+    scopes: Annotated[
+        tuple[Annotated[str, Meta(pattern=described(r"^(events|read|staff|admin)$(?!\n)", "a scope"))], ...],
+        Meta(min_length=1, max_length=4),
+    ]
+    types: Annotated[
+        tuple[Annotated[str, Meta(max_length=100, pattern=TYPE_GLOB)], ...],
+        Meta(
+            max_length=50, description="Event types it may tell of, globs allowed; none: all.", examples=[["order.*"]]
+        ),
+    ] = ()
+    own_orders: bool = False
+    """Only of orders that it was the first to name."""
+    own_words: bool = False
+    """Whether prose in its events reaches customers: a question, a reason, a message."""
+
+
+class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events to plan again."""
+
+    since: Moment
+    dry_run: bool = True
+    source: Word | None = None
+    order: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+def read_again(kept_id: str) -> Act:
+    return Act(path=f"/v1/quarantine/{part(kept_id)}/replay")
+
+
+def drop_kept(kept_id: str) -> Act:
+    return Act(path=f"/v1/quarantine/{part(kept_id)}/drop")
+
+
+def know_of_recovery() -> Act:
+    """Staff know what was saved of a damaged database."""
+    return Act(path="/v1/status/seen")
