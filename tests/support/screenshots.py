@@ -1,5 +1,5 @@
 """`python -m tests.support.screenshots OUTDIR`: the main screens as SVG, of the shop that the tests know, and headquarters' page as PNG. For
-`make screenshots`."""
+`make screenshots`, which writes the guide's keys anew, too."""
 
 import asyncio
 import random
@@ -12,6 +12,7 @@ from tests.support import hq_screenshots
 from tests.support.engines import why_not
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
+from tests.support.guide_keys import GUIDE, written
 from tests.support.sample_shop import SampleShop
 from tui.app import CounterApp
 from tui.line.tempo import AT_ONCE
@@ -69,6 +70,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     outdir = Path(sys.argv[1])
+    GUIDE.write_text(written(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
     for file in asyncio.run(take(outdir)):
         sys.stdout.write(f"{file}\n")
     if missing := why_not():
