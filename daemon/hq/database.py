@@ -43,10 +43,10 @@ async def opened(dsn: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def pooled(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
-    """A few connections for those who ask; made when they are needed, so that HQ starts while PostgreSQL is away."""
-    pool: Pool = AsyncConnectionPool(
-        dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs={"autocommit": True, "connect_timeout": 5}
-    )
+    """A few connections for those who ask; made when they are needed, so that HQ starts while PostgreSQL is away. Each question is planned for
+    its own values: a plan for all of them reads the whole archive for a manager's two stores."""
+    kwargs = {"autocommit": True, "connect_timeout": 5, "prepare_threshold": None}
+    pool: Pool = AsyncConnectionPool(dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs=kwargs)
     await pool.open(wait=False)
     try:
         yield pool

@@ -79,6 +79,7 @@ async def _count(db: Connection, begin: datetime, now: datetime, zone: str) -> N
         for what in ("weeks", "ways", "whys"):
             await cursor.execute(_SQL[f"drop_{what}"], about)
         await cursor.executemany(_SQL["keep_week"], [msgspec.structs.asdict(row) for row in await weeks(db, span)])
+        await cursor.execute(_SQL["add_up"], about)
         await cursor.executemany(
             _SQL["keep_way"], [msgspec.structs.asdict(row) | about for row in await ways(db, span)]
         )

@@ -2,7 +2,7 @@
 difference before it goes out, publishing with a canary first, and roll-back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -61,21 +61,24 @@ class Sample(msgspec.Struct, frozen=True):
 
 async def show(visit: Visit) -> web.StreamResponse:
     seen = await overview(visit.db)
+    standing = {group.group: group for group in seen.groups if group.digest}
+    written = await drafts.written(visit.db)
+    under_way = {canary.group for canary in seen.canaries if canary.state == "canary"}
     return visit.shown(
         "texts.html.j2",
-        seen=seen,
-        groups=_groups(seen),
-        standing={group.group: group for group in seen.groups if group.digest},
-        drafts=await drafts.written(visit.db),
-        under_way={canary.group for canary in seen.canaries if canary.state == "canary"},
+        stores=sorted(seen.stores, key=lambda store: (store.has == store.wanted and not store.problem, store.name)),
+        canaries=seen.canaries,
+        groups=_groups(seen, {*standing, *written, *under_way}),
+        standing=standing,
+        drafts=written,
+        under_way=under_way,
     )
 
 
-def _groups(seen: Bundles) -> list[str]:
-    found = {ALL, CANARY} | {group for store in seen.stores for group in store.groups}
-    return sorted(
-        found, key=lambda group: (group not in (ALL, CANARY), group in {store.name for store in seen.stores}, group)
-    )
+def _groups(seen: Bundles, of_note: Collection[str]) -> list[str]:
+    """All, the canaries and the regions; a store by itself where there is something of its own."""
+    found = {ALL, CANARY} | {group for store in seen.stores for group in store.groups if group != store.name}
+    return sorted(found | set(of_note), key=lambda group: (group not in (ALL, CANARY), group not in found, group))
 
 
 async def group(visit: Visit) -> web.StreamResponse:

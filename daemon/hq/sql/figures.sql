@@ -52,6 +52,10 @@ DELETE FROM figures_way WHERE week = %(week)s;
 -- drop_whys: the same.
 DELETE FROM figures_why WHERE week = %(week)s;
 
+-- add_up: a week of all stores.
+UPDATE figures SET (messages, untold) = (SELECT coalesce(sum(w.messages), 0), coalesce(sum(w.untold), 0) FROM figures_week AS w WHERE w.week = %(week)s)
+WHERE week = %(week)s;
+
 -- keep_week: a store's week.
 INSERT INTO figures_week (week, store, messages, told, untold, silenced, half_within, most_within, parts, cost)
 VALUES (%(week)s, %(store)s, %(messages)s, %(told)s, %(untold)s, %(silenced)s, %(half_within)s, %(most_within)s, %(parts)s, %(cost)s);
@@ -79,10 +83,13 @@ WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
     AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s))
 GROUP BY store, state, reason_code ORDER BY store, sum(messages) DESC, state, reason_code LIMIT %(limit)s;
 
--- shares: of each of these weeks, the messages and how many reached nobody, the oldest first.
+-- shares: of each of these weeks, the messages and how many reached nobody, the oldest first. Of all stores it was added up before.
+SELECT week, messages, untold FROM figures
+WHERE %(stores)s::text[] IS NULL AND week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[]) AND messages > 0
+UNION ALL
 SELECT week, sum(messages), sum(untold) FROM figures_week
-WHERE week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[])
-    AND (%(stores)s::text[] IS NULL OR store = ANY(%(stores)s)) GROUP BY week ORDER BY week;
+WHERE store = ANY(%(stores)s::text[]) AND week BETWEEN %(first)s AND %(last)s AND week <> ALL(%(uncounted)s::text[]) GROUP BY week
+ORDER BY week;
 
 -- done: days that were counted, unless something came meanwhile.
 DELETE FROM figures_due USING unnest(%(days)s::bigint[], %(changes)s::bigint[]) AS seen (day, change)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from daemon.hq.database import queries
+from daemon.hq.database import migrate, pooled, queries
 from outbox.shares import Shares
 from tests.support.hq_filled import NOW, fill
 
@@ -57,3 +57,13 @@ async def test_queries_are_index_backed(database: str) -> None:
         "a year of a thousand stores is not sorted for the newest rows"
     )
     assert "message_untold_customers" in plans["glance.sql", "stores"]
+
+
+@pytest.mark.engines
+async def test_what_is_asked_often_is_still_planned_for_its_own_values(database: str) -> None:
+    """PostgreSQL would make one plan for all after ten times, and read all opt-outs of the fleet for a manager of one store."""
+    await migrate(database)
+    async with pooled(database) as pool, pool.connection() as db:
+        for _ in range(12):
+            await db.execute(queries("pages.sql")["optouts"], VALUES)
+        assert await (await db.execute("SELECT name FROM pg_prepared_statements")).fetchall() == []
