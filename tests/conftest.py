@@ -19,5 +19,6 @@ structlog.configure(
 
 
 def pytest_collection_finish() -> None:
+    gc.set_threshold(20_000, 10, 10)
     gc.collect()
     gc.freeze()

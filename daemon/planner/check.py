@@ -83,9 +83,8 @@ class _Check:
     def _check_source(self, name: str) -> bool:
         """Whether the file can be read, and names nothing that is not there."""
         try:
-            self._environment.get_template(name)
-            source = self._files.get_source(self._environment, name)[0]
-            tree = self._environment.parse(source, name)
+            source, file, _fresh = self._files.get_source(self._environment, name)
+            tree = self._environment.tree(source, name, file)
         except TemplateError as error:
             line = getattr(error, "lineno", 0) or 0
             self._add("error", name, line, explain(error), "correct the line; docs/templates.md shows the forms")

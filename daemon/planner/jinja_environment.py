@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import msgspec
-from jinja2 import BaseLoader, StrictUndefined, Template, meta, nodes
+from jinja2 import BaseLoader, BytecodeCache, StrictUndefined, Template, meta, nodes
+from jinja2.bccache import Bucket
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.runtime import Context
@@ -21,6 +23,8 @@ from jinja2.utils import missing
 from daemon.planner.formats import Formats, Moment, Money
 
 LOOP_STEPS = 10_000
+TEXTS_KEPT = 1000
+"""Compiled texts: all of a store's, three times over."""
 LARGEST_OUTPUT = 256 * 1024
 _LONGEST_RESULT = 100_000
 _LINK = re.compile(r"https?://[^\s<>\"']+")
@@ -57,6 +61,27 @@ class Text(Template):
         )
 
 
+class _Compiled(BytecodeCache):
+    """What was compiled stays for the next environment: after a reload most texts are as they were."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, tuple[str, CodeType]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self._codes.get(bucket.key, ("", None))
+        bucket.code = code if checksum == bucket.checksum else None
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is None:
+            return
+        if len(self._codes) >= TEXTS_KEPT:
+            self._codes.clear()
+        self._codes[bucket.key] = (bucket.checksum, bucket.code)
+
+
+_compiled = _Compiled()
+
+
 class JinjaEnvironment(ImmutableSandboxedEnvironment):
     """The environment of everything that the store writes."""
 
@@ -73,7 +98,8 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=True,
-            cache_size=1000,
+            cache_size=TEXTS_KEPT,
+            bytecode_cache=_compiled,
         )
         self.globals.pop("lipsum", None)
         self.filters.update(
@@ -86,6 +112,15 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
         tree = super()._parse(source, name, filename)
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "counted_steps", [], [], None, None, lineno=loop.lineno)
+        return tree
+
+    def tree(self, source: str, name: str, filename: str) -> nodes.Template:
+        """A text as it was read, and compiled on the way for whoever renders it. Raises TemplateError for one that can't be."""
+        tree = self.parse(source, name, filename)
+        bucket = _compiled.get_bucket(self, name, filename, source)
+        if bucket.code is None:
+            bucket.code = self.compile(tree, name, filename)
+            _compiled.set_bucket(bucket)
         return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
