@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from outbox.answers import Answer, answer
+from outbox.answers import AutomaticAnswer, answer
 from outbox.batch import Batch
 from outbox.digest import Digester
 from outbox.model import Order
@@ -31,7 +31,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     texts: Mapping[str, str]
     language: str
-    answers: Answer | None
+    answers: AutomaticAnswer | None
     """How it is answered; its text is one of `texts`. None: there is no way to, or nobody to."""
 
 

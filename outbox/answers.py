@@ -23,7 +23,7 @@ STRAY = "~"
 """The refs of what stands for an order where the writer has none begin so: lists of orders leave them out."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class AutomaticAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`kind`: what it answers ("stop", "start", "help", or an action's name). `day`: one of a kind goes to an address in each."""
 
     kind: str
@@ -35,7 +35,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answer(
-    batch: Batch, wish: Answer, address: str, order_ref: str | None, digester: Digester, index: PersonIndex
+    batch: Batch, wish: AutomaticAnswer, address: str, order_ref: str | None, digester: Digester, index: PersonIndex
 ) -> None:
     """Plan it, unless its like went to that address today."""
     note = {"key": f"answered.{wish.kind}.{digester(address)}", "value": wish.day}
@@ -59,7 +59,7 @@ def answer(
     accept.apply(batch)
 
 
-def _planner(wish: Answer, address: str) -> Planner:
+def _planner(wish: AutomaticAnswer, address: str) -> Planner:
     def plan(posted: Posted, before: Order | None, after: Order) -> Plan:
         message = PlannedMessage(
             id=f"m{secrets.token_hex(12)}",

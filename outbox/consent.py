@@ -10,7 +10,7 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.errors import NotFound
-from outbox.ledger import ALL, Word, stopped
+from outbox.ledger import ALL, ConsentWord, stopped
 from outbox.ledger import newest as newest_word
 from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
@@ -85,7 +85,7 @@ class Say(Operation[bool]):
         said = batch.db.execute(_SQL["say"], values).lastrowid or 0
         batch.calls_off = batch.calls_off or self._stopped
         share(batch.db, self._shared, medium=self._medium, local=self._digest, said=said)
-        batch.words[self._digest].append(Word(self._medium, self._stopped, self._reason, batch.now))
+        batch.words[self._digest].append(ConsentWord(self._medium, self._stopped, self._reason, batch.now))
         told = {"medium": self._medium, "to": batch.pseudonym(self._digest)}
         batch.record("consent.stopped" if self._stopped else "consent.allowed", told, actor=self._actor)
         return True
@@ -135,7 +135,7 @@ class TakeBack(Operation[OptOut]):
         }
         said = batch.db.execute(_SQL["say"], values).lastrowid or 0
         share_again(batch.db, medium=medium, local=digest, said=said)
-        batch.words[digest].append(Word(medium, False, self._reason, batch.now))
+        batch.words[digest].append(ConsentWord(medium, False, self._reason, batch.now))
         names = dict(batch.db.execute(_SQL["pseudonym"], {"digest": digest}).fetchall())
         batch.pseudonyms |= names
         batch.record("consent.allowed", {"medium": medium, "to": batch.pseudonym(digest)}, actor=self._actor)
@@ -175,7 +175,7 @@ class Consent:
     async def blocked(self, medium: str, address: str) -> Reason | None:
         """By what words nothing of that medium may go there, by our own ledger or the fleet's; None: it may."""
         words = await self._store.rows(_SQL["words"], digest=self._store.digester(address))
-        stop = stopped([Word(about, bool(said), reason, at) for about, said, reason, at in words], medium)
+        stop = stopped([ConsentWord(about, bool(said), reason, at) for about, said, reason, at in words], medium)
         if stop is not None:
             return Reason(stop.reason, "opted_out", medium=stop.medium, since=stop.at, how=stop.reason)
         elsewhere = await blocked_elsewhere(self._store, medium, address)

@@ -167,7 +167,7 @@ class Hear(Operation[int]):
         say.apply(batch)
 
 
-class Told(Operation[None]):
+class MarkTold(Operation[None]):
     """The fleet took this word of ours under that number; 0: it would not have it, since somebody said otherwise meanwhile."""
 
     __slots__ = ("_seq", "_word")
@@ -330,7 +330,7 @@ class Fleet:
 
     async def told(self, word: Untold, seq: int) -> None:
         """`seq`: under which number the fleet took it; 0: it would not have it."""
-        await self._store.write(Told(word, seq))
+        await self._store.write(MarkTold(word, seq))
 
     async def hear(self, words: Sequence[Heard]) -> int:
         """In one commit; returns how many were news."""

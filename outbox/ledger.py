@@ -9,7 +9,7 @@ BY_NUMBER = {"chat": "sms"}
 addresses are no numbers never meet an SMS's word.)"""
 
 
-class Word(NamedTuple):
+class ConsentWord(NamedTuple):
     """What somebody said of writing to an address by a medium (or "all"), and when (ms)."""
 
     medium: str
@@ -18,11 +18,11 @@ class Word(NamedTuple):
     at: int
 
 
-Words = Sequence[Word]
+Words = Sequence[ConsentWord]
 """Of one address, the newest last."""
 
 
-def stopped(words: Words, medium: str) -> Word | None:
+def stopped(words: Words, medium: str) -> ConsentWord | None:
     """The word by which nothing of that medium may go there; None: it may."""
     own = newest(words, medium)
     if own is not None and own[1].stopped:
@@ -35,7 +35,7 @@ def stopped(words: Words, medium: str) -> Word | None:
     return None if opted_in_there else other[1]
 
 
-def newest(words: Words, medium: str) -> tuple[int, Word] | None:
+def newest(words: Words, medium: str) -> tuple[int, ConsentWord] | None:
     """The newest word on the medium itself, or on all, with its place."""
     about = [(place, word) for place, word in enumerate(words) if word.medium in (medium, ALL)]
     return about[-1] if about else None

@@ -26,7 +26,7 @@ _FIRST = "event 9223372036854775807"
 _DONE = "done"
 
 
-class Word(msgspec.Struct, frozen=True):
+class PersonsWord(msgspec.Struct, frozen=True):
     """A word on consent: who said it, when (ms), and why."""
 
     at: int
@@ -54,7 +54,7 @@ class StrayBody(msgspec.Struct, frozen=True):
 
 class Held(msgspec.Struct, frozen=True):
     stories: Sequence[Story]
-    consent: Sequence[Word]
+    consent: Sequence[PersonsWord]
     replies: Sequence[StrayReply]
     bodies: Sequence[StrayBody] = ()
 
@@ -141,7 +141,7 @@ class People:
         bodies = await self._store.rows(_SQL["quarantined"], bodies=_json(person.bodies))
         return Held(
             stories,
-            [Word(at, medium, bool(stopped), actor, reason) for at, medium, stopped, actor, reason in words],
+            [PersonsWord(at, medium, bool(stopped), actor, reason) for at, medium, stopped, actor, reason in words],
             [StrayReply(*row) for row in replies],
             [StrayBody(*row) for row in bodies],
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from outbox.ledger import Word, stopped
+from outbox.ledger import ConsentWord, stopped
 from outbox.queries import Queries
 from outbox.shares import Asked
 from outbox.store import Store
@@ -60,7 +60,7 @@ def _stopped(found: Sequence[_Row], medium: str) -> str | None:
     """An opt-in whose sayer had not heard of an opt-out that stands counts against none."""
     outs = [(about, seq) for about, stop, *_, seq, _ in found if stop]
     words = [
-        Word(about, bool(stop), asked_at(store, at, how), at)
+        ConsentWord(about, bool(stop), asked_at(store, at, how), at)
         for about, stop, store, at, how, seq, heard in found
         if stop or not any(other != about and heard < out < seq for other, out in outs)
     ]

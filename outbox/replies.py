@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from outbox.acting import Act, act, confirm, orders_for
-from outbox.answers import Answer, answer
+from outbox.answers import AutomaticAnswer, answer
 from outbox.batch import Batch
 from outbox.consent import Say
 from outbox.errors import NotFound
@@ -145,7 +145,7 @@ class TakeAndAnswer(Operation[bool]):
 
     alone = True
 
-    def __init__(self, take: Take, wish: Answer | None, act: Act | None, address: str, store: Store) -> None:
+    def __init__(self, take: Take, wish: AutomaticAnswer | None, act: Act | None, address: str, store: Store) -> None:
         self._take = take
         self._answer = wish
         self._act = act
@@ -202,7 +202,7 @@ class Replies:
         medium: str,
         actor: str,
         unclear: bool = False,
-        answers: Answer | None = None,
+        answers: AutomaticAnswer | None = None,
         acts: Act | None = None,
     ) -> bool:
         """Keep a reply and heed its `consent` for that medium, both or neither. False: it was known before; nothing changed.

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from outbox.errors import NotFound
-from outbox.ledger import Word, stopped
+from outbox.ledger import ConsentWord, stopped
 from outbox.model import Order, State
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
@@ -61,7 +61,7 @@ class Snapshot:
         """By (id, source): seq and content of events that were taken before."""
         self.orders: dict[str, OrderRow] = {}
         self.ids: dict[str, int] = {}
-        self.words: dict[str, list[Word]] = defaultdict(list)
+        self.words: dict[str, list[ConsentWord]] = defaultdict(list)
         """By digest, what its people said on consent: the newest last."""
         self.pseudonyms: dict[str, str] = {}
         """By digest of an address: its name in the record."""
@@ -99,7 +99,7 @@ class Snapshot:
                 self._attempts[row.seq] = row
         if wants.digests:
             for _, digest, medium, stopped, reason, at in sorted(self._all("stopped", digests=wants.digests)):
-                self.words[digest].append(Word(medium, bool(stopped), reason, at))
+                self.words[digest].append(ConsentWord(medium, bool(stopped), reason, at))
             self.pseudonyms |= dict(self._all("pseudonyms", digests=wants.digests))
         if wants.receipts:
             for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
@@ -207,7 +207,7 @@ class Snapshot:
         """The order's messages that something still works on."""
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
-    def stop_of(self, digest: str, medium: str) -> Word | None:
+    def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""
         return stopped(self.words.get(digest, ()), medium)
 

@@ -159,7 +159,7 @@ def _published(
     """Written down, and sent at once where NATS can be reached; else headquarters sends it when that is so."""
 
     async def whole(settings: "HqSettings", db: "Connection") -> Sequence[str]:
-        from daemon.fleet.line import LineError
+        from daemon.fleet.nats_connection import NatsAway
         from daemon.hq.nats import as_fleet
         from daemon.hq.publishing import Publisher
         from outbox.clock import SystemClock
@@ -170,7 +170,7 @@ def _published(
         try:
             async with as_fleet(settings, clock, random.SystemRandom()) as line:
                 await publisher.send(db, line)
-        except LineError as error:
+        except NatsAway as error:
             print(f"NATS can't be reached, and headquarters sends it once it can: {error}")
         return names
 

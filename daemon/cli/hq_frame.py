@@ -70,7 +70,7 @@ def explained() -> Iterator[None]:
     import psycopg
 
     from daemon.fleet.bundle import BadBundle
-    from daemon.fleet.line import LineError
+    from daemon.fleet.nats_connection import NatsAway
     from daemon.hq.database import ArchiveTooNew
     from daemon.hq.engines import EngineFailed, EngineMissing
     from daemon.hq.nats import ServerRefused
@@ -82,7 +82,7 @@ def explained() -> Iterator[None]:
         BadBundle,
         EngineMissing,
         EngineFailed,
-        LineError,
+        NatsAway,
         ServerRefused,
         StreamRefused,
         SetUpRefused,

@@ -11,7 +11,7 @@ from daemon.channels.base import Channel
 from daemon.config import Store
 from daemon.dispatch.reply_words import Meaning, texts
 from outbox.acting import Act
-from outbox.answers import Answer
+from outbox.answers import AutomaticAnswer
 
 EXPIRES_MS = 3_600_000
 """An answer that comes an hour late explains nothing any more."""
@@ -44,7 +44,7 @@ def may_be_answered(address: str) -> bool:
     return phonenumbers.number_type(number) not in _DEAR
 
 
-def confirmation(reading: consent_words.Reading, store: Store, channel: str, now: int) -> Answer:
+def confirmation(reading: consent_words.Reading, store: Store, channel: str, now: int) -> AutomaticAnswer:
     """The one text that confirms a wish, in the language it was said in."""
     words = consent_words.answer(reading.wish, reading.language, store=store.name, phone=store.phone)
     return _answer(reading.wish.value, words, channel, "phone", store, now)
@@ -58,8 +58,8 @@ def deed(meaning: Meaning, store: Store, channel: Channel, address: str, now: in
     return Act(action=meaning.action, texts=texts(meaning.action, store), language=meaning.language, answers=way)
 
 
-def _answer(kind: str, text: str, channel: str, address_kind: str, store: Store, now: int) -> Answer:
-    return Answer(
+def _answer(kind: str, text: str, channel: str, address_kind: str, store: Store, now: int) -> AutomaticAnswer:
+    return AutomaticAnswer(
         kind=kind,
         text=text,
         channel=channel,

@@ -11,7 +11,7 @@ import structlog
 
 from daemon.config import ConfigError, Settings
 from daemon.fleet.bundle import BadBundle, Manifest, least_release, read, unpack
-from daemon.fleet.shelf import Shelf
+from daemon.fleet.bundle_store import BundleStore
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
@@ -75,7 +75,7 @@ class Bundles:
         self._put_in_force = put_in_force
         self._on_change = on_change
         self._trial = trial
-        self._shelf = Shelf(settings().database)
+        self._store = BundleStore(settings().database)
         self._memory = Memory()
         self._tried: dict[str, str] = {}
         """What was refused in this run, and why."""
@@ -109,7 +109,7 @@ class Bundles:
             self._memory = msgspec.json.decode(noted or "{}", type=Memory)
         except msgspec.MsgspecError:
             log.warning("what is noted of bundles can't be read; it is made anew")
-        current = self._shelf.current()
+        current = self._store.current()
         self.name = "" if current is None else current.name
         if current is not None and self._settings().bundle is None:
             self._say(
@@ -126,7 +126,7 @@ class Bundles:
 
     async def look(self) -> None:
         """Do what the last offer comes to."""
-        current = self._shelf.current()
+        current = self._store.current()
         for group, body in self._offers:
             if body is None:
                 if current is not None and current.group == group:
@@ -183,7 +183,7 @@ class Bundles:
             return str(error)
         self._memory.trying = {name: self._memory.trying.get(name, 0) + 1}
         await self._note()
-        place = await asyncio.to_thread(self._shelf.put, manifest, files)
+        place = await asyncio.to_thread(self._store.put, manifest, files)
         wrong = await self._trial(self._settings(), place)
         self._memory.trying = {}
         if wrong:
@@ -194,7 +194,7 @@ class Bundles:
         self._memory.probation = Probation(name=name, before=before, since=now, until=until)
         await self._note()
         if why := await self._switch(place):
-            await self._switch(self._shelf.place_of(before))
+            await self._switch(self._store.place_of(before))
             self._memory.probation = None
             await self._note()
             return why
@@ -203,13 +203,13 @@ class Bundles:
         )
         log.info("what headquarters published is in force", bundle=name)
         self.name = name
-        await asyncio.to_thread(self._shelf.clear, {name, before})
+        await asyncio.to_thread(self._store.clear, {name, before})
         self._say("")
         return ""
 
     async def _switch(self, place: Path | None) -> str:
         """Why what is there now does not count; "" if it does."""
-        await asyncio.to_thread(self._shelf.switch, place)
+        await asyncio.to_thread(self._store.switch, place)
         try:
             took = await self._put_in_force()
         except ConfigError as error:
@@ -251,7 +251,7 @@ class Bundles:
         self._memory.probation = None
         self._memory.refused = {probation.name: why}
         await self._note()
-        before = self._shelf.place_of(probation.before)
+        before = self._store.place_of(probation.before)
         if trouble := await self._switch(before):
             why = f"{why}; what was before is not back: {trouble}"
         await self._box.audit.append(

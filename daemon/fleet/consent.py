@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import structlog
 
 from daemon.fleet.claim import read_claim
-from daemon.fleet.line import Line, Stored, WrongSequence
+from daemon.fleet.nats_connection import NatsConnection, Stored, WrongSequence
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.speaker import is_proved, signed
-from daemon.fleet.wire import WAYS, Garbled, Word, optout_subject, pack, read_optout, unpack
+from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, unpack
 from outbox.fleet import Fleet, Heard, Position, Untold
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class ConsentShare:
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
 
-    async def pull(self, line: Line) -> int:
+    async def pull(self, line: NatsConnection) -> int:
         """All that was said beyond what we have heard; how many words were news."""
         if self.cursor < 0:
             self.cursor = await self._fleet.heard_up_to()
@@ -52,7 +52,7 @@ class ConsentShare:
             if len(found) < PULL:
                 return news
 
-    async def tell(self, line: Line, *, clock_trusted: bool) -> bool:
+    async def tell(self, line: NatsConnection, *, clock_trusted: bool) -> bool:
         """Words of ours that the fleet does not know; whether there may be more."""
         untold = await self._fleet.untold(limit=TELL)
         if not untold:
@@ -62,8 +62,8 @@ class ConsentShare:
             await self._tell(line, word, position, clock_trusted=clock_trusted)
         return len(untold) == TELL
 
-    async def _tell(self, line: Line, word: Untold, position: Position, *, clock_trusted: bool) -> None:
-        body = Word(
+    async def _tell(self, line: NatsConnection, word: Untold, position: Position, *, clock_trusted: bool) -> None:
+        body = SignedWord(
             state="out" if word.stopped else "in",
             at=word.at,
             clock_trusted=clock_trusted,
@@ -110,7 +110,7 @@ def _word(stored: Stored, account: str) -> Heard:
     """Raises Garbled for a subject that names nobody. A body that can't be read is an opt-out."""
     kid, medium, digest = read_optout(stored.subject)
     try:
-        word = unpack(stored.body, Word)
+        word = unpack(stored.body, SignedWord)
     except Garbled:
         return Heard(kid, digest, medium, stored.seq, True, stored.at, SOMEBODY, "")
     how = word.how if word.how in WAYS else ""
@@ -118,7 +118,7 @@ def _word(stored: Stored, account: str) -> Heard:
     return Heard(kid, digest, medium, stored.seq, is_out, word.at, store or SOMEBODY, how, word.heard)
 
 
-def judged(stored: Stored, word: Word, account: str) -> tuple[bool, str]:
+def judged(stored: Stored, word: SignedWord, account: str) -> tuple[bool, str]:
     """Whether it is an opt-out, and of which store it can be proved to be ("": of none). An opt-in is one only as its store's own, told on
     the condition that it names; all else is an opt-out, whoever says so. `account`: the fleet's public key."""
     is_out = word.state != "in"

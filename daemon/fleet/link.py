@@ -15,11 +15,11 @@ import structlog
 from daemon.fleet.consent import ConsentShare
 from daemon.fleet.feed import Costs, Feed
 from daemon.fleet.gate import ConsentGate
-from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
+from daemon.fleet.listener import Listener, Offers
 from daemon.fleet.membership import Membership
+from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.pace import Pace, Rush
 from daemon.fleet.wire import Cursors, Health, audit_id, deflate, pack, states_id
-from daemon.fleet.word import Offers, Word
 from daemon.wire.link import FleetStatus, LinkState
 from outbox import Outbox
 from outbox.backoff import full_jitter
@@ -43,7 +43,7 @@ LOG_SECONDS = 60.0
 RATE = 64 * 1024.0
 
 Observe = Callable[[], Awaitable[Health]]
-Connect = Callable[..., AbstractAsyncContextManager[Line]]
+Connect = Callable[..., AbstractAsyncContextManager[NatsConnection]]
 
 
 class Link:
@@ -76,7 +76,7 @@ class Link:
         self._connect = connect
         self._feed = Feed(box.fleet, costs)
         self._consent = ConsentShare(box.fleet, membership.store, membership.key, membership.claim)
-        self._word = Word(
+        self._word = Listener(
             membership, box, clock, self._feed, self._consent, on_bundles=on_bundles, on_commands=on_commands
         )
         self._wake = asyncio.Event()
@@ -91,7 +91,7 @@ class Link:
         self._errors = 0
         self._logged_at = float("-inf")
         self._bytes_out = 0
-        self._line: Line | None = None
+        self._line: NatsConnection | None = None
         self._was_useful = False
         self._rush = Rush(clock)
 
@@ -171,7 +171,7 @@ class Link:
                     await self._word.recall()
                     is_recalled = True
                 await self._session()
-            except LineError as error:
+            except NatsAway as error:
                 self._fell(error)
             except Exception as error:
                 self._failed(error)
@@ -194,7 +194,7 @@ class Link:
             self._state, self._since = state, self._clock.now()
         self._reason = reason
 
-    def _fell(self, error: LineError) -> None:
+    def _fell(self, error: NatsAway) -> None:
         self._errors += 1
         if isinstance(error, NotAuthorised):
             self._turn(
@@ -232,7 +232,7 @@ class Link:
             self._was_useful = True
             while True:
                 if line.lost.is_set():
-                    raise LineError(f"{server}: the line was lost")
+                    raise NatsAway(f"{server}: the line was lost")
                 self._wake.clear()
                 if claim != self._word.claim:
                     return
@@ -240,7 +240,7 @@ class Link:
                     await self._clock.wait(self._wake, self._next_look())
                     await self._clock.sleep(GATHER_SECONDS)
 
-    async def _begin(self, line: Line) -> None:
+    async def _begin(self, line: NatsConnection) -> None:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         await line.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
@@ -258,7 +258,7 @@ class Link:
         due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS)
         return max(min(due - self._clock.monotonic(), PULL_SECONDS), 0.0)
 
-    async def _round(self, line: Line) -> bool:
+    async def _round(self, line: NatsConnection) -> bool:
         """All that is due, once; whether more waits to be told."""
         now = self._clock.monotonic()
         timed = now - self._pull_at >= PULL_SECONDS
@@ -289,7 +289,7 @@ class Link:
 
     # ------------------------------------------------------------ down
 
-    async def _hear_optouts(self, line: Line) -> None:
+    async def _hear_optouts(self, line: NatsConnection) -> None:
         """A read may be answered by a server that lags behind the one that poked us."""
         for look in range(STALE_POKES):
             poked = self._poked
@@ -304,7 +304,7 @@ class Link:
 
     # ------------------------------------------------------------ up
 
-    async def _report(self, line: Line) -> None:
+    async def _report(self, line: NatsConnection) -> None:
         position = await self._box.fleet.position()
         health = msgspec.structs.replace(
             await self._observe(),
@@ -317,7 +317,7 @@ class Link:
         )
         await self._publish(line, f"health.{self._me.store}", pack(health), None)
 
-    async def _tell_states(self, line: Line) -> bool:
+    async def _tell_states(self, line: NatsConnection) -> bool:
         batch = await self._feed.next_states()
         if batch is None:
             return False
@@ -327,7 +327,7 @@ class Link:
         self._feed.told_states(batch)
         return True
 
-    async def _tell_audit(self, line: Line, most: int) -> bool:
+    async def _tell_audit(self, line: NatsConnection, most: int) -> bool:
         """Some batches one after another, each only once the one before is acknowledged; the next is made ready meanwhile."""
         batch = await self._feed.next_audit()
         for left in reversed(range(most)):
@@ -342,7 +342,7 @@ class Link:
             batch = None if ahead is None else ahead.result()
         return True
 
-    async def _publish(self, line: Line, subject: str, body: bytes, id: str | None) -> None:
+    async def _publish(self, line: NatsConnection, subject: str, body: bytes, id: str | None) -> None:
         await line.publish(subject, body, id=id)
         self._bytes_out += len(body)
         await self._pace.spent(len(body))

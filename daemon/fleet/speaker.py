@@ -11,7 +11,7 @@ import msgspec
 
 from daemon.fleet.claim import claim_by
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
-from daemon.fleet.wire import NAME, Word
+from daemon.fleet.wire import NAME, SignedWord
 
 HEADQUARTERS = "headquarters"
 """As what headquarters speaks where stores speak with their names; no store may be called so."""
@@ -19,13 +19,13 @@ CLAIMS = 2048
 """So many stores' claims are checked once, not with each word."""
 
 
-def signed(word: Word, subject: str, key: KeyPair, claim: str = "") -> Word:
+def signed(word: SignedWord, subject: str, key: KeyPair, claim: str = "") -> SignedWord:
     """`claim` "": the key is the fleet's account itself."""
     signature = base64.b64encode(key.sign(_text(word, subject))).decode()
     return msgspec.structs.replace(word, claim=claim, signature=signature)
 
 
-def is_proved(word: Word, subject: str, account: str) -> bool:
+def is_proved(word: SignedWord, subject: str, account: str) -> bool:
     """Whether it is of the store that it names, or of headquarters. `account`: the fleet's public key."""
     try:
         signature = base64.b64decode(word.signature, validate=True)
@@ -44,6 +44,6 @@ def _speaker(claim: str, account: str) -> tuple[str, str]:
     return (found.name, found.sub) if found is not None and NAME.fullmatch(found.name) else ("", "")
 
 
-def _text(word: Word, subject: str) -> bytes:
+def _text(word: SignedWord, subject: str) -> bytes:
     said = (word.state, word.at, word.clock_trusted, word.store, word.epoch, word.seq, word.how, word.heard, word.base)
     return msgspec.json.encode(("tether consent", subject, *said))

@@ -137,7 +137,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The newest head of the record that was signed outside of the database."""
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
+class SignedWord(msgspec.Struct, frozen=True, kw_only=True):
     """A word on consent; whose it is stands in the subject, as a digest."""
 
     state: str

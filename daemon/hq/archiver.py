@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from daemon.fleet.line import Line, LineError, Stored
+from daemon.fleet.nats_connection import NatsAway, NatsConnection, Stored
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.ingest import UP, Ingest
@@ -81,7 +81,7 @@ class Archiver:
             began = self._clock.monotonic()
             try:
                 await self._session()
-            except* (LineError, *Weather) as errors:
+            except* (NatsAway, *Weather) as errors:
                 self._wait(_first(errors))
             tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST else tries + 1
             await self._clock.sleep(
@@ -105,7 +105,7 @@ class Archiver:
             async with as_fleet(self._settings, self._clock, self._rng) as line:
                 await self._on(db, line, replicas)
 
-    async def _on(self, db: Connection, line: Line, replicas: int) -> None:
+    async def _on(self, db: Connection, line: NatsConnection, replicas: int) -> None:
         streams = await ensure(line, self._clock, replicas=replicas)
         ledger = Ledger(self._now, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
         marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
@@ -121,7 +121,7 @@ class Archiver:
     def _poke(self) -> None:
         self._poked = True
 
-    async def _keep(self, db: Connection, line: Line, made: str, marks: Marks, ledger: Ledger) -> None:
+    async def _keep(self, db: Connection, line: NatsConnection, made: str, marks: Marks, ledger: Ledger) -> None:
         after = await self._ingest.cursor(db, made)
         self._poked = True
         health_at = check_at = float("-inf")
@@ -149,9 +149,9 @@ class Archiver:
                     check_at = now
                     await self._check(db, line, made, after, read_at, marks)
                 if line.lost.is_set():
-                    raise LineError(f"{line.server}: the line was lost")
+                    raise NatsAway(f"{line.server}: the line was lost")
 
-    async def _read_on(self, line: Line, after: int, *, wait: bool) -> list[Stored]:
+    async def _read_on(self, line: NatsConnection, after: int, *, wait: bool) -> list[Stored]:
         if wait:
             await self._clock.sleep(GATHER_SECONDS)
         return await line.read(UP, after, limit=PAGE)
@@ -162,10 +162,12 @@ class Archiver:
         self.status.read_up_to = told.seq
         marks.touch(told.stores)
 
-    async def _check(self, db: Connection, line: Line, made: str, after: int, read_at: datetime, marks: Marks) -> None:
+    async def _check(
+        self, db: Connection, line: NatsConnection, made: str, after: int, read_at: datetime, marks: Marks
+    ) -> None:
         info = await ask(line, "INFO", UP)
         if info.created != made:
-            raise LineError("the stream UP is another one than before: it is read from its start")
+            raise NatsAway("the stream UP is another one than before: it is read from its start")
         self.status.behind, self.status.behind_at = max(info.last_seq - after, 0), self._now()
         self._poked = True
         await marks.touch_for_news(db)

@@ -11,14 +11,14 @@ DOUBT = 0.01
 NEGLIGIBLE = 1e-12
 
 
-class Told(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True):
     """Messages to customers that are decided, and those of them that reached nobody: failed, too late, unsure, overdue."""
 
     decided: int
     untold: int
 
 
-def worse(before: Told, since: Told) -> str:
+def worse(before: Decided, since: Decided) -> str:
     """Why the bundle is to blame; "" where the figures don't say so."""
     usual = max(before.untold / before.decided if before.decided else 0.0, LEAST_RATE)
     if since.untold == 0 or since.untold / since.decided <= usual:

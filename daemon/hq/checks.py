@@ -11,7 +11,7 @@ from cryptography import x509
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError
-from daemon.fleet.line import LineError
+from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import Weather, opened
@@ -109,7 +109,7 @@ async def _servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Se
         names = await check_servers(settings, clock, rng)
     except ServerRefused as error:
         return [problem("nats", str(error), "correct it, one server at a time")]
-    except (LineError, ConfigError) as error:
+    except (NatsAway, ConfigError) as error:
         return [problem("nats", str(error), "systemctl status tether-nats on each server; is port 443 open?")]
     missing = len(settings.nats.servers) - len(names)
     if missing:
@@ -129,7 +129,7 @@ async def _streams(settings: HqSettings, clock: Clock, rng: random.Random) -> Se
             streams = await ensure(line, clock, replicas=1 if settings.hq.single else 3)
     except StreamRefused as error:
         return [problem("streams", str(error), "see docs/fleet.md, Streams")]
-    except (LineError, ConfigError) as error:
+    except (NatsAway, ConfigError) as error:
         return [problem("streams", str(error), "first mend what is said of nats")]
     return [ok("streams", f"{', '.join(streams)} are there")]
 

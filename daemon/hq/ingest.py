@@ -13,7 +13,7 @@ import structlog
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from daemon.fleet.line import Stored
+from daemon.fleet.nats_connection import Stored
 from daemon.fleet.wire import DIGEST, NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
 from daemon.hq.chains import Append, Chain, Early, Fork, judge, needs
 from daemon.hq.database import Connection, ensure_month, queries
@@ -35,7 +35,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Told(msgspec.Struct, frozen=True):
+class Ingested(msgspec.Struct, frozen=True):
     """What one page came to: which stores' marks moved, how many entries were added, and how far the stream is read."""
 
     stores: frozenset[str]
@@ -213,7 +213,7 @@ class Ingest:
         found = await cursor.fetchone()
         return int(found[1]) if found and found[0] == made else 0
 
-    async def add(self, db: Connection, made: str, messages: Sequence[Stored]) -> Told:
+    async def add(self, db: Connection, made: str, messages: Sequence[Stored]) -> Ingested:
         """All of the page in one commit, but for what another process added meanwhile."""
         now = self._now()
         await self._month(db, now)
@@ -227,7 +227,7 @@ class Ingest:
             await page.write()
             seq = max(seq, messages[-1].seq)
             await cursor.execute(_SQL["advance"], {"stream": UP, "made": made, "seq": seq, "now": now})
-        return Told(frozenset(page.touched), page.entries, seq)
+        return Ingested(frozenset(page.touched), page.entries, seq)
 
     async def _month(self, db: Connection, now: datetime) -> None:
         month = f"{now:%Y-%m}"

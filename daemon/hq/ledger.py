@@ -6,8 +6,8 @@ from datetime import datetime
 import structlog
 
 from daemon.fleet.consent import judged
-from daemon.fleet.line import Line, Stored
-from daemon.fleet.wire import WAYS, Garbled, Word, optout_subject, read_optout, unpack
+from daemon.fleet.nats_connection import NatsConnection, Stored
+from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, read_optout, unpack
 from daemon.hq.database import Connection, as_time, queries
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class Ledger:
         self._made = made
         self._account = account
 
-    async def read(self, db: Connection, line: Line) -> int:
+    async def read(self, db: Connection, line: NatsConnection) -> int:
         """All that was said since; how many words."""
         total = 0
         while True:
@@ -44,7 +44,7 @@ class Ledger:
                 await db.execute(_INGEST["advance"], values | {"seq": words[-1].seq})
             total += len(words)
 
-    async def restore(self, db: Connection, line: Line) -> int:
+    async def restore(self, db: Connection, line: NatsConnection) -> int:
         """The stream is a new one: every opt-out is told to it again, unless somebody was quicker. How many."""
         found = await (await db.execute(_INGEST["progress"], {"stream": STREAM})).fetchone()
         if found is None or found[0] == self._made:
@@ -61,7 +61,7 @@ class Ledger:
 def _row(stored: Stored, account: str) -> dict[str, object] | None:
     try:
         kid, medium, digest = read_optout(stored.subject)
-        word = unpack(stored.body, Word)
+        word = unpack(stored.body, SignedWord)
     except Garbled as error:
         log.warning("a word on consent can't be read", subject=stored.subject, reason=str(error))
         return None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from daemon.fleet.line import Line
+from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.seal import seal
 from daemon.fleet.wire import Mark, Reach, pack
 from daemon.hq.commands import orders
@@ -57,7 +57,7 @@ class Marks:
         """Monotonic seconds; None: nobody waits."""
         return min(self._due.values(), default=None)
 
-    async def tell(self, db: Connection, line: Line) -> int:
+    async def tell(self, db: Connection, line: NatsConnection) -> int:
         """Returns how many were told."""
         now = self._clock.monotonic()
         names = [store for store, due in self._due.items() if due <= now]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from daemon.fleet.line import Identity, Line, LineError, NotAuthorised, connected, pinned
+from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.claims import EVERYTHING, account_claim, user_claim
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
@@ -25,14 +25,14 @@ class ServerRefused(Exception):
 
 
 @asynccontextmanager
-async def as_fleet(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[Line]:
-    """On any of the servers. Raises LineError, ConfigError."""
+async def as_fleet(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[NatsConnection]:
+    """On any of the servers. Raises NatsAway, ConfigError."""
     async with _as(settings, settings.key(ACCOUNT, "account"), "hq", clock, rng) as line:
         yield line
 
 
 @asynccontextmanager
-async def as_system(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[Line]:
+async def as_system(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[NatsConnection]:
     async with _as(settings, settings.key(SYSTEM, "account"), "hq-system", clock, rng) as line:
         yield line
 
@@ -40,7 +40,7 @@ async def as_system(settings: HqSettings, clock: Clock, rng: random.Random) -> A
 @asynccontextmanager
 async def _as(
     settings: HqSettings, account: KeyPair, name: str, clock: Clock, rng: random.Random
-) -> AsyncIterator[Line]:
+) -> AsyncIterator[NatsConnection]:
     key = KeyPair.make("user")
     claim = user_claim(account, key.public, name, EVERYTHING, at=clock.now() // 1000)
     identity = Identity(key, claim, f"_INBOX.{name}.{rng.getrandbits(64):016x}", f"tether {name}")
@@ -54,7 +54,7 @@ async def _as(
             line = await entered.__aenter__()
         except NotAuthorised:
             raise
-        except LineError as error:
+        except NatsAway as error:
             failures.append(str(error))
             continue
         try:
@@ -62,11 +62,11 @@ async def _as(
         finally:
             await entered.__aexit__(None, None, None)
         return
-    raise LineError("none of NATS's servers can be reached: " + "; ".join(failures))
+    raise NatsAway("none of NATS's servers can be reached: " + "; ".join(failures))
 
 
 async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int]) -> None:
-    """These keys are out on every server at once: connected ones are cut. Raises LineError."""
+    """These keys are out on every server at once: connected ones are cut. Raises NatsAway."""
     account = settings.key(ACCOUNT, "account")
     claim = account_claim(
         settings.key(OPERATOR, "operator"),
@@ -80,7 +80,7 @@ async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, r
     async with as_system(settings, clock, rng) as line:
         answer = await line.request(UPDATE, claim.encode())
     if b'"code":200' not in answer.data:
-        raise LineError(f"NATS did not take the fleet's new claim: {answer.data[:200]!r}")
+        raise NatsAway(f"NATS did not take the fleet's new claim: {answer.data[:200]!r}")
 
 
 class _Jetstream(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class _Ping(msgspec.Struct, frozen=True):
 
 
 async def check_servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[str]:
-    """The servers that answered, by name. Raises ServerRefused where one would lose what it acknowledged, LineError."""
+    """The servers that answered, by name. Raises ServerRefused where one would lose what it acknowledged, NatsAway."""
     async with as_system(settings, clock, rng) as line:
         answers = await line.ask_all(JETSTREAM, b"", wait=1.0, most=len(settings.nats.servers))
     names = []
@@ -111,5 +111,5 @@ async def check_servers(settings: HqSettings, clock: Clock, rng: random.Random) 
                 "power fails. Set it as tether hq init wrote it, restart that server, and start HQ again"
             )
     if not names:
-        raise LineError("none of NATS's servers said how it is set up")
+        raise NatsAway("none of NATS's servers said how it is set up")
     return sorted(names)

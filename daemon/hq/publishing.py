@@ -26,7 +26,7 @@ from daemon.fleet.bundle import (
     unpack,
     version_claimed,
 )
-from daemon.fleet.line import Line
+from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.wire import NAME
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Now, queries
@@ -241,7 +241,7 @@ class Publisher:
         log.warning("a canary is decided", group=rollout.group, state=state, why=why)
         return names
 
-    async def send(self, db: Connection, line: Line) -> int:
+    async def send(self, db: Connection, line: NatsConnection) -> int:
         """All that NATS does not have, in order; how many."""
         rows = await (await db.execute(_SQL["unsent"])).fetchall()
         for version, group, manifest, signature, raw in rows:
@@ -249,7 +249,7 @@ class Publisher:
             await db.execute(_SQL["sent"], {"version": version, "now": self._now()})
         return len(rows)
 
-    async def see_that_nats_has_all(self, db: Connection, line: Line) -> None:
+    async def see_that_nats_has_all(self, db: Connection, line: NatsConnection) -> None:
         """Its stream may have been lost, or made anew."""
         for one in await standings(db):
             found = await line.newest(STREAM, f"bundle.{one.group}")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import structlog
 from psycopg.types.json import Jsonb
 
-from daemon.fleet.line import Line, Stored
+from daemon.fleet.nats_connection import NatsConnection, Stored
 from daemon.fleet.wire import NAME, Garbled, Health, pack, unpack
 from daemon.hq.database import Connection, queries
 from daemon.hq.troubles import troubles_of
@@ -47,7 +47,7 @@ class Pulse:
             return
         self._waiting[store] = (arrived or self._now(), health)
 
-    async def catch_up(self, line: Line) -> None:
+    async def catch_up(self, line: NatsConnection) -> None:
         """What came while nobody listened: NATS keeps each store's newest, with the moment at which it had it."""
         after = 0
         while found := await line.read("HEALTH", after, limit=PAGE):

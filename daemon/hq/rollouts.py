@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from daemon.config import ConfigError
-from daemon.fleet.line import LineError
-from daemon.hq.canary import Told, worse
+from daemon.fleet.nats_connection import NatsAway
+from daemon.hq.canary import Decided, worse
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Weather, opened, queries
 from daemon.hq.nats import as_fleet
@@ -57,7 +57,7 @@ class Rollouts:
         while True:
             try:
                 await self._session()
-            except (LineError, ConfigError, *Weather) as error:
+            except (NatsAway, ConfigError, *Weather) as error:
                 log.warning("what is published can't be looked after now", reason=str(error).strip())
             await self._clock.sleep(AGAIN_SECONDS)
 
@@ -126,10 +126,10 @@ class Rollouts:
             return ""
         return worse(await self._told(db, names, rollout.began_at - BASELINE, rollout.began_at), since)
 
-    async def _told(self, db: Connection, names: Sequence[str], begin: datetime, end: datetime) -> Told:
+    async def _told(self, db: Connection, names: Sequence[str], begin: datetime, end: datetime) -> Decided:
         values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(end - OVERDUE)}
         found = await (await db.execute(_SQL["told"], values)).fetchone()
-        return Told(*found) if found else Told(0, 0)
+        return Decided(*found) if found else Decided(0, 0)
 
 
 def _ms(at: datetime) -> int:

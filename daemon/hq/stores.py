@@ -189,7 +189,7 @@ class Stores:
         return base64.b64encode(raw).decode()
 
     async def revoke(self, db: Connection, name: str, *, by: str = HEADQUARTERS) -> None:
-        """Out within seconds, on every server. Raises Declined, LineError: then nothing is said to have happened."""
+        """Out within seconds, on every server. Raises Declined, NatsAway: then nothing is said to have happened."""
         async with db.transaction():
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:

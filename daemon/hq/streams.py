@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.fleet.line import Line, LineError
+from daemon.fleet.nats_connection import NatsAway, NatsConnection
 from outbox.clock import Clock
 
 DAY = 86_400 * 10**9
@@ -78,21 +78,21 @@ def wanted(replicas: int) -> tuple[Config, ...]:
     )
 
 
-async def ask(line: Line, verb: str, stream: str, body: bytes = b"", *, timeout: float = 5.0) -> Info:
-    """Raises LineError."""
+async def ask(line: NatsConnection, verb: str, stream: str, body: bytes = b"", *, timeout: float = 5.0) -> Info:
+    """Raises NatsAway."""
     answer = await line.request(f"$JS.API.STREAM.{verb}.{stream}", body, timeout=timeout)
     try:
         return _info.decode(answer.data)
     except msgspec.MsgspecError as error:
-        raise LineError(f"NATS's answer on stream {stream} can't be read: {error}") from error
+        raise NatsAway(f"NATS's answer on stream {stream} can't be read: {error}") from error
 
 
-async def ensure(line: Line, clock: Clock, *, replicas: int) -> dict[str, Info]:
-    """All streams, as they are now. Raises StreamRefused, LineError."""
+async def ensure(line: NatsConnection, clock: Clock, *, replicas: int) -> dict[str, Info]:
+    """All streams, as they are now. Raises StreamRefused, NatsAway."""
     return {config.name: await _ensure(line, clock, config, replicas) for config in wanted(replicas)}
 
 
-async def _ensure(line: Line, clock: Clock, config: Config, replicas: int) -> Info:
+async def _ensure(line: NatsConnection, clock: Clock, config: Config, replicas: int) -> Info:
     until = clock.monotonic() + PATIENCE
     while True:
         try:
@@ -102,10 +102,10 @@ async def _ensure(line: Line, clock: Clock, config: Config, replicas: int) -> In
             if found.error is None:
                 return _checked(found, config, replicas)
             trouble = found.error.description
-        except LineError as error:
+        except NatsAway as error:
             trouble = str(error)
         if clock.monotonic() > until:
-            raise LineError(f"stream {config.name} can't be had: {trouble}")
+            raise NatsAway(f"stream {config.name} can't be had: {trouble}")
         await clock.sleep(0.2)
 
 

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
 from daemon.fleet.join import Welcome, Wish
-from daemon.fleet.line import LineError
+from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
 from daemon.hq.database import Connection, Weather, queries
 from daemon.hq.openapi import document
@@ -102,7 +102,7 @@ def _guard(services: Services) -> Any:
                 503,
                 f"PostgreSQL can't be asked; the archive is behind by {behind.behind} messages and catches up by itself",
             )
-        except (LineError, ConfigError) as error:
+        except (NatsAway, ConfigError) as error:
             return _problem(503, str(error))
 
     return guard

@@ -38,7 +38,7 @@ _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", 
 """Headers that say what a body is; none that vouch for it."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a webhook's sender wants to be told."""
 
     body: bytes = b""
@@ -105,23 +105,23 @@ class Intake:
 
     # ------------------------------------------------------------ webhooks
 
-    def admit(self, hook: Hook) -> Answer | None:
+    def admit(self, hook: Hook) -> HookAnswer | None:
         """Whether it is vouched for. An answer: it only sets the webhook up, and means nothing more. Raises HookRefused, NotFound."""
         source = self._source(hook.source)
         greeting = source.greet(hook)
         if greeting is not None:
-            return Answer(body=greeting.answer, content_type=greeting.content_type)
+            return HookAnswer(body=greeting.answer, content_type=greeting.content_type)
         source.verify(hook)
         return None
 
-    async def take(self, hook: Hook) -> Answer:
+    async def take(self, hook: Hook) -> HookAnswer:
         """All that one that was admitted means: on the disk, or kept for people to look at. Raises OutboxError."""
         source = self._source(hook.source)
         try:
             reading = self._read(source, body_of(hook.body, hook.headers), hook.now)
         except Unreadable as error:
             await self._keep(hook, str(error))
-            return Answer()
+            return HookAnswer()
         unread: list[str] = []
         if reading.snapshots:
             whole = msgspec.structs.replace(reading, events=(), unread=())
@@ -132,7 +132,7 @@ class Intake:
         await self._door.accept_told(posted)
         if reasons := "; ".join((*reading.unread, *unread, *more)):
             await self._keep(hook, reasons)
-        return Answer(body=reading.answer, content_type=reading.content_type)
+        return HookAnswer(body=reading.answer, content_type=reading.content_type)
 
     def _read(self, source: Source, body: Body, now: int) -> Reading:
         """Raises Unreadable, also for what a reader did not expect: the body is kept, and the log says where it failed."""

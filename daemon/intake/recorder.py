@@ -28,7 +28,7 @@ LONG_ID = 8
 """Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True):
     """What became of a reading. `unread`: what could not be understood, each with its place; `news`: the refs of the orders of
     which there was some."""
 
@@ -45,7 +45,7 @@ class Recorder:
         self._clock = clock
         self._locks = KeyedLocks()
 
-    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Told:
+    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Recorded:
         """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
         happened just now. Raises OutboxError when nothing can be taken at present."""
         unread, refs = list(reading.unread), []
@@ -65,7 +65,7 @@ class Recorder:
         if asked is not None:
             posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
         await self._door.accept_told(posted)
-        return Told((*unread, *more), tuple(dict.fromkeys(refs)))
+        return Recorded((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
         told = [one for several in batch.values() for one in several]

@@ -16,7 +16,7 @@ from daemon.sandbox.callback import Deed
 from daemon.sandbox.config import CREDENTIALS
 from daemon.sandbox.console import Console
 from daemon.sandbox.customers import Customers
-from daemon.sandbox.exchange import Answer, Call, plain
+from daemon.sandbox.exchange import Call, Response, plain
 from daemon.sandbox.faults import Fault, Faults, Kind
 from daemon.sandbox.line import Line, Mode
 from daemon.sandbox.mailbox import Arrival, Mailbox
@@ -161,7 +161,9 @@ class Sandbox:
             return _hang_up(request)
         provider, body = self._providers.get(name), await _body(request)
         if provider is None:
-            answer: Answer | None = plain(404, f"No stand-in {name!r} here. There are: {', '.join(self._providers)}.\n")
+            answer: Response | None = plain(
+                404, f"No stand-in {name!r} here. There are: {', '.join(self._providers)}.\n"
+            )
         elif body is None:
             answer = provider.problem(413, "", "The request is too large")
         else:
@@ -180,7 +182,7 @@ class Sandbox:
             return _hang_up(request)
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
-    async def _suffer(self, fault: Fault, provider: Provider, call: Call) -> Answer | None:
+    async def _suffer(self, fault: Fault, provider: Provider, call: Call) -> Response | None:
         """The answer under that fault; None: the connection breaks."""
         real = provider.answer(call) if fault.taken else None
         match fault.kind:
@@ -192,9 +194,9 @@ class Sandbox:
             case "throttle":
                 return provider.throttled(call, fault.wait)
             case "garbage":
-                return Answer(200, GARBAGE, {"Content-Type": "application/json"})
+                return Response(200, GARBAGE, {"Content-Type": "application/json"})
             case "captive_portal":
-                return Answer(200, PORTAL, {"Content-Type": "text/html; charset=utf-8"})
+                return Response(200, PORTAL, {"Content-Type": "text/html; charset=utf-8"})
             case "timeout":
                 await self._clock.wait(self._closing, fault.wait)
                 return None

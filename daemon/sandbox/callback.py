@@ -9,7 +9,7 @@ Deed: TypeAlias = Literal["writes", "complains", "unsubscribes"]
 """`complains` and `unsubscribes` are what mail programs offer: "this is spam", "no more of it"."""
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerAct(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a customer does."""
 
     customer: str

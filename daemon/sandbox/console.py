@@ -11,7 +11,7 @@ from aiohttp import web
 
 from daemon.sandbox.callback import Deed
 from daemon.sandbox.customers import NotSaid
-from daemon.sandbox.exchange import Answer, plain, reply
+from daemon.sandbox.exchange import Response, plain, reply
 from daemon.sandbox.faults import Fault
 from daemon.sandbox.line import Mode
 from daemon.sandbox.mailbox import Arrival
@@ -57,7 +57,7 @@ class Write(msgspec.Struct, forbid_unknown_fields=True):
 class Console:
     def __init__(self, box: "Sandbox") -> None:
         self._box = box
-        self._calls: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Answer]]] = {
+        self._calls: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Response]]] = {
             ("GET", ""): self._page,
             ("GET", "messages"): self._messages,
             ("GET", "customers"): self._customers,
@@ -90,15 +90,15 @@ class Console:
 
     # ------------------------------------------------------------ reading
 
-    async def _page(self, request: web.BaseRequest) -> Answer:
+    async def _page(self, request: web.BaseRequest) -> Response:
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": POLICY,
             "Cache-Control": "no-store",
         }
-        return Answer(200, PAGE, headers)
+        return Response(200, PAGE, headers)
 
-    async def _messages(self, request: web.BaseRequest) -> Answer:
+    async def _messages(self, request: web.BaseRequest) -> Response:
         query = request.query
         limit = int(query.get("limit", "500"))
         found = self._box.mailbox.select(
@@ -107,7 +107,7 @@ class Console:
         newest = found[-1].seq if found else int(query.get("since", "0"))
         return reply(200, {"items": [_item(arrival) for arrival in found], "next": newest})
 
-    async def _customers(self, request: web.BaseRequest) -> Answer:
+    async def _customers(self, request: web.BaseRequest) -> Response:
         customers = self._box.customers
         said = customers.said(int(request.query.get("since", "0")))
         deeds = {name: sorted(deeds) for name, deeds in self._box.deeds.items()}
@@ -119,12 +119,12 @@ class Console:
         }
         return reply(200, value)
 
-    async def _counts(self, request: web.BaseRequest) -> Answer:
+    async def _counts(self, request: web.BaseRequest) -> Response:
         counts = self._box.mailbox.counts()
         more = {mark: count for mark, count in counts.items() if count > 1}
         return reply(200, {"total": self._box.mailbox.total, "distinct": len(counts), "more_than_once": more})
 
-    async def _status(self, request: web.BaseRequest) -> Answer:
+    async def _status(self, request: web.BaseRequest) -> Response:
         box = self._box
         line = {"up": box.line.up, "mode": box.line.mode}
         value = {
@@ -135,22 +135,22 @@ class Console:
         }
         return reply(200, value)
 
-    async def _faults(self, request: web.BaseRequest) -> Answer:
+    async def _faults(self, request: web.BaseRequest) -> Response:
         return reply(200, {"items": self._box.faults.listed(self._box.now)})
 
     # ------------------------------------------------------------ doing
 
-    async def _add_fault(self, request: web.BaseRequest) -> Answer:
+    async def _add_fault(self, request: web.BaseRequest) -> Response:
         fault = msgspec.json.decode(await request.read(), type=Fault)
         self._known(fault.provider, "*")
         self._box.faults.add(fault, self._box.now)
         return reply(201, {"items": self._box.faults.listed(self._box.now)})
 
-    async def _clear_faults(self, request: web.BaseRequest) -> Answer:
+    async def _clear_faults(self, request: web.BaseRequest) -> Response:
         self._box.faults.clear()
         return reply(200, {"items": []})
 
-    async def _line(self, request: web.BaseRequest) -> Answer:
+    async def _line(self, request: web.BaseRequest) -> Response:
         switch = msgspec.json.decode(await request.read(), type=LineSwitch)
         if not 0 < switch.for_seconds <= 3600:
             raise ValueError("for_seconds is from 0 to 3600")
@@ -160,13 +160,13 @@ class Console:
             self._box.line.cut_soon(switch.mode, switch.for_seconds)
         return reply(200, {"up": switch.up, "mode": None if switch.up else switch.mode})
 
-    async def _wrote(self, request: web.BaseRequest) -> Answer:
+    async def _wrote(self, request: web.BaseRequest) -> Response:
         wrote = msgspec.json.decode(await request.read(), type=Wrote)
         self._known(wrote.provider)
         self._box.wrote(wrote.provider, wrote.customer)
         return reply(200, {"open": True})
 
-    async def _write(self, request: web.BaseRequest) -> Answer:
+    async def _write(self, request: web.BaseRequest) -> Response:
         wish = msgspec.json.decode(await request.read(), type=Write)
         if wish.provider:
             self._known(wish.provider)
@@ -178,7 +178,7 @@ class Console:
             return reply(409, {"error": str(problem)})
         return reply(200, {**msgspec.to_builtins(said), "at": iso(said.at)})
 
-    async def _reset(self, request: web.BaseRequest) -> Answer:
+    async def _reset(self, request: web.BaseRequest) -> Response:
         self._box.reset()
         return reply(200, {"total": 0})
 

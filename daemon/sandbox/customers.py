@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from daemon.sandbox.callback import Deed, Word
+from daemon.sandbox.callback import CustomerAct, Deed
 from daemon.sandbox.mailbox import Arrival
 from outbox.clock import Clock
 
@@ -74,7 +74,7 @@ class Customers:
         vendor = self._box.teller(answered.provider if answered else provider or STRANGER, deed)
         if vendor is None or (answered is None and not customer.startswith("+")):
             raise NotSaid(f"nothing came to {customer} by a provider that tells the store when somebody {deed}")
-        word = Word(
+        word = CustomerAct(
             customer=customer,
             to=answered.sender if answered else "",
             text=text,
@@ -94,7 +94,7 @@ class Customers:
             if self._box.teller(arrival.provider, deed):
                 yield arrival
 
-    async def _post(self, vendor: "Provider", word: Word) -> None:
+    async def _post(self, vendor: "Provider", word: CustomerAct) -> None:
         url = f"{self.store.rstrip('/')}/v1/receipts/{vendor.name}"
         callback = vendor.callback(word, url)
         timeout = aiohttp.ClientTimeout(total=PATIENCE)

@@ -13,7 +13,7 @@ import msgspec
 JSON = "application/json"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """What goes back: status, body bytes and headers (`Content-Type` among them)."""
 
     status: int
@@ -21,19 +21,19 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-def reply(status: int, value: Any, headers: Mapping[str, str] | None = None, *, content_type: str = JSON) -> Answer:
+def reply(status: int, value: Any, headers: Mapping[str, str] | None = None, *, content_type: str = JSON) -> Response:
     """An answer whose body is that value in JSON."""
-    return Answer(status, msgspec.json.encode(value), {"Content-Type": content_type, **(headers or {})})
+    return Response(status, msgspec.json.encode(value), {"Content-Type": content_type, **(headers or {})})
 
 
-def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **(headers or {})})
+def plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **(headers or {})})
 
 
 class Refused(Exception):
     """A request the vendor would refuse: carries the vendor's own answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__(f"refused with {answer.status}")
         self.answer = answer
 

@@ -84,7 +84,7 @@ def note(settings: Settings, head: Head) -> None:
     part.replace(path)
 
 
-class Told(msgspec.Struct, frozen=True):
+class KnownHeads(msgspec.Struct, frozen=True):
     """What went out, as far as this machine can see it."""
 
     ends: Sequence[End]
@@ -92,12 +92,12 @@ class Told(msgspec.Struct, frozen=True):
     """Of those that are noted: how many no key of this box has signed."""
 
 
-def told(settings: Settings, keys: Keyring) -> Told:
+def told(settings: Settings, keys: Keyring) -> KnownHeads:
     """From the note beside the database, and from the newest backups in a store that is a folder. Raises OSError."""
     path = heads_path(settings)
     heads = heads_in(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []
     genuine = [head.end for head in heads if head.is_genuine and keys.trusts(head.key)]
-    return Told([*genuine, *_in_the_store(settings, keys)], len(heads) - len(genuine))
+    return KnownHeads([*genuine, *_in_the_store(settings, keys)], len(heads) - len(genuine))
 
 
 def _in_the_store(settings: Settings, keys: Keyring) -> Sequence[End]:

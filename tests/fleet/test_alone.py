@@ -19,9 +19,9 @@ import pytest
 import structlog
 
 from daemon.fleet.gate import ConsentGate
-from daemon.fleet.line import LineError
 from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
+from daemon.fleet.nats_connection import NatsAway
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import Health
 from daemon.hq.engines import free_ports
@@ -147,7 +147,7 @@ async def test_while_headquarters_is_away_nothing_is_written_to_the_card(tmp_pat
 
 @asynccontextmanager
 async def refusing(*_: Any) -> AsyncIterator[Any]:
-    raise LineError("nobody answers")
+    raise NatsAway("nobody answers")
     yield
 
 

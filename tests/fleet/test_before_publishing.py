@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daemon.fleet.bundle import BadBundle, Manifest, Parcel, pack, sign
-from daemon.hq.canary import Told, worse
+from daemon.hq.canary import Decided, worse
 from daemon.hq.proof import mistakes_in
 from daemon.hq.publishing import files_in
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
@@ -18,17 +18,17 @@ TEXTS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} is ready.\n"}
 @pytest.mark.parametrize(
     ("before", "since", "is_worse"),
     [
-        (Told(1000, 5), Told(40, 0), False),
-        (Told(1000, 5), Told(40, 1), False),
-        (Told(1000, 5), Told(40, 4), True),
-        (Told(0, 0), Told(1, 1), True),
-        (Told(1000, 100), Told(40, 5), False),
-        (Told(1000, 100), Told(40, 14), True),
-        (Told(10, 10), Told(40, 40), False),
-        (Told(1000, 5), Told(100_000, 900), True),
+        (Decided(1000, 5), Decided(40, 0), False),
+        (Decided(1000, 5), Decided(40, 1), False),
+        (Decided(1000, 5), Decided(40, 4), True),
+        (Decided(0, 0), Decided(1, 1), True),
+        (Decided(1000, 100), Decided(40, 5), False),
+        (Decided(1000, 100), Decided(40, 14), True),
+        (Decided(10, 10), Decided(40, 40), False),
+        (Decided(1000, 5), Decided(100_000, 900), True),
     ],
 )
-def test_when_figures_are_worse(before: Told, since: Told, is_worse: bool) -> None:
+def test_when_figures_are_worse(before: Decided, since: Decided, is_worse: bool) -> None:
     assert bool(worse(before, since)) is is_worse
 
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from daemon.config import ConfigError, Settings, load
 from daemon.fleet.bundle import Manifest, digest_of, encode, pack, sign
+from daemon.fleet.bundle_store import BundleStore
 from daemon.fleet.bundles import PROBATION_SECONDS, STARTS, TRIES, Bundles
-from daemon.fleet.shelf import Shelf
 from daemon.planner.routes import compile_routes
 from daemon.runtime.trial import compare, trial
 from daemon.runtime.verify import usable
@@ -214,7 +214,7 @@ async def test_a_text_that_takes_all_memory_is_tried_outside_of_the_service(stor
 
 
 async def test_a_trial_that_does_not_end_is_ended(store: Store, tmp_path: Path) -> None:
-    place = Shelf(store.settings.database).put(Manifest(group="all", version=1, at=1), TEXTS)
+    place = BundleStore(store.settings.database).put(Manifest(group="all", version=1, at=1), TEXTS)
     assert await trial(store.settings, place, seconds=0.01) == [
         "its texts could not be tried within 0 s: one of them never ends"
     ]
@@ -328,7 +328,7 @@ async def test_a_power_cut_in_mid_switch_leaves_the_old_or_the_new_and_never_hal
 ) -> None:
     """Each call that changes the disk fails in turn, as if the power went there."""
     await store.gets(bundle(1))
-    shelf = Shelf(store.settings.database)
+    shelf = BundleStore(store.settings.database)
     for name in ("mkdir", "write", "rename", "symlink", "replace"):
         for nth in range(4):
             calls = 0

@@ -7,10 +7,9 @@ import msgspec
 import pytest
 
 from daemon.fleet import link as link_module
-from daemon.fleet.line import WrongSequence
+from daemon.fleet.nats_connection import WrongSequence
 from daemon.fleet.speaker import HEADQUARTERS, signed
-from daemon.fleet.wire import Word as WordBody
-from daemon.fleet.wire import optout_subject, pack
+from daemon.fleet.wire import SignedWord, optout_subject, pack
 from outbox import Refusal
 from outbox.consent import OptOut
 from outbox.errors import NotFound
@@ -180,8 +179,8 @@ async def stopped_at_soho(fleet: World) -> tuple[Store, Store, str, int]:
     return soho, camden, stored.subject, stored.seq
 
 
-def opt_in(store: str, base: int) -> WordBody:
-    return WordBody(
+def opt_in(store: str, base: int) -> SignedWord:
+    return SignedWord(
         state="in", at=1, clock_trusted=True, store=store, epoch="e", seq=1, how="START", heard=base, base=base
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.fleet.files import forget, keep
 from daemon.fleet.join import Code, Joined, JoinRefused, Welcome, Wish
-from daemon.fleet.line import LineError
+from daemon.fleet.nats_connection import NatsAway
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq.database import Connection, opened
@@ -93,7 +93,7 @@ async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door
         pass
     await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     await door.welcome(wish_of(await door.offer(), KeyPair.make("user")))
-    with pytest.raises(LineError):
+    with pytest.raises(NatsAway):
         async with fleet.line_of(old):
             pass
 

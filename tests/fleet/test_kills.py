@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.fleet.line import Identity, connected, pinned
+from daemon.fleet.nats_connection import Identity, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import BATCH_ENTRIES, AuditBatch, audit_id, deflate
 from daemon.hq.answers import verify

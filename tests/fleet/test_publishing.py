@@ -13,8 +13,8 @@ from psycopg.types.json import Jsonb
 
 from daemon.fleet.bundle import Manifest, encode, pack, read, sign
 from daemon.fleet.claim import groups_of, renews
-from daemon.fleet.line import LineError
-from daemon.hq.canary import Told, worse
+from daemon.fleet.nats_connection import NatsAway
+from daemon.hq.canary import Decided, worse
 from daemon.hq.config import Publish
 from daemon.hq.database import Connection, opened
 from daemon.hq.published import overview
@@ -295,7 +295,7 @@ async def test_what_canaries_had_of_their_own_is_back_after_a_canary_that_goes_w
 
 def test_a_canary_with_millions_of_messages_is_judged_at_once() -> None:
     """A canary store tells of a hundred million messages; it wants headquarters to count for minutes instead of doing anything else."""
-    assert worse(Told(100, 1), Told(10**8, 10**7))
+    assert worse(Decided(100, 1), Decided(10**8, 10**7))
 
 
 @engines
@@ -350,9 +350,9 @@ async def test_a_store_publishes_nothing_and_reads_no_other_groups_bundles(press
     forged = encode(sign(Manifest(group="all", version=1, at=1, digest=""), b"", KEY))
     async with press.fleet.line_of(store) as line:
         for subject in ("bundle.all", "bundle.soho", "mark.camden"):
-            with pytest.raises(LineError, match="NATS refuses it"):
+            with pytest.raises(NatsAway, match="NATS refuses it"):
                 await line.publish(subject, forged, timeout=5)
-        with pytest.raises(LineError, match="NATS refuses it"):
+        with pytest.raises(NatsAway, match="NATS refuses it"):
             await line.newest("BUNDLE", "bundle.london")
 
 

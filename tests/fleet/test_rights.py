@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from daemon.fleet.line import LineError, NotAuthorised
+from daemon.fleet.nats_connection import NatsAway, NotAuthorised
 from daemon.hq.nats import put_in_force
 from tests.support.fleet_world import World, until
 
@@ -79,7 +79,7 @@ async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_oth
     assert s1.link.trouble().startswith("headquarters refuses this store")
     assert s2.link.trouble() == ""
     for server in range(len(fleet.cluster.urls)):
-        with pytest.raises(LineError):
+        with pytest.raises(NatsAway):
             async with fleet.line_of(s1, server):
                 pass
     await s2.happen(1)

@@ -11,7 +11,7 @@ import pytest
 from daemon.channels.registry import CHANNELS, build
 from daemon.http import Http, open_http
 from daemon.sandbox import Sandbox, config_text, sandbox_settings
-from daemon.sandbox.callback import Word
+from daemon.sandbox.callback import CustomerAct
 from daemon.sandbox.providers import PROVIDERS
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted
@@ -69,7 +69,7 @@ async def test_what_its_customers_write_is_understood(name: str, http: Http, fol
     tables, secrets = sandbox_settings("http://127.0.0.1:9100", 9125, folder)
     channel = build(name, tables[name], secrets, http)
     url = f"http://127.0.0.1:8787/v1/receipts/{name}"
-    word = Word(customer=CASES[name].outgoing().to, to="+15005550006", text="Merci", at=NOW)
+    word = CustomerAct(customer=CASES[name].outgoing().to, to="+15005550006", text="Merci", at=NOW)
     callback = StandIns().providers[name].callback(word, url)
     [reply] = channel.receive(inbound(callback.body, callback.headers, url=url)).replies
     await channel.close()

@@ -7,12 +7,12 @@ import pytest
 
 from daemon.dispatch.answers import may_be_answered
 from outbox import Outbox
-from outbox.answers import Answer
+from outbox.answers import AutomaticAnswer
 from outbox.model import Attempt
 from tests.store.test_replies import Reply
 from tests.support.outbox_box import NOW, PHONE, accept_one, due_ids, open_box, planned, plans, posted
 
-ANSWER = Answer(
+ANSWER = AutomaticAnswer(
     kind="stop",
     text="you will get no more",
     channel="modem",
@@ -23,7 +23,7 @@ ANSWER = Answer(
 
 
 async def take(
-    box: Outbox, id: str, text: str = "STOP", answers: Answer = ANSWER, consent: str | None = "stop"
+    box: Outbox, id: str, text: str = "STOP", answers: AutomaticAnswer = ANSWER, consent: str | None = "stop"
 ) -> bool:
     reply = Reply(address=PHONE, text=text, id=id, consent=consent)
     return await box.replies.take("modem", reply, medium="sms", actor="modem", answers=answers)

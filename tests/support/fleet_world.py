@@ -15,9 +15,9 @@ import msgspec
 import psycopg
 
 from daemon.fleet.gate import ConsentGate
-from daemon.fleet.line import Identity, Line, connected, pinned
 from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
+from daemon.fleet.nats_connection import Identity, NatsConnection, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import key_of, public_text
 from daemon.fleet.wire import Health
@@ -156,7 +156,7 @@ class World:
         )
 
     @asynccontextmanager
-    async def line_of(self, store: Store, server: int = 0) -> AsyncIterator[Line]:
+    async def line_of(self, store: Store, server: int = 0) -> AsyncIterator[NatsConnection]:
         """A connection with that store's rights, for those who try what it may not."""
         me = store.membership
         identity = Identity(me.key, me.claim, f"_INBOX.{me.store}", me.store)
@@ -164,7 +164,7 @@ class World:
             yield line
 
     @asynccontextmanager
-    async def as_hq(self) -> AsyncIterator[Line]:
+    async def as_hq(self) -> AsyncIterator[NatsConnection]:
         async with as_fleet(self.settings, self.clock, random.Random()) as line:
             yield line
 

@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 from aiohttp import web
 
-from daemon.fleet.line import Stored
+from daemon.fleet.nats_connection import Stored
 from daemon.fleet.wire import AuditBatch, Health, State, StateBatch, deflate, pack
 from daemon.hq.archiver import Archive
 from daemon.hq.config import Hq, HqSettings, Nats

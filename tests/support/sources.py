@@ -15,7 +15,7 @@ from daemon.config import Settings, Store
 from daemon.http import Request, Response
 from daemon.intake.base import Hook, Source
 from daemon.intake.door import Door
-from daemon.intake.intake import Answer, Intake
+from daemon.intake.intake import HookAnswer, Intake
 from daemon.intake.registry import build
 from outbox import Outbox
 from outbox.clock import Clock
@@ -95,7 +95,7 @@ class Shopfront:
         self.clock = clock
         self.plan = plan
 
-    async def take(self, hook: AHook) -> Answer:
+    async def take(self, hook: AHook) -> HookAnswer:
         """A webhook, as the HTTP face has it."""
         return self.intake.admit(hook) or await self.intake.take(hook)
 

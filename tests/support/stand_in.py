@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from multidict import CIMultiDict
 
 from daemon.sandbox.config import CREDENTIALS
-from daemon.sandbox.exchange import Answer, Call
+from daemon.sandbox.exchange import Call, Response
 from daemon.sandbox.mailbox import Arrival, Mailbox
 from daemon.sandbox.providers import make_providers
 from daemon.sandbox.providers.base import World
@@ -31,7 +31,7 @@ C = CREDENTIALS
 class Said:
     """An answer as a client sees it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         self.status = answer.status
         self.headers = CIMultiDict(answer.headers)
         self.text = answer.body.decode()

@@ -1,7 +1,7 @@
 """Tokens for tills and scripts: made, listed and revoked by whoever administers the service."""
 
 from daemon.api.plumbing import present
-from daemon.api.plumbing.route import Answer, Call, NoQuery, Scope, get, post
+from daemon.api.plumbing.route import Call, JsonAnswer, NoQuery, Scope, get, post
 from daemon.api.plumbing.voices import name_taken
 from daemon.api.schema.problem import Problem
 from daemon.wire.record import TokenGone, TokenMade, Tokens
@@ -15,7 +15,7 @@ async def index(call: Call[NoQuery, None]) -> Tokens:
     return Tokens([present.token(each) for each in await call.services.box.tokens.list()], None)
 
 
-async def make(call: Call[NoQuery, TokenWish]) -> Answer:
+async def make(call: Call[NoQuery, TokenWish]) -> JsonAnswer:
     wish, services = call.body, call.services
     scopes = sorted(set(wish.scopes))
     bounds = Bounds(tuple(sorted(set(wish.types))), wish.own_orders, wish.own_words)
@@ -27,7 +27,7 @@ async def make(call: Call[NoQuery, TokenWish]) -> Answer:
         )
     secret = await services.box.tokens.create(wish.name, scopes, bounds=bounds, actor=call.caller.actor)
     made = TokenMade(wish.name, scopes, secret, list(bounds.types), bounds.own_orders, bounds.own_words)
-    return Answer(made, status=201)
+    return JsonAnswer(made, status=201)
 
 
 async def revoke(call: Call[NoQuery, None]) -> TokenGone:

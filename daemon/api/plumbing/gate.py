@@ -15,7 +15,7 @@ from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.limits import RateLimit
 from daemon.api.plumbing.peers import Peers
 from daemon.api.plumbing.reply import as_json, as_problem
-from daemon.api.plumbing.route import Answer, B, Call, Caller, Handler, Q, Route, Scope
+from daemon.api.plumbing.route import B, Call, Caller, Handler, JsonAnswer, Q, Route, Scope
 from daemon.api.plumbing.services import Services
 from daemon.api.schema import body as bodies
 from daemon.api.schema.problem import Problem, of
@@ -164,7 +164,7 @@ class Gate(ABC):
             raise Problem(422, f"cursor: {error}", field="cursor") from error
         if isinstance(answer, web.StreamResponse):
             return answer
-        if isinstance(answer, Answer):
+        if isinstance(answer, JsonAnswer):
             return as_json(answer.value, status=answer.status, headers=answer.headers)
         return as_json(answer)
 

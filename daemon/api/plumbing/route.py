@@ -63,7 +63,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonAnswer:
     """A value to encode as JSON, where the status isn't 200 or headers are due."""
 
     value: msgspec.Struct
@@ -71,7 +71,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Call[Q, B]], Awaitable["Answer | msgspec.Struct | web.StreamResponse"]]
+Handler = Callable[[Call[Q, B]], Awaitable["JsonAnswer | msgspec.Struct | web.StreamResponse"]]
 
 
 @dataclass(frozen=True, kw_only=True)

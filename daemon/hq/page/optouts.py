@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from daemon.fleet.line import Line
+from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.speaker import signed
-from daemon.fleet.wire import Word, optout_subject, pack
+from daemon.fleet.wire import SignedWord, optout_subject, pack
 from daemon.hq.config import ACCOUNT
 from daemon.hq.database import as_time, queries
 from daemon.hq.nats import as_fleet
@@ -93,8 +93,8 @@ async def stop(visit: Visit) -> web.StreamResponse:
     return visit.went("/optouts", said="stopped")
 
 
-async def _tell(line: Line, services: Services, typed: Typed, medium: str, position: Position) -> None:
-    word = Word(
+async def _tell(line: NatsConnection, services: Services, typed: Typed, medium: str, position: Position) -> None:
+    word = SignedWord(
         state="out", at=services.clock.now(), clock_trusted=True, store=NAME, epoch=position.epoch, seq=position.seq, how=BY_HAND
     )  # fmt: skip
     key = services.settings.key(ACCOUNT, "account")

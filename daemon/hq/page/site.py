@@ -9,7 +9,7 @@ from psycopg import DataError
 from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
-from daemon.fleet.line import LineError
+from daemon.fleet.nats_connection import NatsAway
 from daemon.hq.database import Weather
 from daemon.hq.page.door import Door
 from daemon.hq.page.frame import (
@@ -107,7 +107,7 @@ class _Site:
                 return await handler(request)
             except Refusal as refusal:
                 return self._refuse(request, name, refusal.status, refusal.word, **refusal.args_of_word)
-            except (Declined, LineError, ConfigError) as error:
+            except (Declined, NatsAway, ConfigError) as error:
                 status = error.status if isinstance(error, Declined) else 503
                 return self._refuse(request, name, status, "because", why=str(error))
             except DataError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from daemon.modem.simulator import commands, oracle
 from daemon.modem.simulator.character import CHARACTERS, Faults
 from daemon.modem.simulator.oracle import Malformed, Submitted
-from daemon.modem.simulator.state import Answer, Sim, State
+from daemon.modem.simulator.state import Output, Sim, State
 from daemon.modem.simulator.wire import Gone, Wire
 from outbox.clock import Clock
 
@@ -34,7 +34,7 @@ class SimulatedModem:
         self.on_sent: Callable[[Submitted], None] = lambda _: None
         self._reference = rng.randrange(256)
         self._text_reference = rng.randrange(256)
-        self._later: list[tuple[float, Answer]] = []
+        self._later: list[tuple[float, Output]] = []
         """Answers that come at that moment (monotonic), whoever listens then."""
         self._owes = asyncio.Event()
         self._browned_out = asyncio.Event()
@@ -189,19 +189,19 @@ class SimulatedModem:
     def _cure(self) -> str:
         return {"radio": "AT+CFUN=4", "restart": "AT+CFUN=1,1"}.get(self.faults.hung, "")
 
-    def _answer(self, command: str) -> Answer:
+    def _answer(self, command: str) -> Output:
         name = command.partition("=")[0].removesuffix("?")
         queue = self.faults.errors.get(name)
         if queue:
-            return Answer(final=queue.pop(0))
+            return Output(final=queue.pop(0))
         character = self.state.character
         if command in character.known:
-            return Answer()
+            return Output()
         if any(name.startswith(word) for word in character.unknown):
-            return Answer(final=character.refusal)
+            return Output(final=character.refusal)
         return commands.answer(self.state, command)
 
-    def _reply(self, answer: Answer) -> None:
+    def _reply(self, answer: Output) -> None:
         lines, final = list(answer.lines), answer.final
         if final.startswith("+CME ERROR") and not self.state.errors:
             final = "ERROR"
@@ -220,16 +220,16 @@ class SimulatedModem:
     async def _submit(self, wire: Wire, announced: str) -> None:
         """In text mode `announced` is a number to text, and anything typed is the text."""
         if not self.state.text_mode and not announced.isdecimal():
-            return self._reply(Answer(final="+CMS ERROR: 304"))
+            return self._reply(Output(final="+CMS ERROR: 304"))
         if self.faults.early_errors:
-            return self._reply(Answer(final=self.faults.early_errors.pop(0)))
+            return self._reply(Output(final=self.faults.early_errors.pop(0)))
         if self.state.sim.state != "READY":
-            return self._reply(Answer(final="+CMS ERROR: 311"))
+            return self._reply(Output(final="+CMS ERROR: 311"))
         if not self.faults.no_prompt:
             wire.send(b"\r\n> ")
         text = await self._read_pdu(wire)
         if text is None:
-            return self._reply(Answer())
+            return self._reply(Output())
         if self.faults.unplug_after_pdu:
             self._take(text, announced)
             wire.unplug()
@@ -247,14 +247,14 @@ class SimulatedModem:
             return None
         return self._reply(self._network_answer(text, announced))
 
-    def _network_answer(self, text: str, announced: str) -> Answer:
+    def _network_answer(self, text: str, announced: str) -> Output:
         queue = self.faults.errors.get("AT+CMGS")
         if queue:
-            return Answer(final=queue.pop(0))
+            return Output(final=queue.pop(0))
         if self.faults.no_sms_over_lte and self.state.character.lte and not self.state.circuit_switched:
-            return Answer(final="+CMS ERROR: 38")
+            return Output(final="+CMS ERROR: 38")
         if self.state.registered not in (1, 5, 6, 7):
-            return Answer(final="+CMS ERROR: 331")
+            return Output(final="+CMS ERROR: 331")
         return self._take(text, announced)
 
     async def _read_pdu(self, wire: Wire) -> str | None:
@@ -267,13 +267,13 @@ class SimulatedModem:
                 wire.unplug()
         return None if octet == _ESCAPE else text.decode("latin-1").strip()
 
-    def _take(self, text: str, announced: str) -> Answer:
+    def _take(self, text: str, announced: str) -> Output:
         try:
             submitted = (
                 oracle.read_typed(announced, text) if self.state.text_mode else oracle.read_submit(text, int(announced))
             )
         except Malformed:
-            return Answer(final="+CMS ERROR: 304")
+            return Output(final="+CMS ERROR: 304")
         self._reference = (self._reference + 1) % 256
         self.sent.append(submitted)
         self.references.append(self._reference)
@@ -286,7 +286,7 @@ class SimulatedModem:
                 self.report(self._reference, submitted.number, status)
             else:
                 self._group.create_task(self._report_later(self._reference, submitted.number, status))
-        return Answer((f"+CMGS: {self._reference}",))
+        return Output((f"+CMGS: {self._reference}",))
 
     async def _report_later(self, reference: int, number: str, status: int) -> None:
         taken_at = self._clock.now()

@@ -25,7 +25,7 @@ class Sim:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Output:
     """Lines, a final result ("" for none), and what is said out of turn after it."""
 
     lines: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text, whole, with_headers
 from daemon.sandbox.times import offset
@@ -52,7 +52,7 @@ class ActiveCampaign(Provider):
         if call.path != "/event" and call.headers.get("Api-Token") != self.world.secrets["ACTIVECAMPAIGN_API_KEY"]:
             raise self.refuse(403, "", "You are not authorized to access this file")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         if status in (401, 403):
             return reply(status, {"message": text or "Forbidden"})
         if status == 404:
@@ -61,13 +61,13 @@ class ActiveCampaign(Provider):
             status, {"errors": [{"title": text or "Error", "detail": "", "code": code, "source": {"pointer": ""}}]}
         )
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         headers = {"Retry-After": whole(seconds), "RateLimit-Limit": "5", "RateLimit-Remaining": "0"}
         return with_headers(reply(429, {"message": "Too many requests"}), headers)
 
     # ------------------------------------------------------------ contacts
 
-    def sync(self, call: Call) -> Answer:
+    def sync(self, call: Call) -> Response:
         given = as_object(as_object(call.json).get("contact"))
         email = as_text(given.get("email"))
         if not _EMAIL.fullmatch(email) or fate_of(email) is Fate.INVALID:
@@ -100,7 +100,7 @@ class ActiveCampaign(Provider):
         ]
         return reply(201 if new else 200, {"fieldValues": written, "contact": self._resource(contact)})
 
-    def contacts(self, call: Call) -> Answer:
+    def contacts(self, call: Call) -> Response:
         email = call.query.get("email")
         found = [c for c in self._contacts.values() if email in (None, c["email"])]
         return reply(
@@ -117,7 +117,7 @@ class ActiveCampaign(Provider):
 
     # ------------------------------------------------------------ fields
 
-    def fields(self, call: Call) -> Answer:
+    def fields(self, call: Call) -> Response:
         """A field asked for by its tag is there: a number is given to it at first sight."""
         tag = call.query.get("filters[perstag]", "")
         if tag and "MISSING" not in tag.upper():
@@ -129,7 +129,7 @@ class ActiveCampaign(Provider):
         ]
         return reply(200, {"fieldOptions": [], "fieldRels": [], "fields": found, "meta": {"total": str(len(found))}})
 
-    def create_field(self, call: Call) -> Answer:
+    def create_field(self, call: Call) -> Response:
         field = as_object(as_object(call.json).get("field"))
         title, tag = as_text(field.get("title")), as_text(field.get("perstag"))
         if not title or not field.get("type"):
@@ -143,10 +143,10 @@ class ActiveCampaign(Provider):
 
     # ------------------------------------------------------------ automations and events
 
-    def automations(self, call: Call) -> Answer:
+    def automations(self, call: Call) -> Response:
         return reply(200, {"automations": [{"id": "1", "name": "Order status", "status": "1"}], "meta": {"total": "1"}})
 
-    def enrol(self, call: Call) -> Answer:
+    def enrol(self, call: Call) -> Response:
         given = as_object(as_object(call.json).get("contactAutomation"))
         contact, automation = str(given.get("contact", "")), str(given.get("automation", ""))
         if not contact.isdecimal() or not automation.isdecimal():
@@ -159,16 +159,16 @@ class ActiveCampaign(Provider):
         value = {"contact": contact, "seriesid": automation, "status": "1", "completed": 0, "lastblock": "0", "id": id}
         return reply(201, {"contacts": [], "contactAutomation": value})
 
-    def enrolment(self, call: Call, id: str) -> Answer:
+    def enrolment(self, call: Call, id: str) -> Response:
         if self.world.mailbox.find(self.name, id) is None:
             raise self.refuse(404, "", f"No Result found for ContactAutomation with id {id}")
         return reply(200, {"contactAutomation": {"id": id, "status": "1", "completed": 1}})
 
-    def create_event(self, call: Call) -> Answer:
+    def create_event(self, call: Call) -> Response:
         event = as_object(as_object(call.json).get("eventTrackingEvent"))
         return reply(201, {"eventTrackingEvent": {"name": as_text(event.get("name"))}})
 
-    def event(self, call: Call) -> Answer:
+    def event(self, call: Call) -> Response:
         """POST https://trackcmp.net/event, a form; `visit` is JSON in text."""
         if call.media_type != "application/x-www-form-urlencoded":
             return _event(0, "Missing or malformed request")
@@ -187,9 +187,9 @@ class ActiveCampaign(Provider):
         self.accept(call, id="", to=email, subject=name, text=data, reference=data.rpartition("|")[2])
         return _event(1, "Event spawned")
 
-    def me(self, call: Call) -> Answer:
+    def me(self, call: Call) -> Response:
         return reply(200, {"user": {"id": "1", "username": "sandbox", "email": "sandbox@example.com"}})
 
 
-def _event(success: int, message: str) -> Answer:
+def _event(success: int, message: str) -> Response:
     return reply(200, {"success": success, "message": message})

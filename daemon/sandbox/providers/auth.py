@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.providers.base import Provider, Routes, World
 
 
@@ -22,7 +22,7 @@ class Auth(Provider):
     def authorize(self, call: Call) -> None:
         """The grant in the body is the credential."""
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         """RFC 6749 5.2."""
         words = code or ("temporarily_unavailable" if status >= 429 else "invalid_request")
         return reply(status, {"error": words, "error_description": text or words})

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from daemon.sandbox.callback import Callback, Deed, Word
-from daemon.sandbox.exchange import Answer, Call, Malformed, Refused
+from daemon.sandbox.callback import Callback, CustomerAct, Deed
+from daemon.sandbox.exchange import Call, Malformed, Refused, Response
 from daemon.sandbox.fate import Fate, Stage, fate_of, stage
 from daemon.sandbox.mailbox import Arrival, Mailbox
 from daemon.sandbox.tokens import Tokens
@@ -20,7 +20,7 @@ from daemon.sandbox.windows import Windows
 from outbox.model import Medium
 
 FORM = "application/x-www-form-urlencoded"
-Handler: TypeAlias = Callable[..., Answer]
+Handler: TypeAlias = Callable[..., Response]
 """(call, *the path's parameters in order) -> answer. Raises Refused or Malformed."""
 Routes: TypeAlias = Mapping[str, Handler]
 """By method and the vendor's path: "POST /v1/things/{id}"."""
@@ -75,17 +75,17 @@ class Provider(ABC):
         """Raises Refused with the vendor's answer to bad credentials."""
 
     @abstractmethod
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         """The vendor's error body."""
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """Too many requests: try again in so many seconds, as this vendor says it."""
         return with_headers(self.problem(429, "", "Too many requests"), {"Retry-After": whole(seconds)})
 
-    def malformed(self, text: str) -> Answer:
+    def malformed(self, text: str) -> Response:
         return self.problem(400, "", text)
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """How it tells the store at that URL, signed as the vendor signs. Only for what it `tells`."""
         raise NotImplementedError(f"{self.name} tells nothing of the kind: {word.deed}")
 
@@ -106,7 +106,7 @@ class Provider(ABC):
 
     # ------------------------------------------------------------ one request
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Response:
         """The whole exchange: route, credentials, handler."""
         try:
             for pattern, handler in self._table.get(call.method, ()):
@@ -164,8 +164,8 @@ class Provider(ABC):
         return f"{self.world.rng.randrange(10 ** (count - 1), 10**count)}"
 
 
-def with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
-    return Answer(answer.status, answer.body, {**answer.headers, **headers})
+def with_headers(answer: Response, headers: Mapping[str, str]) -> Response:
+    return Response(answer.status, answer.body, {**answer.headers, **headers})
 
 
 def whole(seconds: float) -> str:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
 
@@ -47,7 +47,7 @@ class Fcm(Provider):
         if not self.world.tokens.good(self.name, call.token(), call.now):
             raise self.refuse(401, "", "Request had invalid authentication credentials.")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         """`code` is FCM's own errorCode, kept in the details."""
         known = code or {429: "QUOTA_EXCEEDED", 500: "INTERNAL", 503: "UNAVAILABLE"}.get(status, "")
         details = [{"@type": _FCM_ERROR, "errorCode": known}] if known else []
@@ -55,12 +55,12 @@ class Fcm(Provider):
         error = {"code": status, "message": text or name, "status": name}
         return reply(status, {"error": error | ({"details": details} if details else {})})
 
-    def malformed(self, text: str) -> Answer:
+    def malformed(self, text: str) -> Response:
         return self._violation("message", text)
 
     # ------------------------------------------------------------ sending
 
-    def send(self, call: Call, project: str) -> Answer:
+    def send(self, call: Call, project: str) -> Response:
         body = as_object(call.json)
         message = as_object(body.get("message"))
         if project != PROJECT:
@@ -119,7 +119,7 @@ class Fcm(Provider):
         )
         return id
 
-    def _violation(self, field: str, text: str) -> Answer:
+    def _violation(self, field: str, text: str) -> Response:
         details = [
             {
                 "@type": "type.googleapis.com/google.rpc.BadRequest",
@@ -137,7 +137,7 @@ class Fcm(Provider):
     def token_routes(self) -> Routes:
         return {"POST /token": self.token}
 
-    def token(self, call: Call) -> Answer:
+    def token(self, call: Call) -> Response:
         """POST {auth}/token"""
         if call.field("grant_type") != GRANT:
             return _grant_error("unsupported_grant_type", "Invalid grant_type")
@@ -189,7 +189,7 @@ def _decoded(part: str) -> Mapping[str, Any]:
         raise ValueError("Invalid JWT: not a JSON object") from error
 
 
-def _grant_error(error: str, text: str) -> Answer:
+def _grant_error(error: str, text: str) -> Response:
     return reply(400, {"error": error, "error_description": text})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from daemon.sandbox.callback import Callback
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.providers.base import Provider
 from outbox.model import EVENT_TYPES
 
@@ -30,7 +30,7 @@ class Graph(Provider):
         if (call.token() or call.query.get("access_token")) != self.world.secrets[self.credential]:
             raise self.refuse(401, "190", "Error validating access token")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         fallback = {404: "803", 429: "4"}.get(status, "100" if status < 500 else "2")
         number, _, subcode = (code if code.replace("/", "").isdecimal() else fallback).partition("/")
         error: dict[str, Any] = {
@@ -45,7 +45,7 @@ class Graph(Provider):
             error["is_transient"] = True
         return reply(status, {"error": error})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """As a 400, and without a Retry-After: the code decides."""
         return self.problem(400, "4", "Application request limit reached")
 

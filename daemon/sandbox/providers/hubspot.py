@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, Refused, reply
+from daemon.sandbox.exchange import Call, Refused, Response, reply
 from daemon.sandbox.fate import Fate, Stage
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text, whole, with_headers
 from daemon.sandbox.times import iso
@@ -66,13 +66,13 @@ class HubSpot(Provider):
         if call.token() != self.world.secrets["HUBSPOT_ACCESS_TOKEN"]:
             raise self.refuse(401, "INVALID_AUTHENTICATION", "Authentication credentials not found or expired.")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "VALIDATION_ERROR", 403: "MISSING_SCOPES", 404: "OBJECT_NOT_FOUND", 409: "CONFLICT"}
         category = code or names.get(status, "INTERNAL_ERROR")
         value = {"status": "error", "message": text or category, "correlationId": self.uuid(), "category": category}
         return reply(status, value)
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         value = {
             "status": "error",
             "message": "You have reached your ten_secondly_rolling limit.",
@@ -84,7 +84,7 @@ class HubSpot(Provider):
 
     # ------------------------------------------------------------ objects
 
-    def create(self, call: Call, kind: str) -> Answer:
+    def create(self, call: Call, kind: str) -> Response:
         kind = _TYPES.get(kind, kind)
         given = self._given(kind, call.json)
         email = given.get("email")
@@ -92,7 +92,7 @@ class HubSpot(Provider):
             raise self.refuse(409, "CONFLICT", "Contact already exists.")
         return reply(201, self._write(call, kind, None, given))
 
-    def update(self, call: Call, kind: str, id: str) -> Answer:
+    def update(self, call: Call, kind: str, id: str) -> Response:
         kind = _TYPES.get(kind, kind)
         given = self._given(kind, call.json)
         known = self._by(kind, call.query.get("idProperty", "hs_object_id"), id)
@@ -100,13 +100,13 @@ class HubSpot(Provider):
             raise self.refuse(404, "OBJECT_NOT_FOUND", "resource not found")
         return reply(200, self._write(call, kind, known, given))
 
-    def fetch(self, call: Call, kind: str, id: str) -> Answer:
+    def fetch(self, call: Call, kind: str, id: str) -> Response:
         found = self._by(_TYPES.get(kind, kind), call.query.get("idProperty", "hs_object_id"), id)
         if found is None:
             raise self.refuse(404, "OBJECT_NOT_FOUND", "resource not found")
         return reply(200, found)
 
-    def upsert(self, call: Call, kind: str) -> Answer:
+    def upsert(self, call: Call, kind: str) -> Response:
         kind, inputs = _TYPES.get(kind, kind), [as_object(i) for i in as_list(as_object(call.json).get("inputs"))]
         if not 1 <= len(inputs) <= 100:
             raise self.refuse(400, "VALIDATION_ERROR", "inputs must have 1 to 100 entries")
@@ -123,7 +123,7 @@ class HubSpot(Provider):
         times = {"startedAt": iso(call.now), "completedAt": iso(call.now), "requestedAt": iso(call.now)}
         return reply(200, {"status": "COMPLETE", "results": results, **times})
 
-    def search(self, call: Call, kind: str) -> Answer:
+    def search(self, call: Call, kind: str) -> Response:
         kind, body = _TYPES.get(kind, kind), as_object(call.json)
         filters = [
             as_object(f)
@@ -197,7 +197,7 @@ class HubSpot(Provider):
 
     # ------------------------------------------------------------ properties and flows
 
-    def create_property(self, call: Call, kind: str) -> Answer:
+    def create_property(self, call: Call, kind: str) -> Response:
         body = as_object(call.json)
         if not all(body.get(key) for key in ("name", "label", "type", "fieldType", "groupName")):
             raise self.refuse(400, "VALIDATION_ERROR", "name, label, type, fieldType and groupName are required")
@@ -207,7 +207,7 @@ class HubSpot(Provider):
         self._properties[key] = {"description": "", "options": [], "archived": False, **body}
         return reply(201, self._properties[key])
 
-    def property(self, call: Call, kind: str, name: str) -> Answer:
+    def property(self, call: Call, kind: str, name: str) -> Response:
         key = (_TYPES.get(kind, kind), name)
         if not self._has(*key):
             raise self.refuse(404, "OBJECT_NOT_FOUND", f"Property {name} does not exist")
@@ -220,13 +220,13 @@ class HubSpot(Provider):
         }
         return reply(200, self._properties.get(key, {**common, "description": "", "options": []}))
 
-    def flows(self, call: Call) -> Answer:
+    def flows(self, call: Call) -> Response:
         found = [
             {"id": id, "name": flow.get("name"), "isEnabled": flow.get("isEnabled")} for id, flow in self._flows.items()
         ]
         return reply(200, {"results": found})
 
-    def create_flow(self, call: Call) -> Answer:
+    def create_flow(self, call: Call) -> Response:
         body = as_object(call.json)
         if not all(key in body for key in ("type", "flowType", "isEnabled", "objectTypeId", "actions")):
             raise self.refuse(
@@ -236,14 +236,14 @@ class HubSpot(Provider):
         self._flows[id] = {**body, "id": id, "revisionId": "1"}
         return reply(201, self._flows[id])
 
-    def flow(self, call: Call, id: str) -> Answer:
+    def flow(self, call: Call, id: str) -> Response:
         if id not in self._flows:
             raise self.refuse(404, "OBJECT_NOT_FOUND", "flow not found")
         return reply(200, self._flows[id])
 
     # ------------------------------------------------------------ single send
 
-    def single_send(self, call: Call) -> Answer:
+    def single_send(self, call: Call) -> Response:
         body = as_object(call.json)
         message = as_object(body.get("message"))
         to, send_id = as_text(message.get("to")), as_text(message.get("sendId"))
@@ -261,7 +261,7 @@ class HubSpot(Provider):
         )
         return reply(200, {"requestedAt": iso(call.now), "statusId": arrival.id, "status": "PENDING"})
 
-    def send_status(self, call: Call, id: str) -> Answer:
+    def send_status(self, call: Call, id: str) -> Response:
         arrival = self.world.mailbox.find(self.name, id)
         if arrival is None:
             raise self.refuse(404, "OBJECT_NOT_FOUND", "status not found")
@@ -271,5 +271,5 @@ class HubSpot(Provider):
         result = "IDEMPOTENT_IGNORE" if arrival.repeat else _SEND_RESULTS.get(arrival.fate, "SENT")
         return reply(200, {**value, "status": "COMPLETE", "sendResult": result, "completedAt": iso(call.now)})
 
-    def account(self, call: Call) -> Answer:
+    def account(self, call: Call) -> Response:
         return reply(200, {"portalId": 12345678, "timeZone": "Europe/London", "accountType": "STANDARD"})

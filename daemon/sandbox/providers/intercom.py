@@ -7,7 +7,7 @@ Contacts are kept: one that was not created or found can't be written to, except
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, World, as_object, as_text, with_headers
 
@@ -43,19 +43,19 @@ class Intercom(Provider):
         if call.token() != self.world.secrets["INTERCOM_ACCESS_TOKEN"]:
             raise self.refuse(401, "unauthorized", "Access Token Invalid")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "parameter_invalid", 404: "not_found", 422: "parameter_not_found", 429: "rate_limit_exceeded"}
         error = {"code": code or names.get(status, "server_error"), "message": text or "Error"}
         return reply(status, {"type": "error.list", "request_id": self.uuid(), "errors": [error]})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         reset = str(round(call.now / 1000 + seconds))
         headers = {"X-RateLimit-Limit": "167", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
         return with_headers(self.problem(429, "", "Exceeded rate limit of 167 in 10_seconds"), headers)
 
     # ------------------------------------------------------------ messages
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         body = as_object(call.json)
         kind, sender, to = body.get("message_type"), as_object(body.get("from")), as_object(body.get("to"))
         if kind not in ("inapp", "in_app", "email"):
@@ -92,19 +92,19 @@ class Intercom(Provider):
         }
         return reply(200, value)
 
-    def reply_to(self, call: Call, id: str) -> Answer:
+    def reply_to(self, call: Call, id: str) -> Response:
         body = as_object(call.json)
         if body.get("message_type") != "comment" or not body.get("admin_id") or not as_text(body.get("body")):
             raise self.refuse(400, "parameter_invalid", "message_type, admin_id and body are required")
         self.accept(call, id="", to=id, sender=str(body["admin_id"]), text=as_text(body["body"]))
         return reply(200, {"type": "conversation", "id": id, "open": True})
 
-    def conversations(self, call: Call) -> Answer:
+    def conversations(self, call: Call) -> Response:
         return reply(200, {"type": "conversation.list", "total_count": 0, "conversations": []})
 
     # ------------------------------------------------------------ contacts
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> Response:
         body = as_object(call.json)
         if body.get("role", "user") not in ("user", "lead"):
             raise self.refuse(400, "parameter_invalid", "role must be user or lead")
@@ -121,7 +121,7 @@ class Intercom(Provider):
             del self._contacts[next(iter(self._contacts))]
         return reply(200, contact)
 
-    def search(self, call: Call) -> Answer:
+    def search(self, call: Call) -> Response:
         query = as_object(as_object(call.json).get("query"))
         field, value = query.get("field"), query.get("value")
         if query.get("operator") != "=" or field not in ("email", "phone", "external_id"):
@@ -130,13 +130,13 @@ class Intercom(Provider):
         pages = {"type": "pages", "page": 1, "per_page": 50, "total_pages": 1}
         return reply(200, {"type": "list", "data": found, "total_count": len(found), "pages": pages})
 
-    def find_by_external_id(self, call: Call, external_id: str) -> Answer:
+    def find_by_external_id(self, call: Call, external_id: str) -> Response:
         found = next((c for c in self._contacts.values() if c.get("external_id") == external_id), None)
         if found is None:
             raise self.refuse(404, "not_found", "User Not Found")
         return reply(200, found)
 
-    def contact(self, call: Call, id: str) -> Answer:
+    def contact(self, call: Call, id: str) -> Response:
         if id not in self._contacts:
             raise self.refuse(404, "not_found", "User Not Found")
         return reply(200, self._contacts[id])
@@ -148,11 +148,11 @@ class Intercom(Provider):
 
     # ------------------------------------------------------------ account
 
-    def me(self, call: Call) -> Answer:
+    def me(self, call: Call) -> Response:
         app = {"type": "app", "id_code": "sandbox", "name": "Sandbox", "region": "US"}
         return reply(
             200, {"type": "admin", "id": "991267766", "name": "Sandbox", "email": "admin@example.com", "app": app}
         )
 
-    def admins(self, call: Call) -> Answer:
+    def admins(self, call: Call) -> Response:
         return reply(200, {"type": "admin.list", "admins": [{"type": "admin", "id": "991267766", "name": "Sandbox"}]})

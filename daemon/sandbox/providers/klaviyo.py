@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text
 from daemon.sandbox.times import offset
@@ -47,7 +47,7 @@ class Klaviyo(Provider):
         if not _REVISION.fullmatch(call.headers.get("revision", "")):
             raise self.refuse(400, "invalid", "A revision header is required.")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "invalid", 404: "not_found", 415: "unsupported_media_type", 429: "throttled"}
         error = {
             "id": self.uuid(),
@@ -63,11 +63,11 @@ class Klaviyo(Provider):
 
     # ------------------------------------------------------------ events
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> Response:
         self._take(call, as_object(self._data(call, "event").get("attributes")))
-        return Answer(202)
+        return Response(202)
 
-    def bulk(self, call: Call) -> Answer:
+    def bulk(self, call: Call) -> Response:
         attributes = as_object(self._data(call, "event-bulk-create-job").get("attributes"))
         entries = as_list(as_object(attributes.get("events-bulk-create")).get("data"))
         for entry in entries:
@@ -75,7 +75,7 @@ class Klaviyo(Provider):
             profile = inner.get("profile")
             for event in as_list(as_object(inner.get("events")).get("data")):
                 self._take(call, {**as_object(as_object(event).get("attributes")), "profile": profile})
-        return Answer(202)
+        return Response(202)
 
     def _data(self, call: Call, kind: str) -> Mapping[str, Any]:
         if call.media_type not in (MEDIA, "application/json"):
@@ -133,7 +133,7 @@ class Klaviyo(Provider):
             raise self.refuse(400, "invalid", "Invalid email address")
         return profile
 
-    def events(self, call: Call) -> Answer:
+    def events(self, call: Call) -> Response:
         """`filter`'s metric_id is honoured; the rest is left to the caller to match."""
         match = re.search(r'equals\(metric_id,"([^"]+)"\)', call.query.get("filter", ""))
         names = [name for name, id in self._metrics.items() if match is None or id == match[1]]
@@ -159,7 +159,7 @@ class Klaviyo(Provider):
 
     # ------------------------------------------------------------ profiles, metrics
 
-    def profile(self, call: Call) -> Answer:
+    def profile(self, call: Call) -> Response:
         data = self._data(call, "profile")
         profile = self._check_profile(as_object(data.get("attributes")))
         value = {"type": "profile", "id": f"01{self.hex(24).upper()}", "attributes": profile}
@@ -167,7 +167,7 @@ class Klaviyo(Provider):
             200, {"data": value | {"links": {"self": "https://a.klaviyo.com/api/profiles/"}}}, content_type=MEDIA
         )
 
-    def metrics(self, call: Call) -> Answer:
+    def metrics(self, call: Call) -> Response:
         data = [
             {
                 "type": "metric",
@@ -179,7 +179,7 @@ class Klaviyo(Provider):
         ]
         return reply(200, {"data": data, "links": {"self": "https://a.klaviyo.com/api/metrics"}}, content_type=MEDIA)
 
-    def flow_triggers(self, call: Call, id: str) -> Answer:
+    def flow_triggers(self, call: Call, id: str) -> Response:
         flow = {
             "type": "flow",
             "id": "Flow01",
@@ -192,7 +192,7 @@ class Klaviyo(Provider):
         )
         return reply(200, {"data": data, "links": {"self": f"https://a.klaviyo.com{call.path}"}}, content_type=MEDIA)
 
-    def accounts(self, call: Call) -> Answer:
+    def accounts(self, call: Call) -> Response:
         return reply(
             200,
             {"data": [{"type": "account", "id": "Sandbx", "attributes": {"test_account": True}}]},

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, plain, reply
+from daemon.sandbox.exchange import Call, Response, plain, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes
@@ -47,21 +47,21 @@ class Mailgun(Provider):
         if call.basic != ("api", self.world.secrets["MAILGUN_API_KEY"]):
             raise self.refuse(401)
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         if status == 401:
             return plain(401, "Forbidden")
         if status == 404 and not code:
             return plain(200, "Mailgun Magnificent API")
         return reply(status, {"message": text or "Internal Server Error"})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """The wait stands in the text."""
         text = f"account-requests-per-sec limit exceeded, try again after {max(1, round(seconds))} seconds"
         return self.problem(429, "", f"Domain example.com is not allowed to send: {text}")
 
     # ------------------------------------------------------------ messages
 
-    def send(self, call: Call, domain: str) -> Answer:
+    def send(self, call: Call, domain: str) -> Response:
         if call.media_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
             raise self.refuse(400, "", "Expecting 'multipart/form-data'")
         to = self._recipients(call)
@@ -123,7 +123,7 @@ class Mailgun(Provider):
 
     # ------------------------------------------------------------ what became of it
 
-    def events(self, call: Call, domain: str) -> Answer:
+    def events(self, call: Call, domain: str) -> Response:
         """Without brackets round the id, as events store it; with them the filter is not understood."""
         query = call.query
         limit = call.number("limit", 100)
@@ -170,7 +170,7 @@ class Mailgun(Provider):
             **extra,
         }
 
-    def suppressed(self, call: Call, domain: str, table: str, address: str) -> Answer:
+    def suppressed(self, call: Call, domain: str, table: str, address: str) -> Response:
         if table == "templates":
             raise self.refuse(404, "missing", "template not found")
         if table not in _TABLES:
@@ -180,5 +180,5 @@ class Mailgun(Provider):
         created = rfc2822(call.now).replace("+0000", "UTC")
         return reply(200, {"address": address, "code": "550", "error": "No such mailbox", "created_at": created})
 
-    def domain(self, call: Call, domain: str) -> Answer:
+    def domain(self, call: Call, domain: str) -> Response:
         return reply(200, {"domain": {"name": domain, "state": "active"}})

@@ -7,8 +7,8 @@ time; the old tags are refused.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Routes, as_list, as_object, as_text
 from daemon.sandbox.providers.graph import TEMPLATES, Graph
@@ -33,7 +33,7 @@ class Messenger(Graph):
             "GET /{version}/{page}": self.page,
         }
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/messages; it opens the window."""
         self.world.windows.wrote(self.name, word.customer, word.at)
         told = {
@@ -44,7 +44,7 @@ class Messenger(Graph):
         }
         return self.webhook({"object": "page", "entry": [{"id": word.to, "time": word.at, "messaging": [told]}]})
 
-    def send(self, call: Call, version: str, page: str) -> Answer:
+    def send(self, call: Call, version: str, page: str) -> Response:
         body = as_object(call.json)
         to = as_text(as_object(body.get("recipient")).get("id"))
         kind, message = as_text(body.get("messaging_type")), as_object(body.get("message"))
@@ -91,10 +91,10 @@ class Messenger(Graph):
         texts = [text for text in texts if text]
         return {"text": " · ".join(texts), "data": {"template": name, "variables": texts}}
 
-    def templates(self, call: Call, version: str, page: str) -> Answer:
+    def templates(self, call: Call, version: str, page: str) -> Response:
         name = call.query.get("name", "order_ready")
         found = {"id": "1192339204654488", "name": name, "language": "en", "status": "APPROVED", "category": "UTILITY"}
         return reply(200, {"data": [] if "missing" in name.split("_") else [found]})
 
-    def page(self, call: Call, version: str, page: str) -> Answer:
+    def page(self, call: Call, version: str, page: str) -> Response:
         return reply(200, {"id": page, "name": "Sandbox"})

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
 
@@ -55,20 +55,20 @@ class Ntfy(Provider):
         if call.token() != self.world.secrets["NTFY_TOKEN"]:
             raise self.refuse(401)
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         number = int(code) if code.isdecimal() else _CODES.get(status, 50001 if status >= 500 else 40000)
         return reply(status, {"code": number, "http": status, "error": _WORDS.get(number) or text or "error"})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """Without a word on when."""
         return self.problem(429)
 
-    def malformed(self, text: str) -> Answer:
+    def malformed(self, text: str) -> Response:
         return self.problem(400, "40024")
 
     # ------------------------------------------------------------ calls
 
-    def publish(self, call: Call) -> Answer:
+    def publish(self, call: Call) -> Response:
         if len(call.body) > 2 * _MOST:
             raise self.refuse(413)
         fields = as_object(call.json)
@@ -98,16 +98,16 @@ class Ntfy(Provider):
         tags = fields.get("tags") or ()
         return good and fields.get("priority") not in (True, False) and all(isinstance(tag, str) for tag in tags)
 
-    def poll(self, call: Call, topic: str) -> Answer:
+    def poll(self, call: Call, topic: str) -> Response:
         """What is kept of a topic, a line each (`poll=1`); `since` is a unix time."""
         since = call.query.get("since", "")
         first = int(since) if since.isascii() and since.isdecimal() and len(since) < 12 else 0
         held = [one for one in self.mine(topic)[::-1] if one.at // 1000 >= first]
         rows = [self._row(one.id, one.at, topic, one.text, one.data) for one in held]
         body = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        return Answer(200, body, {"Content-Type": "application/x-ndjson; charset=utf-8"})
+        return Response(200, body, {"Content-Type": "application/x-ndjson; charset=utf-8"})
 
-    def account(self, call: Call) -> Answer:
+    def account(self, call: Call) -> Response:
         return reply(200, {"username": "shop", "role": "user", "limits": {"basis": "ip", "messages": 17280}})
 
     def _row(self, id: str, at: int, topic: str, text: str, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text, with_headers
 from daemon.sandbox.times import iso
@@ -40,7 +40,7 @@ class Outlook(Provider):
         if not self.world.tokens.good(self.name, call.token(), call.now):
             raise self.refuse(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         kinds = {
             400: "ErrorInvalidRequest",
             404: "ResourceNotFound",
@@ -53,7 +53,7 @@ class Outlook(Provider):
 
     # ------------------------------------------------------------ sending
 
-    def send_mail(self, call: Call, user: str) -> Answer:
+    def send_mail(self, call: Call, user: str) -> Response:
         body = as_object(call.json)
         message = as_object(body.get("message") or body.get("Message"))
         if not message:
@@ -62,7 +62,7 @@ class Outlook(Provider):
         self._take(call, user, message, id="")
         return self._accepted()
 
-    def draft(self, call: Call, user: str) -> Answer:
+    def draft(self, call: Call, user: str) -> Response:
         self._check_user(user)
         message = as_object(call.json)
         self._check(message)
@@ -72,19 +72,19 @@ class Outlook(Provider):
             del self._drafts[next(iter(self._drafts))]
         return reply(201, self._resource(id, message, draft=True))
 
-    def send_draft(self, call: Call, user: str, id: str) -> Answer:
+    def send_draft(self, call: Call, user: str, id: str) -> Response:
         message = self._drafts.pop(id, None)
         if message is None:
             raise self.refuse(404, "ErrorItemNotFound", "The specified object was not found in the store.")
         self._take(call, user, message, id=id)
         return self._accepted()
 
-    def fetch(self, call: Call, user: str, id: str) -> Answer:
+    def fetch(self, call: Call, user: str, id: str) -> Response:
         if id in self._drafts:
             return reply(200, self._resource(id, self._drafts[id], draft=True))
         raise self.refuse(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
-    def folder(self, call: Call, user: str, folder: str) -> Answer:
+    def folder(self, call: Call, user: str, folder: str) -> Response:
         """Sent Items hold what was sent, newest first; the Inbox holds no reports here."""
         sent = self.mine() if folder.lower() == "sentitems" else []
         value = [
@@ -100,7 +100,7 @@ class Outlook(Provider):
         ]
         return reply(200, {"value": value})
 
-    def user(self, call: Call, user: str) -> Answer:
+    def user(self, call: Call, user: str) -> Response:
         self._check_user(user)
         return reply(200, {"id": self.uuid(), "userPrincipalName": user, "mail": user})
 
@@ -147,8 +147,8 @@ class Outlook(Provider):
                 ),
             )
 
-    def _accepted(self) -> Answer:
-        return with_headers(Answer(202), {"request-id": self.uuid()})
+    def _accepted(self) -> Response:
+        return with_headers(Response(202), {"request-id": self.uuid()})
 
     def _resource(self, id: str, message: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
         return {**message, "id": id, "isDraft": draft, "internetMessageId": f"<{id}@example.com>"}
@@ -158,7 +158,7 @@ class Outlook(Provider):
     def token_routes(self) -> Routes:
         return {"POST /{tenant}/oauth2/v2.0/token": self.token}
 
-    def token(self, call: Call, tenant: str) -> Answer:
+    def token(self, call: Call, tenant: str) -> Response:
         """POST {auth}/{tenant}/oauth2/v2.0/token"""
         secrets = self.world.secrets
         if tenant != secrets["OUTLOOK_TENANT_ID"]:
@@ -176,5 +176,5 @@ class Outlook(Provider):
         return reply(200, value)
 
 
-def _oauth_error(status: int, error: str, text: str, number: int) -> Answer:
+def _oauth_error(status: int, error: str, text: str, number: int) -> Response:
     return reply(status, {"error": error, "error_description": text, "error_codes": [number]})

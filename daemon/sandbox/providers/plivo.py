@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, plain, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Response, plain, reply
 from daemon.sandbox.fate import Fate, Stage
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import FORM, Provider, Routes, as_object, as_text, e164
@@ -52,14 +52,14 @@ class Plivo(Provider):
         if call.basic != (auth_id, secret) or call.path.split("/")[3] != auth_id:
             raise self.refuse(401)
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         if status == 401:
             return plain(
                 401, "Could not verify your access level for that URL. You have to login with proper credentials"
             )
         return reply(status, {"api_id": self.uuid(), "error": text or "internal server error"})
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """An incoming message with a signature of version 3 (plivo.com/docs/messaging/concepts/signature-validation)."""
         fields = {
             "From": word.customer.removeprefix("+"),
@@ -76,7 +76,7 @@ class Plivo(Provider):
 
     # ------------------------------------------------------------ calls
 
-    def send(self, call: Call, auth_id: str) -> Answer:
+    def send(self, call: Call, auth_id: str) -> Response:
         body = as_object(call.json)
         source, powerpack = as_text(body.get("src")), as_text(body.get("powerpack_uuid"))
         text, numbers = as_text(body.get("text")), as_text(body.get("dst"))
@@ -100,13 +100,13 @@ class Plivo(Provider):
         ]
         return reply(202, {"api_id": self.uuid(), "message": "message(s) queued", "message_uuid": uuids})
 
-    def fetch(self, call: Call, auth_id: str, uuid: str) -> Answer:
+    def fetch(self, call: Call, auth_id: str, uuid: str) -> Response:
         arrival = self.world.mailbox.find(self.name, uuid)
         if arrival is None:
             raise self.refuse(404, "", "not found")
         return reply(200, {"api_id": self.uuid(), **self._resource(arrival, call.now)})
 
-    def listed(self, call: Call, auth_id: str) -> Answer:
+    def listed(self, call: Call, auth_id: str) -> Response:
         query = call.query
         limit, offset = call.number("limit", 20), call.number("offset", 0)
         if not 1 <= limit <= 20:
@@ -121,7 +121,7 @@ class Plivo(Provider):
         meta = {"limit": limit, "offset": offset, "next": None, "previous": None, "total_count": len(found)}
         return reply(200, {"api_id": self.uuid(), "meta": meta, "objects": page})
 
-    def account(self, call: Call, auth_id: str) -> Answer:
+    def account(self, call: Call, auth_id: str) -> Response:
         return reply(200, {"api_id": self.uuid(), "auth_id": auth_id, "cash_credits": "10.00", "name": "Sandbox"})
 
     def _resource(self, arrival: Arrival, now: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, plain, reply
+from daemon.sandbox.exchange import Call, Response, plain, reply
 from daemon.sandbox.providers.base import Provider, Routes, as_list, as_object, as_text
 
 _CHANNEL = re.compile(r"[-a-zA-Z0-9_=@,.;]{1,200}")
@@ -64,12 +64,12 @@ class Pusher(Provider):
                 401, "", "Invalid signature: you should have sent HmacSHA256Hex over method, path and query"
             )
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         return plain(status, f"{text or 'error'}\n")
 
     # ------------------------------------------------------------ calls
 
-    def trigger(self, call: Call, app: str) -> Answer:
+    def trigger(self, call: Call, app: str) -> Response:
         body = as_object(call.json)
         channels = as_list(body.get("channels")) if "channels" in body else [body.get("channel")]
         if not 1 <= len(channels) <= 100:
@@ -80,7 +80,7 @@ class Pusher(Provider):
             self._take(call, body, as_text(channel))
         return reply(200, {})
 
-    def batch(self, call: Call, app: str) -> Answer:
+    def batch(self, call: Call, app: str) -> Response:
         batch = [as_object(event) for event in as_list(as_object(call.json).get("batch"))]
         if not 1 <= len(batch) <= 10:
             raise self.refuse(400, "", "The batch must have 1 to 10 events")
@@ -90,10 +90,10 @@ class Pusher(Provider):
             self._take(call, event, event["channel"])
         return reply(200, {})
 
-    def channels(self, call: Call, app: str) -> Answer:
+    def channels(self, call: Call, app: str) -> Response:
         return reply(200, {"channels": {}})
 
-    def channel(self, call: Call, app: str, channel: str) -> Answer:
+    def channel(self, call: Call, app: str, channel: str) -> Response:
         return reply(200, {"occupied": True, "subscription_count": 1})
 
     def _check(self, event: Mapping[str, Any], channel: str) -> None:

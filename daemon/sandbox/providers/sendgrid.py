@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from daemon.sandbox.callback import Callback, Deed, Word
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.callback import Callback, CustomerAct, Deed
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes, as_list, as_object, as_text, with_headers
@@ -62,10 +62,10 @@ class SendGrid(Provider):
             text = "The provided authorization grant is invalid, expired, or revoked"
             raise self.refuse(401, "", text)
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         return reply(status, {"errors": [{"message": text or "internal error", "field": code or None}]})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """No Retry-After here: the reset is a moment, in unix seconds."""
         reset = str(round(call.now / 1000 + seconds))
         headers = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
@@ -73,7 +73,7 @@ class SendGrid(Provider):
 
     # ------------------------------------------------------------ mail send
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         if call.media_type != "application/json":
             raise self.refuse(415, "", "Content-Type should be application/json.")
         body = as_object(call.json)
@@ -93,7 +93,7 @@ class SendGrid(Provider):
         for person, envelope in zip(people, envelopes, strict=True):
             for to in envelope:
                 self._take(call, body, as_object(person), to, sender, request_id)
-        return Answer(202, headers={"X-Message-Id": request_id})
+        return Response(202, headers={"X-Message-Id": request_id})
 
     def _check_content(self, body: Any, people: list[Any]) -> None:
         if "reply_to" in body and "reply_to_list" in body:
@@ -153,7 +153,7 @@ class SendGrid(Provider):
 
     # ------------------------------------------------------------ what recipients do
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """An event of the signed Event Webhook (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event)."""
         stamp = str(word.at // 1000)
         event = {
@@ -174,7 +174,7 @@ class SendGrid(Provider):
 
     # ------------------------------------------------------------ what became of it
 
-    def activity(self, call: Call) -> Answer:
+    def activity(self, call: Call) -> Response:
         """`query` in its two simplest forms: msg_id LIKE '<prefix>%' and to_email="..."."""
         limit, query = call.number("limit", 10), call.query.get("query", "")
         if not 1 <= limit <= 1000:
@@ -190,7 +190,7 @@ class SendGrid(Provider):
             found = [a for a in found if a.to == wanted]
         return reply(200, {"messages": [self._summary(a, call.now) for a in found[:limit]]})
 
-    def message(self, call: Call, id: str) -> Answer:
+    def message(self, call: Call, id: str) -> Response:
         arrival = self.world.mailbox.find(self.name, id)
         if arrival is None:
             raise self.refuse(404, "", "not found")
@@ -213,7 +213,7 @@ class SendGrid(Provider):
             "last_event_time": iso(now),
         }
 
-    def suppression(self, call: Call, kind: str, email: str) -> Answer:
+    def suppression(self, call: Call, kind: str, email: str) -> Response:
         if kind not in _SUPPRESSED:
             raise self.refuse(404, "", "not found")
         address = unquote(email)
@@ -221,9 +221,9 @@ class SendGrid(Provider):
         entry = {"created": call.now // 1000, "email": address, "reason": "550 5.1.1 no such user", "status": "5.1.1"}
         return reply(200, [entry] if listed else [])
 
-    def unsubscribed(self, call: Call, email: str) -> Answer:
+    def unsubscribed(self, call: Call, email: str) -> Response:
         address = unquote(email)
         return reply(200, {"recipient_email": address} if fate_of(address) is Fate.OPTED_OUT else {})
 
-    def scopes(self, call: Call) -> Answer:
+    def scopes(self, call: Call) -> Response:
         return reply(200, {"scopes": ["mail.send", "messages.read", "suppression.read"]})

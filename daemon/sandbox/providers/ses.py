@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes, as_list, as_object, as_text
@@ -53,18 +53,18 @@ class Ses(Provider):
         except SignatureProblem as error:
             raise self.refuse(403, error.code, str(error)) from error
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         kind = code or {400: "BadRequestException", 404: "NotFoundException", 429: "TooManyRequestsException"}.get(
             status, "InternalFailure"
         )
         return reply(status, {"message": text or kind}, {"x-amzn-ErrorType": kind, "x-amzn-RequestId": self.uuid()})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         return self.problem(429, "", "Maximum sending rate exceeded.")
 
     # ------------------------------------------------------------ sending
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Call) -> Response:
         body = as_object(call.json)
         to = self._recipients(as_object(body.get("Destination")))
         content = self._content(as_object(body.get("Content")))
@@ -76,7 +76,7 @@ class Ses(Provider):
             self._take(call, id, address, sender, content, body.get("EmailTags"))
         return reply(200, {"MessageId": id}, {"x-amzn-RequestId": self.uuid()})
 
-    def send_bulk(self, call: Call) -> Answer:
+    def send_bulk(self, call: Call) -> Response:
         body = as_object(call.json)
         default = as_object(as_object(body.get("DefaultContent")).get("Template"))
         entries = as_list(body.get("BulkEmailEntries"))
@@ -155,7 +155,7 @@ class Ses(Provider):
 
     # ------------------------------------------------------------ what became of it
 
-    def insights(self, call: Call, id: str) -> Answer:
+    def insights(self, call: Call, id: str) -> Response:
         arrival = self.world.mailbox.find(self.name, id)
         if arrival is None:
             raise self.refuse(404, "", f"Message {id} does not exist.")
@@ -176,13 +176,13 @@ class Ses(Provider):
             events.append({"Timestamp": now / 1000, "Type": "BOUNCE", "Details": {"Bounce": bounce}})
         return events
 
-    def suppressed(self, call: Call, address: str) -> Answer:
+    def suppressed(self, call: Call, address: str) -> Response:
         if fate_of(address) is not Fate.INVALID:
             raise self.refuse(404, "", f"Email address {address} does not exist on your suppression list.")
         entry = {"EmailAddress": address, "Reason": "BOUNCE", "LastUpdateTime": call.now / 1000}
         return reply(200, {"SuppressedDestination": entry})
 
-    def account(self, call: Call) -> Answer:
+    def account(self, call: Call) -> Response:
         quota = {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": float(len(self.mine()))}
         value = {
             "EnforcementStatus": "HEALTHY",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta, timezone
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes, as_list, as_object, as_text, whole, with_headers
@@ -45,18 +45,18 @@ class Sfmc(Provider):
         if not self.world.tokens.good(self.name, call.token(), call.now):
             raise self.refuse(401, "0", "Not Authorized")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         number = int(code) if code.isdecimal() else 10006
         return reply(status, {"message": text or "Error", "errorcode": number, "documentation": _DOCS})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         wait = whole(seconds)
         value = {"message": "Rate limit exceeded", "errorcode": 50100, "retryAfter": int(wait), "documentation": _DOCS}
         return with_headers(reply(429, value), {"Retry-After": wait})
 
     # ------------------------------------------------------------ journeys
 
-    def event(self, call: Call) -> Answer:
+    def event(self, call: Call) -> Response:
         body = as_object(call.json)
         contact, key = as_text(body.get("ContactKey")), as_text(body.get("EventDefinitionKey"))
         self._check_event(contact, key)
@@ -64,7 +64,7 @@ class Sfmc(Provider):
         self._enter(call, id, contact, key, body.get("Data"))
         return reply(201, {"eventInstanceId": id})
 
-    def events(self, call: Call) -> Answer:
+    def events(self, call: Call) -> Response:
         body = as_object(call.json)
         key, members = as_text(body.get("eventDefinitionKey")), [as_object(m) for m in as_list(body.get("members"))]
         if not 1 <= len(members) <= 100:
@@ -97,13 +97,13 @@ class Sfmc(Provider):
 
     # ------------------------------------------------------------ transactional messages
 
-    def send_email(self, call: Call, key: str) -> Answer:
+    def send_email(self, call: Call, key: str) -> Response:
         return self._send(call, key, "email")
 
-    def send_sms(self, call: Call, key: str) -> Answer:
+    def send_sms(self, call: Call, key: str) -> Response:
         return self._send(call, key, "sms")
 
-    def _send(self, call: Call, key: str, medium: str) -> Answer:
+    def _send(self, call: Call, key: str, medium: str) -> Response:
         body = as_object(call.json)
         definition, recipient = as_text(body.get("definitionKey")), as_object(body.get("recipient"))
         to = as_text(recipient.get("to"))
@@ -125,7 +125,7 @@ class Sfmc(Provider):
         )
         return reply(202, {"requestId": self.uuid(), "errorcode": 0, "responses": [{"messageKey": key}]})
 
-    def status(self, call: Call, key: str) -> Answer:
+    def status(self, call: Call, key: str) -> Response:
         arrival = self.world.mailbox.find(self.name, key)
         if arrival is None:
             raise self.refuse(404, "10003", f"The messageKey {key} was not found")
@@ -148,7 +148,7 @@ class Sfmc(Provider):
             "info": info,
         }
 
-    def context(self, call: Call) -> Answer:
+    def context(self, call: Call) -> Response:
         return reply(200, {"organization": {"id": 7281698}, "user": {"id": 1}})
 
     # ------------------------------------------------------------ tokens
@@ -156,7 +156,7 @@ class Sfmc(Provider):
     def token_routes(self) -> Routes:
         return {"POST /v2/token": self.token}
 
-    def token(self, call: Call) -> Answer:
+    def token(self, call: Call) -> Response:
         """POST {auth}/v2/token"""
         body, secrets = as_object(call.json), self.world.secrets
         if body.get("grant_type") != "client_credentials":
@@ -180,7 +180,7 @@ class Sfmc(Provider):
         return reply(200, value)
 
 
-def _oauth_error(status: int, error: str, text: str) -> Answer:
+def _oauth_error(status: int, error: str, text: str) -> Response:
     return reply(
         status, {"error": error, "error_description": text, "error_uri": "https://developer.salesforce.com/docs"}
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
 
@@ -40,16 +40,16 @@ class Slack(Provider):
         if token != self.world.secrets["SLACK_BOT_TOKEN"]:
             raise self.refuse(200, "invalid_auth" if token else "not_authed")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "invalid_arguments", 404: "unknown_method", 405: "unknown_method", 429: "ratelimited"}
         return reply(status, {"ok": False, "error": code or names.get(status, "internal_error")})
 
-    def malformed(self, text: str) -> Answer:
+    def malformed(self, text: str) -> Response:
         return self.problem(200, "invalid_json")
 
     # ------------------------------------------------------------ calls
 
-    def post_message(self, call: Call) -> Answer:
+    def post_message(self, call: Call) -> Response:
         fields = self._fields(call)
         channel, text = as_text(fields.get("channel")), as_text(fields.get("text"))
         if not channel or not _CHANNEL.fullmatch(channel):
@@ -77,7 +77,7 @@ class Slack(Provider):
         message = {"type": "message", "text": text, "bot_id": "B19LU7CSY", "ts": ts, "user": "U19LU7CSY"}
         return reply(200, {"ok": True, "channel": channel, "ts": ts, "message": message})
 
-    def auth_test(self, call: Call) -> Answer:
+    def auth_test(self, call: Call) -> Response:
         who = {
             "team": "Sandbox",
             "team_id": "T12345678",
@@ -87,13 +87,13 @@ class Slack(Provider):
         }
         return reply(200, {"ok": True, "url": "https://sandbox.slack.com/", "is_enterprise_install": False, **who})
 
-    def open(self, call: Call) -> Answer:
+    def open(self, call: Call) -> Response:
         users = as_text(self._fields(call).get("users"))
         if not users or fate_of(users) is Fate.INVALID:
             raise self.refuse(200, "user_not_found")
         return reply(200, {"ok": True, "channel": {"id": f"D{users[1:]}"}})
 
-    def history(self, call: Call) -> Answer:
+    def history(self, call: Call) -> Response:
         fields = call.query if call.method == "GET" else self._fields(call)
         try:
             oldest, limit = float(fields.get("oldest") or 0), int(fields.get("limit") or 100)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.providers.base import Provider, Routes, as_object, whole, with_headers
 
@@ -54,19 +54,19 @@ class Telegram(Provider):
         if call.path.split("/")[1] != f"bot{self.world.secrets['TELEGRAM_BOT_TOKEN']}":
             raise self.refuse(401)
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         name = _NAMES.get(status, "Internal Server Error" if status >= 500 else "Bad Request")
         words = code or text
         return reply(status, {"ok": False, "error_code": status, "description": f"{name}: {words}" if words else name})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         wait = whole(seconds)
         words = {"description": f"Too Many Requests: retry after {wait}", "parameters": {"retry_after": int(wait)}}
         return with_headers(reply(429, {"ok": False, "error_code": 429, **words}), {"Retry-After": wait})
 
     # ------------------------------------------------------------ calls
 
-    def get_me(self, call: Call, token: str) -> Answer:
+    def get_me(self, call: Call, token: str) -> Response:
         bot = {
             "id": int(token.partition(":")[0]),
             "is_bot": True,
@@ -75,7 +75,7 @@ class Telegram(Provider):
         }
         return reply(200, {"ok": True, "result": bot})
 
-    def send_message(self, call: Call, token: str) -> Answer:
+    def send_message(self, call: Call, token: str) -> Response:
         fields = self._fields(call)
         chat, text = str(fields.get("chat_id", "")), fields.get("text")
         if not chat:
@@ -107,7 +107,7 @@ class Telegram(Provider):
 
     # ------------------------------------------------------------ the store's webhook
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         person = {"id": int(word.customer), "is_bot": False, "first_name": "Customer"}
         chat = {"id": int(word.customer), "type": "private"}
         message = {

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import FORM, Provider, Routes, with_headers
@@ -83,7 +83,7 @@ class Twilio(Provider):
         if call.basic not in keys or account != secrets["TWILIO_ACCOUNT_SID"]:
             raise self.refuse(401, "20003", "Authenticate")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         usual = {401: 20003, 404: 20404, 405: 20004, 429: 20429}.get(status, 20001 if status < 500 else 20500)
         number = int(code) if code.isdecimal() else usual
         info = f"https://www.twilio.com/docs/errors/{number}"
@@ -91,7 +91,7 @@ class Twilio(Provider):
 
     # ------------------------------------------------------------ calls
 
-    def send(self, call: Call, account: str) -> Answer:
+    def send(self, call: Call, account: str) -> Response:
         to, sender, service = call.field("To"), call.field("From"), call.field("MessagingServiceSid")
         body, template = call.field("Body"), call.field("ContentSid")
         self._check_sender(sender, service)
@@ -112,16 +112,16 @@ class Twilio(Provider):
         )
         return with_headers(reply(201, self._resource(arrival, call.now)), {"Twilio-Concurrent-Requests": "1"})
 
-    def fetch(self, call: Call, account: str, sid: str) -> Answer:
+    def fetch(self, call: Call, account: str, sid: str) -> Response:
         return reply(200, self._resource(self._find(sid), call.now))
 
-    def update(self, call: Call, account: str, sid: str) -> Answer:
+    def update(self, call: Call, account: str, sid: str) -> Response:
         arrival = self._find(sid)
         if call.field("Status") == "canceled":
             raise self.refuse(400, "30409", "Message cannot be canceled: it was not scheduled")
         return reply(200, self._resource(arrival, call.now))
 
-    def listed(self, call: Call, account: str) -> Answer:
+    def listed(self, call: Call, account: str) -> Response:
         size = min(call.number("PageSize", 50), 1000)
         found = [a for a in self.mine(call.query.get("To", "")) if _matches(a, call.query)][:size]
         uri = f"{call.path}?{urlencode(call.query)}"
@@ -140,10 +140,10 @@ class Twilio(Provider):
             },
         )
 
-    def account(self, call: Call, account: str) -> Answer:
+    def account(self, call: Call, account: str) -> Response:
         return reply(200, {"sid": account, "friendly_name": "Sandbox", "status": "active", "type": "Trial"})
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """An incoming message (https://www.twilio.com/docs/messaging/guides/webhook-request), signed as
         https://www.twilio.com/docs/usage/webhooks/webhooks-security has it."""
         sid = f"SM{self.hex(32)}"

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, Refused, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Refused, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import FORM, Provider, Routes, as_object, as_text
@@ -74,7 +74,7 @@ class Vonage(Provider):
             raise self._sms_refusal("4")
         raise self.refuse(401, "unathorized", "You did not provide correct credentials.")  # their spelling
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         kind = code if code and not code.isdecimal() else f"messages-olympus#{code or 1000}"
         value = {
             "type": f"https://developer.nexmo.com/api-errors/{'' if '#' in kind else '#'}{kind}",
@@ -86,7 +86,7 @@ class Vonage(Provider):
 
     # ------------------------------------------------------------ SMS API
 
-    def sms(self, call: Call) -> Answer:
+    def sms(self, call: Call) -> Response:
         to, sender, text = call.field("to"), call.field("from"), call.field("text")
         for name in ("from", "to"):
             if not call.field(name):
@@ -126,7 +126,7 @@ class Vonage(Provider):
         part = {"status": status, "error-text": SMS_ERRORS[status].format(name)}
         return Refused(reply(200, {"message-count": "1", "messages": [part]}))
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """An incoming SMS, signed with HMAC-SHA256 (developer.vonage.com/en/getting-started/concepts/signing-messages)."""
         fields = {
             "api-key": self.world.secrets["VONAGE_API_KEY"], "msisdn": word.customer.removeprefix("+"), "to": word.to,
@@ -143,7 +143,7 @@ class Vonage(Provider):
 
     # ------------------------------------------------------------ Messages v1
 
-    def messages(self, call: Call) -> Answer:
+    def messages(self, call: Call) -> Response:
         body = as_object(call.json)
         to, text = as_text(body.get("to")), as_text(body.get("text"))
         if body.get("channel") != "sms" or body.get("message_type") != "text":
@@ -160,7 +160,7 @@ class Vonage(Provider):
 
     # ------------------------------------------------------------ Reports
 
-    def records(self, call: Call) -> Answer:
+    def records(self, call: Call) -> Response:
         query = call.query
         if query.get("account_id") != self.world.secrets["VONAGE_API_KEY"]:
             raise self.refuse(403, "", "Forbidden")
@@ -210,10 +210,10 @@ class Vonage(Provider):
             "total_price": 0.0333,
         }
 
-    def balance(self, call: Call) -> Answer:
+    def balance(self, call: Call) -> Response:
         return reply(200, {"value": 3.14, "autoReload": False})
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         """The SMS API says it in a 200, the others with a 429 and no Retry-After."""
         if call.path != "/sms/json":
             return self.problem(429, "1000", "Rate Limit Hit")

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, plain, reply
+from daemon.sandbox.exchange import Call, Response, plain, reply
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
 
 TOLERANCE = 300
@@ -52,10 +52,10 @@ class Webhook(Provider):
         if not any(hmac.compare_digest(expected.encode(), one.encode()) for one in given):
             raise self.refuse(401, "", "the signature does not match")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         return plain(status, text or "error")
 
-    def receive(self, call: Call, path: str = "") -> Answer:
+    def receive(self, call: Call, path: str = "") -> Response:
         body = as_object(call.json)
         data = as_object(body.get("data"))
         id = call.headers["webhook-id"]

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.callback import Callback, Word
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.callback import Callback, CustomerAct
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Routes, as_list, as_object, as_text, e164
@@ -46,15 +46,15 @@ class WhatsApp(Graph):
             "GET /{version}/{phone_number_id}": self.number,
         }
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         return super().problem(status, code or ("131016" if status >= 500 else ""), text)
 
-    def throttled(self, call: Call, seconds: float) -> Answer:
+    def throttled(self, call: Call, seconds: float) -> Response:
         return self.problem(400, "130429", "Rate limit hit")
 
     # ------------------------------------------------------------ sending
 
-    def send(self, call: Call, version: str, phone_number_id: str) -> Answer:
+    def send(self, call: Call, version: str, phone_number_id: str) -> Response:
         body = as_object(call.json)
         to, kind = as_text(body.get("to")), as_text(body.get("type")) or "text"
         if not re.fullmatch(r"v\d+\.\d+", version) or not phone_number_id.isdecimal():
@@ -118,7 +118,7 @@ class WhatsApp(Graph):
 
     # ------------------------------------------------------------ what customers write
 
-    def callback(self, word: Word, url: str) -> Callback:
+    def callback(self, word: CustomerAct, url: str) -> Callback:
         """https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples; it opens the window of 24 hours."""
         self.world.windows.wrote(self.name, word.customer, word.at)
         number = word.customer.removeprefix("+")
@@ -140,7 +140,7 @@ class WhatsApp(Graph):
 
     # ------------------------------------------------------------ what became of it
 
-    def history(self, call: Call, version: str, phone_number_id: str) -> Answer:
+    def history(self, call: Call, version: str, phone_number_id: str) -> Response:
         wanted = call.query.get("message_id", "")
         if wanted and not self.world.mailbox.find(self.name, wanted):
             raise self.refuse(422, "100", "The requested message_id was not found in the message history")
@@ -156,13 +156,13 @@ class WhatsApp(Graph):
         ]
         return {"id": str(arrival.seq), "message_id": arrival.id, "events": {"data": events}}
 
-    def templates(self, call: Call, version: str, account: str) -> Answer:
+    def templates(self, call: Call, version: str, account: str) -> Response:
         name = call.query.get("name", "order_ready")
         found = {"id": "1192339204654487", "name": name, "language": "en", "status": "APPROVED", "category": "UTILITY"}
         data = [] if "missing" in name.split("_") else [{**found, "components": []}]
         return reply(200, {"data": data, "paging": {"cursors": {"before": "", "after": ""}}})
 
-    def number(self, call: Call, version: str, phone_number_id: str) -> Answer:
+    def number(self, call: Call, version: str, phone_number_id: str) -> Response:
         return reply(
             200, {"id": phone_number_id, "display_phone_number": "+44 7700 900000", "verified_name": "Sandbox"}
         )

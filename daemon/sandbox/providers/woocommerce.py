@@ -6,7 +6,7 @@ Any order number is known, except one whose id says "invalid" or ends in 0903. E
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, fate_of
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import Provider, Routes, as_object, as_text
@@ -41,14 +41,14 @@ class WooCommerce(Provider):
         if given != (secrets["WOOCOMMERCE_KEY"], secrets["WOOCOMMERCE_SECRET"]):
             raise self.refuse(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "rest_invalid_param", 404: "rest_no_route", 405: "rest_no_route"}
         kind = code or names.get(status, "woocommerce_api_cannot_create_order_note")
         return reply(status, {"code": kind, "message": text or "Error", "data": {"status": status}})
 
     # ------------------------------------------------------------ calls
 
-    def add_note(self, call: Call, id: str) -> Answer:
+    def add_note(self, call: Call, id: str) -> Response:
         self._check_order(id)
         body = (
             as_object(call.json) if call.media_type == "application/json" else {k: v[0] for k, v in call.form.items()}
@@ -62,7 +62,7 @@ class WooCommerce(Provider):
         )
         return reply(201, _note(arrival))
 
-    def notes(self, call: Call, id: str) -> Answer:
+    def notes(self, call: Call, id: str) -> Response:
         self._check_order(id)
         kind = call.query.get("type", "any")
         if kind not in ("any", "customer", "internal"):
@@ -70,11 +70,11 @@ class WooCommerce(Provider):
         found = [a for a in self.mine(id) if kind == "any" or a.data["customer_note"] is (kind == "customer")]
         return reply(200, [_note(arrival) for arrival in found])
 
-    def order(self, call: Call, id: str) -> Answer:
+    def order(self, call: Call, id: str) -> Response:
         self._check_order(id)
         return reply(200, {"id": int(id) if id.isdecimal() else 0, "number": id, "status": "processing", "refunds": []})
 
-    def orders(self, call: Call) -> Answer:
+    def orders(self, call: Call) -> Response:
         if not 1 <= call.number("per_page", 10) <= 100:
             raise self.refuse(400, "rest_invalid_param", "Invalid parameter(s): per_page")
         return reply(200, [], {"X-WP-Total": "0", "X-WP-TotalPages": "0"})

@@ -6,7 +6,7 @@ Records are kept. Each record's own `status` and `code` decide; an unchanged val
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.sandbox.exchange import Answer, Call, reply
+from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.providers.base import Provider, Routes, World, as_list, as_object, as_text
 from daemon.sandbox.times import offset
 
@@ -48,23 +48,23 @@ class Zoho(Provider):
         if not self.world.tokens.good(self.name, call.token("Zoho-oauthtoken"), call.now):
             raise self.refuse(401, "INVALID_TOKEN", "invalid oauth token")
 
-    def problem(self, status: int, code: str = "", text: str = "") -> Answer:
+    def problem(self, status: int, code: str = "", text: str = "") -> Response:
         names = {400: "INVALID_DATA", 404: "INVALID_URL_PATTERN", 429: "TOO_MANY_REQUESTS"}
         kind = code or names.get(status, "INTERNAL_ERROR")
         return reply(status, {"code": kind, "details": {}, "message": text or kind.lower(), "status": "error"})
 
     # ------------------------------------------------------------ records
 
-    def upsert(self, call: Call, module: str) -> Answer:
+    def upsert(self, call: Call, module: str) -> Response:
         body, given = self._given(call)
         keys = [as_text(key) for key in as_list(body.get("duplicate_check_fields"))]
         return self._many(call, module, body, given, keys)
 
-    def insert(self, call: Call, module: str) -> Answer:
+    def insert(self, call: Call, module: str) -> Response:
         body, given = self._given(call)
         return self._many(call, module, body, given, [])
 
-    def update(self, call: Call, module: str, id: str) -> Answer:
+    def update(self, call: Call, module: str, id: str) -> Response:
         body, given = self._given(call)
         if (module, id) not in self._records:
             raise self.refuse(400, "INVALID_DATA", "the id given seems to be invalid")
@@ -81,7 +81,7 @@ class Zoho(Provider):
 
     def _many(
         self, call: Call, module: str, body: Mapping[str, Any], given: list[Mapping[str, Any]], keys: list[str]
-    ) -> Answer:
+    ) -> Response:
         results = []
         for record in given:
             bad = next((name for name, value in record.items() if value == "invalid"), None)
@@ -140,22 +140,22 @@ class Zoho(Provider):
         text = "record updated" if known else "record added"
         return {"code": "SUCCESS", "details": details, "message": text, "status": "success", **action}
 
-    def fetch(self, call: Call, module: str, id: str) -> Answer:
+    def fetch(self, call: Call, module: str, id: str) -> Response:
         if (module, id) not in self._records:
-            return Answer(204)
+            return Response(204)
         return reply(200, {"data": [self._records[module, id]]})
 
-    def listed(self, call: Call, module: str) -> Answer:
+    def listed(self, call: Call, module: str) -> Response:
         if not call.query.get("fields"):
             raise self.refuse(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing: fields")
         found = [record for (of, _), record in self._records.items() if of == module][::-1]
         return (
             reply(200, {"data": found[:200], "info": {"count": len(found), "more_records": False}})
             if found
-            else Answer(204)
+            else Response(204)
         )
 
-    def search(self, call: Call, module: str) -> Answer:
+    def search(self, call: Call, module: str) -> Response:
         """`criteria` in its simplest form, (Field:equals:value), or email, or phone."""
         criteria = call.query.get("criteria", "").strip("()").split(":equals:")
         wanted = {"email": "Email", "phone": "Phone"}
@@ -170,12 +170,14 @@ class Zoho(Provider):
             if of == module and all(str(record.get(name)) == value for name, value in pairs.items())
         ]
         return (
-            reply(200, {"data": found, "info": {"count": len(found), "more_records": False}}) if found else Answer(204)
+            reply(200, {"data": found, "info": {"count": len(found), "more_records": False}})
+            if found
+            else Response(204)
         )
 
     # ------------------------------------------------------------ mail, settings
 
-    def send_mail(self, call: Call, module: str, id: str) -> Answer:
+    def send_mail(self, call: Call, module: str, id: str) -> Response:
         mail = as_object(next(iter(as_list(as_object(call.json).get("data"))), None))
         to = [as_text(as_object(entry).get("email")) for entry in as_list(mail.get("to"))]
         if not to or not as_object(mail.get("from")).get("email") or not mail.get("subject"):
@@ -193,18 +195,18 @@ class Zoho(Provider):
         }
         return reply(200, {"data": [value]})
 
-    def fields(self, call: Call) -> Answer:
+    def fields(self, call: Call) -> Response:
         names = ("Deal_Name", "Order_No", "Order_Status", "Stage")
         found = [{"api_name": name, "data_type": "text", "field_label": name.replace("_", " ")} for name in names]
         return reply(200, {"fields": found})
 
-    def create_field(self, call: Call) -> Answer:
+    def create_field(self, call: Call) -> Response:
         details = {"id": f"554023000{self.digits(9)}"}
         return reply(
             201, {"fields": [{"code": "SUCCESS", "details": details, "message": "field created", "status": "success"}]}
         )
 
-    def org(self, call: Call) -> Answer:
+    def org(self, call: Call) -> Response:
         return reply(200, {"org": [{"id": "554023000000000001", "company_name": "Sandbox"}]})
 
     # ------------------------------------------------------------ tokens
@@ -212,7 +214,7 @@ class Zoho(Provider):
     def token_routes(self) -> Routes:
         return {"POST /oauth/v2/token": self.token}
 
-    def token(self, call: Call) -> Answer:
+    def token(self, call: Call) -> Response:
         """POST {accounts}/oauth/v2/token: all in the form, or all in the query. Errors are in a 200."""
         secrets = self.world.secrets
         given = call.query if call.query else {name: values[0] for name, values in call.form.items()}

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from daemon.fleet.bundle import BadBundle, version_claimed
 from daemon.fleet.bundle import read as read_bundle
 from daemon.fleet.commands import MOST, read
-from daemon.fleet.line import Line, LineError
-from daemon.fleet.wire import Garbled, Mark, StateBatch, Word, unpack
+from daemon.fleet.nats_connection import NatsAway, NatsConnection
+from daemon.fleet.wire import Garbled, Mark, SignedWord, StateBatch, unpack
 from daemon.hq.commands import give, listed, orders
 from daemon.hq.config import Publish
 from daemon.hq.marks import Marks
@@ -113,7 +113,7 @@ class Nats:
 
     async def publish(self, subject: str, body: bytes) -> None:
         if len(body) > MAX_PAYLOAD:
-            raise LineError("maximum payload exceeded")
+            raise NatsAway("maximum payload exceeded")
         self.marks[subject] = unpack(body, Mark)
 
 
@@ -128,7 +128,7 @@ async def test_epoch_after_epoch(site: Site, clock: FakeClock) -> None:
     marks, nats = Marks(site.services.settings, clock, "made"), Nats()
     async with site.services.pool.connection() as db:
         await marks.touch_all(db)
-        await marks.tell(db, cast("Line", nats))
+        await marks.tell(db, cast("NatsConnection", nats))
     assert nats.marks.keys() == {"mark.camden", "mark.soho"}
     assert nats.marks["mark.camden"].reaches[-1].epoch == "x20000", "the newest is among them"
     await site.message("camden", "m1")
@@ -144,10 +144,10 @@ def test_a_word_on_consent_that_no_column_holds(word: Mapping[str, Any]) -> None
     """Somebody has a store tell the fleet of an opt-out that PostgreSQL refuses; they want headquarters to read it again for ever, and no other."""
     said = {"state": "out", "at": 1, "clock_trusted": True, "store": "camden", "epoch": "e1", "seq": 1, **word}
     with pytest.raises(Garbled):
-        unpack(msgspec.json.encode(said), Word)
+        unpack(msgspec.json.encode(said), SignedWord)
 
 
-@pytest.mark.parametrize("kind", [Mark, Word, StateBatch])
+@pytest.mark.parametrize("kind", [Mark, SignedWord, StateBatch])
 def test_a_body_that_is_nested_without_end(kind: type[Any]) -> None:
     """Whoever is on the line nests brackets; they want the reader of the other end to fall over."""
     with pytest.raises(Garbled):

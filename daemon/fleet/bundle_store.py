@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 KEPT = 3
 
 
-class Shelf:
+class BundleStore:
     def __init__(self, database: Path) -> None:
         self.folder = database.parent / published.FOLDER
         self._database = database

@@ -41,20 +41,20 @@ logging.getLogger("nats").setLevel(logging.CRITICAL)
 logging.getLogger("asyncio").addFilter(_Chatter())
 
 
-class LineError(Exception):
-    """The line can't be had, or is gone: tried again later."""
+class NatsAway(Exception):
+    """The connection can't be had, or is gone: tried again later."""
 
 
-class NotAuthorised(LineError):
+class NotAuthorised(NatsAway):
     """NATS refuses this key, or this key this act."""
 
 
-class WrongSequence(LineError):
+class WrongSequence(NatsAway):
     """Somebody else wrote to that subject meanwhile."""
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who we are on the line, and the prefix under which answers come back to us and nobody else."""
+    """Who we are to NATS, and the prefix under which answers come back to us and nobody else."""
 
     key: KeyPair
     claim: str
@@ -102,18 +102,18 @@ _ack = msgspec.json.Decoder(_AckBody)
 
 
 def pinned(ca: Path) -> ssl.SSLContext:
-    """TLS 1.3 with the fleet's own authority and no other. Raises LineError."""
+    """TLS 1.3 with the fleet's own authority and no other. Raises NatsAway."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
         context.load_verify_locations(ca)
     except (OSError, ssl.SSLError) as error:
-        raise LineError(f"the fleet's certificate {ca} can't be read: {error}") from error
+        raise NatsAway(f"the fleet's certificate {ca} can't be read: {error}") from error
     return context
 
 
-class Line:
-    """An open connection. Every call is bounded, and raises LineError when it can't be done."""
+class NatsConnection:
+    """An open connection. Every call is bounded, and raises NatsAway when it can't be done."""
 
     def __init__(self, client: Client, identity: Identity, server: str) -> None:
         self._client = client
@@ -143,11 +143,11 @@ class Line:
         try:
             ack = _ack.decode(answer.data)
         except msgspec.MsgspecError as error:
-            raise LineError(f"no stream answered for {subject}: {answer.header or answer.data[:80]!r}") from error
+            raise NatsAway(f"no stream answered for {subject}: {answer.header or answer.data[:80]!r}") from error
         if ack.error is not None:
             if ack.error.err_code in _WRONG_LAST_SEQUENCE:
                 raise WrongSequence(ack.error.description)
-            raise LineError(f"the stream refused {subject}: {ack.error.description}")
+            raise NatsAway(f"the stream refused {subject}: {ack.error.description}")
         return Ack(ack.seq, ack.duplicate)
 
     async def request(
@@ -159,7 +159,7 @@ class Line:
         return await self._or_trouble(asking, subject)
 
     async def _or_trouble(self, asking: "asyncio.Future[Msg]", subject: str) -> Msg:
-        """A denied publish is never answered, nor what was asked on a line that is gone: what comes instead is a word to a callback."""
+        """A denied publish is never answered, nor what was asked on a connection that is gone: what comes instead is a word to a callback."""
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking.add(trouble)
         try:
@@ -169,7 +169,7 @@ class Line:
                 trouble.result()
             return await asking
         except (NatsError, OSError, TimeoutError) as error:
-            raise LineError(f"no answer for {subject}: {_words(error)}") from error
+            raise NatsAway(f"no answer for {subject}: {_words(error)}") from error
         finally:
             self._asking.discard(trouble)
             trouble.cancel()
@@ -185,7 +185,7 @@ class Line:
             async with asyncio.timeout(SOCKET_SECONDS):
                 await self._client.publish(subject, body)
         except (NatsError, OSError, TimeoutError) as error:
-            raise LineError(f"can't tell {subject}: {_words(error)}") from error
+            raise NatsAway(f"can't tell {subject}: {_words(error)}") from error
 
     async def listen(self, subject: str, heard: Callable[[Msg], None]) -> None:
         """Have `heard` called (in the loop's thread) for what is published there from now on."""
@@ -196,7 +196,7 @@ class Line:
         try:
             await self._client.subscribe(subject, cb=pass_on)
         except (NatsError, OSError) as error:
-            raise LineError(f"can't listen to {subject}: {_words(error)}") from error
+            raise NatsAway(f"can't listen to {subject}: {_words(error)}") from error
 
     async def newest(self, stream: str, subject: str) -> Stored | None:
         """The newest that a stream keeps under that very subject."""
@@ -221,7 +221,7 @@ class Line:
                 finally:
                     await answers.unsubscribe()
         except (NatsError, OSError, TimeoutError) as error:
-            raise LineError(f"stream {stream} can't be read: {_words(error)}") from error
+            raise NatsAway(f"stream {stream} can't be read: {_words(error)}") from error
         return found
 
     async def ask_all(self, subject: str, body: bytes, *, wait: float, most: int) -> list[bytes]:
@@ -239,7 +239,7 @@ class Line:
                             break
             await answers.unsubscribe()
         except (NatsError, OSError) as error:
-            raise LineError(f"{subject} can't be asked: {_words(error)}") from error
+            raise NatsAway(f"{subject} can't be asked: {_words(error)}") from error
         return found
 
     async def close(self) -> None:
@@ -255,19 +255,19 @@ class Line:
     def heard_loss(self) -> None:
         self.lost.set()
         self.on_loss()
-        self._trouble(LineError("the line is gone"))
+        self._trouble(NatsAway("the line is gone"))
 
-    def _trouble(self, error: LineError) -> None:
+    def _trouble(self, error: NatsAway) -> None:
         for waiting in self._asking:
             if not waiting.done():
                 waiting.set_exception(error)
 
 
 @asynccontextmanager
-async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[Line]:
-    """A connection to that server, closed at the end. Raises LineError, NotAuthorised."""
+async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[NatsConnection]:
+    """A connection to that server, closed at the end. Raises NatsAway, NotAuthorised."""
     client = Client()
-    line = Line(client, identity, server)
+    line = NatsConnection(client, identity, server)
     last: list[Exception] = []
 
     async def on_error(error: Exception) -> None:
@@ -308,7 +308,7 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
 
 
 async def _close(client: Client) -> None:
-    """The library closes politely, which a dead line can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
+    """The library closes politely, which a dead connection can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
     with contextlib.suppress(NatsError, OSError, TimeoutError, AssertionError, AttributeError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await client.close()
@@ -318,11 +318,11 @@ async def _close(client: Client) -> None:
         writer.transport.abort()
 
 
-def _why(server: str, errors: Sequence[Exception]) -> LineError:
+def _why(server: str, errors: Sequence[Exception]) -> NatsAway:
     told = " ".join(str(error) for error in errors).lower()
     if "authorization violation" in told or "user authentication revoked" in told:
         return NotAuthorised(f"{server} refuses this store's key")
-    return LineError(f"{server}: {_words(errors[0])}")
+    return NatsAway(f"{server}: {_words(errors[0])}")
 
 
 def _words(error: BaseException) -> str:
@@ -333,7 +333,7 @@ def _stored(answer: Msg) -> Stored | None:
     headers = answer.headers or {}
     if "Nats-Sequence" not in headers:
         if (status := headers.get("Status", "")) not in ("404", "204"):
-            raise LineError(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
+            raise NatsAway(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
         return None
     return Stored(
         headers["Nats-Subject"], int(headers["Nats-Sequence"]), _ms(headers["Nats-Time-Stamp"]), answer.data, headers

@@ -9,8 +9,8 @@ import structlog
 from daemon.fleet.claim import groups_of, renews
 from daemon.fleet.consent import ConsentShare
 from daemon.fleet.feed import Feed
-from daemon.fleet.line import Line, LineError
 from daemon.fleet.membership import Membership, unsealed
+from daemon.fleet.nats_connection import NatsAway, NatsConnection
 from daemon.fleet.wire import Garbled, Mark, pack, unpack
 from outbox import Outbox
 from outbox.clock import Clock
@@ -24,7 +24,7 @@ Offers = Sequence[tuple[str, bytes | None]]
 """The groups whose bundles are for this store, the nearest first, each with what the fleet keeps of it."""
 
 
-class Word:
+class Listener:
     """`on_bundles` None: this store wants none."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Word:
             self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
             await self._feed.begin(self._mark)
 
-    async def begin(self, line: Line, wake: Callable[[], None]) -> None:
+    async def begin(self, line: NatsConnection, wake: Callable[[], None]) -> None:
         """On a connection that was just made."""
 
         def poked() -> None:
@@ -80,7 +80,7 @@ class Word:
         await self.ask_for_mark(line)
         await self._feed.begin(self._mark)
 
-    async def ask_for_mark(self, line: Line) -> None:
+    async def ask_for_mark(self, line: NatsConnection) -> None:
         self.is_news = False
         stored = await line.newest("MARK", f"mark.{self._me.store}")
         if stored is None:
@@ -88,7 +88,7 @@ class Word:
         try:
             mark = unpack(stored.body, Mark)
         except Garbled as error:
-            raise LineError(f"HQ's mark can't be read: {error}") from error
+            raise NatsAway(f"HQ's mark can't be read: {error}") from error
         self.heard_at = self._clock.now()
         was, self._mark = self._mark, mark
         await self._feed.take(mark)
@@ -99,7 +99,7 @@ class Word:
         await self._take_claim(mark)
         self._on_commands(mark.commands)
 
-    async def fetch_bundles(self, line: Line) -> None:
+    async def fetch_bundles(self, line: NatsConnection) -> None:
         """All of what the fleet keeps for this store's groups, when one of them may be news."""
         told = dict(self._mark.bundles) if self._mark else {}
         if self._on_bundles is None or self._fetched == told:
