@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.fleet.bundle import LARGEST_FILE, ROUTES, SETTINGS, is_file_of_bundle
 from daemon.hq.database import Connection, queries
-from daemon.hq.publishing import content
+from daemon.hq.published import content
 from daemon.hq.stores import Declined
 from daemon.runtime.shipped import shipped_text
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import msgspec
 
+from daemon.fleet.bundle import unpack
 from daemon.hq.database import Connection, queries
-from daemon.hq.publishing import standings, stores
+from daemon.hq.stores import groups_of_store
 
 _SQL = queries("bundles.sql")
 
@@ -27,12 +28,15 @@ class GroupOut(msgspec.Struct, frozen=True, kw_only=True):
     """When NATS had it."""
 
 
-class StoreOut(msgspec.Struct, frozen=True, kw_only=True):
+class StoreBundles(msgspec.Struct, frozen=True, kw_only=True):
+    """A store, and what it says of bundles."""
+
     name: str
     groups: tuple[str, ...]
     """The nearest first."""
     has: str
-    wanted: str
+    wanted: str = ""
+    """What it should have, as `overview` works it out."""
     problem: str
     """Why it does not have what it should, in the store's own words."""
     heard_at: datetime | None
@@ -52,23 +56,39 @@ class CanaryOut(msgspec.Struct, frozen=True, kw_only=True):
 
 class Bundles(msgspec.Struct, frozen=True):
     groups: list[GroupOut]
-    stores: list[StoreOut]
+    stores: list[StoreBundles]
     canaries: list[CanaryOut]
     """The newest first."""
 
 
+async def standings(db: Connection) -> list[GroupOut]:
+    return [
+        GroupOut(
+            group=group, name=f"{group}/{version}", version=version, digest=digest, release=release, note=note, by=by, at=at,
+            sent_at=sent_at,
+        )
+        for group, version, digest, release, note, by, at, sent_at in await (await db.execute(_SQL["standing"])).fetchall()
+    ]  # fmt: skip
+
+
+async def stores(db: Connection) -> list[StoreBundles]:
+    return [
+        StoreBundles(name=name, groups=groups_of_store(name, region, canary=canary), has=has, problem=problem, heard_at=heard_at)
+        for name, region, canary, has, problem, heard_at in await (await db.execute(_SQL["stores"])).fetchall()
+    ]  # fmt: skip
+
+
+async def content(db: Connection, digest: str) -> dict[str, bytes]:
+    """The files of what was published; none for what was withdrawn. Raises BadBundle."""
+    found = await (await db.execute(_SQL["content"], {"digest": digest})).fetchone()
+    return {} if found is None else unpack(bytes(found[0]))
+
+
 async def overview(db: Connection) -> Bundles:
-    groups = [GroupOut(name=f"{one.group}/{one.version}", **msgspec.structs.asdict(one)) for one in await standings(db)]
+    groups = await standings(db)
     newest = {group.group: group.name for group in groups if group.digest}
     found = [
-        StoreOut(
-            name=store.name,
-            groups=store.groups,
-            has=store.has,
-            wanted=next((newest[group] for group in store.groups if group in newest), ""),
-            problem=store.problem,
-            heard_at=store.heard_at,
-        )
+        msgspec.structs.replace(store, wanted=next((newest[each] for each in store.groups if each in newest), ""))
         for store in await stores(db)
     ]
     canaries = [

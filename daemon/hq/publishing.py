@@ -23,15 +23,15 @@ from daemon.fleet.bundle import (
     is_file_of_bundle,
     pack,
     sign,
-    unpack,
     version_claimed,
 )
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.wire import NAME
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Now, queries
+from daemon.hq.published import standings, stores
 from daemon.hq.record import record
-from daemon.hq.stores import Declined, groups_of_store
+from daemon.hq.stores import Declined
 
 log = structlog.get_logger(__name__)
 
@@ -53,29 +53,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     release: str = ""
     note: str = ""
     canary: timedelta | None = None
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest word on a group. `digest` "": it has no bundle of its own."""
-
-    group: str
-    version: int
-    digest: str
-    release: str
-    note: str
-    by: str
-    at: datetime
-    sent_at: datetime | None
-
-
-class StoreHas(msgspec.Struct, frozen=True, kw_only=True):
-    """A store, its groups (the nearest first), and what it says of bundles."""
-
-    name: str
-    groups: tuple[str, ...]
-    has: str
-    problem: str
-    heard_at: datetime | None
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -293,25 +270,3 @@ class Rollout(msgspec.Struct, frozen=True):
     stores: Sequence[str]
     began_at: datetime
     until: datetime
-
-
-async def standings(db: Connection) -> list[Standing]:
-    return [
-        Standing(
-            group=group, version=version, digest=digest, release=release, note=note, by=by, at=at, sent_at=sent_at
-        )
-        for group, version, digest, release, note, by, at, sent_at in await (await db.execute(_SQL["standing"])).fetchall()
-    ]  # fmt: skip
-
-
-async def stores(db: Connection) -> list[StoreHas]:
-    return [
-        StoreHas(name=name, groups=groups_of_store(name, region, canary=canary), has=has, problem=problem, heard_at=heard_at)
-        for name, region, canary, has, problem, heard_at in await (await db.execute(_SQL["stores"])).fetchall()
-    ]  # fmt: skip
-
-
-async def content(db: Connection, digest: str) -> dict[str, bytes]:
-    """The files of what was published; none for what was withdrawn. Raises BadBundle."""
-    found = await (await db.execute(_SQL["content"], {"digest": digest})).fetchone()
-    return {} if found is None else unpack(bytes(found[0]))

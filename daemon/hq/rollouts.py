@@ -15,7 +15,8 @@ from daemon.hq.canary import Decided, worse
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Weather, opened, queries
 from daemon.hq.nats import as_fleet
-from daemon.hq.publishing import Publisher, Rollout, StoreHas, stores
+from daemon.hq.published import StoreBundles, stores
+from daemon.hq.publishing import Publisher, Rollout
 from daemon.hq.pulse import SILENT_SECONDS
 from daemon.hq.stores import Stores
 from outbox import harmless
@@ -105,10 +106,10 @@ class Rollouts:
         values = {"groups": list(rollout.first), "digest": rollout.digest}
         return {name for (name,) in await (await db.execute(_SQL["first_words"], values)).fetchall()}
 
-    def _was_heard(self, store: StoreHas, rollout: Rollout) -> bool:
+    def _was_heard(self, store: StoreBundles, rollout: Rollout) -> bool:
         return store.heard_at is not None and store.heard_at > rollout.began_at
 
-    def _trouble(self, trying: Sequence[StoreHas], rollout: Rollout) -> str:
+    def _trouble(self, trying: Sequence[StoreBundles], rollout: Rollout) -> str:
         """What a store itself says, or that it says nothing any more."""
         for store in trying:
             group, _, _ = store.problem.partition("/")
@@ -119,7 +120,7 @@ class Rollouts:
                 return f"{store.name} is silent since it has it"
         return ""
 
-    async def _figures(self, db: Connection, rollout: Rollout, taken: Sequence[StoreHas]) -> str:
+    async def _figures(self, db: Connection, rollout: Rollout, taken: Sequence[StoreBundles]) -> str:
         names = [store.name for store in taken]
         since = await self._told(db, names, rollout.began_at, self._now())
         if not since.untold:

@@ -17,8 +17,8 @@ from daemon.fleet.nats_connection import NatsAway
 from daemon.hq.canary import Decided, worse
 from daemon.hq.config import Publish
 from daemon.hq.database import Connection, opened
-from daemon.hq.published import overview
-from daemon.hq.publishing import Wanted, content
+from daemon.hq.published import content, overview
+from daemon.hq.publishing import Wanted
 from daemon.hq.record import latest
 from daemon.hq.rollouts import PATIENCE, Rollouts
 from daemon.hq.stores import Declined, Groups, Stores

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from daemon.hq.config import Hq, HqSettings, Nats, Publish
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import opened
-from daemon.hq.publishing import content
+from daemon.hq.published import content
 from daemon.hq.record import latest
 from tests.fleet.test_bundle_format import KEY
 from tests.support.fake_clock import FakeClock
