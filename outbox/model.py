@@ -5,7 +5,6 @@ Times are wall-clock ms since the epoch (`outbox.clock`); durations are seconds.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -17,37 +16,6 @@ from outbox.reasons import NO_REASON, Reason
 
 Medium: TypeAlias = Literal["sms", "email", "chat", "push", "crm"]
 OnUnknown: TypeAlias = Literal["resend", "ask"]
-
-
-EVENT_TYPES = (
-    "order.placed",
-    "order.confirmed",
-    "order.in_production",
-    "order.ready",
-    "order.out_for_delivery",
-    "order.completed",
-    "order.cancelled",
-    "order.delayed",
-    "order.customization_needed",
-    "order.out_of_stock",
-    "return.requested",
-    "return.received",
-    "refund.issued",
-    "payment.confirmed",
-    "payment.failed",
-)
-"""The event types that have a meaning here: texts and routes ship for each; others are stored, and do what routes say."""
-
-QUIET_TYPES = ("order.changed", "order.reopened", "order.deleted", "payment.pending")
-"""What shops tell beside these, and nobody hears of unless the store wants it: an order's details changed, it was taken up again
-after all, it is gone; it waits to be paid for."""
-
-
-def nearly_event_type(name: str) -> str | None:
-    """The one that was probably meant; None where `name` is one, or is like none of them: then it is the store's own."""
-    known = (*EVENT_TYPES, *QUIET_TYPES)
-    near = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.85)
-    return near[0] if near else None
 
 
 class State(StrEnum):

@@ -72,7 +72,7 @@ def event(
 
 def _doubt(type: str) -> None:
     """A type of the store's own is as good as ours; one that nearly is ours was probably meant to be."""
-    from outbox.model import nearly_event_type
+    from daemon.wire.event_types import nearly_event_type
 
     near = nearly_event_type(type)
     if near is not None:

@@ -16,7 +16,8 @@ from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import FILE_MEDIA, SHARED, TemplateFiles, locale_chain
-from outbox.model import EVENT_TYPES, QUIET_TYPES, Medium, nearly_event_type
+from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
+from outbox.model import Medium
 
 Severity = Literal["error", "warning"]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from daemon.config import Duration, RouteTable
 from daemon.planner.recipients import Reach
-from outbox.model import EVENT_TYPES
+from daemon.wire.event_types import EVENT_TYPES
 
 Rank: TypeAlias = Literal["high", "normal", "low"]
 

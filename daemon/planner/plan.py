@@ -24,18 +24,8 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
-from outbox.model import (
-    EVENT_TYPES,
-    QUIET_TYPES,
-    Order,
-    Plan,
-    PlannedMessage,
-    Planner,
-    Policy,
-    Posted,
-    State,
-    nearly_event_type,
-)
+from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
+from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import comes_late, happened_at, moves_status
 from outbox.reasons import Reason
 

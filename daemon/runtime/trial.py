@@ -20,7 +20,8 @@ from daemon.planner.samples import complete, sample_text
 from daemon.planner.sms_text import measure
 from daemon.published import TEMPLATES
 from daemon.runtime.verify import mistakes, mistakes_anywhere
-from outbox.model import EVENT_TYPES, QUIET_TYPES, Event, Medium, Order
+from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES
+from outbox.model import Event, Medium, Order
 
 SECONDS = 60.0
 MEMORY = 768 * 2**20

@@ -19,10 +19,10 @@ from daemon.upkeep import recovery_note
 from daemon.upkeep.backup import key_trouble, last_backup
 from daemon.upkeep.messenger import TEAM
 from daemon.wire.durations import spoken
+from daemon.wire.event_types import nearly_event_type
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
-from outbox.model import nearly_event_type
 
 log = structlog.get_logger(__name__)
 

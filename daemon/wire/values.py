@@ -7,7 +7,7 @@ makes a poorer screen, not a broken one. The face gives all fields of its own re
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -55,13 +55,10 @@ def one_of(*known: str) -> Meta:
     return Meta(extra_json_schema={"enum": list(known)})
 
 
-State = Annotated[
-    Word,
-    one_of(
-        "queued", "sending", "sent", "delivered", "failed", "expired",
-        "superseded", "suppressed", "cancelled", "held", "unknown",
-    ),
+StateName: TypeAlias = Literal[
+    "queued", "sending", "sent", "delivered", "failed", "expired", "superseded", "suppressed", "cancelled", "held", "unknown",
 ]  # fmt: skip
+State = Annotated[Word, one_of(*get_args(StateName))]
 """Where a message stands."""
 Outcome = Annotated[Word, one_of("accepted", "deferred", "rejected", "unknown")]
 """How an attempt ended."""

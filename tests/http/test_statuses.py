@@ -16,7 +16,7 @@ from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.openapi import refusals
 from daemon.api.plumbing.route import AnyRoute, Scope
 from daemon.api.plumbing.sse import Streams
-from daemon.api.schema.wire import Event
+from daemon.api.schema.event import Event
 from daemon.config import Board as BoardTable
 from daemon.config import Hook, Rate
 from tests.support.face import Answer, Face, opened

@@ -15,7 +15,8 @@ from daemon.planner.plan import make_planner
 from daemon.planner.render import Renderer
 from daemon.planner.render_context import ItemView, attributes
 from daemon.planner.routes import compile_routes
-from outbox.model import EVENT_TYPES, Item
+from daemon.wire.event_types import EVENT_TYPES
+from outbox.model import Item
 from tests.support.planning import REACH, SHOP, event, order
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

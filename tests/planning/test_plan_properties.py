@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from daemon.config import Settings
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
-from outbox.model import EVENT_TYPES, Customer, Event, Item, Order, OrderFields, Posted, State
+from daemon.wire.event_types import EVENT_TYPES
+from outbox.model import Customer, Event, Item, Order, OrderFields, Posted, State
 from tests.support.planning import NOW, REACH, store
 
 CONDITIONS = [

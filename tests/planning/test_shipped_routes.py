@@ -4,7 +4,8 @@ import pytest
 
 from daemon.config import ConfigError
 from daemon.planner.routes import compile_routes
-from outbox.model import EVENT_TYPES, Customer, PlannedMessage, Priority
+from daemon.wire.event_types import EVENT_TYPES
+from outbox.model import Customer, PlannedMessage, Priority
 from tests.support.planning import HOUR, MINUTE, NOW, REACH, order, plan, posted, store
 
 ADA = Customer(phone="07700 900123", email="ada@example.com", addresses={"fcm": "token"})

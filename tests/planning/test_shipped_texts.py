@@ -15,7 +15,8 @@ from daemon.planner.render import FREE_TEXT, Renderer
 from daemon.planner.samples import NAME, REF, complete, minimal, sample_text
 from daemon.planner.sms_text import measure
 from daemon.planner.template_files import shipped_templates
-from outbox.model import EVENT_TYPES, Medium, Rendered
+from daemon.wire.event_types import EVENT_TYPES
+from outbox.model import Medium, Rendered
 
 STORES = {
     "en": Store(

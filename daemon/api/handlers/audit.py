@@ -9,9 +9,9 @@ from aiohttp import web
 from daemon.api.plumbing import present
 from daemon.api.plumbing.reply import API_POLICY, GUARD, write
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get
-from daemon.api.schema.wire import AuditQuery, ExportQuery
 from daemon.keys.heads import signed
 from daemon.keys.keyring import keyring
+from daemon.wire.queries import AuditQuery, ExportQuery
 from daemon.wire.record import AuditPage, Chain, Head, HeadLine
 from outbox.errors import OutboxError
 from outbox.orders import to_ms

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from daemon.api.schema.body import convert
+from daemon.api.schema.event import CloudEvent, Event
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import CloudEvent, Event
+from daemon.wire.event_types import EVENT_TYPES
 from daemon.wire.values import encode
-from outbox.model import EVENT_TYPES
 
 MEDIA_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"

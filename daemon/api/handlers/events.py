@@ -14,9 +14,10 @@ from daemon.api.plumbing.route import Call, Caller, NoQuery, Route, Scope, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.taken import Taken
 from daemon.api.schema import body as bodies
+from daemon.api.schema.event import CloudEvent, Event
 from daemon.api.schema.problem import Problem, of
-from daemon.api.schema.wire import CloudEvent, Event, EventQuery
 from daemon.wire.events import Accepted, BatchAnswer, BatchItem, EventDetail, LedTo
+from daemon.wire.queries import EventQuery
 from daemon.wire.values import encode
 from outbox import model
 from outbox.accept import is_beneath

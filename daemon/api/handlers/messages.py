@@ -2,20 +2,22 @@
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
+from daemon.api.schema.event import PreviewWish
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import MessagesQuery, PreviewWish
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
+from daemon.wire.queries import MessagesQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.messages import Retry
+from outbox.model import State
 from outbox.orders import to_ms
 
 
 async def index(call: Call[MessagesQuery, None]) -> Messages:
     query = call.query
     page = await call.services.box.views.messages(
-        states=query.state,
+        states=[State(state) for state in query.state],
         channel=query.channel,
         order_ref=query.order,
         recipient=query.recipient,

@@ -5,9 +5,9 @@ from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.addresses import consent_address
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import ListQuery, OptInQuery
 from daemon.planner.recipients import customer_recipient
 from daemon.wire.customers import OptOuts, OptOutSet
+from daemon.wire.queries import ListQuery, OptInQuery
 from daemon.wire.requests.people import OptIn, OptOutWish
 from outbox.masks import mask_address
 

@@ -11,11 +11,11 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import OrdersQuery
 from daemon.planner.rules import stages
 from daemon.planner.rules.addresses import sent_to
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
+from daemon.wire.queries import OrdersQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.orders import ManualMessage, StatusChange, Undo, WhatIf
 from daemon.wire.steps import Preview, StatusSet, Undone

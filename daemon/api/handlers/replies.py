@@ -8,12 +8,12 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import ListQuery, RepliesQuery
 from daemon.planner.preview import preview
 from daemon.planner.render import RenderError
 from daemon.planner.rules.stages import stage_of
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
+from daemon.wire.queries import ListQuery, RepliesQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.orders import ToldBy
 from daemon.wire.values import When, when_or_none

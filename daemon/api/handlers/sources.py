@@ -1,11 +1,10 @@
 """Sources by hand: how it goes with them, what a body would become, and what is kept because nobody understood it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from daemon.api.handlers.preview import prospect
 from daemon.api.plumbing import present
@@ -14,22 +13,16 @@ from daemon.api.plumbing.reply import as_json
 from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import ListQuery
 from daemon.intake.base import Unreadable
 from daemon.intake.intake import body_of
 from daemon.wire import sources as wire_sources
-from daemon.wire.checks import Word, described
+from daemon.wire.queries import KeptQuery
 from daemon.wire.requests.keeping import Sync
 from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
 from daemon.wire.values import When
 from outbox import Kept
 from outbox.model import Order, Posted
 from outbox.orders import project, to_ms
-
-
-class KeptQuery(ListQuery, frozen=True, kw_only=True):
-    source: Word | None = None
-    state: Annotated[str, Meta(pattern=described(r"^(waiting|done|dropped)$(?!\n)", "a state"))] | None = None
 
 
 async def index(call: Call[NoQuery, None]) -> Sources:

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from daemon.wire.event_types import EVENT_TYPES
 from daemon.wire.requests.orders import ManualMessage, StatusChange
 from daemon.wire.values import encode
 from outbox import StoredEvent, Story
-from outbox.model import EVENT_TYPES, Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
+from outbox.model import Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
 from outbox.orders import SECOND_MS, moves_status
 from outbox.reasons import Reason
 

@@ -8,7 +8,7 @@ from daemon.api.handlers.frames import frames
 from daemon.api.plumbing.route import Call, Route, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.sse import MEDIA_TYPE, START, Streams, frame
-from daemon.api.schema.wire import StreamQuery
+from daemon.wire.queries import StreamQuery
 
 BATCH = 200
 FAR_BEHIND = 20_000

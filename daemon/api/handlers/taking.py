@@ -4,8 +4,8 @@ from daemon.api.handlers import staff
 from daemon.api.handlers.by_hand import act
 from daemon.api.handlers.preview import prospect
 from daemon.api.plumbing.route import Call, NoQuery, post
+from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import Event
 from daemon.wire.steps import Preview, StatusSet
 
 BEGINNINGS = ("order.placed", "order.confirmed", "order.in_production", "order.ready")

@@ -18,10 +18,10 @@ B = TypeVar("B")
 
 
 GRANTS: Mapping[Scope, frozenset[str]] = {
-    Scope.EVENTS: frozenset({"events", "admin"}),
-    Scope.READ: frozenset({"read", "staff", "admin"}),
-    Scope.STAFF: frozenset({"staff", "admin"}),
-    Scope.ADMIN: frozenset({"admin"}),
+    Scope.EVENTS: frozenset({Scope.EVENTS, Scope.ADMIN}),
+    Scope.READ: frozenset({Scope.READ, Scope.STAFF, Scope.ADMIN}),
+    Scope.STAFF: frozenset({Scope.STAFF, Scope.ADMIN}),
+    Scope.ADMIN: frozenset({Scope.ADMIN}),
 }
 """Which scopes of a token satisfy a call's."""
 

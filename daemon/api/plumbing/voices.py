@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from daemon.api.plumbing.route import GRANTS, Caller, Scope
+from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
-from daemon.api.schema.wire import Event
 from outbox import Bounds, Token, harmless
 from outbox.answers import SOURCE as ANSWERING
 from outbox.answers import STRAY

@@ -9,7 +9,7 @@ import msgspec
 from daemon.sandbox.callback import Callback
 from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.providers.base import Provider
-from outbox.model import EVENT_TYPES
+from daemon.wire.event_types import EVENT_TYPES
 
 TEMPLATES = {
     type: {"name": type.replace(".", "_"), "language": "en", "body": ["name", "order_ref"]} for type in EVENT_TYPES

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from daemon.wire.checks import TYPE_GLOB, Moment, Word, described
 from daemon.wire.requests.act import Act, part
+from daemon.wire.scopes import Scope
 
 
 class Sync(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,7 +22,7 @@ class TokenWish(msgspec.Struct, frozen=True, omit_defaults=True):
 
     name: Word
     scopes: Annotated[
-        tuple[Annotated[str, Meta(pattern=described(r"^(events|read|staff|admin)$(?!\n)", "a scope"))], ...],
+        tuple[Annotated[str, Meta(pattern=described(rf"^({'|'.join(Scope)})$(?!\n)", "a scope"))], ...],
         Meta(min_length=1, max_length=4),
     ]
     types: Annotated[

@@ -1,10 +1,10 @@
-"""What comes in, as msgspec structs: the one source of validation and of the OpenAPI schemas.
+"""An event as it comes in: the one source of validation and of the OpenAPI schemas.
 
-The event is `outbox.model.Event` with the constraints that only the outside needs. Unknown fields are ignored here, and kept with
+It is `outbox.model.Event` with the constraints that only the outside needs. Unknown fields are ignored here, and kept with
 the event's own JSON.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -12,25 +12,17 @@ from msgspec import Meta
 from daemon.iso import country_trouble, currency_trouble
 from daemon.wire.checks import (
     CURRENCY,
-    MEDIUM,
     PRINTABLE,
-    Address,
-    Cursor,
     EventId,
     EventType,
     FreeText,
-    Limit,
     Locale,
     Moment,
     Money,
     OrderRef,
-    Word,
     described,
 )
 from outbox import model
-from outbox.model import State
-
-# ---------------------------------------------------------------- the event
 
 
 class ItemFields(model.Item, frozen=True, omit_defaults=True):
@@ -100,64 +92,3 @@ class PreviewWish(msgspec.Struct, frozen=True):
     order_ref: OrderRef | None = None
     event: Event | None = None
     text: FreeText | None = None
-
-
-# ---------------------------------------------------------------- parameters
-
-
-class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
-class EventQuery(msgspec.Struct, frozen=True):
-    source: (
-        Annotated[str, Meta(min_length=1, max_length=200, description="Whose id it is, where sources share one.")]
-        | None
-    ) = None
-
-
-class OrdersQuery(ListQuery, frozen=True, kw_only=True):
-    status: list[EventType] = []
-    stage: list[Annotated[str, Meta(pattern=described(r"^(to_confirm|making|ready|out|done)$(?!\n)", "a stage"))]] = []
-    search: Annotated[str, Meta(min_length=1, max_length=100, description="Part of a number or name.")] | None = None
-    since: Moment | None = None
-
-
-class MessagesQuery(ListQuery, frozen=True, kw_only=True):
-    state: list[State] = []
-    channel: Word | None = None
-    order: OrderRef | None = None
-    recipient: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    since: Moment | None = None
-
-
-class RepliesQuery(ListQuery, frozen=True, kw_only=True):
-    order: OrderRef | None = None
-    unread: bool = False
-
-
-class AuditQuery(ListQuery, frozen=True, kw_only=True):
-    q: Annotated[str, Meta(min_length=1, max_length=100, description="A word in any field.")] | None = None
-    kind: Word | None = None
-    order: OrderRef | None = None
-    message: Word | None = None
-    actor: Annotated[str, Meta(min_length=1, max_length=130)] | None = None
-    since: Moment | None = None
-    order_by: Annotated[str, Meta(pattern=described(r"^(newest|oldest)$(?!\n)", "newest or oldest"))] = "newest"
-
-
-class ExportQuery(msgspec.Struct, frozen=True):
-    format: Literal["jsonl", "csv"] = "jsonl"
-
-
-class OptInQuery(msgspec.Struct, frozen=True):
-    id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    medium: Annotated[str, Meta(pattern=MEDIUM)] | None = None
-    address: Address | None = None
-
-
-class StreamQuery(msgspec.Struct, frozen=True):
-    last_event_id: (
-        Annotated[int, Meta(ge=0, description="For clients that can't set the header Last-Event-ID.")] | None
-    ) = None
