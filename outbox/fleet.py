@@ -15,6 +15,7 @@ from outbox.consent import Say
 from outbox.masks import mask_address
 from outbox.model import Rendered
 from outbox.queries import Queries
+from outbox.reasons import decode_args
 from outbox.remote import share
 from outbox.shares import Shares
 from outbox.snapshot import Wants
@@ -70,6 +71,7 @@ class MessageState(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     channel: str
     reason_code: str
+    reason_args: Mapping[str, Any]
     type: str
     recipient: str
     to: str
@@ -355,7 +357,22 @@ class Fleet:
 
 
 def _state(row: tuple[Any, ...], rev: int, shares: Shares) -> MessageState:
-    id, ref, state, channel, reason, kind, created_at, updated_at, due_at, attempts, recipient, addresses, *last = row
+    (
+        id,
+        ref,
+        state,
+        channel,
+        reason,
+        args,
+        kind,
+        created_at,
+        updated_at,
+        due_at,
+        attempts,
+        recipient,
+        addresses,
+        *last,
+    ) = row
     told_at, told_to, sent = last
     known = _addresses(addresses)
     address = known.get("phone") or known.get("email") or next(iter(known.values()), "")
@@ -365,6 +382,7 @@ def _state(row: tuple[Any, ...], rev: int, shares: Shares) -> MessageState:
         state=state,
         channel=channel,
         reason_code=reason,
+        reason_args=decode_args(args),
         type=kind,
         recipient=recipient,
         to=mask_address(address),

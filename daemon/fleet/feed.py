@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from daemon.fleet.causes import leaving
 from daemon.fleet.wire import (
     BATCH_BYTES,
     BATCH_ENTRIES,
@@ -144,4 +145,5 @@ def _told(state: MessageState, costs: Costs) -> State:
         parts=parts,
         price=None if price is None else str(price),
         told_at=state.told_at,
+        args=leaving(state.reason_args),
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from daemon.fleet.causes import Args
 from outbox.bounds import Hash, Moment, Name, Price, Small, Text, Whole, Written
 from outbox.chain import link
 from outbox.fleet import Entry, Slice
@@ -90,6 +91,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     told_at: Moment | None = None
     who: list[str] = []
     """A customer's addresses, as digests under the fleet's keys."""
+    args: Args = {}
+    """What the reason names."""
 
 
 class StateBatch(msgspec.Struct, frozen=True):

@@ -63,6 +63,8 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     parts: int | None
     price: str | None
+    reason_args: dict[str, Any]
+    """What the reason names: channels, kinds of address, numbers; never what a person wrote."""
 
 
 class Messages(msgspec.Struct, frozen=True):
@@ -182,10 +184,11 @@ async def messages(
 
 
 def message_of(row: tuple[Any, ...]) -> MessageOut:
-    store, id, ref, state, channel, reason, type_, recipient, to, attempts, created, updated, parts, price = row
+    store, id, ref, state, channel, reason, type_, recipient, to, attempts, created, updated, parts, price, args = row
     return MessageOut(
         store=store, id=id, order_ref=ref, state=state, channel=channel, reason_code=reason, type=type_, recipient=recipient, to=to,
         attempts=attempts, created_at=as_time(created), updated_at=as_time(updated), parts=parts, price=price,
+        reason_args=args,
     )  # fmt: skip
 
 

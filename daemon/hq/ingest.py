@@ -13,6 +13,7 @@ import structlog
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
+from daemon.fleet.causes import leaving
 from daemon.fleet.nats_connection import Stored
 from daemon.fleet.wire import DIGEST, NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
 from daemon.hq.chains import Append, Chain, Early, Fork, judge, needs
@@ -31,7 +32,7 @@ EPOCHS_MOST = 1000
 _TYPES = ("text", "text", "int8", "int8", "text", "text", "text", "text", "text", "bytea", "timestamptz")
 _COLUMNS = (
     "store", "id", "epoch_n", "rev", "order_ref", "state", "channel", "reason_code", "type", "recipient", "address", "attempts",
-    "created_at", "updated_at", "due_at", "parts", "price", "who", "told_at",
+    "created_at", "updated_at", "due_at", "parts", "price", "who", "told_at", "reason_args",
 )  # fmt: skip
 
 
@@ -183,7 +184,14 @@ class StreamPage:
                 )
         if self._states:
             rows = [
-                {**msgspec.structs.asdict(state), "store": store, "epoch_n": n, "address": state.to, "who": _who(state)}
+                {
+                    **msgspec.structs.asdict(state),
+                    "store": store,
+                    "epoch_n": n,
+                    "address": state.to,
+                    "who": _who(state),
+                    "reason_args": _args(state),
+                }
                 for (store, _), (n, state) in sorted(self._states.items())
             ]
             await self._db.execute(
@@ -240,6 +248,11 @@ def _who(state: State) -> str:
     """As PostgreSQL writes an array; what is no digest is left out."""
     digests = [digest for digest in state.who[:WHO_MOST] if DIGEST.fullmatch(digest)]
     return f"{{{','.join(digests)}}}"
+
+
+def _args(state: State) -> str:
+    """What is none of what a reason may name is left out."""
+    return msgspec.json.encode(leaving(msgspec.to_builtins(state.args))).decode()
 
 
 def _is_ours(message: Stored) -> bool:

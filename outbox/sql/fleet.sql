@@ -74,7 +74,7 @@ SELECT a.message_id, max(a.seq) FROM (
 SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > :after ORDER BY seq LIMIT :limit);
 
 -- states: how these messages stand, with the last attempt of each; what it said where it was a text message.
-SELECT m.id, o.ref, m.state, m.channel, m.reason_code, m.trigger, m.created_at, m.updated_at, m.due_at, m.attempt_count,
+SELECT m.id, o.ref, m.state, m.channel, m.reason_code, m.reason_args, m.trigger, m.created_at, m.updated_at, m.due_at, m.attempt_count,
     m.recipient, CAST(m.addresses AS TEXT), iif(a.outcome = 'accepted', a.finished_at, NULL), coalesce(a.address, ''),
     CAST(iif(a.outcome IN ('accepted', 'unknown') AND a.channel IN (SELECT value FROM json_each(:texts)), a.sent, NULL) AS TEXT)
 FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value CROSS JOIN orders AS o ON o.seq = m.order_seq

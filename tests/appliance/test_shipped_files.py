@@ -58,7 +58,9 @@ def test_the_secrets_file_is_there_before_the_package_starts_the_service() -> No
     assert 0 < script.index("/etc/tether/.env") < script.index("#DEBHELPER#")
 
 
-@pytest.mark.parametrize("unit", ["tether.service", "tether-backup.service", "tether-failed@.service"])
+@pytest.mark.parametrize(
+    "unit", ["tether.service", "tether-backup.service", "tether-failed@.service", "tether-hq.service"]
+)
 def test_units_start_without_the_secrets_file(unit: str) -> None:
     """LoadCredential of a file that is not there fails the start unless SetCredential gives a default (systemd.exec(5))."""
     text = (ROOT / "systemd" / unit).read_text()
@@ -116,7 +118,9 @@ def test_systemd_reads_the_units_without_a_complaint(unit: str, tmp_path: Path) 
     assert not complaints, done.stderr
 
 
-@pytest.mark.parametrize("unit", ["tether.service", "tether-backup.service", "tether-failed@.service"])
+@pytest.mark.parametrize(
+    "unit", ["tether.service", "tether-backup.service", "tether-failed@.service", "tether-hq.service"]
+)
 def test_exposure(unit: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")

@@ -20,6 +20,7 @@ from outbox.audit import verify_export
 from outbox.clock import Clock, SystemClock
 from outbox.model import State, Transition
 from outbox.proof import prove
+from outbox.reasons import Reason
 from tests.support.engines import Cluster, postgres
 from tests.support.fleet_world import World, until, world
 from tests.support.outbox_box import PHONE, accept_one, planned, send
@@ -302,6 +303,10 @@ async def test_no_address_name_or_secret_reaches_nats_or_postgresql(fleet: World
     begun = await soho.box.spool.begin(late.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
     assert isinstance(begun, Refusal)
     await soho.box.spool.move(late.seq, Transition(state=State.SUPPRESSED, reason=begun.reason))
+    failed = await accept_one(soho.box, planned("c3"), id="c3", ref="B-1", **event)
+    refused = Reason("twilio refused it", "refused", channel="twilio", words=words)
+    why = Reason("gave up", "gave_up", tries=3, because=refused, country="Canaria")
+    await soho.box.spool.move(failed.seq, Transition(state=State.FAILED, reason=why))
     soho.connect()
     await fleet.await_archived(soho)
 
@@ -319,6 +324,8 @@ async def test_no_address_name_or_secret_reaches_nats_or_postgresql(fleet: World
     for (table,) in await fleet.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
         seen += "".join(row[0] for row in await fleet.sql(f"SELECT t::text FROM {table} AS t")).encode()
     assert b"B-1" in seen
+    ((told_why,),) = await fleet.sql("SELECT reason_args FROM message WHERE reason_code = 'gave_up'")
+    assert told_why == {"tries": 3, "because": {"code": "refused", "args": {"channel": "twilio"}}}
     secrets = [soho.membership.key.seed, *fleet.settings.secrets.values(), "iiiiiiii", "aWlpaWlp"]
     for canary in ("Canaria", "Vogel", "07700 900123", PHONE, PHONE[1:], "canaria", "kanari", *secrets):
         assert canary.encode() not in seen, canary

@@ -57,3 +57,28 @@ def test_the_service_is_told_of_and_watched() -> None:
     text = (UNITS / "tether.service").read_text(encoding="utf-8")
     for line in ("Type=notify-reload", "WatchdogSec=60", "RestartPreventExitStatus=78", "NoNewPrivileges=yes"):
         assert line in text.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not on this machine")
+def test_every_unit_has_its_user_and_a_store_none_of_headquarters(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    of_store = _users(tmp_path, UNITS / "tether.sysusers")
+    with_headquarters = _users(tmp_path, UNITS / "tether-hq.sysusers")
+    assert of_store == {"tether"}, "a box that is a store has no account that nothing of it uses"
+    assert with_headquarters == {"tether", "tether-hq", "tether-nats"}
+    groups = {line.partition(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines()}
+    for name in NAMES:
+        text = (UNITS / name).read_text(encoding="utf-8")
+        users = set(re.findall(r"^User=(\S+)$", text, re.MULTILINE))
+        assert users <= (with_headquarters if "-hq" in name or "-nats" in name else of_store), name
+        assert name.endswith(".timer") or users, f"{name} would run as root"
+        wanted = re.findall(r"^(?:Supplementary)?Groups?=(.+)$", text, re.MULTILINE)
+        assert {group for line in wanted for group in line.split()} <= groups, name
+
+
+def _users(root: Path, file: Path) -> set[str]:
+    """Those of a system on which there is nothing else, once systemd has seen to that file too."""
+    subprocess.run(["systemd-sysusers", f"--root={root}", str(file)], check=True, capture_output=True, timeout=30)
+    lines = (root / "etc/passwd").read_text().splitlines()
+    assert all(line.endswith(":/usr/sbin/nologin") for line in lines)
+    return {line.partition(":")[0] for line in lines}

@@ -9,7 +9,7 @@ from aiohttp import web
 from daemon.hq.answers import MessageOut, message_of
 from daemon.hq.database import queries
 from daemon.hq.page.frame import GUARD, Page, Refusal, Visit
-from daemon.hq.page.story import Line, entry_of, in_words, reason_in_words, state_in_words, type_in_words
+from daemon.hq.page.story import Line, entry_of, in_words, reason_of, state_in_words, type_in_words
 
 _SQL = queries("pages.sql")
 
@@ -38,7 +38,7 @@ def _of(store: str, lines: Sequence[Line]) -> list[Line]:
 def _words(visit: Visit) -> dict[str, Any]:
     language = visit.words.language
     return {
-        "reason": lambda code: reason_in_words(language, code),
+        "reason": lambda message: reason_of(message, language),
         "state": lambda state: state_in_words(state, language),
         "type": lambda type_: type_in_words(type_, visit.words),
     }

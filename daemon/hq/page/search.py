@@ -10,7 +10,7 @@ from daemon.hq.database import queries
 from daemon.hq.page.frame import Page, Visit
 from daemon.hq.page.optouts import as_seen, optout_of, without_repeats
 from daemon.hq.page.person import digests_of, is_number_without_country, read_address, words_on
-from daemon.hq.page.story import reason_in_words, state_in_words, type_in_words
+from daemon.hq.page.story import reason_of, state_in_words, type_in_words
 
 _SQL = queries("pages.sql")
 
@@ -49,7 +49,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         messages=messages,
         orders=orders,
         optouts=optouts,
-        reason=lambda code: reason_in_words(visit.words.language, code),
+        reason=lambda message: reason_of(message, visit.words.language),
         state=lambda state: state_in_words(state, visit.words.language),
         type=lambda type_: type_in_words(type_, visit.words),
     )

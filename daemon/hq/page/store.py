@@ -12,7 +12,7 @@ from daemon.hq.database import queries
 from daemon.hq.glance import glance
 from daemon.hq.page.charts import charts
 from daemon.hq.page.frame import Page, Refusal, Visit
-from daemon.hq.page.story import reason_in_words, state_in_words, type_in_words
+from daemon.hq.page.story import reason_of, state_in_words, type_in_words
 
 _SQL = queries("pages.sql")
 
@@ -47,7 +47,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         newest=[message_of(row) for row in await (await db.execute(_SQL["newest_of_store"], since)).fetchall()],
         forks=await (await db.execute(_SQL["forks"], {"mine": [name]})).fetchall(),
         gaps=await (await db.execute(_SQL["gaps"], {"mine": [name]})).fetchall(),
-        reason=lambda code: reason_in_words(visit.words.language, code),
+        reason=lambda message: reason_of(message, visit.words.language),
         state=lambda state: state_in_words(state, visit.words.language),
         type=lambda type_: type_in_words(type_, visit.words),
     )

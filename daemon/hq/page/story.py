@@ -1,13 +1,18 @@
 """An order's record in words: each entry as a sentence in the reader's language, with the reason where there is one. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
+from string import Formatter
 from typing import Any
 
 import msgspec
+from babel.dates import format_date
 
+from daemon.hq.answers import MessageOut
+from daemon.hq.database import as_time
 from daemon.hq.detail import detail_of
 from daemon.hq.page.words import Words
-from daemon.wire.reasons import catalogue
+from daemon.wire.reasons import Reasons, catalogue
 
 LEVELS: Mapping[str, str] = {
     "delivered": "good", "sent": "good", "accepted": "good", "read": "good",
@@ -15,6 +20,10 @@ LEVELS: Mapping[str, str] = {
     "expired": "warn", "unknown": "warn", "deferred": "warn", "suppressed": "warn", "held": "warn",
 }  # fmt: skip
 
+SEVERAL = "several"
+NOTHING: Mapping[str, Any] = {}
+_KEPT_BACK = re.compile(r"[:,;]? ?\{(words|how|error)\}$")
+"""What people and providers wrote stays in the store: a sentence that ends with it is whole without."""
 SAYS_NOTHING = frozenset({"taken"})
 """Reasons that repeat the state, but for a provider's words, which stay in the store."""
 
@@ -80,14 +89,22 @@ def state_in_words(state: str, language: str) -> str:
     return str(catalogue(language)["states"].get(state, state))
 
 
-def reason_in_words(language: str, code: str, sentence: str = "") -> str:
-    """Of a reason only its code is told, not its parameters: the sentence that needs none, else the short one, else what the record says."""
+def reason_of(message: MessageOut, language: str) -> str:
+    return reason_in_words(language, message.reason_code, args=message.reason_args)
+
+
+def reason_in_words(language: str, code: str, sentence: str = "", args: Mapping[str, Any] = NOTHING) -> str:
+    """Of what a reason names only plain words and numbers are told: the whole sentence where they are all that it needs, else the short one,
+    else what the record says."""
     if code in SAYS_NOTHING:
         return ""
-    known = catalogue(language)["reasons"].get(code)
-    if known is None or (language == "en" and sentence):
+    if language == "en" and sentence:
         return sentence
+    reasons = Reasons(language, moment=lambda at: format_date(as_time(at), "d MMMM y", locale=language))
+    if code == SEVERAL and args:
+        return reasons.sentence(code, args, sentence)
     for form in ("full", "short"):
-        if "{" not in known[form]:
-            return str(known[form])
+        known = _KEPT_BACK.sub("", catalogue(language)["reasons"].get(code, {}).get(form, ""))
+        if known and {name for _, name, _, _ in Formatter().parse(known) if name} <= args.keys():
+            return reasons.sentence(code, args, sentence) if form == "full" else reasons.short(code, args, sentence)
     return sentence

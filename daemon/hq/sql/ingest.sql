@@ -30,20 +30,20 @@ COPY audit (store, epoch, seq, at, kind, actor, order_ref, message_id, detail, h
 
 -- keep_messages: how messages stand, unless something newer is known.
 INSERT INTO message (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts,
-    created_at, updated_at, due_at, parts, price, who, told_at, arrived)
+    created_at, updated_at, due_at, parts, price, who, told_at, reason_args, arrived)
 SELECT store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts,
-    created_at, updated_at, due_at, parts, price, who::uuid[], told_at, %(now)s FROM unnest(
+    created_at, updated_at, due_at, parts, price, who::uuid[], told_at, reason_args::jsonb, %(now)s FROM unnest(
     %(store)s::text[], %(id)s::text[], %(epoch_n)s::int[], %(rev)s::bigint[], %(order_ref)s::text[], %(state)s::text[],
     %(channel)s::text[], %(reason_code)s::text[], %(type)s::text[], %(recipient)s::text[], %(address)s::text[],
     %(attempts)s::int[], %(created_at)s::bigint[], %(updated_at)s::bigint[], %(due_at)s::bigint[], %(parts)s::int[], %(price)s::text[],
-    %(who)s::text[], %(told_at)s::bigint[]
+    %(who)s::text[], %(told_at)s::bigint[], %(reason_args)s::text[]
 ) AS w (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts,
-    created_at, updated_at, due_at, parts, price, who, told_at)
+    created_at, updated_at, due_at, parts, price, who, told_at, reason_args)
 ON CONFLICT (store, id) DO UPDATE SET epoch_n = excluded.epoch_n, rev = excluded.rev, order_ref = excluded.order_ref,
     state = excluded.state, channel = excluded.channel, reason_code = excluded.reason_code, type = excluded.type,
     recipient = excluded.recipient, address = excluded.address, attempts = excluded.attempts, created_at = excluded.created_at,
     updated_at = excluded.updated_at, due_at = excluded.due_at, parts = excluded.parts, price = excluded.price,
-    who = excluded.who, told_at = excluded.told_at, arrived = excluded.arrived
+    who = excluded.who, told_at = excluded.told_at, reason_args = excluded.reason_args, arrived = excluded.arrived
 WHERE (excluded.epoch_n, excluded.rev) > (message.epoch_n, message.rev);
 
 -- note_fork: the same entry with other content.

@@ -12,29 +12,29 @@ WHERE store = %(store)s AND hour > %(since)s ORDER BY hour;
 SELECT kind, about, since, ended FROM trouble WHERE store = %(store)s AND since > %(since)s ORDER BY since DESC LIMIT 50;
 
 -- untold: a store's customers who were not told, the newest first.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(since_ms)s
 ORDER BY updated_at DESC LIMIT 50;
 
 -- newest_of_store: a store's messages, the newest first.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s ORDER BY created_at DESC LIMIT 20;
 
 -- by_order: messages of an order's number, over all stores.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE order_ref = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY store, created_at DESC LIMIT 200;
 
 -- by_id: a message by its own number.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE id = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) LIMIT 50;
 
 -- by_person: what was told to an address, by its digests; the newest first.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE who && %(digests)s::uuid[] AND who <> '{}' AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s))
 ORDER BY created_at DESC LIMIT 200;
 
 -- one: a message.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s AND id = %(id)s;
 
 -- record_of_order: what stores put on record of an order, each in its order.

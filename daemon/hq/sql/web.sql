@@ -17,7 +17,7 @@ SELECT epoch, seq, seen_in, first_seen, last_seen, times FROM fork WHERE store =
 SELECT epoch, from_seq, to_seq, why, seen_at, closed_at FROM gap WHERE store = %(store)s ORDER BY seen_at DESC LIMIT 100;
 
 -- messages: the newest first, as far as the filters let them through.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message
 WHERE (%(store)s::text IS NULL OR store = %(store)s) AND (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(order_ref)s::text IS NULL OR order_ref = %(order_ref)s)
@@ -25,7 +25,7 @@ WHERE (%(store)s::text IS NULL OR store = %(store)s) AND (%(state)s::text IS NUL
 ORDER BY created_at DESC, store DESC, id DESC LIMIT %(limit)s;
 
 -- messages_of_order: of an order, over all stores.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price
+SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE order_ref = %(ref)s ORDER BY store, created_at, id LIMIT 500;
 
 -- entries_of_order: the record of an order, over all stores.

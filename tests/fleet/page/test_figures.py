@@ -25,7 +25,7 @@ async def test_told_within_how_long_by_which_way_and_why_not(site: Site, clock: 
     page = await (await site.as_user()).get("/figures")
     assert page.status == 200
     assert "2026-11-23 soho 2 1 1 30 s 30 s 2 0.08 GBP" in page.words
-    assert "soho failed broken text 1" in page.words
+    assert "soho failed The text could not be made 1" in page.words
     assert "50.0 %" in page.text
     sheet = await (await site.as_user()).get("/figures.csv?by=week")
     assert sheet.headers["Content-Disposition"] == 'attachment; filename="figures-week.csv"'

@@ -33,7 +33,7 @@ AFTER_ALL_YEARS = 2**62
     "told",
     [
         {"id": NUL}, {"reason_code": NUL}, {"order_ref": "x" * 5000}, {"created_at": AFTER_ALL_YEARS}, {"told_at": 2**70}, {"attempts": 2**40},
-        {"parts": -(2**40)}, {"price": "dear"}, {"price": "NaN"}, {"rev": 2**80},
+        {"parts": -(2**40)}, {"price": "dear"}, {"price": "NaN"}, {"rev": 2**80}, {"args": {"tries": 2**60}},
     ],
     ids=str,
 )  # fmt: skip
@@ -46,6 +46,25 @@ async def test_a_message_that_no_column_holds(site: Site, told: Mapping[str, Any
     assert [(await maria.get(path)).status for path in ("/", "/stores/camden", "/orders/B-7")] == [200, 200, 200]
     assert await site.sql("SELECT store, id FROM message") == [("soho", "m2")]
     assert [store for (store,) in await site.sql("SELECT store FROM gap")] == ["camden"]
+
+
+NO_REASONS: tuple[Mapping[str, Any], ...] = (
+    {"because": "x"}, {"since": "x"}, {"kinds": ["{0.__class__}"], "medium": "{medium.x}"}, {"reasons": ["x", {"code": "<b>", "args": {"tries": 3}}]},
+    {"channel": "<script>"}, {"tries": 2**40}, {"words": "pay at evil.example", "by": "the owner"},
+)  # fmt: skip
+
+
+async def test_a_reason_that_names_what_no_reason_does(site: Site) -> None:
+    """Somebody has a box; they want the page to fail, or to say their words to whoever reads it."""
+    await site.store("camden")
+    for code in ("gave_up", "opted_out", "no_address", "several", "refused"):
+        for n, args in enumerate(NO_REASONS):
+            await site.message("camden", f"{code}-{n}", "B-7", state="failed", reason_code=code, args=args)
+    maria = await site.as_user()
+    pages = [await maria.get(path) for path in ("/stores/camden", "/orders/B-7", "/stores/camden/messages/several-3")]
+    assert [page.status for page in pages] == [200, 200, 200]
+    for words in ("evil.example", "the owner", "<script>alert", "class__", "&lt;script"):
+        assert [page.text for page in pages if words in page.text] == [], words
 
 
 @pytest.mark.parametrize(
