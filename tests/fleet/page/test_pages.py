@@ -389,32 +389,3 @@ async def test_sql_injection(site: Site, evil: str) -> None:
     for fields in ({"q": evil}, {"q": evil + "@example.com"}):
         assert (await noor.post("/search", {"token": token, **fields})).status in (200, 303)
     assert await site.sql("SELECT count(*) FROM hq_user") == [(1,)]
-
-
-async def test_a_reason_is_a_whole_sentence_in_each_language(site: Site) -> None:
-    because = {"code": "refused", "args": {"channel": "twilio"}}
-    await site.message(
-        "soho", "m1", "B-1", state="failed", reason_code="gave_up", args={"tries": 5, "because": because}
-    )
-    await site.message("soho", "m2", "B-1", state="suppressed", reason_code="no_address", args={"kinds": ["email"]})
-    await site.message("soho", "m3", "B-1", state="failed", reason_code="text_broken")
-    browser = await site.as_user()
-    for language, words in {
-        "en": (
-            "Gave up after 5 tries. twilio refused it",
-            "There is no e-mail address that can be used.",
-            "The text could not be made",
-        ),
-        "es": (
-            "Abandonado tras 5 intentos. twilio lo rechazó",
-            "No hay correo que sirva.",
-            "No se pudo componer el texto",
-        ),
-        "de": (
-            "Nach 5 Versuchen aufgegeben. twilio hat sie abgelehnt",
-            "Es gibt keine brauchbare E-Mail-Adresse.",
-            "Der Text konnte nicht erstellt werden",
-        ),
-    }.items():
-        page = await browser.get(f"/orders/B-1?lang={language}")
-        assert [text for text in words if text not in page.words] == []
