@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle
 from daemon.cli.service import service
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from daemon.keys.heads import Head
     from daemon.keys.keyring import Keyring
     from outbox.audit import Verification
-    from outbox.heads import End
+    from outbox.heads import Compared, End
 
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
@@ -26,6 +26,27 @@ app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
 class Form(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
+
+
+class Proof(NamedTuple):
+    """`wrong`: what speaks against the record, "" where nothing does; `compared`, in words, and `heads`: what it was held against."""
+
+    entries: int
+    first_bad: int | None
+    compared: str
+    wrong: str
+    heads: "Sequence[Compared] | None" = None
+
+    def answer(self) -> dict[str, Any]:
+        """For scripts."""
+        heads = {} if self.heads is None else {"heads": self.heads}
+        return {
+            "ok": not self.wrong,
+            "entries": self.entries,
+            "first_bad": self.first_bad,
+            **heads,
+            "compared": self.compared,
+        }
 
 
 @audit.command(epilog="Example: tether audit verify --head saved-mail.txt")
@@ -44,27 +65,29 @@ def verify(
 
     Exits with 1 and the first bad entry if it was changed.
     """
-    answer, wrong = (_of_the_database if file is None else _of_the_file)(settings_of(config), file, head)
+    settings = settings_of(config)
+    proof = _of_the_database(settings, head) if file is None else _of_the_file(settings, file, head)
     if json:
-        as_json(answer)
-    elif answer["ok"]:
-        print(f"the record holds: {counted(answer['entries'], 'entry', 'entries')}; {answer['compared']}")
-    if wrong:
-        raise Failure(wrong)
+        as_json(proof.answer())
+    elif not proof.wrong:
+        print(f"the record holds: {counted(proof.entries, 'entry', 'entries')}; {proof.compared}")
+    if proof.wrong:
+        raise Failure(proof.wrong)
 
 
-def _of_the_database(settings: "Settings", file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+def _of_the_database(settings: "Settings", head: Path | None) -> Proof:
     from daemon.appliance.ownership import as_owner_of
     from daemon.keys.keyring import known
     from daemon.upkeep.heads import compared, told, words_of
+    from daemon.wire.record import Chain
     from outbox.heads import Standing
 
     async def ask() -> Any:
         async with service(settings) as client:
             return await client.get("/v1/audit/verify")
 
-    answer = settle(ask)
-    wrong = "" if answer["ok"] else _changed(answer["first_bad"])
+    chain = read(settle(ask), Chain)
+    wrong = "" if chain.ok else _changed(chain.first_bad)
     keys = known(settings)
     ends = _heads(head, keys) if head is not None else [] if keys is None else told(settings, keys).ends
     with as_owner_of(settings.database):
@@ -75,7 +98,7 @@ def _of_the_database(settings: "Settings", file: Path | None, head: Path | None)
     words = f"it has {counted(len(found) - aside, 'head')} of those that went out" + (
         f", and {aside} are of before a restore or a repair" if aside else ""
     )
-    return {**answer, "ok": not wrong, "heads": found, "compared": words}, wrong
+    return Proof(chain.entries, chain.first_bad, words, wrong, found)
 
 
 def _heads(file: Path, keys: "Keyring | None") -> "Sequence[End]":
@@ -89,17 +112,16 @@ def _heads(file: Path, keys: "Keyring | None") -> "Sequence[End]":
         raise Failure(f"{file}: {error}") from error
 
 
-def _changed(first_bad: int) -> str:
+def _changed(first_bad: int | None) -> str:
     return f"the record was changed: entry {first_bad} does not follow from the one before it"
 
 
-def _of_the_file(settings: "Settings", file: Path | None, head: Path | None) -> tuple[dict[str, Any], str]:
+def _of_the_file(settings: "Settings", file: Path, head: Path | None) -> Proof:
     """An export proves itself as far as its own signed head, and is held against one that is given."""
     from daemon.keys.heads import heads_in
     from daemon.keys.keyring import known
     from outbox.audit import verify_export
 
-    assert file is not None
     keys = known(settings)
     try:
         with file.open("rb") as lines:
@@ -114,7 +136,7 @@ def _of_the_file(settings: "Settings", file: Path | None, head: Path | None) -> 
     if head is not None and not wrong:
         wrong = _missing(file, _heads(head, keys), signed[0].end if signed else None)
     words = _who_signed(signed, keys)
-    return {"ok": not wrong, "entries": verdict.entries, "first_bad": verdict.first_bad, "compared": words}, wrong
+    return Proof(verdict.entries, verdict.first_bad, words, wrong)
 
 
 def _trouble_with_head(signed: "Sequence[Head]", verdict: "Verification") -> str:
