@@ -1,13 +1,16 @@
 """The real engines, started once for all tests of a worker; each test has stores, a database and streams of its own making."""
 
+import asyncio
 import gc
 import os
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from daemon.hq.database import migrate
 from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
 from tests.support.fleet_world import World, world
 
@@ -45,12 +48,22 @@ def postgres_server() -> Iterator[Postgres]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def template(postgres_server: Postgres) -> str:
+    """The name of a database in which all migrations were done."""
+    asyncio.run(migrate(postgres_server.make_database("template")))
+    return "template"
+
+
 @pytest.fixture
-def database(postgres_server: Postgres, tmp_path: Path) -> Iterator[str]:
-    """A fresh database's address."""
+def database(postgres_server: Postgres, template: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with headquarters' tables."""
     name = f"t{os.getpid()}_{abs(hash(tmp_path)) % 10**9}"
-    yield postgres_server.make_database(name)
-    postgres_server.drop_database(name)
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    yield postgres_server.dsn(name)
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture
