@@ -106,12 +106,19 @@ class CounterApp(App[int]):
             noticed=self._noticed,
             settled=settled,
         )
-        self.flows = Flows(self, rng)
-        self.fixes = Fixes(self)
-        self._looks = LooksOf(self, remember)
+        self.fixes = Fixes(self, self.session, self.action_go)
+        self.flows = Flows(self, self.session, self.fixes, rng)
+        self._looks = LooksOf(self, self.session, self.action_go, remember)
         self.omnibox = Omnibox(self.session)
-        self.keyboard = Keyboard(self, Tempo() if tempo is None else tempo, self._line_changed)
-        self._asking = Asking(self)
+        self.keyboard = Keyboard(
+            self,
+            self.omnibox,
+            Tempo() if tempo is None else tempo,
+            changed=self._line_changed,
+            enter=self.enter_line,
+            go=self.action_go,
+        )
+        self._asking = Asking(self, self.session, self.flows, self.fixes, act=self.act, open_order=self.open_order)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
         for each in THEMES:

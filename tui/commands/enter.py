@@ -1,58 +1,72 @@
 """What Enter in the line does: it opens an order, or the box that asks before anything is done."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual.app import App
 
 from daemon.wire.orders import Order
 from daemon.wire.requests import orders as order_acts
+from tui.commands.fixes import Fixes
+from tui.commands.flows import Flows
 from tui.line.read import Said
 from tui.line.verbs import HOLD, RELEASE, WRITE
 from tui.screens.ask import AskBox
+from tui.shop.session import Session
 from tui.wording.words import WARN
 
-if TYPE_CHECKING:
-    from tui.app import CounterApp
+Start = Callable[[Coroutine[Any, Any, object]], None]
+"""Runs something beside the screen."""
+Open = Callable[[str], None]
+"""Opens an order."""
 
 
 class Asking:
     """Never does a step by itself: each is a box that names the order and its customer."""
 
-    def __init__(self, app: "CounterApp") -> None:
+    def __init__(
+        self, app: App[Any], session: Session, flows: Flows, fixes: Fixes, *, act: Start, open_order: Open
+    ) -> None:
         self._app = app
-        self._session = app.session
-        self._t = app.session.t
+        self._session = session
+        self._flows = flows
+        self._fixes = fixes
+        self._act = act
+        self._open_order = open_order
+        self._t = session.t
 
     def enter(self, said: Said, chosen: Order | None) -> None:
         """`chosen`: of the orders found."""
         if said.does == "stop":
-            self._app.act(self._app.fixes.silence(said.value))
+            self._act(self._fixes.silence(said.value))
         elif said.does == "ask":
-            self._app.open_order(said.value)
+            self._open_order(said.value)
             self._session.practised("find")
         elif chosen is None:
             self._session.say(self._t("Nothing here is called “{typed}”.", typed=said.value), WARN)
         elif said.does == "open":
-            self._app.open_order(chosen.ref)
+            self._open_order(chosen.ref)
             self._session.practised("find")
         else:
             self._about(said, chosen)
 
     def _about(self, said: Said, order: Order) -> None:
-        flows = self._app.flows
+        flows = self._flows
         match said.does:
             case "step":
-                self._app.act(flows.step_to(order, said.value))
+                self._act(flows.step_to(order, said.value))
             case "promise":
-                self._app.act(self._promise(order, said.value))
+                self._act(self._promise(order, said.value))
             case "contact":
-                self._app.act(self._contact(order, said.value))
+                self._act(self._contact(order, said.value))
             case does if does == HOLD and order.held:
                 self._session.say(self._t("{ref} is on hold.", ref=order.ref), WARN)
             case does if does == RELEASE and not order.held:
                 self._session.say(self._t("{ref} is not on hold.", ref=order.ref), WARN)
             case does if does == WRITE:
-                self._app.act(flows.write_to(order))
+                self._act(flows.write_to(order))
             case _:
-                self._app.act(flows.hold(order))
+                self._act(flows.hold(order))
 
     async def _promise(self, order: Order, value: str) -> None:
         """Another time for an order."""

@@ -1,6 +1,9 @@
 """What is done about a customer who can't be told: each flow opens its box and has its answer done. Runs as a task of the app."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from textual.app import App
 
 from daemon.wire.messages import Message
 from daemon.wire.orders import Order
@@ -14,19 +17,19 @@ from tui.screens.fix import FixBox, Help
 from tui.screens.silence import NO_ADDRESS, SilenceBox
 from tui.screens.write import WriteBox
 from tui.service.client import ServiceError
+from tui.shop.session import Session
 from tui.wording.words import UNTOLD, WARN
-
-if TYPE_CHECKING:
-    from tui.app import CounterApp
 
 
 class Fixes:
     """Every method may be called by a key, a click or a command, on any page."""
 
-    def __init__(self, app: "CounterApp") -> None:
+    def __init__(self, app: App[Any], session: Session, go: Callable[[str], Awaitable[None]]) -> None:
+        """`go`: to a page."""
         self._app = app
-        self._session = app.session
-        self._t = app.session.t
+        self._session = session
+        self._go = go
+        self._t = session.t
 
     async def fix(self, order: Order) -> None:
         """Help where the news about where the order stands did not arrive."""
@@ -68,7 +71,7 @@ class Fixes:
             case "phone" | "in_person":
                 await self.told(order, help.kind, str(help.body.get("message_id", "")))
             case "calls":
-                await self._app.action_go("calls")
+                await self._go("calls")
             case _:
                 medium = str(help.body["medium"])
                 question = t("Only if the customer asked for it. What did they say?")

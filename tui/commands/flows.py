@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from daemon.wire.customers import Call, OptOut, Reply
 from daemon.wire.messages import Message
@@ -14,25 +16,25 @@ from daemon.wire.requests import orders as order_acts
 from daemon.wire.requests import people as people_acts
 from daemon.wire.requests.act import Act
 from daemon.wire.service import Channel
+from tui.commands.fixes import Fixes
 from tui.i18n import text
 from tui.screens.ask import AskBox, PickBox
 from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
+from tui.shop.session import Session
 from tui.wording.words import BAD, GOOD, WARN
-
-if TYPE_CHECKING:
-    from tui.app import CounterApp
 
 
 class Flows:
     """Every method may be called by a key, a click or a command, on any page."""
 
-    def __init__(self, app: "CounterApp", rng: random.Random) -> None:
+    def __init__(self, app: App[Any], session: Session, fixes: Fixes, rng: random.Random) -> None:
         self._app = app
-        self._session = app.session
+        self._session = session
+        self._fixes = fixes
         self._rng = rng
-        self._t = app.session.t
+        self._t = session.t
 
     # ------------------------------------------------------------ orders
 
@@ -59,7 +61,7 @@ class Flows:
     async def _step(self, order: Order, status: str) -> None:
         step = await self._app.push_screen_wait(NextStepBox(order, status))
         while step is not None and step.address_first:
-            await self._app.fixes.address_first(order)
+            await self._fixes.address_first(order)
             step = await self._app.push_screen_wait(NextStepBox(order, status))
         if step is None:
             return
@@ -84,7 +86,7 @@ class Flows:
         """What is to be sent; whom nothing would reach is helped first."""
         draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))
         while draft is not None and draft.address_first:
-            await self._app.fixes.address_first(order)
+            await self._fixes.address_first(order)
             draft = await self._app.push_screen_wait(WriteBox(order, draft.text, status, purpose))
         return draft
 

@@ -3,32 +3,43 @@
 All of it happens in the order of the keys, before any widget hears of them: however long the screen was busy, no key overtakes another.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import CORO_CREATED, getcoroutinestate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import events
+from textual.app import App
 from textual.widget import Widget
 from textual.widgets import Button, Input, TextArea
 from textual.worker import Worker
 
 from tui.line.hand import Hand, Meaning, Where
+from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
 from tui.screens.box import Box
 from tui.screens.page import Page
-
-if TYPE_CHECKING:
-    from tui.app import CounterApp
 
 ENTERS = frozenset({"enter", "ctrl+j", "ctrl+m"})
 """What scanners and terminals send for CR and LF."""
 
 
 class Keyboard:
-    """`changed` is called when the line is another than before."""
+    """`changed` is called when the line is another than before, `enter` does what it means, `go` goes to a page."""
 
-    def __init__(self, app: "CounterApp", tempo: Tempo, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: App[Any],
+        omnibox: Omnibox,
+        tempo: Tempo,
+        *,
+        changed: Callable[[], None],
+        enter: Callable[[], None],
+        go: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._app = app
+        self._omnibox = omnibox
+        self._enter_line = enter
+        self._go = go
         self._hand = Hand(tempo)
         self._tempo = tempo
         self._changed = changed
@@ -80,7 +91,7 @@ class Keyboard:
             in_field=isinstance(focused, Input | TextArea),
             has_field=box and self._field() is not None,
             bound=active is not None and active.enabled,
-            line_empty=not self._app.omnibox.text,
+            line_empty=not self._omnibox.text,
         )
 
     def _field(self) -> Widget | None:
@@ -126,7 +137,7 @@ class Keyboard:
         self._started = []
         await self._close_boxes()
         if self._app.current_mode != self._mode:
-            await self._app.action_go(self._mode)
+            await self._go(self._mode)
         self._insert(text)
 
     async def _close_boxes(self) -> None:
@@ -136,13 +147,13 @@ class Keyboard:
 
     async def _enter(self, meaning: Meaning, key: events.Key) -> bool:
         if meaning is Meaning.ENTER:
-            self._app.enter_line()
+            self._enter_line()
         elif meaning is Meaning.PASS:
             return key.key == "tab"  # what a scanner ends with goes nowhere else
         return True
 
     def _edit(self, key: str, where: Where) -> bool:
-        omnibox = self._app.omnibox
+        omnibox = self._omnibox
         if where.box or where.in_field or where.line_empty:
             return False
         if key in {"up", "down"}:
@@ -153,5 +164,5 @@ class Keyboard:
         return True
 
     def _insert(self, text: str) -> None:
-        self._app.omnibox.line.insert(text)
+        self._omnibox.line.insert(text)
         self._changed()
