@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle
-from daemon.cli.service import service
+from daemon.cli.service import got, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
@@ -82,11 +82,7 @@ def _of_the_database(settings: "Settings", head: Path | None) -> Proof:
     from daemon.wire.record import Chain
     from outbox.heads import Standing
 
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.get("/v1/audit/verify")
-
-    chain = read(settle(ask), Chain)
+    chain = read(got(settings, "/v1/audit/verify"), Chain)
     wrong = "" if chain.ok else _changed(chain.first_bad)
     keys = known(settings)
     ends = _heads(head, keys) if head is not None else [] if keys is None else told(settings, keys).ends

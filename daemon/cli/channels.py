@@ -1,6 +1,6 @@
 """`tether channels` and `tether uplink`: the ways out, and the line."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,12 +12,11 @@ from daemon.cli.frame import (
     as_json,
     read,
     settings_of,
-    settle,
     table,
     texts_today,
     when,
 )
-from daemon.cli.service import done, service
+from daemon.cli.service import done, got
 
 channels = typer.Typer(invoke_without_command=True, help="Each way out: how it is; pause, resume, test.")
 app.add_typer(channels, name="channels", epilog="Example: tether channels test twilio --to '+447700900123'")
@@ -31,12 +30,7 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
     if context.invoked_subcommand:
         return
     settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.get("/v1/channels")
-
-    answer = settle(ask)
+    answer = got(settings, "/v1/channels")
     if json:
         as_json(answer)
         return
@@ -97,7 +91,7 @@ def test(
     from daemon.wire.requests import channels as acts
     from daemon.wire.service import TestResult
 
-    answer = done(config, acts.try_channel(name, to or ""))
+    answer = done(settings_of(config), acts.try_channel(name, to or ""))
     result = read(answer, TestResult)
     if json:
         as_json(answer)
@@ -116,7 +110,7 @@ def pause(
     """Send nothing by this channel until it is resumed. Its messages go to their next one, or wait."""
     from daemon.wire.requests import channels as acts
 
-    done(config, acts.pause(name, reason))
+    done(settings_of(config), acts.pause(name, reason))
     print(f"{name} is paused")
 
 
@@ -125,7 +119,7 @@ def resume(name: NameArgument, config: ConfigOption = None) -> None:
     """Use a paused channel again."""
     from daemon.wire.requests import channels as acts
 
-    done(config, acts.resume(name))
+    done(settings_of(config), acts.resume(name))
     print(f"{name} is used again")
 
 
@@ -137,5 +131,5 @@ def uplink(
     """Say that the line is up or down. It counts so, whatever it looks like, until `auto` takes that back."""
     from daemon.wire.requests import channels as acts
 
-    done(config, acts.set_uplink(state), only="only the running service watches the line")
+    done(settings_of(config), acts.set_uplink(state), only="only the running service watches the line")
     print("evidence decides" if state == "auto" else f"the line counts as {state} until `tether uplink auto`")

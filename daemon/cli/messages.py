@@ -1,11 +1,11 @@
 """`tether messages`, `retry`, `cancel`: the outbox by hand."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import done, segment, service
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.service import done, got, listed, segment
 from outbox.model import State
 
 if TYPE_CHECKING:
@@ -29,14 +29,11 @@ def messages(
 ) -> None:
     """The outbox, the newest first. With an id: one message, with its attempts."""
     settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            if id is not None:
-                return await client.get(f"/v1/messages/{segment(id)}")
-            return await client.pages("/v1/messages", most=limit, state=state, channel=channel, order=order)
-
-    answer = settle(ask)
+    answer = (
+        listed(settings, "/v1/messages", most=limit, state=state, channel=channel, order=order)
+        if id is None
+        else got(settings, f"/v1/messages/{segment(id)}")
+    )
     if json:
         as_json(answer)
     elif id is not None:
@@ -88,7 +85,7 @@ def retry(
     """Send a message again. One that failed, got too late or was stopped."""
     from daemon.wire.requests import messages as acts
 
-    done(config, acts.retry(id, channel or ""))
+    done(settings_of(config), acts.retry(id, channel or ""))
     print(f"{id} waits to be sent")
 
 
@@ -101,5 +98,5 @@ def cancel(
     """Stop a message that has not been sent yet."""
     from daemon.wire.requests import messages as acts
 
-    done(config, acts.cancel(id, reason))
+    done(settings_of(config), acts.cancel(id, reason))
     print(f"{id} is stopped")

@@ -1,12 +1,12 @@
 """`tether modem`: the modem at the counter: how it is, a test, a service code."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle
-from daemon.cli.service import done, running_service
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of
+from daemon.cli.service import done, got
 
 if TYPE_CHECKING:
     from daemon.wire.requests.act import Act
@@ -22,17 +22,14 @@ app.add_typer(modem, name="modem", epilog="Example: tether modem info")
 @modem.command(epilog="Example: tether modem info --json | jq .signal_dbm")
 def info(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Device, operator, signal, SIM, credit, and the last trouble. Exits with 1 when it can't send."""
-    settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with running_service(settings, WHY) as client:
-            return await client.get("/v1/channels")
-
     from daemon.cli.modem_words import told
     from daemon.wire.modem import Modem
     from daemon.wire.service import Channels
 
-    row = next((row for row in read(settle(ask), Channels).items if row.name == MODEM), None)
+    row = next(
+        (row for row in read(got(settings_of(config), "/v1/channels", only=WHY), Channels).items if row.name == MODEM),
+        None,
+    )
     if row is None:
         raise Failure(
             "no modem is enabled: add a [channels.modem] table to tether.toml; docs/modem.md tells which sticks work"
@@ -72,7 +69,7 @@ def ussd(
 def _answer(config: Path | None, act: "Act") -> str:
     from daemon.wire.service import TestResult
 
-    result = read(done(config, act, only=WHY), TestResult)
+    result = read(done(settings_of(config), act, only=WHY), TestResult)
     if not result.ok:
         raise Failure(result.summary)
     return result.summary

@@ -1,11 +1,11 @@
 """`tether optout`: who is not to be written to."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import done, service
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.service import done, listed
 
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
 app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700900123' --medium sms")
@@ -26,7 +26,7 @@ def add(
     """Write to this address no more."""
     from daemon.wire.requests import people
 
-    done(config, people.stop_writing(medium, address, reason))
+    done(settings_of(config), people.stop_writing(medium, address, reason))
     print(f"nothing more goes there ({medium})")
 
 
@@ -35,7 +35,7 @@ def remove(address: AddressArgument, medium: MediumOption = "all", config: Confi
     """They may be written to again."""
     from daemon.wire.requests import people
 
-    done(config, people.allow_writing(medium, address))
+    done(settings_of(config), people.allow_writing(medium, address))
     print("they may be written to again")
 
 
@@ -43,12 +43,7 @@ def remove(address: AddressArgument, medium: MediumOption = "all", config: Confi
 def list_optouts(config: ConfigOption = None, json: JsonOption = False) -> None:
     """All opt-outs; addresses are masked."""
     settings = settings_of(config)
-
-    async def ask() -> list[Any]:
-        async with service(settings) as client:
-            return await client.pages("/v1/optouts", most=10_000)
-
-    items = settle(ask)
+    items = listed(settings, "/v1/optouts", most=10_000)
     if json:
         as_json(items)
     else:

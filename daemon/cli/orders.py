@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import done, segment, service
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.service import done, got, listed, segment
 from daemon.wire.stages import Stage
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def list_orders(
     if context.invoked_subcommand:
         return
     settings = settings_of(config)
-
-    async def ask() -> list[Any]:
-        async with service(settings) as client:
-            return await client.pages("/v1/orders", most=limit, stage=stage)
-
-    items = settle(ask)
+    items = listed(settings, "/v1/orders", most=limit, stage=stage)
     if json:
         as_json(items)
         return
@@ -81,12 +76,7 @@ def list_orders(
 def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
     """One order's whole story."""
     settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.get(f"/v1/orders/{segment(ref)}")
-
-    answer = settle(ask)
+    answer = got(settings, f"/v1/orders/{segment(ref)}")
     if json:
         as_json(answer)
         return
@@ -141,7 +131,7 @@ def status(
     data = _given(question=question, item=item, alternatives=alternative, amount=amount, message=message)
     wish = {"status": type, "silent": silent, "grace": 0}
     wish |= _given(data=data, text=text, promised_at=promised, note=note)
-    done(config, acts.set_status(ref, wish))
+    done(settings_of(config), acts.set_status(ref, wish))
     print(f"{ref} is {type}")
 
 
@@ -154,7 +144,7 @@ def hold(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = Non
     """Stop an order's automatic messages."""
     from daemon.wire.requests import orders as acts
 
-    done(config, acts.hold(ref, reason))
+    done(settings_of(config), acts.hold(ref, reason))
     print(f"{ref} is on hold")
 
 
@@ -163,5 +153,5 @@ def release(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = 
     """Let an order's automatic messages go on."""
     from daemon.wire.requests import orders as acts
 
-    done(config, acts.release(ref, reason))
+    done(settings_of(config), acts.release(ref, reason))
     print(f"{ref} goes on")

@@ -29,7 +29,7 @@ def forget(
     from daemon.wire.customers import Forgotten
     from daemon.wire.requests import people
 
-    answer = done(config, people.forget(address, dry_run=True))
+    answer = done(settings, people.forget(address, dry_run=True))
     found = read(answer, Forgotten)
     if not json:
         print(
@@ -48,7 +48,7 @@ def forget(
             "Names, addresses and texts of these go for good; what waits is cancelled. Go on?"
         ):
             raise Failure("nothing was removed")
-        answer = done(config, people.forget(address, dry_run=False))
+        answer = done(settings, people.forget(address, dry_run=False))
     if json:
         as_json(answer)
     elif not dry_run:
@@ -69,4 +69,4 @@ def export_person(address: AddressArgument, config: ConfigOption = None) -> None
     """All that is kept of a person, as JSON. Their orders, messages with texts, replies, and words on consent."""
     from daemon.wire.requests import people
 
-    as_json(done(config, people.export_person(address)))
+    as_json(done(settings_of(config), people.export_person(address)))

@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, settings_of, settle, table
-from daemon.cli.service import service
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, table
+from daemon.cli.service import done
 
 if TYPE_CHECKING:
     from daemon.appliance.opening import Openers
@@ -99,17 +99,17 @@ def restore(
 
 
 def _confirm(settings: "Settings", *, json: bool) -> None:
-    async def post() -> Any:
-        async with service(settings) as client:
-            return await client.post("/v1/restore/confirm")
+    from daemon.wire.requests import keeping
+    from daemon.wire.service import Confirmed
 
-    answer = settle(post)
+    answer = done(settings, keeping.confirm_restore())
+    found = read(answer, Confirmed)
     if json:
         as_json(answer)
-    elif not answer["confirmed"]:
+    elif not found.confirmed:
         print("nothing waits for that")
     else:
-        print(f"confirmed: texts go out again, {counted(answer['freed'], 'message')} that waited among them")
+        print(f"confirmed: texts go out again, {counted(found.freed, 'message')} that waited among them")
 
 
 def explained_now(work: "Callable[[], BoxKey]") -> "BoxKey":

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of
 from daemon.cli.service import done
 
 
@@ -33,7 +33,7 @@ def send(
     from daemon.wire.requests import orders as acts
 
     wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
-    answer = done(config, acts.write(order, wish))
+    answer = done(settings_of(config), acts.write(order, wish))
     if json:
         as_json(answer)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-from daemon.cli.frame import Failure, settings_of, settle
+from daemon.cli.frame import Failure, settle
 
 if TYPE_CHECKING:
     import aiohttp
@@ -93,13 +93,32 @@ class Client:
         return items
 
 
-def done(config: Path | None, act: "Act", *, only: str = "") -> Any:
+def done(settings: "Settings", act: "Act", *, only: str = "") -> Any:
     """Have it done, and what the service answers. `only`: why nothing but the running service can do it, where that is so."""
-    settings = settings_of(config)
 
     async def ask() -> Any:
         async with running_service(settings, only) if only else service(settings) as client:
             return await client.act(act)
+
+    return settle(ask)
+
+
+def got(settings: "Settings", path: str, *, only: str = "") -> Any:
+    """What the service answers to one question."""
+
+    async def ask() -> Any:
+        async with running_service(settings, only) if only else service(settings) as client:
+            return await client.get(path)
+
+    return settle(ask)
+
+
+def listed(settings: "Settings", path: str, *, most: int, **query: Parameter) -> list[Any]:
+    """The items of a list."""
+
+    async def ask() -> list[Any]:
+        async with service(settings) as client:
+            return await client.pages(path, most=most, **query)
 
     return settle(ask)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import done, segment, service
+from daemon.cli.service import done, got, listed, segment, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
@@ -26,7 +26,7 @@ NameArgument = Annotated[str, typer.Argument(help="The source's name, as its tab
 @group.command("list", epilog="Example: tether sources list")
 def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     """All sources, and how they are. Where their webhooks go, how often they are asked, and how that goes."""
-    answer = _call(config, "GET", "/v1/sources")
+    answer = got(settings_of(config), "/v1/sources")
     if json:
         as_json(answer)
         return
@@ -68,9 +68,10 @@ def sync(
 ) -> None:
     """Ask a source now, and from when on again. What is on record already is not told again."""
     wish = {} if since is None else {"since": moment_of(since)}
+    from daemon.wire.requests import keeping
     from daemon.wire.sources import Source
 
-    answer = _call(config, "POST", f"/v1/sources/{segment(name)}/sync", wish)
+    answer = done(settings_of(config), keeping.sync(name, wish))
     row = read(answer, Source)
     if json:
         as_json(answer)
@@ -102,7 +103,13 @@ def try_(
         body = file.read_bytes()
     except OSError as error:
         raise Failure(f"{file}: {error.strerror}") from error
-    answer = _call(config, "POST", f"/v1/sources/{segment(name)}/try", body, content_type=content_type)
+    settings = settings_of(config)
+
+    async def ask() -> Any:
+        async with service(settings) as client:
+            return await client.call("POST", f"/v1/sources/{segment(name)}/try", body=body, content_type=content_type)
+
+    answer = settle(ask)
     from daemon.wire.sources import Tried
 
     found = read(answer, Tried)
@@ -152,12 +159,12 @@ def quarantine(
     if drop is not None:
         from daemon.wire.requests import keeping
 
-        done(config, keeping.drop_kept(drop))
+        done(settings_of(config), keeping.drop_kept(drop))
         print(f"{drop} is dropped")
     elif replay is not None:
         _read_again(config, replay, source)
     elif id is not None:
-        _show_kept(_call(config, "GET", f"/v1/quarantine/{segment(id)}"), json=json)
+        _show_kept(got(settings_of(config), f"/v1/quarantine/{segment(id)}"), json=json)
     else:
         _list_kept(config, source, all=all, json=json)
 
@@ -169,7 +176,7 @@ def _read_again(config: Path | None, which: str, source: str | None) -> None:
     ids = [row.id for row in reversed(_waiting(config, source))] if which == "all" else [which]
     left = 0
     for id in ids:
-        answer = read(done(config, keeping.read_again(id)), Reread)
+        answer = read(done(settings_of(config), keeping.read_again(id)), Reread)
         left += not answer.closed
         print(f"{id}: {'understood' if answer.closed else answer.reason}")
     if left:
@@ -179,11 +186,11 @@ def _read_again(config: Path | None, which: str, source: str | None) -> None:
 def _waiting(config: Path | None, source: str | None) -> list["Kept"]:
     from daemon.wire.sources import Kept
 
-    return read(_pages(config, "/v1/quarantine", source=source, state="waiting"), list[Kept])
+    return read(listed(settings_of(config), "/v1/quarantine", most=1000, source=source, state="waiting"), list[Kept])
 
 
 def _list_kept(config: Path | None, source: str | None, *, all: bool, json: bool) -> None:
-    rows = _pages(config, "/v1/quarantine", source=source, state=None if all else "waiting")
+    rows = listed(settings_of(config), "/v1/quarantine", most=1000, source=source, state=None if all else "waiting")
     if json:
         as_json(rows)
         return
@@ -222,13 +229,15 @@ def replay(
 ) -> None:
     """Plan events again under today's routes. What was planned before is left alone: nothing is sent twice."""
     wish = {"since": moment_of(since), "dry_run": dry_run, "source": source, "order": order}
-    answer = _call(config, "POST", "/v1/replay", {key: value for key, value in wish.items() if value is not None})
+    from daemon.wire.requests import keeping
+
+    answer = done(settings_of(config), keeping.replay({key: value for key, value in wish.items() if value is not None}))
     if json:
         as_json(answer)
         return
     from daemon.wire.sources import Replayed
 
-    done = read(answer, Replayed)
+    replayed = read(answer, Replayed)
     rows = [
         (
             event.order_ref,
@@ -238,12 +247,12 @@ def replay(
             ", ".join(message.via),
             message.state,
         )
-        for event in done.items
+        for event in replayed.items
         for message in event.messages
     ]
     table(("order", "event", "who", "to", "via", "state"), rows, empty="nothing new would be sent")
     what = "would be sent" if dry_run else "are planned"
-    print(f"{done.looked_at} events looked at; {len(rows)} messages {what}")
+    print(f"{replayed.looked_at} events looked at; {len(rows)} messages {what}")
 
 
 def moment_of(since: str) -> str:
@@ -258,25 +267,3 @@ def moment_of(since: str) -> str:
     except ValueError as error:
         raise Failure(f"--since: {error}") from error
     return datetime.fromtimestamp(SystemClock().now() / 1000 - seconds, UTC).isoformat()
-
-
-def _call(
-    config: Path | None, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
-) -> Any:
-    settings = settings_of(config)
-
-    async def call() -> Any:
-        async with service(settings) as client:
-            return await client.call(method, path, body=body, content_type=content_type)
-
-    return settle(call)
-
-
-def _pages(config: Path | None, path: str, **query: str | None) -> list[Any]:
-    settings = settings_of(config)
-
-    async def read() -> list[Any]:
-        async with service(settings) as client:
-            return await client.pages(path, most=1000, **query)
-
-    return settle(read)

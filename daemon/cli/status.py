@@ -1,7 +1,6 @@
 """`tether status` and `tether reload`: how the service is, and a new reading of its configuration."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,10 +19,10 @@ from daemon.cli.frame import (
     texts_today,
     when,
 )
-from daemon.cli.service import done, is_running, running_service, service
+from daemon.cli.service import done, is_running, service
 
 if TYPE_CHECKING:
-    pass
+    from daemon.config import Settings
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
@@ -41,7 +40,7 @@ def status(
 
     settings = settings_of(config)
     if seen:
-        _say_seen(config)
+        _say_seen(settings)
 
     async def look() -> tuple[bool, Any, Any]:
         async with service(settings) as client:
@@ -85,11 +84,11 @@ def status(
     raise typer.Exit(0 if running and not glance.failed else 1)
 
 
-def _say_seen(config: Path | None) -> None:
+def _say_seen(settings: "Settings") -> None:
     from daemon.wire.requests import keeping
     from daemon.wire.service import Seen
 
-    if not read(done(config, keeping.know_of_recovery()), Seen).seen:
+    if not read(done(settings, keeping.know_of_recovery()), Seen).seen:
         print("there was nothing to know of: no database was damaged", file=sys.stderr)
 
 
@@ -99,14 +98,11 @@ def reload(config: ConfigOption = None) -> None:
     from daemon.appliance.machine import Machine
     from daemon.appliance.unit import hand_over_secrets
     from daemon.upkeep.errors import InstallError
+    from daemon.wire.requests import keeping
 
     settings = settings_of(config)
 
-    async def ask() -> None:
-        async with running_service(settings, "it reads its configuration when it starts") as client:
-            await client.post("/v1/reload")
-
-    settle(ask)
+    done(settings, keeping.reload(), only="it reads its configuration when it starts")
     try:
         anew = settle(lambda: hand_over_secrets(Machine(), settings))
     except InstallError as error:

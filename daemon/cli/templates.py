@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, settings_of, settle, table
-from daemon.cli.service import service
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, table
+from daemon.cli.service import done
 from outbox.model import Medium
 
 templates = typer.Typer(no_args_is_help=True, help="Check all texts; preview one.")
@@ -49,28 +49,23 @@ def preview(
 ) -> None:
     """Show a text as it would be sent, without sending it."""
     from daemon.planner.sms_text import dear_characters
+    from daemon.wire.messages import Rendering
+    from daemon.wire.requests import keeping
 
-    settings = settings_of(config)
     wish: dict[str, Any] = {"template": template, "medium": medium}
     wish |= {key: value for key, value in (("locale", locale), ("order_ref", order)) if value}
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.post("/v1/messages/preview", wish)
-
-    answer = settle(ask)
+    answer = done(settings_of(config), keeping.render(wish))
     if json:
         as_json(answer)
         return
+    text = read(answer, Rendering)
     if html:
-        print(answer["html"] or "")
+        print(text.html or "")
         return
-    if answer["subject"]:
-        print(f"Subject: {answer['subject']}\n")
-    print(answer["text"])
-    size = answer["sms"]
-    if size:
-        dear = " ".join(dear_characters(answer["text"])) if size["encoding"] == "UCS-2" else ""
-        print(
-            f"\n{size['parts']} SMS, {size['units']} units ({size['encoding']}{f', because of {dear}' if dear else ''})"
-        )
+    if text.subject:
+        print(f"Subject: {text.subject}\n")
+    print(text.text)
+    if size := text.sms:
+        dear = " ".join(dear_characters(text.text)) if size.encoding == "UCS-2" else ""
+        why = f", because of {dear}" if dear else ""
+        print(f"\n{size.parts} SMS, {size.units} units ({size.encoding}{why})")

@@ -1,11 +1,11 @@
 """`tether token`: who may call the service, and what for."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, settle, table, when
-from daemon.cli.service import segment, service
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.service import done, got
 from daemon.wire.scopes import Scope
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ def new(
     json: JsonOption = False,
 ) -> None:
     """Make a token. It is shown once, and works at once."""
-    settings = settings_of(config)
-
     wish = {
         "name": name,
         "scopes": scope,
@@ -43,12 +41,9 @@ def new(
         "own_orders": own_orders,
         "own_words": own_words,
     }
+    from daemon.wire.requests import keeping
 
-    async def post() -> Any:
-        async with service(settings) as client:
-            return await client.post("/v1/tokens", wish)
-
-    answer = settle(post)
+    answer = done(settings_of(config), keeping.make_token(wish))
     if json:
         as_json(answer)
     else:
@@ -61,12 +56,7 @@ def new(
 def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
     """The tokens there are; their secrets are not kept."""
     settings = settings_of(config)
-
-    async def ask() -> Any:
-        async with service(settings) as client:
-            return await client.get("/v1/tokens")
-
-    items = settle(ask)["items"]
+    items = got(settings, "/v1/tokens")["items"]
     if json:
         as_json(items)
     else:
@@ -82,13 +72,9 @@ def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
 @token.command(epilog="Example: tether token revoke till-1")
 def revoke(name: Annotated[str, typer.Argument(help="The token's name.")], config: ConfigOption = None) -> None:
     """Make a token useless at once."""
-    settings = settings_of(config)
+    from daemon.wire.requests import keeping
 
-    async def drop() -> None:
-        async with service(settings) as client:
-            await client.call("DELETE", f"/v1/tokens/{segment(name)}")
-
-    settle(drop)
+    done(settings_of(config), keeping.revoke_token(name))
     print(f"{name} is revoked")
 
 

@@ -1,6 +1,7 @@
 """What whoever keeps the box asks for: tokens, sources, what nobody understood, what is planned again."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -52,6 +53,37 @@ def read_again(kept_id: str) -> Act:
 
 def drop_kept(kept_id: str) -> Act:
     return Act(path=f"/v1/quarantine/{part(kept_id)}/drop")
+
+
+def sync(source: str, wish: Sync | Mapping[str, Any]) -> Act:
+    return Act(path=f"/v1/sources/{part(source)}/sync", body=wish)
+
+
+def replay(wish: ReplayWish | Mapping[str, Any]) -> Act:
+    return Act(path="/v1/replay", body=wish)
+
+
+def make_token(wish: TokenWish | Mapping[str, Any]) -> Act:
+    return Act(path="/v1/tokens", body=wish, repeatable=False)
+
+
+def revoke_token(name: str) -> Act:
+    return Act(path=f"/v1/tokens/{part(name)}", method="DELETE")
+
+
+def render(wish: Mapping[str, Any]) -> Act:
+    """A text as it would be sent. Changes nothing."""
+    return Act(path="/v1/messages/preview", body=wish)
+
+
+def reload() -> Act:
+    """Put a changed configuration in force."""
+    return Act(path="/v1/reload")
+
+
+def confirm_restore() -> Act:
+    """Let go what waits since a backup took the database's place."""
+    return Act(path="/v1/restore/confirm")
 
 
 def know_of_recovery() -> Act:
