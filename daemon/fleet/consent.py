@@ -13,7 +13,8 @@ from daemon.fleet.nats_connection import NatsConnection, Stored, WrongSequence
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.speaker import is_proved, signed
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, unpack
-from outbox.fleet import Fleet, Heard, Position, Untold
+from outbox.fleet import Fleet, Position
+from outbox.fleet_consent import Heard, Untold
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from outbox import Outbox, Refusal
 from outbox.chain import link
-from outbox.fleet import Heard
+from outbox.fleet_consent import Heard
 from tests.support.outbox_box import PHONE, accept_one, open_box, send
 
 KEY = b"k" * 32

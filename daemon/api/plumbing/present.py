@@ -202,19 +202,20 @@ def _answered(row: Order) -> wire_orders.Answered | None:
 # ---------------------------------------------------------------- the rest
 
 
+_source = _copied(wire_sources.Source, SourceRow, but=("missing", "last_asked", "last_success", "swept_at", "mended"))
+_channel = _copied(wire_service.Channel, ChannelStatus, but=("last_success", "last_failure", "detail"))
+_optout = _copied(wire_customers.OptOut, OptOut, but=("at",))
+_reply = _copied(wire_customers.Reply, ReplyRow, but=("action", "at"))
+_audit = _copied(wire_record.AuditEntry, AuditRow, but=("at", "order_ref", "message_id", "detail"))
+
+
 def source(row: SourceRow) -> wire_sources.Source:
     return wire_sources.Source(
-        name=row.name,
-        kind=row.kind,
-        title=row.title,
+        **_source(row),
         hook=f"/v1/hooks/{row.name}",
-        poll=row.poll,
         missing=tuple(row.missing),
-        state=row.state,
         last_asked=when_or_none(row.last_asked),
         last_success=when_or_none(row.last_success),
-        behind=row.behind,
-        problem=row.problem,
         swept_at=when_or_none(row.swept_at),
         mended=tuple(row.mended),
     )
@@ -222,19 +223,9 @@ def source(row: SourceRow) -> wire_sources.Source:
 
 def channel(row: ChannelStatus) -> wire_service.Channel:
     return wire_service.Channel(
-        name=row.name,
-        title=row.title,
-        known_to_customers=row.known_to_customers,
-        medium=row.medium,
-        state=row.state,
-        reason=row.reason,
-        queued=row.queued,
-        sent_today=row.sent_today,
-        daily_limit=row.daily_limit,
-        rate=row.rate,
+        **_channel(row),
         last_success=when_or_none(row.last_success),
         last_failure=when_or_none(row.last_failure),
-        last_trouble=row.last_trouble,
         detail=dict(row.detail),
     )
 
@@ -244,42 +235,25 @@ def uplink(row: UplinkStatus) -> wire_service.Uplink:
 
 
 def optout(row: OptOut) -> wire_customers.OptOut:
-    return wire_customers.OptOut(
-        id=row.id,
-        medium=row.medium,
-        address=row.address,
-        reason=row.reason,
-        actor=row.actor,
-        at=When(row.at),
-        store=row.store,
-    )
+    return wire_customers.OptOut(**_optout(row), at=When(row.at))
 
 
 def reply(row: ReplyRow) -> wire_customers.Reply:
     return wire_customers.Reply(
-        id=row.id,
-        order_ref=row.order_ref,
-        channel=row.channel,
+        **_reply(row),
         sender=mask_address(row.address),
-        name=row.name,
-        text=row.text,
-        consent=row.consent,
         action=row.action or None,
         at=When(row.at),
-        read=row.read,
     )
 
 
 def audit(row: AuditRow) -> wire_record.AuditEntry:
     return wire_record.AuditEntry(
-        seq=row.seq,
+        **_audit(row),
         at=When(row.at),
-        kind=row.kind,
-        actor=row.actor,
         order_ref=row.order_ref or None,
         message_id=row.message_id or None,
         detail=dict(row.detail),
-        hash=row.hash,
     )
 
 
