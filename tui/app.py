@@ -34,8 +34,8 @@ from tui.screens.outbox import OutboxPage
 from tui.screens.page import Page
 from tui.screens.replies import RepliesPage
 from tui.service.client import Client
+from tui.shop.revisions import Part
 from tui.shop.session import Session
-from tui.shop.state import Part
 from tui.shop.training import Training
 from tui.terminal.clock import Clock
 from tui.terminal.driver import TerminalDriver
@@ -93,7 +93,6 @@ class CounterApp(App[int]):
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
-        self._minute = 0
         self.session = Session(
             client,
             clock,
@@ -155,9 +154,7 @@ class CounterApp(App[int]):
 
     def _draw(self) -> None:
         parts, self._changed = self._changed, set()
-        self.session.look_again()
-        if parts & {Part.GLANCE, Part.CHANNELS} and self.session.learn_store():
-            parts |= {Part.ORDERS}
+        self.session.learn_store()
         for message in self.session.shop.alarms:
             why = self.session.words.short_reason(message)
             self.session.say(
@@ -175,7 +172,7 @@ class CounterApp(App[int]):
             self.omnibox.forget()
             self._line_changed()
         if self.page is not None:
-            self.page.changed(parts)
+            self.page.catch_up()
 
     def _noticed(self) -> None:
         if self.page is not None:
@@ -183,15 +180,9 @@ class CounterApp(App[int]):
 
     def tick(self) -> None:
         """A second went by."""
-        self.session.look_again()
-        if self.session.learn_store():
-            self._tell({Part.ORDERS})
-        minute = self.session.now() // 60_000
+        self.session.learn_store()
         if self.page is not None:
             self.page.tick()
-            if minute != self._minute:
-                self.page.minute()
-        self._minute = minute
 
     # ------------------------------------------------------------ keys and the line
 
@@ -228,7 +219,12 @@ class CounterApp(App[int]):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         if page != self.current_mode:
-            await self.switch_mode(page)
+            with self.batch_update():
+                await self.switch_mode(page)
+            self.screen.refresh()
+
+    def delay_update(self, delay: float = 0.0) -> None:
+        """Textual shows nothing for 50 ms after another page was asked for, lest it be seen half made: here it is drawn once it is whole."""
 
     def open_order(self, ref: str) -> None:
         if not (isinstance(self.page, OrderPage) and self.page.ref == ref):

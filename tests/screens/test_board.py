@@ -1,10 +1,8 @@
 """The board: the shop at a glance, and one key for the usual thing."""
 
-import pytest
-
 from tests.support.counter import opened
+from tests.support.glass import Glass
 from tests.support.sample_shop import NOW, SampleShop
-from tui.widgets.rows import Rows
 
 
 async def test_it_shows_orders_by_stage_with_time_and_whether_the_customer_knows() -> None:
@@ -356,15 +354,16 @@ async def test_it_is_shown_before_all_its_columns_stand() -> None:
         await counter.see("making 3")
 
 
-async def test_an_idle_board_is_painted_anew_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_board_is_looked_at_once_a_minute_and_what_is_the_same_is_not_drawn() -> None:
     """It stands open all day on a small machine: what it shows of the time are minutes."""
-    async with opened() as counter:
-        await counter.see("B-1036")
+    async with opened(size=(120, 30)) as counter:
+        await counter.see("B-1036", "9:50!")
         await counter.pass_time(60)
-        painted: list[Rows] = []
-        monkeypatch.setattr(Rows, "refresh", lambda rows, *regions, **how: painted.append(rows))
+        glass = Glass(counter.app)
+        before, writes = glass.text, glass.writes
         for _ in range(20):
             await counter.pass_time(1)
-        assert painted == []
+        assert glass.writes == writes
         await counter.pass_time(60)
-        assert painted
+        assert glass.text == before.replace("10:16", "10:17")
+        assert glass.writes == writes + 1

@@ -9,7 +9,8 @@ from daemon.wire.orders import Customer, Order, Told
 from daemon.wire.service import Uplink
 from daemon.wire.values import When, Word
 from tests.support.sample_shop import DAY, NOW
-from tui.shop.state import Part, Shop, outbox_filter
+from tui.shop.revisions import Part
+from tui.shop.state import Shop, outbox_filter
 from tui.shop.view import View
 from tui.wording.stages import stage_of
 

@@ -17,7 +17,7 @@ from tui.app import CounterApp
 from tui.line.tempo import AT_ONCE
 from tui.service.address import Address
 from tui.service.client import Client
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.terminal.clock import SystemClock
 
 TURNS = 600

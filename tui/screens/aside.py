@@ -46,8 +46,7 @@ class OrderAside(Lines):
 
     def renew(self) -> None:
         """What it shows, or the time, has changed."""
-        self._width = -1
-        self.refresh()
+        self.rewrite()
 
     def _read(self) -> None:
         run_newest(self, self._ask, "read")

@@ -13,7 +13,7 @@ from daemon.wire.record import AuditEntry
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
@@ -71,7 +71,7 @@ class AuditPage(ListPage[AuditEntry]):
     def _refilter(self) -> None:
         words = self._needle.split()
         self._shown[:] = [entry for entry in self._all if all(word in self._searchable(entry) for word in words)]
-        self.show(frozenset())
+        self.redraw()
 
     def _searchable(self, entry: AuditEntry) -> str:
         said = f"{entry.kind} {record_words(self.t, entry.kind)}"

@@ -14,7 +14,7 @@ from tui.i18n import text
 from tui.screens.aside import OrderAside
 from tui.screens.card import HEIGHT, Cards
 from tui.screens.page import Page
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.widgets.rows import Rows
 from tui.wording.stages import STAGE_WORDS
 
@@ -117,7 +117,7 @@ class BoardPage(Page):
     def minute(self) -> None:
         """Orders become late, and what is left of their time is said in minutes."""
         for rows in self._lists():
-            rows.refresh()
+            rows.renew()
         for aside in self.query(OrderAside):
             aside.renew()
 
@@ -175,13 +175,13 @@ class BoardPage(Page):
 
     def action_list(self) -> None:
         self._as_list = not self._is_list()
-        self.show(self.wants)
+        self.redraw()
         self._focus_somewhere()
 
     def action_done_today(self) -> None:
         done = self.query_one("#stage-done")
         self._shows_done = not done.display
-        self.show(self.wants)
+        self.redraw()
 
     # ------------------------------------------------------------ acting
 

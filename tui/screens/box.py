@@ -13,10 +13,12 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from tui.i18n import Texts, text
+from tui.screens.steady import Steady
 from tui.shop.session import Session
 from tui.terminal.tidy import forget_drawing
 from tui.widgets.backdrop import Backdrop
 from tui.widgets.foot import Key, KeyBar
+from tui.widgets.lines import Lines
 from tui.widgets.paint import TONE_CLASSES
 from tui.wording.words import Words
 
@@ -29,7 +31,7 @@ PATIENCE = 5.0
 """Seconds that a box may take to be put together at most."""
 
 
-class Box(ModalScreen[Result]):
+class Box(Steady[Result], ModalScreen[Result]):
     """A box that is answered or closed. Dismissed with None: nothing is to be done."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES}
@@ -86,6 +88,11 @@ class Box(ModalScreen[Result]):
 
     def body(self) -> Iterable[Widget]:
         return ()
+
+    def look(self) -> None:
+        """See whether what stands here is still so."""
+        for lines in self.query(Lines):
+            lines.rewrite()
 
     def shown_keys(self) -> Sequence[Key]:
         """The box's own shown bindings, then Esc."""

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from daemon.wire.customers import Call
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.terminal.printing import print_out
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows

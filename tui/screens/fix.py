@@ -91,8 +91,7 @@ class FixBox(Box[Help | None]):
         rows = self.query_one(Rows)
         rows.styles.height = max(1, len(self._offers))
         rows.refill()
-        for lines in self.query(Lines):
-            lines.rewrite()
+        self.look()
 
     def _found(self) -> list[Offer]:
         t, ways = self.t, self._ways or Ways()
@@ -178,7 +177,7 @@ class FixBox(Box[Help | None]):
                 self._trouble = NO_ADDRESS
             except ServiceError as error:
                 self._trouble = str(error)
-        self.query_one("#said", Lines).rewrite()
+        self.look()
         return not self._trouble
 
     # ------------------------------------------------------------ answering
@@ -213,7 +212,7 @@ class FixBox(Box[Help | None]):
             self._choose(chosen, words=True)
         else:
             self._trouble = text("First a number or an address, or a way to send it by.")
-            self.query_one("#said", Lines).rewrite()
+            self.look()
 
     def action_down(self) -> None:
         if self.query_one("#address", Input).has_focus:

@@ -11,8 +11,8 @@ from daemon.wire.service import Channel, Glance
 from daemon.wire.sources import Source
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.shop.state import Part
-from tui.widgets.foot import Key, KeyBar
+from tui.shop.revisions import Part
+from tui.widgets.foot import Key
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN, Say
@@ -44,7 +44,6 @@ class LinePage(ListPage[Channel]):
     def show(self, parts: Set[Part]) -> None:
         self._channels[:] = self.session.shop.channels.values()
         super().show(parts)
-        self.query_one(KeyBar).refresh()
 
     # ------------------------------------------------------------ what it shows
 

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from tui.screens.page import Page
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line
 from tui.widgets.rows import Rows
@@ -66,17 +66,10 @@ class ListPage(Page, Generic[T]):
 
     def show(self, parts: Set[Part]) -> None:
         self.rows.refill()
-        self.rewrite()
 
-    def rewrite(self) -> None:
-        """Write head and detail anew."""
-        for lines in self.query(Lines):
-            lines.rewrite()
-
-    def tick(self) -> None:
-        super().tick()
-        for rows in self.query(Rows):  # none while the page is being put together or taken down
-            rows.refresh()
+    def look(self) -> None:
+        self.rows.renew()
+        super().look()
 
     @on(Rows.Moved)
     def _moved(self) -> None:

@@ -191,7 +191,7 @@ class NewOrderBox(Box[Taken | None]):
 
     def _rewrite(self) -> None:
         """What is said may push the field one is in out of sight."""
-        self.query_one("#said", Lines).rewrite()
+        self.look()
         if self.focused is not None:
             self.call_after_refresh(self.focused.scroll_visible, animate=False)
 

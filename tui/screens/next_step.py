@@ -14,7 +14,7 @@ from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import ServiceError
 from tui.terminal.work import run_newest
-from tui.widgets.foot import Key, KeyBar
+from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.stages import STAGE_WORDS, stage_of
@@ -65,8 +65,7 @@ class NextStepBox(Box[Step | None]):
             self._preview = await self.session.client.preview(self._order.ref, WhatIf(status=self._status))
         except ServiceError as error:
             self._trouble = str(error)
-        self.query_one(Lines).rewrite()
-        self.query_one(KeyBar).refresh()
+        self.look()
 
     def _lines(self, width: int) -> list[Line]:
         t, g = self.t, self.words.glyphs
@@ -115,4 +114,4 @@ class NextStepBox(Box[Step | None]):
 
     def action_silent(self) -> None:
         self._silent = not self._silent
-        self.query_one(Lines).rewrite()
+        self.look()

@@ -11,9 +11,8 @@ from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.shop.queue import Thing
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.widgets.foot import Key, KeyBar
-from tui.widgets.glance import GlanceBar
 from tui.widgets.paint import Line, Span, justify, wrap
 from tui.widgets.rows import Rows
 from tui.wording.stages import stage_of
@@ -70,18 +69,12 @@ class NowPage(ListPage[Thing]):
     def show(self, parts: Set[Part]) -> None:
         self.rows.source = self.session.queue()
         super().show(parts)
-        self.query_one(KeyBar).refresh()
-        self.query_one(GlanceBar).refresh()
 
-    def tick(self) -> None:
+    def look(self) -> None:
         """An order may have become late by now."""
-        found = self.session.queue()
-        for rows in self.query(Rows):
-            if [each.key for each in rows.source] != [each.key for each in found]:
-                rows.source = found
-                rows.refill()
-                self.rewrite()
-        super().tick()
+        if self.rows.source is not self.session.queue():
+            self.show(self.wants)
+        super().look()
 
     def shown_keys(self) -> Sequence[Key]:
         found = list(self.query(Rows))
@@ -90,7 +83,7 @@ class NowPage(ListPage[Thing]):
 
     @on(Rows.Moved)
     def _other_keys(self) -> None:
-        self.query_one(KeyBar).refresh()
+        self.query_one(KeyBar).rewrite()
 
     # ------------------------------------------------------------ what it shows
 

@@ -12,7 +12,7 @@ from daemon.wire.customers import OptOut
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
@@ -70,8 +70,8 @@ class OptOutsPage(ListPage[OptOut]):
         except ServiceError as error:
             self.session.say(self.t("The list can't be read: {why}", why=self.t(str(error))), WARN)
             return
-        self.session.shop.optouts[:] = found
-        self.show(self.wants)
+        self.session.shop.optouts = found
+        self.catch_up()
 
     def _line(self, entry: OptOut, width: int) -> list[Line]:
         medium = self.t("everything") if entry.medium == "all" else self.words.medium(entry.medium)
@@ -110,7 +110,7 @@ class OptOutsPage(ListPage[OptOut]):
     @on(Input.Changed, "#optout-find")
     def _find(self, event: Input.Changed) -> None:
         self._needle = event.value.strip().casefold()
-        self.show(self.wants)
+        self.redraw()
 
     @on(Input.Submitted, "#optout-find")
     def _found(self) -> None:

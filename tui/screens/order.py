@@ -13,7 +13,7 @@ from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
 from tui.service.client import Refused, ServiceError
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.shop.story import Folded, Row, condense, fold
 from tui.terminal.tidy import forget_drawing
 from tui.terminal.work import run_newest
@@ -80,7 +80,7 @@ class OrderPage(ListPage[Row]):
                 self.rows.action_step(self._newest - self.rows.index)
         self.rows.empty = self._trouble or self.t("nothing has happened yet")
         self.rows.refresh()
-        self.rewrite()
+        self.look()
 
     def _fill(self, story: OrderDetail) -> None:
         told = {story.told.message_id} if story.told else set[str]()
@@ -122,7 +122,7 @@ class OrderPage(ListPage[Row]):
         if isinstance(self.current, Folded) and self._story is not None:
             self._shows_backstage = not self._shows_backstage
             self._fill(self._story)
-            self.rewrite()
+            self.look()
         else:
             self.query_one("#detail").scroll_visible()
 

@@ -13,7 +13,8 @@ from daemon.wire.messages import Attempt, Message, MessageDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
-from tui.shop.state import Part, outbox_filter
+from tui.shop.revisions import Part
+from tui.shop.state import outbox_filter
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
@@ -32,7 +33,7 @@ REST = 0.15
 
 class OutboxPage(ListPage[Message]):
     name_ = "outbox"
-    wants: ClassVar[Set[Part]] = frozenset({Part.MESSAGES, Part.CHANNELS})
+    wants: ClassVar[Set[Part]] = frozenset({Part.MESSAGES, Part.CHANNELS, Part.ORDERS})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("r", "retry", text("send again")),
@@ -154,7 +155,7 @@ class OutboxPage(ListPage[Message]):
             self._story = await self.session.client.message(message_id)
         except ServiceError:
             self._story = None
-        self.rewrite()
+        self.look()
 
     # ------------------------------------------------------------ filtering
 
@@ -167,7 +168,7 @@ class OutboxPage(ListPage[Message]):
         keep = outbox_filter(self._filter, self._needle, shop.midnight)
         shop.outbox.fill(shop.messages.values(), keep)
         self.rows.marked.clear()
-        self.show(self.wants)
+        self.redraw()
 
     def action_find(self) -> None:
         box = self.query_one("#outbox-find", Input)
@@ -180,7 +181,7 @@ class OutboxPage(ListPage[Message]):
         box.value = ""
         box.add_class("hidden")
         self.rows.focus()
-        self.show(self.wants)
+        self.redraw()
 
     @on(Input.Changed, "#outbox-find")
     def _find(self, event: Input.Changed) -> None:
@@ -205,7 +206,7 @@ class OutboxPage(ListPage[Message]):
     def action_mark(self) -> None:
         self.rows.toggle_mark()
         self.rows.action_step(1)
-        self.rewrite()
+        self.look()
 
     def action_fix(self) -> None:
         if self.current is not None:

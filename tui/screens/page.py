@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.i18n import Texts
+from tui.screens.steady import Steady
+from tui.shop.revisions import Part
 from tui.shop.session import Session
-from tui.shop.state import Part
 from tui.widgets.foot import Key, KeyBar, NoticeLine
 from tui.widgets.glance import GlanceBar
 from tui.widgets.line import Found, LineBar
+from tui.widgets.lines import Lines
 from tui.widgets.paint import TONE_CLASSES
 from tui.widgets.shift import ShiftLine
 from tui.wording.times import Times
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
     from tui.app import CounterApp
 
 
-HEADED = frozenset(Part) - {Part.OPTOUTS, Part.STORIES}
-"""What the header tells of: it counts all that waits for somebody."""
-
-
-class Page(Screen[None]):
+class Page(Steady[None]):
     """One page. A subclass says its `name_` (of the tabs), its body, and what to do about changed parts."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES}
@@ -38,7 +35,9 @@ class Page(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stale: set[Part] = set(Part)
+        self._drawn: dict[Part, int] | None = None
+        """The revision of each part that it shows, as it was last drawn."""
+        self._minute = -1
 
     @property
     def counter(self) -> "CounterApp":
@@ -80,7 +79,7 @@ class Page(Screen[None]):
         return ()
 
     def show(self, parts: Set[Part]) -> None:
-        """Show what changed; called with everything when the page comes to the front."""
+        """Show what changed since it was last called, at first everything."""
 
     def shown_keys(self) -> Sequence[Key]:
         """What the key bar shows: the page's own shown bindings, then help."""
@@ -88,42 +87,54 @@ class Page(Screen[None]):
 
     # ------------------------------------------------------------ called by the app
 
-    def changed(self, parts: Set[Part]) -> None:
-        """Parts of the shop changed. Kept for later while the page is not on top."""
-        self._stale |= parts & self.wants
-        if self._stale and self.is_mounted and self.counter.page is self:
-            stale, self._stale = self._stale, set()
-            self.show(stale)
-        if parts & HEADED and self.is_mounted:
-            self.query_one(GlanceBar).refresh()
-            self.query_one(NoticeLine).refresh()
+    def catch_up(self) -> None:
+        """Draw what changed since this page last drew it, wherever that came from: however long it stood behind another, or under a box."""
+        if not self.is_mounted or self.counter.page is not self:
+            return
+        stands = {part: self.session.shop.revisions[part] for part in self.wants}
+        moved = self.wants if self._drawn is None else {part for part in stands if stands[part] != self._drawn[part]}
+        if moved or self._drawn is None:
+            self._drawn = stands
+            self.show(moved)
+        self.look()
+
+    def redraw(self) -> None:
+        """Show all of it anew: what staff want to see of the shop is another than before."""
+        self.show(self.wants)
+        self.look()
+
+    def look(self) -> None:
+        """See whether what stands here is still so: much of it tells of the time."""
+        for lines in self.query(Lines):
+            lines.rewrite()
 
     def tick(self) -> None:
-        """A second went by, perhaps before the page is put together."""
-        self.query(GlanceBar).refresh()
-        self.query(NoticeLine).refresh()
+        """A second went by."""
+        self.catch_up()
+        minute = self.session.now() // 60_000
+        if minute != self._minute and self.is_mounted:
+            self._minute = minute
+            self.minute()
 
     def minute(self) -> None:
-        """A minute of the clock on the wall went by."""
+        """The clock on the wall shows another minute than when this was last called."""
 
     def line_changed(self) -> None:
         """Something was typed into the line, or what it means changed."""
         if self.is_mounted:
-            self.query_one(LineBar).refresh()
-            self.query_one(Found).look()
+            self.query_one(LineBar).rewrite()
+            self.query_one(Found).rewrite()
 
     def noticed(self) -> None:
         if self.is_mounted:
-            self.query_one(NoticeLine).refresh()
+            self.query_one(NoticeLine).rewrite()
             for line in self.query(ShiftLine):
                 line.look()
 
     def on_screen_resume(self) -> None:
         self.noticed()
-        self.changed(self._stale or self.wants)
         self.line_changed()
         self.tick()
-        self.minute()
 
 
 def _key(binding: Binding) -> Key:

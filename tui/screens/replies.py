@@ -12,7 +12,7 @@ from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
 from tui.service.client import ServiceError
-from tui.shop.state import Part
+from tui.shop.revisions import Part
 from tui.shop.talk import Turn, turns
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -84,7 +84,7 @@ class RepliesPage(ListPage[Reply]):
             self._seen = NEVER  # what they wrote is shown meanwhile; the next change reads again
             return
         self._talk = turns(story, self._is_system)
-        self.rewrite()
+        self.look()
 
     def _is_system(self, channel: str) -> bool:
         known = self.session.shop.channels.get(channel)

@@ -93,7 +93,7 @@ class SilenceBox(Box[Silence | None]):
             self.action_down()
         else:
             self._trouble = NO_ADDRESS
-            self.query_one("#said", Lines).rewrite()
+            self.look()
 
     def action_down(self) -> None:
         rows = self.query_one(Rows)

@@ -201,7 +201,7 @@ class WriteBox(Box[Draft | None]):
                 with self.prevent(Select.Changed):
                     self.query_one(Select).value = self._shown
                 self._trouble = str(error)
-                self.query_one("#preview", Lines).rewrite()
+                self.look()
                 return
         self._shown, self._filled = wanted, words
         area.text = words
@@ -219,7 +219,7 @@ class WriteBox(Box[Draft | None]):
                 self._preview, self._trouble = await self._looked(draft), ""
             except ServiceError as error:
                 self._trouble = str(error)
-        self.query_one("#preview", Lines).rewrite()
+        self.look()
         self.query_one("#reach").set_class(not self._is_unreached, "hidden")
 
     async def _looked(self, draft: Draft) -> Preview | None:
@@ -264,4 +264,4 @@ class WriteBox(Box[Draft | None]):
             self.answer(draft)
         else:
             self._trouble = self.t("There is nothing to send yet.")
-            self.query_one("#preview", Lines).rewrite()
+            self.look()

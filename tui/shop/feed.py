@@ -17,7 +17,8 @@ from daemon.wire.service import Channel, Uplink
 from daemon.wire.values import decode
 from tui.service.client import Client, Refused, ServiceError
 from tui.service.live import Connected, Gone, Live, StreamEvent
-from tui.shop.state import Link, Part, Shop
+from tui.shop.revisions import Part
+from tui.shop.state import Link, Shop
 from tui.terminal.clock import Clock
 
 T = TypeVar("T")

@@ -18,7 +18,8 @@ from tui.service.live import Live
 from tui.service.perform import Action, Performer, not_done
 from tui.shop.feed import Feed
 from tui.shop.queue import Thing, things
-from tui.shop.state import Part, Shop
+from tui.shop.revisions import Part
+from tui.shop.state import NEVER, Shop
 from tui.shop.training import Training, mission_of
 from tui.terminal.clock import Clock
 from tui.terminal.glyphs import Glyphs
@@ -81,7 +82,11 @@ class Session:
         self._noticed = noticed
         self._notice: Notice | None = None
         self._tell = tell
-        self._queue: list[Thing] | None = None
+        self._queue: list[Thing] = []
+        self._queue_of: list[int] = []
+        """The revisions of the shop's parts that it was made from."""
+        self._queue_until = NEVER
+        """ms: by then another order is late."""
 
     def speak(self, language: str) -> None:
         """Say everything in that language from now on."""
@@ -94,9 +99,13 @@ class Session:
         return self.clock.now() + self.client.skew
 
     def queue(self) -> list[Thing]:
-        """What needs a person, worst first; looked for once after each change or second."""
-        if self._queue is None:
-            self._queue = things(self.shop, self.shop.kept, self.now())
+        """What needs a person, worst first; the same list until something changed or became late."""
+        shop, now = self.shop, self.now()
+        stands = [shop.revisions[part] for part in Part]
+        if stands != self._queue_of or now > self._queue_until:
+            self._queue, self._queue_of = things(shop, shop.kept, now), stands
+            promised = (order.promised_at for order in shop.open_orders if order.promised_at is not None)
+            self._queue_until = min((at for at in promised if at >= now), default=NEVER)
         return self._queue
 
     def put_aside(self, kept: Kept) -> None:
@@ -104,15 +113,13 @@ class Session:
         self.shop.kept = [each for each in self.shop.kept if each.id != kept.id]
         self._tell({Part.GLANCE})
 
-    def look_again(self) -> None:
-        """Something changed, or time went by."""
-        self._queue = None
-
     def learn_store(self) -> bool:
         """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
         if self.times.store != self.shop.glance.store:
             self.times = Times(self.t, self.shop.glance.store)
-        self.words.learn_titles(self.shop.channels)
+            self.shop.retell()
+        if self.words.learn_titles(self.shop.channels):
+            self.shop.retell()
         midnight = self.times.midnight(self.now())
         if midnight == self.shop.midnight:
             return False

@@ -3,8 +3,8 @@
 No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.shop.feed` brings the values, the screens show them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from enum import Enum, auto
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -15,25 +15,12 @@ from daemon.wire.orders import Order, Told
 from daemon.wire.service import Channel, Glance, Uplink
 from daemon.wire.sources import Kept
 from daemon.wire.stages import STAGES
+from tui.shop.revisions import Part, Tracked
 from tui.shop.view import Rank, View
 from tui.wording.stages import stage_of
 
 WAITING = frozenset({"queued", "sending", "held"})
 NEVER = 1 << 60
-
-
-class Part(Enum):
-    """What of the shop changed."""
-
-    ORDERS = auto()
-    MESSAGES = auto()
-    CHANNELS = auto()
-    REPLIES = auto()
-    CALLS = auto()
-    OPTOUTS = auto()
-    GLANCE = auto()
-    LINK = auto()
-    STORIES = auto()
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -87,21 +74,30 @@ def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], 
 
 
 class Shop:
-    """The shop as the screen knows it."""
+    """The shop as the screen knows it. Each change moves its part's revision."""
+
+    link = Tracked[Link](Part.LINK)
+    glance = Tracked[Glance](Part.GLANCE)
+    channels = Tracked[Mapping[str, Channel]](Part.CHANNELS)
+    replies = Tracked[Mapping[str, Reply]](Part.REPLIES)
+    calls = Tracked[Mapping[str, Call]](Part.CALLS)
+    optouts = Tracked[Sequence[OptOut]](Part.OPTOUTS)
+    kept = Tracked[Sequence[Kept]](Part.GLANCE)
+    """What sources told and nobody understood."""
 
     def __init__(self) -> None:
+        self.revisions: Counter[Part] = Counter()
         self.link = Link()
         self.glance = Glance()
         self.midnight = 0
         """ms: what "today" begins with."""
         self.orders: dict[str, Order] = {}
         self.messages: dict[str, Message] = {}
-        self.channels: dict[str, Channel] = {}
-        self.replies: dict[str, Reply] = {}
-        self.calls: dict[str, Call] = {}
-        self.optouts: list[OptOut] = []
-        self.kept: Sequence[Kept] = ()
-        """What sources told and nobody understood."""
+        self.channels = {}
+        self.replies = {}
+        self.calls = {}
+        self.optouts = ()
+        self.kept = ()
         self.touches: dict[str, int] = {}
         """How often each order was told of since the screen runs: who shows one reads it again when this grows."""
         self.loaded: set[Part] = set()
@@ -173,7 +169,7 @@ class Shop:
         return touched
 
     def change_channel(self, channel: Channel) -> set[Part]:
-        self.channels[channel.name] = channel
+        self.channels = {**self.channels, channel.name: channel}
         return {Part.CHANNELS}
 
     def change_uplink(self, uplink: Uplink) -> set[Part]:
@@ -181,7 +177,7 @@ class Shop:
         return {Part.GLANCE}
 
     def change_reply(self, reply: Reply) -> set[Part]:
-        self.replies[reply.id] = reply
+        self.replies = {**self.replies, reply.id: reply}
         if reply.action == "arrived" and not reply.read and reply.id not in self._rung:
             self._rung.add(reply.id)
             self.arrivals.append(reply)
@@ -191,9 +187,14 @@ class Shop:
         """Something happened to an order that only its story tells."""
         if ref:
             self.touches[ref] = self.touches.get(ref, 0) + 1
+            self.revisions[Part.STORIES] += 1
         return {Part.STORIES} if ref else set()
 
     # ------------------------------------------------------------ what the lists select
+
+    def retell(self) -> None:
+        """What is known is to be said in other words, or by another clock: all of it looks different now."""
+        self.revisions.update(Part)
 
     def start_day(self, midnight: int) -> None:
         self.midnight = midnight
@@ -208,6 +209,7 @@ class Shop:
         return stage_of(order) != "done"
 
     def _refill_orders(self) -> None:
+        self.revisions[Part.ORDERS] += 1
         for view in (*self.stages.values(), self.open_orders):
             view.fill(self.orders.values())
 
@@ -225,6 +227,7 @@ class Shop:
         return True
 
     def _place_order(self, old: Order | None, new: Order | None) -> None:
+        self.revisions[Part.ORDERS] += 1
         for view in (*self.stages.values(), self.open_orders):
             view.put(old, new)
 
@@ -237,6 +240,7 @@ class Shop:
                 self._newest[message.order_ref] = message
 
     def _place_message(self, old: Message | None, new: Message | None) -> None:
+        self.revisions[Part.MESSAGES] += 1
         for view in (self.outbox, self.unsure):
             view.put(old, new)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
-from textual.strip import Strip
 
-from tui.widgets.paint import Line, Painted, Span, length
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, length
 from tui.wording.words import DIM, WARN
 
 if TYPE_CHECKING:
@@ -21,15 +21,12 @@ class Key(NamedTuple):
     action: str
 
 
-class NoticeLine(Painted):
+class NoticeLine(Lines):
     """The undo and its countdown for as long as there is one, else the newest sentence."""
 
     def __init__(self, session: "Session") -> None:
-        super().__init__()
+        super().__init__(lambda width: [self._line()])
         self._session = session
-
-    def render_line(self, y: int) -> Strip:
-        return self.paint(self._line(), self.size.width)
 
     def _line(self) -> Line:
         session, t = self._session, self._session.t
@@ -51,23 +48,23 @@ class NoticeLine(Painted):
         return whole if cell_len(whole) < self.size.width else t("Away: {why}. It is tried again.", why=why)
 
 
-class KeyBar(Painted):
+class KeyBar(Lines):
     """What the keys do here; each can be clicked."""
 
     def __init__(self, session: "Session", keys: Callable[[], Sequence[Key]]) -> None:
-        super().__init__()
+        super().__init__(lambda width: [self._line(width)])
         self._session = session
         self._keys = keys
 
-    def render_line(self, y: int) -> Strip:
-        width, line = self.size.width, [Span(" ")]
+    def _line(self, width: int) -> Line:
+        line = [Span(" ")]
         *keys, last = self._keys()
         tail = self._spans(last)
         for key in keys:
             spans = self._spans(key)
             if length(line) + length(spans) + length(tail) <= width:
                 line += spans
-        return self.paint([*line, *tail], width)
+        return [*line, *tail]
 
     def _spans(self, key: Key) -> Line:
         return [Span(key.key, "accent", key.action), Span(f" {self._session.t(key.does)}  ", DIM, key.action)]

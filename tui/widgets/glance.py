@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from textual.strip import Strip
-
 from tui.i18n import text
-from tui.widgets.paint import Line, Painted, Span, justify, length
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, justify, length
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN
 
 if TYPE_CHECKING:
@@ -23,17 +22,16 @@ TABS = (
 """The pages, by the digit that goes there."""
 
 
-class GlanceBar(Painted):
-    """Drawn anew each second and when the glance changes."""
+class GlanceBar(Lines):
+    """Written anew each second and when anything changes."""
 
     def __init__(self, session: "Session", page: str) -> None:
-        super().__init__()
+        super().__init__(self._both)
         self._session = session
         self._page = page
 
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        return self.paint(justify(width, self._shop(), self._line()) if y == 0 else self._tabs(width), width)
+    def _both(self, width: int) -> list[Line]:
+        return [justify(width, self._shop(), self._line()), self._tabs(width)]
 
     def _shop(self) -> Line:
         session = self._session

@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from textual.strip import Strip
-
 from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.widgets.lines import Lines
-from tui.widgets.paint import Cell, Line, Painted, Span, columns, fit, justify, length
+from tui.widgets.paint import Cell, Line, Span, columns, fit, justify, length
 from tui.wording.stages import STAGE_WORDS, stage_of
 from tui.wording.words import ACCENT, BAD, DIM, STRONG, WARN
 
@@ -26,18 +24,18 @@ ENTER_WORDS = {
 HINT = text("type or scan: a number, a name, “sam ready”")
 
 
-class LineBar(Painted):
+class LineBar(Lines):
     """What is typed."""
 
     def __init__(self, session: "Session", omnibox: "Omnibox") -> None:
-        super().__init__()
+        super().__init__(lambda width: [self._line(width)])
         self._session = session
         self._omnibox = omnibox
 
-    def render_line(self, y: int) -> Strip:
-        t, line, width = self._session.t, self._omnibox.line, self.size.width
+    def _line(self, width: int) -> Line:
+        t, line = self._session.t, self._omnibox.line
         if not line.text:
-            return self.paint([Span(" > ", ACCENT), Span(t(HINT), DIM)], width)
+            return [Span(" > ", ACCENT), Span(t(HINT), DIM)]
         said = self._omnibox.said
         does = ENTER_WORDS.get(said.does, ENTER_WORDS["step"])
         if said.does == "open" and len(said.orders) > 1:
@@ -46,7 +44,7 @@ class LineBar(Painted):
         typed = self._typed(width - 3 - length(hint))
         if length(typed) + length(hint) + 3 > width:
             hint, typed = [], self._typed(width - 3)
-        return self.paint(justify(width, [Span(" > ", ACCENT), *typed], hint), width)
+        return justify(width, [Span(" > ", ACCENT), *typed], hint)
 
     def _typed(self, width: int) -> Line:
         """The text with its cursor; of a long one what stands around the cursor."""
@@ -68,11 +66,9 @@ class Found(Lines):
         self._session = session
         self._omnibox = omnibox
 
-    def look(self) -> None:
-        """The line changed."""
+    def rewrite(self) -> None:
+        super().rewrite()
         shown = bool(self._omnibox.said.orders)
-        if shown:
-            self.rewrite()
         if self.display != shown:
             self.display = shown
 

@@ -1,7 +1,7 @@
 """A list that draws only the rows one sees, of any number of things that change all the time."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -14,6 +14,14 @@ from textual.strip import Strip
 from tui.widgets.paint import Line, Painted, Span, fit
 
 T = TypeVar("T")
+
+
+class Look(NamedTuple):
+    """How one row looks."""
+
+    lines: Sequence[Line]
+    is_marked: bool
+    has_cursor: bool
 
 
 class Rows(ScrollView, Painted, Generic[T], can_focus=True):
@@ -68,6 +76,9 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self._row_height = row_height
         self._signs = (cursor_sign, marked_sign)
         self._cursor_key: str | None = None
+        self._looks: dict[int, Look | None] = {}
+        """How each row looked when it was last drawn; None: a row below the last thing."""
+        self._looks_width = -1
 
     # ------------------------------------------------------------ what it shows
 
@@ -83,6 +94,17 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
             return [thing for thing in self.source if self._key(thing) in self.marked]
         return [] if self.current is None else [self.current]
 
+    def renew(self) -> None:
+        """The things are the same, but what they tell may not be (the time went on): the rows that look different are drawn."""
+        width = self._width
+        top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        seen = range(top // self._row_height, -(-bottom // self._row_height))
+        before = self._looks if width == self._looks_width else {}
+        self._looks, self._looks_width = {index: self._look_of(index, width) for index in seen}, width
+        for index in seen:
+            if index not in before or before[index] != self._looks[index]:
+                self._draw_row(index)
+
     def refill(self) -> None:
         """Look at the source again."""
         count = len(self.source)
@@ -93,7 +115,7 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self.set_reactive(Rows.index, index)
         self._note_cursor()
         self._keep_in_sight()
-        self.refresh()
+        self.renew()
 
     def go_to(self, key: str) -> bool:
         """Put the cursor on the thing of that key, if it is here."""
@@ -157,6 +179,10 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self._cursor_key = None if current is None else self._key(current)
 
     def _refresh_row(self, index: int) -> None:
+        self._looks.pop(index, None)
+        self._draw_row(index)
+
+    def _draw_row(self, index: int) -> None:
         self.refresh_lines(index * self._row_height, self._row_height)
 
     def _keep_in_sight(self) -> None:
@@ -170,26 +196,42 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
 
     # ------------------------------------------------------------ drawing
 
+    @property
+    def _width(self) -> int:
+        """A scrollbar stands beside the rows, never over them."""
+        return self.scrollable_content_region.width
+
+    def _look_of(self, index: int, width: int) -> Look | None:
+        if index >= len(self.source):
+            return None
+        thing = self.source[index]
+        is_marked = bool(self.marked) and self._key(thing) in self.marked
+        return Look(self._draw(thing, width - 1), is_marked, index == self.index and self.has_focus)
+
+    def _look_at(self, index: int, width: int) -> Look | None:
+        if width != self._looks_width:
+            self._looks, self._looks_width = {}, width
+        if index not in self._looks:
+            self._looks[index] = self._look_of(index, width)
+        return self._looks[index]
+
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width  # a scrollbar stands beside the rows, never over them
+        width = self._width
         index, part = divmod(self.scroll_offset.y + y, self._row_height)
         if not self.source and y == 0 and self.empty:
             ground = self.get_component_rich_style("rows--empty")
             return self.paint([Span(fit(f" {self.empty}", width))], width, ground)
-        if index >= len(self.source):
-            return self.paint([], width)
-        thing = self.source[index]
-        lines = self._draw(thing, width - 1)
-        if part >= max(1, len(lines)):
-            return self.paint([], width)  # a gap between cards
-        line = lines[part] if lines else []
-        sign = Span(self._sign(index, thing, part), "accent")
-        if index != self.index or not self.has_focus:
+        look = self._look_at(index, width)
+        if look is None or part >= max(1, len(look.lines)):
+            return self.paint([], width)  # below the last one, or a gap between cards
+        line = look.lines[part] if look.lines else []
+        sign = Span(self._sign(look, part), "accent")
+        if not look.has_cursor:
             return self.paint([sign, *line], width)
         return self.paint([sign, *line], width, self.get_component_rich_style("rows--cursor"), toned=False)
 
-    def _sign(self, index: int, thing: T, part: int) -> str:
+    def _sign(self, look: Look, part: int) -> str:
         cursor, marked = self._signs
-        if self.marked and part == 0 and self._key(thing) in self.marked:
+        if look.is_marked and part == 0:
             return marked
-        return cursor if index == self.index and self.has_focus else " "
+        return cursor if look.has_cursor else " "

@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from textual.strip import Strip
-
 from tui.shop.training import MISSIONS, Training
-from tui.widgets.paint import Line, Painted, Span, justify, length
+from tui.widgets.lines import Lines
+from tui.widgets.paint import Line, Span, justify, length
 from tui.wording.words import ACCENT, DIM, GOOD, STRONG
 
 if TYPE_CHECKING:
@@ -14,9 +13,9 @@ if TYPE_CHECKING:
 ALL = "app.first_shift"
 
 
-class ShiftLine(Painted):
+class ShiftLine(Lines):
     def __init__(self, session: "Session", training: Training) -> None:
-        super().__init__()
+        super().__init__(lambda width: [self._line(width)])
         self._session = session
         self._training = training
         self.look()
@@ -25,10 +24,7 @@ class ShiftLine(Painted):
         """Something was ticked off, or the line was put away."""
         if self.display != self._training.shown:
             self.display = self._training.shown
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        return self.paint(self._line(self.size.width), self.size.width)
+        self.rewrite()
 
     def _line(self, width: int) -> Line:
         t, still = self._session.t, self._training.open

@@ -128,11 +128,13 @@ class Words:
         """Take up the language that the texts have now."""
         self._reasons = Reasons(self.t.language, channel=self.channel, moment=self._moment)
 
-    def learn_titles(self, channels: Mapping[str, Channel]) -> None:
-        """What the service calls its channels, and what they carry."""
+    def learn_titles(self, channels: Mapping[str, Channel]) -> bool:
+        """What the service calls its channels, and what they carry. Whether that is another than was known."""
+        before = self._media.copy(), self._known.copy(), self.titles.copy()
         self._media |= {name: channel.medium for name, channel in channels.items()}
         self._known |= {name for name, channel in channels.items() if channel.known_to_customers}
         self.titles |= {name: channel.title for name, channel in channels.items() if channel.title}
+        return before != (self._media, self._known, self.titles)
 
     def state(self, state: str) -> Say:
         """A message's state: "✓ told"."""
