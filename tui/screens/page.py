@@ -87,9 +87,14 @@ class Page(Steady[None]):
 
     # ------------------------------------------------------------ called by the app
 
+    @property
+    def _stands(self) -> bool:
+        """Not while it is being put together or taken down."""
+        return self.is_mounted and not self._pruning
+
     def catch_up(self) -> None:
         """Draw what changed since this page last drew it, wherever that came from: however long it stood behind another, or under a box."""
-        if not self.is_mounted or self.counter.page is not self:
+        if not self._stands or self.counter.page is not self:
             return
         stands = {part: self.session.shop.revisions[part] for part in self.wants}
         moved = self.wants if self._drawn is None else {part for part in stands if stands[part] != self._drawn[part]}
@@ -112,7 +117,7 @@ class Page(Steady[None]):
         """A second went by."""
         self.catch_up()
         minute = self.session.now() // 60_000
-        if minute != self._minute and self.is_mounted:
+        if minute != self._minute and self._stands:
             self._minute = minute
             self.minute()
 
@@ -121,12 +126,12 @@ class Page(Steady[None]):
 
     def line_changed(self) -> None:
         """Something was typed into the line, or what it means changed."""
-        if self.is_mounted:
+        if self._stands:
             self.query_one(LineBar).rewrite()
             self.query_one(Found).rewrite()
 
     def noticed(self) -> None:
-        if self.is_mounted:
+        if self._stands:
             self.query_one(NoticeLine).rewrite()
             for line in self.query(ShiftLine):
                 line.look()
