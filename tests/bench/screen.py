@@ -71,7 +71,7 @@ class Answers:
             if isinstance(update, CompositorUpdate):
                 update.render_segments(app.console)
             self.times.append(time.perf_counter())
-            if app.session.shop.orders and app.page and not app.page._stale:
+            if app.session.shop.orders and app.page and app.page._drawn is not None:
                 self.with_orders = self.with_orders or self.times[-1]
             self.written.set()
 

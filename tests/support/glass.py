@@ -61,7 +61,7 @@ class Glass:
         self._put(sequence[at:], x, y, style)
 
     def _put(self, text: str, x: int, y: int, style: str) -> int:
-        for character in text:
+        for character in text.replace("\n", ""):  # a line's end is followed by where the next one begins
             size = cell_len(character)
             for offset, shown in enumerate([character, *[""] * (size - 1)]):
                 if y < len(self._cells) and x + offset < len(self._cells[y]):
