@@ -78,7 +78,7 @@ class _Past(msgspec.Struct, frozen=True):
     attempts: Mapping[tuple[str, str], int]
 
 
-class Text(msgspec.Struct, frozen=True):
+class LeftText(msgspec.Struct, frozen=True):
     """A text message that left."""
 
     channel: str
@@ -244,10 +244,10 @@ class Views:
         """By channel, what was sent since that moment (ms)."""
         return {channel: Sent(*rest) for channel, *rest in await self._store.rows(_SQL["sent_since"], since=since)}
 
-    async def texts_since(self, since: int, channels: Collection[str]) -> Sequence[Text]:
+    async def texts_since(self, since: int, channels: Collection[str]) -> Sequence[LeftText]:
         """The text messages that these channels took (or may have taken) since that moment (ms), in order."""
         rows = await self._store.rows(_SQL["texts_since"], since=since, channels=encode(list(channels)).decode())
-        return [Text(channel, address, at, _text_of(sent)) for channel, address, at, sent in rows]
+        return [LeftText(channel, address, at, _text_of(sent)) for channel, address, at, sent in rows]
 
     async def is_new(self, address: str, *, before: int) -> bool:
         """Whether no order of that address is older than that moment (ms)."""

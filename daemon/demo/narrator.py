@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from daemon.demo.story import Happening, Person
-from daemon.demo.till import StreamEvent
+from daemon.demo.till import Announcement
 from daemon.demo.verdict import Judgement
 from outbox import harmless
 
@@ -78,7 +78,7 @@ class Narrator:
 
     # ------------------------------------------------------------ what the service says
 
-    def hear(self, told: StreamEvent) -> None:
+    def hear(self, told: Announcement) -> None:
         """One event of the stream."""
         if told.name == "message":
             self._messages[told.data["id"]] = told.data

@@ -14,7 +14,7 @@ class TillProblem(Exception):
 
 
 @dataclass(frozen=True)
-class StreamEvent:
+class Announcement:
     """One event of the stream."""
 
     id: str
@@ -75,7 +75,7 @@ class Till:
         _, page = await self._call("GET", "/v1/audit", params=query)
         return any(item["actor"] and not item["actor"].startswith("till-") for item in page["items"])
 
-    async def follow(self, last: str | None = None) -> AsyncIterator[StreamEvent]:
+    async def follow(self, last: str | None = None) -> AsyncIterator[Announcement]:
         """The stream, from now or after `last`, until it breaks."""
         headers = self._headers | ({"Last-Event-ID": last} if last else {})
         timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
@@ -90,7 +90,7 @@ class Till:
                     fields[name] = value.removeprefix(" ")
                     continue
                 if "data" in fields:
-                    yield StreamEvent(
+                    yield Announcement(
                         fields.get("id", ""), fields.get("event", "message"), msgspec.json.decode(fields["data"])
                     )
                 fields = {}

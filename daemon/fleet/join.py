@@ -55,7 +55,7 @@ class Code(msgspec.Struct, frozen=True):
         return f"{self.url}/#{self.secret}.{_text(self.pin)}"
 
 
-class Wish(msgspec.Struct, frozen=True):
+class JoinWish(msgspec.Struct, frozen=True):
     """What a store asks of HQ's door."""
 
     secret: str
@@ -136,8 +136,8 @@ async def _trade(code: Code, key: KeyPair, authority: str) -> Welcome:
     trusting = ssl.create_default_context()
     trusting.load_verify_locations(cadata=authority)
     sealing = public_text(key_of(key.seed))
-    signature = base64.b64encode(key.sign(Wish.signed(code.secret, sealing))).decode()
-    wish = Wish(code.secret, key.public, sealing, signature)
+    signature = base64.b64encode(key.sign(JoinWish.signed(code.secret, sealing))).decode()
+    wish = JoinWish(code.secret, key.public, sealing, signature)
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{code.url}/v1/join", data=msgspec.json.encode(wish), ssl=trusting) as answer,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.fleet.join import Welcome, Wish
+from daemon.fleet.join import JoinWish, Welcome
 from daemon.hq import answers
 
 _PATHS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
@@ -17,7 +17,7 @@ _PATHS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
 
 
 def document(release: str) -> dict[str, Any]:
-    kinds = [answer for _, _, answer, _ in _PATHS] + [Wish, Welcome]
+    kinds = [answer for _, _, answer, _ in _PATHS] + [JoinWish, Welcome]
     shapes, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(kinds, shapes, strict=True))
     paths: dict[str, Any] = {
@@ -46,7 +46,7 @@ def document(release: str) -> dict[str, Any]:
             "summary": "Trade a code for a store's right",
             "operationId": "join",
             "security": [],
-            "requestBody": {"content": {"application/json": {"schema": by_kind[Wish]}}},
+            "requestBody": {"content": {"application/json": {"schema": by_kind[JoinWish]}}},
             "responses": {"200": _answer(by_kind[Welcome]), "default": {"description": "A problem (RFC 9457)"}},
         }
     }

@@ -15,7 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from daemon.config import ConfigError
 from daemon.fleet.bundle import ALL, CANARY
-from daemon.fleet.join import SECRET_BYTES, Welcome, Wish, make_code
+from daemon.fleet.join import SECRET_BYTES, JoinWish, Welcome, make_code
 from daemon.fleet.nkey import BadKey, is_signed
 from daemon.fleet.seal import seal
 from daemon.fleet.wire import NAME
@@ -104,7 +104,7 @@ class Stores:
             await record(db, self._clock.now(), "store.offered", {"store": name}, actor=by)
         return str(code)
 
-    async def welcome(self, db: Connection, wish: Wish) -> Welcome:
+    async def welcome(self, db: Connection, wish: JoinWish) -> Welcome:
         """Trade a code for a right. Raises Declined."""
         _check(wish)
         async with db.transaction():
@@ -164,7 +164,7 @@ class Stores:
             }
             await db.execute(_SQL["regroup"], values)
 
-    def _welcome(self, name: str, claim: str, wish: Wish) -> Welcome:
+    def _welcome(self, name: str, claim: str, wish: JoinWish) -> Welcome:
         log.info("a store joined", store=name)
         return Welcome(
             store=name,
@@ -210,12 +210,15 @@ class Stores:
         return [StoreRow(*row) for row in await (await db.execute(_SQL["all"])).fetchall()]
 
 
-def _check(wish: Wish) -> None:
+def _check(wish: JoinWish) -> None:
     """Who asks has the key it names, and it is a key."""
     try:
         X25519PublicKey.from_public_bytes(base64.b64decode(wish.sealing, validate=True))
         signed = is_signed(
-            Wish.signed(wish.secret, wish.sealing), base64.b64decode(wish.signature, validate=True), wish.key, "user"
+            JoinWish.signed(wish.secret, wish.sealing),
+            base64.b64decode(wish.signature, validate=True),
+            wish.key,
+            "user",
         )
     except (BadKey, ValueError) as error:
         raise Declined(422, "that is no wish of a store's: its key can't be read") from error

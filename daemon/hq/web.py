@@ -17,7 +17,7 @@ from psycopg import DataError
 from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
-from daemon.fleet.join import Welcome, Wish
+from daemon.fleet.join import JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
 from daemon.hq.database import Connection, Weather, queries
@@ -164,7 +164,7 @@ class _Face:
 
     async def join(self, request: web.Request) -> web.StreamResponse:
         try:
-            wish = msgspec.json.decode(await request.read(), type=Wish)
+            wish = msgspec.json.decode(await request.read(), type=JoinWish)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(422, "that is no wish of a store's") from error
         async with self._services.pool.connection() as db:

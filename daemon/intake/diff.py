@@ -45,7 +45,7 @@ class News(msgspec.Struct, frozen=True):
     odd: tuple[str, ...] = ()
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
     `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
@@ -57,7 +57,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     asked: int | None = None
 
 
-def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
+def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News]:
     """What is new, in the order in which it is to be told. `known`: oldest first."""
     now = _back(now, known)
     ref = known[-1].ref if known else now.order.ref
@@ -65,12 +65,12 @@ def diff(now: Snapshot, known: Sequence[Known], view: View) -> list[News]:
     news = []
     for told in now.facts:
         fact = _as_told(told, known)
-        id = _state_id(now, fact, known, view) if fact.state else _once_id(now, fact, known)
+        id = _state_id(now, fact, known, sighting) if fact.state else _once_id(now, fact, known)
         if id is not None and id not in ids:
             ids.add(id)
-            news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, view)))
+            news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, sighting)))
     if not news and known and now.order.ref:
-        news += _changed(now, known, ref, view)
+        news += _changed(now, known, ref, sighting)
     return news
 
 
@@ -102,7 +102,7 @@ def _once_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:
     return f"{now.id}:{fact.type}" + (f":{fact.key}" if fact.key else "")
 
 
-def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], view: View) -> str | None:
+def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sighting) -> str | None:
     """None: it stands there already, or this snapshot is older than one that was told."""
     states = [one for one in known if one.as_of is not None]
     if not states:
@@ -111,37 +111,39 @@ def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], view: View) -> 
     else:
         newest = max(states, key=lambda one: one.as_of or 0)
         stands = newest.type == CONFIRMED or not moves_status(newest.type)
-        if newest.type == fact.type or (fact.usual and stands) or not _is_newer(now, fact, newest, known, view):
+        if newest.type == fact.type or (fact.usual and stands) or not _is_newer(now, fact, newest, known, sighting):
             return None
     times = sum(one.type == fact.type for one in states)
     return f"{now.id}:{fact.type}" + (f":{times + 1}" if times else "")
 
 
-def _is_newer(now: Snapshot, fact: Fact, newest: Known, known: Sequence[Known], view: View) -> bool:
+def _is_newer(now: Snapshot, fact: Fact, newest: Known, known: Sequence[Known], sighting: Sighting) -> bool:
     as_of, told = to_ms(now.updated), newest.as_of or 0
     if as_of != told:
-        return as_of > told or _is_answered_later(as_of, newest, known, view)
+        return as_of > told or _is_answered_later(as_of, newest, known, sighting)
     return rank(fact.type) > rank(newest.type)
 
 
-def _is_answered_later(as_of: int, newest: Known, known: Sequence[Known], view: View) -> bool:
+def _is_answered_later(as_of: int, newest: Known, known: Sequence[Known], sighting: Sighting) -> bool:
     """The shop was asked after that was taken, and shows a moment that it never showed: its clock was put back."""
-    return view.asked is not None and view.asked > newest.received_at and all(as_of != one.seen for one in known)
+    return (
+        sighting.asked is not None and sighting.asked > newest.received_at and all(as_of != one.seen for one in known)
+    )
 
 
-def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], view: View) -> bool:
+def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sighting) -> bool:
     if _is_silent(fact, known):
         return True
     created = to_ms(now.created or fact.at or now.updated)
     if fact.type == PLACED:
-        return created < view.horizon
-    if view.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
+        return created < sighting.horizon
+    if sighting.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
         return False
     if fact.at is not None:
-        return to_ms(fact.at) < view.horizon
-    if known or created >= view.horizon:
+        return to_ms(fact.at) < sighting.horizon
+    if known or created >= sighting.horizon:
         return False
-    return not (fact.state and fact.type not in _ENDS and to_ms(now.updated) >= view.horizon)
+    return not (fact.state and fact.type not in _ENDS and to_ms(now.updated) >= sighting.horizon)
 
 
 def _is_silent(fact: Fact, known: Sequence[Known]) -> bool:
@@ -164,11 +166,11 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
     return News(event, is_history, to_ms(now.updated) if fact.state else None, to_ms(now.updated), now.odd)
 
 
-def _changed(now: Snapshot, known: Sequence[Known], ref: str, view: View) -> list[News]:
+def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting) -> list[News]:
     """That its details are others than were told, its status being the same."""
     seen = to_ms(now.updated)
     newest = max(known, key=lambda one: (one.seen or one.as_of or 0, one.received_at))
-    is_later = view.asked is not None and view.asked > newest.received_at
+    is_later = sighting.asked is not None and sighting.asked > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
     told: dict[str, Any] = {}
@@ -180,7 +182,7 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, view: View) -> lis
     fact = Fact(CHANGED, data={"changed": list(names)})
     times = sum(one.type == CHANGED for one in known)
     id = f"{now.id}:{CHANGED}" + (f":{times + 1}" if times else "")
-    return [_news(now, fact, id, ref, is_history=seen < view.horizon)]
+    return [_news(now, fact, id, ref, is_history=seen < sighting.horizon)]
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:

@@ -14,7 +14,7 @@ from daemon.config import Settings
 from daemon.http import Http
 from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
-from daemon.intake.diff import View, diff
+from daemon.intake.diff import Sighting, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
@@ -207,7 +207,7 @@ class Intake:
                 named = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
                 if not named.order.ref:
                     named = await self._recorder.named(source, named)
-                posted += [posted_news(name, one, now=now) for one in diff(named, (), View(horizon=0, moved=True))]
+                posted += [posted_news(name, one, now=now) for one in diff(named, (), Sighting(horizon=0, moved=True))]
             except Unreadable as error:
                 unread.append(f"order {snapshot.id}: {error}")
         for heard in reading.events:

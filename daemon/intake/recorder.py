@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
 from daemon.intake.details import details_of
-from daemon.intake.diff import Known, News, View, capped, diff
+from daemon.intake.diff import Known, News, Sighting, capped, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
@@ -93,8 +93,8 @@ class Recorder:
             snapshot = await self.named(source, snapshot)
         horizon = max(await self.born(source.name), now - REMEMBERED_MS)
         if asked is None:
-            return diff(snapshot, told, View(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
-        return diff(snapshot, told, View(horizon=horizon, asked=asked))
+            return diff(snapshot, told, Sighting(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
+        return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history."""

@@ -31,7 +31,7 @@ OFFLINE_AFTER = 60.0
 NO_CHANNEL = Reason("no channel that could reach them is enabled", "no_channel")
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class ManualWish(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asks for. No `template`: `text` is sent as it is; with one, `text` fills its place for own words.
 
     `via` empty: whatever reaches the recipient soonest. `urgent` passes quiet hours.
@@ -45,7 +45,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     urgent: bool = False
 
 
-def manual_planner(wish: Wish, settings: Settings, channels: Mapping[str, Reach]) -> Planner:
+def manual_planner(wish: ManualWish, settings: Settings, channels: Mapping[str, Reach]) -> Planner:
     """A planner for the one event that records the wish: its messages, whatever the routes say.
 
     `channels` as for `make_planner`. Raises LookupError for an audience or channel that is not there: the text says which.
@@ -77,7 +77,7 @@ def manual_planner(wish: Wish, settings: Settings, channels: Mapping[str, Reach]
 
 
 def _message(
-    wish: Wish, posted: Posted, who: Recipient, via: tuple[str, ...], way: Way, policy: Policy
+    wish: ManualWish, posted: Posted, who: Recipient, via: tuple[str, ...], way: Way, policy: Policy
 ) -> PlannedMessage:
     return PlannedMessage(
         id=message_id(posted.source, posted.event.id, who.name, wish.template),

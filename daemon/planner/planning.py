@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from daemon.config import Settings
-from daemon.planner.manual import Wish, manual_planner
+from daemon.planner.manual import ManualWish, manual_planner
 from daemon.planner.plan import make_planner, no_route
 from daemon.planner.recipients import Reach
 from daemon.planner.routes import compile_routes
@@ -26,6 +26,6 @@ class Planning:
         """Why nobody hears of events of that type; "" where a route names it."""
         return "" if self._routes.matching(event_type) else no_route(event_type, self._settings)
 
-    def by_hand(self, wish: Wish) -> Planner:
+    def by_hand(self, wish: ManualWish) -> Planner:
         """The planner of one message by hand. Raises LookupError with a sentence when no such audience or channel exists."""
         return manual_planner(wish, self._settings, self._channels)

@@ -5,7 +5,7 @@ from typing import Any
 
 from daemon.demo.narrator import Narrator
 from daemon.demo.story import Happening, Person
-from daemon.demo.till import StreamEvent
+from daemon.demo.till import Announcement
 from daemon.demo.verdict import Judgement
 
 ADA = Person("Ada", "07700 900123", remark="gave no e-mail address")
@@ -16,12 +16,12 @@ class Terminal(io.StringIO):
         return True
 
 
-def message(state: str = "queued", **more: Any) -> StreamEvent:
+def message(state: str = "queued", **more: Any) -> Announcement:
     data = {"id": "m1", "order_ref": "B-01", "recipient": "customer", "state": state, "reason": "", "via": ["twilio"]}
-    return StreamEvent("1", "message", {**data, **more})
+    return Announcement("1", "message", {**data, **more})
 
 
-def attempt(outcome: str | None = "accepted", **more: Any) -> StreamEvent:
+def attempt(outcome: str | None = "accepted", **more: Any) -> Announcement:
     data = {
         "message_id": "m1",
         "order_ref": "B-01",
@@ -33,10 +33,10 @@ def attempt(outcome: str | None = "accepted", **more: Any) -> StreamEvent:
         "code": "",
         "sent": {"text": "Hi Ada,\nready", "subject": None},
     }
-    return StreamEvent("2", "attempt", {**data, **more})
+    return Announcement("2", "attempt", {**data, **more})
 
 
-def narrate(*said: StreamEvent, out: io.StringIO | None = None) -> str:
+def narrate(*said: Announcement, out: io.StringIO | None = None) -> str:
     out = out or io.StringIO()
     narrator = Narrator(out, ["hubspot"])
     narrator.happens(Happening("01", "order.ready"), "B-01", ADA)
@@ -94,7 +94,7 @@ def test_events_of_others_are_passed_over() -> None:
 
 
 def test_the_line_is_told_of() -> None:
-    assert "the line is down" in narrate(StreamEvent("3", "uplink", {"state": "down"}))
+    assert "the line is down" in narrate(Announcement("3", "uplink", {"state": "down"}))
 
 
 def test_the_welcome_can_be_pasted() -> None:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from daemon.demo.till import StreamEvent, Till, TillProblem
+from daemon.demo.till import Announcement, Till, TillProblem
 
 
 class Service:
@@ -74,7 +74,7 @@ async def test_reads_all_pages(service: Service, till: Till) -> None:
 async def test_follows_the_stream(service: Service, till: Till) -> None:
     service.stream = b'retry: 2000\n\nid: 7\nevent: message\ndata: {"id": "m1"}\n\n: still here\n\nid: 8\r\nevent: uplink\r\ndata: {}\r\n\r\n'
     told = [one async for one in till.follow("6")]
-    assert told == [StreamEvent("7", "message", {"id": "m1"}), StreamEvent("8", "uplink", {})]
+    assert told == [Announcement("7", "message", {"id": "m1"}), Announcement("8", "uplink", {})]
     assert service.last == "6"
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.fleet.files import forget, keep
-from daemon.fleet.join import Code, Joined, JoinRefused, Welcome, Wish
+from daemon.fleet.join import Code, Joined, JoinRefused, JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
@@ -22,10 +22,10 @@ from tests.support.fleet_world import World
 engines = pytest.mark.engines
 
 
-def wish_of(code: Code, key: KeyPair) -> Wish:
+def wish_of(code: Code, key: KeyPair) -> JoinWish:
     sealing = public_text(key_of(key.seed))
-    signature = base64.b64encode(key.sign(Wish.signed(code.secret, sealing))).decode()
-    return Wish(code.secret, key.public, sealing, signature)
+    signature = base64.b64encode(key.sign(JoinWish.signed(code.secret, sealing))).decode()
+    return JoinWish(code.secret, key.public, sealing, signature)
 
 
 class Door:
@@ -40,7 +40,7 @@ class Door:
     async def offer(self, name: str = "soho") -> Code:
         return Code.read(await self.stores.offer(self.db, name))
 
-    async def welcome(self, wish: Wish) -> Welcome:
+    async def welcome(self, wish: JoinWish) -> Welcome:
         return await self.stores.welcome(self.db, wish)
 
 

@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 
-from daemon.planner.manual import Wish, manual_planner
+from daemon.planner.manual import ManualWish, manual_planner
 from outbox.model import Customer, PlannedMessage, Priority, State
 from tests.support.planning import HOUR, NOW, REACH, order, posted, store
 
 
-def sent(wish: Wish, *channels: str, after: Any = None, **tables: Any) -> list[PlannedMessage]:
+def sent(wish: ManualWish, *channels: str, after: Any = None, **tables: Any) -> list[PlannedMessage]:
     settings = store(*channels, **tables)
     planner = manual_planner(wish, settings, {name: REACH[name] for name in channels})
     return list(planner(posted("staff.message", source="counter"), None, after or order()).messages)
 
 
 def test_a_persons_own_words() -> None:
-    [message] = sent(Wish(text="Hello {{ x }}", subject="Hi"), "twilio", "sendgrid")
+    [message] = sent(ManualWish(text="Hello {{ x }}", subject="Hi"), "twilio", "sendgrid")
     assert (message.template, message.text, message.subject) == ("", "Hello {{ x }}", "Hi")
     assert message.via == ("twilio", "sendgrid")
     assert (message.priority, message.state) == (Priority.HIGH, State.QUEUED)
@@ -27,15 +27,15 @@ def test_a_persons_own_words() -> None:
 
 
 def test_by_the_channel_they_choose() -> None:
-    [message] = sent(Wish(template="staff.call_us", via=("sendgrid",), urgent=True), "twilio", "sendgrid")
+    [message] = sent(ManualWish(template="staff.call_us", via=("sendgrid",), urgent=True), "twilio", "sendgrid")
     assert message.via == ("sendgrid",)
     assert message.policy.urgent
 
 
 def test_to_the_team_and_to_an_audience() -> None:
-    assert sent(Wish(text="x", audience="team"), "twilio", "slack")[0].via == ("slack",)
+    assert sent(ManualWish(text="x", audience="team"), "twilio", "slack")[0].via == ("slack",)
     owners = sent(
-        Wish(text="x", audience="owner"),
+        ManualWish(text="x", audience="owner"),
         "twilio",
         "slack",
         audiences={"owner": {"phone": ["+447400123456", "+447400123457"]}},
@@ -46,20 +46,20 @@ def test_to_the_team_and_to_an_audience() -> None:
 
 def test_somebody_who_can_not_be_reached_is_said_in_words() -> None:
     [message] = sent(
-        Wish(text="x"), "twilio", after=order(customer=Customer(consent={"sms": False}, phone="07700 900123"))
+        ManualWish(text="x"), "twilio", after=order(customer=Customer(consent={"sms": False}, phone="07700 900123"))
     )
     assert (message.state, message.reason) == (State.SUPPRESSED, "the customer wants no texts")
-    [message] = sent(Wish(text="x"))
+    [message] = sent(ManualWish(text="x"))
     assert (message.state, message.reason) == (State.SUPPRESSED, "no channel that could reach them is enabled")
 
 
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (Wish(text="x", audience="onwer"), "no audience 'onwer'"),
-        (Wish(text="x", via=("fax",)), "no channel 'fax' is enabled; enabled are twilio"),
+        (ManualWish(text="x", audience="onwer"), "no audience 'onwer'"),
+        (ManualWish(text="x", via=("fax",)), "no channel 'fax' is enabled; enabled are twilio"),
     ],
 )
-def test_what_is_not_there_is_refused(wish: Wish, words: str) -> None:
+def test_what_is_not_there_is_refused(wish: ManualWish, words: str) -> None:
     with pytest.raises(LookupError, match=words):
         sent(wish, "twilio")

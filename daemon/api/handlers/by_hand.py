@@ -5,7 +5,7 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
-from daemon.planner.manual import Wish
+from daemon.planner.manual import ManualWish
 from daemon.wire.requests.orders import ManualMessage, WhatIf
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
@@ -36,7 +36,7 @@ def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
     """Raises Problem 422 for an audience, template or channel that is not there."""
     try:
         return services.engine.planning.by_hand(
-            Wish(
+            ManualWish(
                 audience=wish.to,
                 template=wish.template or "",
                 text=wish.text,
