@@ -114,6 +114,7 @@ class Link:
         """The store's own line came back: HQ's opt-outs come before the first message, and the link doesn't sit out its patience."""
         self._gate.shut()
         self._hurry.set()
+        self._wake.set()
 
     def health_changed(self) -> None:
         self._health_at = min(self._health_at, self._clock.monotonic() - HEALTH_SECONDS + TELL_SECONDS)
@@ -262,7 +263,7 @@ class Link:
         """All that is due, once; whether more waits to be told."""
         now = self._clock.monotonic()
         timed = now - self._pull_at >= PULL_SECONDS
-        if self._me.shares_optouts and (timed or self._poked):
+        if self._me.shares_optouts and (timed or self._poked or not self._gate.is_open):
             await self._hear_optouts(line)
         if timed or self._word.is_news:
             await self._word.ask_for_mark(line)

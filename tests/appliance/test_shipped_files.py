@@ -58,6 +58,16 @@ def test_the_secrets_file_is_there_before_the_package_starts_the_service() -> No
     assert 0 < script.index("/etc/tether/.env") < script.index("#DEBHELPER#")
 
 
+def test_an_upgraded_package_starts_headquarters_anew_where_it_runs() -> None:
+    """Or it would load the rest of itself from the files of another release. NATS's server is not the package's to restart: all three at once
+    would go."""
+    rules, script = ((ROOT / "systemd/debian" / name).read_text() for name in ("rules", "postinst"))
+    assert "--no-start tether-hq.service tether-nats.service" in rules
+    after = script.partition("#DEBHELPER#")[2]
+    assert re.search(r'\[ -z "\$2" \] \|\| systemctl try-restart tether-hq\.service', after)
+    assert "tether-nats" not in after
+
+
 @pytest.mark.parametrize(
     "unit", ["tether.service", "tether-backup.service", "tether-failed@.service", "tether-hq.service"]
 )

@@ -111,6 +111,18 @@ async def test_a_store_that_was_offline_asks_before_its_first_message(fleet: Wor
     assert await why_not(camden)
 
 
+async def test_a_line_that_is_found_up_after_the_link_holds_messages_no_longer_than_an_answer_takes(
+    fleet: World,
+) -> None:
+    """The link may be quicker than the probes of the providers; what it had asked before doesn't count, and it asks again at once."""
+    soho, camden = await pair(fleet)
+    await asyncio.wait_for(camden.gate.passed(), 10)
+    camden.link.line_is_up()
+    assert not camden.gate.is_open
+    await asyncio.wait_for(camden.gate.passed(), 5)
+    assert (await camden.link.status()).state == "connected"
+
+
 async def told(store: Store) -> bool:
     return not await store.box.fleet.untold(limit=1)
 

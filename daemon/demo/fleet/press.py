@@ -18,7 +18,7 @@ TEXT = {
     "templates/en/order.ready.sms.j2": f"{GREETING}! {{{{ order.ref }}}} is ready at {{{{ store.name }}}}.\n".encode()
 }
 CANARY = "soho"
-SHORT, LONG = timedelta(minutes=1), timedelta(minutes=30)
+SHORT, LONG = timedelta(minutes=5), timedelta(minutes=30)
 
 Until = Callable[[str, Callable[[], Awaitable[bool]]], Awaitable[None]]
 """Waits for what is said, so long as the demo has patience."""
@@ -39,7 +39,7 @@ class Press:
         herald.remark(f"taken back by itself, and no other store had it: {(await self._seen()).canaries[0].why}")
         await self._publish(TEXT, "a friendlier text", SHORT)
         await until(f"{CANARY} takes the new text", self._has_it)
-        herald.remark(f"{CANARY} writes with a new text, and all do if it fares no worse for a minute")
+        herald.remark(f"{CANARY} writes with a new text, and all do if it fares no worse for five minutes")
         herald.remark("on the page, under Texts: how it goes; write, preview and publish there, too")
 
     async def _publish(self, files: dict[str, bytes], note: str, canary: timedelta) -> None:
