@@ -115,7 +115,7 @@ async def test_a_line_that_is_found_up_after_the_link_holds_messages_no_longer_t
     fleet: World,
 ) -> None:
     """The link may be quicker than the probes of the providers; what it had asked before doesn't count, and it asks again at once."""
-    soho, camden = await pair(fleet)
+    _, camden = await pair(fleet)
     await asyncio.wait_for(camden.gate.passed(), 10)
     camden.link.line_is_up()
     assert not camden.gate.is_open
