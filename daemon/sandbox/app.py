@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon.sandbox.callback import Deed
 from daemon.sandbox.config import CREDENTIALS
 from daemon.sandbox.console import Console
 from daemon.sandbox.customers import Customers
@@ -20,10 +19,10 @@ from daemon.sandbox.exchange import Call, Response, plain
 from daemon.sandbox.faults import Fault, Faults, Kind
 from daemon.sandbox.line import Line, Mode
 from daemon.sandbox.mailbox import Arrival, Mailbox
-from daemon.sandbox.providers import make_providers
 from daemon.sandbox.providers.base import Provider, World
 from daemon.sandbox.providers.fcm import google_key
 from daemon.sandbox.smtp import SmtpSink
+from daemon.sandbox.stand_ins import StandIns
 from daemon.sandbox.tokens import Tokens
 from daemon.sandbox.windows import Windows
 from outbox.clock import Clock
@@ -57,12 +56,14 @@ class Sandbox:
         self.faults = Faults(rng)
         key = google_key(folder) if folder else None
         self.world = World(self.mailbox, Tokens(rng), Windows(), {**CREDENTIALS, **(secrets or {})}, rng, pace, key)
-        self._providers = make_providers(self.world)
+        self._stand_ins = StandIns(self.world)
         self._smtp = SmtpSink(self.world, self.faults, clock, host, smtp_port)
         self.line = Line(clock, self, self._smtp)
         self._smtp.line = self.line
-        self.customers = Customers(self, clock)
-        self._console = Console(self)
+        self.customers = Customers(self.mailbox, self.line, self._stand_ins, clock)
+        self._console = Console(
+            self.world, self._stand_ins, self.customers, self.faults, self.line, clock, reset=self.reset
+        )
         self._server: web.Server | None = None
         self._socket: asyncio.Server | None = None
         self._closing = asyncio.Event()
@@ -111,27 +112,12 @@ class Sandbox:
         self.customers.forget()
         self.faults.clear()
         self.world.windows.clear()
-        self._providers = make_providers(self.world)
-
-    @property
-    def now(self) -> float:
-        """Monotonic seconds."""
-        return self._clock.monotonic()
+        self._stand_ins.renew()
 
     @property
     def media(self) -> Mapping[str, Medium]:
         """Each stand-in, and what it carries."""
-        return {**{name: provider.medium for name, provider in self._providers.items()}, "smtp": "email"}
-
-    def teller(self, name: str, deed: Deed) -> Provider | None:
-        """The stand-in of that name, if it tells the store of such a deed."""
-        provider = self._providers.get(name)
-        return provider if provider is not None and deed in provider.tells else None
-
-    @property
-    def deeds(self) -> Mapping[str, frozenset[Deed]]:
-        """What of their customers' deeds the stand-ins tell the store."""
-        return {name: provider.tells for name, provider in self._providers.items() if provider.tells}
+        return self._stand_ins.media
 
     # ------------------------------------------------------------ the HTTP socket (a `line.Listener`)
 
@@ -159,10 +145,10 @@ class Sandbox:
         if not self.line.up:
             await self.line.quiet()
             return _hang_up(request)
-        provider, body = self._providers.get(name), await _body(request)
+        provider, body = self._stand_ins.get(name), await _body(request)
         if provider is None:
             answer: Response | None = plain(
-                404, f"No stand-in {name!r} here. There are: {', '.join(self._providers)}.\n"
+                404, f"No stand-in {name!r} here. There are: {', '.join(self._stand_ins.media)}.\n"
             )
         elif body is None:
             answer = provider.problem(413, "", "The request is too large")

@@ -3,22 +3,22 @@
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
 from daemon.sandbox.callback import Deed
-from daemon.sandbox.customers import NotSaid
+from daemon.sandbox.customers import Customers, NotSaid
 from daemon.sandbox.exchange import Response, plain, reply
-from daemon.sandbox.faults import Fault
-from daemon.sandbox.line import Mode
+from daemon.sandbox.faults import Fault, Faults
+from daemon.sandbox.line import Line, Mode
 from daemon.sandbox.mailbox import Arrival
+from daemon.sandbox.providers.base import World
+from daemon.sandbox.stand_ins import StandIns
 from daemon.sandbox.times import iso
-
-if TYPE_CHECKING:
-    from daemon.sandbox.app import Sandbox
+from outbox.clock import Clock
 
 PAGE = (Path(__file__).parent / "page.html").read_bytes()
 POLICY = (
@@ -55,8 +55,26 @@ class Write(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Console:
-    def __init__(self, box: "Sandbox") -> None:
-        self._box = box
+    """`reset` makes all of it as new."""
+
+    def __init__(
+        self,
+        world: World,
+        stand_ins: StandIns,
+        customers: Customers,
+        faults: Faults,
+        line: Line,
+        clock: Clock,
+        *,
+        reset: Callable[[], None],
+    ) -> None:
+        self._world = world
+        self._stand_ins = stand_ins
+        self._people = customers
+        self._troubles = faults
+        self._switch = line
+        self._clock = clock
+        self._make_new = reset
         self._calls: dict[tuple[str, str], Callable[[web.BaseRequest], Awaitable[Response]]] = {
             ("GET", ""): self._page,
             ("GET", "messages"): self._messages,
@@ -101,16 +119,16 @@ class Console:
     async def _messages(self, request: web.BaseRequest) -> Response:
         query = request.query
         limit = int(query.get("limit", "500"))
-        found = self._box.mailbox.select(
+        found = self._world.mailbox.select(
             provider=query.get("provider", ""), to=query.get("to", ""), since=int(query.get("since", "0")), limit=limit
         )
         newest = found[-1].seq if found else int(query.get("since", "0"))
         return reply(200, {"items": [_item(arrival) for arrival in found], "next": newest})
 
     async def _customers(self, request: web.BaseRequest) -> Response:
-        customers = self._box.customers
+        customers = self._people
         said = customers.said(int(request.query.get("since", "0")))
-        deeds = {name: sorted(deeds) for name, deeds in self._box.deeds.items()}
+        deeds = {name: sorted(deeds) for name, deeds in self._stand_ins.deeds.items()}
         value = {
             "store": customers.store,
             "names": customers.names,
@@ -120,34 +138,33 @@ class Console:
         return reply(200, value)
 
     async def _counts(self, request: web.BaseRequest) -> Response:
-        counts = self._box.mailbox.counts()
+        counts = self._world.mailbox.counts()
         more = {mark: count for mark, count in counts.items() if count > 1}
-        return reply(200, {"total": self._box.mailbox.total, "distinct": len(counts), "more_than_once": more})
+        return reply(200, {"total": self._world.mailbox.total, "distinct": len(counts), "more_than_once": more})
 
     async def _status(self, request: web.BaseRequest) -> Response:
-        box = self._box
-        line = {"up": box.line.up, "mode": box.line.mode}
+        line = {"up": self._switch.up, "mode": self._switch.mode}
         value = {
             "line": line,
-            "providers": list(box.media),
-            "faults": box.faults.listed(box.now),
-            "total": box.mailbox.total,
+            "providers": list(self._stand_ins.media),
+            "faults": self._troubles.listed(self._clock.monotonic()),
+            "total": self._world.mailbox.total,
         }
         return reply(200, value)
 
     async def _faults(self, request: web.BaseRequest) -> Response:
-        return reply(200, {"items": self._box.faults.listed(self._box.now)})
+        return reply(200, {"items": self._troubles.listed(self._clock.monotonic())})
 
     # ------------------------------------------------------------ doing
 
     async def _add_fault(self, request: web.BaseRequest) -> Response:
         fault = msgspec.json.decode(await request.read(), type=Fault)
         self._known(fault.provider, "*")
-        self._box.faults.add(fault, self._box.now)
-        return reply(201, {"items": self._box.faults.listed(self._box.now)})
+        self._troubles.add(fault, self._clock.monotonic())
+        return reply(201, {"items": self._troubles.listed(self._clock.monotonic())})
 
     async def _clear_faults(self, request: web.BaseRequest) -> Response:
-        self._box.faults.clear()
+        self._troubles.clear()
         return reply(200, {"items": []})
 
     async def _line(self, request: web.BaseRequest) -> Response:
@@ -155,15 +172,15 @@ class Console:
         if not 0 < switch.for_seconds <= 3600:
             raise ValueError("for_seconds is from 0 to 3600")
         if switch.up:
-            await self._box.line.restore()
+            await self._switch.restore()
         else:
-            self._box.line.cut_soon(switch.mode, switch.for_seconds)
+            self._switch.cut_soon(switch.mode, switch.for_seconds)
         return reply(200, {"up": switch.up, "mode": None if switch.up else switch.mode})
 
     async def _wrote(self, request: web.BaseRequest) -> Response:
         wrote = msgspec.json.decode(await request.read(), type=Wrote)
         self._known(wrote.provider)
-        self._box.wrote(wrote.provider, wrote.customer)
+        self._world.windows.wrote(wrote.provider, wrote.customer, self._clock.now())
         return reply(200, {"open": True})
 
     async def _write(self, request: web.BaseRequest) -> Response:
@@ -173,18 +190,18 @@ class Console:
         if wish.deed == "writes" and not wish.text.strip():
             raise ValueError("text is what the customer writes: it can't be empty")
         try:
-            said = await self._box.customers.say(wish.customer, wish.text, wish.deed, wish.provider)
+            said = await self._people.say(wish.customer, wish.text, wish.deed, wish.provider)
         except NotSaid as problem:
             return reply(409, {"error": str(problem)})
         return reply(200, {**msgspec.to_builtins(said), "at": iso(said.at)})
 
     async def _reset(self, request: web.BaseRequest) -> Response:
-        self._box.reset()
+        self._make_new()
         return reply(200, {"total": 0})
 
     def _known(self, provider: str, *also: str) -> None:
-        if provider not in (*self._box.media, *also):
-            raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._box.media)}")
+        if provider not in (*self._stand_ins.media, *also):
+            raise ValueError(f"no stand-in {provider!r}; there are: {', '.join(self._stand_ins.media)}")
 
 
 def _is_plain(host: str) -> bool:

@@ -2,18 +2,16 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
 
 from daemon.sandbox.callback import CustomerAct, Deed
-from daemon.sandbox.mailbox import Arrival
+from daemon.sandbox.line import Line
+from daemon.sandbox.mailbox import Arrival, Mailbox
+from daemon.sandbox.providers.base import Provider
+from daemon.sandbox.stand_ins import StandIns
 from outbox.clock import Clock
-
-if TYPE_CHECKING:
-    from daemon.sandbox.app import Sandbox
-    from daemon.sandbox.providers.base import Provider
 
 KEEP = 1000
 PATIENCE = 10.0
@@ -40,9 +38,11 @@ class Said(msgspec.Struct, frozen=True):
 class Customers:
     """`store`: where the store's hook listens, "" where nobody told. Who is who is told by whoever embeds the sandbox."""
 
-    def __init__(self, box: "Sandbox", clock: Clock) -> None:
+    def __init__(self, mailbox: Mailbox, line: Line, stand_ins: StandIns, clock: Clock) -> None:
         self.store = ""
-        self._box = box
+        self._mailbox = mailbox
+        self._line = line
+        self._stand_ins = stand_ins
         self._clock = clock
         self._names: dict[str, str] = {}
         self._said: deque[Said] = deque(maxlen=KEEP)
@@ -68,10 +68,10 @@ class Customers:
         """Have them do it. Raises NotSaid."""
         if not self.store:
             raise NotSaid("no store is known to write to: tether sandbox --store http://127.0.0.1:8787")
-        if not self._box.line.up:
+        if not self._line.up:
             raise NotSaid("the line is cut: nothing reaches the store")
         answered = next(self._got(customer, provider, deed), None)
-        vendor = self._box.teller(answered.provider if answered else provider or STRANGER, deed)
+        vendor = self._stand_ins.teller(answered.provider if answered else provider or STRANGER, deed)
         if vendor is None or (answered is None and not customer.startswith("+")):
             raise NotSaid(f"nothing came to {customer} by a provider that tells the store when somebody {deed}")
         word = CustomerAct(
@@ -90,11 +90,11 @@ class Customers:
 
     def _got(self, customer: str, provider: str, deed: Deed) -> Iterator[Arrival]:
         """What they were sent by a vendor that tells of such a deed, newest first."""
-        for arrival in reversed(self._box.mailbox.select(to=customer, provider=provider)):
-            if self._box.teller(arrival.provider, deed):
+        for arrival in reversed(self._mailbox.select(to=customer, provider=provider)):
+            if self._stand_ins.teller(arrival.provider, deed):
                 yield arrival
 
-    async def _post(self, vendor: "Provider", word: CustomerAct) -> None:
+    async def _post(self, vendor: Provider, word: CustomerAct) -> None:
         url = f"{self.store.rstrip('/')}/v1/receipts/{vendor.name}"
         callback = vendor.callback(word, url)
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
