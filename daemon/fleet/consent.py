@@ -26,7 +26,7 @@ SOMEBODY = "a store of the fleet"
 
 
 class ConsentShare:
-    """Both directions, over one line at a time."""
+    """Both directions, over one connection at a time."""
 
     def __init__(self, fleet: Fleet, store: str, key: KeyPair, claim: str) -> None:
         """`claim`: the fleet's word that the key is this store's."""
@@ -39,13 +39,13 @@ class ConsentShare:
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
 
-    async def pull(self, line: NatsConnection) -> int:
+    async def pull(self, nats: NatsConnection) -> int:
         """All that was said beyond what we have heard; how many words were news."""
         if self.cursor < 0:
             self.cursor = await self._fleet.heard_up_to()
         news = 0
         while True:
-            found = await line.read(STREAM, self.cursor, limit=PULL)
+            found = await nats.read(STREAM, self.cursor, limit=PULL)
             if not found:
                 return news
             news += await self._fleet.hear(await asyncio.to_thread(_heard, found, self._account))
@@ -53,17 +53,17 @@ class ConsentShare:
             if len(found) < PULL:
                 return news
 
-    async def tell(self, line: NatsConnection, *, clock_trusted: bool) -> bool:
+    async def tell(self, nats: NatsConnection, *, clock_trusted: bool) -> bool:
         """Words of ours that the fleet does not know; whether there may be more."""
         untold = await self._fleet.untold(limit=TELL)
         if not untold:
             return False
         position = await self._fleet.position()
         for word in untold:
-            await self._tell(line, word, position, clock_trusted=clock_trusted)
+            await self._tell(nats, word, position, clock_trusted=clock_trusted)
         return len(untold) == TELL
 
-    async def _tell(self, line: NatsConnection, word: Untold, position: Position, *, clock_trusted: bool) -> None:
+    async def _tell(self, nats: NatsConnection, word: Untold, position: Position, *, clock_trusted: bool) -> None:
         body = SignedWord(
             state="out" if word.stopped else "in",
             at=word.at,
@@ -78,7 +78,7 @@ class ConsentShare:
         expect = None if word.stopped else word.base
         subject = optout_subject(word.kid, word.medium, word.digest)
         try:
-            ack = await line.publish(subject, pack(signed(body, subject, self._key, self._claim)), expect=expect)
+            ack = await nats.publish(subject, pack(signed(body, subject, self._key, self._claim)), expect=expect)
         except WrongSequence:
             self.refused += 1
             log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)

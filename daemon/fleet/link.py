@@ -91,7 +91,7 @@ class Link:
         self._errors = 0
         self._logged_at = float("-inf")
         self._bytes_out = 0
-        self._line: NatsConnection | None = None
+        self._nats: NatsConnection | None = None
         self._was_useful = False
         self._rush = Rush(clock)
 
@@ -130,7 +130,7 @@ class Link:
             state=self._state,
             since=self._since,
             reason=self._reason,
-            server=self._line.server if self._line else "",
+            server=self._nats.server if self._nats else "",
             epoch=position.epoch,
             seq=position.seq,
             archived=self._feed.archived,
@@ -177,7 +177,7 @@ class Link:
             except Exception as error:
                 self._failed(error)
             finally:
-                self._line = None
+                self._nats = None
             tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST or self._was_useful else tries + 1
             self._hurry.clear()
             wait = max(full_jitter(tries, base=BACKOFF_FIRST, cap=BACKOFF_LONGEST, rng=self._rng), BACKOFF_FIRST / 2)
@@ -225,28 +225,28 @@ class Link:
         server, me, self._was_useful = self._me.servers[self._server], self._me, False
         claim = self._word.claim
         identity = Identity(me.key, claim, f"_INBOX.{me.store}", f"tether {me.store}")
-        async with self._connect(server, pinned(me.ca), identity) as line:
-            self._line = line
-            line.on_loss = self._wake.set
-            await self._begin(line)
+        async with self._connect(server, pinned(me.ca), identity) as nats:
+            self._nats = nats
+            nats.on_loss = self._wake.set
+            await self._begin(nats)
             self._turn("connected")
             self._was_useful = True
             while True:
-                if line.lost.is_set():
+                if nats.lost.is_set():
                     raise NatsAway(f"{server}: the line was lost")
                 self._wake.clear()
                 if claim != self._word.claim:
                     return
-                if not await self._round(line):
+                if not await self._round(nats):
                     await self._clock.wait(self._wake, self._next_look())
                     await self._clock.sleep(GATHER_SECONDS)
 
-    async def _begin(self, line: NatsConnection) -> None:
+    async def _begin(self, nats: NatsConnection) -> None:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
-        await line.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
+        await nats.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
-            await line.listen("optout.>", lambda message: self._poke(message.subject))
-        await self._word.begin(line, self._wake.set)
+            await nats.listen("optout.>", lambda message: self._poke(message.subject))
+        await self._word.begin(nats, self._wake.set)
 
     def _poke(self, subject: str) -> None:
         if subject:
@@ -259,25 +259,25 @@ class Link:
         due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS)
         return max(min(due - self._clock.monotonic(), PULL_SECONDS), 0.0)
 
-    async def _round(self, line: NatsConnection) -> bool:
+    async def _round(self, nats: NatsConnection) -> bool:
         """All that is due, once; whether more waits to be told."""
         now = self._clock.monotonic()
         timed = now - self._pull_at >= PULL_SECONDS
         if self._me.shares_optouts and (timed or self._poked or not self._gate.is_open):
-            await self._hear_optouts(line)
+            await self._hear_optouts(nats)
         if timed or self._word.is_news:
-            await self._word.ask_for_mark(line)
+            await self._word.ask_for_mark(nats)
         if timed:
             self._pull_at = now
-        await self._word.fetch_bundles(line)
-        more = self._me.shares_optouts and await self._consent.tell(line, clock_trusted=self._trusted())
+        await self._word.fetch_bundles(nats)
+        more = self._me.shares_optouts and await self._consent.tell(nats, clock_trusted=self._trusted())
         if now - self._health_at >= HEALTH_SECONDS:
-            await self._report(line)
+            await self._report(nats)
             self._health_at = now
         if now - self._tell_at >= TELL_SECONDS:
             rush = self._rush.is_on()
-            backlog = await self._tell_states(line)
-            backlog = await self._tell_audit(line, 1 if rush else AUDIT_IN_A_ROW) or backlog
+            backlog = await self._tell_states(nats)
+            backlog = await self._tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
             if rush or not backlog:
                 self._tell_at = now
             if rush and backlog:
@@ -290,12 +290,12 @@ class Link:
 
     # ------------------------------------------------------------ down
 
-    async def _hear_optouts(self, line: NatsConnection) -> None:
+    async def _hear_optouts(self, nats: NatsConnection) -> None:
         """A read may be answered by a server that lags behind the one that poked us."""
         for look in range(STALE_POKES):
             poked = self._poked
             self._poked = set()
-            news = await self._consent.pull(line)
+            news = await self._consent.pull(nats)
             self._consent_at = self._clock.now()
             if not poked or news or look == STALE_POKES - 1:
                 break
@@ -305,7 +305,7 @@ class Link:
 
     # ------------------------------------------------------------ up
 
-    async def _report(self, line: NatsConnection) -> None:
+    async def _report(self, nats: NatsConnection) -> None:
         position = await self._box.fleet.position()
         health = msgspec.structs.replace(
             await self._observe(),
@@ -316,19 +316,19 @@ class Link:
             kids=list(self._box.fleet.kids),
             consent_refused=self._consent.refused,
         )
-        await self._publish(line, f"health.{self._me.store}", pack(health), None)
+        await self._publish(nats, f"health.{self._me.store}", pack(health), None)
 
-    async def _tell_states(self, line: NatsConnection) -> bool:
+    async def _tell_states(self, nats: NatsConnection) -> bool:
         batch = await self._feed.next_states()
         if batch is None:
             return False
         if batch.states:
             body = await asyncio.to_thread(deflate, batch)
-            await self._publish(line, f"up.{self._me.store}.msg", body, states_id(self._me.store, batch))
+            await self._publish(nats, f"up.{self._me.store}.msg", body, states_id(self._me.store, batch))
         self._feed.told_states(batch)
         return True
 
-    async def _tell_audit(self, line: NatsConnection, most: int) -> bool:
+    async def _tell_audit(self, nats: NatsConnection, most: int) -> bool:
         """Some batches one after another, each only once the one before is acknowledged; the next is made ready meanwhile."""
         batch = await self._feed.next_audit()
         for left in reversed(range(most)):
@@ -336,14 +336,14 @@ class Link:
                 return False
             body = await asyncio.to_thread(deflate, batch)
             async with asyncio.TaskGroup() as group:
-                sent = self._publish(line, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
+                sent = self._publish(nats, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
                 group.create_task(sent)
                 ahead = group.create_task(self._feed.next_audit(after=batch.entries[-1].seq)) if left else None
             self._feed.told_audit(batch)
             batch = None if ahead is None else ahead.result()
         return True
 
-    async def _publish(self, line: NatsConnection, subject: str, body: bytes, id: str | None) -> None:
-        await line.publish(subject, body, id=id)
+    async def _publish(self, nats: NatsConnection, subject: str, body: bytes, id: str | None) -> None:
+        await nats.publish(subject, body, id=id)
         self._bytes_out += len(body)
         await self._pace.spent(len(body))

@@ -66,7 +66,7 @@ class Listener:
             self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
             await self._feed.begin(self._mark)
 
-    async def begin(self, line: NatsConnection, wake: Callable[[], None]) -> None:
+    async def begin(self, nats: NatsConnection, wake: Callable[[], None]) -> None:
         """On a connection that was just made."""
 
         def poked() -> None:
@@ -76,13 +76,13 @@ class Listener:
         self._groups = () if self._on_bundles is None else groups_of(self.claim, self._me.store)
         self._fetched = None
         for group in self._groups:
-            await line.listen(f"bundle.{group}", lambda message: poked())
-        await self.ask_for_mark(line)
+            await nats.listen(f"bundle.{group}", lambda message: poked())
+        await self.ask_for_mark(nats)
         await self._feed.begin(self._mark)
 
-    async def ask_for_mark(self, line: NatsConnection) -> None:
+    async def ask_for_mark(self, nats: NatsConnection) -> None:
         self.is_news = False
-        stored = await line.newest("MARK", f"mark.{self._me.store}")
+        stored = await nats.newest("MARK", f"mark.{self._me.store}")
         if stored is None:
             return
         try:
@@ -99,7 +99,7 @@ class Listener:
         await self._take_claim(mark)
         self._on_commands(mark.commands)
 
-    async def fetch_bundles(self, line: NatsConnection) -> None:
+    async def fetch_bundles(self, nats: NatsConnection) -> None:
         """All of what the fleet keeps for this store's groups, when one of them may be news."""
         told = dict(self._mark.bundles) if self._mark else {}
         if self._on_bundles is None or self._fetched == told:
@@ -107,7 +107,7 @@ class Listener:
         self._fetched = told
         offers = []
         for group in self._groups:
-            stored = await line.newest("BUNDLE", f"bundle.{group}")
+            stored = await nats.newest("BUNDLE", f"bundle.{group}")
             offers.append((group, None if stored is None else stored.body))
         self._on_bundles(offers)
 

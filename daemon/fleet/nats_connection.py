@@ -267,16 +267,16 @@ class NatsConnection:
 async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[NatsConnection]:
     """A connection to that server, closed at the end. Raises NatsAway, NotAuthorised."""
     client = Client()
-    line = NatsConnection(client, identity, server)
+    nats = NatsConnection(client, identity, server)
     last: list[Exception] = []
 
     async def on_error(error: Exception) -> None:
         last.append(error)
         del last[:-3]
-        line.heard_error(error)
+        nats.heard_error(error)
 
     async def on_lost() -> None:
-        line.heard_loss()
+        nats.heard_loss()
 
     try:
         try:
@@ -302,7 +302,7 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
                 )
         except (NatsError, OSError, TimeoutError, ValueError) as error:
             raise _why(server, last or [error]) from error
-        yield line
+        yield nats
     finally:
         await _close(client)
 
