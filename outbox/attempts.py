@@ -6,8 +6,9 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.model import Attempt, Message, Rendered, State, Transition
+from outbox.moves import go
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
-from outbox.reasons import ON_HOLD, UNDELIVERED, Reason
+from outbox.reasons import UNDELIVERED, Reason
 from outbox.remote import stopped_elsewhere
 from outbox.rows import AttemptRow, MessageRow, encode
 from outbox.shares import Asked
@@ -19,12 +20,6 @@ Digest = Callable[[str], str]
 
 SAID_TO_ALL = frozenset({"stop", "help"})
 """What is answered even to whom asked for silence: that they will have it, and what this number is."""
-
-_BACK = frozenset({State.QUEUED, State.UNKNOWN})
-_WHILE_UNDER_WAY = {
-    "superseded": Reason("a newer message came meanwhile", "superseded"),
-    "cancelled": Reason("cancelled while it was under way", "cancelled"),
-}
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -245,27 +240,6 @@ class Interrupt(Operation[None]):
         )
 
 
-class Move(Operation["Message | None"]):
-    """Without an attempt: expired, passed over, postponed. A message that is elsewhere by now stays there."""
-
-    __slots__ = ("_expect", "_seq", "_to")
-
-    def __init__(self, seq: int, to: Transition, expect: State) -> None:
-        self._seq = seq
-        self._to = to
-        self._expect = expect
-
-    def wants(self, wants: Wants) -> None:
-        wants.messages.append(self._seq)
-
-    def apply(self, batch: Batch) -> Message | None:
-        row = batch.message(self._seq)
-        if row.state is not self._expect:
-            return None
-        go(batch, row, self._to)
-        return row.message()
-
-
 class Rescue(Operation[int]):
     """After a crash: what was on its way may have arrived. A slice of at most `limit`; returns how many."""
 
@@ -295,41 +269,6 @@ class Rescue(Operation[int]):
             )
             go(batch, row, Transition(state=State.UNKNOWN, reason=reason, due_at=batch.now))
         return len(self._attempts)
-
-
-def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:
-    """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
-    its order."""
-    batch.touched += 1
-    state, reason = _after_all(row, to)
-    if to.via_index is not None and to.via_index != row.via_index:
-        row.via_index, row.channel, row.channel_since = to.via_index, row.channels()[to.via_index], batch.now
-        if batch.may_have_arrived(row):  # a repeat that is harmless at one channel is none at another
-            row.possible_duplicate = 1
-    if state in _BACK or state is State.HELD:
-        row.due_at = batch.now if to.due_at is None else to.due_at
-        row.relative = int(to.relative or to.due_at is None)
-    if to.possible_duplicate is not None:
-        row.possible_duplicate = int(to.possible_duplicate)
-    again = bool(row.possible_duplicate) and state is State.QUEUED
-    batch.move(
-        row,
-        state,
-        reason,
-        look_up=to.due_at is not None,
-        detail={"possible_duplicate": again},
-        in_our_words=in_our_words or reason != to.reason,
-    )
-
-
-def _after_all(row: MessageRow, to: Transition) -> tuple[State, Reason]:
-    if to.state is not State.QUEUED:
-        return to.state, to.reason
-    if row.pending_state:
-        return State(row.pending_state), _WHILE_UNDER_WAY[row.pending_state]
-    if row.order_held and not row.manual:
-        return State.HELD, ON_HOLD
-    return State.QUEUED, to.reason
 
 
 def note_outcome(attempt: AttemptRow, outcome: Outcome, *, at: int) -> None:

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from outbox.attempts import go
 from outbox.batch import Batch
 from outbox.model import Attempt, Message, State, Transition
+from outbox.moves import go
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.reasons import UNDELIVERED, Reason

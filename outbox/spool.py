@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import Accept
-from outbox.attempts import Begin, Interrupt, Move, Refusal, Rescue, Settle, Uncount
+from outbox.attempts import Begin, Interrupt, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
+from outbox.moves import Move
 from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, table
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle
+from daemon.cli.restore_words import tell_proved, tell_restored
 from daemon.cli.service import done
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def restore(
     elif restored is None:
         print("nothing was replaced")
     else:
-        _tell_restored(restored)
+        tell_restored(restored)
 
 
 def _confirm(settings: "Settings", *, json: bool) -> None:
@@ -198,7 +198,7 @@ async def _restored(
             candidate(settings, wanted, fetch, clock=SystemClock(), rng=random.SystemRandom())
         )
         if not asked.json:
-            _tell_proved(wanted.name, found.proved, asked)
+            tell_proved(wanted.name, found.proved, send_waiting=asked.send_waiting)
         if asked.dry_run or not _is_wanted(settings, found.proved, asked):
             return found.proved, None
         return found.proved, await found.put_in_place(send_waiting=asked.send_waiting)
@@ -292,43 +292,3 @@ def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:
         f"the newest backup in {settings.backup.to} is {name}, but {last.newest} was made after it and is not there: somebody took it away, "
         f"or this is another stick. `--accept {OLDER}` takes {name} all the same"
     )
-
-
-def _tell_proved(name: str, proved: "Proved", asked: Asked) -> None:
-    manifest = proved.manifest
-    made = datetime.fromtimestamp(manifest.made_at / 1000, UTC)
-    print(f"{name}, made {made:%Y-%m-%d %H:%M} UTC by Tether {manifest.release}")
-    print(f"signed by {proved.header.key}" if proved.header else "NOT SIGNED: nothing proves who made it")
-    print(f"every page is sound, and {manifest.proof.entries} audit entries hang together")
-    table(("kept", "rows"), sorted(manifest.proof.counts.items()), empty="it is empty")
-    print(f"\n{proved.doubtful} messages waited then and may have been sent since: ", end="")
-    print(
-        "they will be SENT (--send-waiting)"
-        if asked.send_waiting
-        else "they will be cancelled (send them by hand, or use --send-waiting)"
-    )
-    print(f"{proved.later} are not due yet and stay")
-    if not proved.lost:
-        print("opt-outs, forgettings, tokens and what was sent since then are carried over")
-        return
-    print("MAY BE LOST, because the database that it replaces is not there, is another's, or is damaged:")
-    for name, meaning in proved.lost.items():
-        print(f"  {name}: {meaning}")
-
-
-def _tell_restored(restored: "Restored") -> None:
-    print(
-        f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
-        f"{counted(restored.cancelled, 'message')} cancelled"
-    )
-    carried = restored.carried
-    print(
-        f"carried over: {counted(carried.words, 'word')} on consent, "
-        f"{counted(restored.forgotten, 'forgotten address', 'forgotten addresses')}, "
-        f"{len(carried.revoked)} revoked and {counted(len(carried.new_tokens), 'new token')}, {carried.told} sent, "
-        f"{counted(carried.replies, 'reply', 'replies')}"
-    )
-    if restored.aside is not None:
-        print(f"what was there before is {restored.aside}; remove it when all is well")
-    print("start the service: sudo systemctl start tether")
-    print("texts to customers wait until you have looked and said so: sudo tether restore --confirm")
