@@ -21,6 +21,8 @@ LEVELS: Mapping[str, str] = {
 }  # fmt: skip
 
 SEVERAL = "several"
+BEING_SENT = "message.sending"
+"""Why it waited before is on record there too; it stood with the entry before."""
 NOTHING: Mapping[str, Any] = {}
 _KEPT_BACK = re.compile(r"[:,;]? ?\{(words|how|error)\}$")
 """What people and providers wrote stays in the store: a sentence that ends with it is whole without."""
@@ -75,7 +77,8 @@ def _line(entry: Entry, words: Words) -> Line:
         case _:
             key = f"kind_{entry.kind.replace('.', '_')}"
             text = words(key, **args) if key in words else f"{entry.kind}"
-    reason = reason_in_words(words.language, about.get("reason_code", ""), about.get("reason", ""))
+    carried = entry.kind == BEING_SENT
+    reason = "" if carried else reason_in_words(words.language, about.get("reason_code", ""), about.get("reason", ""))
     code = words("code", code=args["code"]) if args["code"] else ""
     return Line(entry, text, " ".join(part for part in (reason, code) if part), LEVELS.get(last, ""))
 

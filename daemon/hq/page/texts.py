@@ -155,7 +155,7 @@ async def _editor(
         is_changed=file in draft.changes,
         is_published=file in draft.published,
         problems=list(problems) or found.mistakes,
-        samples=_priced(visit, found.shown),
+        samples=_priced(visit, file, found.shown),
         here=file,
         previews=bool(template),
     )
@@ -170,12 +170,15 @@ async def _samples(visit: Visit, draft: drafts.Draft, file: str, text: str) -> l
             found = await preview({**draft.files, file: text.encode()}, template, _as_store(visit))
     except BadBundle as error:
         found = [Shown(locale="", medium="sms", problem=str(error))]
-    return _priced(visit, found)
+    return _priced(visit, file, found)
 
 
-def _priced(visit: Visit, found: Sequence[Shown]) -> list[Sample]:
+def _priced(visit: Visit, file: str, found: Sequence[Shown]) -> list[Sample]:
+    """The one that is being written first, then others of its language."""
     price = Tariff(Sms()).price("", visit.services.settings.hq.country)
-    return [Sample(shown, None if shown.parts is None else shown.parts * price) for shown in found]
+    locale, _, name = file.removeprefix("templates/").partition("/")
+    ordered = sorted(found, key=lambda shown: (shown.locale != locale, f".{shown.medium}." not in name))
+    return [Sample(shown, None if shown.parts is None else shown.parts * price) for shown in ordered]
 
 
 def _as_store(visit: Visit) -> Store:

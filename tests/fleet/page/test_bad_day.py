@@ -17,6 +17,8 @@ READY = "templates/en/order.ready.sms.j2"
 BY_MAIL = '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["smtp"]\n'
 """Nothing is wrong with it at a store that has mail; but who orders at the counter leaves a number."""
 
+REACHED = "[...document.querySelectorAll('main button, main td, main th a')].every(each => each.getBoundingClientRect().right <= innerWidth)"
+
 
 @pytest.fixture
 async def loft(fleet: World) -> AsyncIterator[Chain]:
@@ -79,7 +81,7 @@ async def _a_bad_bundle(loft: Chain) -> None:
 async def _a_canary_that_goes_wrong(loft: Chain) -> None:
     """Every check lets it pass, and customers hear nothing all the same: the figures say so, and nobody else ever has it."""
     await _publishes(loft, "all", "routes.toml", BY_MAIL, canary=30)
-    await loft.sees("The canaries try it now.")
+    await loft.sees("The canaries try it now.", "being tried goes to all, unless it does worse, after")
     await loft.heard("soho", bundle="canary/")
     assert await _told(loft, "soho", "2") == "suppressed: no e-mail address"
 
@@ -142,5 +144,6 @@ async def _what_is_left_is_well_made(loft: Chain) -> None:
     for path in ("/texts", "/"):
         await loft.go(path)
         assert await page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than a phone"
+        assert await page.run(REACHED), f"something to press on {path} is beyond the edge of a phone"
     assert page.complaints == []
     assert all(url.startswith((loft.url, "data:", "about:")) for url in page.requests)

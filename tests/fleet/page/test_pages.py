@@ -55,8 +55,11 @@ async def test_a_stores_own_page(site: Site, clock: FakeClock) -> None:
 
 async def test_a_messages_whole_story(site: Site) -> None:
     await an_order(site, state="failed", reason_code="no_channel")
+    await site.entries("soho", ("message.sending", "B-1", "soho-m1", {"channel": "twilio", "reason_code": "on_hold"}))
     browser = await site.as_user()
     page = await browser.get("/stores/soho/messages/soho-m1")
+    assert "Message: being sent, by twilio" in page.words
+    assert "on hold" not in page.words, "why it waited before is no reason for its being sent"
     for said in (
         "Order ready, told by till-1", "Message to customer planned: Order ready", "Try 1: twilio refused it (code 21614)",
         "Message: failed, by twilio No way of sending is set up that reaches them.",

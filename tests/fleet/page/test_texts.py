@@ -70,6 +70,8 @@ async def test_a_text_is_written_reviewed_published_and_rolled_back(site: Site) 
     said = await types(browser, "Hooray, {{ order.ref }} is ready <b>!</b>\n")
     assert "Saved; nothing is published yet." in said
     assert "1 SMS" in said
+    shown = said.partition("As customers get it")[2]
+    assert shown.index("Hooray, B-10421042") < shown.index("Guten Tag"), "what is being written comes first"
     assert "Hooray, B-10421042 is ready <b>!</b>" in (await browser.get(EDIT)).text.replace("&lt;", "<").replace(
         "&gt;", ">"
     )
