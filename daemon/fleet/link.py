@@ -6,10 +6,9 @@ In need's order, one batch in flight: opt-outs, health, messages, record.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import msgspec
 import structlog
 
 from daemon.fleet.consent import ConsentShare
@@ -19,7 +18,7 @@ from daemon.fleet.listener import Listener, Offers
 from daemon.fleet.membership import Membership
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.pace import Pace, Rush
-from daemon.fleet.wire import Cursors, Health, audit_id, deflate, pack, states_id
+from daemon.fleet.reporter import Observe, Reporter
 from daemon.wire.link import FleetStatus, LinkState
 from outbox import Outbox
 from outbox.backoff import full_jitter
@@ -42,7 +41,6 @@ STALE_POKES = 4
 LOG_SECONDS = 60.0
 RATE = 64 * 1024.0
 
-Observe = Callable[[], Awaitable[Health]]
 Connect = Callable[..., AbstractAsyncContextManager[NatsConnection]]
 
 
@@ -71,12 +69,11 @@ class Link:
         self._rng = rng
         self._gate = gate
         self._trusted = trusted
-        self._observe = observe
-        self._pace = Pace(clock, rate)
         self._connect = connect
         self._feed = Feed(box.fleet, costs)
         self._consent = ConsentShare(box.fleet, membership.store, membership.key, membership.claim)
-        self._word = Listener(
+        self._reporter = Reporter(membership, box, self._feed, self._consent, Pace(clock, rate), observe)
+        self._listener = Listener(
             membership, box, clock, self._feed, self._consent, on_bundles=on_bundles, on_commands=on_commands
         )
         self._wake = asyncio.Event()
@@ -90,7 +87,6 @@ class Link:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         self._errors = 0
         self._logged_at = float("-inf")
-        self._bytes_out = 0
         self._nats: NatsConnection | None = None
         self._was_useful = False
         self._rush = Rush(clock)
@@ -100,7 +96,7 @@ class Link:
     @property
     def archived(self) -> int:
         """Up to which entry HQ has the record, as it said itself since the start; 0 before."""
-        return self._feed.archived if self._word.heard_at is not None else 0
+        return self._feed.archived if self._listener.heard_at is not None else 0
 
     def trouble(self) -> str:
         """What somebody at the store must act on; "" for nothing."""
@@ -137,13 +133,13 @@ class Link:
             behind=behind,
             behind_since=oldest,
             acknowledged=self._feed.audit,
-            last_heard=self._word.heard_at,
+            last_heard=self._listener.heard_at,
             consent_at=self._consent_at,
             from_elsewhere=await fleet.from_elsewhere(),
             untold=len(await fleet.untold(limit=500)),
             refused_optins=self._consent.refused,
             kids=tuple(self._box.fleet.kids),
-            bytes_out=self._bytes_out,
+            bytes_out=self._reporter.bytes_out,
             errors=self._errors,
         )
 
@@ -169,7 +165,7 @@ class Link:
             began = self._clock.monotonic()
             try:
                 if not is_recalled:
-                    await self._word.recall()
+                    await self._listener.recall()
                     is_recalled = True
                 await self._session()
             except NatsAway as error:
@@ -223,7 +219,7 @@ class Link:
 
     async def _session(self) -> None:
         server, me, self._was_useful = self._me.servers[self._server], self._me, False
-        claim = self._word.claim
+        claim = self._listener.claim
         identity = Identity(me.key, claim, f"_INBOX.{me.store}", f"tether {me.store}")
         async with self._connect(server, pinned(me.ca), identity) as nats:
             self._nats = nats
@@ -235,7 +231,7 @@ class Link:
                 if nats.lost.is_set():
                     raise NatsAway(f"{server}: the line was lost")
                 self._wake.clear()
-                if claim != self._word.claim:
+                if claim != self._listener.claim:
                     return
                 if not await self._round(nats):
                     await self._clock.wait(self._wake, self._next_look())
@@ -246,13 +242,13 @@ class Link:
         await nats.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
             await nats.listen("optout.>", lambda message: self._poke(message.subject))
-        await self._word.begin(nats, self._wake.set)
+        await self._listener.begin(nats, self._wake.set)
 
     def _poke(self, subject: str) -> None:
         if subject:
             self._poked.add(subject)
         else:
-            self._word.is_news = True
+            self._listener.is_news = True
         self._wake.set()
 
     def _next_look(self) -> float:
@@ -265,19 +261,19 @@ class Link:
         timed = now - self._pull_at >= PULL_SECONDS
         if self._me.shares_optouts and (timed or self._poked or not self._gate.is_open):
             await self._hear_optouts(nats)
-        if timed or self._word.is_news:
-            await self._word.ask_for_mark(nats)
+        if timed or self._listener.is_news:
+            await self._listener.ask_for_mark(nats)
         if timed:
             self._pull_at = now
-        await self._word.fetch_bundles(nats)
+        await self._listener.fetch_bundles(nats)
         more = self._me.shares_optouts and await self._consent.tell(nats, clock_trusted=self._trusted())
         if now - self._health_at >= HEALTH_SECONDS:
-            await self._report(nats)
+            await self._reporter.report(nats)
             self._health_at = now
         if now - self._tell_at >= TELL_SECONDS:
             rush = self._rush.is_on()
-            backlog = await self._tell_states(nats)
-            backlog = await self._tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
+            backlog = await self._reporter.tell_states(nats)
+            backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
             if rush or not backlog:
                 self._tell_at = now
             if rush and backlog:
@@ -285,7 +281,7 @@ class Link:
             more = more or (backlog and not rush)
         else:
             self._wake.set()
-        await self._word.note()
+        await self._listener.note()
         return more
 
     # ------------------------------------------------------------ down
@@ -302,48 +298,3 @@ class Link:
             await self._clock.sleep(GATHER_SECONDS)
             self._poked |= poked
         self._gate.open()
-
-    # ------------------------------------------------------------ up
-
-    async def _report(self, nats: NatsConnection) -> None:
-        position = await self._box.fleet.position()
-        health = msgspec.structs.replace(
-            await self._observe(),
-            epoch=position.epoch,
-            seq=position.seq,
-            hash=position.hash.hex(),
-            cursors=Cursors(self._feed.audit, self._feed.published, max(self._consent.cursor, 0)),
-            kids=list(self._box.fleet.kids),
-            consent_refused=self._consent.refused,
-        )
-        await self._publish(nats, f"health.{self._me.store}", pack(health), None)
-
-    async def _tell_states(self, nats: NatsConnection) -> bool:
-        batch = await self._feed.next_states()
-        if batch is None:
-            return False
-        if batch.states:
-            body = await asyncio.to_thread(deflate, batch)
-            await self._publish(nats, f"up.{self._me.store}.msg", body, states_id(self._me.store, batch))
-        self._feed.told_states(batch)
-        return True
-
-    async def _tell_audit(self, nats: NatsConnection, most: int) -> bool:
-        """Some batches one after another, each only once the one before is acknowledged; the next is made ready meanwhile."""
-        batch = await self._feed.next_audit()
-        for left in reversed(range(most)):
-            if batch is None:
-                return False
-            body = await asyncio.to_thread(deflate, batch)
-            async with asyncio.TaskGroup() as group:
-                sent = self._publish(nats, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
-                group.create_task(sent)
-                ahead = group.create_task(self._feed.next_audit(after=batch.entries[-1].seq)) if left else None
-            self._feed.told_audit(batch)
-            batch = None if ahead is None else ahead.result()
-        return True
-
-    async def _publish(self, nats: NatsConnection, subject: str, body: bytes, id: str | None) -> None:
-        await nats.publish(subject, body, id=id)
-        self._bytes_out += len(body)
-        await self._pace.spent(len(body))
