@@ -7,12 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.api import app as module
-from daemon.api.handlers.board import Board
-from daemon.api.handlers.metrics import Metrics
-from daemon.api.handlers.stream import Stream
-from daemon.api.plumbing.gate import TokenGate
-from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.openapi import refusals
 from daemon.api.plumbing.route import AnyRoute, Scope
 from daemon.api.plumbing.sse import Streams
@@ -20,16 +14,9 @@ from daemon.api.schema.event import Event
 from daemon.config import Board as BoardTable
 from daemon.config import Hook, Rate
 from tests.support.face import Answer, Face, opened
+from tests.support.routes import routes
 from tests.support.senders import signed_by_till, signed_by_twilio
-from tests.support.small_store import open_store, store_settings
-
-
-async def routes() -> list[AnyRoute]:
-    async with open_store() as store:
-        guards = Guards(store.clock)
-        gate = TokenGate(store.services, guards)
-        return list(module._table(gate, Metrics(guards), Stream(store.services), Board(store.services), ""))
-
+from tests.support.small_store import store_settings
 
 ALL = asyncio.run(routes())
 UNDER_V1 = [route for route in ALL if route.path.startswith("/v1")]
