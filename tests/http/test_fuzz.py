@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
@@ -35,6 +36,8 @@ class Served:
         self._down: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self.till = requests.Session()
+        self.till.trust_env = False
 
     async def _serve(self) -> None:
         self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
@@ -54,6 +57,7 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.till.close()
         self._loop.call_soon_threadsafe(self._down.set)
         self._thread.join(10)
 
@@ -100,7 +104,7 @@ schema = schemathesis.pytest.from_fixture("description")
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_as_described(case: Any, served: Served) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {served.secret}"}, checks=CHECKS)
+    case.call_and_validate(headers={"Authorization": f"Bearer {served.secret}"}, checks=CHECKS, session=served.till)
 
 
 schema_without_token = schemathesis.pytest.from_fixture("description")
@@ -115,7 +119,7 @@ schema_without_token = schemathesis.pytest.from_fixture("description")
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_nothing_is_told_without_a_token(case: Any) -> None:
-    response = case.call()
+def test_nothing_is_told_without_a_token(case: Any, served: Served) -> None:
+    response = case.call(session=served.till)
     if case.operation.definition.raw["security"]:
         assert response.status_code in (401, 429), response.status_code

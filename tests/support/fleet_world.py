@@ -5,7 +5,7 @@ import asyncio
 import multiprocessing
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,7 +17,7 @@ import psycopg
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
-from daemon.fleet.nats_connection import Identity, NatsConnection, connected, pinned
+from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import key_of, public_text
 from daemon.fleet.wire import Health
@@ -260,10 +260,11 @@ async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | Non
 
 
 async def _forget_streams(made: World) -> None:
-    """Servers keep every stream's group alive: those of a few hundred worlds would take more of the processor than the tests."""
-    async with as_system(made.settings, made.clock, random.Random()) as line:
-        answer = await line.request(f"$JS.API.ACCOUNT.PURGE.{made.account.public}", b"")
-    assert b'"initiated":true' in answer.data, answer.data
+    """Servers keep every stream's group alive: those of a few hundred worlds would take more of the processor than the tests. One that is
+    kept for once, as servers that a test has just killed may, harms nobody."""
+    with suppress(NatsAway):
+        async with as_system(made.settings, made.clock, random.Random()) as line:
+            await line.request(f"$JS.API.ACCOUNT.PURGE.{made.account.public}", b"")
 
 
 def _archive(settings: HqSettings) -> None:

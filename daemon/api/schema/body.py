@@ -6,6 +6,8 @@ a name given twice, half a surrogate pair, bytes that are not UTF-8, NaN, a byte
 
 import json
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -81,7 +83,8 @@ def parse(raw: bytes, kind: type[T]) -> T:
     return convert(read(raw), kind, is_clean=not harmless.is_suspicious(raw))
 
 
-def list_fields(kind: type[msgspec.Struct]) -> dict[str, bool]:
+@cache
+def list_fields(kind: type[msgspec.Struct]) -> Mapping[str, bool]:
     """A struct's fields by the name they are written with, and whether each takes several values."""
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
