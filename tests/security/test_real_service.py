@@ -7,12 +7,14 @@ import socket
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.support.certificate import server_context
 from tests.support.ports import free_port
@@ -32,14 +34,32 @@ def on_port(shop: Shop, port: int, hook: str = "") -> None:
     shop.config.write_text(shop.config.read_text().replace("port = 0\n", f"port = {port}\n{hook}"))
 
 
-@pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[tuple[Shop, int]]:
+@asynccontextmanager
+async def listening(folder: Path) -> AsyncIterator[tuple[Shop, int]]:
     port = free_port()
-    async with open_shop(tmp_path, pace=0.02) as shop:
+    async with open_shop(folder, pace=0.02) as shop:
         shop.configure(["twilio"], ROUTES)
         on_port(shop, port)
         await shop.start()
         yield shop, port
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[tuple[Shop, int]]:
+    async with listening(tmp_path) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def besieged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Shop, int]]:
+    """One service that bears it all."""
+    async with listening(tmp_path_factory.mktemp("besieged")) as found:
+        yield found
+
+
+async def works(service: Shop, after: str) -> None:
+    assert await service.post(event(f"after {after}")) == 202
+    assert "Traceback" not in service.log
 
 
 async def raw(port: int, request: bytes, *, seconds: float = 10.0, half_close: bool = True) -> bytes:
@@ -76,15 +96,15 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("request_", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_what_is_no_request_gets_nothing_and_breaks_nothing(shop: tuple[Shop, int], request_: bytes) -> None:
-    service, port = shop
-    said = await raw(port, request_)
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("attack", HOSTILE)
+async def test_what_is_no_request_gets_nothing_and_breaks_nothing(besieged: tuple[Shop, int], attack: str) -> None:
+    service, port = besieged
+    said = await raw(port, HOSTILE[attack])
     assert re.fullmatch(rb"(HTTP/1\.[01] 4\d\d.*)?", said.split(b"\r\n")[0]), said[:200]
     assert said.count(b"HTTP/1.1 2") == 0
     assert b"root:" not in said
-    assert await service.post(event("after")) == 202
-    assert "Traceback" not in service.log
+    await works(service, attack)
 
 
 async def test_many_that_never_finish_their_headers_keep_nobody_out(shop: tuple[Shop, int]) -> None:
@@ -112,15 +132,16 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "headers"), BODIES.values(), ids=BODIES.keys())
-async def test_bodies_that_mean_harm(shop: tuple[Shop, int], body: bytes, headers: dict[str, str]) -> None:
-    service, _ = shop
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("attack", BODIES)
+async def test_bodies_that_mean_harm(besieged: tuple[Shop, int], attack: str) -> None:
+    service, _ = besieged
+    body, headers = BODIES[attack]
     async with service.session.post(
         "/v1/events", data=BytesIO(body), headers={"Content-Type": "application/json", **headers}
     ) as answer:
         assert 400 <= answer.status < 500
-    assert await service.post(event("after")) == 202
-    assert "Traceback" not in service.log
+    await works(service, attack)
 
 
 PAYLOADS = (
