@@ -19,7 +19,6 @@ from tui.terminal.tidy import forget_drawing
 from tui.widgets.backdrop import Backdrop
 from tui.widgets.foot import Key, KeyBar
 from tui.widgets.lines import Lines
-from tui.widgets.paint import TONE_CLASSES
 from tui.wording.words import Words
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ PATIENCE = 5.0
 class Box(Steady[Result], ModalScreen[Result]):
     """A box that is answered or closed. Dismissed with None: nothing is to be done."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", text("back"), key_display="esc", show=False)]
     title_: ClassVar[str] = ""
 

@@ -7,7 +7,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Select, TextArea
+from textual.widgets import Button, TextArea
 
 from daemon.wire.orders import Order
 from daemon.wire.requests.orders import WhatIf
@@ -17,7 +17,7 @@ from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import ServiceError
 from tui.terminal.work import run_newest
-from tui.widgets.choice import Choice
+from tui.widgets.choice import Choice, LongChoice
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
@@ -107,15 +107,10 @@ class WriteBox(Box[Draft | None]):
     def body(self) -> Iterable[Widget]:
         t = self.t
         if not self._status:
-            yield Select(
-                self._choices(list(STATUS_WORDS)),
-                value=OWN_WORDS,
-                allow_blank=False,
-                compact=True,
-            )
+            yield LongChoice(t("ready-made text"), self._choices(list(STATUS_WORDS)), id="ready-made")
         yield WordsArea(self._words, soft_wrap=True, compact=True, highlight_cursor_line=False)
         if not self._status:
-            yield Choice(t("by"), [("", t("as usual")), *self._media()])
+            yield Choice(t("by"), [("", t("as usual")), *self._media()], id="by")
         yield Lines(self._lines, id="preview")
         yield Button(t("send"), compact=True, id="send")
         yield Button(t("reach them"), compact=True, id="reach", classes="hidden")
@@ -140,13 +135,14 @@ class WriteBox(Box[Draft | None]):
             found = await self.session.client.templates()
         except ServiceError:
             return
-        if found and self.query(Select) and self._shown == OWN_WORDS:
-            self.query_one(Select).set_options(self._choices([template.name for template in found]))
+        if found and self._shown == OWN_WORDS:
+            for ready_made in self.query(LongChoice):
+                ready_made.offer(self._choices([template.name for template in found]))
 
     def _choices(self, names: list[str]) -> list[tuple[str, str]]:
         """Own words, then the texts: first what tells how the order stands now."""
-        self._texts = [OWN_WORDS, *sorted(names, key=lambda name: name != self._order.status)]
-        return [(self._called(name), name) for name in self._texts]
+        names = [OWN_WORDS, *sorted(names, key=lambda name: name != self._order.status)]
+        return [(name, self._called(name)) for name in names]
 
     def _called(self, name: str) -> str:
         if name == OWN_WORDS:
@@ -158,7 +154,7 @@ class WriteBox(Box[Draft | None]):
 
     @property
     def draft(self) -> Draft:
-        medium = self.query_one(Choice).value if self.query(Choice) else ""
+        medium = next((by.value for by in self.query("#by").results(Choice)), "")
         via = tuple(each.name for each in self.session.shop.channels.values() if medium and each.medium == medium)
         words = self.query_one(WordsArea).text.strip()
         if self._shown != OWN_WORDS and words == self._filled.strip():
@@ -168,7 +164,7 @@ class WriteBox(Box[Draft | None]):
     # ------------------------------------------------------------ the preview
 
     @on(TextArea.Changed)
-    @on(Choice.Changed)
+    @on(Choice.Changed, "#by")
     def _ask_soon(self) -> None:
         run_newest(self, self._ask, "preview")
 
@@ -178,18 +174,17 @@ class WriteBox(Box[Draft | None]):
 
     def action_quick(self, step: int) -> None:
         """To the next text of the shop's, round by one's own words."""
-        for select in self.query(Select):
-            place = self._texts.index(str(select.value))
-            select.value = self._texts[(place + step) % len(self._texts)]
+        for ready_made in self.query(LongChoice):
+            ready_made.action_turn(step)
 
-    @on(Select.Changed)
+    @on(Choice.Changed, "#ready-made")
     def _template_chosen(self) -> None:
-        if str(self.query_one(Select).value) != self._shown:
-            run_newest(self, self._fill, "fill")
+        run_newest(self, self._fill, "fill")
 
     async def _fill(self) -> None:
         """Put the chosen text there, to be sent as it is or changed first; what was typed comes back with "own words"."""
-        wanted, area = str(self.query_one(Select).value), self.query_one(WordsArea)
+        ready_made, area = self.query_one(LongChoice), self.query_one(WordsArea)
+        wanted = ready_made.value
         if self._shown == OWN_WORDS:
             self._own = area.text
         words = self._own
@@ -198,8 +193,7 @@ class WriteBox(Box[Draft | None]):
             try:
                 words = (await self.session.client.rendering(asked)).text
             except ServiceError as error:
-                with self.prevent(Select.Changed):
-                    self.query_one(Select).value = self._shown
+                ready_made.show(self._shown)
                 self._trouble = str(error)
                 self.look()
                 return

@@ -13,7 +13,7 @@ from textual.widget import Widget
 TONES = ("good", "bad", "warn", "dim", "accent", "strong", "alarm", "here", "quiet-count")
 
 TONE_CLASSES = frozenset(f"tone--{tone}" for tone in TONES)
-"""The component classes of a screen that holds what is painted."""
+"""The component classes of the page under all boxes, which knows the tones for what is painted over it too."""
 
 TELLING = frozenset({"bad", "alarm"})
 """Tones that the cursor must not hide: on its ground they are a ground of their own."""
@@ -143,5 +143,5 @@ class Painted(Widget):
         style = base
         tone = span.tone if toned else "alarm" if span.tone in TELLING else ""
         if tone:
-            style = base + self.screen.get_component_rich_style(f"tone--{tone}", partial=True)
+            style = base + self.app.screen_stack[0].get_component_rich_style(f"tone--{tone}", partial=True)
         return style + Style.from_meta({"@click": span.click}) if span.click else style
