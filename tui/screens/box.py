@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from tui.i18n import Texts, text
 from tui.screens.steady import Steady
@@ -28,6 +29,10 @@ Result = TypeVar("Result")
 
 PATIENCE = 5.0
 """Seconds that a box may take to be put together at most."""
+
+
+class Content(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls by itself to what has the focus, and by the wheel: the arrows are the box's."""
 
 
 class Box(Steady[Result], ModalScreen[Result]):
@@ -77,7 +82,7 @@ class Box(Steady[Result], ModalScreen[Result]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as frame:
             frame.border_title = self.heading()
-            with VerticalScroll(classes="content", can_focus=False):
+            with Content(classes="content"):
                 yield from self.body()
             yield KeyBar(self.session, self.shown_keys)
 
@@ -92,9 +97,14 @@ class Box(Steady[Result], ModalScreen[Result]):
         for lines in self.query(Lines):
             lines.rewrite()
 
+    def on_descendant_focus(self) -> None:
+        self.look()
+
     def shown_keys(self) -> Sequence[Key]:
-        """The box's own shown bindings, then Esc."""
+        """The box's own shown bindings, then Esc. What is a letter goes into the field while one has the focus."""
         own = [each for each in type(self).BINDINGS if isinstance(each, Binding) and each.show]
+        if isinstance(self.focused, Input | TextArea):
+            own = [each for each in own if len(each.key) > 1]
         shown = [Key(each.key_display or each.key, each.description, f"screen.{each.action}") for each in own]
         return [*shown, Key("esc", text("back"), "screen.close")]
 

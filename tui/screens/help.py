@@ -1,15 +1,14 @@
 """What the keys do here, and what the words mean."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from tui.i18n import text
-from tui.screens.box import Box
+from tui.screens.box import Box, Content
 from tui.screens.page import Page
-from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wording.words import DIM, STRONG
@@ -37,7 +36,13 @@ MEANINGS: Mapping[str, str] = {
 
 
 class HelpBox(Box[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,enter", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1,enter", "close", show=False),
+        Binding("down", "scroll(1)", text("more"), key_display="↓"),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(10)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+    ]
     title_ = text("help")
 
     def __init__(self, page: Page) -> None:
@@ -64,5 +69,5 @@ class HelpBox(Box[None]):
     def _pair(self, key: str, does: str, width: int) -> Line:
         return columns(width, Cell(f"  {key}", 16, "accent"), Cell(does, 0, DIM))
 
-    def shown_keys(self) -> Sequence[Key]:
-        return [Key("esc", text("back"), "screen.close")]
+    def action_scroll(self, by: int) -> None:
+        self.query_one(Content).scroll_relative(y=by, animate=False)
