@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from textual.containers import Vertical
+from textual.strip import Strip
+from textual.widget import Widget
 
 from tests.support.counter import Counter, opened
 from tests.support.looks import Looks
 from tui.i18n import LANGUAGES, Texts
+from tui.screens.board import BESIDE, BoardPage
 from tui.screens.box import Box
 from tui.screens.page import Page
 from tui.widgets.foot import Key
@@ -132,26 +136,38 @@ async def _leave(counter: Counter) -> None:
 
 
 async def _at_rest(counter: Counter) -> str:
-    """All that stands there once nothing moves, and below it what stands there in the colour of trouble."""
+    """What stands there once nothing moves, and below it what of it has the colour of trouble. Of a box without the page around it."""
     await counter.clock.advance(0.5)
+    if counter.app.size.width >= BESIDE and isinstance(counter.app.screen, BoardPage) and counter.app.screen.order:
+        await counter.see(f"─ {counter.app.session.t('story')} ─")
     before = ""
     while (shown := _shown(counter)) != before:
         before = shown
-        await counter.pilot.pause(0.01)
+        await counter.pilot.pause(0.02)
     return shown
+
+
+def _strips(counter: Counter) -> list[Strip]:
+    """Of the box on top, or of the whole page: what shows through around a box is cut by it."""
+    screen = counter.app.screen
+    strips = screen._compositor.render_strips()
+    if not isinstance(screen, Box):
+        return strips
+    region = screen.query_one(".frame", Vertical).region
+    return [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
 
 
 def _shown(counter: Counter) -> str:
     bad = counter.app.theme_variables["bad"].lower()
     lines, alarming = list[str](), list[str]()
-    for strip in counter.app.screen._compositor.render_strips():
+    for strip in _strips(counter):
         lines.append(strip.text.rstrip())
         for segment in strip.simplify():
             style = segment.style
             colours = [] if style is None else [style.color, style.bgcolor]
             if any(each is not None and each.triplet is not None and each.triplet.hex == bad for each in colours):
                 alarming.append(segment.text.strip())
-    return "\n".join([*lines, f"in red: {' | '.join(alarming)}" if alarming else "in red: -"])
+    return "\n".join([*lines, *([f"in red: {' | '.join(alarming)}"] if alarming else [])])
 
 
 def _differences(scene: str, looks: Mapping[str, str]) -> list[str]:
@@ -171,7 +187,7 @@ def _differences(scene: str, looks: Mapping[str, str]) -> list[str]:
 def _beyond(counter: Counter, width: int, height: int) -> list[str]:
     """Nothing stands beyond the edges, no widget is wider or higher than the terminal."""
     screen = counter.app.screen
-    shown = [widget for widget in screen.walk_children() if widget.display and widget.region.size]
+    shown = [widget for widget in screen.walk_children(Widget) if widget.display and widget.region.size]
     out = [
         each for each in shown if each.region.right > width or (each.region.bottom > height and each.parent is screen)
     ]
@@ -205,12 +221,7 @@ def _name(action: str) -> str:
 
 
 def _own(counter: Counter) -> str:
-    """The text of the box on top, or of the whole page: what shows through around a box is cut by it."""
-    strips = counter.app.screen._compositor.render_strips()
-    if not isinstance(counter.app.screen, Box):
-        return "\n".join(strip.text for strip in strips)
-    region = counter.app.screen.query_one(".frame").region
-    return "\n".join(strip.crop(region.x + 1, region.right - 1).text for strip in strips[region.y : region.bottom])
+    return "\n".join(strip.text for strip in _strips(counter))
 
 
 def _nothing_is_cut(words: Mapping[tuple[int, int], set[str]]) -> None:
