@@ -61,23 +61,30 @@ async def filled(site: Site) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-async def test_every_page(page: Page, site: Site, width: int, theme: str) -> None:
+PATHS = (
+    "/", "/stores/camden", "/orders/B-1", "/stores/camden/messages/m1", "/search?q=B-1", "/search?q=%2B447700900123", "/optouts",
+    "/audit", "/stores/nowhere", "/stores/camden/commands", "/figures", "/texts", "/texts/all", f"/texts/all/edit?file={TEXT}", "/texts/all/review",
+)  # fmt: skip
+
+
+async def test_every_page_wide_and_light_and_on_a_phone_and_dark(page: Page, site: Site) -> None:
     axe = axe_source()
     await filled(site)
-    await page.open(f"{site.url}/login?theme={theme}", width=width, height=844)
+    await page.open(f"{site.url}/login?theme=dark", width=1280, height=844)
     await page.until(SHOWN)
-    paths = [
-        "/", "/stores/camden", "/orders/B-1", "/stores/camden/messages/m1", "/search?q=B-1", "/search?q=%2B447700900123", "/optouts",
-        "/audit", "/stores/nowhere", "/stores/camden/commands", "/figures", "/texts", "/texts/all", f"/texts/all/edit?file={TEXT}", "/texts/all/review",
-    ]  # fmt: skip
-    for path in ["/login", *paths]:
+    assert await page.run("document.documentElement.dataset.theme") == "dark"
+    for path in ("/login?theme=light", *PATHS):
         if path == "/":
             await log_in(page, site)
         await go(page, site.url + path)
-        assert await violations(page, axe) == [], path
-        assert await page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
-        assert await page.run("document.documentElement.dataset.theme") == theme
+        assert await page.run("document.documentElement.dataset.theme") == "light"
+        for width, theme in ((1280, "light"), (390, "dark")):
+            await page.ask(
+                "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False
+            )
+            await page.run(f"document.documentElement.dataset.theme = '{theme}'")
+            assert await violations(page, axe) == [], (path, width)
+            assert await page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than {width}"
     page.complaints[:] = [each for each in page.complaints if "404" not in each]
     assert page.complaints == []
     assert all(url.startswith((site.url, "data:", "about:")) for url in page.requests)

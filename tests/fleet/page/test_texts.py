@@ -40,7 +40,7 @@ async def site(database: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator
 
 async def types(browser: Browser, text: str, what: str = "save", file: str = READY) -> str:
     """What is said after somebody typed that."""
-    page = await browser.get(f"/texts/all/edit?file={file}")
+    page = await browser.get("/texts")
     answer = await browser.post("/texts/all/edit", {"token": page.token, "file": file, "text": text, "what": what})
     if answer.status == 303:
         answer = await browser.get(answer.headers["Location"])
@@ -124,7 +124,7 @@ async def test_a_canary_that_lasts_for_ever(site: Site) -> None:
 async def test_previews_without_end(site: Site) -> None:
     """Somebody who may write asks for previews faster than they are made; they want no connection to PostgreSQL left for anybody else."""
     browser = await site.as_user()
-    page = await browser.get(EDIT)
+    page = await browser.get("/texts")
     asked = {"token": page.token, "file": READY, "text": "{{ order.ref }}"}
     answers = await asyncio.gather(*(browser.post("/texts/all/preview", asked) for _ in range(7)), browser.get("/"))
     assert sorted({answer.status for answer in answers[:-1]}) == [200, 503]
@@ -147,7 +147,7 @@ async def test_what_no_store_could_send_is_said_at_once_and_not_published(site: 
 
 async def test_the_preview_follows_what_is_typed_in_every_language_and_medium(site: Site) -> None:
     browser = await site.as_user()
-    page = await browser.get(EDIT)
+    page = await browser.get("/texts")
     asked = {"token": page.token, "file": READY, "text": "Für {{ order.ref }} " + "好" * 80}
     answer = await browser.post("/texts/all/preview", asked)
     assert answer.status == 200
