@@ -123,9 +123,13 @@ class BoardPage(Page):
 
     def on_resize(self) -> None:
         self._arrange()
-        if isinstance(self.focused, Rows) and not self.focused.display:
-            self._focus_somewhere()
+        self.call_after_refresh(self._focus_what_is_seen)
         self._look_beside()
+
+    def _focus_what_is_seen(self) -> None:
+        """A list that went out of sight took the focus with it."""
+        if self.focused not in self._lists():
+            self._focus_somewhere()
 
     def _arrange(self) -> None:
         """Columns or a list; which columns, how wide, and under what title; whether an order's page stands beside."""

@@ -17,6 +17,9 @@ from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN, Say
 
+NARROW = 70
+"""Cells below which it is not said what a channel carries."""
+
 
 class LinePage(ListPage[Channel]):
     name_ = "line"
@@ -59,7 +62,7 @@ class LinePage(ListPage[Channel]):
         titles = columns(
             width,
             Cell(f" {self.t('channel')}", 15),
-            Cell(self.t("carries"), 8),
+            *([Cell(self.t("carries"), 8)] if width >= NARROW else []),
             Cell(self.t("state"), 14),
             Cell(self.t("waiting"), 7, right=True),
             Cell(self.t("sent today"), 12, right=True),
@@ -128,7 +131,7 @@ class LinePage(ListPage[Channel]):
         used = channel.daily_limit and channel.sent_today >= channel.daily_limit
         cells = [
             Cell(self.words.channel(channel.name), 14, STRONG),
-            Cell(self.words.medium(channel.medium), 8),
+            *([Cell(self.words.medium(channel.medium), 8)] if width + 1 >= NARROW else []),
             Cell(state.words, 14, state.tone),
             Cell(str(channel.queued or ""), 7, WARN if channel.queued else DIM, right=True),
             Cell(f"{channel.sent_today}{limit}", 12, WARN if used else "", right=True),

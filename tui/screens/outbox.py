@@ -27,6 +27,8 @@ FILTERS = {
     "today": text("today"),
     "all": text("all"),
 }
+NARROW = 70
+"""Cells below which a row says who, by what, how it stands and why, no more."""
 REST = 0.15
 """Seconds the cursor rests on a message before its attempts are read."""
 
@@ -89,6 +91,15 @@ class OutboxPage(ListPage[Message]):
         name = (
             order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
         )
+        if width < NARROW:
+            cells = [
+                Cell(message.order_ref, 7, STRONG),
+                Cell(name or message.to, 8),
+                Cell(self.words.way(message.channel), 8),
+                Cell(state.words, 13, state.tone),
+                Cell(self._next(message, now) or self.times.brief(message.created_at, now), 0, DIM),
+            ]
+            return [columns(width, *cells)]
         cells = [
             Cell(message.order_ref, 8, STRONG),
             Cell(name or message.to, 10 if width < 100 else 18),
