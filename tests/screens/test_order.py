@@ -125,7 +125,7 @@ async def test_a_text_of_the_shops_is_chosen_from_what_the_service_has() -> None
         await counter.see("READY")
         await counter.press("m")
         await counter.see("own words")
-        await counter.press("shift+tab", "enter", "down", "enter")
+        await counter.press("shift+tab", "right")
         await counter.see("are ready to collect", passing=0.1)
         await counter.press("enter", "enter")
         await counter.until(lambda: counter.posted("/orders/B-1042/messages"))
