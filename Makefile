@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-WORKERS ?= 3
+WORKERS ?= 4
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: fleet-test help run test check lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb

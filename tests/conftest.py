@@ -1,10 +1,14 @@
 """For all tests: log lines with plain tracebacks (structlog's own draw every local variable, which takes seconds for a service), and
 processes that keep their bytecode, as installed ones do (compiling it anew takes a third of each start). What collecting the tests left in
-memory stays for good and is kept out of the garbage collector's rounds: each would go through all of it."""
+memory stays for good and is kept out of the garbage collector's rounds: each would go through all of it. No example of hypothesis is timed:
+a busy machine is no defect."""
 
 import gc
 import os
+from itertools import islice
 
+import hypothesis
+import pytest
 import structlog
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -16,6 +20,25 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+hypothesis.settings.register_profile("tether", deadline=None)
+hypothesis.settings.load_profile("tether")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers get a part each, from the front, and take from the end of another's when they are done: what takes long stands in front. One
+    part has all that needs the engines, so that one worker starts them for as long as it can."""
+    parts = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if parts < 2:
+        return
+    engines = [item for item in items if item.get_closest_marker("engines")]
+    slow = [item for item in items if item.get_closest_marker("slow") and item not in engines]
+    fronts = [engines, *(slow[n :: parts - 1] for n in range(parts - 1))]
+    in_front = {item for front in fronts for item in front}
+    short = iter([item for item in items if item not in in_front])
+    size = -(-len(items) // parts)
+    items[:] = [item for front in fronts for item in (*front, *islice(short, max(0, size - len(front))))] + list(short)
 
 
 def pytest_collection_finish() -> None:

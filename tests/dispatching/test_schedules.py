@@ -378,7 +378,7 @@ class Schedules(RuleBasedStateMachine):
 
 MORE = os.environ.get("TETHER_SCHEDULES")
 
-TestSchedules = pytest.mark.timeout(0 if MORE else 300)(Schedules.TestCase)
+TestSchedules = pytest.mark.slow(pytest.mark.timeout(0 if MORE else 300)(Schedules.TestCase))
 TestSchedules.settings = settings(
     max_examples=int(MORE or 70),
     stateful_step_count=40,

@@ -93,6 +93,7 @@ def description(served: Served) -> Any:
 schema = schemathesis.pytest.from_fixture("description")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # every call of the description is one test
 @schema.parametrize()
 @settings(
