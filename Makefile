@@ -123,7 +123,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 # PostgreSQL is the archive of headquarters, Chromium proves the board in a real browser, curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
 # damaged database; where they can't be had, those tests say so and skip.
 system-test:
-	@missing=$$(for program in chromium curl gammu sqlite3; do command -v $$program >/dev/null || echo $$program; done; \
+	@missing=$$(for program in chromium curl gammu sqlite3 tmux; do command -v $$program >/dev/null || echo $$program; done; \
 	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql; \
 	  php -r 'exit((int) !extension_loaded("curl"));' 2>/dev/null || echo php-cli php-curl); \
 	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \

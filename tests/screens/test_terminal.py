@@ -10,12 +10,13 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.busy import sharing_its_processor
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
@@ -144,22 +145,6 @@ def test_without_a_terminal_it_says_so_and_ends(tmp_path: Path) -> None:
     assert "needs a terminal" in done.stderr
 
 
-@contextmanager
-def sharing_its_processor(process: asyncio.subprocess.Process, others: int) -> Iterator[None]:
-    """So many programs that never rest run on the processor that the screen has to itself otherwise."""
-    processor = min(os.sched_getaffinity(0))
-    os.sched_setaffinity(process.pid, {processor})
-    endless = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(others)]
-    try:
-        for each in endless:
-            os.sched_setaffinity(each.pid, {processor})
-        yield
-    finally:
-        for each in endless:
-            each.kill()
-            each.wait()
-
-
 @pytest.mark.parametrize("others", [0, 3], ids=["idle", "busy"])
 @pytest.mark.parametrize("per_second", [1, 30, 1_000])
 async def test_what_is_typed_or_scanned_is_text_at_any_speed(per_second: int, others: int, tmp_path: Path) -> None:
@@ -168,7 +153,7 @@ async def test_what_is_typed_or_scanned_is_text_at_any_speed(per_second: int, ot
         async with terminal.running(service.where) as process:
             await terminal.until("NOT TOLD: no phone")
             typed = "noor" if per_second == 1 else "nesrin 5012345678900"
-            with sharing_its_processor(process, others):
+            with sharing_its_processor(process.pid, others):
                 for character in typed:
                     terminal.press(character)
                     await asyncio.sleep(1 / per_second)
@@ -185,7 +170,7 @@ async def test_a_scanner_opens_the_order_and_its_second_line_end_does_nothing(ot
         terminal = Terminal()
         async with terminal.running(service.where) as process:
             await terminal.until("NOT TOLD: no phone")
-            with sharing_its_processor(process, others):
+            with sharing_its_processor(process.pid, others):
                 for end in ("\r\n", "\t", "\n"):
                     terminal.seen = ""
                     terminal.press(f"]C0B-1043{end}")
