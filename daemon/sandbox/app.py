@@ -29,6 +29,8 @@ from outbox.clock import Clock
 from outbox.model import Medium
 
 PORTAL = b"<!doctype html><title>Free Wi-Fi</title><h1>Welcome</h1><form><button>Accept and connect</button></form>"
+ACCEPTING = 3
+"""Turns of the loop until whoever is being accepted is among a server's connections."""
 GARBAGE = b'\x00\xff{"ok": tr\xfe<<<'
 
 
@@ -130,6 +132,11 @@ class Sandbox:
     async def deafen(self) -> None:
         if self._socket is None or self._server is None:
             return
+        loop = asyncio.get_running_loop()
+        for listening in self._socket.sockets:
+            loop.remove_reader(listening)  # whoever asyncio is accepting while the socket closes it would never let go of
+        for _turn in range(ACCEPTING):
+            await self._clock.sleep(0)
         self._socket.close()
         for connection in self._server.connections:
             if connection.transport is not None:

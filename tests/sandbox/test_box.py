@@ -1,8 +1,10 @@
 """The sandbox as a whole, over real HTTP: faults, the line, the console, counting."""
 
 import asyncio
+import gc
 import io
 import re
+import socket
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -43,6 +45,18 @@ async def text(http: aiohttp.ClientSession, body: str = "Ready", to: str = "+447
 async def console(http: aiohttp.ClientSession, method: str, name: str, value: Any = None) -> Any:
     async with http.request(method, f"/_sandbox/{name}", json=value) as response:
         return await response.json()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_whoever_comes_while_it_closes_is_let_go(turns: int) -> None:
+    async with Sandbox(clock=CLOCK, rng=Random(3), pace=0.0) as box:
+        caller = socket.create_connection(("127.0.0.1", box.port))
+        for _turn in range(turns):
+            await asyncio.sleep(0)
+    caller.close()
+    for _turn in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
 
 
 # ---------------------------------------------------------------- faults
