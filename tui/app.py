@@ -54,8 +54,8 @@ LEAST_LEFT = 1.0
 
 
 class CounterApp(App[int]):
-    """`client` is open for as long as the app runs. `training`: with the missions of a first shift. `settled` is called whenever the whole shop has been read;
-    `remember` keeps a language or theme that staff chose for the next time."""
+    """`client` is open for as long as the app runs. `training`: with the missions of a first shift. `settled` is called whenever the whole shop has been read, `page_back`
+    once a page that came to the front was drawn; `remember` keeps a language or theme that staff chose for the next time."""
 
     CSS_PATH = "app.tcss"
     TITLE = "Tether"
@@ -90,6 +90,7 @@ class CounterApp(App[int]):
         training: bool = False,
         tempo: Tempo | None = None,
         settled: Callable[[], None] = lambda: None,
+        page_back: Callable[[], None] = lambda: None,
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
@@ -120,6 +121,7 @@ class CounterApp(App[int]):
         self._asking = Asking(self, self.session, self.flows, self.fixes, act=self.act, open_order=self.open_order)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
+        self.page_back = page_back
         for each in THEMES:
             self.register_theme(each)
         self.theme = theme

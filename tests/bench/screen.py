@@ -116,7 +116,7 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     start = time.perf_counter()
     from tui.app import CounterApp
     from tui.line.tempo import AT_ONCE
-    from tui.run import stop_counting
+    from tui.run import collect, stop_counting
     from tui.service.address import Address
     from tui.service.client import Client
     from tui.shop.revisions import Part
@@ -125,7 +125,7 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     imported = time.perf_counter()
     clock, rng = SystemClock(), random.Random(1)
     async with Client.open(Address.parse(socket), clock=clock, rng=rng) as client:
-        app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting)
+        app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting, page_back=collect)
         shop, answers = app.session.shop, Answers(app)
         async with app.run_test(size=(120, 40)) as pilot:
             while not answers.with_orders:

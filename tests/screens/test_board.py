@@ -1,8 +1,16 @@
 """The board: the shop at a glance, and one key for the usual thing."""
 
+import gc
+import weakref
+
+import pytest
+from textual.strip import Strip
+
+from daemon.wire.orders import Order
 from tests.support.counter import opened
 from tests.support.glass import Glass
 from tests.support.sample_shop import NOW, SampleShop
+from tui.widgets.rows import Rows
 
 
 async def test_it_shows_orders_by_stage_with_time_and_whether_the_customer_knows() -> None:
@@ -245,6 +253,27 @@ async def test_the_list_shows_all_open_orders_by_promised_time() -> None:
         await counter.see("making 3")
 
 
+async def test_columns_that_come_back_are_drawn_only_where_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, render_line = set(), Rows.render_line
+
+    def noted(rows: Rows[Order], y: int) -> Strip:
+        drawn.add((rows.id, y))
+        return render_line(rows, y)
+
+    async with opened(size=(120, 30)) as counter:
+        glass = Glass(counter.app)
+        await counter.press("l")
+        customer = counter.service.shop.orders["B-1042"]["customer"]
+        counter.service.change_order("B-1042", customer={**customer, "name": "Adelaide"})
+        await counter.see("Adelaide")
+        monkeypatch.setattr(Rows, "render_line", noted)
+        await counter.press("l")
+        await counter.see("making 3", "Adelaide")
+        assert "Adelaide" in glass.text
+        others = {(rows, y) for rows, y in drawn if rows != "stage-making"}  # which takes the focus
+        assert others == {("stage-ready", y) for y in range(3, 6)}, "Adelaide's card"
+
+
 async def test_what_is_done_today_has_a_column_where_there_is_room_or_when_asked_for() -> None:
     async with opened() as counter:
         assert "done today 1" not in counter.text
@@ -367,3 +396,20 @@ async def test_an_idle_board_is_looked_at_once_a_minute_and_what_is_the_same_is_
         await counter.pass_time(60)
         assert glass.text == before.replace("10:16", "10:17")
         assert glass.writes == writes + 1
+
+
+async def test_what_closed_boxes_leave_is_collected_when_their_page_stands_again() -> None:
+    """Not while the next one opens, where it would hold up the key."""
+    boxes = []
+    gc.disable()
+    try:
+        async with opened(page_back=gc.collect) as counter:
+            for _ in range(3):
+                await counter.press("a")
+                await counter.see("ready by")
+                boxes.append(weakref.ref(counter.app.screen))
+                await counter.press("escape")
+                await counter.until(lambda: counter.app.screen is counter.app.page)
+            await counter.until(lambda: boxes[0]() is None)
+    finally:
+        gc.enable()

@@ -12,6 +12,7 @@ from tests.support.counter import Counter, opened
 from tests.support.fake_service import FakeService
 from tests.support.glass import Glass, Shown
 from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
+from tui.screens.board import BoardPage
 
 KEYS = (
     "down",
@@ -29,8 +30,9 @@ KEYS = (
     "question_mark",
     "s",
     "tab",
+    "l",
 )
-"""What opens boxes, closes them and moves about in them and on pages; none of it asks the service for anything."""
+"""What opens boxes, closes them, has the board as a list or as columns again, and moves about in them and on pages; none of it asks the service for anything."""
 
 
 def _told(service: FakeService, state: str) -> None:
@@ -142,6 +144,8 @@ async def _at_rest(counter: Counter, glass: Glass) -> tuple[str, list[list[Shown
         await app.pop_screen()
     app.omnibox.clear()
     app.session.hush()
+    if isinstance(app.page, BoardPage) and app.page._is_list():
+        await counter.press("l")
     await counter.press("left", "left", "left", "home")
     await counter.pass_time(1)
     writes = -1

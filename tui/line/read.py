@@ -79,7 +79,7 @@ def find(typed: str, orders: Mapping[str, Order]) -> Sequence[Order]:
     if (order := _by_number(typed, orders)) is not None:
         return [order]
     words = fold(clean(typed)).split()
-    found = [order for order in orders.values() if words and all(word in _told_of(order) for word in words)]
+    found = [order for order in orders.values() if words and _fits(words, _told_of(order))]
     return sorted(found, key=lambda order: (stage_of(order) == "done", -order.updated_at, order.ref))[:MOST]
 
 
@@ -103,6 +103,10 @@ def _only(number: str, orders: Iterable[Order]) -> Order | None:
 def _told_of(order: Order) -> str:
     who = order.customer
     return fold(f"{order.ref} {who.name or ''} {who.phone or ''} {who.email or ''}")
+
+
+def _fits(words: Sequence[str], told: str) -> bool:
+    return all(word in told for word in words)
 
 
 def _those_open(orders: Sequence[Order]) -> Sequence[Order]:

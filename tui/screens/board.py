@@ -139,7 +139,7 @@ class BoardPage(Page):
         shows_done = self.size.width >= WIDE if self._shows_done is None else self._shows_done
         for stage, rows in zip(STAGES, self._columns(), strict=False):  # fewer while the page is put together
             count = len(rows.source)
-            rows.border_title = f"{self.t(STAGE_WORDS[stage])} {count}"
+            rows.entitle(f"{self.t(STAGE_WORDS[stage])} {count}")
             rows.set_class(not count and self.size.width < WIDE, "-bare")
             rows.display = stage != "done" or shows_done
 

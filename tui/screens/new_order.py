@@ -20,6 +20,7 @@ from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, fit, wrap
+from tui.widgets.press import Press
 from tui.wording.words import BAD, DIM, WARN
 
 FIELDS = (
@@ -81,12 +82,10 @@ class NewOrderBox(Box[Taken | None]):
             id="type",
         )
         yield Lines(self._said, id="said")
-        yield Button(self.t("take it in"), compact=True, id="take")
-        yield Button("", compact=True, id="existing", classes="hidden")
+        yield Press(self.t("take it in"), id="take")
+        yield Press("", id="existing", classes="hidden")
 
     def on_mount(self) -> None:
-        for button in self.query(Button):
-            button.active_effect_duration = 0
         self.query_one("#field-ref", Input).focus()
 
     def _labels(self, width: int) -> list[Line]:

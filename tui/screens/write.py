@@ -21,6 +21,7 @@ from tui.widgets.choice import Choice, LongChoice
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
+from tui.widgets.press import Press
 from tui.wording.stages import STATUS_WORDS
 from tui.wording.words import DIM, WARN
 
@@ -70,6 +71,7 @@ class WordsArea(TextArea):
 class WriteBox(Box[Draft | None]):
     """Enter in the text goes to the button, Enter there sends."""
 
+    AUTO_FOCUS = "WordsArea"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pagedown", "quick(1)", text("ready-made text"), key_display="pgdn"),
         Binding("tab", "app.focus_next", text("next field"), key_display="tab"),
@@ -112,12 +114,10 @@ class WriteBox(Box[Draft | None]):
         if not self._status:
             yield Choice(t("by"), [("", t("as usual")), *self._media()], id="by")
         yield Lines(self._lines, id="preview")
-        yield Button(t("send"), compact=True, id="send")
-        yield Button(t("reach them"), compact=True, id="reach", classes="hidden")
+        yield Press(t("send"), id="send")
+        yield Press(t("reach them"), id="reach", classes="hidden")
 
     def on_mount(self) -> None:
-        for button in self.query(Button):
-            button.active_effect_duration = 0
         area = self.query_one(WordsArea)
         area.move_cursor(area.document.end)
         area.focus()

@@ -1,6 +1,6 @@
 """A list that draws only the rows one sees, of any number of things that change all the time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import events
@@ -76,6 +76,7 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self._row_height = row_height
         self._signs = (cursor_sign, marked_sign)
         self._cursor_key: str | None = None
+        self._title = ""
         self._looks: dict[int, Look | None] = {}
         """How each row looked when it was last drawn; None: a row below the last thing."""
         self._looks_width = -1
@@ -96,9 +97,7 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
 
     def renew(self) -> None:
         """The things are the same, but what they tell may not be (the time went on): the rows that look different are drawn."""
-        width = self._width
-        top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
-        seen = range(top // self._row_height, -(-bottom // self._row_height))
+        width, seen = self._width, self._seen
         before = self._looks if width == self._looks_width else {}
         self._looks, self._looks_width = {index: self._look_of(index, width) for index in seen}, width
         for index in seen:
@@ -108,7 +107,7 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
     def refill(self) -> None:
         """Look at the source again."""
         count = len(self.source)
-        self.virtual_size = Size(self.size.width, count * self._row_height)
+        self.virtual_size = Size(self.size.width or self.virtual_size.width, count * self._row_height)
         index = self._find(self._cursor_key)
         if index is None:
             index = max(0, min(self.index, count - 1))
@@ -116,6 +115,11 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self._note_cursor()
         self._keep_in_sight()
         self.renew()
+
+    def entitle(self, title: str) -> None:
+        """Have that title in the border: the same one again is no cause to draw the whole list."""
+        if title != self._title:
+            self.border_title = self._title = title
 
     def go_to(self, key: str) -> bool:
         """Put the cursor on the thing of that key, if it is here."""
@@ -198,8 +202,16 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
 
     @property
     def _width(self) -> int:
-        """A scrollbar stands beside the rows, never over them."""
-        return self.scrollable_content_region.width
+        """A scrollbar stands beside the rows, never over them. Hidden, the list has the width that it was last drawn for."""
+        return self.scrollable_content_region.width if self.size else self._looks_width
+
+    @property
+    def _seen(self) -> Collection[int]:
+        """The rows in sight; of a hidden list those that stood there, which it keeps drawn for when it is shown again."""
+        if not self.size:
+            return tuple(self._looks)
+        top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        return range(top // self._row_height, -(-bottom // self._row_height))
 
     def _look_of(self, index: int, width: int) -> Look | None:
         if index >= len(self.source):

@@ -8,4 +8,6 @@ def fold(typed: str) -> str:
     if typed.isascii():
         return typed.lower()
     spread = unicodedata.normalize("NFKD", typed.casefold())
+    if spread.isascii():
+        return spread  # as with "+44…0123", and so with most orders that the line looks through at each letter
     return "".join(character for character in spread if not unicodedata.combining(character))
