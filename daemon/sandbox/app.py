@@ -134,7 +134,9 @@ class Sandbox:
             return
         loop = asyncio.get_running_loop()
         for listening in self._socket.sockets:
-            loop.remove_reader(listening)  # whoever asyncio is accepting while the socket closes it would never let go of
+            loop.remove_reader(
+                listening
+            )  # whoever asyncio is accepting while the socket closes it would never let go of
         for _turn in range(ACCEPTING):
             await self._clock.sleep(0)
         self._socket.close()

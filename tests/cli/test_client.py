@@ -1,0 +1,72 @@
+"""The way from a command to the service's socket, with a service that keeps it waiting or says what nobody reads."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+
+CONFIG = '[store]\nname = "Loft"\n[hook]\nport = {port}\n'
+
+
+@pytest.fixture
+def mute(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket where a service should be."""
+    (tmp_path / "tether.toml").write_text(CONFIG.format(port=free_port()))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "tether.sock"))
+        listening.listen()
+        listening.settimeout(20)
+        yield listening
+
+
+def command(folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "daemon", "messages"],
+        env={**os.environ, "TETHER_CONFIG": str(folder / "tether.toml")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def healthy(called: socket.socket) -> None:
+    called.recv(65536)
+    called.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def test_a_command_that_waits_ends_when_it_is_told_to(tmp_path: Path, mute: socket.socket) -> None:
+    with command(tmp_path) as waiting:
+        with mute.accept()[0] as first:
+            healthy(first)
+        with mute.accept()[0] as called:
+            called.recv(65536)
+            waiting.send_signal(signal.SIGINT)
+            _, said = waiting.communicate(timeout=10)
+    assert waiting.returncode != 0
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\x00\xff garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n[", b"HTTP/9.9 odd\r\n"],
+    ids=["hangs up", "garbage", "half of it", "no HTTP of ours"],
+)
+def test_what_is_no_answer_is_told(tmp_path: Path, mute: socket.socket, answer: bytes) -> None:
+    """Somebody else's program on the socket, or a service that dies in the middle."""
+    with command(tmp_path) as waiting:
+        with mute.accept()[0] as first:
+            healthy(first)
+        with mute.accept()[0] as called:
+            called.recv(65536)
+            called.sendall(answer)
+        _, said = waiting.communicate(timeout=20)
+    assert waiting.returncode == 1
+    assert "the service did not answer" in said
+    assert "Traceback" not in said
