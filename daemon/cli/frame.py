@@ -193,13 +193,21 @@ def settings_of(config: Path | None) -> "Settings":
 
 
 def settle(work: Callable[[], Awaitable[T]]) -> T:
-    """Run a verb's asynchronous part."""
+    """Run a verb's asynchronous part. Raises KeyboardInterrupt on Ctrl-C, however the loop waits: asyncio's own way is missed by a loop that
+    is about to wait just then."""
     import asyncio
+    import signal
 
     async def whole() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         return await work()
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def as_json(value: Any) -> None:

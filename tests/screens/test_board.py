@@ -1,8 +1,5 @@
 """The board: the shop at a glance, and one key for the usual thing."""
 
-import gc
-import weakref
-
 import pytest
 from textual.strip import Strip
 
@@ -381,35 +378,3 @@ async def test_it_is_shown_before_all_its_columns_stand() -> None:
         await counter.app.screen.query("#columns Rows").last().remove()
         await counter.pilot.resize_terminal(100, 30)
         await counter.see("making 3")
-
-
-async def test_an_idle_board_is_looked_at_once_a_minute_and_what_is_the_same_is_not_drawn() -> None:
-    """It stands open all day on a small machine: what it shows of the time are minutes."""
-    async with opened(size=(120, 30)) as counter:
-        await counter.see("B-1036", "9:50!")
-        await counter.pass_time(60)
-        glass = Glass(counter.app)
-        before, writes = glass.text, glass.writes
-        for _ in range(20):
-            await counter.pass_time(1)
-        assert glass.writes == writes
-        await counter.pass_time(60)
-        assert glass.text == before.replace("10:16", "10:17")
-        assert glass.writes == writes + 1
-
-
-async def test_what_closed_boxes_leave_is_collected_when_their_page_stands_again() -> None:
-    """Not while the next one opens, where it would hold up the key."""
-    boxes = []
-    gc.disable()
-    try:
-        async with opened(page_back=gc.collect) as counter:
-            for _ in range(3):
-                await counter.press("a")
-                await counter.see("ready by")
-                boxes.append(weakref.ref(counter.app.screen))
-                await counter.press("escape")
-                await counter.until(lambda: counter.app.screen is counter.app.page)
-            await counter.until(lambda: boxes[0]() is None)
-    finally:
-        gc.enable()
