@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
@@ -98,7 +98,10 @@ class Client:
             )
         except (HTTPException, OSError) as error:
             raise Failure(f"the service did not answer: {str(error) or type(error).__name__}") from error
-        value = msgspec.json.decode(content) if _is_json(answer) and content else content
+        try:
+            value = msgspec.json.decode(content) if _is_json(answer) and content else content
+        except msgspec.DecodeError as error:
+            raise Failure(f"what answered at {self._path} is no service of ours: {error}") from error
         if answer.status >= 400:
             raise Failure(_words(answer.status, value))
         return value
@@ -119,6 +122,8 @@ class Client:
                 raise Failure(_words(answer.status, msgspec.json.decode(await asyncio.to_thread(answer.read))))
             while piece := await asyncio.to_thread(answer.read, PIECE):
                 yield piece
+            if answer.length:  # the library takes an early end for the end
+                raise IncompleteRead(b"", answer.length)
         except (HTTPException, OSError) as error:
             raise Failure(f"the service broke off: {str(error) or type(error).__name__}") from error
         finally:

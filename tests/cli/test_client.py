@@ -26,9 +26,9 @@ def mute(tmp_path: Path) -> Iterator[socket.socket]:
         yield listening
 
 
-def command(folder: Path) -> "subprocess.Popen[str]":
+def command(folder: Path, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "daemon", "messages"],
+        [sys.executable, "-m", "daemon", *(words or ("messages",))],
         env={**os.environ, "TETHER_CONFIG": str(folder / "tether.toml")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,4 +69,39 @@ def test_what_is_no_answer_is_told(tmp_path: Path, mute: socket.socket, answer: 
         _, said = waiting.communicate(timeout=20)
     assert waiting.returncode == 1
     assert "the service did not answer" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n[",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5a\r\n[",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n",
+    ],
+    ids=["of a length", "in the middle of a piece", "between two pieces"],
+)
+def test_half_an_export_is_none(tmp_path: Path, mute: socket.socket, answer: bytes) -> None:
+    """A service that dies while it hands out its record: who keeps that file must not take it for the whole."""
+    with command(tmp_path, "audit", "export") as waiting:
+        with mute.accept()[0] as first:
+            healthy(first)
+        with mute.accept()[0] as called:
+            called.recv(65536)
+            called.sendall(answer)
+        _, said = waiting.communicate(timeout=20)
+    assert waiting.returncode == 1
+    assert "the service broke off" in said
+
+
+def test_an_answer_that_is_no_json_is_told(tmp_path: Path, mute: socket.socket) -> None:
+    with command(tmp_path) as waiting:
+        with mute.accept()[0] as first:
+            healthy(first)
+        with mute.accept()[0] as called:
+            called.recv(65536)
+            called.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{")
+        _, said = waiting.communicate(timeout=20)
+    assert waiting.returncode == 1
+    assert "no service of ours" in said
     assert "Traceback" not in said
