@@ -100,9 +100,31 @@ class Engine:
             box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
         )
 
+    async def recall(self) -> None:
+        """Take from the record how much of the day is used and what an operator decided: before anything is asked of this engine, and
+        again as it begins, for what the one before has sent meanwhile."""
+        await self.restored.load()
+        since = midnight_before(self._clock.now(), self.settings.store.zone)
+        sent_today = await self._box.views.sent_since(since)
+        await self.sms.recall([name for name, lane in self.lanes.items() if lane.medium == "sms"], since)
+        for name, lane in self.lanes.items():
+            today = sent_today.get(name)
+            trials = await trials_since(self._box, name, since)
+            lane.day.recall(self._clock.now(), trials if today is None else trials + today.count)
+            if today is not None:
+                lane.last_success = today.last_taken_at
+            paused = await self._box.notes.get(f"channel.{name}.paused")
+            if paused:
+                lane.paused_by = paused
+        forced = await self._box.notes.get("uplink.forced")
+        if forced:
+            await self.uplink.force(LineState(forced))
+
     async def run(self, stop: asyncio.Event) -> None:
         """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
-        await self._restore()
+        if cut := await self._box.spool.rescue():
+            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
+        await self.recall()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")
@@ -150,25 +172,6 @@ class Engine:
             self.resolver.wake.set()
         if poll_at is not None:
             self.receipts.awaits(poll_at)
-
-    async def _restore(self) -> None:
-        await self.restored.load()
-        if cut := await self._box.spool.rescue():
-            log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
-        since = midnight_before(self._clock.now(), self.settings.store.zone)
-        sent_today = await self._box.views.sent_since(since)
-        await self.sms.restore([name for name, lane in self.lanes.items() if lane.medium == "sms"], since)
-        for name, lane in self.lanes.items():
-            if today := sent_today.get(name):
-                lane.day.add(self._clock.now(), today.count)
-                lane.last_success = today.last_taken_at
-            lane.day.add(self._clock.now(), await trials_since(self._box, name, since))
-            paused = await self._box.notes.get(f"channel.{name}.paused")
-            if paused:
-                lane.paused_by = paused
-        forced = await self._box.notes.get("uplink.forced")
-        if forced:
-            await self.uplink.force(LineState(forced))
 
     async def _live(self, channel: Channel, stop: asyncio.Event) -> None:
         sink = _Sink(self.receipts, channel)

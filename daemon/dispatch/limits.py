@@ -37,6 +37,11 @@ class Day:
         """None: no limit."""
         return None if self.limit is None else max(0, self.limit - self.count(now))
 
+    def recall(self, now: int, count: int) -> None:
+        """So many were sent today, by the record."""
+        self._turn(now)
+        self._count = count
+
     def add(self, now: int, count: int = 1) -> None:
         self._turn(now)
         self._count += count

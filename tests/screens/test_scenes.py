@@ -132,8 +132,10 @@ async def _leave(counter: Counter) -> None:
     app = counter.app
     while len(app.screen_stack) > 1 or app.omnibox.text:
         await counter.press("escape")
-    if app.current_mode == "board" and app.screen.query_one("#all").display:
-        await counter.press("l")
+    if isinstance(board := app.screen, BoardPage):
+        await counter.until(lambda: board.size.width == START[0] and board._is_list() == bool(board._as_list))
+        if board._is_list():
+            await counter.press("l")
 
 
 async def _at_rest(counter: Counter) -> str:

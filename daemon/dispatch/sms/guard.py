@@ -44,7 +44,7 @@ class SmsStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SmsGuard:
-    """One for all channels that send texts. Built without IO; `restore` reads what the day has cost already."""
+    """One for all channels that send texts. Built without IO; `recall` reads what the day has cost already."""
 
     def __init__(
         self,
@@ -55,19 +55,25 @@ class SmsGuard:
     ) -> None:
         sms, store = settings.sms, settings.store
         self.countries = countries_of(settings)
-        self.spending = Spending(sms.daily_parts, sms.daily_cost, store.zone)
-        self.pumping = Pumping(sms.new_numbers)
-        self._tariff = Tariff(sms)
+        self._settings = sms
         self._zone = store.zone
+        self._begin()
+        self._tariff = Tariff(sms)
         self._box = box
         self._medium_of = medium_of
         self._usable = usable
         self._held: set[str] = set()
         """Messages that were held as fraud: when they come again, staff have let them go."""
 
-    async def restore(self, channels: Collection[str], since: int) -> None:
-        """Count what left since the store's midnight, before this process began."""
-        for text in await self._box.views.texts_since(since, channels):
+    def _begin(self) -> None:
+        self.spending = Spending(self._settings.daily_parts, self._settings.daily_cost, self._zone)
+        self.pumping = Pumping(self._settings.new_numbers)
+
+    async def recall(self, channels: Collection[str], since: int) -> None:
+        """Count what left since the store's midnight, by the record and nothing else."""
+        texts = await self._box.views.texts_since(since, channels)
+        self._begin()
+        for text in texts:
             self.pumping.note(text.address, text.at)
             parts = measure(text.text).parts
             self.spending.spend(parts, self._cost(text.channel, text.address, parts), text.at)
