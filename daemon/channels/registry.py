@@ -6,14 +6,16 @@ import pkgutil
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from daemon import channels
 from daemon.channels.base import Channel, Misconfigured, Surroundings
 from daemon.config import ConfigError, decode
-from daemon.http import Http
+
+if TYPE_CHECKING:
+    from daemon.http import Http
 
 _GROUND = ("base", "registry")
 """Modules of this package that every channel stands on; what several share begins with an underscore."""
@@ -61,7 +63,7 @@ def build(
     name: str,
     table: Mapping[str, Any],
     secrets: Mapping[str, str],
-    http: Http,
+    http: "Http",
     surroundings: Surroundings | None = None,
 ) -> Channel:
     """Make the channel of `[channels.NAME]`. `surroundings` are for those that live without HTTP (`Channel.is_cloud` False).

@@ -61,6 +61,9 @@ VERBS = {
 """In the order of the list that `tether --help` prints."""
 
 
+COLOURED = frozenset({"demo", "tui"})
+"""Verbs that draw with rich."""
+
 DRAWING = frozenset({"run", "demo", "tui"})
 """Verbs that log or draw in colour, and make what they show harmless themselves."""
 
@@ -93,8 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(LOADED, 10, 10)
     os.umask(0o077)  # what is made here holds customers' data: others get at it only where a mode is set on purpose
     verb = next((word for word in arguments if word in VERBS), None)
-    if verb == "run":
-        # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that the service never uses.
+    if verb not in COLOURED:
+        # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that these never use.
         sys.modules["rich"] = None  # type: ignore[assignment]
     from daemon.cli.frame import app, explain, speak_plainly
 

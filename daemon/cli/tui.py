@@ -82,7 +82,7 @@ def _demo() -> Path:
 
 def _certificate(settings: "Settings") -> tuple[Path, Path] | None:
     """The shop's own, if it is set. Raises ConfigError for what can't be used."""
-    from daemon.runtime.listeners import tls_context
+    from daemon.runtime.tls import tls_context
 
     hook = settings.hook
     if tls_context(hook, settings.folder) is None or hook.tls_cert is None or hook.tls_key is None:

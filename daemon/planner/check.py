@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from jinja2 import TemplateError, meta, nodes
+from jinja2 import TemplateError
 
 from daemon.config import Settings
 from daemon.planner.jinja_environment import explain
@@ -16,6 +16,7 @@ from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.samples import complete, minimal, sample_text
 from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import FILE_MEDIA, SHARED, TemplateFiles, locale_chain
+from daemon.planner.text_names import Compiler, TextNames
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Medium
 
@@ -54,6 +55,15 @@ def check_templates(settings: Settings, *, shipped: Path | None = None, only: Pa
     return _Check(settings, shipped).run(only)
 
 
+def mistakes_of_texts(settings: Settings, folder: Path) -> list[str]:
+    """What keeps a text of that folder from being sent, in words."""
+    return [
+        f"{one.file}{f', line {one.line}' if one.line else ''}: {one.problem}"
+        for one in check_templates(settings, only=folder)
+        if one.severity == "error"
+    ]
+
+
 class _Check:
     def __init__(self, settings: Settings, shipped: Path | None) -> None:
         self._settings = settings
@@ -85,7 +95,7 @@ class _Check:
         """Whether the file can be read, and names nothing that is not there."""
         try:
             source, file, _fresh = self._files.get_source(self._environment, name)
-            tree = self._environment.tree(source, name, file)
+            asked = self._environment.names(source, name, file)
         except TemplateError as error:
             line = getattr(error, "lineno", 0) or 0
             self._add("error", name, line, explain(error), "correct the line; docs/templates.md shows the forms")
@@ -93,25 +103,21 @@ class _Check:
         except ValueError as error:
             self._add("error", name, 0, str(error), "save the file as UTF-8 text of a few lines")
             return False
-        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
-        names = frozenset(self._known) | own | _VARIABLES | (_MAIL_VARIABLES if _is_mail(name) else frozenset())
-        unknown = sorted(meta.find_undeclared_variables(tree) - names)
+        names = frozenset(self._known) | asked.own | _VARIABLES | (_MAIL_VARIABLES if _is_mail(name) else frozenset())
+        unknown = sorted(asked.outside.keys() - names)
         for variable in unknown:
-            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == variable), 0)
-            self._add("error", name, line, f"{variable!r} is not known", _nearest(variable, names))
-        misspelt = list(self._misspelt(tree))
+            self._add("error", name, asked.outside[variable], f"{variable!r} is not known", _nearest(variable, names))
+        misspelt = list(self._misspelt(asked))
         for line, problem, remedy in misspelt:
             self._add("error", name, line, problem, remedy)
         return not unknown and not misspelt
 
-    def _misspelt(self, tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
+    def _misspelt(self, asked: TextNames) -> Iterator[tuple[int, str, str]]:
         """What is asked of our own names that they don't have: the line, what is wrong, and the remedy."""
-        for node in tree.find_all(nodes.Getattr):
-            if not isinstance(node.node, nodes.Name):
-                continue
-            known = self._known.get(node.node.name)
-            if known is not None and node.attr not in known:
-                yield node.lineno, f"{node.node.name} has no {node.attr!r}", _nearest(node.attr, known)
+        for attribute in asked.attributes:
+            known = self._known.get(attribute.of)
+            if known is not None and attribute.name not in known:
+                yield attribute.line, f"{attribute.of} has no {attribute.name!r}", _nearest(attribute.name, known)
 
     # ------------------------------------------------------------ what a file is called
 
@@ -239,13 +245,15 @@ class _Check:
         if when is None:
             return
         try:
-            tree = self._environment.parse("{{ " + when + " }}")
+            _, asked = Compiler(self._environment, "when", "when").compiled(
+                self._environment.parse("{{ " + when + " }}")
+            )
         except TemplateError as error:
             self._add_route(
                 f"{route} can't be read: when = {when!r}: {explain(error)}", "docs/routes.md shows the forms"
             )
             return
-        for _, problem, remedy in self._misspelt(tree):
+        for _, problem, remedy in self._misspelt(asked):
             self._add_route(f"{route} can never be decided: when = {when!r}: {problem}", remedy)
 
     def _add_route(self, problem: str, remedy: str) -> None:

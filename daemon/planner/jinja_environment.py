@@ -16,11 +16,13 @@ from jinja2 import BaseLoader, BytecodeCache, StrictUndefined, Template, meta, n
 from jinja2.bccache import Bucket
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from daemon.planner.formats import Formats, Moment, Money
+from daemon.planner.text_names import Compiler, TextNames
 
 LOOP_STEPS = 10_000
 TEXTS_KEPT = 1000
@@ -66,6 +68,7 @@ class _Compiled(BytecodeCache):
 
     def __init__(self) -> None:
         self._codes: dict[str, tuple[str, CodeType]] = {}
+        self._names: dict[str, tuple[str, TextNames]] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         checksum, code = self._codes.get(bucket.key, ("", None))
@@ -76,10 +79,28 @@ class _Compiled(BytecodeCache):
             return
         if len(self._codes) >= TEXTS_KEPT:
             self._codes.clear()
+            self._names.clear()
         self._codes[bucket.key] = (bucket.checksum, bucket.code)
+
+    def names(self, bucket: Bucket) -> TextNames | None:
+        checksum, names = self._names.get(bucket.key, ("", None))
+        return names if checksum == bucket.checksum else None
+
+    def keep(self, bucket: Bucket, names: TextNames) -> None:
+        self.dump_bytecode(bucket)
+        self._names[bucket.key] = (bucket.checksum, names)
 
 
 _compiled = _Compiled()
+
+
+class _Parser(Parser):
+    """Jinja's own, with each step of a loop counted."""
+
+    def parse_for(self) -> nodes.For:
+        loop = super().parse_for()
+        loop.iter = nodes.Filter(loop.iter, "counted_steps", [], [], None, None, lineno=loop.lineno)
+        return loop
 
 
 class JinjaEnvironment(ImmutableSandboxedEnvironment):
@@ -109,19 +130,17 @@ class JinjaEnvironment(ImmutableSandboxedEnvironment):
         self.tests["link"] = _is_link
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for loop in tree.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, "counted_steps", [], [], None, None, lineno=loop.lineno)
-        return tree
+        return _Parser(self, source, name, filename).parse()
 
-    def tree(self, source: str, name: str, filename: str) -> nodes.Template:
-        """A text as it was read, and compiled on the way for whoever renders it. Raises TemplateError for one that can't be."""
-        tree = self.parse(source, name, filename)
+    def names(self, source: str, name: str, filename: str) -> TextNames:
+        """What a text asks for; it is compiled on the way for whoever renders it. Raises TemplateError for one that can't be."""
         bucket = _compiled.get_bucket(self, name, filename, source)
-        if bucket.code is None:
-            bucket.code = self.compile(tree, name, filename)
-            _compiled.set_bucket(bucket)
-        return tree
+        names = _compiled.names(bucket)
+        if names is None:
+            python, names = Compiler(self, name, filename).compiled(self.parse(source, name, filename))
+            bucket.code = self._compile(python, filename)
+            _compiled.keep(bucket, names)
+        return names
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Of a view every name without an underscore in front is meant to be seen, and none of them changes anything."""

@@ -1,7 +1,6 @@
 """Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
 
 import errno
-import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from daemon.api.plumbing.services import Services
 from daemon.config import ConfigError, Hook
 from daemon.runtime.acceptor import Acceptor
 from daemon.runtime.descriptors import rooms
+from daemon.runtime.tls import tls_context
 
 SHUTDOWN_SECONDS = 5.0
 """How long requests under way may take once the service stops."""
@@ -72,28 +72,6 @@ async def unix_door(services: Services, guards: Guards, path: Path) -> AsyncIter
         runner = await set_up(make_app(SocketGate(services, guards, peers)), shutdown_timeout=SHUTDOWN_SECONDS)
         async with Acceptor(runner, places, guards.tally, services.clock, peers=peers).accepting([listener]):
             yield
-
-
-def tls_context(hook: Hook, folder: Path) -> ssl.SSLContext | None:
-    """None: the hook is spoken to in the clear. Raises ConfigError for a pair that can't be used."""
-    if not (hook.tls_cert or hook.tls_key):
-        return None
-    if not (hook.tls_cert and hook.tls_key):
-        raise ConfigError("hook.tls_cert and hook.tls_key go together: one of them is missing")
-    cert, key = folder / hook.tls_cert, folder / hook.tls_key
-    for name, path in (("hook.tls_cert", cert), ("hook.tls_key", key)):
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            raise ConfigError(f"{name}: {path}: {error.strerror}; docs/security.md tells how to make one") from error
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"hook.tls_cert, hook.tls_key: {cert} and {key} are no certificate (PEM) with its key: {error.strerror or error}"
-        ) from error
-    return context
 
 
 def cannot_listen(hook: Hook, error: OSError) -> str:

@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 
+from daemon.channels.registry import CHANNELS
 from daemon.config import ConfigError, Settings, with_bundle
+from daemon.planner.check import mistakes_of_texts
 from daemon.planner.render import MEDIUM_FILES, Renderer, RenderError
-from daemon.planner.routes import CUSTOMER, TEAM
+from daemon.planner.routes import CUSTOMER, TEAM, compile_routes
 from daemon.planner.samples import complete, sample_text
 from daemon.planner.sms_text import measure
 from daemon.published import TEMPLATES
-from daemon.runtime.verify import mistakes, mistakes_anywhere
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES
 from outbox.model import Event, Medium, Order
 
@@ -149,12 +150,28 @@ def compare(alone: Settings, bundle: Path, *, anywhere: bool) -> list[str]:
         return [_short(str(error), alone)]
     if anywhere:
         settings = _with_all(settings)
-    look = mistakes_anywhere if anywhere else mistakes
+    look = _mistakes_anywhere if anywhere else _mistakes_here
     texts = bundle / TEMPLATES
     wrong = look(settings, texts)
     before = set(look(alone, texts)) if wrong else set()
     found = [_short(words, settings) for words in wrong if words not in before]
     return found[:MOST] + ([f"and {len(found) - MOST} more"] if len(found) > MOST else [])
+
+
+def _mistakes_here(settings: Settings, texts: Path) -> list[str]:
+    """The whole check loads most of what a service is made of, which headquarters has no use for."""
+    from daemon.runtime.verify import mistakes
+
+    return mistakes(settings, texts)
+
+
+def _mistakes_anywhere(settings: Settings, texts: Path) -> list[str]:
+    """What would be wrong at any store, whatever channels it has."""
+    try:
+        compile_routes(settings, {}, CHANNELS)
+    except ConfigError as error:
+        return [str(error)]
+    return mistakes_of_texts(settings, texts)
 
 
 def _with_all(settings: Settings) -> Settings:

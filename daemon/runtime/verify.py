@@ -14,12 +14,12 @@ from daemon.dispatch.sms.guard import check_sms
 from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.iso import currency_trouble
-from daemon.planner.check import check_templates
+from daemon.planner.check import mistakes_of_texts
 from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.routes import compile_routes
-from daemon.runtime.listeners import tls_context
+from daemon.runtime.tls import tls_context
 from daemon.upkeep.heartbeat import check_heartbeat
 from daemon.upkeep.record_mail import check_record
 from daemon.upkeep.trouble import check_trouble
@@ -53,24 +53,7 @@ def faults(settings: Settings) -> Iterator[str]:
 
 def mistakes(settings: Settings, texts: Path) -> list[str]:
     """What keeps the service from starting, or else a text of that folder from being sent."""
-    return list(faults(settings)) or _of_texts(settings, texts)
-
-
-def mistakes_anywhere(settings: Settings, texts: Path) -> list[str]:
-    """The same whatever channels a store has."""
-    try:
-        compile_routes(settings, {}, channels.CHANNELS)
-    except ConfigError as error:
-        return [str(error)]
-    return _of_texts(settings, texts)
-
-
-def _of_texts(settings: Settings, texts: Path) -> list[str]:
-    return [
-        f"{one.file}{f', line {one.line}' if one.line else ''}: {one.problem}"
-        for one in check_templates(settings, only=texts)
-        if one.severity == "error"
-    ]
+    return list(faults(settings)) or mistakes_of_texts(settings, texts)
 
 
 def _errors(settings: Settings) -> Iterator[ConfigError]:
