@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tomllib
 from io import StringIO
 from pathlib import Path
@@ -15,21 +14,14 @@ from hypothesis import strategies as st
 from daemon.appliance import setup
 from daemon.channels.registry import CHANNELS
 from daemon.config import ConfigError, load
+from tests.support import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def tether(folder: Path, *arguments: str, typed: str | None = None, **env: str) -> "subprocess.CompletedProcess[str]":
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("TETHER", "TWILIO"))}
-    return subprocess.run(
-        [sys.executable, "-m", "daemon", *arguments],
-        cwd=folder,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**plain, "PYTHONPATH": str(ROOT), **env},
-    )
+    return forks.run(arguments, cwd=folder, env={**plain, **env}, stdin=typed)
 
 
 def test_without_a_question(tmp_path: Path) -> None:
@@ -225,20 +217,15 @@ def test_a_file_of_secrets_is_checked_before_anything_is_written(tmp_path: Path,
     assert [path.name for path in tmp_path.iterdir()] == ["given.env"]
 
 
-def test_twice_keeps_the_token_of_the_till(tmp_path: Path) -> None:
-    first = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
-    again = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
-    assert "tether_" in first.stdout
-    assert "has its token already" in again.stdout
-
-
-def test_the_key_is_made_once_and_shown_once(tmp_path: Path) -> None:
+def test_twice_keeps_the_token_of_the_till_and_the_key_which_is_shown_once(tmp_path: Path) -> None:
     first = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
     words = dotenv_values(tmp_path / ".env")["TETHER_WORDS"]
     assert words is not None
+    assert "tether_" in first.stdout
+    assert "This box's key, shown once" in first.stdout
     again = tether(tmp_path, "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
+    assert "has its token already" in again.stdout
     assert dotenv_values(tmp_path / ".env")["TETHER_WORDS"] == words
-    assert "shown once" in first.stdout
     assert "shown once" not in again.stdout
 
 

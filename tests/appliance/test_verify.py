@@ -6,7 +6,6 @@ import os
 import random
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from daemon.config import ConfigError, load
 from daemon.runtime.app import serve
 from daemon.runtime.verify import faults
 from outbox.clock import SystemClock
+from tests.support import forks
 
 TWILIO = '[channels.twilio]\nfrom = "+447400123456"\n'
 
@@ -78,14 +78,7 @@ async def test_what_the_service_would_refuse_is_found_before_anything_is_made(
 
 def tether(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     environ = {key: value for key, value in os.environ.items() if not key.startswith("TETHER")}
-    return subprocess.run(
-        [sys.executable, "-m", "daemon", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+    return forks.run(arguments, cwd=folder, env=environ)
 
 
 async def test_run_doctor_status_and_init_say_all_of_it_in_the_same_words(tmp_path: Path) -> None:

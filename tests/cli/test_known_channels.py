@@ -1,21 +1,21 @@
 """`tether channels known`: what there is, and what to write to use it, before anything is set up."""
 
 import json
+import os
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from daemon.channels.registry import CHANNELS, channel_class
+from tests.support import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def known(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "daemon", "channels", "known", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return forks.run(["channels", "known", *words], env=os.environ)
 
 
 def test_all_are_listed_by_medium_in_the_order_in_which_they_are_tried() -> None:

@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import tomli_w
 
 from daemon.sandbox import Sandbox, sandbox_settings
 from outbox.clock import SystemClock
+from tests.support import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -31,7 +31,7 @@ class Shop:
         self.sandbox = sandbox
         self.session = session
         self.config = folder / "tether.toml"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forks.Forked | None = None
         self._log = folder / "service.log"
 
     def configure(self, channels: list[str], routes: str = "", extra: str = "", **more: Mapping[str, Any]) -> None:
@@ -64,13 +64,14 @@ class Shop:
 
     async def start(self) -> None:
         """Start the service and wait until it takes events."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "daemon", "run", "--config", str(self.config)],
+        with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self._process = forks.start(
+                ["run", "--config", str(self.config)],
                 cwd=ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdin=nothing,
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + START_SECONDS
         while not await self._answers():
@@ -147,15 +148,7 @@ class Shop:
         self, *arguments: str, check: bool = True, stdin: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command on this shop's configuration."""
-        done = subprocess.run(
-            [sys.executable, "-m", "daemon", *arguments],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            env={**os.environ, "TETHER_CONFIG": str(self.config)},
-        )
+        done = forks.run(arguments, env={**os.environ, "TETHER_CONFIG": str(self.config)}, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(
                 f"tether {' '.join(arguments)} exited with {done.returncode}:\n{done.stdout}{done.stderr}"

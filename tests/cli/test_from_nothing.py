@@ -1,0 +1,81 @@
+"""A service and the commands that ask it, each started from nothing, as a machine starts them: other tests fork them with the libraries loaded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "tether.toml"
+    file.write_text('[store]\nname = "Balloon Loft"\n[hook]\nport = 0\n[backup]\nto = "backups"\n')
+    return file
+
+
+@pytest.fixture
+def service(config: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Running and taking events: it says so itself."""
+    command = [sys.executable, "-m", "daemon", "run", "--config", str(config)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = ""
+            while "taking events" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield process
+        finally:
+            process.kill()
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TETHER")}
+
+
+def tether(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "daemon", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**environment(), "TETHER_CONFIG": str(config)},
+    )
+
+
+def test_it_is_asked_and_ends_when_it_is_told(config: Path, service: "subprocess.Popen[str]") -> None:
+    taken = tether(config, "event", "order.ready", "--order", "B-1", "--id", "e-1")
+    assert (taken.returncode, taken.stdout, taken.stderr) == (0, "taken: e-1\n", "")
+    assert json.loads(tether(config, "status", "--json").stdout)["running"] is True
+    assert tether(config, "audit", "verify").stdout.startswith("the record holds")
+    assert " in backups; 1 order" in tether(config, "backup").stdout
+    service.send_signal(signal.SIGTERM)
+    assert service.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("token", "new", "till", "--scope", "events"), "tether_"),
+        (("templates", "preview", "order.ready", "--medium", "email"), "Subject: "),
+        (("doctor", "--offline"), "every text can be sent"),
+        (("channels", "known", "twilio"), "[channels.twilio]"),
+        (("key", "public"), "\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_stopped_one_is_worked_on(config: Path, words: tuple[str, ...], said: str) -> None:
+    done = tether(config, *words)
+    assert said in done.stdout, done
+    assert "should not have happened" not in done.stderr
