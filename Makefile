@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 WORKERS ?= 4
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fleet-test help run test check lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,8 +18,12 @@ help:  ## this list
 run: $(VENV)/.run  ## set up, then `tether demo`: the service, the sandbox and a simulated till (PORT=8800 for another port)
 	@$(BIN)/tether demo $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/.dev system-test lint types  ## set up, then lint, types, contracts, tests
+test: $(VENV)/.dev system-test  ## set up, then lint, types, contracts, tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync types lint collected
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+collected: $(VENV)/.dev  # once, beside the types: the workers find their tests compiled
+	@found=$$($(BIN)/pytest --collect-only -qq) || { echo "$$found" | tail -n 60; exit 1; }
 
 fleet-test: $(VENV)/.dev system-test  ## headquarters' long tests: 100,000 entries under kills, a week's backlog, 1,000 stores (40 minutes at most)
 	TETHER_FLEET=long timeout 2400 $(BIN)/pytest -q -rs --durations=10 tests/fleet

@@ -1,17 +1,35 @@
 """For all tests: log lines with plain tracebacks (structlog's own draw every local variable, which takes seconds for a service), and
 processes that keep their bytecode, as installed ones do (compiling it anew takes a third of each start). What collecting the tests left in
 memory stays for good and is kept out of the garbage collector's rounds: each would go through all of it. No example of hypothesis is timed:
-a busy machine is no defect."""
+a busy machine is no defect. Files of tests are in memory where there is room, since each commit is synced to the disk: what a process that is
+killed has written is there either way, and what a power cut leaves is tested on disks of its own (TMPDIR=/var/tmp for a real disk)."""
 
 import gc
 import os
+import tempfile
 from itertools import islice
+from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
 
+SHARED_MEMORY = Path("/dev/shm")
+ROOM = 2**30
+"""Bytes that must be free there: all tests together need a quarter."""
+
+
+def _has_room(folder: Path) -> bool:
+    """And lets programs run, which some tests put beside their files."""
+    if not os.access(folder, os.W_OK):
+        return False
+    place = os.statvfs(folder)
+    return place.f_bavail * place.f_frsize >= ROOM and not place.f_flag & os.ST_NOEXEC
+
+
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
 
 structlog.configure(
     processors=[

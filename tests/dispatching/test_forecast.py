@@ -35,7 +35,7 @@ async def pause(store: SmallStore) -> None:
 
 
 async def limit(store: SmallStore) -> None:
-    store.engine.lanes["twilio"].day.add(store.clock.now(), 5)
+    assert (await store.engine.board.test("twilio", "+447700900123")).ok
 
 
 async def line_down(store: SmallStore) -> None:
@@ -44,8 +44,8 @@ async def line_down(store: SmallStore) -> None:
 
 QUIET = {"quiet_hours": QuietHours(from_=TimeOfDay(10 * 60), to=TimeOfDay(12 * 60))}
 MAIL_ONLY = {"channels": {"sendgrid": dict(CHANNELS["sendgrid"])}}
-LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 5}, "sendgrid": dict(CHANNELS["sendgrid"])}}
-ONLY_LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 5}}}
+LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 1}, "sendgrid": dict(CHANNELS["sendgrid"])}}
+ONLY_LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 1}}}
 CLOUD = {"channels": {name: dict(CHANNELS[name]) for name in ("twilio", "sendgrid")}}
 
 

@@ -65,8 +65,6 @@ ANSWERS = [
     (MISTAKE, True),
 ]
 WAITS = (State.QUEUED, State.HELD)
-MEMORY = Path("/dev/shm")
-"""What is played there wears no disk."""
 
 CAME_BACK = ("unsure", "had_not_arrived", "released", "retried", "undelivered")
 """Why a message waits that others of its line may have passed meanwhile."""
@@ -105,7 +103,7 @@ class Schedules(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
         self.wrong: list[str] = []
         self.planned: dict[str, Planned] = {}

@@ -56,7 +56,7 @@ async def test_the_day_is_read_from_what_left(tmp_path: Path) -> None:
     async with bench("twilio") as at, open_box(tmp_path, at.clock) as box:
         await send(box, await accept_one(box, planned("m1")))
         guard = SmsGuard(Settings(), box, lambda name: "sms", lambda name: True)
-        await guard.restore(["twilio"], NOW - 1)
+        await guard.recall(["twilio"], NOW - 1)
         assert (guard.status(NOW).parts_today, guard.status(NOW).cost_today) == (1, Decimal("0.04"))
-        await guard.restore(["vonage"], NOW - 1)
-        assert guard.status(NOW).parts_today == 1, "mail and others are none of these"
+        await guard.recall(["vonage"], NOW - 1)
+        assert guard.status(NOW).parts_today == 0, "mail and others are none of these"

@@ -45,7 +45,6 @@ SECRETS: Mapping[str, str] = {
     "WEBSHOP_WEBHOOK_SECRET": WEBSHOP_SECRET,
 }
 HI_ADA = Rendered("Hi Ada")
-SHARED_MEMORY = Path("/dev/shm")
 
 
 def store_settings(*, secrets: Mapping[str, str] | None = None, **tables: Any) -> Settings:
@@ -214,11 +213,9 @@ def _logs_as_before() -> Iterator[None]:
 async def open_store(
     settings: Settings | None = None, *, clock: Clock | None = None, reserve: int = 0
 ) -> AsyncIterator[SmallStore]:
-    """In a folder in memory where there is one, since each commit is synced to the disk."""
     clock, rng = clock or FakeClock(), random.Random(1)
     http: Any = FakeHttp(clock=clock)
-    root = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="tether-test-", dir=root) as name, _logs_as_before():
+    with tempfile.TemporaryDirectory(prefix="tether-test-") as name, _logs_as_before():
         folder = Path(name)
         settings = msgspec.structs.replace(settings or store_settings(), file=folder / "tether.toml")
         (folder / "tether.db").write_bytes(await _template.image())
