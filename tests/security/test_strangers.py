@@ -5,8 +5,9 @@
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -61,17 +62,31 @@ async def shop(tmp_path: Path) -> AsyncIterator[tuple[Shop, int, Till]]:
 
 @asynccontextmanager
 async def holding(port: int, addresses: Sequence[str], said: bytes) -> AsyncIterator[None]:
-    """Many connections that are held open with this said."""
-    async with AsyncExitStack() as stack:
-        for number in range(MANY):
-            local = (addresses[number % len(addresses)], 0)
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=local)
-            except OSError:  # shown the door
-                continue
-            stack.callback(writer.close)
-            writer.write(said)
-        yield
+    """Many connections that are held open while this is said on each, as far as it is heard; no answer is listened to. What is said lies in
+    memory once: a copy a connection would be a gigabyte, and time that the till waits."""
+    loop = asyncio.get_running_loop()
+    speaking = []
+    with ExitStack() as stack:
+        try:
+            for number in range(MANY):
+                stranger = stack.enter_context(socket.socket())
+                stranger.setblocking(False)
+                try:
+                    stranger.bind((addresses[number % len(addresses)], 0))
+                    await loop.sock_connect(stranger, ("127.0.0.1", port))
+                except OSError:  # shown the door
+                    continue
+                speaking.append(asyncio.create_task(_say(stranger, said)))
+            yield
+        finally:
+            for one in speaking:
+                one.cancel()
+            await asyncio.gather(*speaking, return_exceptions=True)
+
+
+async def _say(stranger: socket.socket, said: bytes) -> None:
+    with suppress(OSError):  # hung up on
+        await asyncio.get_running_loop().sock_sendall(stranger, said)
 
 
 async def works(shop: Shop, till: Till, name: str) -> None:
