@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from daemon.wire.orders import Order
+from tui.commands.ahead import PagesAhead
 from tui.commands.enter import Asking
 from tui.commands.fixes import Fixes
 from tui.commands.flows import Flows
@@ -118,6 +119,7 @@ class CounterApp(App[int]):
             enter=self.enter_line,
             go=self.action_go,
         )
+        self._ahead = PagesAhead(self, self.MODES, clock)
         self._asking = Asking(self, self.session, self.flows, self.fixes, act=self.act, open_order=self.open_order)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
@@ -185,10 +187,14 @@ class CounterApp(App[int]):
         self.session.learn_store()
         if self.page is not None:
             self.page.tick()
+        if Part.MESSAGES in self.session.shop.loaded:
+            self._ahead.tick()
 
     # ------------------------------------------------------------ keys and the line
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._ahead.disturbed()
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.app_focus = True
             if await self.keyboard.take(event):
@@ -223,6 +229,8 @@ class CounterApp(App[int]):
         if page != self.current_mode:
             with self.batch_update():
                 await self.switch_mode(page)
+                if self.page is not None:
+                    await self.page.put_together()
             self.screen.refresh()
 
     def delay_update(self, delay: float = 0.0) -> None:

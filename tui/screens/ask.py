@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from tui.i18n import text
 from tui.screens.box import Box
+from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.widgets.rows import Rows
@@ -35,7 +36,7 @@ class AskBox(Box[str | None]):
         yield Lines(lambda width: [[Span(part)] for part in wrap(self._question, width)])
         if self._label:
             yield Lines(lambda width: [[], [Span(self._label, DIM)]])
-            yield Input(value=self._value)
+            yield Field(value=self._value)
         yield Lines(lambda width: [[]])
 
     @on(Input.Submitted)

@@ -15,6 +15,7 @@ from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
 from tui.terminal.work import run_newest
+from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.deeds import record_words
@@ -52,7 +53,7 @@ class AuditPage(ListPage[AuditEntry]):
         )
 
     def below(self) -> Iterable[Widget]:
-        yield Input(id="audit-find", placeholder=self.t("order, person, what happened"), classes="hidden")
+        yield Field(id="audit-find", placeholder=self.t("order, person, what happened"), classes="hidden")
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()

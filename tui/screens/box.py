@@ -1,6 +1,5 @@
 """What all boxes share: a frame over the page, Esc closes, a last line of keys."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-PATIENCE = 5.0
-"""Seconds that a box may take to be put together at most."""
-
 
 class Content(VerticalScroll, can_focus=False, inherit_bindings=False):
     """Scrolls by itself to what has the focus, and by the wheel: the arrows are the box's."""
@@ -43,19 +39,6 @@ class Box(Steady[Result], ModalScreen[Result]):
 
     shown_at = float("inf")
     """When it was first drawn, by the clock that keys are stamped by."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._put_together = asyncio.Event()
-
-    def on_mount(self) -> None:
-        """After the subclass's own."""
-        self._put_together.set()
-
-    async def put_together(self) -> None:
-        """Wait until it can be taken away again."""
-        async with asyncio.timeout(PATIENCE):
-            await self._put_together.wait()
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._note_shown)
@@ -117,7 +100,7 @@ class Box(Steady[Result], ModalScreen[Result]):
         return Backdrop(whole) if isinstance(whole, BackgroundScreen) else whole
 
     def on_screen_suspend(self) -> None:
-        forget_drawing(self)
+        forget_drawing()
 
     def action_close(self) -> None:
         self.answer(None)

@@ -16,6 +16,7 @@ from tui.screens.planned import planned_lines
 from tui.screens.silence import NO_ADDRESS
 from tui.service.client import Refused, ServiceError
 from tui.terminal.work import run_newest
+from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.widgets.rows import Rows
@@ -71,7 +72,7 @@ class FixBox(Box[Help | None]):
     def body(self) -> Iterable[Widget]:
         yield Lines(self._why, id="why")
         yield Lines(lambda width: [[Span(self.t("a number or an e-mail address, kept with the order:"), DIM)]])
-        yield Input(id="address")
+        yield Field(id="address")
         rows: Rows[Offer] = Rows(
             self._offers, key=lambda offer: offer.words, draw=_offer, cursor_sign=self.words.glyphs.cursor
         )

@@ -27,7 +27,7 @@ class ListPage(Page, Generic[T]):
     def body(self) -> Iterable[Widget]:
         if self.has_head:
             yield Lines(self.head, id="head", classes="page-head")
-        with Container(id="split"):
+        with Container(id="split", classes="beside" if self._is_wide else ""):
             yield self.make_rows()
             yield Lines(self.detail, id="detail", classes="detail")
         yield from self.below()
@@ -55,14 +55,14 @@ class ListPage(Page, Generic[T]):
         return self.rows.current
 
     def on_mount(self) -> None:
-        self._arrange()
         self.rows.focus()
 
     def on_resize(self) -> None:
-        self._arrange()
+        self.query_one("#split").set_class(self._is_wide, "beside")
 
-    def _arrange(self) -> None:
-        self.query_one("#split").set_class(self.size.width >= BESIDE, "beside")
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= BESIDE
 
     def show(self, parts: Set[Part]) -> None:
         self.rows.refill()

@@ -18,6 +18,7 @@ from tui.screens.planned import planned_lines
 from tui.service.client import Refused, ServiceError
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
+from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, fit, wrap
 from tui.widgets.press import Press
@@ -69,7 +70,7 @@ class NewOrderBox(Box[Taken | None]):
             yield Lines(self._labels)  # one widget for all of them: each one takes its time when the box opens
             with Vertical():
                 for name, _, hint in FIELDS:
-                    yield Input(id=f"field-{name}", placeholder=self.t(hint) if hint else "")
+                    yield Field(id=f"field-{name}", placeholder=self.t(hint) if hint else "")
         yield Choice(
             self.t("goes out by"), [("pickup", self.t("pick-up")), ("delivery", self.t("delivery"))], id="fulfilment"
         )

@@ -14,6 +14,7 @@ from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
 from tui.terminal.work import run_newest
+from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.words import DIM, STRONG, WARN
@@ -47,7 +48,7 @@ class OptOutsPage(ListPage[OptOut]):
         )
 
     def below(self) -> Iterable[Widget]:
-        yield Input(
+        yield Field(
             id="optout-find", placeholder=self.t("part of a number or address, or of what was said"), classes="hidden"
         )
 

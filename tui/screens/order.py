@@ -127,7 +127,7 @@ class OrderPage(ListPage[Row]):
             self.query_one("#detail").scroll_visible()
 
     def on_screen_suspend(self) -> None:
-        forget_drawing(self)
+        forget_drawing()
 
     def action_back(self) -> None:
         _closing = self.dismiss()

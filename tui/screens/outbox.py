@@ -16,6 +16,7 @@ from tui.service.client import ServiceError
 from tui.shop.revisions import Part
 from tui.shop.state import outbox_filter
 from tui.terminal.work import run_newest
+from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
 from tui.wording.words import DIM, STRONG, WARN
@@ -70,7 +71,7 @@ class OutboxPage(ListPage[Message]):
         )
 
     def below(self) -> Iterable[Widget]:
-        yield Input(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
+        yield Field(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
 
     # ------------------------------------------------------------ what it shows
 

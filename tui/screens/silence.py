@@ -13,6 +13,7 @@ from tui.i18n import text
 from tui.screens.box import Box
 from tui.shop.state import matches, newest_order
 from tui.widgets.choice import Choice
+from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
@@ -52,7 +53,7 @@ class SilenceBox(Box[Silence | None]):
 
     def body(self) -> Iterable[Widget]:
         yield Lines(lambda width: [[Span(self.t("number, e-mail address, or the name on an order"), DIM)]])
-        yield Input(value=self._typed, id="who")
+        yield Field(value=self._typed, id="who")
         yield Rows(self._found, key=lambda order: order.ref, draw=self._line, cursor_sign=self.words.glyphs.cursor)
         options = [(each, self.words.medium(each) if each != "all" else self.t("everything")) for each in MEDIA]
         yield Choice(self.t("no more"), options, chosen=MEDIA.index(self._medium))

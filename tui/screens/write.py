@@ -16,6 +16,7 @@ from tui.i18n import text
 from tui.screens.box import Box
 from tui.screens.planned import planned_lines
 from tui.service.client import ServiceError
+from tui.terminal.tidy import forget_watcher
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice, LongChoice
 from tui.widgets.foot import Key
@@ -58,6 +59,9 @@ class WordsArea(TextArea):
 
     def action_cursor_page_up(self) -> None:
         self.post_message(self.Turned(-1))
+
+    def on_unmount(self) -> None:
+        forget_watcher(self)
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":

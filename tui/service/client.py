@@ -4,9 +4,11 @@ Reads are repeated when the line hiccups. Actions are not repeated here: `tui.se
 Everything raised is a `ServiceError`; its text is for staff.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -83,6 +85,8 @@ class Client:
         self._session = session
         self._clock = clock
         self._rng = rng
+        self._context = copy_context()
+        """Whoever opened this: the connection's timers keep the context that they began in, and with a box's own they would keep the box."""
         self._headers = {"X-Tether-Actor": _plain(actor)} if actor else {}
         if address.token:
             self._headers["Authorization"] = f"Bearer {address.token}"
@@ -229,11 +233,9 @@ class Client:
         if body is not None:
             payload, sent["Content-Type"] = msgspec.json.encode(body, enc_hook=str), "application/json"
         asked_at = self._clock.monotonic()
+        asking = self._ask(method, path, params=list(query), data=payload, headers=sent)
         try:
-            async with self._session.request(
-                method, self.address.base + path, params=list(query), data=payload, headers=sent, allow_redirects=False
-            ) as response:
-                data = await response.read()
+            response, data = await asyncio.get_running_loop().create_task(asking, context=self._context.copy())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Away(_why_away(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -243,6 +245,10 @@ class Client:
         if response.status >= 300:
             raise _refusal(response.status, data)
         return data
+
+    async def _ask(self, method: str, path: str, **sent: Any) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self._session.request(method, self.address.base + path, allow_redirects=False, **sent) as response:
+            return response, await response.read()
 
     def _learn_skew(self, date: str | None) -> None:
         if not date:

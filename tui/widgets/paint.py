@@ -8,7 +8,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+from tui.widgets.late import Late
 
 TONES = ("good", "bad", "warn", "dim", "accent", "strong", "alarm", "here", "quiet-count")
 
@@ -123,7 +124,7 @@ def _head(text: str, width: int) -> str:
     return text[:end]
 
 
-class Painted(Widget):
+class Painted(Late):
     """A widget that draws lines of spans. Tones are component classes, so that themes decide what they look like: the screen's, not each
     widget's, since each component class is styled anew with each widget that has it."""
 
