@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 from textual.css.stylesheet import Stylesheet
+from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
+
+from tests.support.at_rest import at_rest
 
 _parse_rules = Stylesheet._parse_rules
 _sheets: dict[object, Any] = {}
@@ -18,10 +21,19 @@ def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pilot waits until the process is idle, measured over this long, twice a key: hundreds of keys are pressed here."""
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
-    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.002)
+def waits_until_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the pilot does ends once all that comes of it has come, however busy the machine is."""
+
+    async def all_drawn(pilot: Pilot[Any], timeout: float = 0) -> bool:
+        await at_rest(pilot.app)
+        return not pilot.app._exception_event.is_set()
+
+    async def idle(*bounds: float) -> None:
+        await at_rest()
+
+    monkeypatch.setattr(Pilot, "_wait_for_screen", all_drawn)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", idle)
+    monkeypatch.setattr("textual.app.wait_for_idle", idle)
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.counter import Counter, opened
+from tests.support.counter import opened
 from tui.i18n import LANGUAGES
 from tui.terminal.memory import Looks, Memory, own_folder, terminal_of
-
-
-async def choose(counter: Counter, words: str) -> None:
-    await counter.press("ctrl+p")
-    await counter.type(words)
-    await counter.see(words)
-    await counter.pilot.pause(0.2)
-    await counter.press("enter")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +25,7 @@ async def test_every_page_speaks_the_language_that_was_chosen(
         await counter.press("3", "1")
         counter.app.open_order("B-1042")
         await counter.see("Told by text")
-        await choose(counter, f"language: {LANGUAGES[language]}")
+        await counter.command(f"language: {LANGUAGES[language]}")
         await counter.see(order, "B-1042")
         await counter.press("escape")
         await counter.see(board)
@@ -48,7 +40,7 @@ async def test_a_step_can_be_undone_over_a_change_of_language(tmp_path: Path) ->
         await counter.see("READY")
         await counter.press("enter")
         await counter.see("u undo")
-        await choose(counter, "language: Deutsch")
+        await counter.command("language: Deutsch")
         await counter.see("u zurücknehmen")
         await counter.press("u")
         await counter.until(lambda: counter.posted("/undo"))
@@ -57,7 +49,7 @@ async def test_a_step_can_be_undone_over_a_change_of_language(tmp_path: Path) ->
 async def test_colours_are_kept_too(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "deep" / "screens.json", "tty1")
     async with opened(remember=memory.remember) as counter:
-        await choose(counter, "colours: light")
+        await counter.command("colours: light")
         await counter.see("It stays so on this terminal.")
         assert counter.app.theme == "light"
     assert memory.looks() == Looks(theme="light")
@@ -69,7 +61,7 @@ async def test_what_cannot_be_kept_is_told() -> None:
         raise OSError(28, "No space left on device")
 
     async with opened(remember=full) as counter:
-        await choose(counter, "colours: light")
+        await counter.command("colours: light")
         await counter.see("can't be kept for the next time: No space left")
         assert counter.app.theme == "light"
 

@@ -308,19 +308,13 @@ async def test_help_tells_the_keys_of_the_page_and_what_words_mean() -> None:
 
 async def test_every_action_is_a_command_too() -> None:
     async with opened(size=(100, 30)) as counter:
-        await counter.press("ctrl+p")
-        await counter.type("new order")
-        await counter.see("key a")
-        await counter.press("enter")
+        await counter.command("new order")
         await counter.see("take it in")
 
 
 async def test_looks_are_changed_by_command() -> None:
     async with opened(size=(100, 30)) as counter:
-        await counter.press("ctrl+p")
-        await counter.type("high contrast, light")
-        await counter.see("how it looks")
-        await counter.press("enter")
+        await counter.command("high contrast, light")
         await counter.until(lambda: counter.app.theme == "contrast-light")
 
 

@@ -24,8 +24,8 @@ from tui.screens.page import Page
 from tui.widgets.foot import Key
 
 LOOKS = Looks(Path(__file__).parent / "looks")
-SIZES = ((200, 50), (120, 40), (80, 24), (60, 20))
 START = (120, 40)
+SIZES = (START, (200, 50), (80, 24), (60, 20))
 KEY_NAMES = {"esc": "escape", "/": "slash", "?": "question_mark", "pgdn": "pagedown", "↓": "down"}
 WORD = re.compile(r"[^\W\d_]{3,}…?")
 
@@ -66,7 +66,6 @@ SCENES: Mapping[str, Scene] = {
 async def test_every_scene_looks_as_it_did(language: str, grid: "Grid") -> None:
     async with opened(size=START, language=language) as counter:
         for name, scene in SCENES.items():
-            await counter.pilot.resize_terminal(*START)
             await counter.app.action_go("board")
             await counter.see("B-1036")
             await counter.press("left", "left", "left", "right", "home", *scene.keys)
@@ -109,9 +108,12 @@ class Grid:
         for width, height in SIZES:
             await counter.pilot.resize_terminal(width, height)
             await counter.until(lambda size=(width, height): counter.app.screen.outer_size == size)
-            looks[f"{language}-{width}x{height}"] = await _at_rest(counter)
-            self._wrong += [*_beyond(counter, width, height), *_foot(counter, Texts(language))]
-            self._words[width, height].update(WORD.findall(_own(counter)))
+            whole = await _at_rest(counter)
+            own = _own(counter, whole)
+            looks[f"{language}-{width}x{height}"] = _look(counter, own)
+            text = "\n".join(strip.text for strip in own)
+            self._wrong += [*_beyond(counter, whole, width, height), *_foot(counter, text, Texts(language))]
+            self._words[width, height].update(WORD.findall(text))
         await counter.pilot.resize_terminal(*START)
         if self._updates:
             LOOKS.update(scene, looks)
@@ -138,32 +140,29 @@ async def _leave(counter: Counter) -> None:
             await counter.press("l")
 
 
-async def _at_rest(counter: Counter) -> str:
-    """What stands there once nothing moves, and below it what of it has the colour of trouble. Of a box without the page around it."""
+async def _at_rest(counter: Counter) -> list[Strip]:
+    """What stands there once nothing moves."""
     await counter.clock.advance(0.5)
     if counter.app.size.width >= BESIDE and isinstance(counter.app.screen, BoardPage) and counter.app.screen.order:
         await counter.see(f"─ {counter.app.session.t('story')} ─")
-    before = ""
-    while (shown := _shown(counter)) != before:
-        before = shown
-        await counter.pilot.pause(0.02)
-    return shown
+    await counter.pilot.pause()
+    return counter.app.screen._compositor.render_strips()
 
 
-def _strips(counter: Counter) -> list[Strip]:
+def _own(counter: Counter, strips: list[Strip]) -> list[Strip]:
     """Of the box on top, or of the whole page: what shows through around a box is cut by it."""
     screen = counter.app.screen
-    strips = screen._compositor.render_strips()
     if not isinstance(screen, Box):
         return strips
     region = screen.query_one(".frame", Vertical).region
     return [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
 
 
-def _shown(counter: Counter) -> str:
+def _look(counter: Counter, strips: list[Strip]) -> str:
+    """The text, and below it what of it has the colour of trouble."""
     bad = counter.app.theme_variables["bad"].lower()
     lines, alarming = list[str](), list[str]()
-    for strip in _strips(counter):
+    for strip in strips:
         lines.append(strip.text.rstrip())
         for segment in strip.simplify():
             style = segment.style
@@ -187,28 +186,27 @@ def _differences(scene: str, looks: Mapping[str, str]) -> list[str]:
 # ---------------------------------------------------------------- what holds for all
 
 
-def _beyond(counter: Counter, width: int, height: int) -> list[str]:
+def _beyond(counter: Counter, strips: list[Strip], width: int, height: int) -> list[str]:
     """Nothing stands beyond the edges, no widget is wider or higher than the terminal."""
     screen = counter.app.screen
     shown = [widget for widget in screen.walk_children(Widget) if widget.display and widget.region.size]
     out = [
         each for each in shown if each.region.right > width or (each.region.bottom > height and each.parent is screen)
     ]
-    strips = screen._compositor.render_strips()
     exact = len(strips) == height and all(strip.cell_length == width for strip in strips)
     return [f"{each} stands beyond {width}x{height}" for each in out] + (
         [] if exact else [f"lines are not {width} wide"]
     )
 
 
-def _foot(counter: Counter, texts: Texts) -> list[str]:
+def _foot(counter: Counter, own: str, texts: Texts) -> list[str]:
     """The keys that the foot tells of are bound to what it says, and the last one is never cut off."""
     screen = counter.app.screen
     assert isinstance(screen, Page | Box)
     keys = screen.shown_keys()
     wrong = [f"{screen}: {key.key} is not bound to {key.action}" for key in keys if not _is_bound(screen, key)]
     last = f"{keys[-1].key} {texts(keys[-1].does)}"
-    return wrong if last in _own(counter) else [*wrong, f"{screen}: the foot lacks {last}"]
+    return wrong if last in own else [*wrong, f"{screen}: the foot lacks {last}"]
 
 
 def _is_bound(screen: Page | Box[object], key: Key) -> bool:
@@ -221,10 +219,6 @@ def _is_bound(screen: Page | Box[object], key: Key) -> bool:
 
 def _name(action: str) -> str:
     return action.partition("(")[0].rpartition(".")[2]
-
-
-def _own(counter: Counter) -> str:
-    return "\n".join(strip.text for strip in _strips(counter))
 
 
 def _nothing_is_cut(words: Mapping[tuple[int, int], set[str]]) -> None:

@@ -43,7 +43,7 @@ class Tmux:
         self.run("send-keys", "-l", text)
 
     async def until(self, sign: str) -> None:
-        until = asyncio.get_running_loop().time() + 30
+        until = asyncio.get_running_loop().time() + 60
         while sign not in (seen := self.run("capture-pane", "-p")):
             assert asyncio.get_running_loop().time() < until, f"{sign!r} did not come, but:\n{seen}"
             await asyncio.sleep(0.05)
@@ -69,8 +69,8 @@ async def test_whatever_is_typed_or_scanned_on_a_busy_machine_is_text(
         await tmux.until("NOT TOLD: no phone")
         with sharing_its_processor(pid, 3):
             for start in range(0, len(typed), at_once):
+                await asyncio.sleep(pause if start else 0)
                 tmux.type(typed[start : start + at_once])
-                await asyncio.sleep(pause)
             await tmux.until(typed)
             tmux.run("send-keys", "Enter")
             await tmux.until(f"Nothing here is called “{typed}”.")

@@ -106,7 +106,7 @@ async def test_the_board_comes_through_and_keys_go_back(tmp_path: Path) -> None:
                 await socket.send_json(["resize", {"width": 120, "height": 40}])
                 await socket.send_json(["stdin", "n"])
                 assert "READY" in await _until(socket, "READY")
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(20):
                 while any(_is_screen(child) for child in psutil.Process().children()):
                     await asyncio.sleep(0.02)
 
@@ -127,10 +127,10 @@ print("__GANGLION__", flush=True)
 {habit}"""
     async with serving(sys.executable, "-c", program, most=1) as (url, browser):
         await browser.get(url + "/?token=sesame")
-        async with browser.ws_connect(url + "/ws", origin=url), asyncio.timeout(8):
+        async with browser.ws_connect(url + "/ws", origin=url), asyncio.timeout(20):
             while not (note.exists() and note.read_text()):
                 await asyncio.sleep(0.02)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while (
                 await browser.get(url + "/ws", headers={"Origin": url})
             ).status == 503:  # its place is free again only once it has ended
@@ -144,7 +144,7 @@ async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_pa
         async with serving(*command) as (url, _), chromium() as page:
             await page.open(url + "/?token=sesame")
             await page.until("document.body?.classList.contains('-first-byte') === true")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(50):
                 while not service.streams:
                     await asyncio.sleep(0.02)
                 while not service.posts:
@@ -182,7 +182,7 @@ def _is_screen(child: psutil.Process) -> bool:
 async def _until(socket, sign: str) -> str:  # type: ignore[no-untyped-def]
     """What the browser was sent until this stood in it."""
     seen = ""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for message in socket:
             seen += message.data.decode("utf-8", "replace") if message.type == WSMsgType.BINARY else message.data
             if sign in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", seen):

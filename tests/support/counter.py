@@ -3,11 +3,12 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from tests.support.fake_clock import FakeClock
@@ -21,7 +22,9 @@ from tui.shop.revisions import Part
 from tui.terminal.clock import SystemClock
 
 TURNS = 600
-"""So often a condition is looked at before a wait fails (each turn lets the screen and the service run until they wait)."""
+"""So often a condition is looked at at least before a wait fails (each turn lets the screen and the service run until they wait)."""
+SECONDS = 20
+"""So long it is waited for at least: threads and other processes may have no turn meanwhile."""
 
 
 class Screen:
@@ -37,6 +40,10 @@ class Screen:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
+    def shows(self, parts: Iterable[str]) -> bool:
+        text = self.text
+        return all(part in text for part in parts)
+
     def line(self, containing: str) -> str:
         """The first line of the terminal that has this in it."""
         return next((line for line in self.text.splitlines() if containing in line), "")
@@ -51,12 +58,12 @@ class Screen:
         await self.pilot.press(*text)
         await self.pilot.pause()
 
-    async def see(self, *parts: str, seconds: float = 20) -> None:
+    async def see(self, *parts: str, seconds: float = SECONDS) -> None:
         """Wait, by the clock on the wall, until all of this stands on the screen."""
         try:
             async with asyncio.timeout(seconds):
-                while not all(part in self.text for part in parts):
-                    await self.pilot.pause(0.02)
+                while not self.shows(parts):
+                    await self.pilot.pause(0.05)
         except TimeoutError:
             raise AssertionError(f"{parts} never came; the screen shows:\n{self.text}") from None
 
@@ -71,23 +78,36 @@ class Counter(Screen):
 
     async def until(self, condition: Callable[[], Any], *, passing: float = 0) -> None:
         """Wait until it holds; with `passing`, so many seconds of the clock go by at each look."""
-        for _ in range(TURNS):
-            if condition():
-                return
+        loop = asyncio.get_running_loop()
+        turns, end = 0, loop.time() + SECONDS
+        while not condition():
+            turns += 1
+            if turns > TURNS and loop.time() > end:
+                raise AssertionError(f"it never came to that; the screen shows:\n{self.text}")
             if passing:
                 await self.clock.advance(passing)
-            await self.pilot.pause(0.001)
-        raise AssertionError(f"it never came to that; the screen shows:\n{self.text}")
+            await self.pilot.pause(0.001 if turns < TURNS else 0.02)
 
     async def see(self, *parts: str, seconds: float = 0, passing: float = 0) -> None:
         """Wait until all of this stands on the screen."""
-        await self.until(lambda: all(part in self.text for part in parts), passing=passing)
+        await self.until(lambda: self.shows(parts), passing=passing)
 
     async def pass_time(self, seconds: float) -> None:
         """Let that much of the clock go by, and the screen notice it as it does each second."""
         await self.clock.advance(seconds)
         self.app.tick()
         await self.pilot.pause()
+
+    async def command(self, words: str) -> None:
+        """Do it by the command palette, once that is what it would do."""
+        await self.press("ctrl+p")
+        await self.type(words)
+        await self.until(lambda: words in self._offered())
+        await self.press("enter")
+
+    def _offered(self) -> str:
+        found = self.app.screen.query_one(CommandList)
+        return "" if found.highlighted is None else str(found.get_option_at_index(found.highlighted).prompt)
 
     def posted(self, ending: str) -> list[dict[str, Any]]:
         """The bodies of what was asked of the service at paths that end so."""
