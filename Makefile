@@ -26,7 +26,7 @@ collected: $(VENV)/.dev  # once, beside the types: the workers find their tests 
 	@found=$$($(BIN)/pytest --collect-only -qq) || { echo "$$found" | tail -n 60; exit 1; }
 
 fleet-test: $(VENV)/.dev system-test  ## headquarters' long tests: 100,000 entries under kills, a week's backlog, 1,000 stores (40 minutes at most)
-	TETHER_FLEET=long timeout 2400 $(BIN)/pytest -q -rs --durations=10 tests/fleet
+	TMPDIR=/var/tmp TETHER_FLEET=long timeout 2400 $(BIN)/pytest -q -rs --durations=10 tests/fleet
 
 lint: $(VENV)/.dev  ## ruff and the import contracts
 	$(BIN)/ruff check

@@ -7,12 +7,15 @@ killed has written is there either way, and what a power cut leaves is tested on
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
+
+from tests.support.chromium import Browser, chromium
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 2**30
@@ -41,6 +44,13 @@ structlog.configure(
 
 hypothesis.settings.register_profile("tether", deadline=None)
 hypothesis.settings.load_profile("tether")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Started once for all tests of a worker: to start it takes more than most of them."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.hookimpl(trylast=True)

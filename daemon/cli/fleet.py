@@ -29,8 +29,8 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
     Writes [fleet] into tether.toml and two secrets into .env; the key is made here and never leaves.
     """
     from daemon.fleet.files import keep, keep_seed
-    from daemon.fleet.join import Code, JoinRefused
     from daemon.fleet.join import join as trade
+    from daemon.fleet.join_code import Code, JoinRefused
     from daemon.fleet.nkey import KeyPair
     from daemon.runtime.clockwatch import RELEASED
     from outbox.clock import SystemClock

@@ -67,6 +67,22 @@ def explained() -> Iterator[None]:
         raise Failure(
             f"headquarters needs what is not installed here ({', '.join(missing)}): pip install 'tether-box[hq]'"
         )
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = group.subgroup(_expected())
+        if found is None:
+            raise
+        error: BaseException = found
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise Failure(_sentence(error)) from error
+    except _expected() as error:
+        raise Failure(_sentence(error)) from error
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """What only a person can mend. Looked up once something was raised: a command loads what it works with and no more."""
     import psycopg
 
     from daemon.fleet.bundle import BadBundle
@@ -78,7 +94,7 @@ def explained() -> Iterator[None]:
     from daemon.hq.stores import Declined
     from daemon.hq.streams import StreamRefused
 
-    expected = (
+    return (
         BadBundle,
         EngineMissing,
         EngineFailed,
@@ -91,18 +107,6 @@ def explained() -> Iterator[None]:
         psycopg.Error,
         OSError,
     )
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        found = group.subgroup(expected)
-        if found is None:
-            raise
-        error: BaseException = found
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise Failure(_sentence(error)) from error
-    except expected as error:
-        raise Failure(_sentence(error)) from error
 
 
 def _sentence(error: BaseException) -> str:

@@ -3,7 +3,6 @@ heard, and of the store that can be proved to have said it, else it stays out an
 """
 
 import asyncio
-import base64
 from collections.abc import Sequence
 
 import structlog
@@ -127,20 +126,3 @@ def judged(stored: Stored, word: SignedWord, account: str) -> tuple[bool, str]:
     if not is_proved(word, stored.subject, account) or not (is_out or on_condition):
         return True, ""
     return is_out, word.store
-
-
-def read_keys(text: str) -> dict[str, bytes]:
-    """ "k1:base64 k2:base64" as it stands in `.env`. Raises ValueError, which never repeats it."""
-    keys = {}
-    for part in text.split():
-        kid, colon, secret = part.partition(":")
-        try:
-            key = base64.b64decode(secret, validate=True)
-        except ValueError:
-            key = b""
-        if not colon or len(key) < 16:
-            raise ValueError(
-                'FLEET_CONSENT_KEY is not written like "k1:<base64>": join the fleet again, or copy it whole'
-            )
-        keys[kid] = key
-    return keys

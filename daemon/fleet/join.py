@@ -6,77 +6,18 @@ in between can neither read nor answer. Consent keys come sealed for the key tha
 
 import asyncio
 import base64
-import binascii
-import hashlib
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import Unsealable, key_of, public_text, unseal
 
 SECONDS = 15.0
-SECRET_BYTES = 16
-PIN_BYTES = 16
 MOST = 256 * 1024
-
-
-class JoinRefused(Exception):
-    """Says what is wrong and what to do."""
-
-
-class Code(msgspec.Struct, frozen=True):
-    """`https://hq.example:8788/#SECRET.PIN`, as `tether hq store add` prints it."""
-
-    url: str
-    secret: str
-    pin: bytes
-
-    @classmethod
-    def read(cls, text: str) -> "Code":
-        """Raises JoinRefused."""
-        url, _, rest = text.strip().partition("#")
-        secret, _, pin = rest.partition(".")
-        parts = urlsplit(url)
-        try:
-            raw, secret_raw = _from_text(pin), _from_text(secret)
-        except (binascii.Error, ValueError):
-            raw = secret_raw = b""
-        if parts.scheme != "https" or not parts.hostname or len(raw) != PIN_BYTES or len(secret_raw) != SECRET_BYTES:
-            raise JoinRefused(
-                "that is no code of headquarters: copy the whole line that tether hq store add printed, in quotes"
-            )
-        return cls(url.rstrip("/"), secret, raw)
-
-    def __str__(self) -> str:
-        return f"{self.url}/#{self.secret}.{_text(self.pin)}"
-
-
-class JoinWish(msgspec.Struct, frozen=True):
-    """What a store asks of HQ's door."""
-
-    secret: str
-    key: str
-    sealing: str
-    signature: str
-
-    @staticmethod
-    def signed(secret: str, sealing: str) -> bytes:
-        return f"tether fleet join {secret} {sealing}".encode()
-
-
-class Welcome(msgspec.Struct, frozen=True):
-    """What HQ answers. `keys`: the consent keys, sealed."""
-
-    store: str
-    servers: tuple[str, ...]
-    ca: str
-    claim: str
-    publisher: str = ""
-    keys: dict[str, str] = {}
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -102,7 +43,7 @@ async def join(code: Code, key: KeyPair) -> Joined:
         ) from error
     except aiohttp.ClientError as error:
         raise JoinRefused(_why(code, error)) from error
-    if hashlib.sha256(_der(answer.ca)).digest()[:PIN_BYTES] != code.pin:
+    if not code.names(answer.ca):
         raise JoinRefused(
             "headquarters names another certificate authority than its code does: nothing was kept; ask HQ"
         )
@@ -121,7 +62,7 @@ async def _authority(code: Code) -> str:
     async with aiohttp.ClientSession() as session, session.get(f"{code.url}/v1/join/ca", ssl=blind) as answer:
         text = (await answer.content.read(MOST)).decode("ascii", "replace")
     try:
-        matches = answer.status == 200 and hashlib.sha256(_der(text)).digest()[:PIN_BYTES] == code.pin
+        matches = answer.status == 200 and code.names(text)
     except ValueError:
         matches = False
     if not matches:
@@ -161,19 +102,3 @@ def _why(code: Code, error: aiohttp.ClientError) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{code.url} shows a certificate that can't be trusted: {error.certificate_error}"
     return f"{code.url} can't be reached: {error}"
-
-
-def make_code(url: str, ca: str, secret: bytes) -> Code:
-    return Code(url.rstrip("/"), _text(secret), hashlib.sha256(_der(ca)).digest()[:PIN_BYTES])
-
-
-def _der(pem: str) -> bytes:
-    return ssl.PEM_cert_to_DER_cert(pem.strip() + "\n")
-
-
-def _text(raw: bytes) -> str:
-    return base64.b32encode(raw).decode().rstrip("=").lower()
-
-
-def _from_text(text: str) -> bytes:
-    return base64.b32decode(text.upper() + "=" * (-len(text) % 8))

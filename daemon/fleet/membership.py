@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from daemon.config import ConfigError, Settings
-from daemon.fleet.consent import read_keys
+from daemon.fleet.consent_keys import read_keys
 from daemon.fleet.nkey import BadKey, KeyPair
 from daemon.fleet.seal import Unsealable, key_of, unseal
 from daemon.fleet.wire import NAME

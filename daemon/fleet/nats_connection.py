@@ -1,7 +1,8 @@
 """One connection with NATS, made and ended within bounds: all that the link and HQ know of the client library is here.
 
 The library finds a dead line late, keeps trying by itself, and says of a refused publish only to a callback that there was one. So it
-makes one connection and nothing more, ours is the patience, and a refusal becomes an error that says so.
+makes one connection and nothing more, ours is the patience, and a refusal becomes an error that says so. It is loaded by the first
+connection: a command that has none does without.
 """
 
 import asyncio
@@ -13,14 +14,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from daemon.fleet.nkey import KeyPair
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
 
 SOCKET_SECONDS = 10.0
 PING_SECONDS = 20
@@ -115,7 +117,7 @@ def pinned(ca: Path) -> ssl.SSLContext:
 class NatsConnection:
     """An open connection. Every call is bounded, and raises NatsAway when it can't be done."""
 
-    def __init__(self, client: Client, identity: Identity, server: str) -> None:
+    def __init__(self, client: "Client", identity: Identity, server: str) -> None:
         self._client = client
         self._identity = identity
         self._asking: set[asyncio.Future[None]] = set()
@@ -152,13 +154,13 @@ class NatsConnection:
 
     async def request(
         self, subject: str, body: bytes, *, headers: dict[str, str] | None = None, timeout: float = SOCKET_SECONDS
-    ) -> Msg:
+    ) -> "Msg":
         """One question, one answer."""
         self.bytes_out += len(body)
         asking = asyncio.ensure_future(self._client.request(subject, body, timeout=timeout, headers=headers))  # noqa: TID251
         return await self._or_trouble(asking, subject)
 
-    async def _or_trouble(self, asking: "asyncio.Future[Msg]", subject: str) -> Msg:
+    async def _or_trouble(self, asking: "asyncio.Future[Msg]", subject: str) -> "Msg":
         """A denied publish is never answered, nor what was asked on a connection that is gone: what comes instead is a word to a callback."""
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking.add(trouble)
@@ -168,14 +170,14 @@ class NatsConnection:
             if trouble.done():
                 trouble.result()
             return await asking
-        except (NatsError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise NatsAway(f"no answer for {subject}: {_words(error)}") from error
         finally:
             self._asking.discard(trouble)
             trouble.cancel()
             if not asking.done():
                 asking.cancel()
-                with contextlib.suppress(asyncio.CancelledError, NatsError):
+                with contextlib.suppress(asyncio.CancelledError, *_failures()):
                     await asking
 
     async def tell(self, subject: str, body: bytes) -> None:
@@ -184,18 +186,18 @@ class NatsConnection:
         try:
             async with asyncio.timeout(SOCKET_SECONDS):
                 await self._client.publish(subject, body)
-        except (NatsError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise NatsAway(f"can't tell {subject}: {_words(error)}") from error
 
-    async def listen(self, subject: str, heard: Callable[[Msg], None]) -> None:
+    async def listen(self, subject: str, heard: "Callable[[Msg], None]") -> None:
         """Have `heard` called (in the loop's thread) for what is published there from now on."""
 
-        async def pass_on(message: Msg) -> None:
+        async def pass_on(message: "Msg") -> None:
             heard(message)
 
         try:
             await self._client.subscribe(subject, cb=pass_on)
-        except (NatsError, OSError) as error:
+        except _failures() as error:
             raise NatsAway(f"can't listen to {subject}: {_words(error)}") from error
 
     async def newest(self, stream: str, subject: str) -> Stored | None:
@@ -220,7 +222,7 @@ class NatsConnection:
                         found.append(stored)
                 finally:
                     await answers.unsubscribe()
-        except (NatsError, OSError, TimeoutError) as error:
+        except _failures() as error:
             raise NatsAway(f"stream {stream} can't be read: {_words(error)}") from error
         return found
 
@@ -238,7 +240,7 @@ class NatsConnection:
                         if len(found) == most:
                             break
             await answers.unsubscribe()
-        except (NatsError, OSError) as error:
+        except _failures() as error:
             raise NatsAway(f"{subject} can't be asked: {_words(error)}") from error
         return found
 
@@ -266,6 +268,8 @@ class NatsConnection:
 @asynccontextmanager
 async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[NatsConnection]:
     """A connection to that server, closed at the end. Raises NatsAway, NotAuthorised."""
+    from nats.aio.client import Client
+
     client = Client()
     nats = NatsConnection(client, identity, server)
     last: list[Exception] = []
@@ -300,16 +304,16 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
                     name=identity.name,
                     pending_size=2 * 2**20,
                 )
-        except (NatsError, OSError, TimeoutError, ValueError) as error:
+        except _failures(ValueError) as error:
             raise _why(server, last or [error]) from error
         yield nats
     finally:
         await _close(client)
 
 
-async def _close(client: Client) -> None:
+async def _close(client: "Client") -> None:
     """The library closes politely, which a dead connection can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
-    with contextlib.suppress(NatsError, OSError, TimeoutError, AssertionError, AttributeError):
+    with contextlib.suppress(AssertionError, AttributeError, *_failures()):
         async with asyncio.timeout(CLOSE_SECONDS):
             await client.close()
     transport = getattr(client, "_transport", None)
@@ -325,11 +329,18 @@ def _why(server: str, errors: Sequence[Exception]) -> NatsAway:
     return NatsAway(f"{server}: {_words(errors[0])}")
 
 
+def _failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """How the library, and the network below it, say that it could not be done; and `more`."""
+    from nats.errors import Error
+
+    return (Error, OSError, TimeoutError, *more)
+
+
 def _words(error: BaseException) -> str:
     return str(error) or {"TimeoutError": "no answer in time"}.get(type(error).__name__, type(error).__name__)
 
 
-def _stored(answer: Msg) -> Stored | None:
+def _stored(answer: "Msg") -> Stored | None:
     headers = answer.headers or {}
     if "Nats-Sequence" not in headers:
         if (status := headers.get("Status", "")) not in ("404", "204"):

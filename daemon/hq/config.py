@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from daemon.config import ConfigError, Duration, Table, TimeOfDay, decode, secrets_in
-from daemon.fleet.consent import read_keys
+from daemon.fleet.consent_keys import read_keys
 from daemon.fleet.nkey import BadKey, KeyPair, Role
 
 SEARCH = (Path("hq.toml"), Path("/etc/tether-hq/hq.toml"))

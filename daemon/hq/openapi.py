@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.fleet.join import JoinWish, Welcome
+from daemon.fleet.join_code import JoinWish, Welcome
 from daemon.hq import answers
 
 _PATHS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (

@@ -15,7 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from daemon.config import ConfigError
 from daemon.fleet.bundle import ALL, CANARY
-from daemon.fleet.join import SECRET_BYTES, JoinWish, Welcome, make_code
+from daemon.fleet.join_code import SECRET_BYTES, JoinWish, Welcome, make_code
 from daemon.fleet.nkey import BadKey, is_signed
 from daemon.fleet.seal import seal
 from daemon.fleet.wire import NAME

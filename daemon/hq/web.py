@@ -17,7 +17,7 @@ from psycopg import DataError
 from psycopg_pool import PoolTimeout
 
 from daemon.config import ConfigError
-from daemon.fleet.join import JoinWish, Welcome
+from daemon.fleet.join_code import JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
 from daemon.hq.database import Connection, Weather, queries

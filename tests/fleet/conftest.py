@@ -60,7 +60,7 @@ def database(postgres_server: Postgres, template: str, tmp_path: Path) -> Iterat
     """The address of a fresh database with headquarters' tables."""
     name = f"t{os.getpid()}_{abs(hash(tmp_path)) % 10**9}"
     with psycopg.connect(postgres_server.dsn(), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode())
     yield postgres_server.dsn(name)
     with psycopg.connect(postgres_server.dsn(), autocommit=True) as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -13,6 +13,9 @@ from tests.support.shop import event, open_shop
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 
+LOOK = 0.1
+"""Seconds between two looks at what another process does."""
+
 LONG = os.environ.get("TETHER_FLEET") == "long"
 TEXT = "templates/en/order.ready.sms.j2"
 
@@ -42,7 +45,7 @@ async def test_a_text_goes_out_to_a_store_and_is_taken_back(tmp_path: Path, data
                 found = (await hq.get("/v1/stores/soho", token))["store"]["health"]
                 return bool(found.get("bundle", "") == bundle and problem in found.get("bundle_problem", ""))
 
-            return await until(look)
+            return await until(look, every=LOOK)
 
         async def says(n: int) -> str:
             await shop.post(event(n))

@@ -14,6 +14,9 @@ from tests.support.shop import event, open_shop
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 
+LOOK = 0.1
+"""Seconds between two looks at what another process does."""
+
 
 async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> None:
     (tmp_path / "hq").mkdir()
@@ -46,7 +49,7 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
                 store if store["archived"] > 5 and store["state"] == "ok" and store["health"]["queued"] == 0 else None
             )
 
-        store = await until(archived)
+        store = await until(archived, every=LOOK)
         assert (store["name"], store["group"], store["forks"], store["gaps"]) == ("soho", "london", 0, 0)
 
         async def told() -> Any:
@@ -54,7 +57,7 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
             states = [message["state"] for message in found.get("messages", [])]
             return found if states in (["sent"], ["delivered"]) else None
 
-        order = await until(told)
+        order = await until(told, every=LOOK)
         assert "event.accepted" in [entry["kind"] for entry in order["entries"]]
         assert (await hq.get("/v1/audit/verify", token))["ok"]
         assert (await hq.get("/v1/stores"))["status"] == 401
@@ -68,7 +71,7 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
         async def refused() -> bool:
             return bool((await shop.get("/v1/fleet"))["state"] == "refused")
 
-        await until(refused, seconds=60)
+        await until(refused, seconds=60, every=LOOK)
         status = shop.tether("fleet", "status", check=False)
         assert status.returncode == 1
         assert "not authorised" in status.stdout

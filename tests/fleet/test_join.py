@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from daemon.fleet.files import forget, keep
-from daemon.fleet.join import Code, Joined, JoinRefused, JoinWish, Welcome
+from daemon.fleet.join import Joined
+from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal

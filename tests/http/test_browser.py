@@ -9,7 +9,7 @@ import pytest
 from daemon.config import Board, Hook
 from outbox.clock import SystemClock
 from tests.support.axe import axe_source, violations
-from tests.support.chromium import Page, chromium
+from tests.support.chromium import Browser, Page
 from tests.support.face import Face, event, serving
 from tests.support.small_store import SmallStore, open_store, store_settings
 
@@ -23,8 +23,8 @@ async def store() -> AsyncIterator[SmallStore]:
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as page:
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    async with browser.page() as page:
         yield page
 
 

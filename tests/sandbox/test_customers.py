@@ -12,7 +12,7 @@ from aiohttp import web
 from daemon.sandbox import Sandbox
 from outbox.clock import SystemClock
 from tests.support.axe import axe_source, violations
-from tests.support.chromium import chromium
+from tests.support.chromium import Browser
 from tests.support.shop import event, open_shop
 from tests.support.stand_in import GOOD, C
 
@@ -138,9 +138,9 @@ async def test_it_goes_by_the_vendor_that_wrote_to_them_last() -> None:
         assert box.customers.said(0) == []
 
 
-async def test_the_page_is_a_phone_for_each_customer_and_is_accessible() -> None:
+async def test_the_page_is_a_phone_for_each_customer_and_is_accessible(browser: Browser) -> None:
     phone = "[...document.querySelectorAll('#phones section')].find(s => s.querySelector('h3').textContent === 'Ada')"
-    async with store_at() as (store, told), sandbox_of(store) as (box, http), chromium() as page:
+    async with store_at() as (store, told), sandbox_of(store) as (box, http), browser.page() as page:
         await text(http)
         await mail(http)
         await page.open(f"{box.url}/_sandbox/")
@@ -167,9 +167,9 @@ async def test_the_page_is_a_phone_for_each_customer_and_is_accessible() -> None
         assert all(url.startswith((box.url, "about:")) for url in page.requests)
 
 
-async def test_the_page_is_accessible() -> None:
+async def test_the_page_is_accessible(browser: Browser) -> None:
     axe = axe_source()
-    async with store_at() as (store, _), sandbox_of(store) as (box, http), chromium() as page:
+    async with store_at() as (store, _), sandbox_of(store) as (box, http), browser.page() as page:
         await text(http)
         await mail(http)
         await write(http, customer=ADA, text="on my way")

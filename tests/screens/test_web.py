@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar, WSMsgType, web
 
 from tests.support.axe import axe_source, violations
-from tests.support.chromium import chromium
+from tests.support.chromium import Browser
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
@@ -138,10 +138,10 @@ print("__GANGLION__", flush=True)
         assert not psutil.pid_exists(int(note.read_text())), "ended, and waited for"
 
 
-async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_path: Path) -> None:
+async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_path: Path, browser: Browser) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
-        async with serving(*command) as (url, _), chromium() as page:
+        async with serving(*command) as (url, _), browser.page() as page:
             await page.open(url + "/?token=sesame")
             await page.until("document.body?.classList.contains('-first-byte') === true")
             async with asyncio.timeout(50):
@@ -160,11 +160,11 @@ async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_pa
             }
 
 
-async def test_it_is_accessible_while_it_runs_and_when_it_is_over(tmp_path: Path) -> None:
+async def test_it_is_accessible_while_it_runs_and_when_it_is_over(tmp_path: Path, browser: Browser) -> None:
     axe = axe_source()
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         command = (sys.executable, "-m", "tui", service.where, "--language", "en", "--name", "web")
-        async with serving(*command) as (url, _), chromium() as page:
+        async with serving(*command) as (url, _), browser.page() as page:
             await page.open(url + "/?token=sesame")
             await page.until("document.body?.classList.contains('-first-byte') === true", within=30)
             assert await violations(page, axe) == []

@@ -4,9 +4,11 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ class Page:
         self._numbers = count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._session = ""
+        self._profile = ""
         self.requests: list[str] = []
         self.complaints: list[str] = []
 
@@ -73,8 +76,16 @@ class Page:
         async with asyncio.timeout(15):
             return await future
 
+    async def begin(self) -> None:
+        self._profile = (await self.ask("Target.createBrowserContext"))["browserContextId"]
+
+    async def end(self) -> None:
+        """The tab and all that its profile held are gone."""
+        self._session = ""
+        await self.ask("Target.disposeBrowserContext", browserContextId=self._profile)
+
     async def open(self, url: str, *, width: int = 1280, height: int = 720) -> None:
-        target = await self.ask("Target.createTarget", url="about:blank")
+        target = await self.ask("Target.createTarget", url="about:blank", browserContextId=self._profile)
         attached = await self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Network", "Runtime", "Log", "Page"):
@@ -100,42 +111,51 @@ class Page:
         return loop.time() - began
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Page]:
+class Browser:
+    """One process for all who ask. Each gets a page in a profile of its own, with nothing of another's."""
+
+    def __init__(self, door: str) -> None:
+        self._door = door
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        async with aiohttp.ClientSession() as session, session.ws_connect(self._door, max_msg_size=0) as socket:
+            page = Page(socket)
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(page.listen())
+                try:
+                    await page.begin()
+                    yield page
+                finally:
+                    await page.end()
+                    listening.cancel()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
     """Skips the test where there is no Chromium."""
     binary = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if binary is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
     with tempfile.TemporaryDirectory(prefix="tether-chromium-", ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            binary,
-            *_FLAGS,
-            f"--user-data-dir={profile}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        process = subprocess.Popen(
+            [binary, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            async with (
-                aiohttp.ClientSession() as session,
-                session.ws_connect(await _door(Path(profile)), max_msg_size=0) as socket,
-            ):
-                page = Page(socket)
-                async with asyncio.TaskGroup() as group:
-                    listening = group.create_task(page.listen())
-                    try:
-                        yield page
-                    finally:
-                        listening.cancel()
+            yield Browser(_door(Path(profile)))
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            process.wait()
 
 
-async def _door(profile: Path) -> str:
+def _door(profile: Path) -> str:
     file = profile / "DevToolsActivePort"
-    async with asyncio.timeout(START_S):
-        while not file.exists() or len(lines := file.read_text().splitlines()) < 2:
-            await asyncio.sleep(0.05)
+    until = time.monotonic() + START_S
+    while not file.exists() or len(lines := file.read_text().splitlines()) < 2:
+        if time.monotonic() > until:
+            raise TimeoutError(f"Chromium did not start within {START_S} s")
+        time.sleep(0.05)
     return f"ws://127.0.0.1:{lines[0]}{lines[1]}"

@@ -110,7 +110,7 @@ def cluster(folder: Path, size: int = 3) -> Iterator[Cluster]:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """In a folder of its own below /tmp: each pytest that starts shuts pytest's own folder to the user postgres."""
+    """In a folder of its own: each pytest that starts shuts pytest's own folder to the user postgres."""
     with tempfile.TemporaryDirectory(prefix="tether-pg-") as folder:
         made = Postgres(Path(folder))
         try:

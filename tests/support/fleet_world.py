@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
@@ -31,6 +30,7 @@ from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.engines import Cluster
 from tests.support.outbox_box import KEY, accept_one, planned, send
+from tests.support.sql import Sql
 
 SECONDS = 60.0
 
@@ -125,6 +125,7 @@ class World:
     stores: dict[str, Store] = field(default_factory=dict)
     processes: list[BaseProcess] = field(default_factory=list)
     archivers: list[tuple[Archiver, asyncio.Event, "asyncio.Task[None]"]] = field(default_factory=list)
+    _sql: Sql = field(default_factory=Sql)
 
     async def add_store(
         self, name: str, *, database: Path | None = None, rate: float = FAST, key: KeyPair | None = None
@@ -207,9 +208,7 @@ class World:
         self.archivers.clear()
 
     async def sql(self, text: str, *values: object) -> list[Any]:
-        async with await psycopg.AsyncConnection.connect(self.settings.postgres.dsn, autocommit=True) as db:
-            cursor = await db.execute(text.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+        return await self._sql.run(self.settings.postgres.dsn, text, values)
 
     async def archived(self, store: Store) -> bool:
         """Whether PostgreSQL has the store's whole record, to its newest hash."""
@@ -229,6 +228,7 @@ class World:
         await self.stop_hq()
         for process in list(self.processes):
             await self.kill_process(process)
+        await self._sql.close()
 
 
 @asynccontextmanager

@@ -20,8 +20,9 @@ SECONDS = 30.0
 
 
 class Headquarters:
-    def __init__(self, folder: Path, dsn: str) -> None:
+    def __init__(self, folder: Path, dsn: str, session: aiohttp.ClientSession) -> None:
         self.folder = folder
+        self._session = session
         self.dsn = dsn
         self.web_port, self.nats_port = free_ports(2)
         self.url = f"https://127.0.0.1:{self.web_port}"
@@ -78,10 +79,7 @@ class Headquarters:
 
     async def get(self, path: str, token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(self.url + path, headers=headers, ssl=False) as answer,
-        ):
+        async with self._session.get(self.url + path, headers=headers, ssl=False) as answer:
             return await answer.json(content_type=None)
 
     def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
@@ -96,8 +94,9 @@ class Headquarters:
 
 @asynccontextmanager
 async def headquarters(folder: Path, dsn: str) -> AsyncIterator[Headquarters]:
-    made = Headquarters(folder, dsn)
-    try:
-        yield made
-    finally:
-        made.close()
+    async with aiohttp.ClientSession() as session:
+        made = Headquarters(folder, dsn, session)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-import psycopg
 from aiohttp import web
 
 from daemon.fleet.nats_connection import Stored
@@ -33,6 +32,7 @@ from daemon.hq.web import make_app
 from outbox.chain import START, link
 from outbox.clock import Clock
 from outbox.fleet import Entry
+from tests.support.sql import Sql
 
 CONSENT_KEY = "k1:" + "aWlp" * 10 + "aWk="
 TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
@@ -98,6 +98,7 @@ class Site:
     archive: Archive
     _ingest: Ingest
     _sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+    _sql: Sql = field(default_factory=Sql)
     _heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     _revs: int = 0
     _stored: int = 0
@@ -178,9 +179,7 @@ class Site:
             await self._ingest.add(db, "made", [stored])
 
     async def sql(self, text: str, *values: object) -> list[Any]:
-        async with await psycopg.AsyncConnection.connect(self.services.settings.postgres.dsn, autocommit=True) as db:
-            cursor = await db.execute(text.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+        return await self._sql.run(self.services.settings.postgres.dsn, text, values)
 
 
 @asynccontextmanager
@@ -208,4 +207,5 @@ async def page_site(
         finally:
             for session in site._sessions:
                 await session.close()
+            await site._sql.close()
             await runner.cleanup()

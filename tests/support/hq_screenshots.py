@@ -31,8 +31,11 @@ WIDTH, HIGHEST = 1280, 1000
 async def take(folder: Path) -> list[Path]:
     """Write the pictures and name them."""
     taken = []
-    with postgres() as server, tempfile.TemporaryDirectory() as place:
-        async with page_site(server.make_database("pictures"), Path(place), SystemClock()) as site, chromium() as page:
+    with postgres() as server, tempfile.TemporaryDirectory() as place, chromium() as browser:
+        async with (
+            page_site(server.make_database("pictures"), Path(place), SystemClock()) as site,
+            browser.page() as page,
+        ):
             await _afternoon(site)
             await page.open(f"{site.url}/login", width=WIDTH, height=600)
             await page.ask("Network.setCookie", name="tether-session", value=await site.session("ines"), url=site.url)

@@ -13,7 +13,8 @@ from daemon.config import Fleet, Log, Settings, bundle_in_force, with_bundle
 from daemon.demo.fleet.relay import Relay
 from daemon.demo.stage import demo_settings
 from daemon.fleet.files import CA, CLAIM
-from daemon.fleet.join import Code, Joined, join
+from daemon.fleet.join import Joined, join
+from daemon.fleet.join_code import Code
 from daemon.fleet.nkey import KeyPair
 from daemon.runtime.app import Service, open_service
 from daemon.runtime.listeners import listening

@@ -18,7 +18,7 @@ from daemon.demo.fleet.performance import MANAGED, MANAGER, OWNER, FleetJudgemen
 from daemon.demo.fleet.shop import Shop, open_shop
 from daemon.demo.stage import leaves
 from daemon.demo.till import TillProblem
-from daemon.fleet.join import Code, JoinRefused
+from daemon.fleet.join_code import Code, JoinRefused
 from daemon.hq.config import HqSettings, load
 from daemon.hq.database import opened
 from daemon.hq.engines import NatsServers, Postgres, free_ports

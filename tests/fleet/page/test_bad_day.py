@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.axe import axe_source, violations
 from tests.support.chain import Chain, chain
-from tests.support.chromium import chromium
+from tests.support.chromium import Browser
 from tests.support.fleet_world import World, until
 from tests.support.shop import event
 
@@ -22,8 +22,8 @@ BEYOND = "[...document.querySelectorAll('main button, main td, main th a')].filt
 
 
 @pytest.fixture
-async def loft(fleet: World) -> AsyncIterator[Chain]:
-    async with chromium() as page, chain(fleet, page) as made:
+async def loft(fleet: World, browser: Browser) -> AsyncIterator[Chain]:
+    async with browser.page() as page, chain(fleet, page) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ import pytest
 from outbox.clock import SystemClock
 from outbox.shares import Shares
 from tests.support.axe import axe_source, violations
-from tests.support.chromium import Page, chromium
+from tests.support.chromium import Browser, Page
 from tests.support.hq_page import Site, page_site
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
@@ -27,8 +27,8 @@ TEXT = "templates/en/order.ready.sms.j2"
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as page:
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    async with browser.page() as page:
         yield page
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from daemon.hq.page.attempts import NAME_MOST, PLACE_MOST
 from tests.support.fake_clock import FakeClock
-from tests.support.headquarters import Headquarters
+from tests.support.headquarters import headquarters
 from tests.support.hq_page import Browser, Site, page_site
 
 pytestmark = pytest.mark.engines
@@ -200,25 +200,25 @@ async def test_a_name_that_no_column_holds(site: Site) -> None:
 
 
 @pytest.mark.slow
-def test_users_by_the_command_line(database: str, tmp_path: Path) -> None:
-    hq = Headquarters(tmp_path, database)
-    hq.init()
-    added = hq.tether("user", "add", "noor", "--role", "manager", "--store", "soho", stdin=PASSWORD + "\n")
-    assert "noor may log in as manager of soho" in added.stdout
-    assert "not in the fleet yet: soho" in added.stdout
-    assert "maria may log in as admin" in hq.tether("user", "add", "maria", "--role", "admin", "--provider").stdout
-    assert hq.tether("user", "add", "x", "--store", "soho", stdin=PASSWORD + "\n", check=False).returncode == 2
-    assert hq.tether("user", "add", "x", stdin="short\n", check=False).returncode == 2
-    listed = hq.tether("user", "list").stdout
-    assert "noor" in listed
-    assert "soho" in listed
-    hq.tether("user", "remove", "noor")
-    assert "nobody is called 'noor' here" in hq.tether("user", "remove", "noor", check=False).stderr
-    with psycopg.connect(database) as db:
-        told = db.execute("SELECT kind, actor, detail FROM hq_record ORDER BY seq").fetchall()
-    assert [kind for kind, *_ in told] == ["user.put", "user.put", "user.removed"]
-    assert all(actor.endswith(" (command line)") for _, actor, _ in told)
-    assert PASSWORD not in str(told)
+async def test_users_by_the_command_line(database: str, tmp_path: Path) -> None:
+    async with headquarters(tmp_path, database) as hq:
+        hq.init()
+        added = hq.tether("user", "add", "noor", "--role", "manager", "--store", "soho", stdin=PASSWORD + "\n")
+        assert "noor may log in as manager of soho" in added.stdout
+        assert "not in the fleet yet: soho" in added.stdout
+        assert "maria may log in as admin" in hq.tether("user", "add", "maria", "--role", "admin", "--provider").stdout
+        assert hq.tether("user", "add", "x", "--store", "soho", stdin=PASSWORD + "\n", check=False).returncode == 2
+        assert hq.tether("user", "add", "x", stdin="short\n", check=False).returncode == 2
+        listed = hq.tether("user", "list").stdout
+        assert "noor" in listed
+        assert "soho" in listed
+        hq.tether("user", "remove", "noor")
+        assert "nobody is called 'noor' here" in hq.tether("user", "remove", "noor", check=False).stderr
+        with psycopg.connect(database) as db:
+            told = db.execute("SELECT kind, actor, detail FROM hq_record ORDER BY seq").fetchall()
+        assert [kind for kind, *_ in told] == ["user.put", "user.put", "user.removed"]
+        assert all(actor.endswith(" (command line)") for _, actor, _ in told)
+        assert PASSWORD not in str(told)
 
 
 @pytest.mark.usefixtures("maria")
