@@ -5,7 +5,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 import aiohttp
 
 from daemon.hq.engines import free_ports, nats_program
-from tests.support.shop import ROOT
+from tests.support import forks
+from tests.support.forks import ROOT
 
 SECONDS = 30.0
 
@@ -26,20 +26,13 @@ class Headquarters:
         self.dsn = dsn
         self.web_port, self.nats_port = free_ports(2)
         self.url = f"https://127.0.0.1:{self.web_port}"
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | forks.Forked] = {}
 
     def tether(
         self, *arguments: str, check: bool = True, stdin: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [sys.executable, "-m", "daemon", "hq", *arguments],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            env={**os.environ, "TETHER_HQ_CONFIG": str(self.folder / "hq.toml")},
-        )
+        env = {**os.environ, "TETHER_HQ_CONFIG": str(self.folder / "hq.toml")}
+        done = forks.run(["hq", *arguments], env=env, stdin=stdin)
         if check and done.returncode:
             raise AssertionError(f"tether hq {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -55,10 +48,16 @@ class Headquarters:
         return done.stdout
 
     def start_nats(self) -> None:
-        self._start("nats", [str(nats_program()), "-c", str(self.folder / "nats" / "hq1" / "server.conf")])
+        command = [str(nats_program()), "-c", str(self.folder / "nats" / "hq1" / "server.conf")]
+        with self._log("nats").open("ab") as log:
+            self._running["nats"] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
     async def start(self) -> None:
-        self._start("hq", [sys.executable, "-m", "daemon", "hq", "run", "--config", str(self.folder / "hq.toml")])
+        with self._log("hq").open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self._running["hq"] = forks.start(
+                ["hq", "run", "--config", str(self.folder / "hq.toml")],
+                cwd=ROOT, env=os.environ, stdin=nothing, stdout=log, stderr=log,
+            )  # fmt: skip
         async with asyncio.timeout(SECONDS):
             while True:
                 if self._running["hq"].poll() is not None:
@@ -69,13 +68,12 @@ class Headquarters:
                 except aiohttp.ClientError:
                     await asyncio.sleep(0.05)
 
-    def _start(self, name: str, command: list[str]) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     @property
     def log(self) -> str:
-        return (self.folder / "hq.log").read_text()
+        return self._log("hq").read_text()
 
     async def get(self, path: str, token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

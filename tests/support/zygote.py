@@ -21,8 +21,8 @@ from typing import Any
 LARGEST = 256 * 1024
 LIBRARIES = (
     "aiohttp.web", "aiosqlite", "babel.dates", "babel.languages", "babel.numbers", "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "cryptography.hazmat.primitives.ciphers.aead", "dotenv", "jinja2.meta", "jinja2.sandbox", "jmespath", "msgspec.json", "phonenumbers", "structlog", "tomli_w",
-    "typer", "uvloop",
+    "cryptography.hazmat.primitives.ciphers.aead", "dotenv", "jinja2.meta", "jinja2.sandbox", "jmespath", "msgspec.json", "nats.aio.client",
+    "phonenumbers", "psycopg_pool", "structlog", "tomli_w", "typer", "uvloop",
 )  # fmt: skip
 
 
