@@ -3,6 +3,7 @@ its own in a folder. Whoever starts them ends them."""
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ SECONDS = 30.0
 NATS = "nats-server"
 _DEBIAN = Path("/usr/lib/postgresql")
 _SUPERUSER = "postgres"
+_LOWEST, _HIGHEST, _TRIES = 20_000, 32_000, 1_000
 
 
 class EngineMissing(Exception):
@@ -48,11 +50,20 @@ def _number(version: str) -> float:
 
 
 def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
+    """Nobody listens on them; and since systems give outgoing connections higher ones, none is taken before somebody does. Raises EngineFailed."""
+    held: list[socket.socket] = []
     try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
+        for _ in range(_TRIES):
+            if len(held) == count:
+                return [int(one.getsockname()[1]) for one in held]
+            one = socket.socket()
+            try:
+                one.bind(("127.0.0.1", _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST)))
+            except OSError:
+                one.close()
+            else:
+                held.append(one)
+        raise EngineFailed(f"no {count} ports between {_LOWEST} and {_HIGHEST} are free on 127.0.0.1")
     finally:
         for one in held:
             one.close()

@@ -107,7 +107,7 @@ class Page:
         began = loop.time()
         async with asyncio.timeout(within):
             while not await self.run(script):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         return loop.time() - began
 
 

@@ -1,9 +1,9 @@
 """A port for a service that must be told one."""
 
-import socket
+from daemon.hq.engines import free_ports
 
 
 def free_port() -> int:
-    """One that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """One that nobody listens on at the moment, nor is given meanwhile."""
+    (port,) = free_ports(1)
+    return port
