@@ -101,7 +101,7 @@ class Store:
     async def disconnect(self) -> None:
         if self._task is not None:
             self._stop.set()
-            await asyncio.wait_for(self._task, 5)
+            await asyncio.wait_for(self._task, SECONDS)
             self._task = None
 
     async def happen(self, orders: int, *, first: int = 1) -> None:
@@ -197,7 +197,7 @@ class World:
     async def stop_hq(self) -> None:
         for _, stop, task in self.archivers:
             stop.set()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, SECONDS)
         self.archivers.clear()
 
     async def kill_hq(self) -> None:
