@@ -1,10 +1,12 @@
 """The service away, restarted, slow or closed to us: the screen says so, keeps what it has, and comes back by itself."""
 
+import asyncio
 from pathlib import Path
 
 from tests.support.counter import opened
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import NOW, SampleShop
+from tui.shop.feed import GLANCE_PAUSE
 
 
 async def test_the_service_is_killed_and_restarted_under_the_screen() -> None:
@@ -120,6 +122,29 @@ async def test_what_this_screen_can_not_read_is_said_and_the_rest_goes_on() -> N
         await counter.see("the service sends what this screen can't read")
         counter.service.change_order("B-1043", status="order.ready", stage="ready")
         await counter.see("ready 3")
+
+
+async def test_figures_follow_what_happens_while_the_shop_is_still_being_read() -> None:
+    """The figures are read first, the messages last: what fails in between counts at once, not only when all is looked at again."""
+    async with opened() as counter:
+        service, go_on, asked = counter.service, asyncio.Event(), list[None]()
+
+        async def after_the_figures() -> None:
+            asked.append(None)
+            if len(asked) > 1:
+                await go_on.wait()
+
+        await counter.see("1 failed!")
+        service.delay = after_the_figures
+        service.tell("reset", {})
+        await counter.until(lambda: len(asked) > 1)
+        service.change_message("m00004", state="failed", reason="no usable phone for Twilio")
+        await counter.until(lambda: counter.app.session.shop.messages["m00004"].state == "failed")
+        await counter.clock.advance(GLANCE_PAUSE)
+        go_on.set()
+        await counter.pilot.pause()
+        await counter.clock.advance(GLANCE_PAUSE)
+        await counter.see("2 failed!")
 
 
 async def test_events_of_a_newer_service_do_no_harm() -> None:

@@ -156,8 +156,8 @@ class Feed:
     async def _keep_looking(self) -> None:
         while True:
             await self._clock.wait(self._look, GLANCE_EVERY)
-            self._look.clear()
             if self._complete and self._shop.link.state == "up":
+                self._look.clear()
                 try:
                     await self._read_glance()
                     await self._read_lists()
