@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from textual._compositor import Compositor
 from textual.containers import Vertical
 from textual.strip import Strip
 from textual.widget import Widget
@@ -125,8 +126,15 @@ class Grid:
 
 
 @pytest.fixture
-def grid(request: pytest.FixtureRequest) -> Grid:
+def grid(request: pytest.FixtureRequest, language: str, monkeypatch: pytest.MonkeyPatch) -> Grid:
+    """What is drawn on the way, while keys lead to a scene and its size changes, is drawn in English; of the others what is looked at."""
+    if language != "en":
+        monkeypatch.setattr(Compositor, "render_update", _forget_changes)
     return Grid(request.config.option.update_snapshots)
+
+
+def _forget_changes(compositor: Compositor, **_how: object) -> None:
+    compositor._dirty_regions.clear()
 
 
 async def _leave(counter: Counter) -> None:
