@@ -183,3 +183,13 @@ async def _still(counter: Counter) -> object:
     """What a whole drawing of the terminal shows once nothing moves any more."""
     await counter.pilot.pause(0.05)
     return Glass(counter.app).rows
+
+
+async def test_a_page_that_takes_longer_than_anybody_waits_is_shown_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.screens.steady.PATIENCE", 0)
+    async with opened(size=(120, 30)) as counter:
+        counter.app._ahead._put_together("line")
+        await counter.app.action_go("line")
+        await counter.see("Twilio")

@@ -1,6 +1,7 @@
 """What pages and boxes share beneath what they show: Textual styles and lays a screen out anew each time it comes to the front; these only for a cause."""
 
 import asyncio
+from contextlib import suppress
 from typing import TypeVar
 
 from textual import events
@@ -12,7 +13,7 @@ from tui.widgets.late import Late
 Result = TypeVar("Result")
 
 PATIENCE = 5.0
-"""Seconds that it may take to be put together at most."""
+"""Seconds after which nobody waits any longer for one to be put together: on a machine that busy it is shown as far as it has come."""
 
 
 class Steady(Screen[Result], Late):
@@ -24,8 +25,9 @@ class Steady(Screen[Result], Late):
 
     async def put_together(self) -> None:
         """Wait until all of it is there: it can be shown, and taken away again."""
-        async with asyncio.timeout(PATIENCE):
-            await self._mounted_event.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._mounted_event.wait()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.ScreenResume):
