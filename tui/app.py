@@ -187,7 +187,7 @@ class CounterApp(App[int]):
         self.session.learn_store()
         if self.page is not None:
             self.page.tick()
-        if Part.MESSAGES in self.session.shop.loaded:
+        if self.is_running and Part.MESSAGES in self.session.shop.loaded:
             self._ahead.tick()
 
     # ------------------------------------------------------------ keys and the line

@@ -9,10 +9,14 @@ from itertools import pairwise
 import pytest
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
+from textual.await_remove import AwaitRemove
 from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.widget import Widget
 
 from tests.support.counter import Counter, opened
 from tests.support.glass import Glass
+from tui.commands.ahead import REST
 from tui.screens.now import NowPage
 
 FIRST = ("3", "4", "5", "6", "7", "2", "0")
@@ -52,6 +56,21 @@ def counted(glass: Glass) -> Iterator[Work]:
         patched.setattr(Stylesheet, "apply", counting_apply)
         patched.setattr(Compositor, "render_update", counting_render)
         yield work
+
+
+async def test_no_page_is_put_together_while_the_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a second goes by meanwhile: staff who leave would be shown a traceback."""
+    async with opened() as counter:
+        app = counter.app
+        prune, pages = app._prune, set(app._screen_stacks)
+
+        def slowly(*nodes: Widget, **how: DOMNode) -> AwaitRemove:
+            app.tick()
+            return prune(*nodes, **how)
+
+        monkeypatch.setattr(app, "_prune", slowly)
+        await counter.clock.advance(REST)
+    assert set(app._screen_stacks) == pages
 
 
 async def test_a_page_that_is_opened_for_the_first_time_is_drawn_once() -> None:
