@@ -11,6 +11,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
+AGAIN = 2.0
 CALM = 300.0
 """Seconds of running after which a service's past failures are forgotten."""
 
@@ -48,3 +49,12 @@ async def first_of(*events: asyncio.Event) -> None:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+
+async def call_off(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel them until they are over. Once is not enough: on Python 3.11 `asyncio.wait_for`, by which libraries wait, loses a cancellation that
+    comes together with what it waits for, and the task would go on for ever."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=AGAIN)

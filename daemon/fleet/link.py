@@ -19,6 +19,7 @@ from daemon.fleet.membership import Membership
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.pace import Pace, Rush
 from daemon.fleet.reporter import Observe, Reporter
+from daemon.supervise import call_off
 from daemon.wire.link import FleetStatus, LinkState
 from outbox import Outbox
 from outbox.backoff import full_jitter
@@ -151,7 +152,7 @@ class Link:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="fleet link")
             await stop.wait()
-            work.cancel()
+            await call_off(work)
         self._box.when_committed(lambda: None)
 
     def _committed(self) -> None:

@@ -313,13 +313,15 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
 
 async def _close(client: "Client") -> None:
     """The library closes politely, which a dead connection can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
-    with contextlib.suppress(AssertionError, AttributeError, *_failures()):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await client.close()
-    transport = getattr(client, "_transport", None)
-    writer = getattr(transport, "_io_writer", None) or getattr(transport, "_bare_io_writer", None)
-    if writer is not None:
-        writer.transport.abort()
+    try:
+        with contextlib.suppress(AssertionError, AttributeError, *_failures()):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.close()
+    finally:
+        transport = getattr(client, "_transport", None)
+        writer = getattr(transport, "_io_writer", None) or getattr(transport, "_bare_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
 
 
 def _why(server: str, errors: Sequence[Exception]) -> NatsAway:

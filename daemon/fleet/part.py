@@ -18,7 +18,7 @@ from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import keys_of, membership_of, unsealed
 from daemon.fleet.wire import Health
-from daemon.supervise import supervised
+from daemon.supervise import call_off, supervised
 from daemon.wire.link import FleetStatus
 from outbox import Outbox
 from outbox.changes import Subscription
@@ -116,8 +116,7 @@ class FleetPart:
                 group.create_task(self._lasting("fleet commands", self.commands.run, stop), name="fleet commands"),
             ]
             await self.link.run(stop)
-            for task in beside:
-                task.cancel()
+            await call_off(*beside)
 
     async def _share(self) -> None:
         """Under which keys consent is shared from the start; what was said before them is told as soon as the disk takes a note of it."""

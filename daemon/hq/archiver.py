@@ -19,6 +19,7 @@ from daemon.hq.nats import as_fleet
 from daemon.hq.pulse import Pulse
 from daemon.hq.stores import Stores
 from daemon.hq.streams import ask, ensure
+from daemon.supervise import call_off
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 
@@ -73,7 +74,7 @@ class Archiver:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="archive")
             await stop.wait()
-            work.cancel()
+            await call_off(work)
 
     async def _work(self) -> None:
         tries = 0

@@ -19,6 +19,7 @@ from daemon.hq.published import StoreBundles, stores
 from daemon.hq.publishing import Publisher, Rollout
 from daemon.hq.pulse import SILENT_SECONDS
 from daemon.hq.stores import Stores
+from daemon.supervise import call_off
 from outbox import harmless
 from outbox.clock import Clock
 
@@ -52,7 +53,7 @@ class Rollouts:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="bundles")
             await stop.wait()
-            work.cancel()
+            await call_off(work)
 
     async def _work(self) -> None:
         while True:
