@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -21,3 +22,9 @@ def sharing_its_processor(pid: int, others: int) -> Iterator[None]:
         for each in endless:
             each.kill()
             each.wait()
+
+
+def slower() -> float:
+    """How many times as long all takes at this moment as on a machine that has nothing else to do."""
+    running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
+    return max(1.0, running / len(os.sched_getaffinity(0)))
