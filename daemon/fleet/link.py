@@ -151,8 +151,10 @@ class Link:
         self._box.when_committed(self._committed)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="fleet link")
-            await stop.wait()
-            await call_off(work)
+            try:
+                await stop.wait()
+            finally:
+                await call_off(work)
         self._box.when_committed(lambda: None)
 
     def _committed(self) -> None:

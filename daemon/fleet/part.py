@@ -115,8 +115,10 @@ class FleetPart:
                 group.create_task(self._lasting("fleet bundles", self.bundles.run, stop), name="fleet bundles"),
                 group.create_task(self._lasting("fleet commands", self.commands.run, stop), name="fleet commands"),
             ]
-            await self.link.run(stop)
-            await call_off(*beside)
+            try:
+                await self.link.run(stop)
+            finally:
+                await call_off(*beside)
 
     async def _share(self) -> None:
         """Under which keys consent is shared from the start; what was said before them is told as soon as the disk takes a note of it."""

@@ -52,8 +52,10 @@ class Rollouts:
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="bundles")
-            await stop.wait()
-            await call_off(work)
+            try:
+                await stop.wait()
+            finally:
+                await call_off(work)
 
     async def _work(self) -> None:
         while True:

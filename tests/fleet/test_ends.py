@@ -17,9 +17,11 @@ from tests.support.outbox_box import KEY
 SETTINGS = HqSettings(hq=Hq("Balloon Loft"), nats=Nats(("tls://127.0.0.1:1",)), postgres=Postgres("host=/nowhere"))
 
 
+@pytest.mark.parametrize("cut", [False, True], ids=["stopped", "cancelled"])
 async def test_what_is_told_to_end_in_the_moment_an_answer_comes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: bool
 ) -> None:
+    """By its `stop`, or because what it is a part of fails."""
     clock = SystemClock()
     async with (
         Outbox.open(tmp_path / "tether.db", clock=clock, rng=random.SystemRandom(), keys=KEY, reserve=0) as box,
@@ -40,7 +42,10 @@ async def test_what_is_told_to_end_in_the_moment_an_answer_comes(
                 await asyncio.Event().wait()
 
             monkeypatch.setattr(works, "_session", session)
-            group.create_task(works.run(stop))
+            running = group.create_task(works.run(stop))
             await asked.wait()
             answer.set_result(None)
-            stop.set()
+            if cut:
+                running.cancel()
+            else:
+                stop.set()
