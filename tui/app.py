@@ -55,8 +55,8 @@ LEAST_LEFT = 1.0
 
 
 class CounterApp(App[int]):
-    """`client` is open for as long as the app runs. `training`: with the missions of a first shift. `settled` is called whenever the whole shop has been read, `page_back`
-    once a page that came to the front was drawn; `remember` keeps a language or theme that staff chose for the next time."""
+    """`client` is open for as long as the app runs. `training`: with the missions of a first shift. `settled` is called whenever the whole shop has been read, `tidy` when
+    there is time for it: a page that came to the front was drawn, or nobody touches the keys; `remember` keeps a language or theme that staff chose for the next time."""
 
     CSS_PATH = "app.tcss"
     TITLE = "Tether"
@@ -91,7 +91,7 @@ class CounterApp(App[int]):
         training: bool = False,
         tempo: Tempo | None = None,
         settled: Callable[[], None] = lambda: None,
-        page_back: Callable[[], None] = lambda: None,
+        tidy: Callable[[], None] = lambda: None,
         remember: Remember = lambda **changed: None,
     ) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class CounterApp(App[int]):
         self._asking = Asking(self, self.session, self.flows, self.fixes, act=self.act, open_order=self.open_order)
         self._changed: set[Part] = set()
         self._asked_to_leave = float("-inf")
-        self.page_back = page_back
+        self.tidy = tidy
         for each in THEMES:
             self.register_theme(each)
         self.theme = theme
@@ -187,6 +187,8 @@ class CounterApp(App[int]):
         self.session.learn_store()
         if self.page is not None:
             self.page.tick()
+        if self._ahead.rests:
+            self.tidy()
         if self.is_running and Part.MESSAGES in self.session.shop.loaded:
             self._ahead.tick()
 

@@ -22,7 +22,7 @@ ASK_STORE = 0.5
 """Seconds that the store is waited for before the first screen."""
 WORTH_IT = 3
 """Middle rounds of garbage collection, of 7,000 objects each, after which a full one is due: about one box's."""
-AT_LAST = 20
+AT_LAST = 60
 """Middle rounds after which it is due even while a key is answered."""
 
 
@@ -77,7 +77,7 @@ async def _run(
             read_only=read_only,
             training=training,
             settled=stop_counting,
-            page_back=collect,
+            tidy=collect,
         )
         await app.run_async()
         return app.return_code or 0
@@ -96,8 +96,8 @@ async def _language(client: Client, environ: Mapping[str, str]) -> str:
 def stop_counting() -> None:
     """Take what is there now out of the garbage collector's rounds: with a busy shop in memory each would hold a key up by 50 ms.
 
-    What comes after is gone through in small rounds, a millisecond each, and in full when a page is back (`collect`): boxes that open made a full one,
-    10 ms and more, fall on every third of them.
+    What comes after is gone through in small rounds, a millisecond each, and in full when a page is back or nobody touches the keys (`collect`): boxes that
+    open made a full one, 10 ms and more, fall on every third of them.
     """
     gc.collect()
     gc.freeze()
@@ -105,7 +105,7 @@ def stop_counting() -> None:
 
 
 def collect() -> None:
-    """Give back what a box left behind, if one did."""
+    """Give back what was left behind, if there is a box's worth of it."""
     if gc.get_count()[2] >= WORTH_IT:
         gc.collect()
 

@@ -125,7 +125,7 @@ async def measure(socket: Path, orders: int, messages: int) -> None:
     imported = time.perf_counter()
     clock, rng = SystemClock(), random.Random(1)
     async with Client.open(Address.parse(socket), clock=clock, rng=rng) as client:
-        app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting, page_back=collect)
+        app = CounterApp(client, clock, rng, tempo=AT_ONCE, settled=stop_counting, tidy=collect)
         shop, answers = app.session.shop, Answers(app)
         async with app.run_test(size=(120, 40)) as pilot:
             while not answers.with_orders:

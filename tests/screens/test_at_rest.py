@@ -5,6 +5,7 @@ import weakref
 
 from tests.support.counter import opened
 from tests.support.glass import Glass
+from tui.commands.ahead import REST
 
 
 async def test_an_idle_board_is_looked_at_once_a_minute_and_what_is_the_same_is_not_drawn() -> None:
@@ -27,7 +28,7 @@ async def test_what_closed_boxes_leave_is_collected_when_their_page_stands_again
     boxes = []
     gc.disable()
     try:
-        async with opened(page_back=gc.collect) as counter:
+        async with opened(tidy=gc.collect) as counter:
             for _ in range(3):
                 await counter.press("a")
                 await counter.see("ready by")
@@ -37,3 +38,17 @@ async def test_what_closed_boxes_leave_is_collected_when_their_page_stands_again
             await counter.until(lambda: boxes[0]() is None)
     finally:
         gc.enable()
+
+
+async def test_what_is_left_behind_is_tidied_up_while_nobody_types() -> None:
+    """A full round of garbage collection takes as long as drawing a page."""
+    tidied = list[bool]()
+    async with opened(tidy=lambda: tidied.append(True)) as counter:
+        await counter.until(lambda: tidied)
+        tidied.clear()
+        for _ in range(5):
+            await counter.press("down")
+            await counter.pass_time(1)
+        assert tidied == []
+        await counter.pass_time(REST)
+        assert tidied != []

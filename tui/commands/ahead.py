@@ -29,9 +29,14 @@ class PagesAhead:
         """Somebody is there: the rest begins anew."""
         self._rests_since = self._clock.monotonic()
 
+    @property
+    def rests(self) -> bool:
+        """Nobody is there, and nothing was done ahead just now."""
+        return self._clock.monotonic() - self._rests_since >= REST
+
     def tick(self) -> None:
         """A second went by."""
-        if self._clock.monotonic() - self._rests_since < REST:
+        if not self.rests:
             return
         missing = next((mode for mode in self._pages if mode not in self._app._screen_stacks), None)
         if missing is not None:

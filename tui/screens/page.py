@@ -140,7 +140,7 @@ class Page(Steady[None]):
         self.noticed()
         self.line_changed()
         self.tick()
-        self.call_after_refresh(self.counter.page_back)
+        self.call_after_refresh(self.counter.tidy)
 
 
 def _key(binding: Binding) -> Key:
