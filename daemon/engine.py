@@ -97,12 +97,26 @@ class Engine:
         self.callbacks = Callbacks(box, self.lanes, self.receipts, http)
         self.intake = Intake(settings, box, http, self.door, clock, rng, clock_trusted=clock_trusted)
         self.board = ChannelBoard(
-            box, self.lanes, self.uplink, self.sms, clock, store_name=settings.store.name, zone=settings.store.zone
+            box,
+            self.lanes,
+            self.uplink,
+            self.sms,
+            clock,
+            known=self._known,
+            store_name=settings.store.name,
+            zone=settings.store.zone,
         )
+        self._recalling = asyncio.Lock()
+        self._is_recalled = False
 
-    async def recall(self) -> None:
-        """Take from the record how much of the day is used and what an operator decided: before anything is asked of this engine, and
-        again as it begins, for what the one before has sent meanwhile."""
+    async def _known(self) -> None:
+        """Whoever asks before it runs is answered by the record."""
+        async with self._recalling:
+            if not self._is_recalled:
+                await self._recall()
+
+    async def _recall(self) -> None:
+        """Take from the record how much of the day is used and what an operator decided."""
         await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
@@ -119,12 +133,14 @@ class Engine:
         forced = await self._box.notes.get("uplink.forced")
         if forced:
             await self.uplink.force(LineState(forced))
+        self._is_recalled = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
         if cut := await self._box.spool.rescue():
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
-        await self.recall()
+        async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
+            await self._recall()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")

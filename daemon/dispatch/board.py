@@ -1,6 +1,6 @@
 """The channels as people see them: state, trouble in words, how much waits; and what people may do to them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
@@ -88,26 +88,32 @@ class ChannelBoard:
         sms: SmsGuard,
         clock: Clock,
         *,
+        known: Callable[[], Awaitable[None]],
         store_name: str,
         zone: ZoneInfo,
     ) -> None:
+        """`known` is waited for before anybody is told: what the record says of the lanes has been read."""
         self._box = box
         self._lanes = lanes
         self._line = line
         self._sms = sms
         self._clock = clock
+        self._known = known
         self._store_name = store_name
         self._zone = zone
 
     async def board(self) -> list[ChannelStatus]:
+        await self._known()
         waiting = (await self._box.views.figures()).waiting_by_channel
         return [self._status(lane, waiting.get(lane.name, 0)) for lane in self._lanes.values()]
 
-    def sms(self) -> SmsStatus:
+    async def sms(self) -> SmsStatus:
         """What all text messages together have cost today, and what stops them."""
+        await self._known()
         return self._sms.status(self._clock.now())
 
-    def uplink(self) -> UplinkStatus:
+    async def uplink(self) -> UplinkStatus:
+        await self._known()
         return UplinkStatus(self._line.state, self._line.since, self._line.forced is not None)
 
     async def force_uplink(self, state: Literal["up", "down"] | None, *, actor: str) -> None:
@@ -136,6 +142,7 @@ class ChannelBoard:
         lane = self._lane(name)
         if lane.channel is None:
             return TestResult(False, lane.problem)
+        await self._known()
         if to is None:
             health = await lane.channel.check()
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)

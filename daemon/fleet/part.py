@@ -154,7 +154,7 @@ class FleetPart:
             at=self._clock.now(),
             clock_trusted=self._trusted(),
             release=self._release,
-            uplink=str(board.uplink().state),
+            uplink=str((await board.uplink()).state),
             epoch="",
             seq=0,
             hash="",

@@ -140,7 +140,6 @@ class Service:
         if changed:
             raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
         fresh = self._make_engine(settings)
-        await fresh.recall()
         before = {f"BEFORE_{name}": value for name, value in self.settings.secrets.items()}
         configure_logs(settings.log.level, settings.log.format, secrets={**before, **settings.secrets})
         self._next = self.services.engine = fresh
@@ -325,7 +324,6 @@ async def open_offline(settings: Settings) -> AsyncIterator[Path]:
     async with open_service(
         settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings
     ) as service:
-        await service.engine.recall()
         with tempfile.TemporaryDirectory(prefix="tether-") as folder:
             socket = Path(folder) / "tether.sock"
             async with unix_door(service.services, Guards(service.clock), socket):
@@ -357,7 +355,6 @@ async def serve(
             await service.box.audit.append("database.lost", detail={"what": lost})
             news.append(lost)
         await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
-        await service.engine.recall()
         async with (
             listening(service.services, settings.socket, folder=settings.folder) as url,
             asyncio.TaskGroup() as group,

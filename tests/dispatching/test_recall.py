@@ -1,6 +1,7 @@
 """What is on record of the day and of what an operator decided holds from the first moment in which anybody can ask: a channel that was
 paused, or whose day is used up, sends no test because somebody was quick after a restart or a reload."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,18 +49,22 @@ async def test_a_reload_forgets_neither_the_day_nor_a_pause(tmp_path: Path) -> N
         assert fresh is not service.engine
         [row] = await fresh.board.board()
         assert (row.sent_today, row.state, row.reason) == (1, "paused", "paused by Kim: bills")
-        assert fresh.board.uplink().forced
+        assert (await fresh.board.uplink()).forced
         assert "paused" in (await fresh.board.test("twilio", NUMBER)).summary
         await fresh.board.resume("twilio", actor="Kim")
         assert "daily_limit" in (await fresh.board.test("twilio", NUMBER)).summary
 
 
-async def test_asked_twice_the_record_counts_once(tmp_path: Path) -> None:
+async def test_what_is_known_already_is_counted_once(tmp_path: Path) -> None:
+    """Somebody asks before the engine runs; then it reads the record for itself."""
     async with shop(tmp_path) as settings, opened(settings) as service:
         assert (await service.engine.board.test("twilio", NUMBER)).ok
-        await service.engine.recall()
-        await service.engine.recall()
-        [row] = await service.engine.board.board()
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(service.engine.run(stop))
+            await asyncio.sleep(0)
+            [row] = await service.engine.board.board()
+            stop.set()
         assert row.sent_today == 1
 
 

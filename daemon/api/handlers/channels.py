@@ -18,7 +18,10 @@ async def index(call: Call[NoQuery, None]) -> Channels:
     dispatch = call.services.engine.board
     rows = await dispatch.board()
     return Channels(
-        [present.channel(row) for row in rows], None, present.uplink(dispatch.uplink()), present.sms(dispatch.sms())
+        [present.channel(row) for row in rows],
+        None,
+        present.uplink(await dispatch.uplink()),
+        present.sms(await dispatch.sms()),
     )
 
 
@@ -61,7 +64,7 @@ async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
 async def force(call: Call[NoQuery, UplinkWish]) -> Uplink:
     dispatch = call.services.engine.board
     await dispatch.force_uplink(FORCED[call.body.state], actor=call.caller.actor)
-    return present.uplink(dispatch.uplink())
+    return present.uplink(await dispatch.uplink())
 
 
 async def ussd(call: Call[NoQuery, UssdWish]) -> TestResult:

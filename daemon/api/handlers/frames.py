@@ -68,7 +68,7 @@ async def _values(
         values |= {("channel", row.name): present.channel(row) for row in await services.engine.board.board()}
     if replies := [key for kind, key in keys if kind == "reply"]:
         values |= {("reply", row.id): present.reply(row) for row in await services.box.replies.get(replies)}
-    values[("uplink", "")] = present.uplink(services.engine.board.uplink())
+    values[("uplink", "")] = present.uplink(await services.engine.board.uplink())
     return values
 
 

@@ -12,6 +12,7 @@ from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery
 from daemon.api.plumbing.services import Services
 from daemon.dispatch.board import ChannelStatus
+from daemon.dispatch.sms.guard import SmsStatus
 from daemon.wire.link import FleetStatus
 from outbox.model import State
 
@@ -138,8 +139,7 @@ async def _of_the_outbox(services: Services) -> list[str]:
     ]
 
 
-def _of_texts(services: Services) -> Iterator[str]:
-    sms = services.engine.board.sms()
+def _of_texts(sms: SmsStatus) -> Iterator[str]:
     for name, words, value in (
         (
             "tether_sms_parts_today",
@@ -156,7 +156,7 @@ def _of_texts(services: Services) -> Iterator[str]:
 
 async def _of_the_channels(services: Services) -> list[str]:
     rows = await services.engine.board.board()
-    uplink = services.engine.board.uplink()
+    uplink = await services.engine.board.uplink()
     return [
         *_family(
             "tether_uplink_up", "gauge", "1 while the line to the internet is up.", [({}, float(uplink.state == "up"))]
@@ -180,7 +180,7 @@ async def _of_the_channels(services: Services) -> list[str]:
             "Messages that wait at each channel.",
             [({"channel": row.name}, row.queued) for row in rows],
         ),
-        *_of_texts(services),
+        *_of_texts(await services.engine.board.sms()),
         *_family(
             "tether_channel_sent_today",
             "gauge",
