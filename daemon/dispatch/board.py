@@ -142,10 +142,10 @@ class ChannelBoard:
         lane = self._lane(name)
         if lane.channel is None:
             return TestResult(False, lane.problem)
-        await self._known()
         if to is None:
             health = await lane.channel.check()
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
+        await self._known()
         out, now = self._trial(lane.channel, to), self._clock.now()
         title, units = lane.channel.title, lane.channel.units(out)
         if obstacle := lane.channel.obstacle():
