@@ -182,7 +182,8 @@ def _check_order(
 
 
 def _is_of(arrival: Arrival, message: Mapping[str, Any]) -> bool:
-    """Whether that is what arrived of the message: by the id the provider gave, by our own mark, or in a CRM by what it says."""
+    """Whether that is what arrived of the message: by the id the provider gave, by our own mark, or in a CRM, and where the provider's answer did
+    not come, by what it says."""
     attempts = [a for a in message["attempts"] if a["channel"] == arrival.provider]
     if not attempts:
         return False
@@ -190,7 +191,10 @@ def _is_of(arrival: Arrival, message: Mapping[str, Any]) -> bool:
         return True
     if arrival.medium == "crm":
         return message["order_ref"] in arrival.body and message["trigger"] in arrival.body
-    return bool(arrival.id) and any(a["provider_id"] and a["provider_id"] == arrival.id for a in attempts)
+    if arrival.id and any(a["provider_id"] == arrival.id for a in attempts):
+        return True
+    unanswered = [a for a in attempts if not a["provider_id"] and a.get("outcome") in (None, "unknown")]
+    return any((a.get("sent") or {}).get("text") == arrival.text for a in unanswered)
 
 
 def _name(message: Mapping[str, Any]) -> str:

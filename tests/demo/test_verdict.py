@@ -74,6 +74,14 @@ def test_a_message_that_claims_to_be_sent_and_never_arrived_is_missing() -> None
     assert "order.ready of B-01" in found.missing[0]
 
 
+def test_what_arrived_though_its_answer_did_not_come_is_known_by_its_words() -> None:
+    """As on a machine so busy that the service gave the provider up."""
+    told = message("e1", state="unknown")
+    told["attempts"] = [{"channel": "twilio", "provider_id": "", "outcome": "unknown", "sent": {"text": "Hi"}}]
+    assert verdict(posted(READY), [told], [arrival(1, told)]).astray == []
+    assert len(verdict(posted(READY), [told], [arrival(1, told, text="Hi Otto")]).astray) == 1
+
+
 def test_an_event_that_led_to_no_message_is_missing() -> None:
     assert "never planned" in verdict(posted(READY), [], []).missing[0]
 
