@@ -11,6 +11,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.timer import Timer, TimerCallback
 
 from daemon.wire.orders import Order
 from tui.commands.ahead import PagesAhead
@@ -42,6 +43,7 @@ from tui.terminal.clock import Clock
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.glyphs import RICH, Glyphs
 from tui.terminal.themes import THEMES
+from tui.terminal.timers import however_late
 from tui.terminal.work import run_newest
 from tui.widgets.glance import TABS
 from tui.wording.words import BAD, WARN
@@ -191,6 +193,11 @@ class CounterApp(App[int]):
             self.tidy()
         if self.is_running and Part.MESSAGES in self.session.shop.loaded:
             self._ahead.tick()
+
+    def set_timer(
+        self, delay: float, callback: TimerCallback | None = None, *, name: str | None = None, pause: bool = False
+    ) -> Timer:
+        return however_late(super().set_timer(delay, callback, name=name, pause=pause))
 
     # ------------------------------------------------------------ keys and the line
 

@@ -9,6 +9,7 @@ from tui.screens.summary import Summary
 from tui.service.client import ServiceError
 from tui.shop.session import Session
 from tui.shop.story import condense, fold
+from tui.terminal.timers import however_late
 from tui.terminal.work import run_newest
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, clip
@@ -41,7 +42,7 @@ class OrderAside(Lines):
             self._seen = seen
             if self._resting is not None:
                 self._resting.stop()
-            self._resting = self.set_timer(REST, self._read) if order else None
+            self._resting = however_late(self.set_timer(REST, self._read)) if order else None
         self.renew()
 
     def renew(self) -> None:
