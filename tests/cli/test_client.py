@@ -53,6 +53,15 @@ def test_a_command_that_waits_ends_when_it_is_told_to(tmp_path: Path, mute: sock
     assert "Traceback" not in said
 
 
+def break_off(mute: socket.socket, answer: bytes) -> None:
+    """Well when it is asked how it is; then so much of an answer, and gone."""
+    with mute.accept()[0] as first:
+        healthy(first)
+    with mute.accept()[0] as called:
+        called.recv(65536)
+        called.sendall(answer)
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"", b"\x00\xff garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n[", b"HTTP/9.9 odd\r\n"],
@@ -61,11 +70,7 @@ def test_a_command_that_waits_ends_when_it_is_told_to(tmp_path: Path, mute: sock
 def test_what_is_no_answer_is_told(tmp_path: Path, mute: socket.socket, answer: bytes) -> None:
     """Somebody else's program on the socket, or a service that dies in the middle."""
     with command(tmp_path) as waiting:
-        with mute.accept()[0] as first:
-            healthy(first)
-        with mute.accept()[0] as called:
-            called.recv(65536)
-            called.sendall(answer)
+        break_off(mute, answer)
         _, said = waiting.communicate(timeout=20)
     assert waiting.returncode == 1
     assert "the service did not answer" in said
@@ -84,11 +89,7 @@ def test_what_is_no_answer_is_told(tmp_path: Path, mute: socket.socket, answer: 
 def test_half_an_export_is_none(tmp_path: Path, mute: socket.socket, answer: bytes) -> None:
     """A service that dies while it hands out its record: who keeps that file must not take it for the whole."""
     with command(tmp_path, "audit", "export") as waiting:
-        with mute.accept()[0] as first:
-            healthy(first)
-        with mute.accept()[0] as called:
-            called.recv(65536)
-            called.sendall(answer)
+        break_off(mute, answer)
         _, said = waiting.communicate(timeout=20)
     assert waiting.returncode == 1
     assert "the service broke off" in said
