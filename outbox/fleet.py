@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from outbox.audit_base import read_base
-from outbox.bounds import Long, Moment, Name, Whole
+from outbox.bounds import Moment, Name, Whole
 from outbox.bounds import Text as ShortText
 from outbox.chain import START
 from outbox.fleet_consent import KEY, Hear, Heard, Index, KeepKey, MarkTold, StartOver, Untold
@@ -26,7 +26,7 @@ _addresses = msgspec.json.Decoder(dict[str, str]).decode
 _sent = msgspec.json.Decoder(Rendered).decode
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An entry of the record as it is stored, but for its hash, which follows from the one before."""
 
     seq: Whole
@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     actor: ShortText
     order_ref: Name
     message_id: Name
-    detail: Long
+    detail: str
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -157,21 +157,27 @@ class Fleet:
         found: int | None = await self._store.value(_SQL["at_of"], seq=seq)
         return found
 
-    async def entries(self, after: int, *, limit: int, most_bytes: int) -> Slice | None:
-        """The record beyond an entry, as much as fits; None: there is nothing more."""
+    async def entries(
+        self, after: int, *, limit: int, most_bytes: int, hash_of_after: bytes | None = None
+    ) -> Slice | None:
+        """The record beyond an entry, as much as fits; None: there is nothing more. `hash_of_after`: that entry's hash, where the caller has
+        read it."""
         found = await self._store.rows(_SQL["entries"], after=after, limit=limit)
         if not found:
             return None
         epoch, first = found[0][0], found[0][1]
         taken: list[Entry] = []
         size, head = 0, b""
-        for own, *fields, hash_ in found:
-            size += 60 + sum(len(field) for field in fields if isinstance(field, str))
-            if own != epoch or (taken and (size > most_bytes or fields[0] != taken[-1].seq + 1)):
+        for number, (own, seq, at, kind, actor, order_ref, message_id, detail, hash_) in enumerate(found, first):
+            size += 60 + len(kind) + len(actor) + len(order_ref) + len(message_id) + len(detail)
+            if own != epoch or seq != number or (taken and size > most_bytes):
                 break
-            taken.append(Entry(*fields))
+            taken.append(Entry(seq, at, kind, actor, order_ref, message_id, detail))
             head = hash_
-        return Slice(epoch, await self._hash_before(first), taken, head, after_gap=first > after + 1)
+        before = hash_of_after if first == after + 1 else None
+        if before is None:
+            before = await self._hash_before(first)
+        return Slice(epoch, before, taken, head, after_gap=first > after + 1)
 
     async def _hash_before(self, first: int) -> bytes:
         base = read_base(await self._store.value(_BASE))

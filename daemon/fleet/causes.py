@@ -21,10 +21,7 @@ MOST, LATEST = 16, 253_402_300_799_999
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,39}|[A-Z]{2}|\d{1,9}(\.\d{1,4})?( [A-Z]{3})?")
 """A code, a country, an amount."""
 
-Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=400)]
-"""`leaving` looks at what it is. It has no pattern here: in a union with a list msgspec takes one for a part of the list's type whenever memory is
-collected, and the process may fail at its end."""
-Plain: TypeAlias = Moment | Word
+Plain: TypeAlias = Moment | Name
 
 
 class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,12 +29,12 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: Name = ""
     args: Annotated[
-        dict[Name, Plain | Annotated[list[Word], msgspec.Meta(max_length=MOST)]], msgspec.Meta(max_length=MOST)
+        dict[Name, Plain | Annotated[list[Name], msgspec.Meta(max_length=MOST)]], msgspec.Meta(max_length=MOST)
     ] = {}
 
 
 Args: TypeAlias = Annotated[
-    dict[Name, Plain | Cause | Annotated[list[Word | Cause], msgspec.Meta(max_length=MOST)]],
+    dict[Name, Plain | Cause | Annotated[list[Name | Cause], msgspec.Meta(max_length=MOST)]],
     msgspec.Meta(max_length=MOST),
 ]
 """A reason's parameters, as they go over the line."""

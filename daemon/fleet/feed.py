@@ -20,6 +20,7 @@ from daemon.fleet.wire import (
     StateBatch,
     batch_of,
 )
+from outbox.chain import START
 from outbox.fleet import Fleet, MessageState, Text
 
 LOOK = 400
@@ -43,6 +44,8 @@ class Feed:
         """Of the last look, those that did not go into a batch yet."""
         self._looked = 0
         self.audit = 0
+        self._read_to, self._head = 0, START
+        """The last entry that was read, and its hash: with the next ones it need not be read again."""
         self.published = 0
         """Up to which entry messages were looked for in the last batch that was sent."""
         self.archived = 0
@@ -97,10 +100,13 @@ class Feed:
 
     async def next_audit(self, *, after: int | None = None) -> AuditBatch | None:
         """The next entries (beyond what is told, or beyond `after`); None: there are none."""
-        slice_ = await self._fleet.entries(
-            self.audit if after is None else after, limit=BATCH_ENTRIES, most_bytes=BATCH_BYTES
-        )
-        return None if slice_ is None else batch_of(slice_)
+        after = self.audit if after is None else after
+        known = self._head if after == self._read_to else None
+        slice_ = await self._fleet.entries(after, limit=BATCH_ENTRIES, most_bytes=BATCH_BYTES, hash_of_after=known)
+        if slice_ is None:
+            return None
+        self._read_to, self._head = slice_.entries[-1].seq, slice_.head
+        return batch_of(slice_)
 
     def told_audit(self, batch: AuditBatch) -> None:
         self.audit = batch.entries[-1].seq

@@ -10,7 +10,7 @@ from daemon.fleet.feed import Feed
 from daemon.fleet.membership import Membership
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.pace import Pace
-from daemon.fleet.wire import Cursors, Health, audit_id, deflate, pack, states_id
+from daemon.fleet.wire import AuditBatch, Cursors, Health, audit_id, deflate, pack, states_id
 from outbox import Outbox
 
 Observe = Callable[[], Awaitable[Health]]
@@ -53,18 +53,22 @@ class Reporter:
 
     async def tell_audit(self, nats: NatsConnection, most: int) -> bool:
         """Some batches one after another, each only once the one before is acknowledged; the next is made ready meanwhile."""
-        batch = await self._feed.next_audit()
+        ready = await self._next_audit(None)
         for left in reversed(range(most)):
-            if batch is None:
+            if ready is None:
                 return False
-            body = await asyncio.to_thread(deflate, batch)
+            batch, body = ready
             async with asyncio.TaskGroup() as group:
                 sent = self._publish(nats, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
                 group.create_task(sent)
-                ahead = group.create_task(self._feed.next_audit(after=batch.entries[-1].seq)) if left else None
+                ahead = group.create_task(self._next_audit(batch.entries[-1].seq)) if left else None
             self._feed.told_audit(batch)
-            batch = None if ahead is None else ahead.result()
+            ready = None if ahead is None else ahead.result()
         return True
+
+    async def _next_audit(self, after: int | None) -> tuple[AuditBatch, bytes] | None:
+        batch = await self._feed.next_audit(after=after)
+        return None if batch is None else (batch, await asyncio.to_thread(deflate, batch))
 
     async def _publish(self, nats: NatsConnection, subject: str, body: bytes, id: str | None) -> None:
         await nats.publish(subject, body, id=id)

@@ -188,6 +188,10 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     commands: str = ""
 
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""In a JSON text, where it can only stand as this escape: one whose own backslash is not escaped."""
+
+
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
@@ -196,8 +200,11 @@ def pack(body: msgspec.Struct) -> bytes:
 
 
 def unpack(raw: bytes, kind: type[T]) -> T:
-    """Raises Garbled."""
-    decoder = _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
+    """Raises Garbled, for a NUL in any text too: PostgreSQL keeps none."""
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise Garbled("it holds a NUL")
+    if (decoder := _DECODERS.get(kind)) is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
     try:
         found: T = decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

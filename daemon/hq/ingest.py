@@ -53,7 +53,8 @@ class StreamPage:
         self._chains: dict[str, dict[str, Chain]] = defaultdict(dict)
         self._moved: set[tuple[str, str]] = set()
         self._rows: list[tuple[object, ...]] = []
-        self._fresh: dict[tuple[str, str, int], bytes] = {}
+        self._fresh: dict[tuple[str, str], list[tuple[int, Sequence[bytes]]]] = defaultdict(list)
+        """Of each epoch, the hashes that this page added, by the number of the first."""
         self._states: dict[tuple[str, str], tuple[int, State]] = {}
         self.again: set[str] = set()
         self.touched: set[str] = set()
@@ -125,16 +126,20 @@ class StreamPage:
         return await self._db.fetchone() is not None
 
     async def _hash_at(self, store: str, epoch: str, seq: int) -> bytes | None:
-        if (fresh := self._fresh.get((store, epoch, seq))) is not None:
-            return fresh
+        for first, hashes_ in self._fresh[store, epoch]:
+            if first <= seq < first + len(hashes_):
+                return hashes_[seq - first]
         await self._db.execute(_SQL["hash_at"], {"store": store, "epoch": epoch, "seq": seq})
         found = await self._db.fetchone()
         return bytes(found[0]) if found else None
 
     def _append(self, chain: Chain, batch: AuditBatch, found: Sequence[bytes], start: int) -> None:
-        for entry, hash_ in zip(batch.entries[start:], found[start:], strict=True):
-            self._rows.append((chain.store, batch.epoch, *msgspec.structs.astuple(entry), hash_, self._now))
-            self._fresh[chain.store, batch.epoch, entry.seq] = hash_
+        entries, fresh = batch.entries[start:], found[start:]
+        self._rows += [
+            (chain.store, batch.epoch, *msgspec.structs.astuple(entry), hash_, self._now)
+            for entry, hash_ in zip(entries, fresh, strict=True)
+        ]
+        self._fresh[chain.store, batch.epoch].append((entries[0].seq, fresh))
         if chain.first_seq is None:
             chain.first_seq = batch.entries[0].seq
         chain.head_seq, chain.head_hash = batch.entries[-1].seq, found[-1]

@@ -8,9 +8,10 @@ import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -19,13 +20,23 @@ from daemon.fleet.wire import deflate
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.database import ensure_month
 from outbox.chain import START, link
-from tests.bench.harness import check_server, config, folder, load, median, result, running
+from tests.bench.harness import LOADED, check_server, config, folder, load, median, result, running
+from tests.support.crowd import crowd
 from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
 from tests.support.fleet_world import Store, World, until, world
-from tests.support.outbox_box import PHONE
+from tests.support.relay import Relay, relays
 
 ENTRIES = 60_000
-STORES = 200
+STORES = 1_000
+BACKLOG = 200
+"""Entries of each of them."""
+OPTOUTS = 5
+BUSY_SECONDS = 8.0
+"""What a store could not tell: so long a time of as many events as it takes."""
+OPEN_LOOP = 200
+"""Events a second."""
+SETTLE_SECONDS = 5.0
+"""What an opt-out leaves to be told to headquarters is told before the next."""
 
 
 @contextlib.contextmanager
@@ -110,49 +121,43 @@ async def plain_copy(made: World, entries: int) -> float:
 
 
 async def many(place: Path, servers: Cluster, archive: Postgres) -> None:
-    async with fleet(place, servers, archive, "many") as made:
-        made.start_hq()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        stores = [await made.add_store(f"s{n}") for n in range(STORES)]
-        began = time.perf_counter()
-        for store in stores:
-            store.connect()
-        await all_of(stores, lambda store: is_connected(store))
-        result(f"{STORES} stores connected", time.perf_counter() - began, unit="s", limit="<= 30")
-        began = time.perf_counter()
-        await stores[0].box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-        await all_of(stores, lambda store: store.box.consent.blocked("sms", PHONE))
-        result(
-            f"one opt-out at {STORES} stores",
-            time.perf_counter() - began,
-            unit="s",
-            limit="<= 2 for 1,000 on machines of their own",
-        )
-        await asyncio.gather(*(fill(store, 500) for store in stores))
-        began = time.perf_counter()
-        await made.await_archived(*stores, seconds=600)
-        entries = sum([(await store.head())[1] for store in stores])
-        result(
-            "a backlog of all in PostgreSQL",
-            entries / (time.perf_counter() - began),
-            unit="/s",
-            limit="none",
-            entries=entries,
-        )
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 / STORES
-        result("memory per store, its own database and link counted too", grown, unit="MiB", limit="none")
+    """As many stores as a chain may have, in two processes beside headquarters', which on one machine share its processor with it."""
+    async with fleet(place, servers, archive, "many") as made, AsyncExitStack() as stack:
+        hq = made.start_hq_process()
+        await until(lambda: made.sql("SELECT 1 FROM progress WHERE stream = 'UP'"))
+        memory = resident(hq)
+        names = [[f"s{n}" for n in range(half, STORES, 2)] for half in range(2)]
+        crowds = [await stack.enter_async_context(crowd(made, some)) for some in names]
+        began = time.monotonic()
+        connected = max(await asyncio.gather(*(each.do("connect") for each in crowds)))
+        result(f"{STORES} stores connected", connected - began, unit="s", limit="<= 30")
+        heard = []
+        for phone in (f"+44770090{n:04d}" for n in range(OPTOUTS)):
+            await asyncio.sleep(SETTLE_SECONDS)
+            began = await crowds[0].do("stop", phone)
+            heard.append(max(await asyncio.gather(*(each.do("silent", phone) for each in crowds))) - began)
+        result(f"one opt-out at {STORES} stores", median(heard), unit="s", limit="<= 2", longest=max(heard))
+        began = time.monotonic()
+        entries = sum(await asyncio.gather(*(each.do("fill", BACKLOG) for each in crowds)))
+        await until(lambda: all_of_them(made, entries), seconds=600, every=0.1)
+        rate = entries / (time.monotonic() - began)
+        result("a backlog of all in PostgreSQL", rate, unit="/s", limit="none", entries=entries)
+        grown = (resident(hq) - memory) / 2**10 / STORES
+        result("headquarters' memory for a store", grown, unit="KiB", limit="none")
 
 
-async def all_of(stores: list[Store], true: Any) -> None:
-    for store in stores:
-        await until(lambda store=store: true(store), seconds=120)
+async def all_of_them(made: World, entries: int) -> bool:
+    ((archived,),) = await made.sql("SELECT coalesce(sum(head_seq), 0) FROM chain")
+    return bool(archived >= entries)
 
 
-async def is_connected(store: Store) -> bool:
-    return (await store.link.status()).state == "connected"
+def resident(process: BaseProcess) -> int:
+    """Bytes."""
+    pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
 
 
-def fleet_table(made: World, name: str, place: Path) -> str:
+def fleet_table(made: World, name: str, place: Path, servers: tuple[str, ...]) -> str:
     """What `tether fleet join` writes, for a store that runs as a process."""
     from daemon.fleet.nkey import KeyPair
 
@@ -162,8 +167,8 @@ def fleet_table(made: World, name: str, place: Path) -> str:
     (place / "hq-ca.pem").write_bytes(made.cluster.ca.read_bytes())
     with (place / ".env").open("a") as env:
         env.write(f'\nFLEET_SEED={key.seed}\nFLEET_CONSENT_KEY="k1:{"aWlp" * 10}aWk="\n')
-    servers = ", ".join(f'"{url}"' for url in made.cluster.urls)
-    return f'[fleet]\nstore = "{name}"\nservers = [{servers}]\n'
+    listed = ", ".join(f'"{url}"' for url in servers)
+    return f'[fleet]\nstore = "{name}"\nservers = [{listed}]\n'
 
 
 async def hook(place: Path, servers: Cluster, archive: Postgres, runs: int, seconds: float) -> None:
@@ -176,7 +181,7 @@ async def hook(place: Path, servers: Cluster, archive: Postgres, runs: int, seco
         plain = config(alone)
         other = config(joined)
         with other.open("a") as file:
-            file.write("\n" + fleet_table(made, "soho", joined))
+            file.write("\n" + fleet_table(made, "soho", joined, made.cluster.urls))
         await asyncio.to_thread(compare, plain, other, runs, seconds)
 
 
@@ -211,11 +216,72 @@ def compare(plain: Path, other: Path, runs: int, seconds: float) -> None:
         )
 
 
+async def catching_up(place: Path, servers: Cluster, archive: Postgres, runs: int, seconds: float) -> None:
+    """A till's wait while the store catches up with what it could not tell, over a line that comes and goes; beside a store alone."""
+    async with fleet(place, servers, archive, "behind") as made, relays(made.cluster.urls) as lines:
+        made.start_hq()
+        plain, other = (config(make_folder(place / name)) for name in ("steady", "behind_soho"))
+        for file in (plain, other):
+            await asyncio.to_thread(fill_service, file, BUSY_SECONDS)
+        with other.open("a") as table:
+            table.write("\n" + fleet_table(made, "soho", other.parent, tuple(line.url for line in lines)))
+        flaps = asyncio.create_task(flap(lines))
+        try:
+            await asyncio.to_thread(compare_waits, plain, other, runs, seconds)
+        finally:
+            flaps.cancel()
+
+
+def make_folder(place: Path) -> Path:
+    place.mkdir()
+    return place
+
+
+def fill_service(file: Path, seconds: float) -> None:
+    with running(file) as service:
+        load(service.url, service.token, LOADED, seconds)
+
+
+async def flap(lines: list[Relay]) -> None:
+    rng = random.Random(3)
+    while True:
+        await asyncio.sleep(rng.uniform(1, 10))
+        for line in lines:
+            line.cut()
+        await asyncio.sleep(rng.uniform(0.5, 3))
+        for line in lines:
+            line.is_up = True
+
+
+def compare_waits(plain: Path, other: Path, runs: int, seconds: float) -> None:
+    with running(plain) as alone, running(other) as behind:
+        services = {"alone": alone, "behind": behind}
+        waits: dict[str, list[dict[str, float]]] = {name: [] for name in services}
+        for service in services.values():
+            load(service.url, service.token, 16, 1.0, OPEN_LOOP)
+        for _ in range(runs):
+            for name, service in services.items():
+                waits[name].append(load(service.url, service.token, 16, seconds, OPEN_LOOP))
+        left = behind.get("/v1/fleet")["behind"]
+    for part in ("p50_ms", "p99_ms"):
+        ours, theirs = (median([one[part] for one in waits[name]]) for name in ("behind", "alone"))
+        result(
+            f"the hook's {part[:3]} of a store that catches up over one alone",
+            ours / theirs,
+            unit="x",
+            limit="<= 1.05",
+            ms=ours,
+            alone_ms=theirs,
+            entries_left=left,
+        )
+
+
 async def whole(runs: int, seconds: float) -> None:
     with folder() as place, engines(place) as (servers, archive):
         await throughput(place, servers, archive)
         await many(place, servers, archive)
         await hook(place, servers, archive, runs, seconds)
+        await catching_up(place, servers, archive, runs, seconds)
 
 
 def main(runs: int = 5, seconds: float = 3.0) -> None:

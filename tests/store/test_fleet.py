@@ -1,5 +1,7 @@
 """What the outbox gives the fleet's link, and the rule that the fleet's word on consent counts beside our own."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from outbox import Outbox, Refusal
@@ -155,6 +157,22 @@ async def test_a_slice_of_the_record_hangs_together_and_ends_with_its_epoch(tmp_
         assert after is not None
         assert (after.epoch, after.before, after.after_gap) == (second, head, False)
         assert await box.fleet.entries((await box.fleet.position()).seq, limit=1, most_bytes=1) is None
+
+
+async def test_a_hash_that_is_known_stands_only_before_the_very_next_entry(tmp_path: Path) -> None:
+    """Whoever reads on knows the hash from before; where entries were dropped meanwhile, another stands before the first that is left."""
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box))
+        first = await box.fleet.entries(0, limit=1, most_bytes=1000)
+        assert first is not None
+        plain = await box.fleet.entries(1, limit=1, most_bytes=1000)
+        known = await box.fleet.entries(1, limit=1, most_bytes=1000, hash_of_after=first.head)
+        assert known == plain
+        with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+            db.execute("DELETE FROM audit WHERE seq = 2")
+        gap = await box.fleet.entries(1, limit=1, most_bytes=1000, hash_of_after=first.head)
+        assert gap is not None
+        assert (gap.after_gap, gap.before) == (True, b"")
 
 
 async def test_a_slice_is_bounded_by_bytes_but_never_empty(tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ from tests.support.sql import Sql
 
 SECONDS = 60.0
 
-_processes = multiprocessing.get_context("forkserver")
+PROCESSES = multiprocessing.get_context("forkserver")
 """Forked from one that has no thread and has imported this file: a process of HQ's takes milliseconds, not seconds."""
-_processes.set_forkserver_preload(["tests.support.fleet_world"])
+PROCESSES.set_forkserver_preload(["tests.support.fleet_world"])
 FAST = float(2**30)
 
 
@@ -121,6 +121,20 @@ class Store:
         return position.epoch, position.seq, position.hash
 
 
+async def open_store(
+    stack: AsyncExitStack, database: Path, membership: Membership, clock: Clock, rate: float = FAST
+) -> Store:
+    box = await stack.enter_async_context(
+        Outbox.open(database, clock=clock, rng=random.SystemRandom(), keys=KEY, reserve=0)
+    )
+    await box.fleet.use_keys({"k1": b"i" * 32})
+    return Store(membership.store, box, membership, clock, rate)
+
+
+def claim_of(account: KeyPair, name: str, key: KeyPair, clock: Clock) -> str:
+    return user_claim(account, key.public, name, store_rights(name, (name, "all")), at=clock.now() // 1000)
+
+
 @dataclass
 class World:
     folder: Path
@@ -139,29 +153,22 @@ class World:
     ) -> Store:
         key = key or KeyPair.make("user")
         membership = Membership(
-            store=name,
-            servers=self.cluster.urls,
-            ca=self.cluster.ca,
-            key=key,
-            claim=self.claim(name, key),
+            store=name, servers=self.cluster.urls, ca=self.cluster.ca, key=key, claim=self.claim(name, key)
         )
+        await self.register(name, key)
+        path = database or self.folder / f"{name}.db"
+        self.stores[name] = store = await open_store(self.stack, path, membership, self.clock, rate)
+        return store
+
+    async def register(self, name: str, key: KeyPair) -> None:
+        """HQ knows of that store."""
         await self.sql(
             "INSERT INTO store (name, key, sealing, joined_at) VALUES (%s, %s, %s, now()) ON CONFLICT DO NOTHING",
             name, key.public, public_text(key_of(key.seed)),
         )  # fmt: skip
-        path = database or self.folder / f"{name}.db"
-        box = await self.stack.enter_async_context(
-            Outbox.open(path, clock=self.clock, rng=random.SystemRandom(), keys=KEY, reserve=0)
-        )
-        await box.fleet.use_keys({"k1": b"i" * 32})
-        store = Store(name, box, membership, self.clock, rate)
-        self.stores[name] = store
-        return store
 
     def claim(self, name: str, key: KeyPair) -> str:
-        return user_claim(
-            self.account, key.public, name, store_rights(name, (name, "all")), at=self.clock.now() // 1000
-        )
+        return claim_of(self.account, name, key, self.clock)
 
     @asynccontextmanager
     async def line_of(self, store: Store, server: int = 0) -> AsyncIterator[NatsConnection]:
@@ -184,7 +191,7 @@ class World:
 
     def start_hq_process(self) -> BaseProcess:
         """HQ's loop in a process of its own, as it runs in earnest: it may be killed."""
-        process = _processes.Process(target=_archive, args=(self.settings,))
+        process = PROCESSES.Process(target=_archive, args=(self.settings,))
         process.start()
         self.processes.append(process)
         return process
