@@ -18,7 +18,7 @@ def currencies() -> frozenset[str]:
 
 def currency_trouble(code: str) -> str:
     """What is wrong with it, "" for nothing. Small letters will do."""
-    if code.upper() in currencies():
+    if code.upper() in _USUAL or code.upper() in currencies():
         return ""
     meant = next(iter(get_close_matches(code.upper(), _USUAL, n=1)), "") if len(code) == len(_USUAL[0]) else ""
     return _words(code, "currency", "ISO 4217", meant, "GBP")

@@ -27,8 +27,10 @@ def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
     """A provider's words with our secrets and the recipient's addresses taken out: also where they stand percent-encoded, escaped as in
     JSON or HTML, in base64 or hexadecimal (an echo of our Authorization header), in another case, or without a number's plus sign."""
     known = sorted({part for s in secrets for part in _parts(s)}, key=len, reverse=True)
+    is_escaped = _ESCAPES.search(text) is not None
     for secret in known:
-        text = _spelt(secret).sub("[secret]", text)
+        if is_escaped or _stands(secret, text):
+            text = _spelt(secret).sub("[secret]", text)
     text = _BASE64.sub(lambda found: "[secret]" if _holds(found[0], known) else found[0], text)
     for address in sorted((a for a in addresses if a), key=len, reverse=True):
         forms = {address, quote(address, safe=""), address.removeprefix("+")}
@@ -44,12 +46,20 @@ def _parts(secret: str) -> Iterable[str]:
     return (part for part in parts if len(part) >= (_LINE if len(parts) > 1 else _SHORTEST_SECRET))
 
 
+def _stands(secret: str, text: str) -> bool:
+    """Whether a text without any escape may hold it: looked at first, since the pattern for all its spellings takes 5 ms to make."""
+    return secret[:_LONG] in text or _hex(secret) in text.lower()
+
+
+def _hex(secret: str) -> str:
+    return secret[:_LONG].encode().hex()
+
+
 @lru_cache(maxsize=128)
 def _spelt(secret: str) -> re.Pattern[str]:
     """The secret with each of its characters as it is or escaped, and the whole in hexadecimal; a long one by how it begins."""
     begins, goes_on = secret[:_LONG], r"\S*" if len(secret) > _LONG else ""
-    in_hex = "".join(f"{byte:02x}" for byte in begins.encode())
-    return re.compile(f"(?:{''.join(map(_either, begins))}|(?i:{in_hex})){goes_on}")
+    return re.compile(f"(?:{''.join(map(_either, begins))}|(?i:{_hex(secret)})){goes_on}")
 
 
 def _either(character: str) -> str:
@@ -69,6 +79,8 @@ def _either(character: str) -> str:
     return f"(?:{'|'.join(reversed(forms))})"
 
 
+_ESCAPES = re.compile(r"[%\\&+]")
+"""One of these is in whatever `_either` finds that is not the character itself."""
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", " ": "+", "\n": "\\n", "\t": "\\t"}
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]|%2[BbFf]){8,}(?:=|%3[Dd]){0,2}")
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -153,7 +154,11 @@ class Elsewhere:
 
     def __init__(self, gate: Gate, routes: Sequence[AnyRoute]) -> None:
         self._gate = gate
-        self._known = [(_pattern(route.path), route.method) for route in routes]
+        self._routes = routes
+
+    @cached_property
+    def _known(self) -> Sequence[tuple[re.Pattern[str], str]]:
+        return [(_pattern(route.path), route.method) for route in self._routes]
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -16,7 +16,8 @@ from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, known
 from daemon.upkeep.archive import Manifest, config_of, unpack
 from daemon.upkeep.errors import BackupError
-from daemon.upkeep.seal import Header, is_sealed, unseal
+from daemon.upkeep.seal import unseal
+from daemon.upkeep.seal_header import Header, is_sealed
 
 
 class Openers(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from daemon.keys.heads import vouch
 from daemon.keys.keyring import keyring
 from daemon.upkeep.archive import Manifest
 from daemon.upkeep.errors import BackupError
-from daemon.upkeep.seal import Header
+from daemon.upkeep.seal_header import Header
 from daemon.upkeep.swap import put_in_place, set_aside
 from outbox import Outbox
 from outbox.carry import ACTOR, Carried

@@ -73,7 +73,7 @@ def modules() -> Iterable[str]:
     return dict.fromkeys(verb.module for verb in VERBS.values())
 
 
-LOADED = 20_000
+LOADED = 200_000
 """Objects that may come before a round of garbage collection. What a command loads stays until its end: at 700, as Python has it, rounds
 through it that find nothing are an eighth of each start."""
 

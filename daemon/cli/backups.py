@@ -50,7 +50,7 @@ def backup(
 
 def _warn_of_the_key(settings: "Settings") -> None:
     from daemon.keys.keyring import WORDS
-    from daemon.upkeep.backup import key_trouble
+    from daemon.upkeep.backup_note import key_trouble
 
     if why := key_trouble(settings):
         print(

@@ -282,7 +282,7 @@ async def _source(
 
 def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:
     """An old backup is as well signed as a new one: whoever takes the newer ones away brings the past back."""
-    from daemon.upkeep.backup import last_backup
+    from daemon.upkeep.backup_note import last_backup
     from daemon.upkeep.errors import BackupError
 
     last = last_backup(settings)

@@ -15,12 +15,14 @@ import msgspec
 
 from daemon.config import ConfigError, Settings
 from daemon.keys.heads import signed
-from daemon.keys.keyring import Keyring, keyring, known
+from daemon.keys.keyring import Keyring, keyring
 from daemon.upkeep.archive import Manifest, pack, read_through
+from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
 from daemon.upkeep.backup_store import BackupStore
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.heads import note
-from daemon.upkeep.seal import Header, check, seal
+from daemon.upkeep.seal import check, seal
+from daemon.upkeep.seal_header import Header
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.heads import End
@@ -39,41 +41,6 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     manifest: Manifest
     header: Header
     removed: Sequence[str]
-
-
-class LastBackup(msgspec.Struct, frozen=True, kw_only=True):
-    """What is noted beside the database of the newest try: the doctor and the trouble watch read it."""
-
-    at: int
-    name: str = ""
-    error: str = ""
-    succeeded_at: int | None = None
-    newest: str = ""
-    """The name of the newest that succeeded, and where it was put."""
-    place: str = ""
-
-
-def note_path(settings: Settings) -> Path:
-    return settings.database.with_name(settings.database.name + ".backup.json")
-
-
-def last_backup(settings: Settings) -> LastBackup | None:
-    """None: there was none, or its note can't be read."""
-    try:
-        return msgspec.json.decode(note_path(settings).read_bytes(), type=LastBackup)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def key_trouble(settings: Settings) -> str:
-    """What is wrong with how the key of the backups is kept; "" for nothing."""
-    try:
-        keys = known(settings)
-    except ConfigError as error:
-        return str(error)
-    if keys is None or keys.is_configured:
-        return ""
-    return "the backups can't be opened on another machine: their key lies on this box alone, and nobody was shown its words"
 
 
 async def back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:

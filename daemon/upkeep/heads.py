@@ -13,7 +13,7 @@ from daemon.keys.heads import Head, heads_in, signed, vouched_by
 from daemon.keys.keyring import Keyring, keyring
 from daemon.upkeep.backup_store import NAME
 from daemon.upkeep.errors import BackupError
-from daemon.upkeep.seal import BLOCK, MAGIC, read_header
+from daemon.upkeep.seal_header import BLOCK, MAGIC, read_header
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.heads import Compared, End, compare

@@ -16,7 +16,7 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
 from daemon.intake.row import SourceRow
 from daemon.upkeep import recovery_note
-from daemon.upkeep.backup import key_trouble, last_backup
+from daemon.upkeep.backup_note import key_trouble, last_backup
 from daemon.upkeep.messenger import TEAM
 from daemon.wire.durations import spoken
 from daemon.wire.event_types import nearly_event_type

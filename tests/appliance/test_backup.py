@@ -14,10 +14,12 @@ from daemon.appliance.restore import Candidate, Wanted, candidate
 from daemon.config import Backup, ConfigError, Settings
 from daemon.keys.keyring import keyring
 from daemon.upkeep.archive import Manifest, config_of, pack
-from daemon.upkeep.backup import back_up, last_backup
+from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup_note import last_backup
 from daemon.upkeep.backup_store import Folder, keeping
 from daemon.upkeep.errors import BackupError
-from daemon.upkeep.seal import Header, seal, unseal
+from daemon.upkeep.seal import seal, unseal
+from daemon.upkeep.seal_header import Header
 from outbox.errors import AlreadyRunning
 from outbox.model import State
 from outbox.outcome import Accepted

@@ -22,7 +22,7 @@ from daemon.appliance.machine import Machine, Ran
 from daemon.config import Settings, load
 from daemon.http import open_http
 from daemon.runtime.clockwatch import RELEASED
-from daemon.upkeep.backup import LastBackup, note_path
+from daemon.upkeep.backup_note import LastBackup, note_path
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned
 from tests.support.shop import open_shop

@@ -15,7 +15,7 @@ from daemon.config import Heartbeat as HeartbeatTable
 from daemon.dispatch.board import ChannelStatus
 from daemon.http import open_http
 from daemon.intake.row import SourceRow
-from daemon.upkeep.backup import LastBackup, note_path
+from daemon.upkeep.backup_note import LastBackup, note_path
 from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
 from daemon.upkeep.messenger import Messenger
 from daemon.upkeep.trouble import EVERY, TroubleWatch, check_trouble

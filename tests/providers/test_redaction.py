@@ -1,6 +1,8 @@
 """What a provider says is kept without our secrets and without the recipient's address, in whatever form it repeats them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.channels.base import ReceiptUpdate
 from daemon.redact import mask_contacts, scrub
@@ -41,6 +43,23 @@ def test_known_secrets_and_addresses_are_taken_out(said: str) -> None:
     clean = scrub(said, ("tok-0123456789", "a/b+c=secret"), ("+447700900123", "ada@example.com"))
     for hidden in ("447700900123", "tok-0123456789", "a/b+c", "a%2Fb", "ada@", "ADA@", "ada%40"):
         assert hidden not in clean
+
+
+SECRETS = st.text(alphabet="aB4/=ü", min_size=4, max_size=60)
+
+
+@given(
+    secret=SECRETS,
+    around=st.text(alphabet="aB4:(<;ü ", max_size=8),
+    way=st.sampled_from(("plain", "hex", "HEX", "lower", "cut")),
+)
+def test_what_is_looked_at_shortly_is_clean_as_what_is_looked_at_well(secret: str, around: str, way: str) -> None:
+    """A provider echoes a secret in words without any escape, which are looked at for the secret itself and its hexadecimal only; a "%" has them
+    looked at for every spelling."""
+    hexed = secret[:40].encode().hex()
+    said = {"plain": secret, "hex": hexed, "HEX": hexed.upper(), "lower": secret.lower(), "cut": secret[1:]}[way]
+    text = f"{around} {said} {around}"
+    assert scrub(text, [secret], []) + " %" == scrub(text + " %", [secret], [])
 
 
 def test_a_longer_secret_is_taken_out_whole() -> None:

@@ -21,7 +21,8 @@ from daemon.upkeep.archive import Manifest, pack
 from daemon.upkeep.backup import back_up
 from daemon.upkeep.backup_store import keeping
 from daemon.upkeep.errors import BackupError, WrongKey
-from daemon.upkeep.seal import BLOCK, MAGIC, Header, seal, unseal
+from daemon.upkeep.seal import seal, unseal
+from daemon.upkeep.seal_header import BLOCK, MAGIC, Header
 from outbox.proof import prove
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import PHONE, accept_one, open_own_box, planned

@@ -62,6 +62,8 @@ def _is_whole(number: phonenumbers.PhoneNumber) -> bool:
 def region(country: str | None) -> str | None:
     """A country as its two letters, from these or its name as customer systems keep it; None for what is none."""
     given = (country or "").strip()
+    if not given:
+        return None
     code = {"UK": "GB"}.get(given.upper(), given.upper()) if len(given) == 2 else _names().get(given.casefold(), "")
     return code if code in phonenumbers.SUPPORTED_REGIONS else None
 

@@ -51,6 +51,8 @@ async def campaign(
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run(stop))
+            async with asyncio.timeout(BURST_S):
+                await watch.order_is_known.wait()
             for entries in _rounds(rng, only):
                 if time.monotonic() - began >= seconds and set(verdict.bursts) >= _names(only):
                     break

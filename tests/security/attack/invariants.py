@@ -39,6 +39,8 @@ class Watch:
         self.slowest = 0.0
         self.most_mb = 0.0
         self.taken: Counter[str] = Counter()
+        self.order_is_known = asyncio.Event()
+        """The till's first order is on record: from then on nobody else may say anything of it."""
         self._behind = 0.0
         """Seconds that this process itself came late by: it attacks too, and what it makes itself wait is not the service's doing."""
 
@@ -61,6 +63,7 @@ class Watch:
         while not stop.is_set():
             raw = json.dumps(event(f"till-{number}")).encode()
             await self._taken("till", "/v1/events", raw, bearer)
+            self.order_is_known.set()
             number += 1
             await _pause(stop, TILL_EVERY_S)
 
