@@ -43,6 +43,8 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
 _OPTED_OUT = "200"
 _BAD_NUMBER = "50"
 _SLACK = 5000
+_PAGE = 20
+"""Messages of a list, as many as Plivo gives, the newest first: where all are newer than what is looked for, it may stand on the next."""
 
 
 _NONCE_MS = 7 * 86_400_000
@@ -111,7 +113,7 @@ class Plivo(HttpChannel):
 
     def lookup_request(self, sent: Sent) -> Request:
         number = sent.attempt.address.removeprefix("+")
-        return self._get("Message/", ("to_number", number), ("message_direction", "outbound"), ("limit", "20"))
+        return self._get("Message/", ("to_number", number), ("message_direction", "outbound"), ("limit", str(_PAGE)))
 
     def read_lookup(self, response: Response, sent: Sent) -> Lookup:
         rows = response.object().get("objects")
@@ -119,9 +121,12 @@ class Plivo(HttpChannel):
             return CannotTell("the list of messages was not understood", again=60)
         begun = sent.attempt.started_at + ahead(response, sent.now)
         window = range(begun - _SLACK, begun + round(self.settings.timeout * 1000) + _SLACK)
-        for row in objects(rows):
-            if _ms(row.get("message_time")) in window:
+        times = [_ms(row.get("message_time")) for row in objects(rows)]
+        for row, at in zip(objects(rows), times, strict=True):
+            if at in window:
                 return Found(str(row.get("message_uuid")), _RECEIPTS.get(str(row.get("message_state"))))
+        if len(rows) >= _PAGE and min(filter(None, times), default=window.start) >= window.start:
+            return CannotTell("more messages went to that number since than one page lists")
         if sent.now - sent.attempt.started_at < 30_000:
             return CannotTell("not listed yet", again=30)
         return Absent()

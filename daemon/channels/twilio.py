@@ -45,6 +45,8 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
 _DEAD_NUMBERS = frozenset({"21211", "21614", "30005", "30006"})
 _DAY = 86_400_000
 _SLACK = 5000
+_PAGE = 50
+"""Messages of a list, the newest first: where all of them are newer than what is looked for, it may stand on the next."""
 """ms by which two clocks may still differ after the answer's Date was taken into account."""
 
 
@@ -139,7 +141,7 @@ class Twilio(HttpChannel):
 
     def lookup_request(self, sent: Sent) -> Request:
         day = datetime.fromtimestamp((sent.attempt.started_at - _DAY) / 1000, UTC).date().isoformat()
-        query = [("To", sent.attempt.address), ("DateSent>", day), ("PageSize", "50")]
+        query = [("To", sent.attempt.address), ("DateSent>", day), ("PageSize", str(_PAGE))]
         return Request(method="GET", path=self._path("/Messages"), query=query, headers=self.headers)
 
     def read_lookup(self, response: Response, sent: Sent) -> Lookup:
@@ -149,9 +151,12 @@ class Twilio(HttpChannel):
         if sent.attempt.sent is None or self.settings.templates.get(sent.trigger):
             return CannotTell("the text that was sent is not known")
         since = sent.attempt.started_at + ahead(response, sent.now) - _SLACK
-        for row in objects(rows):
-            if _same(row.get("body"), sent.attempt.sent.text) and _ms(row.get("date_created")) >= since:
+        created = [_ms(row.get("date_created")) for row in objects(rows)]
+        for row, at in zip(objects(rows), created, strict=True):
+            if _same(row.get("body"), sent.attempt.sent.text) and at >= since:
                 return Found(str(row.get("sid")), _RECEIPTS.get(str(row.get("status"))))
+        if len(rows) >= _PAGE and min(filter(None, created), default=since) >= since:
+            return CannotTell("more messages went to that number since than one page lists")
         if sent.now - sent.attempt.started_at < 30_000:
             return CannotTell("not listed yet", again=30)
         return Absent()

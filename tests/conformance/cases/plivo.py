@@ -22,6 +22,12 @@ def listed(*, at: str = DATE, **changes: str) -> Answer:
     return says({"objects": [row], "meta": {}}, Date=at)
 
 
+def others(count: int, *, oldest: str) -> Answer:
+    """What went to the same number, the newest first, as a full page shows it or one that is not."""
+    row = {"message_uuid": UUID, "message_state": "sent", "message_time": "2026-11-24 10:16:00Z"}
+    return says({"objects": [*[row] * (count - 1), row | {"message_time": oldest}], "meta": {}}, Date=DATE)
+
+
 def told(**row: str) -> Answer:
     return says({"message_uuid": UUID, **row})
 
@@ -76,6 +82,9 @@ CASE = Case(
         (listed(message_time="2026-11-24 09:15:02+00:00"), "absent"),
         (listed(message_time="soon"), "absent"),
         (says({"objects": []}), "absent"),
+        (others(20, oldest="2026-11-24 10:15:50Z"), "cannot_tell"),
+        (others(20, oldest="2026-11-24 09:15:02Z"), "absent"),
+        (others(19, oldest="2026-11-24 10:15:50Z"), "absent"),
         (listed(at="Tue, 24 Nov 2026 11:16:00 GMT", message_time="2026-11-24 11:15:01Z"), f"found:{UUID}"),
     ],
     polls=[

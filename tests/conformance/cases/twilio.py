@@ -33,6 +33,17 @@ def listed(*, at: str = DATE, **changes: str) -> Answer:
     return says({"messages": [row]}, Date=at)
 
 
+def others(count: int, *, oldest: str) -> Answer:
+    """What went to the same number, the newest first, as a full page shows it or one that is not."""
+    row = {
+        "sid": SID,
+        "body": "Another order is ready.",
+        "status": "sent",
+        "date_created": "Tue, 24 Nov 2026 10:15:30 +0000",
+    }
+    return says({"messages": [*[row] * (count - 1), row | {"date_created": oldest}]}, Date=DATE)
+
+
 DELIVERED = {"MessageSid": SID, "MessageStatus": "delivered", "To": PHONE, "From": "+15005550006"}
 
 CASE = Case(
@@ -69,6 +80,10 @@ CASE = Case(
         (listed(body="Sent from your Twilio trial account - Order B-1042 is ready."), f"found:{SID}"),
         (listed(date_created="Tue, 24 Nov 2026 09:00:00 +0000"), "absent"),
         (says({"messages": []}), "absent"),
+        (others(50, oldest="Tue, 24 Nov 2026 10:15:20 +0000"), "cannot_tell"),
+        (others(50, oldest="soon"), "cannot_tell"),
+        (others(50, oldest="Tue, 24 Nov 2026 09:00:00 +0000"), "absent"),
+        (others(49, oldest="Tue, 24 Nov 2026 10:15:20 +0000"), "absent"),
         (listed(at="Tue, 24 Nov 2026 11:16:00 GMT", date_created="Tue, 24 Nov 2026 11:15:01 +0000"), f"found:{SID}"),
     ],
     polls=[
