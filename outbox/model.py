@@ -65,6 +65,10 @@ class Priority(IntEnum):
 
 # ---------------------------------------------------------------- what comes in
 
+YEARS = range(1971, 9000)
+"""Of the moments that senders mean. What they write where they have none (0001-01-01, 1970-01-01, 9999-12-31) lies outside and says
+nothing; at the ends of the calendar a moment can't be told in every zone."""
+
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of an order."""
@@ -87,6 +91,10 @@ class OrderFields(msgspec.Struct, frozen=True, omit_defaults=True):
     items: tuple[Item, ...] | None = None
     note: Annotated[str, Meta(examples=["Please deflate before 18:00"])] | None = None
     url: Annotated[str, Meta(examples=["https://example.com/orders/1042"])] | None = None
+
+    def __post_init__(self) -> None:
+        if self.promised_at is not None and self.promised_at.year not in YEARS:
+            msgspec.structs.force_setattr(self, "promised_at", None)
 
 
 class Customer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +119,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     occurred_at: datetime | None = None
     customer: Customer | None = None
     data: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.occurred_at is not None and self.occurred_at.year not in YEARS:
+            msgspec.structs.force_setattr(self, "occurred_at", None)
 
 
 class Posted(msgspec.Struct, frozen=True):

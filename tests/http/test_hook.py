@@ -182,6 +182,31 @@ async def test_odd_phone_number_is_no_reason_to_refuse(face: Face) -> None:
     assert (await post(face, body)).status == 202
 
 
+@pytest.mark.parametrize(
+    "none",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-05:00",
+    ],
+)
+async def test_what_tills_write_for_no_time_says_nothing(face: Face, none: str) -> None:
+    """An empty date of .NET, Unix or SQL: the order is listed, and its customer is told as if the till had left it out."""
+    told = await face.post("/v1/events", event(occurred_at=none, order={"promised_at": none}), as_="till-2")
+    assert told.status == 202
+    (listed,) = (await face.get("/v1/orders")).json["items"]
+    assert listed["promised_at"] is None
+    assert (await face.get("/v1/orders/B-1042")).status == 200
+    shown = (await face.get("/v1/events/e-1")).json
+    assert shown["occurred_at"] is None
+    assert shown["event"]["order"]["promised_at"] == none
+    (message,) = shown["messages"]
+    assert message["state"] == "queued"
+    assert message["expires_at"] > message["due_at"]
+
+
 async def test_other_types_and_unicode_are_taken(face: Face) -> None:
     body = event(id="évènement-🎈", type="loyalty.points_added", ref="Bestellung №5/2")
     assert (await post(face, body)).status == 202

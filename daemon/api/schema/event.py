@@ -42,6 +42,7 @@ class OrderFields(model.OrderFields, frozen=True, omit_defaults=True):
     items: tuple[ItemFields, ...] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.currency is not None and (trouble := currency_trouble(self.currency)):
             raise ValueError(f"`currency` {trouble}")
 
