@@ -95,6 +95,10 @@ class Tokens:
         """Whose secret it is."""
         return self._by_digest.get(_digest(secret))
 
+    def stands(self, token: Token) -> bool:
+        """Whether one that was found has not been revoked since."""
+        return any(each is token for each in self._by_digest.values())
+
     async def create(self, name: str, scopes: Sequence[str], *, bounds: Bounds = UNBOUND, actor: str = "") -> str:
         """Make one and return its secret, which is not kept. Raises IllegalMove when the name is taken."""
         secret = PREFIX + secrets.token_urlsafe(32)

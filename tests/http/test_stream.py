@@ -199,6 +199,14 @@ async def test_ends_when_the_service_stops(face: Face, store: SmallStore) -> Non
         assert await ending == b""
 
 
+async def test_ends_for_a_token_that_is_revoked_and_tells_it_no_more(face: Face, store: SmallStore) -> None:
+    await store.token("lost-tablet", "read")
+    async with following(face, as_="lost-tablet") as reader:
+        assert (await face.call("DELETE", "/v1/tokens/lost-tablet")).status == 200
+        await face.post("/v1/events", event())
+        assert await reader.until_end() == b""
+
+
 async def test_head_has_no_stream(face: Face) -> None:
     answer = await face.call("HEAD", "/v1/stream", as_="screen")
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"", "text/event-stream")
@@ -272,6 +280,17 @@ async def test_board_of_numbers_that_is_full(monkeypatch: pytest.MonkeyPatch) ->
         async with following(face, "/board/events", as_=None) as reader:
             shown = await reader.next()
     assert (shown.data["title"], shown.data["making"], shown.data["more"]) == ("Ballons", ["B-0", "B-1"], [3, 0])
+
+
+async def test_board_that_is_switched_off_shows_nothing_more(board_face: Face) -> None:
+    face = board_face
+    async with following(face, "/board/events", as_=None) as reader:
+        await reader.next()
+        face.store.on_disk = store_settings()
+        assert (await face.post("/v1/reload")).status == 200
+        await face.store.clock.advance(1)
+        await put(face, "B-1", "order.ready", "Ada")
+        assert await reader.until_end() == b""
 
 
 async def test_board_page_reaches_nothing_else(board_face: Face) -> None:

@@ -67,10 +67,13 @@ class Board:
 
     async def follow(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         self._refuse_unless_enabled()
-        return await self.open.serve(call.request, self._after, -1)
+        return await self.open.serve(call.request, self._after, -1, may=self._is_enabled)
+
+    def _is_enabled(self) -> bool:
+        return self._services.settings.board.enabled
 
     def _refuse_unless_enabled(self) -> None:
-        if not self._services.settings.board.enabled:
+        if not self._is_enabled():
             raise Problem(
                 404, "the pickup board is switched off; `[board] enabled = true` in tether.toml switches it on"
             )

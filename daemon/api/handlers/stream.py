@@ -31,9 +31,11 @@ class Stream:
         asked = _last_id(call)
         if asked is None or max(0, newest - FAR_BEHIND) <= asked <= newest:
             since = newest if asked is None else asked
-            return await self.open.serve(call.request, self._after, since, headers=history)
+            return await self.open.serve(call.request, self._after, since, headers=history, may=call.caller.stands)
         start = START + frame("reset", newest, b"{}")
-        return await self.open.serve(call.request, self._after, newest, start=start, headers=history)
+        return await self.open.serve(
+            call.request, self._after, newest, start=start, headers=history, may=call.caller.stands
+        )
 
     async def _after(self, since: int) -> tuple[bytes, int]:
         changes = await self._services.box.views.changes(since, limit=BATCH)

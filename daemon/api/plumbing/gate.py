@@ -213,7 +213,8 @@ class TokenGate(Gate):
         self.vouched(request)
         person = _person(request)
         actor = f"{person} ({token.name})" if person else token.name
-        return Caller(token.name, token.scopes, actor, person, token.bounds)
+        tokens = self.services.box.tokens
+        return Caller(token.name, token.scopes, actor, person, token.bounds, lambda: tokens.stands(token))
 
     def insufficient(self, caller: Caller, scope: Scope, connection: Connection) -> Problem:
         return Problem(

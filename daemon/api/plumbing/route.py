@@ -39,6 +39,8 @@ class Caller:
     """Who it is, as far as the caller says; "" for a machine."""
     bounds: Bounds | None = None
     """What a token's events may be about; None: it did not come by a token."""
+    stands: Callable[[], bool] = field(default=lambda: True, compare=False)
+    """Whether they would be admitted still: an answer that goes on asks again."""
 
     def may(self, scope: Scope) -> bool:
         return not self.scopes.isdisjoint(GRANTS[scope])

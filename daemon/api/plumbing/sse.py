@@ -54,8 +54,10 @@ class Streams:
         *,
         start: bytes = START,
         headers: Mapping[str, str] = {},
+        may: Callable[[], bool] = lambda: True,
     ) -> web.StreamResponse:
-        """Answer with `start`, then with what the source has after `since`, until the client goes or the service stops."""
+        """Answer with `start`, then with what the source has after `since`, until the client goes, `may` no longer be told, or the
+        service stops."""
         if request.method == "HEAD":
             return web.Response(headers={**HEADERS, **headers})
         if len(self._wakes) >= self._most:
@@ -69,7 +71,7 @@ class Streams:
                 try:
                     await response.prepare(request)
                     await write(response, start)
-                    await self._tell(response, source, wake, since)
+                    await self._tell(response, source, wake, since, may)
                 except (ConnectionError, TimeoutError):
                     log.debug("a stream's client went away", remote=request.remote)
                 finally:
@@ -78,11 +80,15 @@ class Streams:
             self._wakes.discard(wake)
         return response
 
-    async def _tell(self, response: web.StreamResponse, source: Source, wake: asyncio.Event, since: int) -> None:
+    async def _tell(
+        self, response: web.StreamResponse, source: Source, wake: asyncio.Event, since: int, may: Callable[[], bool]
+    ) -> None:
         clock = self._services.clock
         while not self._stopping.is_set():
             wake.clear()
             data, reached = await source(since)
+            if not may():
+                return
             if data:
                 await write(response, data)
             if reached != since:
