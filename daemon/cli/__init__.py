@@ -99,10 +99,12 @@ def main(arguments: list[str] | None = None) -> None:
     if verb not in COLOURED:
         # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that these never use.
         sys.modules["rich"] = None  # type: ignore[assignment]
-    from daemon.cli.frame import app, explain, speak_plainly
+    from daemon.cli.frame import app, deliver, explain, speak_plainly
 
     if verb not in DRAWING:
         speak_plainly()
 
     with explain():
-        sys.exit(app(args=arguments, prog_name="tether", standalone_mode=False))
+        code = app(args=arguments, prog_name="tether", standalone_mode=False)
+        deliver()
+        sys.exit(code)

@@ -191,6 +191,8 @@ def export(
             return
         with _whole(output) as target:
             lines = settle(lambda: _copy(settings, format, target))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise Failure(
             f"{output or 'the output'} can't be written: {error.strerror}; name another with --output"

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -108,7 +108,7 @@ def explain() -> Iterator[None]:
     except typer.Abort:
         _end("stopped", 1)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - so that the interpreter's own flush at exit is quiet
+        _say_no_more()
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -131,6 +131,22 @@ def _end_by_cause(error: Exception) -> NoReturn:
     _end(_of_ours(error), 1)
 
 
+def deliver() -> None:
+    """Let what was printed go. The interpreter does so when nobody can be told any more that there was no room for it. Raises Failure."""
+    try:
+        if sys.stdout is not None:  # it was closed before the command began
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _say_no_more()
+    except OSError as error:
+        _say_no_more()
+        raise Failure(f"standard output can't be written: {error.strerror}") from error
+
+
+def _say_no_more() -> None:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - so that the interpreter's own flush at exit is quiet
+
+
 TRACEBACK = "TETHER_TRACEBACK"
 """Set in the environment, a failure that nobody foresaw is shown in full: for whoever mends it, and for the journal."""
 
@@ -150,12 +166,16 @@ def _of_ours(error: BaseException) -> str:
 
 
 def speak_plainly() -> None:
-    """From here on, whatever is printed reaches the terminal without control characters, however it got into the text."""
+    """From here on, whatever is printed reaches the terminal without control characters, however it got into the text, and what the
+    terminal's own encoding lacks is written as its number."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, harmless.Stream):
             plain = harmless.Stream(
-                stream.buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.line_buffering
+                stream.buffer,
+                encoding=stream.encoding,
+                errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+                line_buffering=stream.line_buffering,
             )
             setattr(sys, name, plain)
 
@@ -173,6 +193,8 @@ def _end_wrong_use(error: Any) -> NoReturn:
 def _end(text: str, code: int) -> NoReturn:
     for line in text.splitlines() or [""]:
         print(f"tether: {harmless.clean(line)}", file=sys.stderr)
+    with suppress(Failure):
+        deliver()
     sys.exit(code)
 
 
@@ -211,11 +233,16 @@ def settle(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def as_json(value: Any) -> None:
-    """Print a value as indented JSON."""
+    """Print a value as indented JSON: in ASCII where the output is not UTF-8."""
     import msgspec
 
     form = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(harmless.json_escaped(form).decode() + "\n")
+    text = harmless.json_escaped(form).decode()
+    if not text.isascii() and (getattr(sys.stdout, "encoding", None) or "utf-8").lower() != "utf-8":
+        import json
+
+        text = json.dumps(json.loads(form), indent=2)
+    print(text)
 
 
 def counted(number: int, one: str, more: str = "") -> str:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -79,3 +81,46 @@ def test_a_stopped_one_is_worked_on(config: Path, words: tuple[str, ...], said: 
     done = tether(config, *words)
     assert said in done.stdout, done
     assert "should not have happened" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("key", "words", "--plain"), ("audit", "export")], ids="-".join)
+def test_what_could_not_be_written_is_told(config: Path, words: tuple[str, ...]) -> None:
+    """Somebody keeps the box's words, or the record, on a stick that is full."""
+    assert tether(config, "token", "new", "till", "--scope", "events").returncode == 0
+    with Path("/dev/full").open("w") as full:
+        code, complaint = complained(config, full, *words)
+    assert code == 1
+    assert re.fullmatch(r"tether: .*can't be written: No space left on device.*\n", complaint), complaint
+
+
+def test_who_reads_no_further_is_no_trouble(config: Path) -> None:
+    """`tether channels known | grep -q twilio`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        assert complained(config, pipe, "channels", "known") == (0, "")
+
+
+def complained(config: Path, out: IO[str], *words: str) -> tuple[int, str]:
+    said = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "daemon", *words],
+        cwd=ROOT,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env={**said, "TETHER_CONFIG": str(config)},
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_terminal_that_lacks_a_name_s_letters_shows_the_rest(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "Łukasz 🎈"
+    assert tether(config, "event", "order.ready", "--order", "B-1", "--name", name).returncode == 0
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    shown = tether(config, "orders")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert r"\u0141ukasz \U0001f388  order.ready" in shown.stdout
+    (order,) = json.loads(tether(config, "orders", "--json").stdout)
+    assert order["customer"]["name"] == name
