@@ -364,6 +364,17 @@ async def test_cloudevent_becomes_our_event(face: Face) -> None:
     assert kept["cloudevent"]["traceparent"] == "00-1"
 
 
+async def test_cloudevent_is_what_its_envelope_says_whatever_its_data_holds(face: Face) -> None:
+    """A shop's data has an id and a type of its own: the order's."""
+    data = {**CLOUD["data"], "id": "B-1001", "type": "order.completed", "occurred_at": "2020-01-01T00:00:00Z"}
+    for id, type in (("evt-1", "order.placed"), ("evt-2", "order.ready")):
+        answer = await post(face, {**CLOUD, "id": id, "type": type, "data": data}, headers=STRUCTURED)
+        assert answer.status == 202, answer.problem
+    stored = await face.store.events()
+    assert [(each.id, each.type) for each in stored] == [("evt-1", "order.placed"), ("evt-2", "order.ready")]
+    assert msgspec.json.decode(stored[0].raw)["occurred_at"] == CLOUD["time"]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -51,10 +51,10 @@ def to_event(value: Any) -> tuple[str, Event, bytes]:
         raise Problem(422, "send the data as JSON in `data`", field="data_base64")
     cloud = convert(value, CloudEvent)
     form: dict[str, Any] = {
+        **value["data"],
         "id": cloud.id,
         "type": our_type(cloud.type),
         **({"occurred_at": value["time"]} if cloud.time else {}),
-        **value["data"],
         "cloudevent": {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type},
     }
     try:
