@@ -56,6 +56,15 @@ async def test_event_to_story(face: Face, box: Outbox) -> None:
     assert "+447700900123" not in str(order)
 
 
+async def test_a_history_that_a_shop_keeps_with_its_order_is_not_ours(face: Face) -> None:
+    """What was taken silently is marked by that name in its own JSON; a shop's list of earlier steps is none of that."""
+    steps = [{"status": "placed"}, {"status": "ready"}]
+    (message,) = (await face.post("/v1/events", event(history=steps), as_="till-2")).json["messages"]
+    assert message["state"] == "queued"
+    (told, _) = (await face.get("/v1/orders/B-1042")).json["timeline"]
+    assert "nobody was told" not in told.get("reason", "")
+
+
 async def test_array_keeps_each_events_own_fate(face: Face) -> None:
     await face.post("/v1/events", event("old"), as_="till-2")
     answer = await face.post(

@@ -55,7 +55,8 @@ def _is_meant(stored: StoredEvent, wish: ReplayWish) -> bool:
     """Not what people did (their acts are not repeated), nor history, nor what was forgotten."""
     if stored.source == COUNTER or not stored.raw or wish.source not in (None, stored.source):
         return False
-    return wish.order in (None, stored.order_ref) and not msgspec.json.decode(stored.raw, type=_Marks).history
+    is_history = msgspec.json.decode(stored.raw, type=_Marks).history is True
+    return wish.order in (None, stored.order_ref) and not is_history
 
 
 class _Marks(msgspec.Struct):

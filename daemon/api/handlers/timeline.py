@@ -48,7 +48,7 @@ def _events(story: Story) -> Iterator[Dated]:
 def _why(row: StoredEvent) -> str:
     """What a person gave as the reason; of history, that nobody was to hear of it."""
     told = msgspec.json.decode(row.raw) if row.raw else {}
-    if told.get("history"):
+    if told.get("history") is True:  # tills have words of their own under that name
         return "it happened before: nobody was told"
     by_hand = (told.get("data") or {}).get("by_hand")
     return _text(by_hand.get("note")) if isinstance(by_hand, dict) else ""
