@@ -11,8 +11,9 @@ from outbox.masks import mask_address, mask_email, mask_phone
 _SHORTEST_SECRET = 4
 _LONG = 40
 """Characters of a secret that are looked for: by as many it is known."""
-_LINE = 16
-"""Characters of a line of a key that say something of it: fewer are its head and foot."""
+_WORD = 16
+"""Characters of one word of a secret that say something of it: fewer are a key's head and foot, or any word of a passphrase."""
+_BETWEEN = re.compile(r"[\s,]+")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ -]?\d){8,14}(?![\w:.-])")
 
@@ -40,10 +41,19 @@ def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
 
 
 def _parts(secret: str) -> Iterable[str]:
-    """What is looked for: the secret, or the lines of a key that has several."""
-    lines = secret.split()
-    parts = lines if len(lines) > 1 and len(secret) > _LONG else [secret]
-    return (part for part in parts if len(part) >= (_LINE if len(parts) > 1 else _SHORTEST_SECRET))
+    """What is looked for: the secret; of a long one the lines of a key, each of two keys where one takes over from the other, and what is
+    on one line (a passphrase, the box's words) piece by piece too."""
+    words = _BETWEEN.split(secret)
+    if len(words) == 1 or len(secret) <= _LONG:
+        return [secret] if len(secret) >= _SHORTEST_SECRET else []
+    parts = [word for word in words if len(word) >= _WORD]
+    return parts if "\n" in secret else [*parts, *_pieces(secret)]
+
+
+def _pieces(secret: str) -> Iterable[str]:
+    """All of it, in pieces alike that are looked for whole."""
+    size = -(-len(secret) // -(-len(secret) // _LONG))
+    return (secret[at : at + size] for at in range(0, len(secret), size))
 
 
 def _stands(secret: str, text: str) -> bool:
@@ -52,7 +62,12 @@ def _stands(secret: str, text: str) -> bool:
 
 
 def _hex(secret: str) -> str:
-    return secret[:_LONG].encode().hex()
+    return _bytes(secret[:_LONG]).hex()
+
+
+def _bytes(text: str) -> bytes:
+    """A variable of the environment may hold what is no text at all."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=128)
@@ -63,8 +78,8 @@ def _spelt(secret: str) -> re.Pattern[str]:
 
 
 def _either(character: str) -> str:
-    percent = "".join(f"%{byte:02x}" for byte in character.encode())
-    units = character.encode("utf-16-be").hex()
+    percent = "".join(f"%{byte:02x}" for byte in _bytes(character))
+    units = character.encode("utf-16-be", "surrogatepass").hex()
     escaped = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
     code = ord(character)
     forms = [
@@ -91,7 +106,7 @@ def _holds(run: str, secrets: Iterable[str]) -> bool:
     decoded = [
         base64.b64decode(part + "=" * (-len(part) % 4)) for at in range(4) if len(part := _whole(letters[at:])) > 1
     ]
-    return any(secret[:_LONG].encode() in text for text in decoded for secret in secrets)
+    return any(_bytes(secret[:_LONG]) in text for text in decoded for secret in secrets)
 
 
 _STANDARD = str.maketrans("-_", "+/")

@@ -19,7 +19,9 @@ from outbox import harmless
 
 Format = Literal["auto", "text", "json"]
 
-_SECRET_NAMES = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|_PIN$|_SID$|AUTH_ID|_URLS$|SIGNATURE|CREDENTIAL")
+_SECRET_NAMES = re.compile(
+    r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|_PIN$|_SID$|AUTH_ID|_URLS$|SIGNATURE|CREDENTIAL|SEED|WORDS"
+)
 _SHORTEST_SECRET = 6
 _TOKEN = re.compile(r"\b(tether_)[A-Za-z0-9_-]{16,}|(?<=[Bb]earer )[^\s'\"\\]+")
 _PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}

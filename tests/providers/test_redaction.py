@@ -1,11 +1,17 @@
 """What a provider says is kept without our secrets and without the recipient's address, in whatever form it repeats them."""
 
+import re
+from base64 import b64encode
+from urllib.parse import quote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.channels.base import ReceiptUpdate
+from daemon.keys.box_key import BoxKey
 from daemon.redact import mask_contacts, scrub
+from daemon.runtime.logs import Redactor
 from outbox.masks import mask_address
 from outbox.outcome import ReceiptState
 
@@ -45,6 +51,9 @@ def test_known_secrets_and_addresses_are_taken_out(said: str) -> None:
         assert hidden not in clean
 
 
+PHRASE = "seven yellow balloons drift quietly above the harbour wall tonight"
+OLD_KEY, NEW_KEY = (f"whsec_{b64encode(letter * 32).decode()}" for letter in (b"o", b"n"))
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHx1aGVs\nbG9ncml0dHkyMDI2\n-----END PRIVATE KEY-----"
 SECRETS = st.text(alphabet="aB4/=ü", min_size=4, max_size=60)
 
 
@@ -64,6 +73,38 @@ def test_what_is_looked_at_shortly_is_clean_as_what_is_looked_at_well(secret: st
 
 def test_a_longer_secret_is_taken_out_whole() -> None:
     assert scrub("abcdef-more", ("abcdef", "abcdef-more"), ()) == "[secret]"
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (PHRASE, PHRASE),
+        (PHRASE, f"535 login as shop with {PHRASE!r} was refused; see +44%20"),
+        (PHRASE, quote_plus(PHRASE)),
+        (f"{OLD_KEY},{NEW_KEY}", f"tried {NEW_KEY}"),
+        (f"{OLD_KEY},{NEW_KEY}", f"tried {OLD_KEY} and {NEW_KEY}"),
+        (f"{OLD_KEY} {NEW_KEY}", f"tried {NEW_KEY}"),
+        (PEM, PEM),
+        (PEM.replace("\n", " "), PEM),
+    ],
+)
+def test_a_secret_of_several_words_is_taken_out_whole(secret: str, said: str) -> None:
+    clean = scrub(said, [secret], [])
+    assert "[secret]" in clean
+    for word in re.split(r"[ ,\n]+", secret):
+        assert len(word) < 5 or "-----" in word or word == "PRIVATE" or word not in clean
+
+
+@pytest.mark.parametrize("name", ["TETHER_WORDS", "FLEET_SEED", "HQ_OPERATOR_SEED"])
+def test_logs_know_the_box_s_own_words_and_seeds(name: str) -> None:
+    value = BoxKey.new().words
+    assert re.fullmatch(r"read '(\[secret\])+'", Redactor({name: value}).text(f"read {value!r}"))
+
+
+def test_what_is_no_text_at_all_is_a_secret_like_others() -> None:
+    """A variable of the environment that another program set."""
+    odd = b"\xff\xfe\xfd\xfc\xfb\xfa".decode("utf-8", "surrogateescape")
+    assert scrub(f"it said {odd} and 50%", [odd], []) == "it said [secret] and 50%"
 
 
 def test_what_is_too_short_to_be_a_secret_stays() -> None:
