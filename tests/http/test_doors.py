@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from daemon.config import Hook
+from tests.http.test_hostile import ask, status
 from tests.support.face import Answer, Face, event, opened
 from tests.support.senders import signed_by_till, signed_by_twilio
-from tests.support.small_store import SmallStore, store_settings
+from tests.support.small_store import CHANNELS, SmallStore, store_settings
 
 PUBLIC = "https://shop.example.com/tether"
 
@@ -62,6 +63,34 @@ async def test_receipts_that_are_forged_or_nobodys(face: Face, store: SmallStore
 async def test_forged_receipts_are_slowed_down(face: Face) -> None:
     statuses = [(await face.call("POST", "/v1/receipts/twilio", raw=b"x", as_=None)).status for _ in range(31)]
     assert statuses == [401] * 30 + [429]
+
+
+ODD = [
+    ("/v1/receipts/twilio", b"Host: x\r\nX-Twilio-Signature: \xff\r\n"),
+    ("/v1/receipts/twilio", b"Host: \xff\r\nX-Twilio-Signature: a\r\n"),
+    ("/v1/receipts/whatsapp", b"Host: x\r\nX-Hub-Signature-256: \xff\r\n"),
+    ("/v1/receipts/vonage", b"Host: x\r\nAuthorization: Bearer \xff.\xff.\xff\r\n"),
+    ("/v1/hooks/crm", b"Host: \xff\r\nX-HubSpot-Signature-v3: a\r\nX-HubSpot-Request-Timestamp: \xff\r\n"),
+]
+
+
+@pytest.mark.parametrize(("path", "headers"), ODD)
+async def test_signatures_that_are_no_text_hold_as_little_as_others(
+    path: str, headers: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = store_settings(
+        channels={"twilio": dict(CHANNELS["twilio"]), "whatsapp": {"phone_number_id": "1"}, "vonage": {"from": "Shop"}},
+        sources={"crm": {"kind": "hubspot"}},
+        secrets={
+            **dict.fromkeys(("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_APP_SECRET", "CRM_WEBHOOK_SECRET"), "known"),
+            **dict.fromkeys(("VONAGE_API_KEY", "VONAGE_API_SECRET", "VONAGE_SIGNATURE_SECRET"), "known"),
+        },
+    )
+    async with opened(settings) as face:
+        begin = f"POST {path} HTTP/1.1\r\n".encode()
+        answer = await ask(face, begin + headers + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
+    assert status(answer) == 401, answer
+    assert [each for each in caplog.records if each.exc_info] == []
 
 
 async def hook(face: Face, body: bytes) -> int:

@@ -4,7 +4,7 @@ understood is kept and answered so that its sender neither repeats it for ever n
 
 from aiohttp import web
 
-from daemon.api.handlers.receipts import ANY, public_url
+from daemon.api.handlers.receipts import ANY, headers_of, public_url
 from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import answer
 from daemon.api.plumbing.route import Call, NoQuery, Route
@@ -44,7 +44,7 @@ def _hook(call: Call[NoQuery, None], body: bytes) -> Hook:
         method=request.method,
         url=public_url(request, services.settings.hook.public_url),
         query=tuple(request.query.items()),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers_of(request),
         body=body,
         now=services.clock.now(),
         clock_trusted=services.clock_trusted(),

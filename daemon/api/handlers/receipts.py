@@ -13,8 +13,18 @@ ANY = "*/*"
 
 def public_url(request: web.Request, base: str) -> str:
     """The URL as the sender called it, which signatures may cover: `[hook] public_url`, else what the request says."""
-    root = base.rstrip("/") or f"{request.scheme}://{request.host}"
+    root = base.rstrip("/") or f"{request.scheme}://{_text(request.host)}"
     return root + request.raw_path
+
+
+def headers_of(request: web.Request) -> dict[str, str]:
+    """By name in lower case."""
+    return {name.lower(): _text(value) for name, value in request.headers.items()}
+
+
+def _text(value: str) -> str:
+    """What came, with a mark for each byte that is no text: no signature or name of a host has such, and nothing stumbles over it."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class ReceiptDoor:
@@ -37,7 +47,7 @@ class ReceiptDoor:
             url=public_url(request, services.settings.hook.public_url),
             path=request.path,
             query=tuple(request.query.items()),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=headers_of(request),
             body=body,
             now=services.clock.now(),
         )
