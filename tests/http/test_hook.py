@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from daemon.api.app import SERVER_OPTIONS
+from tests.http.test_hostile import ask, status, token
 from tests.support.face import Face, event, opened
 
 
@@ -404,6 +405,19 @@ async def test_cloudevent_types(face: Face, given: str, kept: str) -> None:
 async def test_cloudevents_that_are_wrong(face: Face, change: Any, field: str) -> None:
     answer = await post(face, {**CLOUD, **change}, headers=STRUCTURED)
     assert (answer.status, answer.fields) == (422, [field])
+
+
+async def test_cloudevent_in_headers_whose_subject_is_no_text_is_taken(face: Face) -> None:
+    """An ERP that writes Latin-1 into its headers."""
+    body = b'{"order": {"ref": "1001"}}'
+    head = (
+        b"POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        b"ce-specversion: 1.0\r\nce-id: evt-1\r\nce-source: erp\r\nce-type: order.ready\r\nce-subject: M\xfcller\r\n"
+    )
+    answer = await ask(face, head + token(face) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert status(answer) == 202, answer
+    (stored,) = await face.store.events()
+    assert msgspec.json.decode(stored.raw)["cloudevent"]["subject"] == "M\ufffdller"
 
 
 async def test_cloudevents_batch(face: Face) -> None:

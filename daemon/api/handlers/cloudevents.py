@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from daemon.api.handlers.receipts import as_text
 from daemon.api.schema.body import convert
 from daemon.api.schema.event import CloudEvent, Event
 from daemon.api.schema.problem import Problem
@@ -29,7 +30,7 @@ def from_binary(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
     """The structured form of an event whose envelope came as headers (3.1.3: percent-encoded)."""
     named = {name.lower(): value for name, value in headers.items()}
     attributes = {
-        name.removeprefix(_PREFIX): unquote(value) for name, value in named.items() if name.startswith(_PREFIX)
+        name.removeprefix(_PREFIX): unquote(as_text(value)) for name, value in named.items() if name.startswith(_PREFIX)
     }
     return {**attributes, "data": data}
 

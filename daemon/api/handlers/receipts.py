@@ -13,16 +13,16 @@ ANY = "*/*"
 
 def public_url(request: web.Request, base: str) -> str:
     """The URL as the sender called it, which signatures may cover: `[hook] public_url`, else what the request says."""
-    root = base.rstrip("/") or f"{request.scheme}://{_text(request.host)}"
+    root = base.rstrip("/") or f"{request.scheme}://{as_text(request.host)}"
     return root + request.raw_path
 
 
 def headers_of(request: web.Request) -> dict[str, str]:
     """By name in lower case."""
-    return {name.lower(): _text(value) for name, value in request.headers.items()}
+    return {name.lower(): as_text(value) for name, value in request.headers.items()}
 
 
-def _text(value: str) -> str:
+def as_text(value: str) -> str:
     """What came, with a mark for each byte that is no text: no signature or name of a host has such, and nothing stumbles over it."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
