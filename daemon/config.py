@@ -8,7 +8,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -92,7 +92,7 @@ class Hook(Table, frozen=True):
 class QuietHours(Table, frozen=True):
     from_: TimeOfDay = msgspec.field(name="from", default=TimeOfDay(21 * 60))
     to: TimeOfDay = TimeOfDay(8 * 60)
-    media: tuple[str, ...] = ("sms", "chat", "push")
+    media: tuple[Literal["sms", "email", "chat", "push", "crm"], ...] = ("sms", "chat", "push")
     enabled: bool = True
 
 
@@ -115,7 +115,7 @@ class Sms(Table, frozen=True):
 class Retry(Table, frozen=True):
     base: Duration = Duration(2)
     cap: Duration = Duration(300)
-    max_attempts: int = 20
+    max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 20
 
 
 class Uplink(Table, frozen=True):

@@ -9,7 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -32,8 +32,8 @@ class CommonSettings(Table, frozen=True, kw_only=True):
 
     rate: Rate | None = None
     """None: the channel's own default (`Channel.default_rate`)."""
-    concurrency: int | None = None
-    daily_limit: int | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    daily_limit: Annotated[int, msgspec.Meta(ge=0)] | None = None
     timeout: Duration = Duration(10)
     """Seconds for one whole exchange with the provider."""
 

@@ -3,7 +3,9 @@
 It reads files that the configuration names, and opens nothing that stays open. What only shows at a provider the doctor asks.
 """
 
+import stat
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ from daemon.planner.check import mistakes_of_texts
 from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
-from daemon.planner.routes import compile_routes
+from daemon.planner.routes import CUSTOMER, TEAM, compile_routes
 from daemon.runtime.tls import tls_context
 from daemon.upkeep.heartbeat import check_heartbeat
 from daemon.upkeep.record_mail import check_record
@@ -61,10 +63,12 @@ def _errors(settings: Settings) -> Iterator[ConfigError]:
     yield from tables
     checks: list[Callable[[Settings], object]] = [
         _check_store,
+        _check_data,
         _check_templates,
         _check_hook,
         _check_uplink,
         _check_backup,
+        _check_audiences,
         check_sms,
     ]
     if not tables:
@@ -125,8 +129,48 @@ def _check_templates(settings: Settings) -> None:
         )
 
 
+def _check_data(settings: Settings) -> None:
+    """What is there under that name is a database, or nothing: whatever else it were would be set aside as a damaged one."""
+    database = settings.database
+    if not _is_free(database, stat.S_ISREG):
+        what = "a folder" if database.is_dir() else "no file"
+        raise ConfigError(f'data.path: {database} is {what}; name the database\'s own file, like "tether.db"')
+
+
+def _is_free(path: Path, wanted: Callable[[int], bool]) -> bool:
+    """Whether nothing stands there but what is `wanted`, as far as this user may see."""
+    try:
+        return wanted(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _check_audiences(settings: Settings) -> None:
+    for name, table in settings.audiences.items():
+        if name in (CUSTOMER, TEAM):
+            raise ConfigError(
+                f"audiences.{name}: {name} is told without a table (docs/routes.md): nobody would use this one; choose another name"
+            )
+        for kind in table:
+            if not _takes(kind):
+                near = get_close_matches(kind, (*_OF_EACH, *channels.CHANNELS), n=1)
+                hint = f"did you mean {near[0]!r}?" if near else "write phone, email, or a channel such as slack"
+                raise ConfigError(f"audiences.{name}.{kind}: no such kind of address; {hint}")
+
+
+def _takes(kind: str) -> bool:
+    """Whether any channel takes addresses of that kind."""
+    return kind in _OF_EACH or (kind in channels.CHANNELS and kind in channels.channel_class(kind).address_kinds)
+
+
+_OF_EACH = ("phone", "email")
+"""Kinds of address that several channels share; any other has its channel's name."""
+
+
 def _check_hook(settings: Settings) -> None:
     hook = settings.hook
+    if not _is_free(settings.socket, stat.S_ISSOCK):
+        raise ConfigError(f'hook.socket: {settings.socket} is there and is no socket; name another, like "tether.sock"')
     tls_context(hook, settings.folder)
     if hook.public_url and not _is_address(hook.public_url):
         raise ConfigError(

@@ -47,6 +47,15 @@ WRONG = [
     ('[sources.shop]\nkind = "woocomerce"\n', "kind: there is no 'woocomerce'"),
     ('[audiences.owner]\nphone = "12"\n', "audiences.owner.phone: '12' can't be a phone number"),
     (
+        '[audiences.owner]\nphnoe = "+447400123456"\n',
+        "audiences.owner.phnoe: no such kind of address; did you mean 'phone'?",
+    ),
+    ('[audiences.owner]\ntwilio = "+447400123456"\n', "audiences.owner.twilio: no such kind of address"),
+    ('[audiences.team]\nphone = "+447400123456"\n', "audiences.team: team is told without a table"),
+    ("[channels.slack]\nconcurrency = 0\n", "channels.slack: concurrency: Expected `int` >= 1"),
+    ('[data]\npath = "."\n', " is a folder; name the database's own file"),
+    ('[hook]\nsocket = "tether.toml"\n', "tether.toml is there and is no socket"),
+    (
         '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["plivo", "modem"]\n',
         "via: none of plivo, modem is enabled, so nobody would hear",
     ),
@@ -74,6 +83,17 @@ async def test_what_the_service_would_refuse_is_found_before_anything_is_made(
         )
     assert str(refused.value) == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tether.toml"], "no database was made"
+
+
+async def test_what_is_no_database_is_not_mended_like_one(tmp_path: Path) -> None:
+    """A device in its place was set aside as a damaged database, and a new one put where it had been."""
+    settings = load(written(tmp_path, '[data]\npath = "pipe"\n'), environ={})
+    os.mkfifo(settings.database)
+    with pytest.raises(ConfigError, match=r"data\.path: .*pipe is no file"):
+        await serve(
+            settings, lambda: settings, clock=SystemClock(), rng=random.Random(1), ready=lambda url: pytest.fail(url)
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "tether.toml"]
 
 
 def tether(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -26,6 +26,12 @@ CASES = [
         '[[route]]\non = "a.b"\nto = "team"\nvia = ["slack"]\npriority = "urgent"\n',
         "route[0].priority: Invalid enum value 'urgent'; write one of high, normal, low",
     ),
+    (
+        '[quiet_hours]\nmedia = ["SMS", "chat"]\n',
+        "quiet_hours.media[0]: Invalid enum value 'SMS'; write one of sms, email, chat, push, crm",
+    ),
+    ("[retry]\nmax_attempts = 0\n", "retry.max_attempts: Expected `int` >= 1"),
+    (SMTP + "daily_limit = -1\n", "daily_limit: Expected `int` >= 0"),
     (SMTP + 'security = "ssl"\n', "security: Invalid enum value 'ssl'; write one of starttls, tls, none"),
     (
         SMTP + 'password = "hunter2"\n',
