@@ -148,7 +148,7 @@ def _dotenv(file: Path) -> dict[str, str]:
     """Raises ConfigError for what can't be read: a secret that is passed over in silence is a channel that doesn't send."""
     if trouble := dotenv_trouble(file):
         raise ConfigError(trouble)
-    return _set(dotenv_values(file))
+    return _set(dotenv_values(file, interpolate=False))
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:

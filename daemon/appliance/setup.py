@@ -157,7 +157,9 @@ def _try_out(toml: Path, file: Path) -> None:
 
 
 def _present(env: Path) -> Mapping[str, str]:
-    return {name: value for name, value in dotenv_values(env).items() if value} if env.is_file() else {}
+    return (
+        {name: value for name, value in dotenv_values(env, interpolate=False).items() if value} if env.is_file() else {}
+    )
 
 
 def _write(path: Path, text: str, mode: int) -> None:

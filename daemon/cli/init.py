@@ -255,7 +255,7 @@ def _secrets_in(file: Path | None) -> dict[str, str]:
         raise Failure(f"{file}: no such file", 2)
     if trouble := dotenv_trouble(file):
         raise Failure(trouble, EX_CONFIG)
-    found = {name: value for name, value in dotenv_values(file).items() if value}
+    found = {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
     doubts = {
         name: trouble
         for name, value in found.items()

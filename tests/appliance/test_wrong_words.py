@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.appliance.setup import env_of
 from daemon.config import ConfigError, load
 from daemon.runtime.verify import verify
 
@@ -80,3 +81,11 @@ def test_an_env_as_people_write_it_is_taken(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# mine\nexport A=1\n\nB='two words' # why\nC=\nD=\"x\\ny\"\n")
     secrets = load(tmp_path / "tether.toml", environ={}).secrets
     assert secrets == {"A": "1", "B": "two words", "D": "x\ny"}
+
+
+@pytest.mark.parametrize("value", ["pa${HOME}ss", "$HOME", "it's", "back\\slash\\n", 'a "b" # c', "${"])
+def test_a_secret_is_read_as_it_was_written(tmp_path: Path, value: str) -> None:
+    """A password may look like a variable of the shell: nothing is put in its place."""
+    (tmp_path / "tether.toml").write_text("")
+    (tmp_path / ".env").write_text(env_of({"SMTP_PASSWORD": value}))
+    assert load(tmp_path / "tether.toml", environ={}).secrets == {"SMTP_PASSWORD": value}
