@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -280,6 +280,19 @@ async def test_board_of_numbers_that_is_full(monkeypatch: pytest.MonkeyPatch) ->
         async with following(face, "/board/events", as_=None) as reader:
             shown = await reader.next()
     assert (shown.data["title"], shown.data["making"], shown.data["more"]) == ("Ballons", ["B-0", "B-1"], [3, 0])
+
+
+async def test_one_machine_does_not_keep_the_other_boards_out(board_face: Face) -> None:
+    face = board_face
+    async with AsyncExitStack() as stack:
+        for _ in range(board.MOST_OF_EACH):
+            await stack.enter_async_context(following(face, "/board/events", as_=None))
+        assert (await face.get("/board/events", as_=None)).status == 503
+        reader, writer = await asyncio.open_connection("127.0.0.1", face.port, local_addr=("127.0.0.2", 0))
+        stack.callback(writer.close)
+        writer.write(b"GET /board/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert b"200 OK" in await reader.readline()
 
 
 async def test_board_that_is_switched_off_shows_nothing_more(board_face: Face) -> None:

@@ -23,6 +23,8 @@ from outbox import harmless
 from outbox.model import Order
 
 MOST_CLIENTS = 32
+MOST_OF_EACH = 8
+"""Of one address: nobody proves who they are here, and one machine must not keep the shop's own screens out."""
 MOST_SHOWN = 60
 DAY_MS = 86_400_000
 READY_FOR_MS = 2 * DAY_MS
@@ -55,7 +57,7 @@ class Board:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.open = Streams(services, most=MOST_CLIENTS)
+        self.open = Streams(services, most=MOST_CLIENTS, each=MOST_OF_EACH)
         self._page, self._policy = _page()
         self._seen = -1
         self._changed_at = -1

@@ -23,7 +23,7 @@ class Stream:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.open = Streams(services, most=MOST_CLIENTS)
+        self.open = Streams(services, most=MOST_CLIENTS, each=MOST_CLIENTS)
 
     async def follow(self, call: Call[StreamQuery, None]) -> web.StreamResponse:
         newest = await self._services.box.views.newest()

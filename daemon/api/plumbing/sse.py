@@ -3,6 +3,7 @@ service. What is told comes from a `Source`, which looks it up anew each time: n
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
@@ -38,11 +39,13 @@ def frame(name: str, seq: int, data: bytes) -> bytes:
 
 
 class Streams:
-    """The open streams of one kind, at most `most`."""
+    """The open streams of one kind: at most `most`, and `each` of one address."""
 
-    def __init__(self, services: Services, *, most: int) -> None:
+    def __init__(self, services: Services, *, most: int, each: int) -> None:
         self._services = services
         self._most = most
+        self._each = each
+        self._open_of: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._wakes: set[asyncio.Event] = set()
 
@@ -62,9 +65,15 @@ class Streams:
             return web.Response(headers={**HEADERS, **headers})
         if len(self._wakes) >= self._most:
             raise Problem(503, f"{self._most} streams are open already", headers={"Retry-After": "10"})
+        guest = connection_of(request).guest
+        if self._open_of[guest.address] >= self._each:
+            raise Problem(
+                503, f"{self._each} streams are open already from this address", headers={"Retry-After": "10"}
+            )
         response, wake = web.StreamResponse(headers={**HEADERS, **headers}), asyncio.Event()
         self._wakes.add(wake)
-        connection_of(request).guest.stays = True
+        self._open_of[guest.address] += 1
+        guest.stays = True
         try:
             async with asyncio.TaskGroup() as group:
                 watcher = group.create_task(_watch(self._services.box.changes.subscribe(), wake), name="stream watcher")
@@ -78,6 +87,8 @@ class Streams:
                     watcher.cancel()
         finally:
             self._wakes.discard(wake)
+            self._open_of[guest.address] -= 1
+            self._open_of += Counter()  # forgets whose count is zero
         return response
 
     async def _tell(
