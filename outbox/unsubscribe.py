@@ -12,6 +12,7 @@ from outbox.digest import Digester
 from outbox.model import Customer
 from outbox.queries import Queries
 from outbox.rows import decode_order
+from outbox.shares import Shares
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
@@ -25,12 +26,13 @@ _LENGTH = 43
 
 
 class Silence(Operation[bool]):
-    __slots__ = ("_digest", "_digester", "_how")
+    __slots__ = ("_digest", "_digester", "_how", "_shares")
 
-    def __init__(self, digest: str, how: str, digester: Digester) -> None:
+    def __init__(self, digest: str, how: str, digester: Digester, shares: Shares) -> None:
         self._digest = digest
         self._how = how
         self._digester = digester
+        self._shares = shares
 
     def wants(self, wants: Wants) -> None:
         wants.digests.append(self._digest)
@@ -39,7 +41,8 @@ class Silence(Operation[bool]):
         found = batch.db.execute(_SQL["orders_of"], {"digest": self._digest})
         customers = (decode_order(body).customer for (body,) in found)
         address = next((mail for mail in map(_mail, customers) if mail and self._digester(mail) == self._digest), "")
-        say = Say(MEDIUM, address, self._digest, stopped=True, reason=self._how, actor=ACTOR)
+        shared = self._shares.of(MEDIUM, address)
+        say = Say(MEDIUM, address, self._digest, stopped=True, reason=self._how, actor=ACTOR, shared=shared)
         return say.apply(batch)
 
 
@@ -62,7 +65,7 @@ class Unsubscribe:
         digest = self._digest_of(token)
         if digest is None:
             return False
-        await self._store.write(Silence(digest, how, self._store.digester))
+        await self._store.write(Silence(digest, how, self._store.digester, self._store.shares))
         return True
 
     def _digest_of(self, token: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from outbox import Outbox, Refusal
 from outbox.chain import link
 from outbox.fleet_consent import Heard
-from tests.support.outbox_box import PHONE, accept_one, open_box, send
+from tests.support.outbox_box import MAIL, PHONE, accept_one, open_box, send
 
 KEY = b"k" * 32
 OLD, NEW = {"k1": KEY}, {"k1": KEY, "k2": b"n" * 32}
@@ -99,6 +99,16 @@ async def test_our_own_word_is_to_be_told_once_under_each_key(tmp_path: Path) ->
         ]
         await tell(box)
         assert await box.fleet.untold(limit=10) == []
+
+
+async def test_an_opt_out_by_the_link_in_a_mail_is_told(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await accept_one(box, customer={"email": MAIL.title()})
+        assert await box.unsubscribe.use(box.unsubscribe.token(MAIL), how="one-click unsubscribe (RFC 8058)")
+        (untold,) = await box.fleet.untold(limit=10)
+        assert (untold.medium, untold.stopped) == ("email", True)
+        assert (untold.kid, untold.digest) in box._store.shares.of("email", MAIL)
 
 
 async def test_what_was_said_before_the_fleet_is_told_too_though_the_person_was_forgotten_since(tmp_path: Path) -> None:
