@@ -266,4 +266,7 @@ def moment_of(since: str) -> str:
         seconds = Duration.parse(since)
     except ValueError as error:
         raise Failure(f"--since: {error}") from error
-    return datetime.fromtimestamp(SystemClock().now() / 1000 - seconds, UTC).isoformat()
+    try:
+        return datetime.fromtimestamp(SystemClock().now() / 1000 - seconds, UTC).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise Failure(f"--since: {since!r} is before the calendar begins") from error
