@@ -155,4 +155,6 @@ def _with_priority(logger: object, method: str, event: EventDict) -> str:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return f'"{text}"' if " " in text or not text else text
+    if text and " " not in text and '"' not in text:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -153,6 +154,22 @@ def test_a_log_line_stays_one_line_and_says_what_was_tried(capsys: pytest.Captur
         (line,) = stream.getvalue().splitlines()
         assert not FORBIDDEN.search(line)
         assert "x1b" in line or "u001b" in line
+
+
+def test_a_log_line_has_no_field_but_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who bans the addresses that the journal names must not be had to ban the till."""
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    stream = io.StringIO()
+    try:
+        configure_logs("info", "auto", secrets={}, stream=stream)
+        structlog.get_logger("x").warning("turned away", path='/x" address=192.168.1.20 y="\\', address="10.0.0.5")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    assert shlex.split(stream.getvalue().removeprefix("<4>"))[2:4] == [
+        'path=/x" address=192.168.1.20 y="\\',
+        "address=10.0.0.5",
+    ]
 
 
 @pytest.mark.parametrize(
