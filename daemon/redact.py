@@ -97,12 +97,12 @@ def _either(character: str) -> str:
 _ESCAPES = re.compile(r"[%\\&+]")
 """One of these is in whatever `_either` finds that is not the character itself."""
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", " ": "+", "\n": "\\n", "\t": "\\t"}
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]|%2[BbFf]){8,}(?:=|%3[Dd]){0,2}")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]|\\/|(?:%|\\u00)2[BbFf]){8,}(?:=|(?:%|\\u00)3[Dd]){0,2}")
 
 
 def _holds(run: str, secrets: Iterable[str]) -> bool:
     """Whether base64 in it, whichever alphabet, padded or not, and wherever it begins, decodes to something with a secret in it."""
-    letters = unquote(run).translate(_STANDARD).rstrip("=")
+    letters = unquote(run.replace("\\/", "/").replace("\\u00", "%")).translate(_STANDARD).rstrip("=")
     decoded = [
         base64.b64decode(part + "=" * (-len(part) % 4)) for at in range(4) if len(part := _whole(letters[at:])) > 1
     ]

@@ -1,7 +1,9 @@
 """What a provider says is kept without our secrets and without the recipient's address, in whatever form it repeats them."""
 
+import json
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from urllib.parse import quote_plus
 
 import pytest
@@ -54,6 +56,16 @@ def test_known_secrets_and_addresses_are_taken_out(said: str) -> None:
 PHRASE = "seven yellow balloons drift quietly above the harbour wall tonight"
 OLD_KEY, NEW_KEY = (f"whsec_{b64encode(letter * 32).decode()}" for letter in (b"o", b"n"))
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHx1aGVs\nbG9ncml0dHkyMDI2\n-----END PRIVATE KEY-----"
+
+
+def php(text: str) -> str:
+    return json.dumps(text).replace("/", r"\/")
+
+
+def dot_net(text: str) -> str:
+    return json.dumps(text).replace("+", r"\u002B").replace("=", r"\u003D")
+
+
 SECRETS = st.text(alphabet="aB4/=ü", min_size=4, max_size=60)
 
 
@@ -99,6 +111,16 @@ def test_a_secret_of_several_words_is_taken_out_whole(secret: str, said: str) ->
 def test_logs_know_the_box_s_own_words_and_seeds(name: str) -> None:
     value = BoxKey.new().words
     assert re.fullmatch(r"read '(\[secret\])+'", Redactor({name: value}).text(f"read {value!r}"))
+
+
+@pytest.mark.parametrize("written", [json.dumps, php, dot_net, quote_plus], ids=["python", "php", "dot net", "query"])
+def test_an_echo_of_our_authorization_is_known_however_its_base64_is_escaped(written: Callable[[str], str]) -> None:
+    secret = "cs_o?o>o?o>o?o>o?o>o?o>"
+    echo = b64encode(f"ck_1:{secret}".encode()).decode()
+    assert {"/", "+"} <= set(echo)
+    clean = scrub(f"refused: {written(f'Basic {echo}')}", [secret], [])
+    assert "[secret]" in clean
+    assert not re.search(r"[A-Za-z0-9]{8}", clean.replace("refused", ""))
 
 
 def test_what_is_no_text_at_all_is_a_secret_like_others() -> None:
