@@ -48,7 +48,7 @@ class HttpChannel(Channel):
         self.settings = settings
         self.http = http
         self.secret = self._own(secrets)
-        if settings.base_url is not None and not urlsplit(settings.base_url).hostname:
+        if settings.base_url is not None and not is_address(settings.base_url):
             raise Misconfigured(f"base_url {settings.base_url!r} is no address: write it like https://api.example.com")
 
     def _own(self, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -222,6 +222,15 @@ class HttpChannel(Channel):
         words = scrub(" ".join(said.reason[:MOST_LOOKED_AT].split()), self.private(), addresses)
         code = scrub(said.code, self.private(), addresses)
         return msgspec.structs.replace(said, reason=words[:MAX_WORDS], code=code[:64])
+
+
+def is_address(url: str) -> bool:
+    """Whether somebody could be called there."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def basic(user: str, password: str) -> dict[str, str]:

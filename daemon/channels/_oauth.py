@@ -7,9 +7,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from daemon.channels._http import HttpChannel, Reading
+from daemon.channels._http import HttpChannel, Reading, is_address
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, judge, later
-from daemon.channels.base import OAuthSettings
+from daemon.channels.base import Misconfigured, OAuthSettings
 from daemon.http import Http, Request, Response
 from daemon.oauth import Token, TokenCache, token_in
 from outbox.outcome import Deferred, Unknown
@@ -27,6 +27,10 @@ class OAuthChannel(HttpChannel):
 
     def __init__(self, settings: OAuthSettings, secrets: Mapping[str, str], http: Http) -> None:
         super().__init__(settings, secrets, http)
+        if settings.auth_url is not None and not is_address(settings.auth_url):
+            raise Misconfigured(
+                f"auth_url {settings.auth_url!r} is no address: write it like https://login.example.com"
+            )
         self._tokens: TokenCache[Failure] = TokenCache(http.clock, self._fetch)
 
     @abstractmethod

@@ -7,11 +7,10 @@ repeat, the other two are not. Five calls a second for the whole account. The fi
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import msgspec
 
-from daemon.channels._http import HttpChannel
+from daemon.channels._http import HttpChannel, is_address
 from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message
 from daemon.channels.base import Health, HttpSettings, Misconfigured, Outgoing
@@ -57,8 +56,7 @@ class ActiveCampaign(HttpChannel):
     def __init__(self, settings: ActiveCampaignSettings, secrets: Mapping[str, str], http: Http) -> None:
         super().__init__(settings, secrets, http)
         self.origin = self.secret["ACTIVECAMPAIGN_URL"].rstrip("/").removesuffix("/api/3")
-        place = urlsplit(self.origin)
-        if place.scheme != "https" or not place.hostname:
+        if not (is_address(self.origin) and self.origin.startswith("https://")):
             raise Misconfigured(f"ACTIVECAMPAIGN_URL is no https address: copy it from {self.console}")
         self.event_key = self.secret.get("ACTIVECAMPAIGN_EVENT_KEY", "") if settings.account_id else ""
         if not (settings.field or settings.automations or self.event_key):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from daemon.channels._http import HttpChannel
+from daemon.channels._http import HttpChannel, is_address
 from daemon.channels._verdict import Problem, Verdict, channel, later
 from daemon.channels.base import HttpSettings, Misconfigured, Outgoing
 from daemon.http import Http, Request, Response, json_request
@@ -45,11 +45,11 @@ class Webhook(HttpChannel):
 
     def __init__(self, settings: WebhookSettings, secrets: Mapping[str, str], http: Http) -> None:
         super().__init__(settings, secrets, http)
-        url = urlsplit(settings.url)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if not is_address(settings.url):
             raise Misconfigured(
                 f"channels.webhook.url: {settings.url!r} is no address; write it like https://erp.example.com/orders"
             )
+        url = urlsplit(settings.url)
         self.origin = f"{url.scheme}://{url.netloc}"
         self.path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         self.key = _key(self.secret["WEBHOOK_SECRET"])

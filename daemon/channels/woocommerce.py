@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from daemon.channels._http import HttpChannel, basic
+from daemon.channels._http import HttpChannel, basic, is_address
 from daemon.channels._verdict import Problem, Verdict, channel, later, message
 from daemon.channels.base import Health, HttpSettings, Misconfigured, Outgoing
 from daemon.http import Http, Request, Response, json_request, objects
@@ -59,9 +59,9 @@ class WooCommerce(HttpChannel):
 
     def __init__(self, settings: WooCommerceSettings, secrets: Mapping[str, str], http: Http) -> None:
         super().__init__(settings, secrets, http)
-        shop = urlsplit(settings.url)
-        if not shop.hostname or shop.scheme not in {"http", "https"}:
+        if not is_address(settings.url):
             raise Misconfigured(f"url {settings.url!r} is no address: write it like https://shop.example.com")
+        shop = urlsplit(settings.url)
         if shop.scheme == "http" and shop.hostname not in _LOOPBACK:
             raise Misconfigured("url begins with http: the keys would go in clear; the shop needs https")
         self.origin = settings.url.rstrip("/")

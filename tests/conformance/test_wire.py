@@ -199,9 +199,14 @@ def test_every_host_is_the_vendors_own_and_safe() -> None:
     assert channel.hosts() == (("slack.com", 443),)
 
 
-def test_a_base_url_that_is_no_address_is_misconfigured() -> None:
+@pytest.mark.parametrize("url", ["127.0.0.1:9100", "http://127.0.0.1:99999", "http://[", "ftp://127.0.0.1"])
+def test_an_address_that_is_none_is_misconfigured(url: str) -> None:
     with pytest.raises(Misconfigured, match="base_url"):
-        build("slack", {"base_url": "127.0.0.1:9100"}, {"SLACK_BOT_TOKEN": "xoxb-1"}, http=None)  # type: ignore[arg-type]
+        build("slack", {"base_url": url}, {"SLACK_BOT_TOKEN": "xoxb-1"}, http=None)  # type: ignore[arg-type]
+    keys = {"WOOCOMMERCE_KEY": "ck", "WOOCOMMERCE_SECRET": "cs", "WEBHOOK_SECRET": "whsec_" + "QUFB" * 8}
+    for name in ("woocommerce", "webhook"):
+        with pytest.raises(Misconfigured, match="url"):
+            build(name, {"url": url}, keys, http=None)  # type: ignore[arg-type]
 
 
 def test_a_missing_key_leaves_only_that_channel_out() -> None:
