@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
@@ -66,6 +66,8 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
 _root_config: Path | None = None
+_secrets: Mapping[str, str] = {}
+"""Those of the configuration that was read."""
 
 
 def _version(wanted: bool) -> None:
@@ -125,7 +127,7 @@ def _end_by_cause(error: Exception) -> NoReturn:
     if isinstance(error, OutboxError):
         _end(str(error), 1)
     if os.environ.get(TRACEBACK):
-        raise error
+        _end(_whole(error), 1)
     if isinstance(error, OSError):
         _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     _end(_of_ours(error), 1)
@@ -149,6 +151,15 @@ def _say_no_more() -> None:
 
 TRACEBACK = "TETHER_TRACEBACK"
 """Set in the environment, a failure that nobody foresaw is shown in full: for whoever mends it, and for the journal."""
+
+
+def _whole(error: BaseException) -> str:
+    """All of it but what no journal may have: its words may hold a secret, or anybody's address."""
+    import traceback
+
+    from daemon.runtime.logs import Redactor
+
+    return Redactor(_secrets).text("".join(traceback.format_exception(error)))
 
 
 def _of_ours(error: BaseException) -> str:
@@ -204,8 +215,11 @@ def settings_of(config: Path | None) -> "Settings":
     Who may not read the machine's own (a login of the counter's) still finds the service where it is usually installed."""
     from daemon.config import SEARCH, ConfigError, Data, Settings, find, load
 
+    global _secrets
     try:
-        return load(find(config or _root_config, os.environ))
+        settings = load(find(config or _root_config, os.environ))
+        _secrets = settings.secrets
+        return settings
     except PermissionError as error:
         if str(error.filename) != str(SEARCH[1]) or config or _root_config or os.environ.get("TETHER_CONFIG"):
             raise ConfigError(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from daemon import config
 from daemon.cli import doctor as doctor_verb  # noqa: F401 - it registers the verb
 from daemon.cli import status as status_verb  # noqa: F401
-from daemon.cli.frame import TRACEBACK, app, explain
+from daemon.cli.frame import TRACEBACK, app, explain, settings_of
 
 
 def said(capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[int, str]:
@@ -45,10 +45,17 @@ def test_what_nobody_foresaw_is_a_sentence(
     assert len(text.splitlines()) == 1
 
 
-def test_whoever_mends_it_sees_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_mends_it_sees_all_of_it_but_what_no_journal_may_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(TRACEBACK, "1")
-    with pytest.raises(KeyError), explain():
-        raise KeyError("customer")
+    (tmp_path / "tether.toml").write_text("")
+    (tmp_path / ".env").write_text("TELEGRAM_BOT_TOKEN=1234567:ABC-DEF1234ghIkl\n")
+    settings_of(tmp_path / "tether.toml")
+    code, text = said(capsys, KeyError("https://api.telegram.org/bot1234567:ABC-DEF1234ghIkl/send to +447700900123"))
+    assert code == 1
+    assert "Traceback (most recent call last)" in text
+    assert "KeyError: 'https://api.telegram.org/bot[secret]/send to +44…0123'" in text
 
 
 @pytest.fixture
