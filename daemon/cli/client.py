@@ -87,7 +87,8 @@ class Client:
     ) -> Any:
         import msgspec
 
-        headers = {"X-Tether-Actor": actor(), **({"X-Tether-Source": source} if source else {})}
+        own = actor().encode().decode("latin-1")  # the library writes headers in it, and the service reads UTF-8
+        headers = {"X-Tether-Actor": own, **({"X-Tether-Source": source} if source else {})}
         if body is not None:
             headers["Content-Type"] = content_type
         data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
@@ -168,9 +169,10 @@ def actor() -> str:
     import getpass
 
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (OSError, KeyError):
         return "cli"
+    return name if name.isprintable() else "cli"
 
 
 def _words(status: int, problem: Any) -> str:

@@ -126,6 +126,8 @@ def _end_by_cause(error: Exception) -> NoReturn:
         _end(str(error), EX_CONFIG)
     if isinstance(error, OutboxError):
         _end(str(error), 1)
+    if isinstance(error, UnicodeEncodeError) and error.object in sys.argv:
+        _end(f"{error.object!a} is no text in {error.encoding}: is the terminal set to another encoding?", 2)
     if os.environ.get(TRACEBACK):
         _end(_whole(error), 1)
     if isinstance(error, OSError):

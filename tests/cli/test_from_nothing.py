@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TETHER")}
 
 
-def tether(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def tether(config: Path, *words: str | bytes) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "daemon", *words],
         cwd=ROOT,
@@ -124,3 +124,18 @@ def test_a_terminal_that_lacks_a_name_s_letters_shows_the_rest(config: Path, mon
     assert r"\u0141ukasz \U0001f388  order.ready" in shown.stdout
     (order,) = json.loads(tether(config, "orders", "--json").stdout)
     assert order["customer"]["name"] == name
+
+
+def test_a_name_of_any_letters_is_on_record(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Łukasz", "line\nbreak"):
+        monkeypatch.setenv("LOGNAME", name)
+        assert tether(config, "optout", "add", f"{len(name)}@example.com").returncode == 0
+    entries = json.loads(tether(config, "optout", "list", "--json").stdout)
+    assert [each["actor"].partition(" (")[0] for each in entries] == ["cli", "Łukasz"]
+
+
+def test_a_word_that_is_no_text_is_wrong_use(config: Path) -> None:
+    """Typed at a terminal in Latin-1."""
+    done = tether(config, "orders", "show", b"B\xe4r")
+    assert done.returncode == 2
+    assert "is no text in utf-8" in done.stderr
