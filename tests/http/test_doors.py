@@ -1,5 +1,6 @@
 """Providers' receipts and sources' webhooks: what reaches the channel or source, and what its sender is answered."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -58,6 +59,15 @@ async def test_receipts_that_are_forged_or_nobodys(face: Face, store: SmallStore
         await face.call("PUT", path, raw=REPLY, as_=None, headers=signed_by_twilio(face.url + path, REPLY))
     ).status == 405
     assert (await store.box.replies.list(unread=False, order_ref=None, limit=1, cursor=None)).items == []
+
+
+async def test_a_signature_that_is_no_text_is_a_forged_one(face: Face) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", face.port)
+    writer.write(b"POST /v1/receipts/twilio HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: \xff\r\n")
+    writer.write(b"Content-Length: 1\r\nConnection: close\r\n\r\nx")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert answer.split(b" ", 2)[1] == b"401", answer
 
 
 async def test_forged_receipts_are_slowed_down(face: Face) -> None:
