@@ -134,13 +134,21 @@ class HttpChannel(Channel):
         request = self.lookup_request(sent)
         if request is None:
             return CannotTell("this provider can't be asked")
+        begun = self.http.clock.monotonic()
         answer = await self.call(request, until=self.deadline())
+        sent = self.answered(sent, begun)
         if isinstance(answer, Response) and (answer.ok or answer.status in self.ABSENT) and not answer.is_page:
             return self.read_lookup(answer, sent)
         if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
             return CannotTell(f"asking the provider was refused with {answer.status}")
         again = wait_of(answer, sent.now) if isinstance(answer, Response) else None
         return CannotTell("asking the provider failed", again=60.0 if again is None else again)
+
+    def answered(self, sent: Sent, begun: float) -> Sent:
+        """The same with the time at which the answer to a question of then (monotonic) is there: what a slow line takes is no difference
+        between two clocks."""
+        passed = round((self.http.clock.monotonic() - begun) * 1000)
+        return msgspec.structs.replace(sent, now=sent.now + passed)
 
     async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
         request = self.receipts_request(sent) if sent else None

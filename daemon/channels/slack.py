@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from daemon.channels._http import HttpChannel
-from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled, unsure
+from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled, unsure
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply, Sent
 from daemon.http import Http, Request, Response, json_request, objects
+from daemon.waits import number
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome
 
 _TOKEN = "check SLACK_BOT_TOKEN in .env: api.slack.com/apps, OAuth & Permissions"  # noqa: S105 - advice
 _SCOPE = "give the app chat:write (and im:write to reach people): api.slack.com/apps, OAuth & Permissions; reinstall it"
 _INVITE = "invite the app into that channel: /invite @its-name"
 _STALE = 300
+_SLACK = 60_000
+"""ms by which two clocks may still differ after the answer's Date was taken into account."""
 _MAX_TEXT = 39_000
 
 
@@ -123,13 +126,13 @@ class Slack(HttpChannel):
             where = _opened(opened) if isinstance(opened, Response) else ""
         if not where:
             return CannotTell("the conversation could not be opened", again=60)
-        since = f"{(sent.attempt.started_at - 60_000) / 1000:.6f}"
-        query = [("channel", where), ("oldest", since), ("include_all_metadata", "true"), ("limit", "200")]
+        query = [("channel", where), ("include_all_metadata", "true"), ("limit", "200")]
         request = Request(method="GET", path="/api/conversations.history", query=query, headers=self.headers)
+        begun = self.http.clock.monotonic()
         answer = await self.call(request, until=until)
         if not isinstance(answer, Response) or not answer.ok:
             return CannotTell("the channel's history could not be read", again=60)
-        return _find(answer, where, sent)
+        return _find(answer, where, self.answered(sent, begun))
 
     def receive(self, request: InboundRequest) -> Inbound:
         """Events API: https://docs.slack.dev/authentication/verifying-requests-from-slack"""
@@ -172,6 +175,7 @@ def _opened(response: Response) -> str:
 
 
 def _find(response: Response, where: str, sent: Sent) -> Lookup:
+    """In a page of the newest messages. What is not there is surely absent where the page goes back past the attempt."""
     answer = response.object()
     if answer.get("ok") is not True:
         return CannotTell(f"Slack does not show the history: {answer.get('error')}")
@@ -180,7 +184,10 @@ def _find(response: Response, where: str, sent: Sent) -> Lookup:
         payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
         if isinstance(payload, dict) and payload.get("ref") == sent.reference:
             return Found(f"{where}:{row.get('ts')}")
-    return CannotTell("there are more messages than one page") if answer.get("has_more") else Absent()
+    times = [number(str(row.get("ts"))) for row in objects(answer.get("messages"))]
+    begun = (sent.attempt.started_at + ahead(response, sent.now) - _SLACK) / 1000
+    is_whole = not answer.get("has_more") or any(time is not None and time < begun for time in times)
+    return Absent() if is_whole else CannotTell("there are more messages than one page")
 
 
 def _replies(event: Mapping[str, Any], event_id: str) -> list[Reply]:

@@ -1,0 +1,87 @@
+"""What looking an unknown attempt up must not be wrong about: a slow line, and a clock that goes wrong."""
+
+import json
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from daemon.http import Answer as WireAnswer
+from daemon.http import Request
+from outbox.outcome import Found
+from tests.conformance.cases.plivo import UUID
+from tests.conformance.cases.slack import REFERENCE
+from tests.conformance.cases.twilio import SID
+from tests.support.at_vendor import Bench, bench
+from tests.support.channel_case import NOW, Answer, says, sent, told
+
+TEXT = "Order B-1042 is ready."
+
+
+def at(ms: int) -> str:
+    return format_datetime(datetime.fromtimestamp(ms / 1000, UTC), usegmt=True)
+
+
+TWILIO = {"sid": SID, "body": TEXT, "status": "sent", "date_created": at(NOW + 1000)}
+PLIVO = {"message_uuid": UUID, "message_state": "sent", "message_time": "2026-11-24 10:15:01+00:00"}
+NTFY = {"id": "n1", "event": "message", "message": TEXT, "time": NOW // 1000 + 1}
+
+
+def slow(bench: Bench, seconds: float) -> None:
+    """The line takes that long for every answer."""
+    http = bench.channel.http
+    exchange = http.exchange
+
+    async def slowly(base: str, request: Request, until: float) -> WireAnswer:
+        await bench.clock.advance(seconds)
+        return await exchange(base, request, until)
+
+    http.exchange = slowly  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "found"),
+    [
+        ("twilio", {"messages": [TWILIO]}, SID),
+        ("plivo", {"objects": [PLIVO]}, UUID),
+        ("ntfy", NTFY, "n1"),
+    ],
+)
+async def test_an_answer_that_takes_long_is_no_wrong_clock(name: str, answer: Any, found: str) -> None:
+    async with bench(name, {"^GET": says(answer, Date=at(NOW + 69_000))}) as it:
+        slow(it, 9)
+        assert told(await it.channel.lookup(sent(it.out(), channel=name))) == f"found:{found}"
+
+
+class History(dict[str, Answer]):
+    """What Slack keeps of a conversation, as far back as it is asked to."""
+
+    def __init__(self, posted: float, *, now: int, **more: Any) -> None:
+        super().__init__()
+        self.row = {"ts": f"{posted:.6f}", "metadata": {"event_payload": {"ref": REFERENCE}}}
+        self.now, self.more, self.it = now, more, None
+
+    def items(self) -> Any:
+        asked = dict(parse_qsl(self.it.vendor.seen[-1].query))  # type: ignore[attr-defined]
+        is_listed = float(self.row["ts"]) >= float(asked.get("oldest", 0))
+        body = {"ok": True, "channel": {"id": "D1"}, "messages": [self.row] if is_listed else [], **self.more}
+        return {".": Answer(200, json.dumps(body), {"Date": at(self.now)})}.items()
+
+
+@pytest.mark.parametrize("ahead", [-600, 0, 600])
+async def test_slack_finds_its_message_by_a_clock_that_is_wrong(ahead: int) -> None:
+    real = NOW - ahead * 1000
+    async with bench("slack") as it:
+        history = History(real / 1000 + 1, now=real + 60_000)
+        history.it = it  # type: ignore[assignment]
+        it.vendor.steps = history
+        assert isinstance(await it.channel.lookup(sent(it.out(), channel="slack")), Found)
+
+
+@pytest.mark.parametrize(("rows", "meaning"), [([-3600], "absent"), ([30, -3600], "absent"), ([30, 1], "cannot_tell")])
+async def test_slack_knows_by_a_page_that_goes_back_far_enough(rows: list[int], meaning: str) -> None:
+    page = {"ok": True, "messages": [{"ts": f"{NOW / 1000 + seconds:.6f}"} for seconds in rows], "has_more": True}
+    async with bench("slack", {"conversations.history": says(page)}) as it:
+        assert told(await it.channel.lookup(sent(it.out(), channel="slack"))) == meaning
