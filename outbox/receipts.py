@@ -196,6 +196,10 @@ class Receipts:
         """
         return await self._store.write(Apply(channel, update, go_on))
 
+    async def is_anothers(self, channel: str, provider_id: str, seq: int) -> bool:
+        """Whether the channel calls another attempt than that one (its seq) by this id."""
+        return await self._store.value(_SQL["anothers"], channel=channel, provider_id=provider_id, seq=seq) is not None
+
     async def schedule(self, times: Mapping[int, int | None]) -> None:
         """When (ms) to ask for the receipts of attempts, by their seq; None: no more."""
         if times:

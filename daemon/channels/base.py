@@ -97,6 +97,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     order_ref: str
     trigger: str
     now: int
+    others: frozenset[str] = frozenset()
+    """What the provider calls other attempts of ours by: none of them is this one, however much it looks like it."""
 
     @property
     def reference(self) -> str:

@@ -116,11 +116,16 @@ class Ntfy(HttpChannel):
             sent.attempt.sent.text if sent.attempt.sent else "",
             sent.attempt.started_at + ahead(response, sent.now),
         )
-        last = (begun + round(self.settings.timeout * 1000) + _SLACK) / 1000
+        last = (begun + round(self.settings.timeout * 2000) + _SLACK) / 1000
         for line in response.body.splitlines():
             row = Response(status=200, body=line).object()
             time = row.get("time")
-            if row.get("message") == text and isinstance(time, int) and (begun - _SLACK) / 1000 - 1 <= time <= last:
+            if (
+                row.get("message") == text
+                and row.get("id") not in sent.others
+                and isinstance(time, int)
+                and (begun - _SLACK) / 1000 - 1 <= time <= last
+            ):
                 return Found(str(row.get("id")))
         return CannotTell("it is not among the messages that the server keeps")
 

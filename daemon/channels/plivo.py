@@ -120,11 +120,12 @@ class Plivo(HttpChannel):
         if not isinstance(rows, list):
             return CannotTell("the list of messages was not understood", again=60)
         begun = sent.attempt.started_at + ahead(response, sent.now)
-        window = range(begun - _SLACK, begun + round(self.settings.timeout * 1000) + _SLACK)
+        window = range(begun - _SLACK, begun + round(self.settings.timeout * 2000) + _SLACK)
         times = [_ms(row.get("message_time")) for row in objects(rows)]
         for row, at in zip(objects(rows), times, strict=True):
-            if at in window:
-                return Found(str(row.get("message_uuid")), _RECEIPTS.get(str(row.get("message_state"))))
+            uuid = str(row.get("message_uuid"))
+            if uuid not in sent.others and at in window:
+                return Found(uuid, _RECEIPTS.get(str(row.get("message_state"))))
         if len(rows) >= _PAGE and min(filter(None, times), default=window.start) >= window.start:
             return CannotTell("more messages went to that number since than one page lists")
         if sent.now - sent.attempt.started_at < 30_000:

@@ -153,8 +153,9 @@ class Twilio(HttpChannel):
         since = sent.attempt.started_at + ahead(response, sent.now) - _SLACK
         created = [_ms(row.get("date_created")) for row in objects(rows)]
         for row, at in zip(objects(rows), created, strict=True):
-            if _same(row.get("body"), sent.attempt.sent.text) and at >= since:
-                return Found(str(row.get("sid")), _RECEIPTS.get(str(row.get("status"))))
+            sid, is_it = str(row.get("sid")), _same(row.get("body"), sent.attempt.sent.text)
+            if is_it and sid not in sent.others and at >= since:
+                return Found(sid, _RECEIPTS.get(str(row.get("status"))))
         if len(rows) >= _PAGE and min(filter(None, created), default=since) >= since:
             return CannotTell("more messages went to that number since than one page lists")
         if sent.now - sent.attempt.started_at < 30_000:

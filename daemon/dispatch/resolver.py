@@ -108,10 +108,22 @@ class Resolver:
             attempt=attempt, order_ref=due.message.order_ref, trigger=due.message.trigger, now=self._clock.now()
         )
         try:
-            return harmless.cleaned(await channel.lookup(sent))
+            return await self._look_up(channel, sent)
         except Exception:
             log.exception("a lookup failed in a way it should not", channel=channel.name, message=attempt.message_id)
             return CannotTell("looking it up failed inside")
+
+    async def _look_up(self, channel: Channel, sent: Sent) -> Lookup:
+        """Ask until it names what is nobody else's: where there is but a number and a time to go by, the next text looks like this one."""
+        while True:
+            answer = harmless.cleaned(await channel.lookup(sent))
+            if not isinstance(answer, Found) or not answer.provider_id:
+                return answer
+            if not await self._box.receipts.is_anothers(channel.name, answer.provider_id, sent.attempt.seq):
+                return answer
+            if answer.provider_id in sent.others:
+                return CannotTell("what the provider lists is another message")
+            sent = msgspec.structs.replace(sent, others=sent.others | {answer.provider_id})
 
     def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
         words = attempt.detail or answer.reason

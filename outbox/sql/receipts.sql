@@ -12,3 +12,12 @@ CROSS JOIN orders AS o ON o.seq = m.order_seq;
 
 -- next_due: when the next receipt is to be asked for.
 SELECT min(poll_at) FROM attempt WHERE poll_at IS NOT NULL;
+
+-- anothers: the attempt, other than that one, that this channel calls by this id: the newest lot first.
+WITH RECURSIVE lot (n) AS (
+    SELECT (SELECT max(seq) FROM attempt) / 64
+    UNION ALL
+    SELECT n - 1 FROM lot WHERE n > 0
+)
+SELECT a.seq FROM lot CROSS JOIN attempt AS a ON a.seq / 64 = lot.n AND a.provider_id = :provider_id AND a.provider_id <> ''
+WHERE a.channel = :channel AND a.seq <> :seq LIMIT 1;

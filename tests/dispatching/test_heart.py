@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from daemon.channels.base import Sent
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from outbox.model import State
-from outbox.outcome import Deferred, ReceiptState
+from outbox.outcome import Absent, Deferred, Found, Lookup, ReceiptState
 from tests.support.heart import Heart
 from tests.support.scripted import BUSY, CUT, MISTAKE, NO_CREDIT, NOT_THEM, SHORT, SLOWER, TOOK
 
@@ -120,6 +121,23 @@ async def test_what_is_not_known_is_looked_up_and_not_sent_again_where_it_arrive
     await heart.pass_time(5)
     assert await heart.states() == [State.SENT]
     assert len(heart.providers.left) == 1
+
+
+async def test_another_text_to_the_same_number_is_not_taken_for_one_that_did_not_arrive(heart: Heart) -> None:
+    """A provider that lists neither text nor reference of ours: all that it can be asked is what went to a number at a time."""
+
+    async def by_number(sent: Sent) -> Lookup:
+        listed = [one for one in heart.providers.arrived if one.provider_id not in sent.others]
+        return Found(listed[0].provider_id) if listed else Absent()
+
+    channel: Any = heart.engine.lanes["twilio"].channel
+    channel.lookup = by_number
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1", ref="B-1")
+    await heart.tell("e2", ref="B-2")
+    await heart.pass_time(5)
+    assert [request.out.order_ref for request in heart.providers.arrived] == ["B-2", "B-1"]
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
 
 
 async def test_what_surely_did_not_arrive_goes_out_again_without_a_mark(heart: Heart) -> None:

@@ -1,4 +1,4 @@
-"""What looking an unknown attempt up must not be wrong about: a slow line, and a clock that goes wrong."""
+"""What looking an unknown attempt up must not be wrong about: a slow line, a clock that goes wrong, and other texts to the same number."""
 
 import json
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 
 from daemon.http import Answer as WireAnswer
@@ -85,3 +86,17 @@ async def test_slack_knows_by_a_page_that_goes_back_far_enough(rows: list[int], 
     page = {"ok": True, "messages": [{"ts": f"{NOW / 1000 + seconds:.6f}"} for seconds in rows], "has_more": True}
     async with bench("slack", {"conversations.history": says(page)}) as it:
         assert told(await it.channel.lookup(sent(it.out(), channel="slack"))) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "id", "row"), [("plivo", "objects", "message_uuid", PLIVO), ("twilio", "messages", "sid", TWILIO)]
+)
+async def test_a_text_that_is_known_to_be_another_is_not_taken_for_this_one(
+    name: str, key: str, id: str, row: dict[str, str]
+) -> None:
+    rows = [{**row, id: "another"}, row]
+    async with bench(name, {"^GET": says({key: rows})}) as it:
+        asked = msgspec.structs.replace(sent(it.out(), channel=name), others=frozenset({"another"}))
+        assert told(await it.channel.lookup(asked)) == f"found:{row[id]}"
+        asked = msgspec.structs.replace(asked, others=frozenset({"another", row[id]}))
+        assert told(await it.channel.lookup(asked)) == "absent"
