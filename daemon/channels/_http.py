@@ -24,6 +24,8 @@ Reading: TypeAlias = Response | Failure
 
 MOST_LOOKED_AT = 16_384
 """Of a provider's words; what is kept of them is far less, so that a secret cut in two here is not among it."""
+SOONEST_AGAIN = 5.0
+"""Seconds before a provider is asked again that did not answer the question: its own word may be "at once"."""
 MAX_WORDS = 300
 """Characters of a provider's own words that are kept."""
 
@@ -142,7 +144,7 @@ class HttpChannel(Channel):
         if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
             return CannotTell(f"asking the provider was refused with {answer.status}")
         again = wait_of(answer, sent.now) if isinstance(answer, Response) else None
-        return CannotTell("asking the provider failed", again=60.0 if again is None else again)
+        return CannotTell("asking the provider failed", again=60.0 if again is None else max(again, SOONEST_AGAIN))
 
     def answered(self, sent: Sent, begun: float) -> Sent:
         """The same with the time at which the answer to a question of then (monotonic) is there: what a slow line takes is no difference

@@ -96,10 +96,11 @@ STATUSES: Mapping[int, Verdict] = {
 """What a status means where neither the channel's CODES nor its STATUSES say more."""
 
 
-def wait_of(response: Response, now: int) -> float | None:
-    """The provider's own wait in seconds: Retry-After or a rate limit's reset header. `now`: wall ms."""
+def wait_of(response: Response, now: int, *, throttled: bool = False) -> float | None:
+    """The provider's own wait in seconds: Retry-After, or where it throttles a rate limit's reset header, which stands on every answer of
+    some. `now`: wall ms."""
     wait = retry_after(response.headers, now)
-    if wait is None:
+    if wait is None and (throttled or response.status == 429):
         wait = _reset(response, now)
     return None if wait is None else min(max(wait, 0.0), MAX_WAIT)
 
@@ -143,8 +144,9 @@ def judge(
     if verdict is None and response.ok and problem.code:
         verdict = message()
     verdict = verdict or statuses.get(status) or _default(status, ambiguous_5xx=ambiguous_5xx, credentials=credentials)
-    wait = wait_of(response, now)
+    wait = wait_of(response, now, throttled=isinstance(verdict, Later) and verdict.throttled)
     wait = problem.after if wait is None else wait
+    wait = None if wait is None else min(max(wait, 0.0), MAX_WAIT)
     match verdict:
         case Refusal():
             after = verdict.after if wait is None or verdict.after is None else max(wait, verdict.after)

@@ -20,7 +20,7 @@ LaneState = Literal["ready", "open", "paused", "misconfigured"]
 
 FIRST_REST = 1.0
 LONGEST_REST = 300.0
-"""Seconds that a provider is left alone which says "too many requests" and not for how long: twice as long each time."""
+"""Seconds that a provider is left alone at least which says "too many requests": twice as long each time that it says so again."""
 SHOWN_AFTER = 3
 """So many times in a row, and people are told."""
 AHEAD = 3
@@ -197,13 +197,13 @@ class Lane:
         self.resume_at = None if why.after is None else monotonic + why.after
 
     def throttle(self, monotonic: float, after: float | None) -> bool:
-        """The provider asked for a rest, perhaps of so many seconds. True when it begins to show. What was under way when it first
-        said so says nothing more."""
+        """The provider asked for a rest, perhaps of so many seconds: that long, and no less than ours, since its word may be "at once".
+        True when it begins to show. What was under way when it first said so says nothing more."""
         if monotonic < self.hold_until:
             self.hold_until = max(self.hold_until, monotonic + (after or 0.0))
             return False
         rest = min(FIRST_REST * 2.0 ** min(self._rests, 16), LONGEST_REST)
-        self.hold_until = monotonic + (rest if after is None else after)
+        self.hold_until = monotonic + max(rest, after or 0.0)
         self._rests += 1
         return self._rests == SHOWN_AFTER
 

@@ -52,6 +52,16 @@ async def test_retry_after_is_heeded_and_costs_the_breaker_nothing(heart: Heart)
     assert heart.engine.lanes["vonage"].state == "ready"
 
 
+async def test_who_says_too_many_and_at_once_is_left_alone_all_the_same(heart: Heart) -> None:
+    """Retry-After: 0, or a reset that is over by a second: taken at its word it would use up all tries within a second."""
+    heart.providers.will("vonage", *[Deferred("too many requests", code="429", after=0.0, throttled=True)] * 7)
+    await heart.tell("e1", "refund.issued")
+    await heart.pass_time(6)
+    assert len(heart.providers.left) == 3, "after 1 s, then 2, then 4"
+    await heart.pass_time(125)
+    assert await heart.states() == [State.SENT]
+
+
 async def test_the_breaker_opens_lets_one_probe_through_and_closes(heart: Heart) -> None:
     heart.providers.will("webhook", *[BUSY] * (THRESHOLD + 1))
     for n in range(THRESHOLD):

@@ -3,8 +3,9 @@
 import json
 
 import msgspec
+import pytest
 
-from outbox.outcome import Accepted
+from outbox.outcome import Accepted, Deferred
 from tests.support.at_vendor import bench
 from tests.support.channel_case import Answer, says
 
@@ -31,6 +32,23 @@ async def test_the_event_carries_the_order() -> None:
     assert attributes["properties"]["status"] == "order.ready"
     assert headers["authorization"].startswith("Klaviyo-API-Key pk_")
     assert headers["revision"] == "2026-07-15"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "after"),
+    [
+        (503, {"RateLimit-Reset": "0"}, None),
+        (503, {"RateLimit-Reset": "0", "Retry-After": "9"}, 9.0),
+        (429, {"RateLimit-Reset": "41"}, 41.0),
+    ],
+)
+async def test_the_window_that_stands_on_every_answer_is_a_wait_for_throttles_only(
+    status: int, headers: dict[str, str], after: float | None
+) -> None:
+    async with bench("klaviyo", {EVENTS: Answer(status, b"{}", headers)}) as at:
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Deferred)
+    assert outcome.after == after
 
 
 async def test_by_phone_there_is_one_identifier_too() -> None:

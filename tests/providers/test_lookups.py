@@ -11,7 +11,7 @@ import pytest
 
 from daemon.http import Answer as WireAnswer
 from daemon.http import Request
-from outbox.outcome import Found
+from outbox.outcome import CannotTell, Found
 from tests.conformance.cases.plivo import UUID
 from tests.conformance.cases.slack import REFERENCE
 from tests.conformance.cases.twilio import SID
@@ -54,6 +54,13 @@ async def test_an_answer_that_takes_long_is_no_wrong_clock(name: str, answer: An
     async with bench(name, {"^GET": says(answer, Date=at(NOW + 69_000))}) as it:
         slow(it, 9)
         assert told(await it.channel.lookup(sent(it.out(), channel=name))) == f"found:{found}"
+
+
+async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:
+    async with bench("twilio", {"^GET": Answer(429, b"", {"Retry-After": "0"})}) as it:
+        answer = await it.channel.lookup(sent(it.out(), channel="twilio"))
+    assert isinstance(answer, CannotTell)
+    assert answer.again == 5.0
 
 
 class History(dict[str, Answer]):
