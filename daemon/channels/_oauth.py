@@ -7,12 +7,17 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import msgspec
+
 from daemon.channels._http import HttpChannel, Reading, is_address
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, judge, later
 from daemon.channels.base import Misconfigured, OAuthSettings
 from daemon.http import Http, Request, Response
 from daemon.oauth import Token, TokenCache, token_in
-from outbox.outcome import Deferred, Unknown
+from outbox.outcome import Deferred, Rejected, Scope, Unknown
+
+ODD_REST = 600.0
+"""Seconds until a token is asked for again that was refused for a reason we don't know."""
 
 
 class OAuthChannel(HttpChannel):
@@ -92,6 +97,7 @@ class OAuthChannel(HttpChannel):
         return answer
 
     def _refused(self, response: Response) -> Failure:
+        """Why there is no token. What the endpoint says is of the account, never of a message."""
         credentials = channel(self.credentials)
         codes = {
             "invalid_client": credentials,
@@ -103,7 +109,7 @@ class OAuthChannel(HttpChannel):
             "temporarily_unavailable": later(),
             **self.TOKEN_CODES,
         }
-        return judge(
+        failure = judge(
             response,
             self.token_problem(response),
             codes,
@@ -112,3 +118,6 @@ class OAuthChannel(HttpChannel):
             credentials=self.credentials,
             now=self.http.clock.now(),
         )
+        if not isinstance(failure, Rejected) or failure.scope is Scope.CHANNEL:
+            return failure
+        return msgspec.structs.replace(failure, scope=Scope.CHANNEL, remedy=self.credentials, after=ODD_REST)
