@@ -81,6 +81,9 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 _PAGE = "a login page or another server stands between this machine and the provider: open a browser on this line and log in"
+_FIREWALL = (
+    "a firewall before the provider turned this machine away: where it is the store's own, let this address through"
+)
 STATUSES: Mapping[int, Verdict] = {
     400: message(),
     402: channel("the provider wants to be paid: check the account's balance"),
@@ -139,6 +142,8 @@ def judge(
     verdict = codes.get(problem.code)
     if verdict is None and response.is_page and (response.ok or 300 <= status < 400):
         verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"
+    if verdict is None and response.is_page and status == 403:
+        verdict, code = channel(_FIREWALL, after=300), "web_page"
     if verdict is None and 300 <= status < 400:
         verdict, code, text = channel(_PAGE, after=60), "redirect", f"answered {status} with a redirect"
     if verdict is None and response.ok and problem.code:

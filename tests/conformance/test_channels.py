@@ -195,6 +195,16 @@ async def test_a_login_page_is_never_a_yes(case: Case, vendor: Vendor, make: Mak
     assert "page" in outcome.reason
 
 
+async def test_a_firewalls_page_says_nothing_of_the_credentials(case: Case, vendor: Vendor, make: Make) -> None:
+    page = Answer(403, "<!DOCTYPE html><title>Request blocked</title>", {"Content-Type": "text/html; charset=utf-8"})
+    outcome = await send_answered(case, vendor, make, page)
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope == "channel"
+    assert outcome.after is not None, "it mends by itself"
+    assert "page" in outcome.reason
+    assert ".env" not in outcome.remedy
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(case: Case, vendor: Vendor, make: Make, status: int) -> None:
     outcome = await send_answered(case, vendor, make, Answer(status, b"", {"Location": "http://10.0.0.1/login"}))
