@@ -1,15 +1,17 @@
 """What the mail channels share: the sender as written in the settings, and what an automatic mail says of itself."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
+from yarl import URL
 
 from daemon.channels.base import Misconfigured, Outgoing
 
@@ -38,6 +40,16 @@ def sender(text: str, where: str) -> Sender:
     if "@" not in address or address.startswith("@") or address.endswith("@"):
         raise Misconfigured(f'{where}: {text!r} is no mail address; write it like "Balloon Loft <orders@example.com>"')
     return Sender(name, address)
+
+
+def in_ascii(name: str, address: str) -> str:
+    """For an API that takes nothing else: the name as an encoded word (RFC 2047), the host in Punycode (RFC 3492). What stands before the
+    "@" has no such form, and stays."""
+    local, _, host = address.rpartition("@")
+    if not host.isascii():
+        with suppress(ValueError):  # it has no such form: whoever is asked to mail there says so
+            address = f"{local}@{URL.build(scheme='https', host=host).raw_host}"
+    return formataddr((name, address)) if address.isascii() else address
 
 
 def subject(out: Outgoing) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.channels import _sns
 from daemon.channels._http import HttpChannel
-from daemon.channels._mail import headers, sender, subject
+from daemon.channels._mail import headers, in_ascii, sender, subject
 from daemon.channels._sigv4 import Keys, sign
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, throttled
@@ -134,13 +134,13 @@ class Ses(HttpChannel):
             }
             content = {"Simple": {"Subject": _text(subject(out)), "Body": body, "Headers": said}}
         value: dict[str, Any] = {
-            "FromEmailAddress": self.settings.from_,
-            "Destination": {"ToAddresses": [out.to]},
+            "FromEmailAddress": in_ascii(self.sender.name, self.sender.address),
+            "Destination": {"ToAddresses": [in_ascii("", out.to)]},
             "Content": content,
             "EmailTags": [{"Name": "msg_ref", "Value": out.reference.replace(".", "-")}],
         }
         if out.reply_to:
-            value["ReplyToAddresses"] = [out.reply_to]
+            value["ReplyToAddresses"] = [in_ascii("", out.reply_to)]
         if self.settings.configuration_set:
             value["ConfigurationSetName"] = self.settings.configuration_set
         return self._signed(json_request("POST", "/v2/email/outbound-emails", value), out.now)
@@ -171,12 +171,15 @@ class Ses(HttpChannel):
     def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
         events = [event for each in objects(response.object().get("Insights")) for event in objects(each.get("Events"))]
         sid = sent[0].attempt.provider_id
-        details = [event.get("Details") for event in events]
-        return [
-            _receipt(sid, str(event["Type"]), detail.get("Bounce") if isinstance(detail, dict) else None)
-            for event, detail in zip(events, details, strict=True)
-            if str(event.get("Type")) in _STATES
-        ]
+        updates = []
+        for event in events:
+            kind, details = str(event.get("Type")), event.get("Details")
+            bounce = details.get("Bounce") if isinstance(details, dict) else None
+            if kind in _STATES and not _passes(bounce):
+                updates.append(_receipt(sid, kind, bounce))
+            elif kind == "COMPLAINT":
+                updates.append(ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id=sid, opted_out=True))
+        return updates
 
     async def fetch_keys(self, request: InboundRequest) -> None:
         posted = Response(status=200, body=request.body).object()
@@ -242,10 +245,14 @@ def _read(event: Mapping[str, Any]) -> Inbound:
         people = [str(person.get("emailAddress") or "") for person in objects(told.get("complainedRecipients"))]
         replies = [Reply(address=person, id=f"{sid}.complaint", consent="stop") for person in people if person]
     bounce = event.get("bounce")
-    receipts = [_receipt(str(sid), kind, bounce)] if sid and kind in _STATES else []
-    if isinstance(bounce, Mapping) and str(bounce.get("bounceType")).upper() == "TRANSIENT":
-        receipts = []
+    receipts = [_receipt(str(sid), kind, bounce)] if sid and kind in _STATES and not _passes(bounce) else []
     return Inbound(receipts=receipts, replies=replies)
+
+
+def _passes(bounce: Any) -> bool:
+    """Whether it is one of those of which the mail may be there all the same: an absent reader's notice, a mailbox full for a while."""
+    kind = (bounce.get("bounceType") or bounce.get("BounceType")) if isinstance(bounce, Mapping) else ""
+    return str(kind).upper() == "TRANSIENT"
 
 
 def _receipt(sid: str, kind: str, bounce: Any) -> ReceiptUpdate:

@@ -4,6 +4,8 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -25,7 +27,8 @@ from daemon.channels.base import InboundRefused, InboundRequest, ReceiptUpdate, 
 from daemon.channels.registry import build
 from daemon.http import Request, open_http
 from outbox.outcome import ReceiptState
-from tests.conformance.cases.ses import CASE, ID
+from tests.conformance.cases.ses import CASE, ID, insights
+from tests.support.at_vendor import bench
 from tests.support.channel_case import EMAIL, NOW, Answer, inbound, sent
 from tests.support.fake_clock import FakeClock
 from tests.support.shared import shared
@@ -118,6 +121,34 @@ async def test_requests_match_the_model(variant: dict[str, Any]) -> None:
             assert json.loads(content["Template"]["TemplateData"])["order_ref"] == "B-1042"
         for tag in parameters.get("EmailTags", []):
             assert all(character.isalnum() or character in "_-" for character in tag["Name"] + tag["Value"])
+
+
+async def test_names_and_hosts_that_are_not_ascii_go_as_amazon_wants_them() -> None:
+    """A name as an encoded word (RFC 2047), a host in Punycode (RFC 3492): anything else is refused or arrives garbled."""
+    async with bench("ses", **{"from": '"Fête, Ballons" <orders@fête.example>'}) as at:
+        await at.channel.send(at.out(to="ada@bücher.example", reply_to="hallo@bücher.example"))
+        body = at.body("outbound-emails")
+    name, address = parseaddr(body["FromEmailAddress"])
+    assert body["FromEmailAddress"].isascii()
+    assert (str(make_header(decode_header(name))), address) == ("Fête, Ballons", "orders@xn--fte-fma.example")
+    assert body["Destination"] == {"ToAddresses": ["ada@xn--bcher-kva.example"]}
+    assert body["ReplyToAddresses"] == ["hallo@xn--bcher-kva.example"]
+
+
+async def test_a_bounce_that_passes_is_no_bounce_however_it_is_told() -> None:
+    """An absent reader's notice is one: the mail is there."""
+    details = {"Bounce": {"BounceType": "TRANSIENT", "BounceSubType": "GENERAL"}}
+    async with bench("ses", {"insights": insights({"Type": "BOUNCE", "Details": details})}) as at:
+        assert not await at.channel.receipts([sent(at.out(), ID, channel="ses")])
+
+
+async def test_a_complaint_is_an_opt_out_however_it_is_told() -> None:
+    async with bench("ses", {"insights": insights({"Type": "DELIVERY"}, {"Type": "COMPLAINT"})}) as at:
+        told = await at.channel.receipts([sent(at.out(), ID, channel="ses")])
+    assert [(update.state, update.opted_out) for update in told] == [
+        (ReceiptState.DELIVERED, False),
+        (ReceiptState.DELIVERED, True),
+    ]
 
 
 # ---------------------------------------------------------------- SNS
