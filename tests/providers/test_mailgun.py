@@ -1,0 +1,43 @@
+"""Mailgun: what became of a mail is found however much else goes by the same domain."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from outbox.outcome import ReceiptState
+from tests.conformance.cases.mailgun import event
+from tests.support.at_vendor import Bench, bench
+from tests.support.channel_case import Answer, sent
+
+PAGE = 300
+
+
+class Events(dict[str, Answer]):
+    """A domain's events: the shop's newsletter goes by it too. A page is what Mailgun gives at once."""
+
+    def __init__(self, at: Bench, ids: list[str]) -> None:
+        super().__init__()
+        self.at = at
+        newsletter = [self.delivered(f"news-{n}@mg.example.com") for n in range(PAGE)]
+        self.events = [*newsletter, *(self.delivered(id) for id in ids)]
+
+    def delivered(self, id: str) -> dict[str, Any]:
+        return {**event("delivered"), "message": {"headers": {"message-id": id}}}
+
+    def items(self) -> Any:
+        wanted = dict(parse_qsl(self.at.vendor.seen[-1].query)).get("message-id")
+        found = [each for each in self.events if wanted in (None, each["message"]["headers"]["message-id"])]
+        return {".": Answer(200, json.dumps({"items": found[:PAGE], "paging": {}}))}.items()
+
+
+async def test_a_mail_is_found_among_all_that_a_newsletter_leaves() -> None:
+    ids = ["m1.1@mg.example.com", "m2.1@mg.example.com"]
+    async with bench("mailgun") as at:
+        at.vendor.steps = Events(at, ids)
+        plan, out = at.channel.poll, at.out()
+        assert plan is not None
+        waiting = [sent(out, id, channel="mailgun") for id in ids]
+        found = []
+        for start in range(0, len(waiting), plan.batch):
+            found += await at.channel.receipts(waiting[start : start + plan.batch])
+    assert [(update.provider_id, update.state) for update in found] == [(id, ReceiptState.DELIVERED) for id in ids]
