@@ -156,9 +156,18 @@ class SendGrid(HttpChannel):
         wishes = [
             Reply(address=str(event["email"]), id=str(event.get("sg_event_id") or ""), consent="stop")
             for event in events
-            if str(event.get("event")) in _SILENCE and event.get("email")
+            if str(event.get("event")) in _SILENCE and event.get("email") and not self._is_of_another_group(event)
         ]
         return Inbound(receipts=[update for update in updates if update], replies=wishes)
+
+    def _is_of_another_group(self, event: Mapping[str, Any]) -> bool:
+        """The account's posts tell of all its mail: who has enough of the newsletter's group still waits for word on an order."""
+        group = event.get("asm_group_id")
+        return (
+            event.get("event") == "group_unsubscribe"
+            and isinstance(group, int)
+            and group != self.settings.unsubscribe_group
+        )
 
     def _verify(self, request: InboundRequest) -> None:
         if self._public_key is None:

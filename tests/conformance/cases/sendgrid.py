@@ -126,6 +126,7 @@ CASE = Case(
                 Reply(address=EMAIL, id="e-group_unsubscribe", consent="stop"),
             ],
         ),
+        Hook(request=posted(event("group_unsubscribe", asm_group_id=77))),  # the newsletter's group: none of ours
     ],
     spec="sendgrid.json",
     beyond_spec=[r"/v3/scopes"],
