@@ -34,6 +34,7 @@ class WooCommerce(HttpChannel):
         "WOOCOMMERCE_SECRET": ("cs_",),
     }
     ships_as = ("email",)
+    heeds = ("email",)
     rank = 90
     Settings = WooCommerceSettings
     secrets = ("WOOCOMMERCE_KEY", "WOOCOMMERCE_SECRET")

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
@@ -108,7 +108,9 @@ class Delivery:
             if isinstance(share, Spent):
                 spent = share
             else:
-                prepared = await self._silenced(message, prepared) or share
+                prepared = await self._silenced(message, prepared, "sms") or share
+        if isinstance(prepared, Ready) and channel.heeds:
+            prepared = await self._silenced(message, prepared, *channel.heeds) or prepared
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -119,15 +121,22 @@ class Delivery:
             case Ready():
                 return await self._attempt(lane, channel, due, prepared, spent)
 
-    async def _silenced(self, message: Message, ready: Ready) -> PassOver | None:
-        """Who wants no texts waits for no money: that comes first, and the message goes another way."""
+    async def _silenced(self, message: Message, ready: Ready, *media: Medium) -> PassOver | None:
+        """Who wants no texts waits for no money: that comes first, and the message goes another way. So it does where the channel heeds
+        opt-outs of another medium than its own."""
         if message.policy.answers in SAID_TO_ALL:
             return None
-        why = await self._box.consent.blocked("sms", ready.outgoing.to)
+        why = await self._blocked(media, ready.outgoing.to)
         if why is None:
             return None
         said = "the recipient opted out" + ("" if why.code == "opted_out" else f": {why}")
         return PassOver(Reason(said, why.code, **why.args), opted_out=True)
+
+    async def _blocked(self, media: Sequence[Medium], address: str) -> Reason | None:
+        for medium in media:
+            if why := await self._box.consent.blocked(medium, address):
+                return why
+        return None
 
     async def _put_off(self, lane: Lane, message: Message, error: Exception) -> Message | None:
         """This machine could not make the text now: that passes, and is no reason to give anything up."""
@@ -172,7 +181,7 @@ class Delivery:
                 if begun.opted_out
                 else None
             )
-        wanted = partial(self._is_wanted, message, begun, channel.medium, called_off)
+        wanted = partial(self._is_wanted, message, begun, (channel.medium, *channel.heeds), called_off)
         outcome = await self._send_in_turn(lane, channel, begun, out, wanted, is_probe=is_probe)
         if outcome is None:
             self._nothing_left(lane, spent, units)
@@ -234,7 +243,7 @@ class Delivery:
                 await self._box.spool.interrupt(begun)
             raise
 
-    async def _is_wanted(self, message: Message, begun: Attempt, medium: Medium, called_off: int) -> bool:
+    async def _is_wanted(self, message: Message, begun: Attempt, media: Sequence[Medium], called_off: int) -> bool:
         """Looked at once more if anything was called off since it was about to be put on record: by a newer message, by staff, or by its
         recipient."""
         if self._box.spool.called_off == called_off:
@@ -243,7 +252,7 @@ class Delivery:
             return False
         if not begun.address or message.policy.answers in SAID_TO_ALL:
             return True
-        return await self._recorded(lambda: self._box.consent.blocked(medium, begun.address)) is None
+        return await self._recorded(lambda: self._blocked(media, begun.address)) is None
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)

@@ -123,8 +123,9 @@ class Forecast:
             yield Hindrance(lane.why)
         if due.order.held and not message.policy.stands_alone:
             yield Hindrance(ON_HOLD)
-        if address and (why := await self._box.consent.blocked(channel.medium, address)):
-            yield Hindrance(why, passes_on=True)
+        for medium in (channel.medium, *channel.heeds) if address else ():
+            if why := await self._box.consent.blocked(medium, address):
+                yield Hindrance(why, passes_on=True)
         for obstacle in self._preparer.obstacles(due, channel, max(now, message.due_at)):
             if isinstance(obstacle, PassOver):
                 yield Hindrance(obstacle.reason, passes_on=True)

@@ -78,9 +78,10 @@ class Preparer:
             wanted = " or ".join(channel.address_kinds) or "destination"
             kinds = list(channel.address_kinds)
             yield PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
-        if message.audience == "customer" and _declined(due, channel.medium):
-            words = f"the customer does not want {channel.medium}"
-            yield PassOver(Reason(words, "declined", media=[channel.medium]), opted_out=True)
+        declined = [medium for medium in (channel.medium, *channel.heeds) if _declined(due, medium)]
+        if message.audience == "customer" and declined:
+            words = f"the customer does not want {declined[0]}"
+            yield PassOver(Reason(words, "declined", media=declined[:1]), opted_out=True)
         if quiet := self._quiet(due, channel, now):
             yield quiet
 

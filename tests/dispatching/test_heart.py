@@ -1,6 +1,7 @@
 """One message's way through the heart of a store: what its customer gets when providers fail, and when nobody knows whether they did."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from daemon.channels.base import Sent
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from outbox.model import State
 from outbox.outcome import Absent, Deferred, Found, Lookup, ReceiptState
-from tests.support.heart import Heart
+from tests.support.heart import Heart, shop
 from tests.support.scripted import BUSY, CUT, MISTAKE, NO_CREDIT, NOT_THEM, SHORT, SLOWER, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
@@ -119,6 +120,20 @@ async def test_a_channels_own_mistake_may_have_come_after_it_wrote(heart: Heart)
     assert (first.channel, second.channel) == ("twilio", "modem")
     assert second.out.possible_duplicate
     assert (await heart.message()).possible_duplicate
+
+
+@pytest.mark.parametrize("by", ["ledger", "order"])
+async def test_who_wants_no_mail_gets_none_by_a_shop_that_mails_what_it_is_given(tmp_path: Path, by: str) -> None:
+    channels = {"woocommerce": {"concurrency": 1}, "vonage": {"concurrency": 1}}
+    routes = [{"on": "order.*", "to": "customer", "via": ["woocommerce", "vonage"]}]
+    customer: dict[str, Any] = {"name": "Ada", "phone": "+447700900123", "email": "ada@example.com"}
+    async with Heart(tmp_path, shop(channels=channels, route=routes)) as heart:
+        if by == "ledger":
+            await heart.box.consent.stop("email", customer["email"], reason="unsubscribed", actor="their mail program")
+        else:
+            customer["consent"] = {"email": False}
+        await heart.tell("e1", customer=customer)
+        assert [request.channel for request in heart.providers.arrived] == ["vonage"]
 
 
 # ---------------------------------------------------------------- what may have arrived

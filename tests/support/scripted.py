@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from daemon.channels.base import Channel, CommonSettings, Obstacle, Outgoing, PollPlan, ReceiptUpdate, Sent
+from daemon.channels.registry import channel_class
 from daemon.config import decode
 from outbox.clock import Clock
 from outbox.outcome import (
@@ -191,7 +192,14 @@ class Webhook(ScriptedChannel):
     repeat_is_harmless = True
 
 
-KINDS: dict[str, type[ScriptedChannel]] = {kind.name: kind for kind in (Twilio, Vonage, Sendgrid, Modem, Webhook)}
+class WooCommerce(ScriptedChannel):
+    name, medium, title, address_kinds = "woocommerce", "crm", "WooCommerce", ("email",)
+    heeds = channel_class("woocommerce").heeds
+
+
+KINDS: dict[str, type[ScriptedChannel]] = {
+    kind.name: kind for kind in (Twilio, Vonage, Sendgrid, Modem, Webhook, WooCommerce)
+}
 
 
 def build(providers: Providers, name: str, table: Any) -> Channel:
