@@ -1,7 +1,7 @@
 """WooCommerce, a note on the order that the shop mails to its customer: https://woocommerce.github.io/woocommerce-rest-api-docs (2026-11).
 
 Quirks: a guest without an e-mail address gets nothing, and the shop says 201 all the same, so this channel needs one; every POST mails again, so the note ends with a short mark of ours and a later try looks for it first; the order is named by
-the shop's own id, not by its number; a firewall or a page for maintenance answers HTML; over plain HTTP keys are never sent.
+the shop's own id, not by its number, and where only that is known it is asked whose it is; a firewall or a page for maintenance answers HTML; over plain HTTP keys are never sent.
 """
 
 import html
@@ -76,6 +76,8 @@ class WooCommerce(HttpChannel):
             return Rejected(
                 Scope.MESSAGE, "no_shop_order", "this order did not come from the shop, so it has no note there"
             )
+        if out.order_source_id == out.order_ref and (doubt := await self._doubt(out, until)):
+            return doubt
         if out.attempt == 1 and not out.possible_duplicate:
             return self.build(out)
         listed = Request(method="GET", path=_notes(out), query=(("type", "customer"),), headers=self.headers)
@@ -86,6 +88,20 @@ class WooCommerce(HttpChannel):
             if _mark(out) in str(note.get("note")):
                 return Accepted(str(note.get("id") or ""), detail="an earlier try had arrived")
         return self.build(out)
+
+    async def _doubt(self, out: Outgoing, until: float) -> Outcome | None:
+        """Why the shop's order of that number is not this one. A till's number may be one of the shop's by chance, and the shop would mail
+        whoever placed that."""
+        path = f"/wp-json/wc/v3/orders/{out.order_source_id}"
+        asked = Request(method="GET", path=path, headers=self.headers)
+        answer = await self.ask(asked, out, until=until)
+        if not isinstance(answer, Response):
+            return answer
+        billing = answer.object().get("billing")
+        placed_by = str(billing.get("email") or "") if isinstance(billing, dict) else ""
+        if placed_by.strip().casefold() == out.addresses.get("email", "").strip().casefold() != "":
+            return None
+        return Rejected(Scope.MESSAGE, "not_theirs", "the shop's order of that number is another customer's")
 
     def build(self, out: Outgoing) -> Request:
         note = f"{html.escape(out.rendered.text, quote=False)} {_mark(out)}"

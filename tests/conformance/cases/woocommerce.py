@@ -22,6 +22,7 @@ CASE = Case(
         r"POST https://shop\.example\.com/wp-json/wc/v3/orders/1042/notes$": says(NOTE, 201),
         r"GET https://shop\.example\.com/wp-json/wc/v3/orders/1042/notes$": says([OTHER]),
         r"GET https://shop\.example\.com/wp-json/wc/v3/orders$": says([{"id": 1042}]),
+        r"GET https://shop\.example\.com/wp-json/wc/v3/orders/1042$": says({"id": 1042, "billing": {"email": EMAIL}}),
     },
     write=r"POST .*/notes",
     provider_id="281",
@@ -37,7 +38,11 @@ CASE = Case(
         "rest_no_route": "rejected:channel",
     },
     spec="woocommerce.json",
-    variants=[Variant(out={"attempt": 2}), Variant(out={"possible_duplicate": True})],
+    variants=[
+        Variant(out={"attempt": 2}),
+        Variant(out={"possible_duplicate": True}),
+        Variant(out={"order_ref": "1042"}),
+    ],
     proof=basic(CREDENTIALS["WOOCOMMERCE_KEY"], CREDENTIALS["WOOCOMMERCE_SECRET"]),
     good=[(WOOCOMMERCE, WOOCOMMERCE_NOTE)],
 )
