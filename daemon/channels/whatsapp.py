@@ -194,11 +194,11 @@ def _reply(row: Mapping[str, Any]) -> Reply:
 
 
 def _wish(row: Mapping[str, Any]) -> Reply:
-    """They pressed "stop" or "resume" in WhatsApp itself."""
+    """They pressed "stop" or "resume" in WhatsApp itself. It has no id of Meta's: what it says is what it is known by."""
     consent: Any = {"stop": "stop", "resume": "start"}.get(str(row.get("value")))
-    return Reply(
-        address=_number(row["wa_id"]), text=str(row.get("detail", "")), at=_ms(row.get("timestamp")), consent=consent
-    )
+    address, at = _number(row["wa_id"]), _ms(row.get("timestamp"))
+    id = f"{address} {consent} {at}" if at else ""
+    return Reply(address=address, text=str(row.get("detail", "")), id=id, at=at, consent=consent)
 
 
 def _number(wa_id: Any) -> str:

@@ -27,8 +27,9 @@ from daemon.runtime.logs import Redactor
 from outbox.outcome import Accepted, ReceiptState
 from tests.conformance.cases.mailgun import posted as mailgun_post
 from tests.conformance.cases.ses import CASE as SES
+from tests.conformance.cases.whatsapp import posted as whatsapp_post
 from tests.support.at_vendor import Bench, bench
-from tests.support.channel_case import EMAIL, Answer, inbound, says
+from tests.support.channel_case import EMAIL, NOW, Answer, inbound, says
 from tests.support.outbox_box import SENT, accept_one, everything_in, open_box, planned, send
 
 MAIL_ID = "x@mg.example.com"
@@ -133,6 +134,24 @@ async def test_a_text_that_plivo_does_not_know_is_not_taken(tmp_path: Path) -> N
         at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
         await take(callbacks, "plivo", plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}))
         assert (await box.replies.list(limit=9)).items == []
+
+
+# ---------------------------------------------------------------- WhatsApp
+
+
+async def test_a_wish_to_hear_again_is_taken_once(tmp_path: Path) -> None:
+    """Meta sends again what it has no answer to, days later too; and whoever caught it may."""
+
+    def wish(value: str, minute: int) -> InboundRequest:
+        at = NOW // 1000 + minute * 60
+        return whatsapp_post({"user_preferences": [{"wa_id": "447700900123", "value": value, "timestamp": at}]})
+
+    async with hook("whatsapp", tmp_path, {}) as (callbacks, _, box):
+        for each in (wish("stop", 0), wish("resume", 1), wish("stop", 2), wish("resume", 1)):
+            await take(callbacks, "whatsapp", each)
+        assert await box.consent.blocked("chat", "+447700900123") is not None
+        await take(callbacks, "whatsapp", wish("resume", 3))
+        assert await box.consent.blocked("chat", "+447700900123") is None
 
 
 # ---------------------------------------------------------------- SNS

@@ -164,7 +164,7 @@ CASE = Case(
             request=posted(
                 {"user_preferences": [{"wa_id": "447700900123", "value": "stop", "timestamp": NOW // 1000}]}
             ),
-            replies=[Reply(address=PHONE, at=NOW, consent="stop")],
+            replies=[Reply(address=PHONE, id=f"{PHONE} stop {NOW}", at=NOW, consent="stop")],
         ),
         Hook(request=posted(status("deleted"))),
         Hook(request=asked("our-own-word")),
