@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
+from daemon.channels._form import fields_of
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, ahead, recipient
 from daemon.channels.base import (
@@ -143,7 +144,7 @@ class Plivo(HttpChannel):
         return [update] if update else ()
 
     def receive(self, request: InboundRequest) -> Inbound:
-        form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        form = fields_of(request.body)
         nonce = self._verify(request, form)
         fields = {**dict(request.query), **dict(form)}
         until = request.now + _NONCE_MS if nonce else 0

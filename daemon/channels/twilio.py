@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from daemon.channels._form import fields_of
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled
@@ -171,7 +171,7 @@ class Twilio(HttpChannel):
         return [update] if update else ()
 
     def receive(self, request: InboundRequest) -> Inbound:
-        form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        form = fields_of(request.body)
         self._verify(request, form)
         fields = dict(form)
         sid = fields.get("MessageSid", "")

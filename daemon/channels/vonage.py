@@ -12,10 +12,10 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from daemon.channels._form import MOST_FIELDS, fields_of, too_many
 from daemon.channels._http import HttpChannel, basic
 from daemon.channels._verdict import Problem, Verdict, channel, later, message, recipient, throttled
 from daemon.channels.base import (
@@ -216,8 +216,11 @@ def _iso(ms: int) -> str:
 
 def _posted(request: InboundRequest) -> dict[str, Any]:
     if request.headers.get("content-type", "").startswith("application/json"):
-        return Response(status=200, body=request.body).object()
-    return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+        posted = Response(status=200, body=request.body).object()
+        if len(posted) > MOST_FIELDS:
+            raise too_many()
+        return posted
+    return dict(fields_of(request.body))
 
 
 def _check_sig(fields: Mapping[str, Any], secret: str) -> None:

@@ -287,3 +287,19 @@ def test_long_tokens_and_keys_of_several_lines_are_taken_out_whole() -> None:
 def test_what_is_no_secret_is_left_as_it_was() -> None:
     text = "message order-1042-ready of 2026-11-27T10:00:00Z was refused: aGVsbG8gd29ybGQ= deadbeefdeadbeef"
     assert scrub(text, [SECRET], []) == text
+
+
+# ---------------------------------------------------------------- whoever it is
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("twilio", FORM), ("plivo", FORM), ("vonage", FORM), ("vonage", JSON)])
+async def test_a_stranger_s_million_fields_are_not_read(name: str, kind: str) -> None:
+    """To take them apart and sort them holds everything up for seconds, before there is any signature to look at."""
+    body = b"a&" * 2**20 if kind == FORM else json.dumps({str(n): "" for n in range(100_000)}).encode()
+    async with bench(name) as at:
+        with pytest.raises(InboundRefused, match="fields") as refused:
+            at.channel.receive(inbound(body, {"Content-Type": kind}))
+    assert refused.value.status == 401, "it counts as a forged one"
