@@ -48,8 +48,11 @@ class ActiveCampaign(HttpChannel):
     CODES: ClassVar[Mapping[str, Verdict]] = {
         "event_refused": channel(_EVENTS),
         "not_enrolled": message("the automation does not take this contact again: set it to run multiple times"),
+        "no_result": message(
+            "there is no such automation or contact: compare `automations` in [channels.activecampaign]"
+        ),
     }
-    """ActiveCampaign has no codes of its own: these two are told by the shape of the answer."""
+    """ActiveCampaign has no codes of its own: these are told by the shape of the answer."""
 
     settings: ActiveCampaignSettings
 
@@ -171,6 +174,8 @@ class ActiveCampaign(HttpChannel):
         text = "; ".join(word for word in words if word)
         if "success" in answer:
             return Problem(code="event_refused", text=text)
+        if response.status == 404 and "No Result found for" in text:
+            return Problem(code="no_result", text=text)
         return Problem(code="not_enrolled" if "SubscriberSeries" in text else "", text=text)
 
     def check_request(self) -> Request:

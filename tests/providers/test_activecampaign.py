@@ -60,6 +60,16 @@ async def test_who_can_not_enter_again_moves_on_and_the_owner_is_told_why() -> N
     assert "multiple times" in outcome.remedy
 
 
+async def test_an_automation_that_is_not_there_stops_nothing_but_its_own_messages() -> None:
+    gone = says({"message": "No Result found for Series with id 42"}, 404)
+    async with bench("activecampaign", {ENROL: gone}, automations={"order.ready": 42}) as at:
+        outcome = await at.channel.send(at.out())
+        assert await at.channel.send(at.out(trigger="order.delayed")) == Accepted("10")
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.MESSAGE
+    assert "automations" in outcome.remedy
+
+
 async def test_an_event_goes_to_the_tracking_host_in_its_own_form() -> None:
     async with bench("activecampaign", account_id="1003", field="") as at:
         assert await at.channel.send(at.out()) == Accepted()

@@ -8,6 +8,8 @@ from tests.support.good_requests import ACTIVECAMPAIGN, ACTIVECAMPAIGN_CONTACT
 def error(code: str, words: str) -> Answer:
     if code == "event_refused":
         return says({"success": 0, "message": words})
+    if code == "no_result":
+        return says({"message": f"No Result found for {words}"}, 404)
     title = f"Could not create SubscriberSeries: {words}" if code == "not_enrolled" else words
     return says({"errors": [{"title": title, "detail": "", "code": "x"}]}, 403)
 
@@ -33,7 +35,7 @@ CASE = Case(
     write=r"POST .*/contact/sync",
     provider_id="10",
     error=error,
-    codes={"event_refused": "rejected:channel", "not_enrolled": "rejected:message"},
+    codes={"event_refused": "rejected:channel", "not_enrolled": "rejected:message", "no_result": "rejected:message"},
     rows=[
         (says({"errors": ["a text"]}, 422), "rejected:message"),
         (says({"message": "No Result found"}, 404), "rejected:channel"),
