@@ -1,13 +1,12 @@
 """Twilio Programmable Messaging (SMS), API 2010-04-01: https://www.twilio.com/docs/messaging/api/message-resource (2026-11).
 
-Quirks: no idempotency key and no client reference, so an unknown attempt is looked up by recipient, day and text; a full
+Quirks: no idempotency key and no client reference, so an unknown attempt is looked up by recipient, time and text; a full
 queue (21611) is a 400; `sent` may be a message's last state ever, where the carrier sends no receipt.
 """
 
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal
 
@@ -43,11 +42,10 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
     "canceled": ReceiptState.UNDELIVERED,
 }
 _DEAD_NUMBERS = frozenset({"21211", "21614", "30005", "30006"})
-_DAY = 86_400_000
 _SLACK = 5000
+"""ms by which two clocks may still differ after the answer's Date was taken into account."""
 _PAGE = 50
 """Messages of a list, the newest first: where all of them are newer than what is looked for, it may stand on the next."""
-"""ms by which two clocks may still differ after the answer's Date was taken into account."""
 
 
 class TwilioSettings(HttpSettings, frozen=True, kw_only=True):
@@ -140,8 +138,7 @@ class Twilio(HttpChannel):
     # what became of it
 
     def lookup_request(self, sent: Sent) -> Request:
-        day = datetime.fromtimestamp((sent.attempt.started_at - _DAY) / 1000, UTC).date().isoformat()
-        query = [("To", sent.attempt.address), ("DateSent>", day), ("PageSize", str(_PAGE))]
+        query = [("To", sent.attempt.address), ("PageSize", str(_PAGE))]
         return Request(method="GET", path=self._path("/Messages"), query=query, headers=self.headers)
 
     def read_lookup(self, response: Response, sent: Sent) -> Lookup:

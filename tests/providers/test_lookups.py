@@ -1,6 +1,7 @@
 """What looking an unknown attempt up must not be wrong about: a slow line, a clock that goes wrong, and other texts to the same number."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -63,29 +64,41 @@ async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:
     assert answer.again == 5.0
 
 
-class History(dict[str, Answer]):
-    """What Slack keeps of a conversation, as far back as it is asked to."""
+class Listing(dict[str, Answer]):
+    """What a provider lists, as far back as it is asked to: its own clock shows `now`."""
 
-    def __init__(self, posted: float, *, now: int, **more: Any) -> None:
+    def __init__(self, it: Bench, key: str, row: dict[str, Any], is_listed: Callable[[dict[str, str]], bool], now: int):
         super().__init__()
-        self.row = {"ts": f"{posted:.6f}", "metadata": {"event_payload": {"ref": REFERENCE}}}
-        self.now, self.more, self.it = now, more, None
+        self.it, self.key, self.row, self.is_listed, self.now = it, key, row, is_listed, now
 
     def items(self) -> Any:
-        asked = dict(parse_qsl(self.it.vendor.seen[-1].query))  # type: ignore[attr-defined]
-        is_listed = float(self.row["ts"]) >= float(asked.get("oldest", 0))
-        body = {"ok": True, "channel": {"id": "D1"}, "messages": [self.row] if is_listed else [], **self.more}
+        rows = [self.row] if self.is_listed(dict(parse_qsl(self.it.vendor.seen[-1].query))) else []
+        body = {"ok": True, "channel": {"id": "D1"}, self.key: rows}
         return {".": Answer(200, json.dumps(body), {"Date": at(self.now)})}.items()
 
 
 @pytest.mark.parametrize("ahead", [-600, 0, 600])
 async def test_slack_finds_its_message_by_a_clock_that_is_wrong(ahead: int) -> None:
     real = NOW - ahead * 1000
+    posted = real / 1000 + 1
+    row = {"ts": f"{posted:.6f}", "metadata": {"event_payload": {"ref": REFERENCE}}}
     async with bench("slack") as it:
-        history = History(real / 1000 + 1, now=real + 60_000)
-        history.it = it  # type: ignore[assignment]
-        it.vendor.steps = history
+        it.vendor.steps = Listing(
+            it, "messages", row, lambda asked: posted >= float(asked.get("oldest", 0)), real + 60_000
+        )
         assert isinstance(await it.channel.lookup(sent(it.out(), channel="slack")), Found)
+
+
+@pytest.mark.parametrize("days", [-3, 0, 3])
+async def test_twilio_finds_a_text_by_a_clock_that_is_days_off(days: int) -> None:
+    real = NOW - days * 86_400_000
+    created = datetime.fromtimestamp(real / 1000, UTC)
+    row = {**TWILIO, "date_created": format_datetime(created)}
+    async with bench("twilio") as it:
+        it.vendor.steps = Listing(
+            it, "messages", row, lambda asked: created.date().isoformat() >= asked.get("DateSent>", ""), real + 60_000
+        )
+        assert isinstance(await it.channel.lookup(sent(it.out(), channel="twilio")), Found)
 
 
 @pytest.mark.parametrize(("rows", "meaning"), [([-3600], "absent"), ([30, -3600], "absent"), ([30, 1], "cannot_tell")])
