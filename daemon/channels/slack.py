@@ -184,6 +184,8 @@ def _find(response: Response, where: str, sent: Sent) -> Lookup:
         payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
         if isinstance(payload, dict) and payload.get("ref") == sent.reference:
             return Found(f"{where}:{row.get('ts')}")
+    if sent.now - sent.attempt.started_at < 30_000:
+        return CannotTell("not there yet", again=30)
     times = [number(str(row.get("ts"))) for row in objects(answer.get("messages"))]
     begun = (sent.attempt.started_at + ahead(response, sent.now) - _SLACK) / 1000
     is_whole = not answer.get("has_more") or any(time is not None and time < begun for time in times)

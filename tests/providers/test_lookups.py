@@ -89,6 +89,16 @@ async def test_slack_finds_its_message_by_a_clock_that_is_wrong(ahead: int) -> N
         assert isinstance(await it.channel.lookup(sent(it.out(), channel="slack")), Found)
 
 
+@pytest.mark.parametrize("name", ["slack", "twilio", "plivo", "mailgun", "outlook"])
+async def test_what_may_still_be_under_way_is_not_given_up(name: str) -> None:
+    """A request that got no answer within ten seconds may be served a moment later."""
+    nothing = says({"ok": True, "messages": [], "objects": [], "items": [], "value": []}, Date=at(NOW + 16_000))
+    async with bench(name, {"^GET": nothing}) as it:
+        answer = await it.channel.lookup(sent(it.out(), channel=name, after=16))
+    assert isinstance(answer, CannotTell)
+    assert answer.again
+
+
 @pytest.mark.parametrize("days", [-3, 0, 3])
 async def test_twilio_finds_a_text_by_a_clock_that_is_days_off(days: int) -> None:
     real = NOW - days * 86_400_000
