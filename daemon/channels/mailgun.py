@@ -206,7 +206,10 @@ class Mailgun(HttpChannel):
     async def _asked(self, update: ReceiptUpdate, until: float) -> Sequence[ReceiptUpdate]:
         answer = await self._answer(self._events(("message-id", update.provider_id)), until)
         found = map(_receipt, objects(answer.object().get("items")))
-        return [each for each in found if each and each.provider_id == update.provider_id]
+        ours = [each for each in found if each and each.provider_id == update.provider_id]
+        if not ours and update.state is ReceiptState.UNDELIVERED:
+            raise InboundRefused("Mailgun does not list that it failed yet: it will be sent again", status=503)
+        return ours
 
     async def _is_silenced(self, address: str, until: float) -> bool:
         """Whether they are on Mailgun's own list of those who want no mail, or complained of it."""

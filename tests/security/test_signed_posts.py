@@ -93,6 +93,24 @@ async def test_what_mailgun_does_not_confirm_is_not_believed(tmp_path: Path) -> 
         assert await box.consent.blocked("email", EMAIL) is None
 
 
+async def test_a_bounce_that_mailgun_does_not_list_yet_is_to_be_sent_again(tmp_path: Path) -> None:
+    """Its list of events follows what it posts, by minutes at times: a bounce is no less true for that."""
+    bounced = {
+        "event": "failed",
+        "severity": "permanent",
+        "reason": "bounce",
+        "recipient": EMAIL,
+        "message": {"headers": {"message-id": MAIL_ID}},
+    }
+    async with hook("mailgun", tmp_path, {"/events": says({"items": []})}) as (callbacks, at, _):
+        with pytest.raises(InboundRefused) as refused:
+            await callbacks.receive("mailgun", mailgun_post(bounced))
+        assert refused.value.status == 503
+        at.vendor.steps = {"/events": says({"items": [bounced]})}
+        got = await callbacks.receive("mailgun", mailgun_post(bounced))
+        assert [update.state for update in got.receipts] == [ReceiptState.UNDELIVERED]
+
+
 async def test_while_mailgun_can_t_be_asked_it_is_to_send_again(tmp_path: Path) -> None:
     async with hook("mailgun", tmp_path, {"/events": Answer(500, b""), "/complaints/": Answer(500, b"")}) as (
         callbacks,
