@@ -86,11 +86,12 @@ class Engine:
             usable=self._usable,
             on_channel=self._channel_changed,
             on_settled=self._settled,
+            on_taken=self._taken,
             hold=hold,
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.forecast = Forecast(box, self.lanes, preparer, self.sms, self.uplink, self._usable, clock)
-        self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable)
+        self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable, self._taken)
         self.receipts = ReceiptService(
             box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)
         )
@@ -108,6 +109,9 @@ class Engine:
         )
         self._recalling = asyncio.Lock()
         self._is_recalled = False
+
+    async def _taken(self, channel: Channel, provider_id: str, address: str) -> None:
+        await self.receipts.heed_early(channel, provider_id, address)
 
     async def _known(self) -> None:
         """Whoever asks before it runs is answered by the record."""

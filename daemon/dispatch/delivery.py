@@ -57,6 +57,10 @@ class OnSettled(Protocol):
     def __call__(self, message: Message, poll_at: int | None) -> None: ...
 
 
+OnTaken = Callable[[Channel, str, str], Awaitable[None]]
+"""Told of every attempt that is on record as taken: the provider's id of it, and the address."""
+
+
 class Delivery:
     """Tries messages. What it learns of a channel goes to its lane; what follows for the message is `fallback`'s decision."""
 
@@ -73,6 +77,7 @@ class Delivery:
         usable: Callable[[str], bool],
         on_channel: Callable[[Lane, str], Awaitable[None]],
         on_settled: OnSettled,
+        on_taken: OnTaken,
         hold: Hold,
     ) -> None:
         self._hold = hold
@@ -86,6 +91,7 @@ class Delivery:
         self._usable = usable
         self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
+        self._on_taken = on_taken
         self.line_up_at = 0
         """ms: when the line last came back. Patience does not run through an outage."""
         self._doubtful: deque[tuple[float, Attempt]] = deque(maxlen=MOST_DOUBTFUL)
@@ -291,6 +297,8 @@ class Delivery:
                 lambda: self._box.consent.stop(channel.medium, attempt.address, reason=reason, actor=actor)
             )
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        if isinstance(outcome, Accepted) and outcome.provider_id:
+            await self._recorded(lambda: self._on_taken(channel, outcome.provider_id, attempt.address))
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 LINE_WAIT = 15.0
+MOST_EARLY = 1000
 
 
 class ReceiptService:
@@ -47,6 +48,8 @@ class ReceiptService:
         self._usable = usable
         self._store = store
         self._words = words
+        self._early: dict[tuple[str, str], str] = {}
+        """By channel and its provider's id: why somebody opted out whose attempt is not on record as taken yet."""
         self.wake = asyncio.Event()
         self._sleeps_until: float | None = None
         """ms: when the next look comes by itself."""
@@ -55,11 +58,24 @@ class ReceiptService:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
         update = _without_secrets(channel, harmless.cleaned(update))
         message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update))
-        if update.opted_out and message is not None:
-            address = channel.address_of(message.addresses)
-            if address:
-                why = update.detail or update.code or "the provider says they opted out"
-                await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
+        if not update.opted_out:
+            return
+        why = update.detail or update.code or "the provider says they opted out"
+        if message is not None:
+            await self._stop(channel, channel.address_of(message.addresses), why)
+        elif update.provider_id:
+            while len(self._early) >= MOST_EARLY:
+                del self._early[next(iter(self._early))]
+            self._early[channel.name, update.provider_id] = why
+
+    async def heed_early(self, channel: Channel, provider_id: str, address: str) -> None:
+        """An attempt is on record as taken: whom the provider said before to have opted out has an address now."""
+        if why := self._early.pop((channel.name, provider_id), None):
+            await self._stop(channel, address, why)
+
+    async def _stop(self, channel: Channel, address: str | None, why: str) -> None:
+        if address:
+            await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
         """All that one request of a provider said."""

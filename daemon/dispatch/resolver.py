@@ -9,6 +9,7 @@ import structlog
 
 from daemon.channels.base import Channel, Sent
 from daemon.config import Settings
+from daemon.dispatch.delivery import OnTaken
 from daemon.dispatch.fallback import Situation, after_unknown, decide
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.uplink import Uplink
@@ -39,6 +40,7 @@ class Resolver:
         clock: Clock,
         rng: random.Random,
         usable: Callable[[str], bool],
+        on_taken: OnTaken,
     ) -> None:
         self._box = box
         self._lanes = lanes
@@ -47,6 +49,7 @@ class Resolver:
         self._clock = clock
         self._rng = rng
         self._usable = usable
+        self._on_taken = on_taken
         self._asked_since: dict[int, float] = {}
         """By attempt (seq), when (monotonic) it was first looked up."""
         self.wake = asyncio.Event()
@@ -92,6 +95,8 @@ class Resolver:
                 if channel and channel.poll and state is State.SENT and answer.provider_id:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
+                if channel and answer.provider_id:
+                    await self._on_taken(channel, answer.provider_id, attempt.address)
             case Absent():
                 del self._asked_since[attempt.seq]
                 absent = Deferred("looked up: it had not arrived")

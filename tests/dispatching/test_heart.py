@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.channels.base import Sent
+from daemon.channels.base import ReceiptUpdate, Sent
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from outbox.model import State
 from outbox.outcome import Absent, Deferred, Found, Lookup, ReceiptState
@@ -246,6 +246,23 @@ async def test_a_receipt_that_came_before_its_answer_is_heeded(heart: Heart) -> 
     await heart.receipt(request, ReceiptState.DELIVERED)
     await heart.answer(TOOK)
     assert await heart.states() == [State.DELIVERED]
+
+
+@pytest.mark.parametrize("answer", [TOOK, CUT])
+async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart: Heart, answer: Any) -> None:
+    """A provider that blocks a number posts so at once, by its own id alone: it is not to be texted another way."""
+    heart.providers.waits = True
+    await heart.tell("e1")
+    (request,) = heart.providers.under_way
+    channel = heart.engine.lanes["twilio"].channel
+    assert channel is not None
+    early = ReceiptUpdate(state=UNDELIVERED, provider_id=request.provider_id, code="21610", opted_out=True)
+    await heart.engine.receipts.apply(channel, early)
+    heart.providers.waits = False
+    await heart.answer(answer, arrives=True)
+    await heart.pass_time(6)
+    assert await heart.box.consent.blocked("sms", "+447700900123") is not None
+    assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
 
 
 async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_newer_one(heart: Heart) -> None:
