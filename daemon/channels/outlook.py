@@ -14,9 +14,11 @@ from daemon.channels._oauth import OAuthChannel
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, throttled, unsure
 from daemon.channels.base import Health, OAuthSettings, Outgoing, Sent
 from daemon.http import Http, Request, Response, form_request, json_request, objects
-from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Rejected
+from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, Rejected
 
 _PROPERTY = "String {5b0e54f6-6f0c-4a0f-9b53-0f1d5e2f7a10} Name TetherReference"
+MOST_EARLIER = 5
+"""Tries that one question is about."""
 _CONSENT = (
     "give the app Mail.Send with admin consent, and allow it this mailbox: entra.microsoft.com, App registrations"
 )
@@ -82,6 +84,19 @@ class Outlook(OAuthChannel):
         ]
         return form_request("POST", f"/{quote(self.secret['OUTLOOK_TENANT_ID'], safe='')}/oauth2/v2.0/token", pairs)
 
+    async def prepare(self, out: Outgoing, *, until: float) -> Request | Outcome:
+        """A mail may have gone out although Graph said that it throttles: a later try looks for the earlier ones first, where it may."""
+        earlier = [f"{out.message_id}.{n}" for n in range(max(1, out.attempt - MOST_EARLIER), out.attempt)]
+        if not earlier or not self.settings.save_to_sent_items:
+            return self.build(out)
+        answer = await self.ask(self._sent_items(*earlier), out, until=until, also=(403,))
+        if not isinstance(answer, Response):
+            return answer
+        found = next(iter(objects(answer.object().get("value"))), None)
+        if found is None:
+            return self.build(out)
+        return Accepted(str(found.get("internetMessageId") or ""), detail="an earlier try had arrived")
+
     def build(self, out: Outgoing) -> Request:
         html = out.rendered.html
         headers = {"x-msg-ref": out.reference, "X-Auto-Response-Suppress": AUTOMATIC["X-Auto-Response-Suppress"]}
@@ -109,9 +124,11 @@ class Outlook(OAuthChannel):
     # what became of it
 
     def lookup_request(self, sent: Sent) -> Request | None:
-        if not self.settings.save_to_sent_items:
-            return None
-        chosen = f"singleValueExtendedProperties/any(p:p/id eq '{_PROPERTY}' and p/value eq '{sent.reference}')"
+        return self._sent_items(sent.reference) if self.settings.save_to_sent_items else None
+
+    def _sent_items(self, *references: str) -> Request:
+        either = " or ".join(f"p/value eq '{reference}'" for reference in references)
+        chosen = f"singleValueExtendedProperties/any(p:p/id eq '{_PROPERTY}' and ({either}))"
         query = [("$filter", chosen), ("$select", "id,internetMessageId")]
         return Request(method="GET", path=f"{self.user}/mailFolders/sentitems/messages", query=query)
 

@@ -256,6 +256,14 @@ class TestOutlook:
         assert said.status == 400
         assert said.json["error"].keys() == {"code", "message", "innerError"}
 
+    @pytest.mark.parametrize(("mark", "found"), [("m1.1", 1), ("m2.1", 0)])
+    def test_sent_items_are_searched_by_their_mark(self, stand_ins: StandIns, mark: str, found: int) -> None:
+        stand_ins.ask("outlook", "POST", OUTLOOK, value=OUTLOOK_MAIL)
+        chosen = f"singleValueExtendedProperties/any(p:p/id eq 'String x' and (p/value eq '{mark}'))"
+        folder = "/v1.0/users/orders@example.com/mailFolders/sentitems/messages"
+        listed = stand_ins.ask("outlook", "GET", folder, query={"$filter": chosen}).json["value"]
+        assert len(listed) == found
+
     def test_a_draft_goes_once_and_is_gone(self, stand_ins: StandIns) -> None:
         drafts = "/v1.0/users/orders@example.com/messages"
         id = stand_ins.ask("outlook", "POST", drafts, value=OUTLOOK_MAIL["message"]).json["id"]

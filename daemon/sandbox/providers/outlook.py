@@ -1,5 +1,6 @@
 """Microsoft 365 mail by Graph, app-only: token, sendMail, draft and send (https://learn.microsoft.com/graph/api/user-sendmail)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -85,8 +86,11 @@ class Outlook(Provider):
         raise self.refuse(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
     def folder(self, call: Call, user: str, folder: str) -> Response:
-        """Sent Items hold what was sent, newest first; the Inbox holds no reports here."""
+        """Sent Items hold what was sent, newest first; the Inbox holds no reports here. A filter names the marks that are looked for."""
         sent = self.mine() if folder.lower() == "sentitems" else []
+        if "$filter" in call.query:
+            marks = re.findall(r"p/value eq '([^']*)'", call.query["$filter"])
+            sent = [a for a in sent if a.reference in marks]
         value = [
             {
                 "id": a.id or str(a.seq),

@@ -1,0 +1,41 @@
+"""Microsoft 365: a mail that went out although Graph said "throttled" does not go out twice."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from outbox.outcome import Accepted, Deferred
+from tests.support.at_vendor import bench
+from tests.support.channel_case import Answer, says
+
+SENT, SEND = r"GET .*/sentitems/", r"POST .*/sendMail"
+THROTTLED = says({"error": {"code": "ApplicationThrottled", "message": "later"}}, 429)
+
+
+async def test_a_later_try_looks_for_the_earlier_ones_first() -> None:
+    async with bench("outlook", {SEND: THROTTLED}) as at:
+        assert isinstance(await at.channel.send(at.out()), Deferred)
+        asked = [line for line in at.lines() if "sentitems" in line]
+        assert not asked, "there was none before"
+        at.vendor.steps = {SENT: says({"value": [{"internetMessageId": "<a@contoso.example>"}]}), **at.vendor.steps}
+        assert await at.channel.send(at.out(attempt=3)) == Accepted(
+            "<a@contoso.example>", detail="an earlier try had arrived"
+        )
+        assert len([line for line in at.lines() if line.endswith("/sendMail")]) == 1
+        wanted = dict(parse_qsl(at.last(SENT).query))["$filter"]
+    assert all(f"'{at.out().message_id}.{n}'" in wanted for n in (1, 2))
+    assert f"'{at.out().message_id}.3'" not in wanted
+
+
+@pytest.mark.parametrize("answer", [says({"value": []}), Answer(403, b"{}")])
+async def test_a_later_try_that_finds_none_or_may_not_look_sends(answer: Answer) -> None:
+    async with bench("outlook", {SENT: answer}) as at:
+        assert isinstance(await at.channel.send(at.out(attempt=2)), Accepted)
+        assert at.lines()[-1].endswith("/sendMail")
+
+
+async def test_a_later_try_that_can_not_look_waits() -> None:
+    async with bench("outlook", {SENT: Answer(503, b"{}")}) as at:
+        assert isinstance(await at.channel.send(at.out(attempt=2)), Deferred)
+    async with bench("outlook", {SENT: Answer(503, b"{}")}, save_to_sent_items=False) as at:
+        assert isinstance(await at.channel.send(at.out(attempt=2)), Accepted)
