@@ -2,10 +2,11 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 _FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
+_HEX = re.compile(r"[0-9A-Fa-f]+")
 _LTE = (7, 8, 9)
 _BARS = (-107, -95, -85, -75)
 
@@ -17,10 +18,21 @@ class Stored:
     place: int
     status: int
     pdu: str = field(repr=False)
+    octets: int | None = None
+    """How many the modem says that its TPDU has."""
 
     @property
     def came_in(self) -> bool:
         return self.status in (0, 1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the PDU is as long as the modem says: else the line lost some of it."""
+        try:
+            octets = bytes.fromhex(self.pdu)
+        except ValueError:
+            return False
+        return self.octets in (None, len(octets) - 1 - octets[0] if octets else 0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ def word(lines: Sequence[str], prefix: str = "") -> str:
     """The one thing a command such as AT+CGMM says, with or without its prefix and quotes."""
     for line in lines:
         text = line.removeprefix(prefix).strip().strip('"')
-        if text and not text.startswith(("AT", "^")):
+        if text and not text.startswith(("AT", "^", "+")):
             return text
     return ""
 
@@ -98,23 +110,30 @@ def memories(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def listing(lines: Sequence[str]) -> list[Stored]:
-    """AT+CMGL: each place's line and the PDU after it."""
+    """AT+CMGL: each place's line and the PDU after it. Between the two the modem may say something of its own."""
     stored: list[Stored] = []
-    for head, pdu in itertools.pairwise(lines):
-        parts = fields([head], "+CMGL:")
+    for parts, pdu in _entries(lines, "+CMGL:"):
         place, status = _number(parts, 0), _number(parts, 1)
         if place is not None and status is not None:
-            stored.append(Stored(place, status, pdu))
+            stored.append(Stored(place, status, pdu, _number(parts, -1)))
     return stored
 
 
 def reading(lines: Sequence[str], place: int) -> Stored | None:
     """AT+CMGR: one place; None where it is empty."""
-    for head, pdu in itertools.pairwise(lines):
-        status = _number(fields([head], "+CMGR:"), 0)
+    for parts, pdu in _entries(lines, "+CMGR:"):
+        status = _number(parts, 0)
         if status is not None:
-            return Stored(place, status, pdu)
+            return Stored(place, status, pdu, _number(parts, -1))
     return None
+
+
+def _entries(lines: Sequence[str], prefix: str) -> Iterator[tuple[list[str], str]]:
+    """The fields of each line that begins so, and the first line of hex before the next such one, "" where there is none."""
+    heads = [index for index, line in enumerate(lines) if line.startswith(prefix)]
+    for head, end in itertools.pairwise([*heads, len(lines)]):
+        pdu = next((line for line in lines[head + 1 : end] if _HEX.fullmatch(line)), "")
+        yield split_fields(lines[head][len(prefix) :]), pdu
 
 
 def arrival(text: str) -> tuple[str, int] | None:

@@ -154,7 +154,10 @@ class Inbox:
         """Hand over what is ready in this memory and delete it. How many messages and reports that were."""
         arrived: list[Arrived] = []
         handed = 0
-        for stored in await self._all_stored(link, room, announced):
+        for listed in await self._all_stored(link, room, announced):
+            stored = await self._read_surely(link, listed)
+            if stored is None:
+                continue
             match _decoded(stored.pdu):
                 case StatusReport() as report:
                     with contextlib.suppress(NotCommitted):  # it stays in the modem, for the next time
@@ -173,6 +176,16 @@ class Inbox:
                 handed += 1
                 await self._delete(link, whole.places)
         return handed
+
+    async def _read_surely(self, link: Dialogue, stored: Stored) -> Stored | None:
+        """What the line garbled is read once more: alike twice, it is what it is. None: it is left for the next time."""
+        if stored.is_whole:
+            return stored
+        try:
+            again = answers.reading(await link.command(f"AT+CMGR={stored.place}"), stored.place)
+        except CommandFailed:
+            return None
+        return again if again and (again.is_whole or again.pdu == stored.pdu) else None
 
     async def _all_stored(self, link: Dialogue, room: Room, announced: set[int]) -> list[Stored]:
         found = await self._stored(link, room)

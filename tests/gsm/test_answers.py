@@ -72,13 +72,44 @@ def test_memories() -> None:
 def test_listing() -> None:
     lines = ["+CMGL: 1,1,,25", "0791AA", '+CMGL: 12,0,"",30', "0791BB", "+CMGL: 3,2,,9", "0011CC"]
     listed = answers.listing(lines)
-    assert listed == [Stored(1, 1, "0791AA"), Stored(12, 0, "0791BB"), Stored(3, 2, "0011CC")]
+    assert listed == [Stored(1, 1, "0791AA", 25), Stored(12, 0, "0791BB", 30), Stored(3, 2, "0011CC", 9)]
     assert [stored.came_in for stored in listed] == [True, True, False]
 
 
 def test_reading_one_place() -> None:
-    assert answers.reading(["+CMGR: 0,,25", "0791AA"], 7) == Stored(7, 0, "0791AA")
+    assert answers.reading(["+CMGR: 0,,25", "0791AA"], 7) == Stored(7, 0, "0791AA", 25)
     assert answers.reading([], 7) is None
+
+
+def test_words_of_the_modems_own_between_a_place_and_its_pdu() -> None:
+    lines = [
+        "+CIEV: 2,4",
+        "+CMGL: 1,1,,25",
+        "^DSFLOWRPT:0000002A,0000",
+        "0791AA",
+        "+CMGL: 2,0,,9",
+        "0011CC",
+        "+CTZV: 4",
+    ]
+    assert answers.listing(lines) == [Stored(1, 1, "0791AA", 25), Stored(2, 0, "0011CC", 9)]
+    read = answers.reading(["+CIEV: 2,4", "+CMGR: 0,,25", "^DSFLOWRPT:0000002A,0000", "0791AA"], 7)
+    assert read == Stored(7, 0, "0791AA", 25)
+
+
+@pytest.mark.parametrize(
+    ("pdu", "octets", "whole"),
+    [
+        ("0791356131313F1AABB", 2, False),
+        ("0791356131313F01AABB", 2, True),
+        ("00AABB", 2, True),
+        ("00AA", 2, False),
+        ("", 0, True),
+        ("", 25, False),
+        ("00AABB", None, True),
+    ],
+)
+def test_what_the_line_cut_short_is_known_by_its_length(pdu: str, octets: int | None, whole: bool) -> None:
+    assert Stored(1, 0, pdu, octets).is_whole is whole
 
 
 def test_arrivals() -> None:
@@ -94,6 +125,7 @@ def test_arrivals() -> None:
         (['+CGMI: "Quectel"'], "Quectel"),
         (["AT+CGMM", "E3372"], "E3372"),
         (["^RSSI:1", "E1752"], "E1752"),
+        (["+CIEV: 2,4", "E1752"], "E1752"),
         ([], ""),
     ],
 )

@@ -83,6 +83,36 @@ async def test_nothing_is_deleted_before_it_is_on_record(tmp_path: Path) -> None
         assert await _texts(b, 1) == ["STOP"]
 
 
+@pytest.mark.parametrize("character", ["plain", "e3372"])
+async def test_words_that_nobody_knows_amid_a_listing_cost_no_message(tmp_path: Path, character: str) -> None:
+    """Makers have their own, and say them between a place and its PDU."""
+    async with bench(tmp_path, character=character) as b:
+        await b.ready()
+        b.modem.faults.amid.extend(["^DSFLOWRPT:0000002A,00000000,00000000", "+CIEV: 2,4"] * 200)
+        texts = [f"STOP {n}" for n in range(8)]
+        for text in texts:
+            b.modem.receive(text, ADA)
+            await b.clock.sleep(130)
+        assert await _texts(b, 8) == texts
+        assert b.driver.status.ignored == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(tmp_path: Path, seed: int) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        assert b.modem._wire is not None
+        b.modem._wire._rng.seed(seed)
+        b.modem.faults.lose_output = 0.01
+        texts = [f"STOP {n}" for n in range(10)]
+        for text in texts:
+            b.modem.receive(text, ADA)
+            await b.clock.sleep(130)
+        b.modem.faults.lose_output = 0.0
+        await b.clock.until(lambda: _empty(b))
+        assert sorted({message.text for message in b.ear.messages}) == texts
+
+
 async def test_a_message_handed_over_twice_has_one_id(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()

@@ -149,7 +149,7 @@ def _list(state: State, argument: str) -> Output:
     for place, (status, pdu) in sorted(state.memories[state.reading].items()):
         if oracle.is_report(pdu) and not state.character.lists_reports:
             continue
-        lines += [f"+CMGL: {place},{status},,{len(pdu) // 2 - 8}", pdu]
+        lines += [f"+CMGL: {place},{status},,{oracle.length(pdu)}", pdu]
         state.memories[state.reading][place] = (max(status, 1), pdu)
     return Output(tuple(lines))
 
@@ -161,7 +161,7 @@ def _read(state: State, argument: str) -> Output:
     status, pdu = stored
     if state.text_mode:
         return Output(('+CMGR: "REC READ","+447700900123",,"26/11/24,10:15:00+00"', "Some words"))
-    return Output((f"+CMGR: {status},,{len(pdu) // 2 - 8}", pdu))
+    return Output((f"+CMGR: {status},,{oracle.length(pdu)}", pdu))
 
 
 def _delete(state: State, argument: str) -> Output:

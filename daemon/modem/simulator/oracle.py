@@ -123,6 +123,12 @@ def is_report(pdu: str) -> bool:
     return octets[octets[0] + 1] & 3 == 2
 
 
+def length(pdu: str) -> int:
+    """How many octets the TPDU has: the service centre is not counted."""
+    octets = bytes.fromhex(pdu)
+    return len(octets) - 1 - octets[0]
+
+
 def pack(text: str) -> str:
     """Hex of packed septets, as some modems want USSD."""
     return _octets("".join(f"{code:07b}"[::-1] for character in text for code in _CODES[character])).hex().upper()
