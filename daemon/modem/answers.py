@@ -42,10 +42,6 @@ class Room:
     used: int
     total: int
 
-    @property
-    def nearly_full(self) -> bool:
-        return self.total > 0 and self.used >= 0.8 * self.total
-
 
 def fields(lines: Iterable[str], prefix: str) -> list[str] | None:
     """The comma-separated fields of the first line that begins with the prefix ("+CSQ:"), quotes taken off."""

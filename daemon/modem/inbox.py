@@ -153,7 +153,7 @@ class Inbox:
     async def _empty(self, link: Dialogue, memory: str, room: Room, announced: set[int]) -> int:
         """Hand over what is ready in this memory and delete it. How many messages and reports that were."""
         arrived: list[Arrived] = []
-        handed = 0
+        handed = deleted = 0
         for listed in await self._all_stored(link, room, announced):
             stored = await self._read_surely(link, listed)
             if stored is None:
@@ -164,13 +164,16 @@ class Inbox:
                         await self._hear.report(report)
                         handed += 1
                         await self._delete(link, [stored.place])
+                        deleted += 1
                 case Deliver() as message if message.for_people:
                     arrived.append(Arrived(stored.place, stored.pdu, message))
                 case _:
                     self._ignored += 1
                     await self._delete(link, [stored.place])
+                    deleted += 1
+        free = room.total - room.used + deleted if room.total else None
         assembly = self._assemblies.setdefault(memory, Assembly())
-        for whole in assembly.sort(arrived, now=self._clock.monotonic(), hurry=room.nearly_full):
+        for whole in assembly.sort(arrived, now=self._clock.monotonic(), free=free):
             with contextlib.suppress(NotCommitted):
                 await self._hear.message(whole.incoming)
                 handed += 1

@@ -14,6 +14,8 @@ from daemon.modem.userdata import mend
 
 PATIENCE_SECONDS = 600.0
 """How long the parts that are there wait for the missing ones."""
+_LEAST_FREE = 2
+"""With fewer places left nothing is waited for: the missing parts could not come in."""
 _GAP = "[…]"
 
 
@@ -59,8 +61,8 @@ class Assembly:
         """How many texts lack a part."""
         return len(self._since)
 
-    def sort(self, arrived: Iterable[Arrived], *, now: float, hurry: bool = False) -> list[Whole]:
-        """What of the modem's whole list is ready. `now`: monotonic seconds; `hurry`: wait for nothing, room is short."""
+    def sort(self, arrived: Iterable[Arrived], *, now: float, free: int | None = None) -> list[Whole]:
+        """What of the modem's whole list is ready. `now`: monotonic seconds; `free`: how many places are left beside that list."""
         whole: list[Whole] = []
         groups: dict[_Key, list[Arrived]] = {}
         for one in arrived:
@@ -69,12 +71,17 @@ class Assembly:
             else:
                 groups.setdefault(_key(groups, one), []).append(one)
         self._since = {key: self._since.get(key, now) for key in groups}
-        for key, parts in groups.items():
-            missing = key[2] - len({_sequence(part) for part in parts})
-            if not missing or hurry or now - self._since[key] >= PATIENCE_SECONDS:
-                whole.append(_join(parts, total=key[2]))
-                del self._since[key]
+        ready = [key for key, parts in groups.items() if self._is_ready(key, parts, now)]
+        if free is not None:
+            free += len(whole) + sum(len(groups[key]) for key in ready)
+        for key in ready if free is None or free >= _LEAST_FREE else groups:
+            whole.append(_join(groups[key], total=key[2]))
+            del self._since[key]
         return whole
+
+    def _is_ready(self, key: _Key, parts: Sequence[Arrived], now: float) -> bool:
+        missing = key[2] - len({_sequence(part) for part in parts})
+        return not missing or now - self._since[key] >= PATIENCE_SECONDS
 
 
 def _key(groups: dict[_Key, list[Arrived]], one: Arrived) -> _Key:

@@ -59,9 +59,6 @@ def test_room(line: str) -> None:
 
 def test_room_when_nothing_is_told() -> None:
     assert answers.room([]) is None
-    assert Room(16, 20).nearly_full
-    assert not Room(15, 20).nearly_full
-    assert not Room(0, 0).nearly_full
 
 
 def test_memories() -> None:

@@ -143,6 +143,36 @@ async def test_parts_do_not_fill_the_memory_for_good(tmp_path: Path) -> None:
         assert len(b.ear.messages) == 4
 
 
+async def test_a_memory_that_was_full_after_a_night_tears_no_long_text(tmp_path: Path) -> None:
+    """The second part waits at the network until there is room."""
+    long, waiting = "Could you put my balloons aside until Tuesday?", []
+
+    def prepare(modem: SimulatedModem) -> None:
+        first, second = modem.delivers(long, ADA, parts=2)
+        modem.receive_pdu(first)
+        waiting.append(second)
+        for n in range(19):
+            modem.receive(f"order {n}", ADA)
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.clock.until(lambda: len(b.ear.messages) >= 19)
+        b.modem.receive_pdu(waiting[0])
+        assert (await _texts(b, 20))[-1] == long
+        assert len(b.ear.messages) == 20
+
+
+async def test_drafts_that_fill_a_memory_tear_no_long_text(tmp_path: Path) -> None:
+    """A SIM that was in somebody's phone for years."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        for _ in range(17):
+            b.modem.state.put("SM", "0001000B915155214365F700000731D98C56B3DD00", status=2)
+        for pdu in b.modem.delivers("Could you put my balloons aside until Tuesday?", ADA, parts=2):
+            b.modem.receive_pdu(pdu)
+            await b.clock.sleep(20)
+        assert [message.text for message in b.ear.messages] == ["Could you put my balloons aside until Tuesday?"]
+
+
 async def test_what_is_not_for_people_is_thrown_away_and_counted(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()

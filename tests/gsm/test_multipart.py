@@ -71,7 +71,17 @@ def test_what_never_becomes_whole_is_handed_on_with_its_gap() -> None:
 
 
 def test_when_room_is_short_nothing_is_waited_for() -> None:
-    assert len(Assembly().sort([_arrived(1, _parts("a long story", 2)[0])], now=0.0, hurry=True)) == 1
+    story = _arrived(1, _parts("a long story", 2)[0])
+    assert len(Assembly().sort([story], now=0.0, free=1)) == 1
+    assert Assembly().sort([story], now=0.0, free=2) == []
+
+
+def test_room_that_what_is_whole_leaves_behind_is_no_shortage() -> None:
+    story = _arrived(1, _parts("a long story", 2)[0])
+    other = [_arrived(place, _parts(f"text {place}", 1)[0]) for place in (2, 3)]
+    assert _texts(Assembly().sort([story, *other], now=0.0, free=0)) == ["text 2", "text 3"]
+    rest = [_arrived(place, part) for place, part in enumerate(_parts("other words", 2, reference=3), start=2)]
+    assert _texts(Assembly().sort([story, *rest], now=0.0, free=0)) == ["other words"]
 
 
 def test_a_part_that_came_twice_empties_both_places() -> None:
