@@ -233,14 +233,14 @@ class Dialogue:
         return pending
 
     def _submission(self, pending: _Pending) -> Submission:
+        """The reference alone says that the network took it: the OK after it may be lost on the line."""
+        reference = answers.reference(pending.lines)
+        if reference is not None and (pending.final is None or pending.final.ok):
+            return Taken(reference)
         if pending.final is None:
             reason = str(self.lost) if self.lost else _ANEW if self.anew else "the modem did not answer AT+CMGS in time"
             return Silent(reason, pending.written)
-        if not pending.final.ok:
-            return CommandRefused(fault(pending.final.text), pending.written)
-        reference = answers.reference(pending.lines)
-        assert reference is not None  # `_take` ends a submission with OK only after one
-        return Taken(reference)
+        return CommandRefused(fault(pending.final.text), pending.written)
 
     def _take(self, frame: Frame) -> None:
         pending = self._pending

@@ -179,6 +179,20 @@ async def test_ok_without_a_reference_is_not_taken() -> None:
         assert await submission == Silent("the modem did not answer AT+CMGS in time", written=True)
 
 
+async def test_a_reference_is_enough_where_the_ok_after_it_is_lost() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+        for ending in (b"\r\nK\r\n", b""):
+            submission = await _submit(t, group)
+            t.line.say(b"> ")
+            await settle()
+            t.line.say(b"+CMGS: 77\r\n" + ending)
+            if ending:
+                await t.clock.advance(61)
+            else:
+                t.line.pull()
+            assert await submission == Taken(77)
+
+
 async def test_a_reference_that_comes_before_the_pdu_belongs_to_something_else() -> None:
     async with talking() as t, asyncio.TaskGroup() as group:
         submission = await _submit(t, group)
