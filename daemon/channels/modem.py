@@ -6,6 +6,7 @@ it lives: `run` must be running for anything to go, and hands what comes in to a
 
 import asyncio
 import hashlib
+import re
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ from daemon.channels.base import (
     Channel,
     CommonSettings,
     Health,
+    Misconfigured,
     Obstacle,
     Outgoing,
     ReceiptUpdate,
@@ -28,7 +30,7 @@ from daemon.channels.base import (
     Surroundings,
 )
 from daemon.config import Duration
-from daemon.modem.addresses import Address, NumberType
+from daemon.modem.addresses import Address, NumberType, encode_service_centre
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
@@ -64,6 +66,7 @@ _AWAY_PATIENCE_SECONDS = 600.0
 _REPORT_AGAIN_SECONDS = 10.0
 _MOST_UNMATCHED = 128
 _LONGEST_SHORT_CODE = 6
+_PIN = re.compile(r"[0-9]{4,8}")
 
 _RECEIPTS = {
     Delivery.DELIVERED: ReceiptState.DELIVERED,
@@ -83,6 +86,18 @@ def _course(transmission: Transmission) -> Course | None:
     if transmission.may_have_gone:
         return Course.UNANSWERED
     return Course.BROKEN if transmission.references else None
+
+
+def _check(settings: "ModemSettings", secrets: Mapping[str, str]) -> None:
+    """What can't be meant is said before it costs a text, or one of the three tries that a SIM gives its PIN."""
+    try:
+        encode_service_centre(settings.smsc)
+    except ValueError:
+        raise Misconfigured(
+            f'[channels.modem] smsc = "{settings.smsc}" is no number: write it with digits only, as in "+447785016005"'
+        ) from None
+    if (pin := secrets.get("MODEM_PIN")) and not _PIN.fullmatch(pin):
+        raise Misconfigured("MODEM_PIN is no PIN of a SIM: it has 4 to 8 digits and nothing else. Correct it in .env")
 
 
 class ModemSettings(CommonSettings, frozen=True, kw_only=True):
@@ -128,6 +143,7 @@ class ModemChannel(Channel):
         secrets: Mapping[str, str],
         surroundings: Surroundings,
     ) -> None:
+        _check(settings, secrets)
         self.settings = settings
         self._clock, self._rng, self._country = surroundings.clock, surroundings.rng, surroundings.country
         committed = _Notes(surroundings.notes)

@@ -1,13 +1,18 @@
 """The modem as a channel: outcomes, and what it says of itself."""
 
+import random
 from pathlib import Path
 
 import pytest
 
+from daemon.channels import registry
+from daemon.channels.base import Misconfigured, Surroundings
 from daemon.channels.modem import ModemSettings
 from daemon.config import ConfigError, decode
 from daemon.modem.simulator import CHARACTERS, Sim
 from outbox.outcome import Accepted, Deferred, Rejected, Scope, Unknown
+from tests.support.fake_clock import FakeClock
+from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import ADA, TEXT, open_shop
 
 # ------------------------------------------------------------ outcomes
@@ -174,6 +179,26 @@ async def test_the_owners_service_centre_is_used(tmp_path: Path) -> None:
         await shop.ready()
         await shop.send()
         assert shop.modem.sent[0].service_centre == "+447785016005"
+
+
+@pytest.mark.parametrize(
+    ("settings", "secrets", "what"),
+    [
+        ({"smsc": "+44 7785 016005"}, {}, "smsc"),
+        ({"smsc": "Simulated Mobile"}, {}, "smsc"),
+        ({}, {"MODEM_PIN": "47 11"}, "MODEM_PIN"),
+        ({}, {"MODEM_PIN": "4711\u00a0"}, "MODEM_PIN"),
+        ({}, {"MODEM_PIN": "471"}, "MODEM_PIN"),
+    ],
+)
+def test_what_can_not_be_meant_is_said_at_the_start(
+    settings: dict[str, str], secrets: dict[str, str], what: str
+) -> None:
+    """Rather than at each text, or by a try of the SIM's PIN."""
+    around = Surroundings(clock=FakeClock(), rng=random.Random(1), notes=MemoryNotes(), country="GB")
+    with pytest.raises(Misconfigured, match=what) as caught:
+        registry.build("modem", settings, secrets, None, around)  # type: ignore[arg-type]
+    assert not any(pin in str(caught.value) for pin in secrets.values())
 
 
 async def test_before_it_runs_and_while_it_searches_it_defers(tmp_path: Path) -> None:
