@@ -1,8 +1,8 @@
 """The SIM's PIN: given once, and a wrong one never twice, not even after a power cut.
 
 Three wrong PINs lock a SIM, and a service that restarts could spend them in a minute. So the try is noted on the disk before
-it is made, under a digest of the PIN. Only a success takes the note back; a try that was cut off is repeated only where the
-SIM itself says that no try was lost.
+it is made, under a digest of the PIN. Only a success takes the note back, and a SIM that asks for its PUK: what its PIN was no
+longer counts. A try that was cut off is repeated only where the SIM itself says that no try was lost.
 """
 
 import hashlib
@@ -22,6 +22,12 @@ _NOT_ALLOWED = "CME 3"
 _COUNTERS = (("AT+CPINR", "+CPINR:"), ("AT+QPINC", "+QPINC:"), ("AT+SPIC", "+SPIC:"), ("AT^CPIN?", "^CPIN:"))
 _TRIED, _WRONG = "tried:", "wrong:"
 _WRONG_PIN = fault("+CME ERROR: 16")
+_CUT_OFF = Fault(
+    "SIM PIN",
+    Kind.CARD,
+    "entering the PIN was cut off: whether it was right is not known, and it is not tried again",
+    "switch the SIM's PIN off with a phone, or change it there and MODEM_PIN with it",
+)
 _PIN_WANTED = fault("+CME ERROR: 11")
 _PUK = fault("+CME ERROR: 12")
 _NO_SIM = fault("+CME ERROR: 10")
@@ -49,6 +55,8 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -
             await notes.set(_KEY, "")
         return
     if "PUK" in state:
+        if noted and state == "SIM PUK":  # with the PUK the owner chooses a PIN anew, maybe the one that was wrong
+            await notes.set(_KEY, "")
         raise NeedsPerson(_PUK)
     if state != "SIM PIN":
         raise NeedsPerson(
@@ -59,7 +67,7 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -
     mark = hashlib.sha256(f"tether modem pin {pin}".encode()).hexdigest()[:16]
     left = await _tries_left(link)
     if noted.endswith(mark) and not (noted.startswith(_TRIED) and left == _ALL_TRIES):
-        raise NeedsPerson(_WRONG_PIN)
+        raise NeedsPerson(_CUT_OFF if noted.startswith(_TRIED) else _WRONG_PIN)
     if left is not None and left < 2:
         raise NeedsPerson(_LAST_TRY)
     await notes.set(_KEY, _TRIED + mark)

@@ -75,6 +75,18 @@ async def test_a_locked_sim_is_left_alone(tmp_path: Path) -> None:
         assert "PUK" in b.driver.status.remedy
 
 
+async def test_the_pin_that_was_wrong_may_be_the_one_chosen_with_the_puk(tmp_path: Path) -> None:
+    sim = Sim(pin="4711")
+    async with bench(tmp_path, sim=sim, pin="0000") as b:
+        await b.clock.until(lambda: b.driver.status.code == "CME 16")
+        sim.tries = 0  # somebody tried on
+        await b.clock.until(lambda: b.driver.status.code == "CME 12")
+        sim.pin, sim.tries = "0000", 3
+        await b.ready()
+        assert _entered(b.modem.commands) == 2
+        assert b.notes.kept == {}
+
+
 async def test_without_a_pin_it_says_where_to_put_it(tmp_path: Path) -> None:
     async with bench(tmp_path, sim=Sim(pin="4711")) as b:
         await b.until_stage(Stage.NEEDS_PERSON)
@@ -93,6 +105,8 @@ async def test_it_is_noted_before_it_is_tried(tmp_path: Path) -> None:
     async with bench(tmp_path, character="wavecom", sim=Sim(pin="4711"), pin="4711", notes=notes) as b:
         await b.until_stage(Stage.NEEDS_PERSON)
         assert entered + _entered(b.modem.commands) == 1
+        assert "wrong" not in b.driver.status.reason  # it is right
+        assert "change it there" in b.driver.status.remedy
 
 
 async def test_a_cut_off_try_is_repeated_where_the_sim_says_that_none_was_lost(tmp_path: Path) -> None:
