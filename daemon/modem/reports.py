@@ -97,8 +97,9 @@ class Text:
     course: Course = Course.UNDER_WAY
     told: dict[str, str] = field(default_factory=dict)
     """Part (from 1) -> what became of it."""
+    begun: float | None = None
     ended: float | None = None
-    """Monotonic: when its answer was given up. None: before this service began."""
+    """Monotonic: when it was noted, and when its answer was given up. None: before this service began."""
 
 
 class Ledger:
@@ -113,7 +114,8 @@ class Ledger:
     async def begin(self, *, device: str, number: str, reference: str, parts: int) -> Text:
         """Note a text before it is handed over. `reference`: "message.attempt". Raises NotCommitted: it must not be sent then."""
         message, attempt = _marks(reference)
-        text = Text(Handle(device, self._clock.now(), ()), _mark(number), message, attempt, parts)
+        handle = Handle(device, self._clock.now(), ())
+        text = Text(handle, _mark(number), message, attempt, parts, begun=self._clock.monotonic())
         texts = await self._load()
         texts.append(text)
         try:
@@ -190,7 +192,7 @@ class Ledger:
         ]
         if rivals or report.sent_at is None or not self._could_be(text, report):
             return False
-        return abs(_ms(report.sent_at) - text.handle.stamp) <= _CLOSE_MS
+        return self._apart(text, _ms(report.sent_at)) <= _CLOSE_MS
 
     def _match(self, report: StatusReport, device: str, texts: Iterable[Text]) -> Text | None:
         """The text of that modem, reference, number and time; where the report has no time, only if no other comes close."""
@@ -199,13 +201,13 @@ class Ledger:
             for text in texts
             if text.handle.device == device
             and report.reference in text.handle.references
-            and self._clock.now() - text.handle.stamp <= WINDOW_MS
+            and self._age(text) <= WINDOW_MS
             and self._could_be(text, report)
         ]
         if report.sent_at is None:
             return fitting[0] if len(fitting) == 1 else None
         taken_at = _ms(report.sent_at)
-        return min(fitting, key=lambda text: abs(text.handle.stamp - taken_at), default=None)
+        return min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
 
     def _could_be(self, text: Text, report: StatusReport) -> bool:
         """The same number, and the service centre took it about when we sent it. While our clock is behind the service centre's
@@ -214,11 +216,21 @@ class Ledger:
             return False
         if report.sent_at is None:
             return True
-        taken_at, now = _ms(report.sent_at), self._clock.now()
+        taken_at = _ms(report.sent_at)
         travelled = _ms(report.done_at) - taken_at if report.done_at else 0
-        if travelled > now - text.handle.stamp + _SLACK_MS:
+        if travelled > self._age(text) + _SLACK_MS:
             return False
-        return taken_at > now + _SLACK_MS or abs(taken_at - text.handle.stamp) <= _SLACK_MS
+        return taken_at > self._clock.now() + _SLACK_MS or self._apart(text, taken_at) <= _SLACK_MS
+
+    def _age(self, text: Text) -> int:
+        """How long ago it was sent (ms), whatever was done to the wall clock since this service began."""
+        if text.begun is None:
+            return self._clock.now() - text.handle.stamp
+        return round((self._clock.monotonic() - text.begun) * 1000)
+
+    def _apart(self, text: Text, taken_at: int) -> int:
+        """How far that moment is from when it was sent: by the clock of then, or by that of now, where it was set since."""
+        return min(abs(sent_at - taken_at) for sent_at in (text.handle.stamp, self._clock.now() - self._age(text)))
 
     # ---------------------------------------------------------------- on the disk
 
@@ -229,8 +241,7 @@ class Ledger:
         return self._texts
 
     async def _save(self) -> None:
-        oldest = self._clock.now() - WINDOW_MS
-        recent = [text for text in self._texts or () if text.handle.stamp > oldest][-MOST_TEXTS:]
+        recent = [text for text in self._texts or () if self._age(text) < WINDOW_MS][-MOST_TEXTS:]
         self._texts = recent
         rows = [
             [str(text.handle), text.mark, text.told, text.message, text.attempt, text.parts, text.course]

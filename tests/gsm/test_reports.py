@@ -53,6 +53,7 @@ class Book:
         text = await self.ledger.begin(
             device=device, number=number, reference=name, parts=parts or len(references) or 1
         )
+        text.begun = self.clock.monotonic() - age / 1000
         await self.ledger.end(text, references, course)
         self.clock.step((NOW - self.clock.now()) / 1000)
         return text
@@ -132,6 +133,25 @@ async def test_a_clock_that_is_years_behind_costs_no_receipt_and_makes_none() ->
     assert await book.judge(_report(7, taken_at=NOW + years, done_at=NOW + years + 2000)) == _delivered(sent)
     too_long = _report(7, taken_at=NOW + years - 86_400_000, done_at=NOW + years)
     assert await book.judge(too_long) is None  # a day on its way; the text was sent a second ago
+
+
+@pytest.mark.parametrize("course", [Course.TAKEN, Course.UNANSWERED])
+@pytest.mark.parametrize("step", [7200, 3 * 365 * 86_400, -7200])
+async def test_a_clock_that_was_set_since_costs_no_receipt(step: int, course: Course) -> None:
+    """It was behind when the power came back, and the line brought the time."""
+    book = Book()
+    text = await book.ledger.begin(device="m", number=ADA, reference="m1.1", parts=1)
+    await book.ledger.end(text, (7,) if course is Course.TAKEN else (), course)
+    book.clock.step(step)
+    await book.clock.advance(3600)
+    other = await book.ledger.begin(device="m", number="+447700900999", reference="m2.1", parts=1)
+    await book.ledger.end(other, (9,), Course.TAKEN)
+    taken_at = book.clock.now() - 3_600_000
+    report = _report(7, taken_at=taken_at, done_at=book.clock.now())
+    if course is Course.UNANSWERED:
+        assert await book.ledger.answers(text, report)
+    else:
+        assert await book.judge(report) == _delivered(text.handle)
 
 
 @pytest.mark.parametrize(
