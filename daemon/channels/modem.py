@@ -270,11 +270,11 @@ class ModemChannel(Channel):
     def _report_may_come(self, ended: float | None, sent: Sent) -> CannotTell:
         """The network keeps reports while the modem is away: it is given time since the answer was given up, and since the
         modem is ready."""
-        status = self.status()
-        ready = status.stage is Stage.READY
-        gone = (sent.now - sent.attempt.started_at) / 1000 if ended is None else self._clock.monotonic() - ended
-        since_ready = (sent.now - status.since) / 1000
-        gone = min(gone, since_ready) if ready else gone
+        ready = self.status().stage is Stage.READY
+        waited = [self._driver.stage_seconds] if ready else []
+        if ended is not None:
+            waited.append(self._clock.monotonic() - ended)
+        gone = min(waited, default=(sent.now - sent.attempt.started_at) / 1000)
         if gone < (_REPORT_PATIENCE_SECONDS if ready else _AWAY_PATIENCE_SECONDS):
             return CannotTell("waiting for a status report", again=_REPORT_AGAIN_SECONDS)
         return CannotTell("no status report came")

@@ -57,7 +57,7 @@ class Driver:
 
     def __init__(self, config: Config, hear: Hear, notes: ModemNotes, clock: Clock) -> None:
         self._config, self._hear, self._notes, self._clock = config, hear, notes, clock
-        self._board = CurrentStatus()
+        self._board = CurrentStatus(clock)
         self._wake = asyncio.Event()
         self._queue = CommandQueue(clock, self._wake)
         self._ladder = Ladder(has_power_command=bool(config.power_command))
@@ -75,6 +75,10 @@ class Driver:
     @property
     def status(self) -> Status:
         return self._board.status
+
+    @property
+    def stage_seconds(self) -> float:
+        return self._board.stage_seconds
 
     # ---------------------------------------------------------------- for others
 
@@ -351,7 +355,7 @@ class Driver:
 
     def _stage(self, stage: Stage) -> bool:
         before = self.status.stage
-        moved = self._board.stage(stage, self._clock.now())
+        moved = self._board.stage(stage)
         if moved and stage in (Stage.STARTING, Stage.STOPPED):
             log.info("modem", stage=stage, before=before)
         return moved

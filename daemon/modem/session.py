@@ -214,7 +214,7 @@ class Session:
         registered = registration is None or self._board.status.registered  # one that can't tell is told by the network
         if not registered:
             await self._look_at_card()
-        self._board.stage(Stage.READY if registered else Stage.SEARCHING, self._clock.now())
+        self._board.stage(Stage.READY if registered else Stage.SEARCHING)
         if registration == 3:
             self._board.trouble("the network refuses this SIM", self._clock.now(), remedy="ask the SIM's operator why")
         if registered and signal is not None and signal < WEAK_DBM:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from daemon.modem.answers import Room, bars
+from outbox.clock import Clock
 
 HOME, ROAMING = (1, 6), (5, 7)
 """Registration states that carry SMS; 6 and 7 are LTE's "SMS only" (3GPP TS 27.007, 7.2)."""
@@ -116,17 +117,25 @@ class Status:
 class CurrentStatus:
     """Holds the current status; its one writer is the driver's task."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._moved_at = clock.monotonic()
         self.status = Status()
+
+    @property
+    def stage_seconds(self) -> float:
+        """How long it has stood at its stage, whatever was done to the wall clock."""
+        return self._clock.monotonic() - self._moved_at
 
     def set(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
 
-    def stage(self, stage: Stage, now: int) -> bool:
+    def stage(self, stage: Stage) -> bool:
         """Move to that stage; False when it stood there already."""
         if self.status.stage is stage:
             return False
-        self.set(stage=stage, since=now)
+        self._moved_at = self._clock.monotonic()
+        self.set(stage=stage, since=self._clock.now())
         return True
 
     def trouble(self, text: str, now: int, *, code: str = "", remedy: str = "") -> None:

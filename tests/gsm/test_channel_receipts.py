@@ -1,5 +1,6 @@
 """The modem as a channel: receipts, looking up what is unknown, and replies."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,32 @@ async def test_a_report_is_given_time_since_the_modem_is_ready_again(tmp_path: P
         shop.modem.faults.unplug_after_pdu = False
         shop.plug.put()
         await shop.ready()
+        await shop.clock.sleep(60)
+        assert await _waits(shop, attempt)
+        await shop.clock.sleep(40)
+        assert not await _waits(shop, attempt)
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+@pytest.mark.parametrize("killed", [True, False])
+async def test_a_clock_that_is_set_meanwhile_neither_ends_the_wait_for_a_report_nor_prolongs_it(
+    tmp_path: Path, step: int, killed: bool
+) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        shop.modem.faults.report_status = None
+        attempt = shop.record.keep(Unknown("x"))
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(shop.send())
+            await shop.clock.until(lambda: shop.modem.sent)
+            if killed:
+                await shop.again(killed=True)
+                sending.cancel()
+            else:
+                await sending
+        await shop.ready()
+        shop.clock.step(step)
         await shop.clock.sleep(60)
         assert await _waits(shop, attempt)
         await shop.clock.sleep(40)
