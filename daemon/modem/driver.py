@@ -4,12 +4,13 @@
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 import structlog
 
-from daemon.modem import probe, sticks
+from daemon.modem import anew, probe, sticks
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CommandQueue, NotStarted
 from daemon.modem.config import AUTO, Config
@@ -38,7 +39,7 @@ _LTE_REFUSALS = 3
 _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
-
+_MOST_EARLY = 64
 
 LATE_SECONDS = 90.0
 """So long an answer that was given up may still come. Until then no other text is handed over: it could not be told whose an
@@ -66,6 +67,8 @@ class Driver:
         self._session: Session | None = None
         self._ready: Ready | None = None
         self._inbox: Inbox | None = None
+        self._early: deque[Unsolicited] = deque(maxlen=_MOST_EARLY)
+        """What the modem said of itself before it was set up: reports, and the late answer to a text."""
         self._found = ""
         self._refused_by_lte = 0
         """How often in a row the network refused a text while it was registered by 4G."""
@@ -237,12 +240,14 @@ class Driver:
     async def _set_up_and_work(self, link: Dialogue, stop: asyncio.Event) -> None:
         """Raises what `prepare` and `Session.live` raise."""
         ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
-        self._session = self._make_session(link, ready)
+        self._session = session = self._make_session(link, ready)
+        while self._early:
+            session.hear(self._early.popleft())
         self._board.set(identity=ready.identity, sim="ready")
         self._queue.open()
         started = self._clock.monotonic()
         try:
-            await self._session.live(stop)
+            await session.live(stop)
         finally:
             if self._clock.monotonic() - started >= WELL_SECONDS:
                 self._ladder.reset()
@@ -273,8 +278,8 @@ class Driver:
     def _on_unsolicited(self, word: Unsolicited) -> None:
         if self._session:
             self._session.hear(word)
-        elif self._inbox:
-            self._inbox.notice(word)
+        elif not anew.is_likely(word):  # it is being set up anyway
+            self._early.append(word)
 
     # ---------------------------------------------------------------- trouble
 

@@ -171,6 +171,32 @@ async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_kill
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
 
 
+async def test_what_comes_while_the_modem_is_set_up_after_a_crash_is_heard(tmp_path: Path) -> None:
+    """The late reference of the text that was under way, and the network's report on the one before it."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        before = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(before, Accepted)
+        shop.modem.faults.answers_later = 8
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(shop.send("for Ada"))
+            await shop.clock.until(lambda: shop.modem._later)
+            shop.modem.faults.slow = 1.0
+            await shop.again(killed=True)
+            sending.cancel()
+        await shop.clock.until(lambda: "AT+CGMI" in shop.modem.commands[-5:])
+        shop.modem.report(shop.modem.references[0], BEN, 0)
+        await shop.clock.until(lambda: len(shop.modem.references) == 2)
+        assert shop.channel.status().stage == "starting"
+        await shop.ready()
+        await shop.clock.until(lambda: shop.record.receipts, within=60)
+        assert [update.provider_id for update in shop.record.receipts] == [before.provider_id]
+        found = await _look(shop)
+        assert isinstance(found, Found)
+        assert found.provider_id.endswith(f"-{shop.modem.references[1]}")
+
+
 async def test_after_a_while_an_answer_that_never_came_holds_nobody_up(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
