@@ -42,7 +42,7 @@ from daemon.modem.pdu import Delivery, StatusReport, Submit, submits
 from daemon.modem.pin import ModemNotes
 from daemon.modem.reports import Course, Ledger, Text
 from daemon.modem.sending import Transmission
-from daemon.modem.split import split
+from daemon.modem.split import MOST_PARTS, count
 from daemon.modem.status import Stage, Status
 from daemon.modem.ussd import UssdReply
 from outbox.errors import OutboxError
@@ -209,8 +209,9 @@ class ModemChannel(Channel):
             return refusal
         if wait := self._driver.owed_seconds:
             return _owing(wait)
-        if (count := len(split(text))) > self.settings.max_parts:
-            reason = f"the text takes {count} SMS; max_parts is {self.settings.max_parts}"
+        most = min(self.settings.max_parts, MOST_PARTS)
+        if (parts_needed := count(text)) > most:
+            reason = f"the text takes {parts_needed} SMS; max_parts is {most}"
             return Rejected(
                 Scope.MESSAGE, "too_long", reason, "shorten the template or raise [channels.modem] max_parts"
             )
@@ -246,7 +247,7 @@ class ModemChannel(Channel):
         return self._refusals.judge(transmission, to, outcome(transmission, noted.handle))
 
     def units(self, out: Outgoing) -> int:
-        return len(split(out.rendered.text))
+        return count(out.rendered.text)
 
     async def lookup(self, sent: Sent) -> Lookup:
         """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash or

@@ -16,6 +16,18 @@ def split(text: str, *, wide: bool = False) -> list[str]:
 
     `wide`: with a 16-bit reference, which takes an octet more of each part. Raises ValueError over 255 parts.
     """
+    parts = _cut(text, wide)
+    if len(parts) > MOST_PARTS:
+        raise ValueError(f"the text takes {len(parts)} SMS; {MOST_PARTS} can be joined")
+    return parts
+
+
+def count(text: str) -> int:
+    """How many SMS it takes, also where they are too many to be joined."""
+    return len(_cut(text, wide=False))
+
+
+def _cut(text: str, wide: bool) -> list[str]:
     length = septets(text)
     if length is not None:
         return [text] if length <= GSM7_SINGLE else _fill(text, _GSM7_PART[wide], lambda one: septets(one) or 0)
@@ -37,6 +49,4 @@ def _fill(text: str, room: int, cost: Callable[[str], int]) -> list[str]:
             start, used = index, 0
         used += needed
     parts.append(text[start:])
-    if len(parts) > MOST_PARTS:
-        raise ValueError(f"the text takes {len(parts)} SMS; {MOST_PARTS} can be joined")
     return parts

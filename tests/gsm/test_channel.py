@@ -164,6 +164,18 @@ async def test_too_long_and_no_number(tmp_path: Path) -> None:
         assert shop.modem.sent == []
 
 
+@pytest.mark.parametrize("max_parts", [4, 1000])
+async def test_more_parts_than_can_be_joined_are_counted_and_refused(tmp_path: Path, max_parts: int) -> None:
+    """A text of the store's own that lists a shop's order of hundreds of lines."""
+    async with open_shop(tmp_path, settings={"max_parts": max_parts}) as shop:
+        await shop.ready()
+        text = "Шар из фольги, с лентой\n" * 1000
+        assert shop.channel.units(shop.outgoing(text)) > 255
+        refused = await shop.send(text)
+        assert isinstance(refused, Rejected)
+        assert (refused.scope, refused.code) == (Scope.MESSAGE, "too_long")
+
+
 @pytest.mark.parametrize(("expires_in", "minutes"), [(None, None), (3600, 60), (60, 5), (86400, 1440), (-5, 5)])
 async def test_the_network_drops_what_has_expired(
     tmp_path: Path, expires_in: float | None, minutes: int | None

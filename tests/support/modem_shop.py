@@ -105,26 +105,31 @@ class Shop:
     async def send(
         self, text: str = TEXT, *, to: str = ADA, expires_in: float | None = None, message: str = "m1", attempt: int = 1
     ) -> Outcome:
-        now = self.clock.now()
         return await self.channel.send(
-            Outgoing(
-                message_id=message,
-                attempt=attempt,
-                to=to,
-                addresses={"phone": to},
-                trigger="order.ready",
-                template="order.ready",
-                order_ref="B-1042",
-                order_source_id="B-1042",
-                name="Ada",
-                locale="en-GB",
-                rendered=Rendered(text=text),
-                data={},
-                order={},
-                now=now,
-                happened_at=now,
-                expires_at=None if expires_in is None else now + round(expires_in * 1000),
-            )
+            self.outgoing(text, to=to, expires_in=expires_in, message=message, attempt=attempt)
+        )
+
+    def outgoing(
+        self, text: str = TEXT, *, to: str = ADA, expires_in: float | None = None, message: str = "m1", attempt: int = 1
+    ) -> Outgoing:
+        now = self.clock.now()
+        return Outgoing(
+            message_id=message,
+            attempt=attempt,
+            to=to,
+            addresses={"phone": to},
+            trigger="order.ready",
+            template="order.ready",
+            order_ref="B-1042",
+            order_source_id="B-1042",
+            name="Ada",
+            locale="en-GB",
+            rendered=Rendered(text=text),
+            data={},
+            order={},
+            now=now,
+            happened_at=now,
+            expires_at=None if expires_in is None else now + round(expires_in * 1000),
         )
 
 
