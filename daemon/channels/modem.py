@@ -44,7 +44,7 @@ from daemon.modem.reports import Course, Ledger, Text
 from daemon.modem.sending import Transmission
 from daemon.modem.split import MOST_PARTS, count
 from daemon.modem.status import Stage, Status
-from daemon.modem.ussd import UssdReply
+from daemon.modem.ussd import UssdReply, request
 from outbox.errors import OutboxError
 from outbox.outcome import (
     Absent,
@@ -96,6 +96,11 @@ def _check(settings: "ModemSettings", secrets: Mapping[str, str]) -> None:
         raise Misconfigured(
             f'[channels.modem] smsc = "{settings.smsc}" is no number: write it with digits only, as in "+447785016005"'
         ) from None
+    try:
+        if settings.ussd_balance:
+            request(settings.ussd_balance, packed=False)
+    except ValueError as error:
+        raise Misconfigured(f'[channels.modem] ussd_balance = "{settings.ussd_balance}": {error}') from None
     if (pin := secrets.get("MODEM_PIN")) and not _PIN.fullmatch(pin):
         raise Misconfigured("MODEM_PIN is no PIN of a SIM: it has 4 to 8 digits and nothing else. Correct it in .env")
 

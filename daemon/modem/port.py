@@ -70,8 +70,8 @@ class StreamPort:
 
 async def open_port(device: str, baud: int) -> Port:
     """Open `/dev/...` (locked against other programs) or `socket://host:port`. Raises PortLost saying why it can't."""
-    address = urlsplit(device)
     try:
+        address = urlsplit(device)
         async with asyncio.timeout(_CONNECT_SECONDS):
             if address.scheme in ("socket", "tcp"):
                 return StreamPort(*await asyncio.open_connection(address.hostname, address.port))

@@ -33,7 +33,10 @@ def _candidates(patterns: Sequence[str]) -> list[str]:
 
 
 def _by_maker() -> list[str]:
-    ports = [port for port in list_ports.comports() if port.vid in MODEM_VENDORS]
+    try:
+        ports = [port for port in list_ports.comports() if port.vid in MODEM_VENDORS]
+    except TypeError:  # one was pulled out while pyserial read of it: looked at again in a moment
+        return []
     return [port.device for port in sorted(ports, key=lambda port: (_is_other_interface(port), port.device))]
 
 

@@ -198,6 +198,8 @@ async def test_the_owners_service_centre_is_used(tmp_path: Path) -> None:
     [
         ({"smsc": "+44 7785 016005"}, {}, "smsc"),
         ({"smsc": "Simulated Mobile"}, {}, "smsc"),
+        ({"ussd_balance": "BAL"}, {}, "ussd_balance"),
+        ({"ussd_balance": "*100# "}, {}, "ussd_balance"),
         ({}, {"MODEM_PIN": "47 11"}, "MODEM_PIN"),
         ({}, {"MODEM_PIN": "4711\u00a0"}, "MODEM_PIN"),
         ({}, {"MODEM_PIN": "471"}, "MODEM_PIN"),

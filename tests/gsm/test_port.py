@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from serial.tools.list_ports_linux import SysFS
 
 from daemon.modem import probe
 from daemon.modem.config import AUTO, Config
@@ -26,6 +27,7 @@ from tests.support.gsm import Ear, MemoryNotes, PassingClock, plugged
         ("/dev/no-such-modem", "no such device"),
         ("socket://127.0.0.1:1", "can't be opened"),
         ("socket://127.0.0.1:x", "can't be opened"),
+        ("socket://[::1:4001", "can't be opened"),
     ],
 )
 async def test_what_can_not_be_opened_says_why(device: str, why: str) -> None:
@@ -117,6 +119,15 @@ def test_only_ports_of_makers_of_modems_are_tried_by_themselves(monkeypatch: pyt
     ]
     monkeypatch.setattr(probe.list_ports, "comports", lambda: ports)
     assert probe._candidates(()) == ["/dev/ttyUSB2", "/dev/ttyUSB5", "/dev/ttyUSB0", "/dev/ttyUSB1"]
+
+
+def test_a_port_that_goes_while_it_is_looked_at_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyserial reads the kernel's files of each port one by one, and stumbles over one that is gone."""
+    monkeypatch.setattr(SysFS, "read_line", lambda *_: None)
+    monkeypatch.setattr("os.path.exists", lambda _: True)
+    monkeypatch.setattr("os.path.realpath", lambda path: "/sys/usb" if "subsystem" in path else path)
+    monkeypatch.setattr("glob.glob", lambda pattern: ["/dev/ttyUSB0"] if "USB" in pattern else [])
+    assert probe._candidates(()) == []
 
 
 def test_a_device_of_two_names_is_tried_once(tmp_path: Path) -> None:
