@@ -93,6 +93,8 @@ class Dialogue:
         """It was told not to repeat what it is told, and obeyed."""
         self._doubted = False
         """A word came that is said after a start."""
+        self._unclear = False
+        """A command about SMS was given up: an error that comes out of turn may be the answer to that."""
         self._late_ok = False
         """A reference came out of turn: the OK that follows is its own."""
         self.owed = False
@@ -147,7 +149,7 @@ class Dialogue:
             await self.command(_PDU_MODE)
             if self.anew:
                 return Silent(_ANEW, written=False)
-            self._doubted = False
+            self._doubted = self._unclear = False
             pending = await self._send(b"AT+CMGS=%d\r" % length, _Pending(f"AT+CMGS={length}", submits=True))
         except CommandFailed as error:
             return CommandRefused(error.fault, written=False)
@@ -213,6 +215,7 @@ class Dialogue:
             if enough and any(line.startswith(enough) for line in pending.lines):
                 return pending.lines
             self._stale = True
+            self._unclear = self._unclear or _is_about_sms(pending)
             raise NoAnswer(_name(pending.command), pending.lines)
         assert pending.final is not None
         if not pending.final.ok:
@@ -280,10 +283,15 @@ class Dialogue:
     def _take_final(self, frame: Final, pending: _Pending | None) -> None:
         if frame.ok and self._late_ok:
             self._late_ok = False
-        elif self.owed and frame.text.startswith("+CMS ERROR") and not _is_about_sms(pending):
+        elif self._is_owed_error(frame, pending):
             self._on_unsolicited(Unsolicited(frame.text))
         elif pending and (not frame.ok or _is_answered(pending)):
             pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
+
+    def _is_owed_error(self, frame: Final, pending: _Pending | None) -> bool:
+        """The late answer to a submission that was given up, where it can be nothing else's."""
+        is_elses = self._unclear or _is_about_sms(pending)
+        return self.owed and frame.text.startswith("+CMS ERROR") and not is_elses
 
 
 def _is_about_sms(pending: _Pending | None) -> bool:

@@ -150,6 +150,23 @@ async def test_a_late_refusal_tells_that_it_did_not_go_out(tmp_path: Path) -> No
         assert shop.modem.sent == []
 
 
+async def test_a_late_error_of_another_command_is_not_the_unanswered_texts(tmp_path: Path) -> None:
+    """The list of texts was given up as well, and its error comes before the text's own answer."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        await shop.clock.sleep(5)  # until what lay in the modem was looked for
+        shop.modem.faults.report_status = None
+        shop.modem.faults.answers_later = 125
+        shop.modem.faults.late["AT+CMGL=4"] = 25
+        shop.modem.faults.errors["AT+CMGL"] = ["+CMS ERROR: 314"]
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        await shop.clock.until(lambda: not shop.modem.faults.errors["AT+CMGL"])
+        await shop.clock.sleep(5)
+        assert isinstance(await _look(shop), CannotTell)
+        await shop.clock.sleep(45)
+        assert isinstance(await _look(shop), Found)
+
+
 async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_killed(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
