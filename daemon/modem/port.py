@@ -78,7 +78,7 @@ async def open_port(device: str, baud: int) -> Port:
             return await _open_serial(device, baud)
     except TimeoutError as error:
         raise PortLost(f"{device} did not open within {_CONNECT_SECONDS} s") from error
-    except (OSError, serial.SerialException, ValueError) as error:
+    except (OSError, serial.SerialException, ValueError, OverflowError, termios.error) as error:
         raise _why(device, error) from error
 
 

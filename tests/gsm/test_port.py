@@ -1,8 +1,10 @@
 """Ports: opened, locked, lost, and found among the others."""
 
 import asyncio
+import errno
 import os
 import random
+import termios
 import tty
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -40,6 +42,20 @@ async def test_what_is_no_terminal(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(PortLost):
         await open_port(str(file), 115200)
+
+
+async def test_one_that_is_pulled_out_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: int) -> None:
+        raise termios.error(errno.EIO, "Input/output error")
+
+    clock, rng = PassingClock(), random.Random(1)
+    async with on_pty(SimulatedModem(clock, rng), tmp_path / "modem", clock, rng) as plug:
+        monkeypatch.setattr(termios, "tcflush", gone)
+        with pytest.raises(PortLost, match="can't be opened"):
+            await open_port(plug.device, 115200)
+        monkeypatch.undo()
+        with pytest.raises(PortLost, match="can't be opened"):
+            await open_port(plug.device, 2**40)
 
 
 async def test_a_port_is_ours_alone_and_free_again_when_closed(tmp_path: Path) -> None:
