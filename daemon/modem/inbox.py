@@ -59,6 +59,8 @@ class Inbox:
         """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
         self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
         self._inline_parts: deque[Arrived] = deque(maxlen=_MOST_KEPT)
+        self._handed: deque[str] = deque(maxlen=_MOST_KEPT)
+        """Parts of long texts that were handed over. One that is still there, or comes once more, would pass for half a text."""
         self._inline_assembly = Assembly()
         self._inline_count = 0
         self._ignored = 0
@@ -165,6 +167,9 @@ class Inbox:
                         handed += 1
                         await self._delete(link, [stored.place])
                         deleted += 1
+                case Deliver() if stored.pdu in self._handed:
+                    await self._delete(link, [stored.place])
+                    deleted += 1
                 case Deliver() as message if message.for_people:
                     arrived.append(Arrived(stored.place, stored.pdu, message))
                 case _:
@@ -177,6 +182,8 @@ class Inbox:
             with contextlib.suppress(NotCommitted):
                 await self._hear.message(whole.incoming)
                 handed += 1
+                if len(whole.places) > 1:
+                    self._handed.extend(part.pdu for part in arrived if part.place in whole.places)
                 await self._delete(link, whole.places)
         return handed
 

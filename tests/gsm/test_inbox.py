@@ -122,6 +122,22 @@ async def test_a_message_handed_over_twice_has_one_id(tmp_path: Path) -> None:
         assert len({message.id for message in b.ear.messages}) == 1
 
 
+@pytest.mark.parametrize("again", [0, 1])
+async def test_a_part_that_stays_or_comes_once_more_is_no_text_of_its_own(tmp_path: Path, again: int) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.errors["AT+CMGD"] = ["+CMS ERROR: 314"]
+        parts = b.modem.delivers("Could you put my balloons aside until Tuesday?", ADA, parts=2)
+        for pdu in parts:
+            b.modem.receive_pdu(pdu)
+        await b.clock.until(lambda: b.ear.messages)
+        await b.clock.sleep(5)
+        b.modem.receive_pdu(parts[again])
+        await b.clock.sleep(800)
+        assert [message.text for message in b.ear.messages] == ["Could you put my balloons aside until Tuesday?"]
+        assert _empty(b)
+
+
 async def test_two_equal_texts_of_different_moments_have_two_ids(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()
