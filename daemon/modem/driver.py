@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -40,6 +41,7 @@ _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
 _MOST_EARLY = 64
+_FOUND_NOTE = "modem.device"
 
 LATE_SECONDS = 90.0
 """So long an answer that was given up may still come. Until then no other text is handed over: it could not be told whose an
@@ -190,8 +192,24 @@ class Driver:
         if self._config.device != AUTO:
             return self._config.device
         if not self._found:
-            self._found = await probe.find(await probe.candidates(self._config.probe), self._config.baud, self._clock)
+            self._found = await self._find()
         return self._found
+
+    async def _find(self) -> str:
+        """The one that answers; where none does, the one that did before: it hangs, and is to be brought back."""
+        devices = await probe.candidates(self._config.probe)
+        try:
+            found = await probe.find(devices, self._config.baud, self._clock)
+        except NoAnswer:
+            with contextlib.suppress(NotCommitted):
+                before = await self._notes.get(_FOUND_NOTE)
+                if before and before in devices:
+                    return before
+            raise
+        with contextlib.suppress(NotCommitted):
+            if await self._notes.get(_FOUND_NOTE) != found:
+                await self._notes.set(_FOUND_NOTE, found)
+        return found
 
     async def _hold(self, port: Port, stop: asyncio.Event) -> ModemError | None:
         """Work with an open port until it is over, and say why it is."""

@@ -2,6 +2,9 @@
 
 import asyncio
 import random
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import submits
 from daemon.modem.simulator import CHARACTERS, Sim, SimulatedModem
 from daemon.modem.status import Stage
-from tests.support.gsm import MemoryNotes, bench, plugged
+from tests.support.gsm import Bench, MemoryNotes, bench, plugged
 
 both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
 ADA = "+447700900123"
@@ -316,20 +319,46 @@ async def test_a_busy_database_is_no_reason_to_restart_the_modem(tmp_path: Path)
         assert "AT+CFUN=4" not in b.modem.commands
 
 
-async def test_a_hung_modem_that_was_found_by_itself_is_recovered_and_not_called_absent(tmp_path: Path) -> None:
-    async with bench(tmp_path, kind="pty") as b:
+@asynccontextmanager
+async def _plugged(folder: Path) -> AsyncIterator[Bench]:
+    async with bench(folder, kind="pty") as b:
         await b.ready()
-    clock, stop = b.clock, asyncio.Event()
-    driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), b.ear, b.notes, clock)
-    rng = random.Random(1)
-    async with plugged("pty", b.modem, clock, rng, tmp_path), asyncio.TaskGroup() as group:
-        passing = group.create_task(clock.pass_by())
-        running = group.create_task(driver.run(stop))
-        await clock.until(lambda: driver.status.stage is Stage.READY)
-        b.modem.faults.hung = "radio"
-        await clock.until(lambda: driver.status.stage is Stage.RECOVERING)
-        await clock.until(lambda: driver.status.stage is Stage.READY)
-        assert driver.status.resets == 2
-        stop.set()
-        await running
+    async with plugged("pty", b.modem, b.clock, random.Random(1), folder), asyncio.TaskGroup() as group:
+        passing = group.create_task(b.clock.pass_by())
+        yield b
         passing.cancel()
+
+
+@asynccontextmanager
+async def _finding(b: Bench, folder: Path, power_command: Sequence[str] = ()) -> AsyncIterator[Driver]:
+    """A service that finds the modem by itself, from its start to its end."""
+    config = Config(device=AUTO, probe=(str(folder / "modem*"),), power_command=tuple(power_command))
+    stop, driver = asyncio.Event(), Driver(config, b.ear, b.notes, b.clock)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(driver.run(stop))
+        yield driver
+        stop.set()
+
+
+async def test_a_hung_modem_that_was_found_by_itself_is_recovered_and_not_called_absent(tmp_path: Path) -> None:
+    async with _plugged(tmp_path) as b, _finding(b, tmp_path) as driver:
+        await b.clock.until(lambda: driver.status.stage is Stage.READY)
+        b.modem.faults.hung = "radio"
+        await b.clock.until(lambda: driver.status.stage is Stage.RECOVERING)
+        await b.clock.until(lambda: driver.status.stage is Stage.READY)
+        assert driver.status.resets == 2
+
+
+async def test_recovery_of_one_that_was_found_by_itself_outlasts_its_rest_and_the_service(tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts"
+    command = [sys.executable, "-c", f"open({str(cuts)!r}, 'a').write('x')"]
+    async with _plugged(tmp_path) as b:
+        async with _finding(b, tmp_path) as driver:
+            await b.clock.until(lambda: driver.status.stage is Stage.READY)
+        b.modem.faults.hung = "for good"
+        async with _finding(b, tmp_path, command) as driver:
+            await b.clock.until(lambda: driver.status.stage is Stage.GIVEN_UP, within=1200)
+            assert cuts.read_text() == "x"
+            await b.clock.until(lambda: cuts.read_text() == "xx", within=1200)
+            b.modem.faults.hung = ""
+            await b.clock.until(lambda: driver.status.stage is Stage.READY)
