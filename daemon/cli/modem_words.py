@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from daemon.wire.modem import Modem
+from daemon.wire.modem import Modem, Storage
 from daemon.wire.service import Channel
 
 _STAGES = {
@@ -33,7 +33,7 @@ def told(row: Channel, modem: Modem) -> Iterator[tuple[str, str]]:
     if modem.credit:
         yield "credit", f"{modem.credit} (asked {_moment(modem.credit_at)})"
     if modem.storage:
-        yield "memory", f"{modem.storage.used} of {modem.storage.total} places are taken"
+        yield "memory", _memory(modem.storage)
     yield "since start", _since_start(modem)
     if modem.trouble and modem.stage == "ready":
         yield "last trouble", f"{modem.trouble} ({_moment(modem.trouble_at)}); it passed"
@@ -56,6 +56,11 @@ def _network(modem: Modem) -> str:
 def _device(modem: Modem) -> str:
     make = " ".join(word for word in (modem.identity.manufacturer, modem.identity.model) if word)
     return ", ".join(word for word in (modem.device, make) if word)
+
+
+def _memory(storage: Storage) -> str:
+    words = f"{storage.used} of {storage.total} places are taken"
+    return words if storage.used < storage.total else f"{words}: nothing more can come in, delete them with a phone"
 
 
 def _today(row: Channel) -> str:

@@ -71,6 +71,9 @@ def _usb(root: Path, *devices: Any) -> Path:
         (READY, Level.OK, "EE, home, -73 dBm"),
         ({**READY, "trouble": "the network refused it", "remedy": "ask"}, Level.OK, "EE, home"),
         ({**READY, "signal_dbm": -111}, Level.ADVICE, "very weak"),
+        ({**READY, "storage": {"used": 20, "total": 20}}, Level.ADVICE, "memory is full"),
+        ({**READY, "storage": {"used": 19, "total": 20}}, Level.OK, "EE, home"),
+        ({**READY, "storage": {"used": 0, "total": 0}}, Level.OK, "EE, home"),
         (
             {"stage": "starting", "since": 1_795_515_290_000, "reason": "the modem is starting"},
             Level.ADVICE,
@@ -156,6 +159,8 @@ def test_how_it_is_is_said_in_words() -> None:
     assert words["network"] == "EE, home, signal -73 dBm, 4 of 4 bars"
     assert words["today"] == "3 of 200 SMS, 2 messages wait"
     assert words["memory"] == "1 of 20 places are taken"
+    full = dict(told(row, read({**detail, "storage": {"used": 20, "total": 20}}, Modem)))
+    assert "delete them" in full["memory"]
     assert words["since start"] == "3 SMS sent, 1 messages and reports came in, 1 of no interest, brought back 2 times"
     assert words["last trouble"].endswith("; it passed")
     assert not any(mark in said for said in words.values() for mark in ("{", "1795515300000", "None"))

@@ -56,6 +56,13 @@ def _ready(detail: Mapping[str, Any]) -> Finding:
     dbm = detail.get("signal_dbm")
     signal = f"{dbm} dBm" if dbm is not None else ""
     words = ", ".join(str(word) for word in (detail.get("operator"), detail.get("registration"), signal) if word)
+    storage = detail.get("storage") or {}
+    if storage.get("total") and storage.get("used", 0) >= storage["total"]:
+        return advice(
+            CHECK,
+            f"{words}: the SIM's memory is full, and what customers answer can't come in, a STOP neither",
+            "put the SIM in a phone and delete the texts on it",
+        )
     if dbm is not None and dbm < WEAK_DBM:
         return advice(CHECK, f"{words}: the signal is very weak", "move the modem or its antenna to a window")
     return ok(CHECK, words or "ready")
