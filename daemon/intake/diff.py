@@ -76,11 +76,17 @@ def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News
 
 def _back(now: Snapshot, known: Sequence[Known]) -> Snapshot:
     """The same; what is restored outdoes the deletion, which had no date of the shop's, and no other state."""
-    newest = max((one for one in known if one.as_of is not None), key=lambda one: one.as_of or 0, default=None)
+    newest = _newest(known)
     if not now.restored or newest is None or newest.type != DELETED or newest.as_of is None:
         return now
     after = datetime.fromtimestamp((newest.as_of + 1) / 1000, UTC)
     return msgspec.structs.replace(now, updated=max(now.updated, after))
+
+
+def _newest(known: Sequence[Known]) -> Known | None:
+    """Where it stands by what was told; of several of one second the one that was told last."""
+    states = (one for one in reversed(known) if one.as_of is not None)
+    return max(states, key=lambda one: one.as_of or 0, default=None)
 
 
 def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:
@@ -105,11 +111,11 @@ def _once_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:
 def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sighting) -> str | None:
     """None: it stands there already, or this snapshot is older than one that was told."""
     states = [one for one in known if one.as_of is not None]
-    if not states:
+    newest = _newest(known)
+    if newest is None:
         if fact.usual or (fact.type == DELETED and not known):
             return None
     else:
-        newest = max(states, key=lambda one: one.as_of or 0)
         stands = newest.type == CONFIRMED or not moves_status(newest.type)
         if newest.type == fact.type or (fact.usual and stands) or not _is_newer(now, fact, newest, known, sighting):
             return None

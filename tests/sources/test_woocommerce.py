@@ -74,6 +74,15 @@ async def test_what_comes_late_changes_nothing(tmp_path: Path) -> None:
         ]
 
 
+async def test_two_states_of_one_second_are_each_told_once_however_often_the_shop_shows_them(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, clock=FakeClock(LATER), webshop=BOTH) as front:
+        ready, done = order("completed", status="ready-for-pickup", date_completed_gmt=None), order("completed")
+        for one in (ready, done, done, ready, done):
+            await front.take(woo_hook(msgspec.json.encode(one)))
+        await poll(front, done)
+        assert [id for id, _ in await front.events()][2:] == ["727:order.ready", "727:order.completed"]
+
+
 async def test_the_unsigned_ping_is_answered_and_means_nothing(tmp_path: Path) -> None:
     body = shared("samples/woocommerce-webhook-ping.txt").read_bytes()
     async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
