@@ -61,6 +61,32 @@ async def test_many_orders_changed_in_the_same_second(tmp_path: Path, kind: str)
         assert await placed(front) == [str(number) for number in range(100, 111)]
 
 
+@pytest.mark.parametrize("apart", [0, 200, 40_000], ids=["in one second", "in a minute", "in three hours"])
+async def test_more_orders_change_than_are_read_at_once(tmp_path: Path, apart: int) -> None:
+    """A bulk edit, or a busy day: what a round goes back over must not keep it from what is new."""
+    shop = ShopServer(page=10)
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(shop), webshop=TABLES["shopify"]) as front:
+        await first_round(front)
+        for number in range(250):
+            shop.change(1000 + number, "on-hold", front.clock.now() + number * apart)
+        for _ in range(2):
+            await front.clock.advance(250 * apart / 1000 + 1000)
+            assert 60 in [await front.poll() for _ in range(3)]
+            shop.change(2000, "on-hold", front.clock.now())
+        assert await placed(front) == [*(str(number) for number in range(1000, 1250)), "2000"]
+
+
+async def test_the_nightly_comparison_is_of_all_orders_however_many(tmp_path: Path) -> None:
+    shop = ShopServer(page=10)
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(shop), webshop=TABLES["shopify"]) as front:
+        await first_round(front)
+        for number in range(250):
+            shop.change(1000 + number, "on-hold", front.clock.now() + number * 1000)
+        await front.clock.advance(400)
+        await front.intake.pollers["webshop"].sweep()
+        assert len(front.intake.pollers["webshop"].status.mended) == 250
+
+
 @KINDS
 async def test_an_order_that_moves_between_pages_is_not_missed_nor_another_for_it(tmp_path: Path, kind: str) -> None:
     """Order 100 is changed while page two is asked for: all that come after it move up by one."""

@@ -86,6 +86,7 @@ class Poller:
         self._failures = 0
         self._wide_at = -WIDE_EVERY
         self._again: int | None = None
+        self._left = 0
         self._wanted: list[asyncio.Event] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -141,11 +142,11 @@ class Poller:
         if self._again is not None:
             cursor = since = min(self._again, begun)
             await self._keep(cursor)
-            self._again = None
+            self._again, self._left = None, 0
             self._reader.forget()
         else:
             cursor = min(await self._cursor(), begun)
-            since = max(cursor - self._back(), min(first, cursor))
+            since = self._left or max(cursor - self._back(), min(first, cursor))
         if self.status.current is None:
             self.status.current = max(cursor, await self._record.born())  # what was before it was there can't be late
         if await self._through(since, cursor, begun):
@@ -168,7 +169,8 @@ class Poller:
             read = await self._reader.read(Turn(since, until=until), cursor, self._tell)
             cursor = max(cursor, until, read.reached)
             await self._keep(cursor)
-            if read.more:
+            self._left = read.left
+            if read.left:
                 self.status.current = cursor
                 return True
             if not until:
@@ -229,8 +231,8 @@ class Poller:
             await self._reader.read(Turn(since, thrown=True), since, mend)
         while begin < begun:
             until = self._until(begin, begun)
-            await self._reader.read(Turn(begin, until=until), begin, mend)
-            begin = until - STEP_MS if until else begun
+            read = await self._reader.read(Turn(begin, until=until), begin, mend)
+            begin = read.left or (until - STEP_MS if until else begun)
         await self._look_at_open(since, mend)
         self.status.swept_at, self.status.mended = begun, tuple(dict.fromkeys(mended))
         if mended:

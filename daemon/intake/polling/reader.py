@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 STEP_MS = 1_000
 """The grain of a shop's moments."""
 PAGES = 20
-"""Pages read before it is looked whether there is something else to do."""
+"""Pages read before it is looked whether there is something else to do, where it can be gone on with from a moment."""
 MOST_PAGES = 500
 """Pages of one stretch at most, where the cursor can't move between them."""
 MOST_BACKS = 50
@@ -36,10 +36,11 @@ Tell = Callable[[Reading, int], Awaitable[None]]
 
 
 class Read(msgspec.Struct, frozen=True):
-    """How far a stretch was read: up to the newest change (ms) that lies no later than now; whether there is more of it."""
+    """How far a stretch was read: up to the newest change (ms) that lies no later than now."""
 
     reached: int
-    more: bool = False
+    left: int = 0
+    """The moment (ms) from which on it is to be gone on with; 0: it was read to its end."""
 
 
 class Reader:
@@ -78,13 +79,13 @@ class Reader:
             if not page.next_token:
                 await self._give(kept, tell)
                 return Read(reached if backs >= MOST_BACKS else newest)
-            if page.ordered and number >= PAGES:
-                return Read(newest, more=True)
             if number >= MOST_PAGES:
                 raise Fault(f"there is no end to its pages: after {MOST_PAGES} it was given up", lasting=True)
             turn = _next(turn, page)
             if page.wait > 0:
                 await self._clock.sleep(min(page.wait, LONGEST_WAIT))
+            if page.ordered and number >= PAGES and not turn.token:
+                return Read(newest, left=turn.since)
         raise AssertionError("there is always a next number")
 
     async def _give(self, kept: Sequence[tuple[Reading, int]], tell: Tell) -> None:
