@@ -17,7 +17,7 @@ from daemon.intake.base import Body, Reading, Unreadable
 from daemon.intake.money import amount_of
 from outbox.model import Event
 from tests.support.shared import shared
-from tests.support.sources import NOW, AHook, FakeHttp, json_response, open_front, source_of
+from tests.support.sources import NOW, AHook, FakeHttp, base64_hmac, json_response, open_front, source_of
 
 ERP = {
     "id": "event_id",
@@ -214,6 +214,27 @@ def test_presets_on_their_samples(preset: str, file: str, id: str, ref: str, tot
     (heard,) = source_of("mapped", preset=preset).read(body, now=NOW).events
     assert (heard.event.id, heard.event.order.ref, heard.event.order.total) == (id, ref, total)
     assert not heard.odd
+
+
+async def test_a_tills_number_that_begins_anew_each_day_is_another_order_each_day(tmp_path: Path) -> None:
+    sample = msgspec.json.decode(shared("samples/toast-order-updated.json").read_bytes())
+    (check,) = sample["details"]["order"]["checks"]
+    nobody = check | {"customer": None}
+    secret, presets = "toast_secret", {"till": "toast", "card": "toast-payments"}
+    async with open_front(
+        tmp_path,
+        secrets={f"{name.upper()}_WEBHOOK_SECRET": secret for name in presets},
+        **{name: {"kind": "mapped", "preset": preset} for name, preset in presets.items()},
+    ) as front:
+        for guid, day, brought in (("one", 20261123, check), ("two", 20261124, nobody)):
+            order = sample["details"]["order"] | {"guid": guid, "externalId": None, "businessDate": day}
+            body = msgspec.json.encode(sample | {"details": {"order": order | {"checks": [brought]}}})
+            signature = base64_hmac(secret, body + sample["timestamp"].encode())
+            for name in presets:
+                await front.take(AHook(source=name, body=body, headers={"toast-signature": signature}))
+        first, second = await front.box.views.orders_by_ref(["42-20261123", "42-20261124"])
+        assert (first.customer.email, second.customer.email) == ("ada@example.com", None)
+        assert (first.payment, second.source_id) == ("payment.confirmed", "two")
 
 
 def test_lightspeed_on_its_sample() -> None:
