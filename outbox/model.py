@@ -204,6 +204,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
     after_sale_at: int = 0
     after_sale_source: str = ""
+    """Who told it first, as with a payment."""
     arrived_at: int = 0
     """When the customer last wrote that they are outside."""
     answer: str = ""

@@ -79,7 +79,9 @@ def project(order: Order | None, posted: Posted) -> Order:
         if event.type != order.payment:
             changes["payment_source"] = posted.source
     elif event.type.startswith(AFTER_SALE) and not _is_older(at, order.after_sale_at, now):
-        changes |= {"after_sale": event.type, "after_sale_at": at, "after_sale_source": posted.source}
+        changes |= {"after_sale": event.type, "after_sale_at": at}
+        if event.type != order.after_sale:
+            changes["after_sale_source"] = posted.source
     changes["updated_at"] = now
     changes["news_at"] = at if newer else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)

@@ -48,7 +48,7 @@ def moment(minute: int) -> str:
     return f"2026-11-24T10:{minute:02}:00"
 
 
-def shop(ref: str, minute: int, status: str, *, paid: bool) -> AHook:
+def shop(ref: str, minute: int, status: str, *, paid: bool, **changes: Any) -> AHook:
     order = {
         "id": int(ref[2:]),
         "number": ref,
@@ -60,18 +60,18 @@ def shop(ref: str, minute: int, status: str, *, paid: bool) -> AHook:
         "date_paid_gmt": moment(2) if paid else None,
         "billing": {"first_name": "Ada", "phone": "07700 900123", "email": "ada@example.com"},
     }
-    return woo_hook(msgspec.json.encode(order))
+    return woo_hook(msgspec.json.encode(order | changes))
 
 
-def pay(ref: str) -> AHook:
+def pay(ref: str, type: str = "payment_intent.succeeded", **changes: Any) -> AHook:
     intent = {"id": f"pi_{ref}", "amount": 4850, "currency": "eur", "metadata": {"order_ref": ref}}
     body = msgspec.json.encode(
         {
             "id": f"evt_{ref}",
-            "type": "payment_intent.succeeded",
+            "type": type,
             "created": 1795514520,
             "livemode": True,
-            "data": {"object": intent},
+            "data": {"object": intent | changes},
         }
     )
     stamp = 1795515300
@@ -152,3 +152,22 @@ async def test_in_the_order_in_which_it_happened_each_source_adds_only_what_is_n
         assert told.count("order.in_production") == 1
         assert told.count("order.placed") == 1
         assert told.count("payment.confirmed") == 1
+
+
+@pytest.mark.parametrize("shop_first", [True, False])
+async def test_each_of_several_refunds_is_told_once_by_whoever_told_the_first(tmp_path: Path, shop_first: bool) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, plan=routes(), **SOURCES) as front:
+        await front.take(shop("B-1", 2, "processing", paid=True))
+        refunds = [{"id": 740, "total": "-5.00"}, {"id": 741, "total": "-2.50"}]
+        for count, cents in enumerate((500, 750), start=1):
+            told = [
+                shop("B-1", 2 + count, "processing", paid=True, refunds=refunds[:count]),
+                pay("B-1", "charge.refunded", payment_intent="pi_B-1", amount_refunded=cents),
+            ]
+            for hook in told if shop_first else reversed(told):
+                await front.take(hook)
+            await front.clock.advance(3600)
+        page = await front.box.views.messages(limit=100)
+        told_by = [one.event_id for one in page.items if one.trigger == "refund.issued" and one.recipient == "customer"]
+        assert len(told_by) == 2
+        assert all(id.startswith("1:refund.issued:" if shop_first else "pi_B-1:") for id in told_by)
