@@ -124,9 +124,9 @@ def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:
     """A moment however it is written; None: it is none."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) >= 9:
-        value = int(value)
     try:
+        if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) >= 9:
+            value = int(value)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value / 1000 if abs(value) > 10**11 else value, UTC)
         if not isinstance(value, str) or len(value) < 10:

@@ -200,6 +200,16 @@ async def test_history_is_known_and_told_to_nobody(tmp_path: Path) -> None:
         assert b"updated_at:>='2026-10-25T10:15:00Z'" in front.http.asked[0].body
 
 
+async def test_what_a_customer_writes_for_a_time_costs_only_that(tmp_path: Path) -> None:
+    """Anybody at the checkout could else keep the shop from being read."""
+    table = {"kind": "shopify", "shop": "x", "poll": "60s", "promised": "pickup"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop=table) as front:
+        written = [{"key": "pickup", "value": "9" * 5000}]
+        await both(front, nodes({"customAttributes": written}, {"legacyResourceId": "5678901234568", "name": "#1002"}))
+        assert {ref for _, ref in await front.events()} == {"#1001", "#1002"}
+        assert front.intake.rows()[0].problem == ""
+
+
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:
     body = msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | {"test": True})
     for wanted, told in ((False, 0), (True, 2)):
