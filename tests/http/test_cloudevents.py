@@ -93,6 +93,19 @@ async def test_cloudevent_in_headers_whose_subject_is_no_text_is_taken(face: Fac
     assert msgspec.json.decode(stored.raw)["cloudevent"]["subject"] == "M\ufffdller"
 
 
+async def test_what_a_cloudevents_data_calls_its_id_is_not_the_events(face: Face) -> None:
+    """Data that is a record of the sender's has its id and type: of two events the second is no change of the first."""
+    data = {**CLOUD["data"], "id": "1042", "type": "sales.order", "occurred_at": "yesterday"}
+    for id, ending in (("evt-1", "order.confirmed"), ("evt-2", "order.ready")):
+        cloud = {**CLOUD, "id": id, "type": f"com.example.{ending}", "data": data}
+        answer = await post(face, cloud, headers=STRUCTURED)
+        assert (answer.status, answer.json["event_id"]) == (202, id)
+    kept = (await face.store.events())[-1]
+    raw = msgspec.json.decode(kept.raw)
+    assert (raw["type"], raw["occurred_at"]) == ("order.ready", CLOUD["time"])
+    assert raw["cloudevent"]["data"] == {name: data[name] for name in ("id", "type", "occurred_at")}
+
+
 async def test_cloudevents_batch(face: Face) -> None:
     batch = {"Content-Type": "application/cloudevents-batch+json"}
     answer = await post(face, [CLOUD, {**CLOUD, "id": "evt-2"}], headers=batch)

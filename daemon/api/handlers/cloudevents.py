@@ -1,5 +1,6 @@
 """CloudEvents 1.0, structured and binary (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md):
-the envelope's attributes become our event's, `data` holds order, customer and data; the rest is kept under `cloudevent`.
+the envelope's attributes become our event's, `data` holds order, customer and data; the rest is kept under `cloudevent`, and so is what
+`data` calls `id`, `type` or `occurred_at`: that is its own affair, the event is what the envelope says.
 """
 
 from collections.abc import Mapping
@@ -51,13 +52,11 @@ def to_event(value: Any) -> tuple[str, Event, bytes]:
     if isinstance(value, dict) and "data_base64" in value:
         raise Problem(422, "send the data as JSON in `data`", field="data_base64")
     cloud = convert(value, CloudEvent)
-    form: dict[str, Any] = {
-        **value["data"],
-        "id": cloud.id,
-        "type": our_type(cloud.type),
-        **({"occurred_at": value["time"]} if cloud.time else {}),
-        "cloudevent": {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type},
-    }
+    named = {"id": cloud.id, "type": our_type(cloud.type), **({"occurred_at": value["time"]} if cloud.time else {})}
+    envelope = {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type}
+    if hidden := {name: value["data"][name] for name in named if name in value["data"]}:
+        envelope["data"] = hidden
+    form: dict[str, Any] = {**value["data"], **named, "cloudevent": envelope}
     try:
         event = convert(form, Event)
     except Problem as problem:
