@@ -126,10 +126,10 @@ class Shopify(ShopifyApi):
             yield Fact("refund.issued", data=_given(amount=order["total_price"].money(), currency=currency, full=True))
 
     def _parcel(self, parcel: Place) -> Snapshot | None:
-        """fulfillments/create and /update: one parcel, named #1001.1 after its order."""
+        """fulfillments/create and /update: one parcel, named #1001.1 after its order. That it was packed says nothing of the order:
+        there may be more in it than is in the parcel."""
         shipment = folded(parcel["shipment_status"].text() or "")
-        usual = SHIPMENT.get(shipment, "" if shipment or parcel["status"].value != "success" else "order.completed")
-        state = self.furthest([(shipment, usual)] if shipment else [("fulfilled", usual)] if usual else [])
+        state = self.furthest([(shipment, SHIPMENT.get(shipment, ""))] if shipment else [])
         if not state:
             return None
         fact = Fact(state, at=parcel["updated_at"].moment(), data=_tracking([parcel]), state=True)

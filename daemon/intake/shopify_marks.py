@@ -14,7 +14,8 @@ SHIPMENT: Mapping[str, str] = {
 }
 """A parcel's `shipment_status`, or its `displayStatus` in lower case. What is not here (in_transit, label_printed) tells nobody."""
 
-_FULFILMENT: Mapping[str, str] = {"in_progress": "order.in_production", "fulfilled": "order.completed"}
+_WHOLE = "order.completed"
+_FULFILMENT: Mapping[str, str] = {"in_progress": "order.in_production", "fulfilled": _WHOLE}
 _ON_ITS_WAY = frozenset(
     [
         "label_printed",
@@ -29,6 +30,8 @@ _ON_ITS_WAY = frozenset(
     ]
 )
 """A parcel in one of these has been handed over, not received: the order counts as fulfilled, and is not completed."""
+_IN_PART = frozenset({"partial", "partially_fulfilled"})
+"""Nor is it by a parcel that was received while more is to come."""
 
 
 class Meaning(Protocol):
@@ -52,12 +55,13 @@ def state_of(
     marks = [(financial, "order.confirmed" if financial == "authorized" else "")]
     handed_over = any(parcel in _ON_ITS_WAY for parcel in parcels)
     marks.append((fulfilment, "" if fulfilment == "fulfilled" and handed_over else _FULFILMENT.get(fulfilment, "")))
-    marks += [(parcel, SHIPMENT.get(parcel, "")) for parcel in parcels]
+    usual = {parcel: SHIPMENT.get(parcel, "") for parcel in parcels}
+    marks += [(parcel, "" if type == _WHOLE and fulfilment in _IN_PART else type) for parcel, type in usual.items()]
     marks += [mark for tag in tags for mark in ((f"tag:{tag}", ""), (tag, ""))]
     marks += [(field, "") for field in fields]
     if is_cancelled:
         marks.append(("cancelled", "order.cancelled"))
-    return source.furthest([(mark, usual) for mark, usual in marks if folded(mark)])
+    return source.furthest([(mark, type) for mark, type in marks if folded(mark)])
 
 
 def payments(

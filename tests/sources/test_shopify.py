@@ -169,6 +169,20 @@ async def test_what_a_parcel_says(tmp_path: Path, parcel: str | None, expected: 
         assert (await front.told())[2:] == expected
 
 
+@pytest.mark.parametrize("shipment", [None, "delivered"])
+async def test_a_part_of_an_order_that_went_out_does_not_complete_it(tmp_path: Path, shipment: str | None) -> None:
+    """Half of the balloons today, the others on the wedding morning."""
+    parcel = msgspec.json.decode(sample("fulfillments-update")) | {"shipment_status": None}
+    order = msgspec.json.decode(sample("orders-paid"))
+    part = order | {"fulfillment_status": "partial", "fulfillments": [parcel | {"shipment_status": shipment}]}
+    whole = order | {"fulfillment_status": "fulfilled", "updated_at": "2026-11-26T09:00:00+01:00"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        for body, told in ((part, 2), (parcel, 2), (whole, 3)):
+            await front.take(shopify_hook(msgspec.json.encode(body)))
+            assert len(await front.told()) == told
+        assert (await front.told())[2:] == ["order.completed"]
+
+
 async def test_ready_again_after_it_was_not_is_told_again(tmp_path: Path) -> None:
     order = msgspec.json.decode(sample("orders-paid"))
     async with open_front(
