@@ -178,8 +178,8 @@ def _marks(order: Place) -> Iterator[str]:
 
 
 def _refunds(order: Place, status: str, currency: str | None) -> Iterator[Fact]:
-    """One by one; the last says so where all is given back."""
-    refunds = list(order["refunds"])
+    """One by one, the oldest first (the shop lists the newest first); the last says so where all is given back."""
+    refunds = sorted(order["refunds"], key=lambda refund: refund["id"].number() or 0)
     left = decimal_of(order["total"].money() or "")
     for refund in refunds:
         amount = (refund["total"].money() or "").removeprefix("-")

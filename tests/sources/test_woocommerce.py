@@ -128,7 +128,7 @@ async def test_part_refunds_are_told_one_by_one(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, clock=FakeClock(LATER), webshop=WEBHOOKS) as front:
         refunds = [{"id": 740, "reason": "burst", "total": "-5.00"}, {"id": 741, "reason": "", "total": "-2.50"}]
         for count in (1, 2, 2):
-            await front.take(woo_hook(msgspec.json.encode(order("completed", refunds=refunds[:count]))))
+            await front.take(woo_hook(msgspec.json.encode(order("completed", refunds=refunds[:count][::-1]))))
         assert await front.told() == ["order.completed", "refund.issued", "refund.issued"]
         (event,) = await front.box.views.events("727:refund.issued:740")
         assert msgspec.json.decode(event.raw)["data"] == {"amount": "5.00", "currency": "EUR", "reason": "burst"}
@@ -165,9 +165,11 @@ async def test_a_small_refund_leaves_the_order_where_it_stands(tmp_path: Path) -
     ("totals", "full"), [(("-34.90",), [True]), (("-4.90", "-30.00"), [None, True]), (("-4.90",), [None])]
 )
 def test_the_refund_that_gives_back_the_rest_says_so(totals: tuple[str, ...], full: list[bool | None]) -> None:
-    refunds = [{"id": 740 + n, "total": total} for n, total in enumerate(totals)]
+    """The shop lists the newest refund first (`wc_get_orders`)."""
+    refunds = [{"id": 740 + n, "total": total} for n, total in enumerate(totals)][::-1]
     (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(order(refunds=refunds))), now=NOW).snapshots
-    assert [fact.data.get("full") for fact in snapshot.facts if fact.type == "refund.issued"] == full
+    told = [(fact.key, fact.data.get("full")) for fact in snapshot.facts if fact.type == "refund.issued"]
+    assert told == [(str(740 + n), one) for n, one in enumerate(full)]
 
 
 def test_the_order_as_it_is_shown() -> None:
