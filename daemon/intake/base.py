@@ -55,6 +55,8 @@ class Body(msgspec.Struct, frozen=True):
     content_type: str = ""
     topic: str = ""
     """What its sender says that it is about, in a header that nobody signs."""
+    id: str = ""
+    """`webhook-id`, which Standard Webhooks sign with the body."""
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -281,7 +281,8 @@ class Intake:
 
 def body_of(raw: bytes, headers: Mapping[str, str]) -> Body:
     """What is read of it. Header names are in lower case."""
-    return Body(raw, headers.get("content-type", ""), headers.get("x-wc-webhook-topic", ""))
+    known = ("content-type", "x-wc-webhook-topic", "webhook-id")
+    return Body(raw, *(headers.get(name, "") for name in known))
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

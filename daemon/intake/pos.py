@@ -1,6 +1,6 @@
 """`pos`: a source that speaks our own event, signed as Standard Webhooks has it; one event, a list of them, or in its envelope.
 
-The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id: https://www.standardwebhooks.com.
+The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id, unless `data` has one: https://www.standardwebhooks.com.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,13 +35,13 @@ class Pos(Source):
         heard, unread = [], []
         for index, one in enumerate(value if isinstance(value, list) else [value]):
             try:
-                heard.append(Heard(_event(one)))
+                heard.append(Heard(_event(one, body.id)))
             except Unreadable as error:
                 unread.append(f"event {index}: {error}")
         return Reading(events=tuple(heard), unread=tuple(unread))
 
 
-def _event(value: Any) -> Event:
+def _event(value: Any, id: str) -> Event:
     if (
         isinstance(value, dict)
         and isinstance(value.get("data"), dict)
@@ -49,7 +49,8 @@ def _event(value: Any) -> Event:
         and "order" not in value
     ):
         place = Place(value)
-        value = {"type": place["type"].need(), "occurred_at": value.get("timestamp"), **value["data"]}
+        named = {"id": id, "type": place["type"].need(), "occurred_at": value.get("timestamp")}
+        value = named | value["data"]
     try:
         return msgspec.convert(value, Event)
     except msgspec.ValidationError as error:

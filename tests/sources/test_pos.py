@@ -1,0 +1,42 @@
+"""Our own event by a signed webhook: as it is, in a list, and in the envelope of Standard Webhooks."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from standardwebhooks import Webhook
+
+from tests.support.sources import NOW, AHook, open_front
+
+SECRET = "whsec_YmFsbG9vbi1zaG9wLXRlc3Qtc2VjcmV0LTAwMDE="
+ORDER = {"order": {"ref": "B-1"}}
+ENVELOPE = {"type": "order.ready", "timestamp": "2026-11-24T10:14:00Z", "data": ORDER}
+PLAIN = {"id": "e1", "type": "order.ready", **ORDER}
+
+
+def signed(body: Any, id: str) -> AHook:
+    raw = msgspec.json.encode(body)
+    headers = {
+        "webhook-id": id,
+        "webhook-timestamp": str(NOW // 1000),
+        "webhook-signature": Webhook(SECRET).sign(id, datetime.fromtimestamp(NOW // 1000, UTC), raw.decode()),
+    }
+    return AHook(source="till", body=raw, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (PLAIN, ["e1"]),
+        ([PLAIN, {**PLAIN, "id": "e2"}], ["e1", "e2"]),
+        (ENVELOPE, ["msg_1"]),
+        ({**ENVELOPE, "data": {"id": "e3", **ORDER}}, ["e3"]),
+    ],
+)
+async def test_a_signed_event_is_taken_once_by_its_id(tmp_path: Path, body: Any, ids: list[str]) -> None:
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": SECRET}, till={"kind": "pos"}) as front:
+        for _ in range(2):
+            await front.take(signed(body, "msg_1"))
+        assert (await front.events(), await front.waiting()) == ([(id, "B-1") for id in ids], [])
