@@ -216,6 +216,21 @@ def test_presets_on_their_samples(preset: str, file: str, id: str, ref: str, tot
     assert not heard.odd
 
 
+@pytest.mark.parametrize(
+    ("before", "given", "amount"),
+    [({"amount_refunded": 0}, 1500, "15.00"), ({"amount_refunded": 1500}, 2000, "5.00"), ({}, 1500, "15.00")],
+)
+def test_stripe_tells_what_this_refund_gave_back_not_all_so_far(
+    before: dict[str, int], given: int, amount: str
+) -> None:
+    event = msgspec.json.decode(shared("samples/stripe-refund.json").read_bytes())
+    event["data"] |= {"previous_attributes": before}
+    event["data"]["object"] |= {"amount_refunded": given}
+    (heard,) = source_of("mapped", preset="stripe").read(Body(msgspec.json.encode(event)), now=NOW).events
+    assert heard.event.data == {"amount": amount, "currency": "EUR"}
+    assert not heard.odd
+
+
 async def test_a_tills_number_that_begins_anew_each_day_is_another_order_each_day(tmp_path: Path) -> None:
     sample = msgspec.json.decode(shared("samples/toast-order-updated.json").read_bytes())
     (check,) = sample["details"]["order"]["checks"]
