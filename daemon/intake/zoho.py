@@ -70,6 +70,7 @@ class Zoho(Source, Polled):
             settings.name,
             settings.email,
             settings.phone,
+            *([settings.country] if settings.country else []),
             "Modified_Time",
             "Created_Time",
         ]

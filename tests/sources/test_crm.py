@@ -156,6 +156,25 @@ async def test_zoho_is_believed_by_its_token_and_asked_for_the_record(tmp_path: 
             await front.take(AHook(source="crm", body=body.replace(b"TOKEN_SET_BY_US", b"guessed")))
 
 
+async def test_zoho_is_asked_for_every_field_that_is_read(tmp_path: Path) -> None:
+    """It gives no other than it is asked for."""
+    fields = {"country": "Mailing_Country", "phone": "Mobile", "ref": "Order_No"}
+    brought = {"Mailing_Country": "Germany", "Mobile": "0151 23456789"}
+
+    def answer(request: Request) -> Response:
+        if request.path == "/oauth/v2/token":
+            return zoho(request)
+        (row,) = msgspec.json.decode(zoho(request).body)["data"]
+        wanted = {"id", *dict(request.query)["fields"].split(",")}
+        return json_response({"data": [{name: value for name, value in (row | brought).items() if name in wanted}]})
+
+    table = {**ZOHO, **fields, "poll": "60s"}
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=FakeHttp(answer), crm=table) as front:
+        await front.poll("crm")
+        (order,) = await front.box.views.orders_by_ref(["B-1042"])
+        assert (order.customer.phone, order.customer.country) == ("0151 23456789", "Germany")
+
+
 async def test_zoho_polled_and_nothing_changed(tmp_path: Path) -> None:
     def answer(request: Request) -> Response | Deferred:
         return zoho(request) if request.path == "/oauth/v2/token" else Response(status=304)
