@@ -46,6 +46,12 @@ def comes_late(order: Order, posted: Posted) -> bool:
     return _is_older(happened_at(posted), order.status_at, posted.received_at)
 
 
+def is_paid_since(order: Order, posted: Posted) -> bool:
+    """Whether a payment came through after this event happened."""
+    paid = order.payment == "payment.confirmed"
+    return paid and _is_older(happened_at(posted), order.payment_at, posted.received_at)
+
+
 def _is_older(at: int, known: int, now: int) -> bool:
     """Nothing that is on record happened after `now`: what claims so was told by a wrong clock, ours or another's."""
     return at // SECOND_MS < min(known, now) // SECOND_MS

@@ -26,16 +26,19 @@ from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import comes_late, happened_at, moves_status
+from outbox.orders import comes_late, happened_at, is_paid_since, moves_status
 from outbox.reasons import Reason
 
+_PAID = "payment.confirmed"
 DROPS: Mapping[str, tuple[str, ...]] = {
-    "payment.confirmed": ("payment.failed", "payment.pending"),
+    _PAID: ("payment.failed", "payment.pending"),
+    "payment.failed": ("payment.failed",),
     "order.placed": ("payment.pending",),
     "order.cancelled": ("payment.pending",),
     "order.deleted": ("payment.pending",),
 }
-"""What an event makes pointless: waiting messages of these types are not sent any more."""
+"""What an event makes pointless: waiting messages of these types are not sent any more. A payment that failed again, or of which
+another source says so too, is told once: while the first word of it waits, the last one takes its place."""
 
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
@@ -228,7 +231,7 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
     A question is its asker's own, and a promised time that the order did not have is news.
     """
     event = posted.event
-    if before is not None and event.type == before.payment == "payment.confirmed":
+    if before is not None and event.type == before.payment == _PAID:
         return before.payment_source != posted.source
     if before is not None and event.type == before.after_sale:
         return before.after_sale_source != posted.source
@@ -239,5 +242,9 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
 
 
 def _came_late(posted: Posted, before: Order | None) -> bool:
-    """The order's status was newer than this event when it came."""
-    return moves_status(posted.event.type) and before is not None and comes_late(before, posted)
+    """The order's status was newer than this event when it came; or it was paid after what this says of a payment."""
+    if before is None:
+        return False
+    if posted.event.type in DROPS[_PAID]:
+        return is_paid_since(before, posted)
+    return moves_status(posted.event.type) and comes_late(before, posted)

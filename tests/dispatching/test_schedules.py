@@ -175,7 +175,7 @@ class Schedules(RuleBasedStateMachine):
             new = Planned(told.id, ref, type, (later, self.events))
             for old in self.planned.values():
                 same_family = moves_status(type) and moves_status(old.type) and told.state in WAITS
-                settled = type == "payment.confirmed" and old.type == "payment.failed"
+                settled = type in ("payment.confirmed", "payment.failed") and old.type == "payment.failed"
                 if old.line == new.line and (same_family or settled):
                     self.superseded.add(old.id)
             self.planned[told.id] = new

@@ -323,6 +323,13 @@ class TestLateNews:
         late = posted(occurred_at=datetime.fromtimestamp((NOW - HOUR) / 1000, UTC))
         assert only(store("twilio", route=[route(supersede=False)]), late, past, past).state is State.QUEUED
 
+    @pytest.mark.parametrize(("minutes", "state"), [(-1, State.SUPERSEDED), (1, State.QUEUED)])
+    def test_a_payment_that_failed_before_the_one_that_came_through(self, minutes: int, state: State) -> None:
+        paid = order(payment="payment.confirmed", payment_at=NOW, payment_source="pos")
+        at = NOW + minutes * MINUTE
+        failed = posted("payment.failed", at=NOW + HOUR, occurred_at=datetime.fromtimestamp(at / 1000, UTC))
+        assert only(store("twilio"), failed, paid, paid).state is state
+
     @pytest.mark.parametrize("source", ["pos", "stripe"])
     def test_a_refund_that_another_source_told_is_not_told_again(self, source: str) -> None:
         before = order(after_sale="refund.issued", after_sale_at=NOW, after_sale_source="pos")
@@ -363,6 +370,10 @@ def test_a_payment_that_came_through_drops_the_word_that_it_failed() -> None:
     assert plan(store("twilio"), posted("payment.confirmed")).drops == ("payment.failed", "payment.pending")
     assert plan(store(), posted("payment.confirmed")).drops == ("payment.failed", "payment.pending")
     assert plan(store("twilio"), posted("order.ready")).drops == ()
+
+
+def test_a_payment_that_failed_again_takes_the_place_of_the_word_that_it_did() -> None:
+    assert plan(store("twilio"), posted("payment.failed")).drops == ("payment.failed",)
 
 
 def test_a_store_route_without_an_enabled_channel_fails_visibly() -> None:

@@ -171,3 +171,23 @@ async def test_each_of_several_refunds_is_told_once_by_whoever_told_the_first(tm
         told_by = [one.event_id for one in page.items if one.trigger == "refund.issued" and one.recipient == "customer"]
         assert len(told_by) == 2
         assert all(id.startswith("1:refund.issued:" if shop_first else "pi_B-1:") for id in told_by)
+
+
+FAILED = [
+    shop("B-1", 3, "failed", paid=False),
+    pay("B-1", "payment_intent.payment_failed", latest_charge="ch_1"),
+    pay("B-1", "payment_intent.payment_failed", latest_charge="ch_2"),
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+async def test_a_payment_that_fails_is_told_once_whoever_says_so_and_however_often(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, plan=routes(), **SOURCES) as front:
+        await front.take(shop("B-1", 2, "on-hold", paid=False))
+        for index in order:
+            await front.take(FAILED[index])
+        page = await front.box.views.messages(limit=100)
+        told = [one.event_id for one in page.items if one.trigger == "payment.failed" and one.state is State.QUEUED]
+        assert len(told) == 1
