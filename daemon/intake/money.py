@@ -28,3 +28,8 @@ def amount_of(text: str, form: MoneyForm, currency: str) -> str | None:
     if form == "minor":
         amount = amount.scaleb(-places)
     return f"{amount.quantize(Decimal(1).scaleb(-places)):f}"
+
+
+def rounded(amount: Decimal, currency: str | None) -> str:
+    """With the currency's decimals, of which some senders drop the zeros."""
+    return f"{amount:.{exponent(currency or '')}f}"

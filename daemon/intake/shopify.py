@@ -5,13 +5,15 @@ the topic header is not believed: what a body is follows from its shape. Webhook
 """
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
+from daemon.intake.money import rounded
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
 from daemon.intake.shopify_marks import SHIPMENT, payments, state_of
-from daemon.intake.values import Place, json_of
+from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
 
 
@@ -151,10 +153,11 @@ def _part(place: Place, facts: tuple[Fact, ...], ref: str = "") -> Snapshot:
 def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
     """Its amount is the sum of its successful transactions, which is what the customer sees on the account."""
     paid = [t for t in refund["transactions"] if t["status"].text() == "success"]
-    amounts = [amount for t in paid if (amount := t["amount"].number()) is not None]
+    amounts = [amount for t in paid if (amount := decimal_of(t["amount"].text() or "")) is not None]
+    currency = next((code for t in paid if (code := t["currency"].text())), currency)
     data = _given(
-        amount=f"{sum(amounts):.2f}" if amounts else None,
-        currency=next((code for t in paid if (code := t["currency"].text())), currency),
+        amount=rounded(sum(amounts, Decimal()), currency) if amounts else None,
+        currency=currency,
         reason=refund["note"].text(),
         full=full,
     )

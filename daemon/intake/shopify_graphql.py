@@ -11,9 +11,10 @@ from typing import Any
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
 from daemon.intake.base import Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.shopify_marks import payments, state_of
-from daemon.intake.values import Place
+from daemon.intake.values import Place, decimal_of
 from outbox.model import Customer, Item, OrderFields
 
 PAGE = 10
@@ -137,6 +138,7 @@ class ShopifyApi(Source, Polled):
         """One order. Raises Unreadable."""
         paid = node["totalPriceSet" if node["cancelledAt"] else "currentTotalPriceSet"]["shopMoney"]
         price = paid if paid else node["currentTotalPriceSet"]["shopMoney"]
+        currency = price["currencyCode"].text()
         names = [node["customer"]["firstName"].line(), node["customer"]["lastName"].line()]
         email = node["email"].line()
         addresses = (node["billingAddress"], node["shippingAddress"])
@@ -148,11 +150,11 @@ class ShopifyApi(Source, Polled):
             facts=tuple(self._node_facts(node, price)),
             order=OrderFields(
                 ref=node["name"].need(),
-                total=_money(price),
-                currency=price["currencyCode"].text(),
+                total=_money(price, currency),
+                currency=currency,
                 fulfilment=_fulfilment(node),
                 promised_at=self.promised((a["key"], a["value"]) for a in node["customAttributes"]),
-                items=tuple(_items(node)) or None,
+                items=tuple(_items(node, currency)) or None,
                 note=node["note"].text(),
                 url=node["statusPageUrl"].text(),
             ),
@@ -171,7 +173,8 @@ class ShopifyApi(Source, Polled):
         financial = folded(node["displayFinancialStatus"].text() or "")
         currency = price["currencyCode"].text()
         is_cancelled = bool(node["cancelledAt"])
-        yield from payments(node["createdAt"].moment(), financial, _money(price), currency, is_cancelled=is_cancelled)
+        total = _money(price, currency)
+        yield from payments(node["createdAt"].moment(), financial, total, currency, is_cancelled=is_cancelled)
         state = state_of(
             self,
             financial=financial,
@@ -193,14 +196,15 @@ class ShopifyApi(Source, Polled):
         for refund in refunds:
             money = refund["totalRefundedSet"]["shopMoney"]
             note = refund["note"].text()
-            data = _amount(_money(money), money["currencyCode"].text()) | ({"reason": note} if note else {})
+            its = money["currencyCode"].text()
+            data = _amount(_money(money, its), its) | ({"reason": note} if note else {})
             if financial == "refunded" and refund is refunds[-1]:
                 data["full"] = True
             yield Fact(
                 "refund.issued", key=refund["legacyResourceId"].need(), at=refund["createdAt"].moment(), data=data
             )
         if financial == "refunded" and not refunds:
-            yield Fact("refund.issued", data=_amount(_money(price), currency) | {"full": True})
+            yield Fact("refund.issued", data=_amount(total, currency) | {"full": True})
 
     def promised(self, attributes: Iterable[tuple[Place, Place]]) -> datetime | None:
         """The promised time, where the store's settings name the attribute that holds it."""
@@ -243,24 +247,24 @@ def _wait(cost: Any) -> float:
     return max(0.0, (asked - left) / rate)
 
 
-def _money(price: Place) -> str | None:
+def _money(price: Place, currency: str | None) -> str | None:
     """GraphQL drops the zeros that REST keeps."""
-    amount = price["amount"].number()
-    return None if amount is None else f"{amount:.2f}"
+    amount = decimal_of(price["amount"].text() or "")
+    return None if amount is None else rounded(amount, currency)
 
 
 def _amount(amount: str | None, currency: str | None) -> dict[str, Any]:
     return {name: value for name, value in (("amount", amount), ("currency", currency)) if value}
 
 
-def _items(node: Place) -> Iterator[Item]:
+def _items(node: Place, currency: str | None) -> Iterator[Item]:
     for line in node["lineItems"]["nodes"]:
         quantity = line["currentQuantity"].number()
         quantity = line["quantity"].number() if quantity in (None, 0) and node["cancelledAt"] else quantity
         name = line["name"].line()
         if name and quantity != 0:
             price = line["originalUnitPriceSet"]["shopMoney"]
-            yield Item(name=name, quantity=quantity or 1, sku=line["sku"].line(), price=_money(price))
+            yield Item(name=name, quantity=quantity or 1, sku=line["sku"].line(), price=_money(price, currency))
 
 
 def _fulfilment(node: Place) -> str | None:

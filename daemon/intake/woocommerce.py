@@ -15,6 +15,7 @@ import msgspec
 from daemon.intake import signatures
 from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
+from daemon.intake.money import rounded
 from daemon.intake.values import Place, decimal_of, json_of
 from daemon.intake.woocommerce_api import WooCommerceApi, WooCommerceSettings
 from outbox.model import Customer, Item, OrderFields
@@ -215,18 +216,21 @@ def _language(order: Place) -> str | None:
 
 
 def _items(order: Place) -> Iterator[Item]:
+    currency = order["currency"].text()
     for line in order["line_items"]:
         name = line["name"].line()
         if name:
-            yield Item(name=name, quantity=line["quantity"].number() or 1, sku=line["sku"].line(), price=_price(line))
+            yield Item(
+                name=name, quantity=line["quantity"].number() or 1, sku=line["sku"].line(), price=_price(line, currency)
+            )
 
 
-def _price(line: Place) -> str | None:
+def _price(line: Place, currency: str | None) -> str | None:
     """What one costs with its tax: `price` is without."""
     parts = [decimal_of(line[name].money() or "") for name in ("total", "total_tax")]
     quantity = line["quantity"].number()
-    total = sum(part for part in parts if part is not None)
-    return f"{total / Decimal(repr(quantity)):.2f}" if quantity and parts[0] is not None else None
+    total = sum((part for part in parts if part is not None), Decimal())
+    return rounded(total / Decimal(repr(quantity)), currency) if quantity and parts[0] is not None else None
 
 
 def _fulfilment(order: Place) -> str | None:

@@ -95,6 +95,35 @@ def test_both_shapes_tell_the_customers_country() -> None:
     assert (hooked.customer.country, asked.customer.country, asked.customer.phone) == ("DE", "DE", "0151 23456789")
 
 
+@pytest.mark.parametrize(
+    ("currency", "given", "amount"), [("EUR", "34.9", "34.90"), ("KWD", "12.345", "12.345"), ("JPY", "3490.0", "3490")]
+)
+def test_amounts_have_their_currencys_decimals(currency: str, given: str, amount: str) -> None:
+    money = {"shopMoney": {"amount": given, "currencyCode": currency}}
+    node = {
+        "legacyResourceId": "1",
+        "name": "#1",
+        "updatedAt": "2026-11-24T10:15:00Z",
+        "currentTotalPriceSet": money,
+        "lineItems": {"nodes": [{"name": "Balloon", "quantity": 1, "originalUnitPriceSet": money}]},
+        "refunds": [{"legacyResourceId": "7", "totalRefundedSet": money}],
+    }
+    asked = source_of("shopify").read_nodes({"nodes": [node]}).snapshots[0]  # type: ignore[attr-defined]
+    paid = {"status": "success", "amount": given, "currency": currency}
+    refund = {
+        "id": 7,
+        "order_id": 1,
+        "created_at": "2026-11-24T10:15:00Z",
+        "refund_line_items": [],
+        "transactions": [paid],
+    }
+    (hooked,) = source_of("shopify").read(Body(msgspec.json.encode(refund)), now=NOW).snapshots
+    assert (asked.order.total, asked.order.items[0].price) == (amount, amount)
+    assert [fact.data for one in (asked, hooked) for fact in one.facts if fact.type == "refund.issued"] == [
+        {"amount": amount, "currency": currency}
+    ] * 2
+
+
 async def test_a_refund_of_an_order_nobody_named_is_kept_until_it_is(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
         await front.take(shopify_hook(sample("refunds-create")))
