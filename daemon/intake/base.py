@@ -4,6 +4,7 @@ A source reads; it holds no session, waits for nothing and reads no clock. Two t
 (`Reading.events`), or orders as they are now (`Reading.snapshots`), of which `diff` makes events.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ import msgspec
 
 from daemon.config import ConfigError, Duration, Store, Table
 from daemon.redact import mask_contacts, scrub
+from outbox import harmless
 from outbox.model import Customer, Event, OrderFields
 from outbox.orders import rank
 
@@ -183,11 +185,10 @@ class Source(ABC):
         return ()
 
     def named_here(self, order: OrderFields) -> OrderFields:
-        """The order with its number as the other sources have it."""
-        prefix = self.settings.ref_prefix
-        if not prefix or not order.ref.startswith(prefix):
-            return order
-        return msgspec.structs.replace(order, ref=order.ref.removeprefix(prefix).strip())
+        """The order with its number as the other sources have it: on one line, with plain spaces (a shop may write "No.", then one
+        that does not break)."""
+        ref = harmless.line(order.ref).removeprefix(re.sub(r"\s", " ", self.settings.ref_prefix)).strip()
+        return order if ref == order.ref else msgspec.structs.replace(order, ref=ref)
 
     def furthest(self, marks: Sequence[tuple[str, str]]) -> str:
         """Of several marks on an order (a status, tags, fields), each with what it usually means, the event type that is

@@ -230,6 +230,20 @@ def test_no_key_and_no_customer_goes_over_the_internet_in_clear(table: dict[str,
         source_of(secrets=SECRETS, **{**BOTH, **table})
 
 
+@pytest.mark.parametrize(
+    ("number", "prefix", "ref"),
+    [("N°\u00a01042", "", "N° 1042"), ("N°\u202f1042", "N°\u00a0", "1042"), ("\u200b1042\u200e", "", "1042")],
+)
+async def test_a_number_with_spaces_that_do_not_break_is_one(
+    tmp_path: Path, number: str, prefix: str, ref: str
+) -> None:
+    table = WEBHOOKS | {"ref_prefix": prefix}
+    async with open_front(tmp_path, secrets=SECRETS, clock=FakeClock(LATER), webshop=table) as front:
+        await front.take(woo_hook(msgspec.json.encode(order(number=number))))
+        assert await front.waiting() == []
+        assert {told for _, told in await front.events()} == {ref}
+
+
 async def test_one_bad_order_does_not_cost_the_others(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
         await poll(front, order(id=None), order(id=728, number="728", status=["odd"]), order(id=729, number="W-729"))
