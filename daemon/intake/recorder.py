@@ -127,13 +127,14 @@ class Recorder:
         return posted, unread
 
     async def _with_ref(self, source: Source, heard: Heard) -> Heard:
-        """An order that has no name of its own here, or one that nobody knows, is the one known by the same `source_id`."""
+        """An order that has no name here but its `source_id`, or one that nobody knows, is the one known by the same `source_id`."""
         order = source.named_here(heard.event.order)
         if order.source_id is None:
             return _renamed(heard, order)
         known = await self._box.aliases.get(source.name, order.source_id)
         ref = order.ref
-        if known is not None and known != ref and (not ref or not await self._box.views.orders_by_ref([ref])):
+        is_named = ref not in ("", order.source_id)
+        if known is not None and known != ref and not (is_named and await self._box.views.orders_by_ref([ref])):
             ref = known
         if not ref:
             raise Unreadable(f"order.ref is missing, and no order is known by the id {order.source_id!r}")

@@ -298,6 +298,30 @@ async def test_an_order_is_found_by_the_id_that_its_source_has_for_it(tmp_path: 
         assert (await front.events())[-1] == ("1:order.cancelled", "B-7")
 
 
+async def test_what_is_told_by_the_id_alone_finds_the_order_that_has_a_number_by_now(tmp_path: Path) -> None:
+    """Square tells of a fulfilment before the payment that says which order of the till it is."""
+    secret, url = "square_secret", "https://relay.example.com/v1/hooks/square"
+
+    def square(body: bytes) -> AHook:
+        signed = base64_hmac(secret, url.encode() + body)
+        return AHook(source="square", url=url, body=body, headers={"x-square-hmacsha256-signature": signed})
+
+    ready = shared("samples/square-order-fulfillment-updated.json").read_bytes()
+    sources = {"square": {"kind": "mapped", "preset": "square"}, "erp": {"kind": "mapped", **ERP}}
+    secrets = {**ERP_SECRETS, "SQUARE_WEBHOOK_SECRET": secret}
+    async with open_front(tmp_path, secrets=secrets, **sources) as front:
+        await front.take(erp_hook({"event_id": 1, "status": "void", "order_no": "B-1042"}))
+        await front.take(square(ready.replace(b'"PREPARED"', b'"RESERVED"')))
+        await front.take(square(shared("samples/square-payment-updated.json").read_bytes()))
+        await front.take(square(ready))
+        square_id = "03O3USaPaAaFnI6kkwB1JxGgBsUZY"
+        assert (await front.events())[1:] == [
+            (f"{square_id}:order.in_production", square_id),
+            ("hYy9pRFVxpDsO1FB05SunFWUe9JZY:payment.confirmed", "B-1042"),
+            (f"{square_id}:order.ready", "B-1042"),
+        ]
+
+
 async def test_the_same_id_with_other_content_keeps_the_first_and_says_so(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=ERP_SECRETS, erp={"kind": "mapped", **ERP}) as front:
         for total in (1, 1, 2):
