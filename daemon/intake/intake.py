@@ -76,7 +76,7 @@ class Intake:
         self._trusted = clock_trusted
         self._zone = settings.store.zone
         self._door = door
-        self._recorder = Recorder(box, door, clock)
+        self._recorder = Recorder(box, door, clock, retention=settings.data.retention)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
         }

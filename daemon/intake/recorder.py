@@ -21,7 +21,7 @@ from outbox.orders import to_ms
 
 DAY_MS = 86_400_000
 REMEMBERED_MS = 30 * DAY_MS
-"""An order older than this of which nothing is known is history: what was told of it may be gone by retention."""
+"""An order older than this, or than what is kept (`retention`), of which nothing is known is history: what was told of it may be gone."""
 LATE_MS = DAY_MS
 """How late a webhook may come and still be news: shops try for hours, and queue."""
 LONG_ID = 8
@@ -39,7 +39,8 @@ class Recorded(msgspec.Struct, frozen=True):
 class Recorder:
     """Turns readings into events that are taken. All calls return after the commit."""
 
-    def __init__(self, box: Outbox, door: Door, clock: Clock) -> None:
+    def __init__(self, box: Outbox, door: Door, clock: Clock, *, retention: float) -> None:
+        self._remembered_ms = min(REMEMBERED_MS, round(retention * 1000))
         self._box = box
         self._door = door
         self._clock = clock
@@ -91,7 +92,7 @@ class Recorder:
             if all(fact.type == DELETED for fact in snapshot.facts):
                 return []
             snapshot = await self.named(source, snapshot)
-        horizon = max(await self.born(source.name), now - REMEMBERED_MS)
+        horizon = max(await self.born(source.name), now - self._remembered_ms)
         if asked is None:
             return diff(snapshot, told, Sighting(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
         return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))

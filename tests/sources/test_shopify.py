@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.config import ConfigError
+from daemon.config import ConfigError, Data, Duration
 from daemon.http import Request, Response
 from daemon.intake.base import Body, HookRefused
 from daemon.intake.polling.polled import Polled, Turn
@@ -251,6 +251,25 @@ async def test_what_a_customer_writes_for_a_time_costs_only_that(tmp_path: Path)
         await both(front, nodes({"customAttributes": written}, {"legacyResourceId": "5678901234568", "name": "#1002"}))
         assert {ref for _, ref in await front.events()} == {"#1001", "#1002"}
         assert front.intake.rows()[0].problem == ""
+
+
+async def test_what_was_told_of_an_order_and_is_kept_no_more_is_not_told_again(tmp_path: Path) -> None:
+    """Balloons that were ordered two weeks ahead, at a shop that keeps a week."""
+    first = msgspec.json.decode(sample("orders-paid"))
+    moments = {"created_at": "2026-11-24T11:30:00+01:00", "updated_at": "2026-11-24T11:31:00+01:00"}
+    order = first | moments | {"id": 5678901234568, "name": "#1002"}
+    ready = order | READY | {"updated_at": "2026-12-08T11:00:00+01:00"}
+    data = Data(retention=Duration(7 * 86_400))
+    async with open_front(tmp_path, secrets=SECRETS, data=data, webshop={"kind": "shopify"}) as front:
+        for body in (first, order):
+            await front.take(shopify_hook(msgspec.json.encode(body)))
+            await front.clock.advance(3600)
+        for message in (await front.box.views.messages(limit=10)).items:
+            await front.box.spool.cancel(message.id, actor="Mia", reason="")
+        await front.clock.advance(14 * 86_400)
+        await front.box.retention.prune(before=front.clock.now() - 7 * 86_400_000)
+        await front.take(shopify_hook(msgspec.json.encode(ready)))
+        assert await front.told() == ["order.ready"]
 
 
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:

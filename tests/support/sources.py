@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.config import Settings, Store
+from daemon.config import Data, Settings, Store
 from daemon.http import Request, Response
 from daemon.intake.base import Hook, Source
 from daemon.intake.door import Door
@@ -126,11 +126,13 @@ async def open_front(
     clock: FakeClock | None = None,
     plan: Planner = tell_all,
     trusted: bool = True,
+    data: Data | None = None,
     **sources: Mapping[str, Any],
 ) -> AsyncIterator[Shopfront]:
     clock, http = clock or FakeClock(), http or FakeHttp()
     settings = Settings(
         store=Store(currency="EUR"),
+        data=data or Data(),
         sources={name: dict(table) for name, table in sources.items()},
         secrets=secrets or {},
     )
