@@ -32,6 +32,8 @@ class Known(msgspec.Struct, frozen=True):
     """That moment, whatever it told."""
     received_at: int = 0
     details: Details = {}
+    forgotten: bool = False
+    """What it said is gone: whom it was about was forgotten."""
 
 
 class News(msgspec.Struct, frozen=True):
@@ -173,7 +175,10 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
 
 
 def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting) -> list[News]:
-    """That its details are others than were told, its status being the same."""
+    """That its details are others than were told, its status being the same. Of whom was forgotten nothing is gathered anew unless
+    something happens."""
+    if known[-1].forgotten:
+        return []
     seen = to_ms(now.updated)
     newest = max(known, key=lambda one: (one.seen or one.as_of or 0, one.received_at))
     is_later = sighting.asked is not None and sighting.asked > newest.received_at

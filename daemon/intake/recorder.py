@@ -167,4 +167,5 @@ def _known(stored: StoredEvent) -> Known:
         marks.seen if marks else None,
         stored.received_at,
         details_of(marks.order, marks.customer) if marks else {},
+        forgotten=marks is None,
     )

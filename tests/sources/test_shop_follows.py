@@ -11,7 +11,7 @@ from daemon.intake.base import Body
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
 from daemon.planner.rules.stages import stage_of
-from outbox.model import Order, Planner
+from outbox.model import Customer, Order, Planner
 from tests.support.fake_clock import FakeClock
 from tests.support.planning import REACH
 from tests.support.sources import AHook, FakeHttp, Shopfront, open_front
@@ -183,6 +183,24 @@ async def test_an_edit_reaches_the_record_and_says_what_changed(street: Street) 
     )
     assert (now.status, now.items[0].quantity) == ("order.placed", 3)
     assert await heard(street) == before, "it is off by default"
+
+
+async def test_who_was_forgotten_is_not_gathered_again_from_the_shop(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=POLLED) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "on-hold", billing=ADA, total="48.50")
+        await street.later()
+        await front.box.people.forget("ada@example.com", actor="Mia")
+        await street.later(DAY)
+        await front.intake.pollers["webshop"].sweep()
+        assert (await street.order()).customer == Customer()
+        shop.save(1, "completed")
+        await street.later()
+        assert (await street.order()).customer.email == "ada@example.com"
 
 
 async def test_a_save_that_changes_nothing_is_no_news(street: Street) -> None:
