@@ -61,6 +61,8 @@ class MappedSettings(SourceSettings, frozen=True, kw_only=True):
     customer: dict[str, str] = msgspec.field(default_factory=dict)
     data: dict[str, str] = msgspec.field(default_factory=dict)
     money: MoneyForm = "decimal"
+    decimals: dict[str, int] = msgspec.field(default_factory=dict)
+    """Of the minor units of a currency, where this sender has others than most."""
     tz: str = ""
     """The zone of times that say none; "" UTC."""
     unknown: Literal["keep", "ignore"] = "ignore"
@@ -261,7 +263,8 @@ class Mapped(Source, Polled):
         text = place.text()
         if text is None:
             return None
-        amount = amount_of(text, self.settings.money, currency or self.store.currency)
+        settings = self.settings
+        amount = amount_of(text, settings.money, currency or self.store.currency, settings.decimals)
         if amount is None:
             place.odd.append(f"{place.path}: {text!r:.40} is no amount of money")
         return amount

@@ -1,5 +1,6 @@
 """Amounts as senders write them (cents, decimal text, JSON numbers) into decimal strings. Pure."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -19,12 +20,13 @@ def exponent(currency: str) -> int:
     return 0 if code in _NONE else 3 if code in _THREE else 2
 
 
-def amount_of(text: str, form: MoneyForm, currency: str) -> str | None:
-    """A decimal string; None: it is no amount. Text and numbers are rounded to the currency's decimals."""
+def amount_of(text: str, form: MoneyForm, currency: str, decimals: Mapping[str, int] = {}) -> str | None:
+    """A decimal string; None: it is no amount. Text and numbers are rounded to the currency's decimals. `decimals`: by currency, where
+    the sender counts in other minor units."""
     amount = decimal_of(text)
     if amount is None:
         return None
-    places = exponent(currency)
+    places = decimals.get(currency.upper(), exponent(currency))
     if form == "minor":
         amount = amount.scaleb(-places)
     return f"{amount.quantize(Decimal(1).scaleb(-places)):f}"

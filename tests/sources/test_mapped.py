@@ -175,6 +175,22 @@ def test_amounts(text: str, form: Any, currency: str, expected: str | None) -> N
     assert amount_of(text, form, currency) == expected
 
 
+@pytest.mark.parametrize(
+    ("currency", "amount"), [("CLP", "48.50"), ("IDR", "4850"), ("ISK", "48.50"), ("EUR", "48.50")]
+)
+def test_adyens_minor_units_are_its_own(currency: str, amount: str) -> None:
+    item = {
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+        "pspReference": "7914073381342284",
+        "merchantReference": "B-1042",
+        "amount": {"value": 4850, "currency": currency},
+    }
+    body = msgspec.json.encode({"live": "true", "notificationItems": [{"NotificationRequestItem": item}]})
+    (heard,) = source_of("mapped", preset="adyen").read(Body(body), now=NOW).events
+    assert (heard.event.order.total, heard.event.data) == (amount, {"amount": amount, "currency": currency})
+
+
 # ---------------------------------------------------------------- presets
 
 
