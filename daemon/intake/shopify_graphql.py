@@ -19,7 +19,11 @@ from outbox.model import Customer, Item, OrderFields
 
 PAGE = 10
 """A question may cost 1000 points at most, and each order asks for some sixty objects."""
-QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!) {
+_PARTS = {"items": 10, "refunds": 5, "parcels": 3}
+"""How much of each order is asked for on a page; one that has as much or more is asked for by itself."""
+_WHOLE = {"items": 120, "refunds": 40, "parcels": 20}
+"""How much of one order: that costs no more than a page of them."""
+QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!, $items: Int!, $refunds: Int!, $parcels: Int!) {
   orders(first: $first, after: $after, sortKey: UPDATED_AT, query: $q) {
     pageInfo { hasNextPage endCursor }
     nodes {
@@ -32,9 +36,12 @@ QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!) {
       customer { firstName lastName }
       shippingAddress { phone countryCodeV2 }
       billingAddress { phone countryCodeV2 }
-      lineItems(first: 10) { nodes { name currentQuantity quantity sku originalUnitPriceSet { shopMoney { amount } } } }
-      refunds(first: 5) { legacyResourceId createdAt note totalRefundedSet { shopMoney { amount currencyCode } } }
-      fulfillments(first: 3) { displayStatus updatedAt trackingInfo(first: 1) { url } }
+      lineItems(first: $items) {
+        pageInfo { hasNextPage }
+        nodes { name currentQuantity quantity sku originalUnitPriceSet { shopMoney { amount } } }
+      }
+      refunds(first: $refunds) { legacyResourceId createdAt note totalRefundedSet { shopMoney { amount currencyCode } } }
+      fulfillments(first: $parcels) { displayStatus updatedAt trackingInfo(first: 1) { url } }
       fulfillmentOrders(first: 2) { nodes { status deliveryMethod { methodType } } }
     }
   }
@@ -72,7 +79,13 @@ class ShopifyApi(Source, Polled):
 
     def request(self, turn: Turn, token: str) -> Request:
         since = datetime.fromtimestamp(turn.since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        variables = {"q": f"updated_at:>='{since}'", "after": turn.token or None, "first": PAGE}
+        asked = {"q": f"updated_at:>='{since}'", "after": turn.token or None, "first": PAGE}
+        return self._asked(asked | _PARTS, token)
+
+    def single_request(self, id: str, at: int, token: str) -> Request:
+        return self._asked({"q": f"id:{id}", "after": None, "first": 1} | _WHOLE, token)
+
+    def _asked(self, variables: Mapping[str, Any], token: str) -> Request:
         path = f"/admin/api/{self.settings.version}/graphql.json"
         key = self.secret("ACCESS_TOKEN") or token
         query = QUERY
@@ -108,7 +121,8 @@ class ShopifyApi(Source, Polled):
             changed=[at for node in nodes if (at := node["updatedAt"].moment())],
             next_token=info["endCursor"].text() or "" if more else "",
             warning=self._oddness(response, answer),
-            wait=_wait(cost) if more else 0.0,
+            wait=_wait(cost),
+            cut=[_id(node) for node in nodes if _is_cut(node)],
         )
 
     def _oddness(self, response: Response, answer: dict[str, Any]) -> str:
@@ -144,7 +158,7 @@ class ShopifyApi(Source, Polled):
         addresses = (node["billingAddress"], node["shippingAddress"])
         phones = (node, node["shippingAddress"], node["billingAddress"])
         return Snapshot(
-            id=node["legacyResourceId"].text() or node["id"].need().rpartition("/")[2],
+            id=_id(node),
             updated=node["updatedAt"].need_moment(),
             created=node["createdAt"].moment(),
             facts=tuple(self._node_facts(node, price)),
@@ -211,6 +225,17 @@ class ShopifyApi(Source, Polled):
         wanted = folded(self.settings.promised)
         found = (value for key, value in attributes if wanted and folded(key.text() or "") == wanted)
         return next((at for value in found if (at := value.moment(self.store.zone))), None)
+
+
+def _id(node: Place) -> str:
+    return node["legacyResourceId"].text() or node["id"].need().rpartition("/")[2]
+
+
+def _is_cut(node: Place) -> bool:
+    """Whether there may be more of the order than a page shows of it."""
+    more = node["lineItems"]["pageInfo"]["hasNextPage"].value is True
+    refunds, parcels = list(node["refunds"]), list(node["fulfillments"])
+    return more or len(refunds) >= _PARTS["refunds"] or len(parcels) >= _PARTS["parcels"]
 
 
 def _fields(node: Place) -> Iterator[str]:

@@ -147,7 +147,7 @@ class WooCommerceApi(Source, Polled):
         query = [("include", ",".join(ids)), ("status", "any"), ("per_page", str(PAGE)), ("_fields", _FIELDS)]
         return self._signed(query, at)
 
-    def single_request(self, id: str, at: int) -> Request:
+    def single_request(self, id: str, at: int, token: str) -> Request:
         return self._signed([("_fields", _FIELDS)], at, of=quote(id, safe=""))
 
     def read_single(self, response: Response) -> Reading:

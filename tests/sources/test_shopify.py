@@ -319,6 +319,34 @@ async def test_client_credentials_are_exchanged_kept_and_renewed(tmp_path: Path)
         assert next(tokens) == 4
 
 
+@pytest.mark.parametrize("webhook_first", [True, False])
+async def test_an_order_of_many_lines_is_read_whole(tmp_path: Path, webhook_first: bool) -> None:
+    """A wedding's balloons: a line for each colour and size, paid back one by one."""
+    lines = [{"name": f"Balloon {n}", "quantity": 1, "current_quantity": 1, "currentQuantity": 1} for n in range(30)]
+    refunds = [{"legacyResourceId": str(n), "createdAt": "2026-11-24T10:15:00Z"} for n in range(7)]
+    (node,) = nodes({})["data"]["orders"]["nodes"]
+
+    def answer(request: Request) -> Response:
+        asked = msgspec.json.decode(request.body)["variables"]
+        shown = {"pageInfo": {"hasNextPage": len(lines) > asked["items"]}, "nodes": lines[: asked["items"]]}
+        whole = {**node, "lineItems": shown, "refunds": refunds[: asked["refunds"]]}
+        assert asked["q"] in (f"id:{ORDER}", "updated_at:>='2026-10-25T10:15:00Z'")
+        return json_response({"data": {"orders": {"pageInfo": {"hasNextPage": False}, "nodes": [whole]}}})
+
+    table = {"kind": "shopify", "shop": "x", "poll": "60s"}
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), webshop=table) as front:
+        if webhook_first:
+            hooked = msgspec.json.decode(sample("orders-paid")) | {"line_items": lines}
+            await front.take(shopify_hook(msgspec.json.encode(hooked)))
+        await front.poll()
+        (order,) = await front.box.views.orders_by_ref(["#1001"])
+        assert [item.name for item in order.items] == [line["name"] for line in lines]
+        assert [id for id, _ in await front.events() if "refund" in id] == [
+            f"{ORDER}:refund.issued:{n}" for n in range(7)
+        ]
+        assert len(front.http.asked) == 2
+
+
 async def test_it_waits_as_long_as_points_take_to_come_back(tmp_path: Path) -> None:
     throttled = {
         "errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}],

@@ -41,7 +41,9 @@ class SourcePage(msgspec.Struct, frozen=True):
     warning: str = ""
     """What is odd about the answer, for the log."""
     wait: float = 0.0
-    """Seconds to leave before the next page, where the sender counts what questions cost."""
+    """Seconds to leave before the next question, where the sender counts what they cost."""
+    cut: Sequence[str] = ()
+    """Orders of which it shows a part: each is asked for by itself."""
 
 
 class Fault(Exception):
@@ -107,8 +109,8 @@ class Polled(ABC):
         asked."""
         return None
 
-    def single_request(self, id: str, at: int) -> Request:
-        """How to ask for one order that such a list left out: 404 says that it is gone."""
+    def single_request(self, id: str, at: int, token: str) -> Request:
+        """How to ask for one order that such a list left out (404 says that it is gone), or that a page showed in part."""
         raise NotImplementedError
 
     def read_single(self, response: Response) -> Reading:

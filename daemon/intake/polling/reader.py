@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import structlog
 
+from daemon.http import Response
 from daemon.intake.base import Reading, Snapshot
 from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
@@ -65,7 +66,7 @@ class Reader:
         newest, backs = reached, 0
         for number in itertools.count(1):
             asked = self._clock.now()
-            page = await self._page(turn)
+            page = await self._whole(await self._page(turn), turn)
             if known and page.ids and page.back_token and page.ids[0] not in known and backs < MOST_BACKS:
                 backs += 1
                 turn = msgspec.structs.replace(turn, token=page.back_token)
@@ -82,8 +83,7 @@ class Reader:
             if number >= MOST_PAGES:
                 raise Fault(f"there is no end to its pages: after {MOST_PAGES} it was given up", lasting=True)
             turn = _next(turn, page)
-            if page.wait > 0:
-                await self._clock.sleep(min(page.wait, LONGEST_WAIT))
+            await self._leave(page.wait)
             if page.ordered and number >= PAGES and not turn.token:
                 return Read(newest, left=turn.since)
         raise AssertionError("there is always a next number")
@@ -103,9 +103,35 @@ class Reader:
         fresh = tuple(one for one in reading.snapshots if self._seen.get(one.id) != _mark(one))
         return msgspec.structs.replace(reading, snapshots=fresh)
 
+    async def _whole(self, page: SourcePage, turn: Turn) -> SourcePage:
+        """The page with those of its orders whole that it shows in part."""
+        found: dict[str, Snapshot] = {}
+        wait = page.wait
+        for id in page.cut:
+            await self._leave(wait)
+            single = self._read_page(await self._single(id), turn)
+            wait = single.wait
+            found |= {one.id: one for one in single.reading.snapshots}
+        if not found:
+            return page
+        snapshots = tuple(found.get(one.id, one) for one in page.reading.snapshots)
+        return msgspec.structs.replace(
+            page, reading=msgspec.structs.replace(page.reading, snapshots=snapshots), wait=wait
+        )
+
+    async def _single(self, id: str) -> Response:
+        at = self._clock.now()
+        return await self._caller.call(lambda token: self._source.single_request(id, at, token))
+
+    async def _leave(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._clock.sleep(min(seconds, LONGEST_WAIT))
+
     async def _page(self, turn: Turn) -> SourcePage:
         turn = msgspec.structs.replace(turn, at=self._clock.now())
-        response = await self._caller.call(lambda token: self._source.request(turn, token))
+        return self._read_page(await self._caller.call(lambda token: self._source.request(turn, token)), turn)
+
+    def _read_page(self, response: Response, turn: Turn) -> SourcePage:
         if not (response.ok or response.status == 304) or response.is_page:
             raise fault_of(response, self._source.words(response))
         try:
@@ -137,7 +163,7 @@ class Reader:
 
     async def _is_gone(self, id: str, tell: Tell) -> bool:
         asked = self._clock.now()
-        response = await self._caller.call(lambda token: self._source.single_request(id, asked))
+        response = await self._single(id)
         if response.status == 404 and not response.is_page:
             return True
         if not response.ok or response.is_page:
