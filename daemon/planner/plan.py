@@ -24,21 +24,11 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
+from daemon.planner.rules.drops import PAID, UNPAID, drops
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import comes_late, happened_at, is_paid_since, moves_status
 from outbox.reasons import Reason
-
-_PAID = "payment.confirmed"
-DROPS: Mapping[str, tuple[str, ...]] = {
-    _PAID: ("payment.failed", "payment.pending"),
-    "payment.failed": ("payment.failed",),
-    "order.placed": ("payment.pending",),
-    "order.cancelled": ("payment.pending",),
-    "order.deleted": ("payment.pending",),
-}
-"""What an event makes pointless: waiting messages of these types are not sent any more. A payment that failed again, or of which
-another source says so too, is told once: while the first word of it waits, the last one takes its place."""
 
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
@@ -103,16 +93,16 @@ class _Planning:
     def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         """See `outbox.model.Planner`."""
         routes = self._routes.matching(posted.event.type)
-        drops = DROPS.get(posted.event.type, ())
+        late = _came_late(posted, before)
+        pointless = drops(posted, before, late=late)
         if not routes:
             return Plan(
-                drops=drops,
+                drops=pointless,
                 why=no_route(posted.event.type, self._settings),
                 unrouted=posted.event.type not in QUIET_TYPES,
             )
         if _already_told(posted, before):
-            return Plan(drops=drops, why=ALREADY_TOLD)
-        late = _came_late(posted, before)
+            return Plan(drops=pointless, why=ALREADY_TOLD)
         messages: list[PlannedMessage] = []
         counts: dict[tuple[str, str], int] = {}
         for route in routes:
@@ -121,7 +111,7 @@ class _Planning:
                 nth = counts.get(key, 0)
                 counts[key] = nth + 1
                 messages.append(message if not nth else _renamed(message, posted, nth))
-        return Plan(messages, drops, "" if messages else NOT_MEANT)
+        return Plan(messages, pointless, "" if messages else NOT_MEANT)
 
     def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
         trouble = ""
@@ -231,7 +221,7 @@ def _already_told(posted: Posted, before: Order | None) -> bool:
     A question is its asker's own, and a promised time that the order did not have is news.
     """
     event = posted.event
-    if before is not None and event.type == before.payment == _PAID:
+    if before is not None and event.type == before.payment == PAID:
         return before.payment_source != posted.source
     if before is not None and event.type == before.after_sale:
         return before.after_sale_source != posted.source
@@ -245,6 +235,6 @@ def _came_late(posted: Posted, before: Order | None) -> bool:
     """The order's status was newer than this event when it came; or it was paid after what this says of a payment."""
     if before is None:
         return False
-    if posted.event.type in DROPS[_PAID]:
+    if posted.event.type in UNPAID:
         return is_paid_since(before, posted)
     return moves_status(posted.event.type) and comes_late(before, posted)

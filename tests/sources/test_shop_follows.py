@@ -11,7 +11,7 @@ from daemon.intake.base import Body
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
 from daemon.planner.rules.stages import stage_of
-from outbox.model import Customer, Order, Planner
+from outbox.model import Customer, Order, Planner, State
 from tests.support.fake_clock import FakeClock
 from tests.support.planning import REACH
 from tests.support.sources import AHook, FakeHttp, Shopfront, open_front
@@ -235,6 +235,24 @@ async def test_the_board_follows_the_shop_back(street: Street, steps: list[str],
     ]
     assert len(customer) == told
     assert "order.reopened" in {id.split(":")[1] for id in await street.told()}
+
+
+@pytest.mark.parametrize("back", ["processing", "trash"])
+async def test_a_mistake_that_is_taken_back_in_time_is_not_told(street: Street, back: str) -> None:
+    """The line is down, or the night is quiet: that it is ready waits."""
+    street.shop.save(1, "processing", billing=ADA, **PAID)
+    await street.later()
+    street.shop.save(1, "ready-for-pickup")
+    await street.later()
+    if back == "trash":
+        street.shop.trash(1)
+    else:
+        street.shop.save(1, back)
+    await street.later(3 * 3600)
+    await street.later()
+    page = await street.front.box.views.messages(limit=100)
+    states = [one.state for one in page.items if one.trigger == "order.ready"]
+    assert states == [State.SUPERSEDED]
 
 
 async def test_what_is_trashed_leaves_the_board_and_comes_back_untold(street: Street) -> None:
