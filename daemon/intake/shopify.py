@@ -165,13 +165,15 @@ def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
 
 
 def _payment(transaction: Place) -> Snapshot | None:
-    """order_transactions/create: only what failed is news that the order itself does not bring."""
+    """order_transactions/create: only what failed is news that the order itself does not bring. Its `payment_id` is of the order
+    (#1001.1), or of the checkout (c901414060.1), which is no order's name."""
     kind, status = transaction["kind"].text(), transaction["status"].text()
     if kind not in ("sale", "authorization", "capture") or status not in ("failure", "error"):
         return None
     data = _given(amount=transaction["amount"].money(), currency=transaction["currency"].text())
     fact = Fact("payment.failed", key=transaction["id"].need(), at=transaction["created_at"].moment(), data=data)
-    return _part(transaction, (fact,), ref=_order_of(transaction["payment_id"].text()))
+    named = transaction["payment_id"].text() or ""
+    return _part(transaction, (fact,), ref=_order_of(named) if named.startswith("#") else "")
 
 
 def _order_of(name: str | None) -> str:

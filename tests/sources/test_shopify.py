@@ -146,6 +146,18 @@ async def test_a_failed_payment_says_so_with_its_amount(tmp_path: Path) -> None:
         assert msgspec.json.decode(event.raw)["data"] == {"amount": "34.90", "currency": "EUR"}
 
 
+async def test_a_checkouts_number_is_not_taken_for_the_orders(tmp_path: Path) -> None:
+    """Webhooks come in any order: what the first one calls the order, the customer would read in every text."""
+    failed = msgspec.json.decode(sample("order-transactions-create-failed")) | {"payment_id": "c901414060.1"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(msgspec.json.encode(failed)))
+        assert "no order is known by that id" in (await front.waiting())[0]
+        await front.take(shopify_hook(sample("orders-updated")))
+        (kept,) = (await front.box.quarantine.list(state="waiting", limit=5)).items
+        assert await front.intake.reread(await front.box.quarantine.get(kept.seq)) == ""
+        assert {ref for _, ref in await front.events()} == {"#1001"}
+
+
 async def test_cancelled_and_refunded_tells_both(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
         await front.take(shopify_hook(sample("orders-cancelled")))
