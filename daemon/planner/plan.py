@@ -101,17 +101,28 @@ class _Planning:
                 why=no_route(posted.event.type, self._settings),
                 unrouted=posted.event.type not in QUIET_TYPES,
             )
-        if _already_told(posted, before):
-            return Plan(drops=pointless, why=ALREADY_TOLD)
+        told = _already_told(posted, before)
+        if told:
+            routes = tuple(route for route in routes if self._reached_nobody(route, before, after))
+            if not routes:
+                return Plan(drops=pointless, why=ALREADY_TOLD)
         messages: list[PlannedMessage] = []
         counts: dict[tuple[str, str], int] = {}
         for route in routes:
             for message in self._of_route(route, posted, after, late):
+                if told and (message.audience != CUSTOMER or message.state is not State.QUEUED):
+                    continue
                 key = (message.recipient, message.template)
                 nth = counts.get(key, 0)
                 counts[key] = nth + 1
                 messages.append(message if not nth else _renamed(message, posted, nth))
-        return Plan(messages, pointless, "" if messages else NOT_MEANT)
+        return Plan(messages, pointless, "" if messages else ALREADY_TOLD if told else NOT_MEANT)
+
+    def _reached_nobody(self, route: Route, before: Order | None, after: Order) -> bool:
+        """Whether the customer could not be reached that way when another source told it, and may be by what this one says."""
+        if before is None or before.customer == after.customer:
+            return False
+        return not way_to(customer_recipient(before.customer, self._country), route.via, self._channels).via
 
     def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
         trouble = ""

@@ -349,6 +349,18 @@ class TestTwoSources:
         before = order(status="order.ready", status_source="shopify")
         assert plan(store("twilio"), posted(), before=before).messages == ()
 
+    def test_what_could_reach_nobody_then_is_told_once_the_customer_is_known(self) -> None:
+        """A till without customers tells of the order before the shop does."""
+        settings = store("twilio", "slack")
+        nobody = order(status_source="till", customer=Customer(name="Ada"))
+        told = plan(settings, posted("order.placed"), order(), nobody).messages
+        assert [(message.audience, message.via) for message in told] == [("customer", ("twilio",))]
+        by_mail = order(status_source="till", customer=Customer(email="ada@example.com"))
+        told = plan(settings, posted("order.placed"), order(), by_mail).messages
+        assert [(message.audience, message.via) for message in told] == [("customer", ("twilio",))]
+        assert plan(settings, posted("order.placed"), nobody, nobody).messages == ()
+        assert plan(settings, posted("order.placed"), order(), order(status_source="till")).messages == ()
+
     def test_another_new_time_is_news(self) -> None:
         before = order(status="order.delayed", status_source="shopify", promised_at=NOW)
         at = {minutes: datetime.fromtimestamp(NOW / 1000 + 60 * minutes, UTC) for minutes in (0, 30)}
