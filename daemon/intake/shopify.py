@@ -199,7 +199,7 @@ def _customer(order: Place) -> Customer:
     customer, addresses = order["customer"], (order["shipping_address"], order["billing_address"])
     names = [customer["first_name"].line(), customer["last_name"].line()]
     email = next((at for key in ("email", "contact_email") if (at := order[key].line())), customer["email"].line())
-    phones = (order["phone"], customer["phone"], *(address["phone"] for address in addresses))
+    phones = (order["phone"], *(address["phone"] for address in addresses), customer["phone"])
     return Customer(
         name=" ".join(name for name in names if name) or next((n for a in addresses if (n := a["name"].line())), None),
         phone=next((number for phone in phones if (number := phone.line())), None),
@@ -219,11 +219,13 @@ def _items(order: Place) -> Iterator[Item]:
 
 
 def _fulfilment(order: Place) -> str | None:
+    """The line of a pick-up bears the place's name, which may be any; but nobody gives an address for it."""
     lines = list(order["shipping_lines"])
     words = " ".join(folded(text) for line in lines for key in ("code", "title") if (text := line[key].text()))
     if not lines:
         return None
-    return "pickup" if "pickup" in words or "pick up" in words or "abholung" in words else "delivery"
+    is_fetched = "pickup" in words or "pick up" in words or "abholung" in words or not order["shipping_address"]
+    return "pickup" if is_fetched else "delivery"
 
 
 def _given(**values: str | bool | None) -> dict[str, Any]:

@@ -53,6 +53,26 @@ async def test_webhook_and_poller_tell_the_same_once(tmp_path: Path, webhook_fir
         assert (order.status, order.payment) == ("order.placed", "payment.confirmed")
 
 
+async def test_both_shapes_of_a_pick_up_say_the_same(tmp_path: Path) -> None:
+    """Its shipping line has the name of the place, and there may be several telephone numbers: an order must not change with who tells."""
+    hooked = msgspec.json.decode(sample("orders-paid"))
+    hooked["shipping_lines"][0] |= {"code": "Santa Venera", "title": "Santa Venera"}
+    hooked |= {"phone": None, "customer": hooked["customer"] | {"phone": "+4915100000001"}, "shipping_address": None}
+    picked_up = {"nodes": [{"status": "OPEN", "deliveryMethod": {"methodType": "PICK_UP"}}]}
+    billed = {"phone": "+4915112345678", "countryCodeV2": "DE"}
+    asked = {"fulfillmentOrders": picked_up, "phone": None, "shippingAddress": None, "billingAddress": billed}
+    hooked["billing_address"] |= {"phone": billed["phone"], "country_code": "DE"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
+        for minute in (16, 17, 18):
+            moment = f"2026-11-24T10:{minute}:00Z"
+            await front.clock.advance(60)
+            await front.take(shopify_hook(msgspec.json.encode(hooked | {"updated_at": moment})))
+            await both(front, nodes(asked | {"updatedAt": moment}))
+        (order,) = await front.box.views.orders_by_ref(["#1001"])
+        assert (order.fulfilment, order.customer.phone) == ("pickup", "+4915112345678")
+        assert not [id for id, _ in await front.events() if "changed" in id]
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 async def test_webhooks_in_any_order_end_in_the_same_order(tmp_path: Path, order: tuple[int, ...]) -> None:
     """Updated, paid, out for delivery, refunded in part: however they come, and twice each."""
