@@ -40,7 +40,7 @@ class Recorder:
     """Turns readings into events that are taken. All calls return after the commit."""
 
     def __init__(self, box: Outbox, door: Door, clock: Clock, *, retention: float) -> None:
-        self._remembered_ms = min(REMEMBERED_MS, round(retention * 1000))
+        self._kept_ms = round(retention * 1000)
         self._box = box
         self._door = door
         self._clock = clock
@@ -88,11 +88,13 @@ class Recorder:
         now = self._clock.now()
         snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
         told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
+        if asked is not None and not told and to_ms(snapshot.updated) < now - self._kept_ms:
+            return []  # it was kept, and went when it was due: a shop shows the same for years
         if not snapshot.order.ref and not told:
             if all(fact.type == DELETED for fact in snapshot.facts):
                 return []
             snapshot = await self.named(source, snapshot)
-        horizon = max(await self.born(source.name), now - self._remembered_ms)
+        horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             return diff(snapshot, told, Sighting(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
         return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))
