@@ -13,7 +13,7 @@ from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
-from daemon.intake.polling.polled import Polled, SourcePage, Turn, fault_of
+from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.values import Place, json_of
 from outbox.model import Customer, OrderFields
 
@@ -157,6 +157,8 @@ class Zoho(Source, Polled):
         return Request(method="GET", path=path, query=[("fields", ",".join(self._fields))], headers=headers)
 
     def read_record(self, response: Response, record: Record, *, now: int) -> Reading:
+        if response.status == 204:
+            raise Fault("there is no such record any more", lasting=True, status=204)
         return self._records(_data(response))
 
     def page(self, response: Response, turn: Turn) -> SourcePage:

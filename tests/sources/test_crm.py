@@ -156,6 +156,18 @@ async def test_zoho_is_believed_by_its_token_and_asked_for_the_record(tmp_path: 
             await front.take(AHook(source="crm", body=body.replace(b"TOKEN_SET_BY_US", b"guessed")))
 
 
+async def test_a_record_that_zoho_has_no_more_is_not_fetched_for_ever(tmp_path: Path) -> None:
+    """It answers 204; fifty of these would keep all that comes after them from being fetched."""
+
+    def answer(request: Request) -> Response:
+        return zoho(request) if request.path == "/oauth/v2/token" else Response(status=204)
+
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=FakeHttp(answer), crm=ZOHO) as front:
+        await front.take(AHook(source="crm", body=shared("samples/zoho-notification.json").read_bytes()))
+        assert "no such record" in (await fetch(front))[0]
+        assert await fetch(front) == []
+
+
 async def test_zoho_is_asked_for_every_field_that_is_read(tmp_path: Path) -> None:
     """It gives no other than it is asked for."""
     fields = {"country": "Mailing_Country", "phone": "Mobile", "ref": "Order_No"}
