@@ -18,7 +18,7 @@ from daemon.intake.diff import Sighting, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
-from daemon.intake.polling.polled import Fault, Polled, fault_of
+from daemon.intake.polling.polled import OF_THE_KEY, Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
 from daemon.intake.polling.reader import Reader
 from daemon.intake.polling.record import PollRecord
@@ -181,7 +181,8 @@ class Intake:
         except Unreadable as error:
             unread = [str(error)]
         except Fault as fault:
-            unread, retry = [f"not fetched: {source.clean(str(fault))}"], not fault.lasting
+            unread = [f"not fetched: {source.clean(str(fault))}"]
+            retry = not fault.lasting or fault.status in OF_THE_KEY
         if unread:
             await self._box.quarantine.explain(kept.seq, "; ".join(unread), retry=retry)
         else:

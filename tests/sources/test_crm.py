@@ -90,6 +90,17 @@ async def test_a_record_that_is_gone_is_not_fetched_for_ever(tmp_path: Path) -> 
         assert len(await front.waiting()) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_what_a_key_that_expired_could_not_fetch_is_fetched_with_the_next(tmp_path: Path, status: int) -> None:
+    http = FakeHttp(lambda request: json_response({"message": "expired"}, status))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(change()))
+        assert str(status) in (await fetch(front))[0]
+        http.answer = lambda request: json_response(record())
+        assert await fetch(front) == [""]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
 async def test_without_a_key_an_order_is_known_by_the_records_id(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "client-secret"}, crm=HUBSPOT) as front:
         await front.box.spool.accept(posted("e1", "order.placed", "B-7", order={"source_id": "44001122"}), one_each)

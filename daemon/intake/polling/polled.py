@@ -128,7 +128,9 @@ class Polled(ABC):
 
 LONGEST_WAIT = 3600.0
 """Seconds of their own wait that are believed."""
-LASTING = frozenset({400, 401, 402, 403, 404, 405, 410, 422, 423})
+OF_THE_KEY = frozenset({401, 402, 403, 423})
+"""Of the key or the account, not of what was asked for: the same question is answered once people have mended that."""
+LASTING = OF_THE_KEY | {400, 404, 405, 410, 422}
 
 
 def fault_of(response: Response, words: str = "") -> Fault:
