@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.config import Data, Duration, Settings, Store, decode
+from daemon.config import Settings, Store, decode
 from daemon.intake.base import Body
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
 from daemon.planner.rules.stages import stage_of
-from outbox.model import Customer, Order, Plan, Planner, Posted, State
+from outbox.model import Order, Planner, State
 from tests.support.fake_clock import FakeClock
 from tests.support.planning import REACH
 from tests.support.sources import AHook, FakeHttp, Shopfront, open_front
@@ -183,46 +183,6 @@ async def test_an_edit_reaches_the_record_and_says_what_changed(street: Street) 
     )
     assert (now.status, now.items[0].quantity) == ("order.placed", 3)
     assert await heard(street) == before, "it is off by default"
-
-
-async def test_who_was_forgotten_is_not_gathered_again_from_the_shop(tmp_path: Path) -> None:
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
-    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=POLLED) as front:
-        street = Street(front, shop, hooked=False)
-        await street.later()
-        shop.save(1, "on-hold", billing=ADA, total="48.50")
-        await street.later()
-        await front.box.people.forget("ada@example.com", actor="Mia")
-        await street.later(DAY)
-        await front.intake.pollers["webshop"].sweep()
-        assert (await street.order()).customer == Customer()
-        shop.save(1, "completed")
-        await street.later()
-        assert (await street.order()).customer.email == "ada@example.com"
-
-
-async def test_what_is_kept_no_longer_is_not_brought_back_by_the_nightly_comparison(tmp_path: Path) -> None:
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
-    data, plan = Data(retention=Duration(3 * DAY)), nobody_is_told
-    async with open_front(
-        tmp_path, secrets=SECRETS, http=http, clock=clock, plan=plan, data=data, webshop=POLLED
-    ) as front:
-        street = Street(front, shop, hooked=False)
-        await street.later()
-        shop.save(1, "completed", billing=ADA)
-        await street.later(4 * DAY)
-        await front.box.retention.prune(before=clock.now() - round(3 * DAY * 1000))
-        await front.intake.pollers["webshop"].sweep()
-        await street.later()
-        assert await front.box.views.orders_by_ref(["1"]) == []
-
-
-def nobody_is_told(posted: Posted, before: Order | None, after: Order) -> Plan:
-    return Plan()
 
 
 async def test_a_save_that_changes_nothing_is_no_news(street: Street) -> None:

@@ -1,0 +1,132 @@
+"""The shipped configurations of `mapped`, on their systems' samples and on what else these send."""
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from daemon.intake import presets
+from daemon.intake.base import Body, Unreadable
+from tests.support.shared import shared
+from tests.support.sources import NOW, AHook, base64_hmac, open_front, source_of
+
+
+def test_every_preset_is_a_configuration_that_can_be_meant() -> None:
+    for name in presets.names():
+        source_of("mapped", preset=name)
+
+
+@pytest.mark.parametrize(
+    ("preset", "file", "id", "ref", "total"),
+    [
+        ("stripe", "stripe-payment-failed.json", "ch_3QBalloon1042a:0:payment.failed", "B-1042", "48.50"),
+        ("stripe", "stripe-payment-succeeded.json", "pi_3QBalloon1042:0:payment.confirmed", "B-1042", "48.50"),
+        ("stripe", "stripe-refund.json", "pi_3QBalloon1042:1500:refund.issued", "B-1042", None),
+        ("square", "square-payment-updated.json", "hYy9pRFVxpDsO1FB05SunFWUe9JZY:payment.confirmed", "B-1042", "50.00"),
+        (
+            "toast",
+            "toast-order-updated.json",
+            "0c9d7a52-6a2b-4a5c-9a0e-9b7a6c5d1042:order.ready",
+            "BalloonLoft:B-1042",
+            "48.50",
+        ),
+        (
+            "toast-payments",
+            "toast-order-updated.json",
+            "c0a8012e-77aa-4f3d-8f53-0b1c2d3e1042:payment.confirmed",
+            "BalloonLoft:B-1042",
+            None,
+        ),
+        ("odoo", "odoo-sale-order.json", "sale.order:1042:order.confirmed", "S01042", "48.50"),
+        ("frappe", "frappe-sales-order.json", "SAL-ORD-2026-01042:order.ready", "B-1042", "48.50"),
+        ("salesforce", "salesforce-outbound-message.xml", "04l000000000001AAA:order.ready", "00001001", None),
+    ],
+)
+def test_presets_on_their_samples(preset: str, file: str, id: str, ref: str, total: str | None) -> None:
+    body = Body(shared(f"samples/{file}").read_bytes())
+    (heard,) = source_of("mapped", preset=preset).read(body, now=NOW).events
+    assert (heard.event.id, heard.event.order.ref, heard.event.order.total) == (id, ref, total)
+    assert not heard.odd
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "amount"),
+    [({"amount_refunded": 0}, 1500, "15.00"), ({"amount_refunded": 1500}, 2000, "5.00"), ({}, 1500, "15.00")],
+)
+def test_stripe_tells_what_this_refund_gave_back_not_all_so_far(
+    before: dict[str, int], given: int, amount: str
+) -> None:
+    event = msgspec.json.decode(shared("samples/stripe-refund.json").read_bytes())
+    event["data"] |= {"previous_attributes": before}
+    event["data"]["object"] |= {"amount_refunded": given}
+    (heard,) = source_of("mapped", preset="stripe").read(Body(msgspec.json.encode(event)), now=NOW).events
+    assert heard.event.data == {"amount": amount, "currency": "EUR"}
+    assert not heard.odd
+
+
+async def test_a_tills_number_that_begins_anew_each_day_is_another_order_each_day(tmp_path: Path) -> None:
+    sample = msgspec.json.decode(shared("samples/toast-order-updated.json").read_bytes())
+    (check,) = sample["details"]["order"]["checks"]
+    nobody = check | {"customer": None}
+    secret, presets = "toast_secret", {"till": "toast", "card": "toast-payments"}
+    async with open_front(
+        tmp_path,
+        secrets={f"{name.upper()}_WEBHOOK_SECRET": secret for name in presets},
+        **{name: {"kind": "mapped", "preset": preset} for name, preset in presets.items()},
+    ) as front:
+        for guid, day, brought in (("one", 20261123, check), ("two", 20261124, nobody)):
+            order = sample["details"]["order"] | {"guid": guid, "externalId": None, "businessDate": day}
+            body = msgspec.json.encode(sample | {"details": {"order": order | {"checks": [brought]}}})
+            signature = base64_hmac(secret, body + sample["timestamp"].encode())
+            for name in presets:
+                await front.take(AHook(source=name, body=body, headers={"toast-signature": signature}))
+        first, second = await front.box.views.orders_by_ref(["42-20261123", "42-20261124"])
+        assert (first.customer.email, second.customer.email) == ("ada@example.com", None)
+        assert (first.payment, second.source_id) == ("payment.confirmed", "two")
+
+
+def test_lightspeed_on_its_sample() -> None:
+    form = urlencode(
+        {"payload": shared("samples/lightspeed-sale-update.json").read_text(), "domain_prefix": "balloonloft"}
+    )
+    (heard,) = source_of("mapped", preset="lightspeed").read(Body(form.encode()), now=NOW).events
+    assert heard.event.id == "2ed7950a-a0fb-bcc7-11e4-f90f26de1042:order.confirmed"
+    assert (heard.event.order.ref, heard.event.order.total) == ("1042", "48.50")
+
+
+def test_salesforce_is_answered_as_it_wants_and_its_xml_can_hold_no_entities() -> None:
+    source = source_of("mapped", preset="salesforce")
+    sample = shared("samples/salesforce-outbound-message.xml").read_bytes()
+    reading = source.read(Body(sample), now=NOW)
+    assert (reading.content_type, b"<Ack>true</Ack>" in reading.answer) == ("text/xml", True)
+    for evil in (sample.replace(b"<soapenv", b'<!DOCTYPE x [<!ENTITY a "b">]><soapenv', 1), b"<a>", b"<a/>"):
+        with pytest.raises(Unreadable):
+            source.read(Body(evil), now=NOW)
+    with pytest.raises(Unreadable, match="document type"):
+        source.read(Body('<!DOCTYPE x [<!ENTITY a "b">]><x/>'.encode("utf-16")), now=NOW)
+
+
+async def test_a_store_says_more_on_top_of_a_preset(tmp_path: Path) -> None:
+    table = {"preset": "toast", "ref_prefix": "BalloonLoft:", "statuses": {"READY": "order.in_production"}}
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": "s"}, till={"kind": "mapped", **table}) as front:
+        tried = await front.intake.try_out("till", Body(shared("samples/toast-order-updated.json").read_bytes()))
+        (one,) = tried.events
+        assert (one.event.type, one.event.order.ref) == ("order.in_production", "B-1042")
+        assert await front.events() == []
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount"), [("CLP", "48.50"), ("IDR", "4850"), ("ISK", "48.50"), ("EUR", "48.50")]
+)
+def test_adyens_minor_units_are_its_own(currency: str, amount: str) -> None:
+    item = {
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+        "pspReference": "7914073381342284",
+        "merchantReference": "B-1042",
+        "amount": {"value": 4850, "currency": currency},
+    }
+    body = msgspec.json.encode({"live": "true", "notificationItems": [{"NotificationRequestItem": item}]})
+    (heard,) = source_of("mapped", preset="adyen").read(Body(body), now=NOW).events
+    assert (heard.event.order.total, heard.event.data) == (amount, {"amount": amount, "currency": currency})

@@ -1,0 +1,58 @@
+"""What a shop still shows of people and orders that are gone here: it does not come back by asking."""
+
+from pathlib import Path
+
+from daemon.config import Data, Duration
+from outbox.model import Customer, Order, Plan, Posted
+from tests.support.fake_clock import FakeClock
+from tests.support.sources import FakeHttp, open_front
+from tests.support.woo_shop import WooShop
+
+SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
+POLLED = {"kind": "woocommerce", "url": "https://shop.example.com", "poll": "60s"}
+ADA = {"first_name": "Ada", "email": "ada@example.com"}
+DAY = 86_400
+
+
+def nobody_is_told(posted: Posted, before: Order | None, after: Order) -> Plan:
+    return Plan()
+
+
+def a_shop(clock: FakeClock) -> tuple[WooShop, FakeHttp]:
+    shop = WooShop(clock.now)
+    return shop, FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+
+
+async def test_who_was_forgotten_is_not_gathered_again_until_something_happens(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop, http = a_shop(clock)
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=POLLED) as front:
+        await front.poll()
+        shop.save(1, "on-hold", billing=ADA, total="48.50")
+        await front.poll()
+        await front.box.people.forget("ada@example.com", actor="Mia")
+        await clock.advance(DAY)
+        await front.intake.pollers["webshop"].sweep()
+        await front.poll()
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.customer == Customer()
+        shop.save(1, "completed")
+        await front.poll()
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.customer.email == "ada@example.com"
+
+
+async def test_what_went_when_it_was_due_is_not_brought_back(tmp_path: Path) -> None:
+    clock, data = FakeClock(), Data(retention=Duration(3 * DAY))
+    shop, http = a_shop(clock)
+    async with open_front(
+        tmp_path, secrets=SECRETS, http=http, clock=clock, plan=nobody_is_told, data=data, webshop=POLLED
+    ) as front:
+        await front.poll()
+        shop.save(1, "completed", billing=ADA)
+        await front.poll()
+        await clock.advance(4 * DAY)
+        await front.box.retention.prune(before=clock.now() - 3 * DAY * 1000)
+        await front.intake.pollers["webshop"].sweep()
+        await front.poll()
+        assert await front.box.views.orders_by_ref(["1"]) == []
