@@ -122,7 +122,7 @@ class Ntfy(HttpChannel):
             time = row.get("time")
             if (
                 row.get("message") == text
-                and row.get("id") not in sent.others
+                and str(row.get("id")) not in sent.others
                 and isinstance(time, int)
                 and (begun - _SLACK) / 1000 - 1 <= time <= last
             ):

@@ -1,0 +1,90 @@
+"""A stick that starts anew without a word has forgotten what it was told: it is noticed before it sends what was not meant."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from daemon.modem.dialogue import Silent
+from daemon.modem.simulator import CHARACTERS
+from tests.support.gsm import bench
+from tests.support.modem_shop import ADA
+
+both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
+
+
+@both_ports
+@pytest.mark.parametrize("character", CHARACTERS)
+async def test_a_modem_that_woke_in_text_mode_is_never_given_a_pdu_to_send_as_words(
+    tmp_path: Path, kind: str, character: str
+) -> None:
+    async with bench(tmp_path, kind=kind, character=character) as b:
+        await b.ready()
+        b.modem.state.forget()
+        b.modem.state.text_mode = True
+        await b.send()
+        assert [number for number, _ in b.modem.texts()] in ([], [ADA])
+        await b.clock.until(lambda: not b.modem.state.echo)
+        assert (await b.send("again")).complete
+        assert b.modem.texts()[-1] == (ADA, "again")
+        assert {number for number, _ in b.modem.texts()} == {ADA}
+
+
+@both_ports
+async def test_a_modem_that_starts_anew_between_two_commands_gets_no_pdu(tmp_path: Path, kind: str) -> None:
+    """It said OK to PDU mode, and forgot it before it was told of the text: that it repeats what it is told gives it away."""
+    async with bench(tmp_path, kind=kind) as b:
+        await b.ready()
+        b.modem.faults.forgets_after = "AT+CMGF=0"
+        transmission = await b.send()
+        assert isinstance(transmission.trouble, Silent)
+        assert not transmission.trouble.written
+        assert b.modem.sent == []
+        await b.clock.until(lambda: not b.modem.state.echo)
+        assert (await b.send()).complete
+        assert [number for number, _ in b.modem.texts()] == [ADA]
+
+
+@pytest.mark.parametrize("word", ["RDY", "^SYSSTART", "+CPIN: SIM PIN", "NORMAL POWER DOWN"])
+async def test_a_word_of_a_start_amid_a_text_ends_it_without_waiting_and_without_claiming_anything(
+    tmp_path: Path, word: str
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.network_seconds = 30
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(b.send())
+            await b.clock.until(lambda: b.modem.commands[-1].startswith("AT+CMGS="))
+            await b.clock.sleep(2)
+            began = b.clock.monotonic()
+            b.modem.start_anew(word)
+            transmission = await sending
+        assert transmission.trouble == Silent("the modem started anew", written=True)
+        assert b.clock.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("word", ["Call Ready", "SMS Ready", "+CPIN: READY", "PB DONE", "+CFUN: 1"])
+async def test_a_word_that_may_tell_of_a_start_has_everything_looked_at(tmp_path: Path, word: str) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        commands = len(b.modem.commands)
+        b.modem.say(word)
+        await b.clock.sleep(5)
+        assert b.modem.commands[commands:] == ["AT+CMEE?"]  # all is as it was
+        b.modem.state.forget()
+        b.modem.say(word)
+        await b.clock.until(lambda: b.modem.state.announces == 1, within=15)
+        assert b.driver.status.resets == 0
+
+
+async def test_switching_the_radio_on_is_not_taken_for_a_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="bare") as b:
+        await b.ready()
+        assert b.driver._session is not None
+        b.driver._session._cycled_at = b.clock.monotonic()
+        await b.clock.sleep(5)
+        commands = b.modem.commands.count("AT+CMGF=0")
+        b.modem.say("SMS Ready")
+        await b.clock.sleep(10)
+        assert b.modem.commands.count("AT+CMGF=0") == commands
