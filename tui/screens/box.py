@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content as Plain
 from textual.message import Message
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
@@ -64,7 +65,7 @@ class Box(Steady[Result], ModalScreen[Result]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as frame:
-            frame.border_title = self.heading()
+            frame.border_title = Plain(self.heading())  # a name may hold what Textual takes for markup
             with Content(classes="content"):
                 yield from self.body()
             yield KeyBar(self.session, self.shown_keys)

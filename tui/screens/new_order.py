@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import DescendantBlur
 from textual.widget import Widget
 from textual.widgets import Button, Input
@@ -168,7 +169,7 @@ class NewOrderBox(Box[Taken | None]):
             return False
         self._existing = known.ref
         offer = self.query_one("#existing", Button)
-        offer.label = self.t("open {ref}", ref=known.ref)
+        offer.label = Content(self.t("open {ref}", ref=known.ref))
         offer.remove_class("hidden")
         says = self.t(
             "{ref} exists already: {name}, {status}. Take another number, or open it.",

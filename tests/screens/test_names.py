@@ -1,0 +1,30 @@
+"""What customers are called: however odd or long, it is shown as it is, hides nothing and breaks nothing."""
+
+import pytest
+
+from tests.support.counter import opened
+from tests.support.sample_shop import NOW, SampleShop
+
+
+def shop_of(name: str, ref: str = "B-1") -> SampleShop:
+    shop = SampleShop.empty()
+    shop.add_order(ref, "order.confirmed", "making", now=NOW, name=name, promised=NOW + 3_600_000)
+    return shop
+
+
+@pytest.mark.parametrize("name", ["Ada [VIP]", "Sam [/]", "Lin [/b]", "[red]Noor", "Mia [@click=app.exit(0)]x"])
+async def test_brackets_in_a_name_are_a_part_of_it(name: str) -> None:
+    async with opened(shop_of(name)) as counter:
+        await counter.press("n")
+        await counter.see(f"B-1  {name}", "making → READY")
+        await counter.press("escape", "m")
+        await counter.see(f"message to {name} · B-1")
+
+
+async def test_brackets_in_a_number_are_a_part_of_it() -> None:
+    async with opened(shop_of("Ada", "B[/1]")) as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        await counter.type("B[/1]")
+        await counter.press("enter")
+        await counter.see("open B[/1]")
