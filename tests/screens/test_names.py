@@ -28,3 +28,11 @@ async def test_brackets_in_a_number_are_a_part_of_it() -> None:
         await counter.type("B[/1]")
         await counter.press("enter")
         await counter.see("open B[/1]")
+
+
+async def test_a_long_name_does_not_hide_where_the_order_stands() -> None:
+    shop = shop_of("Maximiliane Wilhelmine von und zu Hohenlohe-Langenburg-Weikersheim the Younger")
+    shop.orders["B-1"]["held"] = True
+    async with opened(shop) as counter:
+        await counter.press("enter")
+        await counter.see("B-1  Maximiliane", "CONFIRMED", "on hold")

@@ -1,9 +1,11 @@
 """What staff ask first of an order: does the customer know, what is it, when, what does it cost, what is to be minded."""
 
+from rich.cells import cell_len
+
 from daemon.wire.orders import Order, OrderDetail
 from tui.i18n import text
 from tui.shop.session import Session
-from tui.widgets.paint import Line, Span, justify, wrap
+from tui.widgets.paint import Line, Span, fit, justify, length, wrap
 from tui.wording.heard import heard
 from tui.wording.making import all_items, first_of
 from tui.wording.stages import stage_of
@@ -33,14 +35,16 @@ class Summary:
 
     def _name(self, order: Order, width: int) -> Line:
         session, t, now = self._session, self._session.t, self._session.now()
-        status = session.words.status(order.status).upper()
-        left = [Span(f"{order.ref}  {order.customer.name or ''}  ", STRONG), Span(status, ACCENT)]
+        name = f"{order.ref}  {order.customer.name or ''}"
+        state = [Span("  "), Span(session.words.status(order.status).upper(), ACCENT)]
         if order.status_at:
-            left.append(Span(f" {t('since {time}', time=session.times.at(order.status_at, now))}", DIM))
+            state.append(Span(f" {t('since {time}', time=session.times.at(order.status_at, now))}", DIM))
         if order.held:
-            left.append(Span(f"  {session.words.glyphs.held} {t('on hold')}", WARN))
+            state.append(Span(f"  {session.words.glyphs.held} {t('on hold')}", WARN))
         waits = stage_of(order) in {"ready", "done"}
-        return justify(width, left, [Span("" if waits else session.times.late(order.promised_at, now), BAD)])
+        late = [Span("" if waits else session.times.late(order.promised_at, now), BAD)]
+        room = max(len(order.ref) + 4, width - length([*state, *late]) - 1)
+        return justify(width, [Span(name if cell_len(name) <= room else fit(name, room), STRONG), *state], late)
 
     def _told(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
         session = self._session
