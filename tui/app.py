@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Set
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
@@ -252,7 +253,7 @@ class CounterApp(App[int]):
     def action_undo(self) -> None:
         undoable = self.session.undoable
         left = (undoable.until - self.session.now()) / 1000 if undoable else 0
-        self.act(self.when_meant(self.session.undo, at_most=left - LEAST_LEFT))
+        self.act(self.when_meant(partial(self.session.undo, undoable), at_most=left - LEAST_LEFT))
 
     def action_hush(self) -> None:
         self.session.hush()
@@ -286,9 +287,10 @@ class CounterApp(App[int]):
         self.keyboard.started(self.run_worker(doing, group="acts"), doing)
 
     async def when_meant(self, do: Callable[[], Awaitable[object]], at_most: float = float("inf")) -> None:
-        """Do what no box asks about, once it is sure that its key was no beginning of a name."""
-        doubt = min(self.keyboard.doubt, at_most)
-        if doubt > 0:
+        """Do what no box asks about, once it is sure that its key was no beginning of a name: none goes on with it any more."""
+        left, seen = at_most, -1
+        while seen != self.keyboard.commands and (doubt := min(self.keyboard.doubt, left)) > 0:
+            seen, left = self.keyboard.commands, left - doubt
             await self.session.clock.sleep(doubt)
         await do()
 

@@ -6,6 +6,7 @@ whose times lie in one hold are given to it without a pause between them.
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +163,55 @@ async def test_a_scan_into_an_open_box_presses_nothing() -> None:
                 await typist.types("B-1042\r\n", [0.001] * 8)
                 await typist.rest()
             assert not counter.service.posts
+
+
+@pytest.mark.parametrize("name", ["donna", "conrad", "rosa"])
+@pytest.mark.parametrize("pace", [0.6, 1.0])
+async def test_a_name_spelt_slowly_on_now_decides_nothing(name: str, pace: float) -> None:
+    """Each letter may be a command there, and two of them need no box: so long as letters go on coming, none of them was one."""
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, "0")
+        if name == "rosa":
+            await typist.presses("down")
+        await typist.rest()
+        await _slowly(typist, name, pace)
+        await counter.until(lambda: counter.app.omnibox.text == name)
+        await typist.rest()
+        assert not counter.service.posts
+
+
+async def test_a_name_spelt_slowly_takes_no_step_back() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _take_a_step(typist)
+        await _slowly(typist, "una", 1.0)
+        await typist.rest()
+        assert not counter.posted("/undo")
+
+
+async def test_undo_takes_back_what_stood_there_when_it_was_pressed_however_often() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _take_a_step(typist)
+        counter.app.act(counter.app.session.step("B-1043", "order.ready"))
+        await counter.see("B-1043 is now: ready.", "u undo")
+        await _slowly(typist, "uu", 0.8)
+        await typist.rest()
+        await counter.see("B-1043: taken back.")
+        assert [path for _, path, _, _ in counter.service.posts if path.endswith("/undo")] == ["/v1/orders/B-1043/undo"]
+
+
+async def _take_a_step(typist: Typist) -> None:
+    await typist.rest()
+    await typist.types("n", [0])
+    await typist.counter.see("making → READY")
+    await typist.types("\r", [2])
+    await typist.counter.see("B-1040 is now: ready.")
+
+
+async def _slowly(typist: Typist, typed: str, pace: float) -> None:
+    """With the clock going on as the keys do."""
+    for character in typed:
+        await typist.counter.clock.advance(pace)
+        await typist.types(character, [pace])

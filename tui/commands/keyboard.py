@@ -45,6 +45,8 @@ class Keyboard:
         self._changed = changed
         self._started: list[tuple[Worker[Any], Coroutine[Any, Any, Any]]] = []
         self._mode = ""
+        self.commands = 0
+        """How many there were: another one may show that those before it were the beginning of a name."""
 
     def started(self, worker: Worker[Any], doing: Coroutine[Any, Any, Any]) -> None:
         """A command began this: it is taken back if the command was text."""
@@ -120,6 +122,7 @@ class Keyboard:
         return True
 
     async def _command(self, key: events.Key) -> None:
+        self.commands += 1
         if len(self._hand.chain) <= 1:
             self._started = []
             self._mode = self._app.current_mode

@@ -234,11 +234,12 @@ class Session:
             self._note_undo(ref, answer, done, tells)
         return answer is not None
 
-    async def undo(self) -> None:
-        """Take the newest step back."""
-        undoable = self.undoable
-        if undoable is None:
+    async def undo(self, undoable: Undoable | None) -> None:
+        """Take that step back, the newest when it was asked for; None: there was none. It is taken back once."""
+        if undoable is None or undoable.until <= self.now():
             self.say(self.t("There is nothing to undo any more."), WARN)
+            return
+        if undoable not in self.undoables:
             return
         name = self.t("undo of {ref}", ref=undoable.ref)
         if await self.do(order_acts.undo(undoable.ref, undoable.event_id), name=name) is None:
