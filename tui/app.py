@@ -26,6 +26,7 @@ from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
 from tui.screens.audit import AuditPage
 from tui.screens.board import BoardPage
+from tui.screens.box import Box
 from tui.screens.calls import CallsPage
 from tui.screens.first_shift import FirstShiftBox
 from tui.screens.help import HelpBox
@@ -180,6 +181,8 @@ class CounterApp(App[int]):
             self._line_changed()
         if self.page is not None:
             self.page.catch_up()
+        if isinstance(self.screen, Box):
+            self.screen.catch_up()
 
     def _noticed(self) -> None:
         if self.page is not None:

@@ -63,15 +63,24 @@ class Flows:
         while step is not None and step.address_first:
             await self._fixes.address_first(order)
             step = await self._app.push_screen_wait(NextStepBox(order, status))
-        if step is None:
+        if step is None or self._is_taken(order, status):
             return
         if step.words is None:
             await self._session.step(order.ref, status, silent=step.silent, tells=step.tells)
             return
         purpose = f"{order.ref}  {self._session.words.status(status)}"
         draft = await self._words(order, step.words, status, purpose)
-        if draft is not None:
+        if draft is not None and not self._is_taken(order, status):
             await self._session.step(order.ref, status, text=draft.text, tells=self._session.name_of(order.ref))
+
+    def _is_taken(self, order: Order, status: str) -> bool:
+        """Whether somebody else took that step since the order was looked at: its customer is told once."""
+        now = self._session.shop.orders.get(order.ref)
+        if now is None or now.status != status or order.status == status:
+            return False
+        word = self._session.words.status(status)
+        self._session.say(self._t("{ref} is {status} already: nothing was done.", ref=order.ref, status=word), WARN)
+        return True
 
     async def write_to(self, order: Order) -> bool:
         """Write to its customer; whether the service took it."""

@@ -81,6 +81,9 @@ class Box(Steady[Result], ModalScreen[Result]):
         for lines in self.query(Lines):
             lines.rewrite()
 
+    def catch_up(self) -> None:
+        """The shop changed: what is asked about may stand otherwise now."""
+
     def on_descendant_focus(self) -> None:
         self.look()
 

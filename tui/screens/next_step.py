@@ -50,6 +50,8 @@ class NextStepBox(Box[Step | None]):
         self._silent = False
         self._preview: Preview | None = None
         self._trouble = ""
+        self._moved = False
+        """Whether somebody else moved the order while the box stood there."""
 
     def heading(self) -> str:
         return f"{self._order.ref}  {self._order.customer.name or ''}".strip()
@@ -59,6 +61,17 @@ class NextStepBox(Box[Step | None]):
 
     def on_mount(self) -> None:
         run_newest(self, self._ask, "ask")
+
+    def catch_up(self) -> None:
+        """What stands here anew is to be seen before Enter does it."""
+        order = self.session.shop.orders.get(self._order.ref)
+        if order is None or order.status == self._order.status:
+            return
+        self._order, self._moved, self._preview, self._trouble = order, True, None, ""
+        self.shown_at = float("inf")
+        self.call_after_refresh(self._note_shown)
+        run_newest(self, self._ask, "ask")
+        self.look()
 
     async def _ask(self) -> None:
         try:
@@ -74,6 +87,9 @@ class NextStepBox(Box[Step | None]):
             [Span(f"{before} {g.going} ", DIM), Span(self.words.status(self._status).upper(), STRONG)],
             [],
         ]
+        if self._moved:
+            status = self.words.status(self._order.status)
+            lines.insert(0, [Span(t("{ref} is now: {status}.", ref=self._order.ref, status=status), WARN)])
         if self._silent:
             return [*lines, [Span(t("Silently: nobody will be told."), WARN)], []]
         if self._preview is None:

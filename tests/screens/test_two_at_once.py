@@ -1,0 +1,40 @@
+"""Two people at one order: what a box says is true while it stands there, and nobody is told twice because both were quick."""
+
+from tests.support.counter import opened
+from tests.support.typist import Typist
+from tui.line.tempo import Tempo
+
+
+async def test_a_step_that_a_colleague_took_meanwhile_is_not_taken_again() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("making → READY", "Sam will be told now")
+        counter.service.set_status("B-1040", "order.ready")
+        await counter.see("ready → READY", "B-1040 is now: ready.")
+        await counter.press("enter")
+        await counter.see("B-1040 is ready already: nothing was done.")
+        assert not counter.posted("/status"), "its customer would be told a second time"
+
+
+async def test_a_step_in_own_words_that_a_colleague_took_meanwhile_is_not_taken_again() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("are ready to collect")
+        await counter.press("e")
+        await counter.see("send")
+        counter.service.set_status("B-1040", "order.ready")
+        await counter.see("ready 3")
+        await counter.press("enter", "enter")
+        await counter.see("B-1040 is ready already: nothing was done.")
+        assert not counter.posted("/status")
+
+
+async def test_enter_that_was_meant_for_what_stood_there_before_does_nothing() -> None:
+    async with opened(tempo=Tempo()) as counter:
+        await Typist(counter).presses("n")
+        await counter.see("making → READY")
+        counter.service.change_order("B-1040", status="order.completed", stage="done")
+        await counter.see("done today → READY", "B-1040 is now: completed.")
+        await Typist(counter).types("\r", [0.3])
+        assert not counter.posted("/status")
+        await counter.see("done today → READY")
