@@ -4,7 +4,9 @@ import pytest
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
+from tests.support.typist import Typist
 from tui.app import CounterApp
+from tui.line.tempo import Tempo
 
 
 def full_shop() -> SampleShop:
@@ -67,6 +69,42 @@ async def test_answering_a_reply_reads_it() -> None:
         await counter.press("enter", "enter")
         await counter.until(lambda: counter.posted("/read"))
         assert counter.posted("/messages")[0]["text"] == "See you soon"
+
+
+async def test_an_answer_reads_what_it_answers_whatever_was_done_before_and_nothing_that_came_meanwhile() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.press("enter")
+        await counter.see("u undo")
+        await counter.press("0", "down")
+        await counter.see("m answer")
+        await counter.press("m")
+        await counter.see("Say who you are")
+        await counter.type("See you soon")
+        await counter.pass_time(9)
+        counter.service.reply("B-1042", "wait, I am at the other shop")
+        await counter.until(lambda: "r2" in counter.app.session.shop.replies)
+        await counter.press("enter", "enter")
+        await counter.until(lambda: counter.posted("/replies/r1/read"))
+        await counter.see("“wait, I am at the other shop”")
+        assert not counter.posted("/replies/r2/read"), "nobody saw it when the answer was begun"
+
+
+async def test_to_read_reads_what_was_seen() -> None:
+    async with opened(size=(120, 40), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.presses("0")
+        await typist.presses("down")
+        await counter.see("“on my way!”", "r read")
+        await typist.rest()
+        await typist.types("r", [0])
+        counter.service.reply("B-1042", "wait, I am at the other shop")
+        await counter.until(lambda: "r2" in counter.app.session.shop.replies)
+        await counter.clock.advance(2)
+        await counter.until(lambda: counter.posted("/replies/r1/read"))
+        await counter.see("“wait, I am at the other shop”")
+        assert not counter.posted("/replies/r2/read")
 
 
 async def test_lateness_is_said_and_time_makes_late() -> None:

@@ -91,6 +91,13 @@ class Flows:
             return False
         return await self._session.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
 
+    async def answer(self, order: Order) -> None:
+        """Write to its customer. What stood there when that was begun is read by it, once it was taken."""
+        answered = [each for each in self._session.shop.replies.values() if each.order_ref == order.ref]
+        if await self.write_to(order):
+            for reply in answered:
+                await self.mark_read(reply)
+
     async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
         """What is to be sent; whom nothing would reach is helped first."""
         draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from daemon.wire.customers import Reply
 from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import ListPage
@@ -171,25 +172,18 @@ class NowPage(ListPage[Thing]):
 
     def action_write(self) -> None:
         if (order := self._order_of("reply")) is not None:
-            self.counter.act(self._answer(order))
-
-    async def _answer(self, order: Order) -> None:
-        """An answer that was sent has read what it answers."""
-        before = len(self.session.undoables)
-        await self.counter.flows.write_to(order)
-        if len(self.session.undoables) > before:
-            await self._read(order.ref)
+            self.counter.act(self.counter.flows.answer(order))
 
     def action_read(self) -> None:
         thing = self.current
         if thing is not None and thing.reply is not None:
-            read = partial(self._read, thing.reply.order_ref or thing.reply.sender)
-            self.counter.act(self.counter.when_meant(read))
+            thread = thing.reply.order_ref or thing.reply.sender
+            seen = [each for each in self.session.shop.replies.values() if (each.order_ref or each.sender) == thread]
+            self.counter.act(self.counter.when_meant(partial(self._read, seen)))
 
-    async def _read(self, thread: str) -> None:
-        for reply in list(self.session.shop.replies.values()):
-            if (reply.order_ref or reply.sender) == thread:
-                await self.counter.flows.mark_read(reply)
+    async def _read(self, replies: Sequence[Reply]) -> None:
+        for reply in replies:
+            await self.counter.flows.mark_read(reply)
 
     def action_next_step(self) -> None:
         if (order := self._order_of("late")) is not None:

@@ -8,7 +8,6 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from daemon.wire.customers import Reply
-from daemon.wire.orders import Order
 from tui.i18n import text
 from tui.screens.listing import BESIDE, ListPage
 from tui.service.client import ServiceError
@@ -178,16 +177,7 @@ class RepliesPage(ListPage[Reply]):
 
     def action_write(self) -> None:
         ref = self.current.order_ref if self.current is not None else None
-        self.counter.about(self.session.shop.orders.get(ref or ""), self._answer)
-
-    async def _answer(self, order: Order) -> None:
-        """Answered is read: what stood there when the answer was begun."""
-        answered = [
-            each for each in self.session.shop.replies.values() if each.order_ref == order.ref and not each.read
-        ]
-        if await self.counter.flows.write_to(order):
-            for reply in answered:
-                await self.counter.flows.mark_read(reply)
+        self.counter.about(self.session.shop.orders.get(ref or ""), self.counter.flows.answer)
 
 
 def _thread(reply: Reply) -> str:
