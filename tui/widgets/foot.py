@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.cells import cell_len
 
 from tui.widgets.lines import Lines
-from tui.widgets.paint import Line, Span, length
+from tui.widgets.paint import Line, Span, justify, length
 from tui.wording.words import DIM, WARN
 
 if TYPE_CHECKING:
@@ -22,21 +22,26 @@ class Key(NamedTuple):
 
 
 class NoticeLine(Lines):
-    """The undo and its countdown for as long as there is one, else the newest sentence."""
+    """The undo and its countdown for as long as there is one; the newest sentence, which leaves the undo its key."""
 
     def __init__(self, session: "Session") -> None:
-        super().__init__(lambda width: [self._line()])
+        super().__init__(lambda width: [self._line(width)])
         self._session = session
 
-    def _line(self) -> Line:
+    def _line(self, width: int) -> Line:
         session, t = self._session, self._session.t
         undoable, notice = session.undoable, session.notice
-        if notice is not None and (undoable is None or notice.tone == "bad"):
-            return [Span(f" {notice.text} ", notice.tone, "app.hush")]
+        undo = [Span(f" u {t('undo')} ", "accent", "app.undo")]
+        if notice is not None:
+            said = [Span(f" {notice.text} ", notice.tone, "app.hush")]
+            if undoable is None:
+                return said
+            of = [Span(f" {undoable.ref} ", DIM)]
+            return justify(width, said, [*of, *undo] if length([*said, *of, *undo]) <= width else undo)
         if undoable is not None:
             left = session.times.until(undoable.until, session.now())
             told = t("{name} will be told {when}.", name=undoable.tells, when=left) if undoable.tells else ""
-            return [Span(f" {undoable.done} {told} "), Span(f" u {t('undo')} ", "accent", "app.undo")]
+            return [Span(f" {undoable.done} {told} "), *undo]
         link = session.shop.link
         if link.state == "away":
             return [Span(f" {self._away(t(link.reason))}", WARN)]
