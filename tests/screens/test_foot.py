@@ -1,6 +1,9 @@
 """The line above the keys: what was just said, what can be taken back, and who will be told when. All of it is so at that moment."""
 
+import pytest
+
 from tests.support.counter import Counter, opened
+from tests.support.sample_shop import NOW, SampleShop
 
 
 async def take_the_step(counter: Counter) -> None:
@@ -34,3 +37,41 @@ async def test_on_a_narrow_terminal_too() -> None:
         await take_the_step(counter)
         await counter.press("ctrl+c")
         await counter.see("Press ^c again to leave.", "u undo")
+
+
+# ---------------------------------------------------------------- who will be told when
+
+
+def warned(code: str, **more: str) -> SampleShop:
+    shop = SampleShop.ordinary()
+    shop.warnings = [{"code": code, "medium": "sms", **more}]
+    return shop
+
+
+async def test_in_quiet_hours_it_says_when_they_are_over() -> None:
+    async with opened(warned("quiet_hours", until="2026-11-25T08:00:00Z"), size=(100, 30)) as counter:
+        await counter.press("n")
+        await counter.see("Sam will be told tomorrow 08:00 by text")
+        await counter.press("enter")
+        await counter.see("B-1040 is now: ready. Sam will be told tomorrow 08:00.", "u undo")
+
+
+@pytest.mark.parametrize("code", ["held", "line_down", "limit_used", "template_broken"])
+async def test_what_waits_for_nobody_knows_how_long_is_not_promised(code: str) -> None:
+    async with opened(warned(code)) as counter:
+        await take_the_step(counter)
+        assert "will be told" not in counter.text
+
+
+async def test_own_words_to_whom_nothing_reaches_are_no_promise() -> None:
+    shop = SampleShop.empty()
+    shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="Kofi", phone="", email="")
+    async with opened(shop) as counter:
+        await counter.press("n")
+        await counter.see("Kofi will NOT be told.")
+        await counter.press("e")
+        await counter.see("send")
+        await counter.type("Ready!")
+        await counter.see("Kofi will NOT be told.", passing=0.1)
+        await counter.press("tab", "enter")
+        await counter.see("B-1 is now: ready. Kofi will NOT be told.", "u undo")

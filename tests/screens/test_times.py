@@ -63,6 +63,7 @@ def test_how_long_until() -> None:
     assert times().until(NOW + 8_000, NOW) == "in 8 s"
     assert times().until(NOW - 1, NOW) == "now"
     assert times().until(NOW + 2 * HOUR, NOW) == "at 12:15"
+    assert times().until(NOW + 22 * HOUR, NOW) == "tomorrow 08:15"
 
 
 def test_how_late() -> None:

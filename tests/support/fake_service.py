@@ -304,15 +304,15 @@ class FakeService:
         event_id = f"e{len(self.log)}"
         before = self.shop.orders[ref]["status"]
         self.change_order(ref, status=status, stage=stage_of(status), told=None)
+        who, messages = self.shop.orders[ref]["customer"], list[Json]()
         if not silent:
-            message = self.shop.add_message(
-                ref, status, due_at=self.clock.now() + 8000, text=text, now=self.clock.now()
-            )
-            message["event_id"] = event_id
+            now, state = self.clock.now(), "queued" if who["phone"] or who["email"] else "suppressed"
+            message = self.shop.add_message(ref, status, due_at=now + 8000, text=text, now=now, state=state)
+            messages, message["event_id"] = [message], event_id
             self.tell("message", message)
             self.change_order(ref, told=self.shop.told(message))
         self.shop.undo[event_id] = before
-        return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000), "duplicate": False, "messages": []}
+        return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000), "messages": messages}
 
     def _manual(self, ref: str, body: Json) -> Json:
         event_id = f"e{len(self.log)}"
@@ -321,7 +321,7 @@ class FakeService:
         )
         message["event_id"] = event_id
         self.tell("message", message)
-        return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000)}
+        return {"event_id": event_id, "undo_until": moment(self.clock.now() + 8000), "messages": [message]}
 
     def _contact(self, ref: str, body: Json) -> Json | web.Response:
         """The address is kept, and what did not arrive goes out to it."""
@@ -368,7 +368,8 @@ class FakeService:
         order = self.shop.order_of(event, self.clock.now())
         self.tell("order", shown(order))
         self.shop.undo[event["id"]] = "order.deleted"
-        return {"event_id": event["id"], "undo_until": moment(self.clock.now() + 8000)}
+        first = {"id": "m", "recipient": "customer", "state": "queued"}
+        return {"event_id": event["id"], "undo_until": moment(self.clock.now() + 8000), "messages": [first]}
 
     # ------------------------------------------------------------ what happens by itself
 

@@ -92,7 +92,7 @@ class Fixes:
         purpose = f"{order.ref}  {self._session.words.status(order.status)}"
         draft = await self._app.push_screen_wait(WriteBox(order, words, order.status, purpose, help.body))
         if draft is not None:
-            await self._contact(order, help._replace(body={**help.body, "text": draft.text}))
+            await self._contact(order, help._replace(body={**help.body, "text": draft.text}, tells=draft.tells))
 
     async def _contact(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t
@@ -101,7 +101,7 @@ class Fixes:
             await self._session.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref))
             return
         done = t("{ref}: noted.", ref=ref)
-        await self._session.undoably(ref, call, name=name, done=done, tells=self._session.name_of(ref))
+        await self._session.undoably(ref, call, name=name, done=done, tells=help.tells)
 
     async def told(self, order: Order, how: Literal["phone", "in_person"], message_id: str = "") -> None:
         """Staff told the customer themselves."""

@@ -71,7 +71,7 @@ class Flows:
         purpose = f"{order.ref}  {self._session.words.status(status)}"
         draft = await self._words(order, step.words, status, purpose)
         if draft is not None and not self._is_taken(order, status):
-            await self._session.step(order.ref, status, text=draft.text, tells=self._session.name_of(order.ref))
+            await self._session.step(order.ref, status, text=draft.text, tells=draft.tells)
 
     def _is_taken(self, order: Order, status: str) -> bool:
         """Whether somebody else took that step since the order was looked at: its customer is told once."""
@@ -89,7 +89,9 @@ class Flows:
         draft = await self._words(order)
         if draft is None:
             return False
-        return await self._session.write(order.ref, text=draft.text, template=draft.template, via=draft.via)
+        return await self._session.write(
+            order.ref, text=draft.text, template=draft.template, via=draft.via, tells=draft.tells
+        )
 
     async def answer(self, order: Order) -> None:
         """Write to its customer. What stood there when that was begun is read by it, once it was taken."""

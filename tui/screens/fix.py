@@ -12,9 +12,10 @@ from daemon.wire.orders import Order
 from daemon.wire.steps import Preview, Way, Ways
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.screens.planned import planned_lines
+from tui.screens.planned import hears, planned_lines
 from tui.screens.silence import NO_ADDRESS
 from tui.service.client import Refused, ServiceError
+from tui.shop.session import NOBODY, Hears
 from tui.terminal.work import run_newest
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
@@ -33,6 +34,7 @@ class Help(NamedTuple):
     kind: str
     body: Mapping[str, Any] = {}
     words: bool = False
+    tells: Hears = NOBODY
 
 
 class Offer(NamedTuple):
@@ -195,14 +197,17 @@ class FixBox(Box[Help | None]):
             self._choose(chosen)
 
     def _choose(self, offer: Offer, *, words: bool = False) -> None:
-        help = offer.help._replace(words=words)
+        name = self.session.name_of(self._order.ref)
+        is_quiet = self.session.shop.glance.quiet_until is not None
+        help = offer.help._replace(words=words, tells=NOBODY if is_quiet else Hears(name))
         if self._message_id and help.kind in {"contact", "phone", "in_person"}:
             help = help._replace(body={**help.body, "message_id": self._message_id})
         self.answer(help)
 
     async def _take(self, *, words: bool = False) -> None:
         if await self._check():
-            self.answer(Help("contact", self._typed, words))
+            tells = hears(self._preview, self.session.name_of(self._order.ref))
+            self.answer(Help("contact", self._typed, words, tells))
 
     async def action_other_words(self) -> None:
         """To what was typed, else by the way that is chosen. In the field itself it is a letter."""

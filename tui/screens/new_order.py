@@ -15,8 +15,9 @@ from daemon.wire.orders import Order
 from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.screens.planned import planned_lines
+from tui.screens.planned import hears, planned_lines
 from tui.service.client import Refused, ServiceError
+from tui.shop.session import Hears
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice
 from tui.widgets.field import Field
@@ -36,10 +37,10 @@ FIELDS = (
 
 
 class Taken(NamedTuple):
-    """`event` is to be posted, but for its id; `tells`: who hears of it, "" for nobody."""
+    """`event` is to be posted, but for its id."""
 
     event: Mapping[str, Any]
-    tells: str
+    tells: Hears
 
 
 class Wrong(NamedTuple):
@@ -132,9 +133,8 @@ class NewOrderBox(Box[Taken | None]):
         if self._shown is None or self._shown != draft:
             await self._show(entered=True)
             return
-        told = any(each.reaches for each in self._preview.messages if each.tells_customer) if self._preview else False
         name = self._shown["customer"].get("name") or self.t("the customer")
-        self.answer(Taken(self._shown, name if told else ""))
+        self.answer(Taken(self._shown, hears(self._preview, name)))
 
     async def _show(self, *, entered: bool = False) -> None:
         """Show what the order as it stands would lead to. `entered`: the cursor goes to what is wrong."""

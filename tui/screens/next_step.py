@@ -11,8 +11,9 @@ from daemon.wire.requests.orders import WhatIf
 from daemon.wire.steps import Planned, Preview
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.screens.planned import planned_lines
+from tui.screens.planned import hears, planned_lines
 from tui.service.client import ServiceError
+from tui.shop.session import NOBODY, Hears
 from tui.terminal.work import run_newest
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
@@ -25,7 +26,7 @@ class Step:
     """What was decided: do it, silently or not; or write other words first, from `words` on."""
 
     def __init__(
-        self, *, silent: bool = False, words: str | None = None, tells: str = "", address_first: bool = False
+        self, *, silent: bool = False, words: str | None = None, tells: Hears = NOBODY, address_first: bool = False
     ) -> None:
         self.silent = silent
         self.address_first = address_first
@@ -117,8 +118,7 @@ class NextStepBox(Box[Step | None]):
         return keys
 
     def action_do_it(self) -> None:
-        told = any(each.reaches for each in self._mine)
-        tells = self.session.name_of(self._order.ref) if told and not self._silent else ""
+        tells = NOBODY if self._silent else hears(self._preview, self.session.name_of(self._order.ref))
         self.answer(Step(silent=self._silent, tells=tells))
 
     def action_address_first(self) -> None:

@@ -1,12 +1,27 @@
 """How messages that would go out are described, wherever something is about to be sent."""
 
 from daemon.wire.steps import Planned, Preview
-from tui.shop.session import Session
+from tui.shop.session import NOBODY, Hears, Session
 from tui.widgets.paint import Line, Span, wrap
 from tui.wording.words import BAD, DIM, WARN
 
 MOST_TEXT = 6
 """Lines of a text that are shown at most."""
+NOT_YET = frozenset({"held", "line_down", "limit_used", "no_channel", "template_broken"})
+"""Cautions that mean that nobody knows when it goes out."""
+
+
+def hears(found: Preview | None, name: str) -> Hears:
+    """Whether, and when, the customer of that name will be told, as far as that can be foreseen."""
+    mine = [each for each in found.messages if each.tells_customer and each.reaches] if found else []
+    sure = [each for each in mine if NOT_YET.isdisjoint(caution.code for caution in each.warnings)]
+    return Hears(name, min(map(_earliest, sure))) if sure else NOBODY
+
+
+def _earliest(planned: Planned) -> int:
+    """When it can go out (ms): not in quiet hours."""
+    quiet = (caution.until or 0 for caution in planned.warnings if caution.code == "quiet_hours")
+    return max(planned.due_at or 0, *quiet, 0)
 
 
 def planned_lines(found: Preview, name: str | None, session: Session, width: int) -> list[Line]:
@@ -36,11 +51,7 @@ def _customer(planned: Planned, session: Session, name: str | None, width: int) 
     if not planned.reaches:
         return _not_told(planned, session, name, width)
     name = name or t("The customer")
-    when = (
-        session.times.until(planned.due_at, session.now())
-        if planned.due_at and planned.due_at > session.now()
-        else t("now")
-    )
+    when = session.times.until(_earliest(planned), session.now())
     told = t(
         "{name} will be told {when} by {medium} to {to}",
         name=name,

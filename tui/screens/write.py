@@ -14,8 +14,9 @@ from daemon.wire.requests.orders import WhatIf
 from daemon.wire.steps import Preview
 from tui.i18n import text
 from tui.screens.box import Box
-from tui.screens.planned import planned_lines
+from tui.screens.planned import hears, planned_lines
 from tui.service.client import ServiceError
+from tui.shop.session import NOBODY, Hears
 from tui.terminal.tidy import forget_watcher
 from tui.terminal.work import run_newest
 from tui.widgets.choice import Choice, LongChoice
@@ -39,6 +40,7 @@ class Draft(NamedTuple):
     via: tuple[str, ...]
     address_first: bool = False
     """The customer can't be reached as things are: an address is taken down first, then these words are asked for again."""
+    tells: Hears = NOBODY
 
 
 class WordsArea(TextArea):
@@ -259,7 +261,7 @@ class WriteBox(Box[Draft | None]):
     def _send(self) -> None:
         draft = self.draft
         if draft.text or draft.template:
-            self.answer(draft)
+            self.answer(draft._replace(tells=hears(self._preview, self.session.name_of(self._order.ref))))
         else:
             self._trouble = self.t("There is nothing to send yet.")
             self.look()

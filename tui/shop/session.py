@@ -17,14 +17,14 @@ from tui.service.client import Client, ServiceError
 from tui.service.live import Live
 from tui.service.perform import Action, Performer, not_done
 from tui.shop.feed import Feed
-from tui.shop.queue import Thing, things
+from tui.shop.queue import SILENT, Thing, things
 from tui.shop.revisions import Part
-from tui.shop.state import NEVER, Shop
+from tui.shop.state import NEVER, Shop, is_telling
 from tui.shop.training import Training, mission_of
 from tui.terminal.clock import Clock
 from tui.terminal.glyphs import Glyphs
 from tui.wording.times import Times
-from tui.wording.words import BAD, GOOD, PLAIN, WARN, Words
+from tui.wording.words import BAD, GOOD, PLAIN, UNTOLD, WARN, Words
 
 NOTICE_SECONDS = 8.0
 TROUBLE_SECONDS = 60.0
@@ -38,6 +38,16 @@ class Notice(msgspec.Struct, frozen=True):
     until: float
 
 
+class Hears(msgspec.Struct, frozen=True):
+    """Who will be told; "" for nobody, or nobody knows when. `at`: not before then (ms, by the service's clock)."""
+
+    name: str = ""
+    at: int = 0
+
+
+NOBODY = Hears()
+
+
 class Undoable(msgspec.Struct, frozen=True):
     """A step whose first message has not left yet. `until`: ms, by the service's clock."""
 
@@ -45,8 +55,7 @@ class Undoable(msgspec.Struct, frozen=True):
     event_id: str
     until: int
     done: str
-    tells: str = ""
-    """Who hears of it then; "" for nobody."""
+    tells: Hears = NOBODY
 
 
 class Session:
@@ -211,23 +220,25 @@ class Session:
             self.training.tick(mission)
             self._noticed()
 
-    async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: str = "") -> None:
+    async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: Hears = NOBODY) -> None:
         """Set an order's status; until the grace period is over it can be undone."""
         word, change = self.words.status(status), StatusChange(status, silent=silent, text=text or None)
         answer = await self.do(order_acts.set_status(ref, change), name=f"{ref}: {word}")
         if answer is not None:
             self._note_undo(ref, answer, self.t("{ref} is now: {status}.", ref=ref, status=word), tells)
 
-    async def write(self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = ()) -> bool:
+    async def write(
+        self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = (), tells: Hears = NOBODY
+    ) -> bool:
         """Send the customer something by hand; whether it was taken."""
         name = self.t("{ref}: message", ref=ref)
         message = ManualMessage(template=template or None, text=None if template else text, via=via or None)
         answer = await self.do(order_acts.write(ref, message), name=name)
         if answer is not None:
-            self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), self.name_of(ref))
+            self._note_undo(ref, answer, self.t("{ref}: your message is taken.", ref=ref), tells)
         return answer is not None
 
-    async def undoably(self, ref: str, call: Act, *, name: str, done: str, tells: str = "") -> bool:
+    async def undoably(self, ref: str, call: Act, *, name: str, done: str, tells: Hears = NOBODY) -> bool:
         """Have something done that can be undone for a while. False: it was not done, which was said."""
         answer = await self.do(call, name=name)
         if answer is not None:
@@ -247,15 +258,22 @@ class Session:
         self.undoables = [each for each in self.undoables if each is not undoable]
         self.say(self.t("{ref}: taken back. Nobody was told.", ref=undoable.ref), GOOD)
 
-    def _note_undo(self, ref: str, answer: bytes, done: str, tells: str) -> None:
+    def _note_undo(self, ref: str, answer: bytes, done: str, tells: Hears) -> None:
+        """`tells`: as it was foreseen. What became of it the answer says."""
         try:
             taken = decode(answer, StatusSet)
         except msgspec.MsgspecError:
             taken = StatusSet()
-        if taken.undo_until and taken.undo_until > self.now():
+        states = [each.state for each in taken.messages if is_telling(each) and each.reason_code != SILENT]
+        if "queued" not in states:
+            tells = NOBODY
+        is_undoable = bool(taken.undo_until and taken.undo_until > self.now())
+        if taken.undo_until and is_undoable:
             self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells))
             self.hush()
-        else:
+        if states and UNTOLD.issuperset(states):
+            self.say(f"{done} {self.t('{name} will NOT be told.', name=self.name_of(ref))}", BAD)
+        elif not is_undoable:
             self.say(done, GOOD)
 
     def _say_unsure(self, action: Action) -> None:

@@ -39,8 +39,10 @@ class NoticeLine(Lines):
             of = [Span(f" {undoable.ref} ", DIM)]
             return justify(width, said, [*of, *undo] if length([*said, *of, *undo]) <= width else undo)
         if undoable is not None:
-            left = session.times.until(undoable.until, session.now())
-            told = t("{name} will be told {when}.", name=undoable.tells, when=left) if undoable.tells else ""
+            who, at = undoable.tells.name, max(undoable.until, undoable.tells.at)
+            told = (
+                t("{name} will be told {when}.", name=who, when=session.times.until(at, session.now())) if who else ""
+            )
             return [Span(f" {undoable.done} {told} "), *undo]
         link = session.shop.link
         if link.state == "away":

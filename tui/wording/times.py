@@ -85,15 +85,14 @@ class Times:
         return self._t("{n} min", n=minutes) if minutes else self._t("{n} s", n=left.seconds)
 
     def until(self, moment: int, now: int) -> str:
-        """ "in 8 s", "in 12 min", and from an hour on the time: "at 14:30"; "now" when it has come."""
+        """ "in 8 s", "in 12 min", from an hour on the time: "at 14:30", on another day with the day; "now" when it has come."""
         left = (moment - now) / 1000
         if left <= 0:
             return self._t("now")
-        return (
-            self._t("in {span}", span=self.span(left))
-            if left < 3600
-            else self._t("at {time}", time=self.at(moment, now))
-        )
+        if left < 3600:
+            return self._t("in {span}", span=self.span(left))
+        said, is_today = self.at(moment, now), self.local(moment).date() == self.local(now).date()
+        return self._t("at {time}", time=said) if is_today else said
 
     def late(self, promised: int | None, now: int) -> str:
         """ "3 min late"; "" when it isn't."""
