@@ -357,6 +357,12 @@ async def test_the_day_turns_at_midnight_of_the_shop() -> None:
         await counter.until(lambda: "done today 0" in counter.text)
 
 
+async def test_an_order_that_is_still_open_is_there_however_long_ago_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.shop.feed.MOST_ORDERS", 2)
+    async with opened() as counter:
+        await counter.see("to confirm 1", "making 3", "ready 2", "out 1")
+
+
 async def test_empty_columns_leave_their_room_to_others() -> None:
     shop = SampleShop.empty()
     shop.add_order("B-1", "order.confirmed", "making", now=NOW, name="A rather long name")

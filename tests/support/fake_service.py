@@ -149,14 +149,14 @@ class FakeService:
 
     def _page(self, request: web.Request, things: list[Json]) -> web.Response:
         start, limit = int(request.query.get("cursor", 0)), int(request.query.get("limit", 50))
+        if stages := request.query.getall("stage", []):
+            things = [each for each in things if each["stage"] in stages]
         following = str(start + limit) if start + limit < len(things) else None
         return web.json_response({"items": things[start : start + limit], "next": following})
 
     def _newest_orders(self) -> list[Json]:
-        return [
-            shown(order)
-            for order in sorted(self.shop.orders.values(), key=lambda order: order["updated_at"], reverse=True)
-        ]
+        newest = sorted(self.shop.orders.values(), key=lambda order: order["updated_at"], reverse=True)
+        return [shown(order) for order in newest]
 
     def _newest_messages(self) -> list[Json]:
         return sorted(self.shop.messages.values(), key=lambda message: message["created_at"], reverse=True)

@@ -14,8 +14,9 @@ from daemon.wire.customers import Call, Reply
 from daemon.wire.messages import Message, ReceiptChange
 from daemon.wire.orders import Order
 from daemon.wire.service import Channel, Uplink
+from daemon.wire.stages import STAGES
 from daemon.wire.values import decode
-from tui.service.client import Client, Refused, ServiceError
+from tui.service.client import Client, Query, Refused, ServiceError
 from tui.service.live import Connected, Gone, Live, StreamEvent
 from tui.shop.revisions import Part
 from tui.shop.state import Link, Shop
@@ -24,6 +25,9 @@ from tui.terminal.clock import Clock
 T = TypeVar("T")
 
 MOST_ORDERS = 5_000
+MOST_OPEN = 5_000
+"""Orders still open that are read besides, however long ago they changed last."""
+OPEN = tuple(("stage", stage) for stage in STAGES if stage != "done")
 MOST_MESSAGES = 20_000
 SHORT_LIST = 500
 GLANCE_EVERY = 30.0
@@ -140,9 +144,8 @@ class Feed:
         shop = self._shop
         shop.begin_load()
         await self._read_glance()
-        async for orders in self._client.pages("/v1/orders", Order, most=MOST_ORDERS):
-            shop.load_orders(orders)
-            self._tell({Part.ORDERS})
+        if await self._read_orders(MOST_ORDERS) >= MOST_ORDERS:
+            await self._read_orders(MOST_OPEN, OPEN)
         await self._read_lists()
         async for messages in self._client.pages("/v1/messages", Message, most=MOST_MESSAGES):
             shop.load_messages(messages)
@@ -150,6 +153,15 @@ class Feed:
         shop.end_load()
         self._set_link("up")
         self._tell({Part.ORDERS, Part.MESSAGES})
+
+    async def _read_orders(self, most: int, query: Query = ()) -> int:
+        """The newest so many; how many there were."""
+        count = 0
+        async for orders in self._client.pages("/v1/orders", Order, query, most=most):
+            count += len(orders)
+            self._shop.load_orders(orders)
+            self._tell({Part.ORDERS})
+        return count
 
     # ------------------------------------------------------------ what the stream does not carry
 
