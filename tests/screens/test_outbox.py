@@ -112,3 +112,19 @@ async def test_marks_of_what_is_gone_are_forgotten() -> None:
         await counter.press("2", "w", "space", "a")
         await counter.see("6 shown")
         assert "marked" not in counter.text
+
+
+async def test_today_ends_at_midnight() -> None:
+    async with opened() as counter:
+        await counter.press("2", "t")
+        await counter.see("[t today]", "6 shown")
+        await counter.pass_time(14 * 3600)
+        await counter.see("[t today]", "0 shown")
+
+
+async def test_what_it_says_that_it_shows_is_so_after_a_change_of_language() -> None:
+    async with opened(size=(100, 30)) as counter:
+        await counter.press("2", "f")
+        await counter.see("[f failed]", "1 shown")
+        await counter.command("language: Deutsch")
+        await counter.see("[a alle]", "6 gezeigt")

@@ -14,7 +14,6 @@ from tui.i18n import text
 from tui.screens.listing import ListPage
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
-from tui.shop.state import outbox_filter
 from tui.terminal.work import run_newest
 from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
@@ -73,7 +72,19 @@ class OutboxPage(ListPage[Message]):
     def below(self) -> Iterable[Widget]:
         yield Field(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._sift()
+
+    def _sift(self) -> None:
+        self.session.shop.sift_outbox(self._filter, self._needle)
+
     # ------------------------------------------------------------ what it shows
+
+    def minute(self) -> None:
+        """Another day may have begun."""
+        self._sift()
+        self.redraw()
 
     def head(self, width: int) -> list[Line]:
         line: Line = []
@@ -176,9 +187,7 @@ class OutboxPage(ListPage[Message]):
         self._refilter()
 
     def _refilter(self) -> None:
-        shop = self.session.shop
-        keep = outbox_filter(self._filter, self._needle, shop.midnight)
-        shop.outbox.fill(shop.messages.values(), keep)
+        self._sift()
         self.rows.marked.clear()
         self.redraw()
 

@@ -110,6 +110,7 @@ class Shop:
         }
         self.open_orders: View[Order] = View(by_promise, self._is_open)
         self.outbox: View[Message] = View(newest_message)
+        self._sifted = ("all", "", 0)
         self.unsure: View[Message] = View(newest_message, lambda message: message.state == "unknown")
         """Nobody knows whether they arrived."""
         self.arrivals: list[Reply] = []
@@ -195,6 +196,13 @@ class Shop:
     def retell(self) -> None:
         """What is known is to be said in other words, or by another clock: all of it looks different now."""
         self.revisions.update(Part)
+
+    def sift_outbox(self, name: str, needle: str) -> None:
+        """Have only those in the outbox: by a filter's name, of what began today by the day that it is now, and by what was typed."""
+        sifted = (name, needle, self.midnight if name == "today" else 0)
+        if sifted != self._sifted:
+            self._sifted = sifted
+            self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight))
 
     def start_day(self, midnight: int) -> None:
         self.midnight = midnight
