@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 from tests.support.counter import opened
+from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
-from tests.support.sample_shop import NOW, SampleShop
+from tests.support.sample_shop import DAY, HOUR, NOW, SampleShop
 from tui.shop.feed import GLANCE_PAUSE
 
 
@@ -22,6 +23,29 @@ async def test_the_service_is_killed_and_restarted_under_the_screen() -> None:
         counter.service.tell("order", order)
         await counter.service.start()
         await counter.see("line up", "B-3000", passing=1)
+
+
+async def test_since_when_is_told_by_the_shops_clock() -> None:
+    """A till whose own clock is wrong says all times by the service's."""
+
+    def ahead(service: FakeService) -> None:
+        service.clock = FakeClock(NOW + 2 * HOUR)
+
+    async with opened(prepare=ahead) as counter:
+        await counter.see("Tue 24 Nov 12:15")
+        await counter.service.stop()
+        await counter.see("✗ SERVICE AWAY since 12:15")
+
+
+async def test_when_somebody_phoned_is_told_by_the_shops_clock() -> None:
+    def ahead(service: FakeService) -> None:
+        service.clock = FakeClock(NOW + DAY)
+
+    async with opened(prepare=ahead, size=(120, 40)) as counter:
+        await counter.press("0")
+        await counter.see("B-1039 Kofi READY")
+        await counter.press("c", "1")
+        await counter.see("✓ phoned by Kim 10:15")
 
 
 async def test_where_there_is_room_it_says_that_what_stands_there_is_old() -> None:

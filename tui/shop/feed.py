@@ -91,7 +91,7 @@ class Feed:
 
     def _set_link(self, state: str, reason: str = "") -> None:
         link = self._shop.link
-        since = link.since if link.state == state else self._clock.now()
+        since = link.since if link.state == state else self._clock.now() + self._client.skew
         if link != (told := Link(state, since, reason)):
             self._shop.link = told
             self._tell({Part.LINK})

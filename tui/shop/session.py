@@ -82,7 +82,7 @@ class Session:
         self.read_only = read_only
         self.training = training
         self.t = Texts(language)
-        self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.clock.now()))
+        self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.now()))
         self.times = Times(self.t, Store())
         self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []

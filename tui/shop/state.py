@@ -24,7 +24,7 @@ NEVER = 1 << 60
 
 
 class Link(msgspec.Struct, frozen=True):
-    """How the screen stands with the service: starting | up | away | refused. `since`: ms, by the screen's clock."""
+    """How the screen stands with the service: starting | up | away | refused. `since`: ms, by the service's clock."""
 
     state: str = "starting"
     since: int = 0
