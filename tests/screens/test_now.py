@@ -113,8 +113,10 @@ async def test_lateness_is_said_and_time_makes_late() -> None:
     async with opened(shop) as counter:
         await counter.press("0")
         await counter.see("nothing waits for you")
-        await counter.pass_time(61)
-        await counter.see("B-1 Sam")
+        await counter.pass_time(90)
+        await counter.see("nothing waits for you")
+        await counter.pass_time(30)
+        await counter.see("B-1 Sam", "1 min late")
         await counter.press("w")
         await counter.see("DELAYED")
         await counter.press("enter")

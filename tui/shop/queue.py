@@ -11,6 +11,7 @@ from daemon.wire.service import Channel, Trouble
 from daemon.wire.sources import Kept
 from tui.shop.state import Shop
 from tui.wording.stages import stage_of
+from tui.wording.times import LATE
 from tui.wording.words import UNTOLD
 
 SILENT = "silent"
@@ -56,7 +57,7 @@ def _is_untold(order: Order) -> bool:
 
 
 def _is_late(order: Order, now: int) -> bool:
-    return stage_of(order) != "ready" and order.promised_at is not None and order.promised_at < now
+    return stage_of(order) != "ready" and order.promised_at is not None and order.promised_at + LATE <= now
 
 
 def _untold(order: Order) -> Thing:

@@ -11,6 +11,8 @@ from daemon.wire.service import Store
 from tui.i18n import Texts, text
 from tui.wording.promised import Clock
 
+LATE = 60_000
+"""ms from which on what was promised is late."""
 DAYS = text("Mon Tue Wed Thu Fri Sat Sun")
 MONTHS = text("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 
@@ -96,7 +98,7 @@ class Times:
 
     def late(self, promised: int | None, now: int) -> str:
         """ "3 min late"; "" when it isn't."""
-        if promised is None or now < promised + 60_000:
+        if promised is None or now < promised + LATE:
             return ""
         return self._t("{span} late", span=self.span((now - promised) / 1000))
 
