@@ -250,8 +250,11 @@ class CounterApp(App[int]):
         """Textual shows nothing for 50 ms after another page was asked for, lest it be seen half made: here it is drawn once it is whole."""
 
     def open_order(self, ref: str) -> None:
-        if not (isinstance(self.page, OrderPage) and self.page.ref == ref):
-            _mounting = self.push_screen(OrderPage(ref))
+        """Instead of the order that is open: whoever scans all day stands on one."""
+        if isinstance(self.page, OrderPage) and self.page.ref == ref:
+            return
+        replaces = isinstance(self.screen, OrderPage) and self.screen.is_mounted
+        _mounting = self.switch_screen(OrderPage(ref)) if replaces else self.push_screen(OrderPage(ref))
 
     def action_undo(self) -> None:
         undoable = self.session.undoable

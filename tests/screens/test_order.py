@@ -35,6 +35,16 @@ async def test_it_changes_while_one_looks() -> None:
         await counter.see("B-1043  Lin  READY", "· waiting   text: “ready”")
 
 
+async def test_the_next_one_takes_its_place() -> None:
+    async with opened() as counter:
+        for ref in ("B-1042", "B-1043", "B-1042", "B-1036"):
+            await counter.press("slash", *ref, "enter")
+            await counter.see(f"{ref}  ")
+        await counter.press("escape")
+        await counter.see("making 3", "n next step")
+        assert len(counter.app.screen_stack) == 1
+
+
 async def test_an_order_that_does_not_exist_says_so() -> None:
     async with opened() as counter:
         counter.app.open_order("NONE")
