@@ -1,6 +1,7 @@
 """Two people at one order: what a box says is true while it stands there, and nobody is told twice because both were quick."""
 
 from tests.support.counter import opened
+from tests.support.sample_shop import SampleShop
 from tests.support.typist import Typist
 from tui.line.tempo import Tempo
 
@@ -38,3 +39,17 @@ async def test_enter_that_was_meant_for_what_stood_there_before_does_nothing() -
         await Typist(counter).types("\r", [0.3])
         assert not counter.posted("/status")
         await counter.see("done today → READY")
+
+
+async def test_a_number_that_is_made_for_an_order_is_no_other_orders() -> None:
+    """The same chance twice: a number is one of 90,000, and a shop has thousands."""
+    shop = SampleShop.empty()
+    for _ in range(2):
+        async with opened(shop) as counter:
+            await counter.press("a")
+            await counter.see("take it in")
+            await counter.press("shift+tab", "enter")
+            await counter.see("The customer will NOT be told.")
+            await counter.press("enter")
+            await counter.see("is taken in.")
+    assert len(shop.orders) == 2

@@ -112,11 +112,16 @@ class Flows:
         """Take an order at the counter."""
         if not self._session.may_act():
             return
-        taken = await self._app.push_screen_wait(NewOrderBox(f"C-{self._rng.randrange(10_000, 100_000)}"))
+        taken = await self._app.push_screen_wait(NewOrderBox(self._new_ref()))
         if taken is not None:
             ref = taken.event["order"]["ref"]
             name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
             await self._session.undoably(ref, order_acts.take_in(taken.event), name=name, done=done, tells=taken.tells)
+
+    def _new_ref(self) -> str:
+        """A number that no order known here has."""
+        made = iter(lambda: f"C-{self._rng.randrange(10_000, 100_000)}", "")
+        return next(ref for ref in made if ref not in self._session.shop.orders)
 
     async def hold(self, order: Order) -> None:
         """Hold an order's messages, or let them go again."""
