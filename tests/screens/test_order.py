@@ -85,6 +85,20 @@ async def test_a_failed_message_is_sent_again() -> None:
         await counter.see("Nothing here failed. m writes a message.")
 
 
+async def test_what_a_step_taken_back_would_have_told_is_not_sent_again() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("CONFIRMED")
+        await counter.press("n")
+        await counter.see("making → READY")
+        await counter.press("enter")
+        await counter.see("u undo")
+        await counter.press("u")
+        await counter.see("B-1043: taken back.", "CONFIRMED")
+        await counter.press("end", "r")
+        await counter.see("Nothing here failed. m writes a message.")
+
+
 async def test_what_waits_is_stopped() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1047")

@@ -13,8 +13,9 @@ from tui.screens.listing import ListPage
 from tui.screens.moments import Moments
 from tui.screens.summary import Summary
 from tui.service.client import Refused, ServiceError
+from tui.shop.queue import SILENT
 from tui.shop.revisions import Part
-from tui.shop.story import Folded, Row, condense, fold
+from tui.shop.story import UNDONE, Folded, Row, condense, fold
 from tui.terminal.tidy import forget_drawing
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Line, Span
@@ -96,12 +97,13 @@ class OrderPage(ListPage[Row]):
         return self.session.shop.orders.get(self.ref) or self._story
 
     def _messages(self, states: Set[str]) -> list[Message]:
-        """This order's messages that stand so: the chosen one if it does, else all."""
+        """This order's messages that stand so: the chosen one if it does, else all but those that staff chose not to send."""
         chosen = self.current.message_id if isinstance(self.current, Entry) else ""
         found = [
             each for each in self.session.shop.messages.values() if each.order_ref == self.ref and each.state in states
         ]
-        return [each for each in found if each.id == chosen] or found
+        found = [each for each in found if each.reason_code != UNDONE]
+        return [each for each in found if each.id == chosen] or [each for each in found if each.reason_code != SILENT]
 
     # ------------------------------------------------------------ what it shows
 
