@@ -20,6 +20,7 @@ from tui.terminal.tidy import forget_drawing
 from tui.widgets.backdrop import Backdrop
 from tui.widgets.foot import Key, KeyBar
 from tui.widgets.lines import Lines
+from tui.widgets.paint import flat
 from tui.wording.words import Words
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Box(Steady[Result], ModalScreen[Result]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as frame:
-            frame.border_title = Plain(self.heading())  # a name may hold what Textual takes for markup
+            frame.border_title = Plain(flat(self.heading()))  # a name may hold what Textual takes for markup
             with Content(classes="content"):
                 yield from self.body()
             yield KeyBar(self.session, self.shown_keys)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, split_graphemes
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -40,9 +40,14 @@ class Cell(NamedTuple):
 Line = list[Span]
 
 
+def flat(text: str) -> str:
+    """On one line, with nothing that moves a terminal's cursor."""
+    return text if text.isprintable() else text.replace("\n", " ").replace("\t", " ")
+
+
 def fit(text: str, width: int, cut: str = "…") -> str:
     """Exactly so many cells: padded, or cut with a sign that says so."""
-    text = text.replace("\n", " ")
+    text = flat(text)
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -75,19 +80,20 @@ def justify(width: int, left: Line, right: Line) -> Line:
 
 
 def length(line: Iterable[Span]) -> int:
-    return sum(cell_len(span.text) for span in line)
+    return sum(cell_len(flat(span.text)) for span in line)
 
 
 def clip(line: Line, width: int) -> Line:
     """As much of it as fits."""
     out: Line = []
     for span in line:
-        size = cell_len(span.text)
+        text = flat(span.text)
+        size = cell_len(text)
         if size > width:
             if width > 0:
-                out.append(span._replace(text=fit(span.text, width)))
+                out.append(span._replace(text=fit(text, width)))
             break
-        out.append(span)
+        out.append(span if text is span.text else span._replace(text=text))
         width -= size
     return out
 
@@ -97,7 +103,7 @@ def wrap(text: str, width: int, most: int = 99) -> list[str]:
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
-        for word in paragraph.split(" "):
+        for word in flat(paragraph).split(" "):
             while cell_len(word) > width:
                 head = _head(word, max(2, width))
                 lines, line, word = [*lines, *([line] if line else []), head], "", word[len(head) :]
@@ -114,14 +120,15 @@ def wrap(text: str, width: int, most: int = 99) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    """As many of its first characters as fit into so many cells."""
-    end = taken = 0
-    for character in text:
-        taken += cell_len(character)
+    """As many of its first characters, as people count them, as fit into so many cells."""
+    if text.isascii():
+        return text[: max(0, width)]
+    taken = 0
+    for start, _, size in split_graphemes(text)[0]:
+        taken += size
         if taken > width:
-            break
-        end += 1
-    return text[:end]
+            return text[:start]
+    return text
 
 
 class Painted(Late):
