@@ -216,3 +216,14 @@ async def test_a_late_time_is_marked_by_colour_under_the_selection_too() -> None
         bad = counter.app.theme_variables["bad"]
         assert "▌B-1040" in counter.text
         assert bad.lower() in str(time.style).lower()
+
+
+async def test_an_address_that_is_too_long_is_refused_and_not_noted() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/B-1036/contact"] = (422, "phone: longer than 320 characters")
+        counter.app.post_message(Paste(f"noor {'n' * 330}@example.com"))
+        await counter.see("example.com")
+        await counter.press("enter")
+        await counter.see("is reached at")
+        await counter.press("enter")
+        await counter.see("NOT DONE: B-1036: change. The service says: phone: longer than 320 characters")

@@ -116,7 +116,7 @@ def release(ref: str, reason: str = "") -> Act:
 
 def contact(ref: str, wish: Mapping[str, Any]) -> Act:
     """Another address or way, and what did not reach them goes out to it (unless `tell` is false)."""
-    return _at(ref, "contact", msgspec.convert(wish, Contact), id_in_body=True)
+    return _at(ref, "contact", Contact(**wish), id_in_body=True)
 
 
 def told(ref: str, how: Literal["phone", "in_person"], message_id: str = "") -> Act:
