@@ -48,7 +48,7 @@ from tui.terminal.themes import THEMES
 from tui.terminal.timers import however_late
 from tui.terminal.work import run_newest
 from tui.widgets.glance import TABS
-from tui.wording.words import BAD, WARN
+from tui.wording.words import WARN
 
 SMALL = 70
 """Cells below which the screen begins with what needs a person: the board has no room."""
@@ -164,11 +164,7 @@ class CounterApp(App[int]):
         parts, self._changed = self._changed, set()
         self.session.learn_store()
         for message in self.session.shop.alarms:
-            why = self.session.words.short_reason(message)
-            self.session.say(
-                self.session.t("{ref} is ready, but the customer was NOT told: {why}", ref=message.order_ref, why=why),
-                BAD,
-            )
+            self.session.say_untold(message)
             self.bell()
         self.session.shop.alarms.clear()
         for reply in self.session.shop.arrivals:

@@ -31,6 +31,15 @@ async def test_trouble_leaves_the_undo_its_key() -> None:
         await counter.see("B-1040: taken back. Nobody was told.")
 
 
+async def test_of_an_order_whose_customer_knows_that_it_is_ready_only_the_message_that_failed_is_told() -> None:
+    async with opened() as counter:
+        by_hand = counter.service.shop.add_message("B-1042", "staff.message", now=NOW)
+        counter.service.tell("message", by_hand)
+        counter.service.change_message(by_hand["id"], state="failed", reason="no usable phone for Twilio")
+        await counter.see("B-1042: a message did NOT reach the customer: no phone")
+        assert "B-1042 is ready, but" not in counter.text
+
+
 async def test_on_a_narrow_terminal_too() -> None:
     async with opened(size=(60, 20)) as counter:
         await counter.press("1", "down")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Set
 
 import msgspec
 
+from daemon.wire.messages import Message
 from daemon.wire.requests import orders as order_acts
 from daemon.wire.requests.act import Act
 from daemon.wire.requests.orders import ManualMessage, StatusChange
@@ -147,6 +148,15 @@ class Session:
         seconds = TROUBLE_SECONDS if tone == BAD else NOTICE_SECONDS
         self._notice = Notice(text, tone, self.clock.monotonic() + seconds)
         self._noticed()
+
+    def say_untold(self, message: Message) -> None:
+        """A message failed whose order waits for its customer."""
+        t, ref, why = self.t, message.order_ref, self.words.short_reason(message)
+        order = self.shop.orders.get(ref)
+        if order is None or order.status != message.trigger:
+            self.say(t("{ref}: a message did NOT reach the customer: {why}", ref=ref, why=why), BAD)
+        else:
+            self.say(t("{ref} is ready, but the customer was NOT told: {why}", ref=ref, why=why), BAD)
 
     def hush(self) -> None:
         """The sentence was read."""
