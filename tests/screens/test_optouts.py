@@ -1,9 +1,13 @@
 """Opt-outs by hand: a usable number or address, or a customer by their name; and finding one that stands."""
 
+import gc
+
 import pytest
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import DAY, NOW, SampleShop, moment
+from tests.support.typist import Typist
+from tui.line.tempo import Tempo
 
 
 async def at_box(counter: Counter, typed: str) -> None:
@@ -74,3 +78,14 @@ async def test_what_was_asked_at_another_store_says_where() -> None:
     async with opened(shop) as counter:
         await counter.press("6")
         await counter.see("Asked at Soho, 15 Nov 10:15. It counts here too.")
+
+
+async def test_a_name_that_begins_with_the_key_to_add_one_leaves_nothing_behind() -> None:
+    """As fast as a scanner, so that the box's work had not begun when it was taken back: what is never awaited is a warning, which fails here."""
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.presses("6")
+        await typist.rest()
+        await typist.types("ada", [0.001] * 3, {0, 1, 2})
+        await counter.until(lambda: counter.app.omnibox.text == "ada")
+        gc.collect()

@@ -1,6 +1,7 @@
 """Who does not want to be written to, by what, since when and by what words."""
 
-from collections.abc import Awaitable, Iterable, Set
+from collections.abc import Awaitable, Callable, Iterable, Set
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -120,15 +121,15 @@ class OptOutsPage(ListPage[OptOut]):
     # ------------------------------------------------------------ acting
 
     def action_add(self) -> None:
-        self.counter.act(self._then_reread(self.counter.fixes.silence()))
+        self.counter.act(self._then_reread(self.counter.fixes.silence))
 
     @on(Rows.Opened)
     def action_allow(self) -> None:
         if self.current is not None:
-            self.counter.act(self._then_reread(self.counter.flows.remove_optout(self.current)))
+            self.counter.act(self._then_reread(partial(self.counter.flows.remove_optout, self.current)))
 
-    async def _then_reread(self, doing: Awaitable[None]) -> None:
-        await doing
+    async def _then_reread(self, do: Callable[[], Awaitable[None]]) -> None:
+        await do()
         self.reread()
 
 
