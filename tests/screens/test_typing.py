@@ -215,3 +215,19 @@ async def _slowly(typist: Typist, typed: str, pace: float) -> None:
     for character in typed:
         await typist.counter.clock.advance(pace)
         await typist.types(character, [pace])
+
+
+@pytest.mark.parametrize("pace", [0.2, 0.9])
+@pytest.mark.parametrize(
+    ("page", "name", "seen"), [("1", "lin", "making 4"), ("2", "sam", "[a all]"), ("0", "olaf", "now: 5 things")]
+)
+async def test_a_name_leaves_the_page_as_it_was(page: str, name: str, seen: str, pace: float) -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, page)
+        await typist.rest()
+        before = counter.app.page
+        await _slowly(typist, name, pace)
+        await counter.until(lambda: counter.app.omnibox.text == name)
+        assert counter.app.page is before
+        await counter.see(seen)

@@ -45,6 +45,9 @@ class Keyboard:
         self._changed = changed
         self._started: list[tuple[Worker[Any], Coroutine[Any, Any, Any]]] = []
         self._mode = ""
+        self._page: Page | None = None
+        self._view: Any = None
+        """The page that the chain began on, and what was seen of it."""
         self.commands = 0
         """How many there were: another one may show that those before it were the beginning of a name."""
 
@@ -126,6 +129,8 @@ class Keyboard:
         if len(self._hand.chain) <= 1:
             self._started = []
             self._mode = self._app.current_mode
+            self._page = self._app.screen if isinstance(self._app.screen, Page) else None
+            self._view = self._page.view if self._page is not None else None
         active = self._app.screen.active_bindings[key.key]
         await self._app.run_action(active.binding.action, active.node)
 
@@ -141,7 +146,17 @@ class Keyboard:
         await self._close_boxes()
         if self._app.current_mode != self._mode:
             await self._go(self._mode)
+        if self._page is not None and self._page in self._app.screen_stack:
+            await self._go_back(self._page)
         self._insert(text)
+
+    async def _go_back(self, page: Page) -> None:
+        """To the page that is below, and to what was seen of it."""
+        while (screen := self._app.screen) is not page and isinstance(screen, Page):
+            await screen.put_together()
+            await self._app.pop_screen()
+        if page.view != self._view:
+            page.view = self._view
 
     async def _close_boxes(self) -> None:
         while isinstance(box := self._app.screen, Box):

@@ -187,6 +187,16 @@ class BoardPage(Page):
         self._shows_done = not done.display
         self.redraw()
 
+    @property
+    def view(self) -> Any:
+        return self._shows_done, self._as_list, self.focused
+
+    @view.setter
+    def view(self, view: Any) -> None:
+        self._shows_done, self._as_list, focused = view
+        self.redraw()
+        self.set_focus(focused)
+
     # ------------------------------------------------------------ acting
 
     @on(Rows.Opened)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence, Set
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -181,6 +181,14 @@ class OutboxPage(ListPage[Message]):
         self.look()
 
     # ------------------------------------------------------------ filtering
+
+    @property
+    def view(self) -> Any:
+        return self._filter
+
+    @view.setter
+    def view(self, view: Any) -> None:
+        self.action_filter(view)
 
     def action_filter(self, name: str) -> None:
         self._filter = name

@@ -1,7 +1,7 @@
 """What all pages share: the glance on top, the notice and the keys below, and how they hear of changes."""
 
 from collections.abc import Iterable, Sequence, Set
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -80,6 +80,15 @@ class Page(Steady[None]):
 
     def show(self, parts: Set[Part]) -> None:
         """Show what changed since it was last called, at first everything."""
+
+    @property
+    def view(self) -> Any:
+        """What staff chose to see of it; given back, it is seen so again."""
+        return None
+
+    @view.setter
+    def view(self, view: Any) -> None:
+        pass
 
     def shown_keys(self) -> Sequence[Key]:
         """What the key bar shows: the page's own shown bindings, then help."""
