@@ -280,7 +280,15 @@ class CounterApp(App[int]):
             self.exit(0)
             return
         self._asked_to_leave = now
-        self.session.say(self.session.t("Press ^c again to leave. Messages go out all the same."), WARN)
+        self.session.say(self._leaving(), WARN)
+
+    def _leaving(self) -> str:
+        """What leaving now means."""
+        session = self.session
+        if session.under_way:
+            names = ", ".join(session.under_way)
+            return session.t("No answer yet: {name}. Press ^c again to leave all the same.", name=names)
+        return session.t("Press ^c again to leave. Messages go out all the same.")
 
     # ------------------------------------------------------------ acting
 
@@ -321,4 +329,5 @@ class CounterApp(App[int]):
         if self.session.training is not None:
             yield SystemCommand(t("your first shift"), t("what to try out"), self.action_first_shift)
         yield from self._looks.commands()
-        yield SystemCommand(t("leave"), t("messages go out all the same"), lambda: self.exit(0))
+        leave = partial(self.call_later, self.action_leave) if self.session.under_way else partial(self.exit, 0)
+        yield SystemCommand(t("leave"), t("messages go out all the same"), leave)

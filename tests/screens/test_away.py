@@ -104,6 +104,19 @@ async def test_a_step_while_the_service_is_away_is_not_done_and_that_is_said() -
         assert not counter.service.posts
 
 
+async def test_leaving_says_what_is_not_done_yet() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.service.stop()
+        await counter.press("enter", "ctrl+c")
+        await counter.see("No answer yet: B-1040: ready. Press ^c again to leave all the same.")
+        await counter.see("NOT DONE: B-1040: ready.", passing=1)
+        await counter.pass_time(5)
+        await counter.press("ctrl+c")
+        await counter.see("Press ^c again to leave. Messages go out all the same.")
+
+
 async def test_a_step_whose_answer_is_lost_is_done_once_and_that_is_said() -> None:
     async with opened() as counter:
         counter.service.lose = 1

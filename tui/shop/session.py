@@ -87,6 +87,8 @@ class Session:
         self.times = Times(self.t, Store())
         self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []
+        self.under_way: list[str] = []
+        """What was asked of the service and has no answer yet, in staff's words."""
         self._rng = rng
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
@@ -203,6 +205,7 @@ class Session:
             return None
         action = Action(call=call, id=self._new_id(), name=name)
         practised = mission_of(call, self.shop) if self.training else ""
+        self.under_way.append(name)
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
@@ -218,6 +221,8 @@ class Session:
                     BAD,
                 )
             return None
+        finally:
+            self.under_way.remove(name)
         if done:
             self.say(done, GOOD)
         self.practised(practised)
