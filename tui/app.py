@@ -177,8 +177,9 @@ class CounterApp(App[int]):
             self._line_changed()
         if self.page is not None:
             self.page.catch_up()
-        if isinstance(self.screen, Box):
-            self.screen.catch_up()
+        for box in self.screen_stack[-1:]:
+            if isinstance(box, Box):
+                box.catch_up()
 
     def _noticed(self) -> None:
         if self.page is not None:
