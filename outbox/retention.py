@@ -16,10 +16,13 @@ SLICE = 100
 """Orders removed in one transaction: what an event that comes meanwhile may have to wait for."""
 
 EARLY_RECEIPTS_KEPT_MS = 86_400_000
+FARTHEST_MS = 3 * 365 * 86_400_000
+"""A promise for later than so long after what is due to go is a mistake, and no reason to keep personal data."""
 
 
 class PruneSlice(Operation["tuple[Removed, int | None]"]):
-    """Of the next orders (after an event number) whose newest event is older than `before`, remove those with nothing open."""
+    """Of the next orders (after an event number) whose newest event is older than `before`, remove those with nothing open that are not promised
+    for later."""
 
     __slots__ = ("_after", "_before", "_limit")
 
@@ -31,7 +34,12 @@ class PruneSlice(Operation["tuple[Removed, int | None]"]):
         self._limit = limit
 
     def apply(self, batch: Batch) -> tuple[Removed, int | None]:
-        values = {"before": self._before, "after": self._after, "limit": self._limit}
+        values = {
+            "before": self._before,
+            "after": self._after,
+            "limit": self._limit,
+            "farthest": self._before + FARTHEST_MS,
+        }
         found = batch.db.execute(_SQL["next_orders"], values).fetchall()
         if not found:
             return Removed(), None
@@ -73,7 +81,7 @@ class Retention:
         self._store = store
 
     async def prune(self, *, before: int, slice: int = SLICE) -> Removed:
-        """Remove orders with nothing open that changed last before that moment (ms), with all that belongs to them; in small
+        """Remove orders with nothing open that changed last, and were promised for, before that moment (ms), with all that belongs to them; in small
         transactions between which others go on."""
         removed = await self._store.write(PruneRest(before))
         after: int | None = 0

@@ -61,6 +61,24 @@ async def test_what_is_over_and_old_is_removed_in_slices(tmp_path: Path) -> None
         assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
 
 
+async def test_an_order_that_is_promised_for_later_stays_until_that_is_as_long_ago(tmp_path: Path) -> None:
+    """A wedding that was booked seven months ahead: without it nobody makes the balloons, and nobody knows whom to tell."""
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        wedding = {"promised_at": "2027-06-12T09:00:00Z"}
+        await send(box, await accept_one(box, planned("m1"), id="e1", customer=CUSTOMER, order=wedding))
+        clock.step(190 * 86400)
+        assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
+        clock.step(200 * 86400)
+        assert (await box.retention.prune(before=clock.now() - 180 * DAY)).orders == 1
+
+
+async def test_an_order_that_is_promised_for_another_century_by_mistake_goes_like_others(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box, planned("m1"), id="e1", order={"promised_at": "2206-11-24T09:00:00Z"}))
+        assert (await box.retention.prune(before=NOW + 1)).orders == 1
+
+
 async def test_an_order_with_several_events_goes_with_all_of_them(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for n in range(3):
