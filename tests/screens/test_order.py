@@ -104,7 +104,7 @@ async def test_what_waits_is_stopped() -> None:
         counter.app.open_order("B-1047")
         await counter.see("B-1047  Zoë  PLACED")
         await counter.press("x")
-        await counter.see("They will not be sent: 1.")
+        await counter.see("They will not be sent: 1, about B-1047.")
         await counter.press("enter")
         await counter.see("1 stopped.")
         assert counter.posted("/messages/m00004/cancel") == [{"reason": ""}]

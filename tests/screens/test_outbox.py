@@ -59,7 +59,7 @@ async def test_many_are_marked_and_stopped() -> None:
         await counter.press("space", "space")
         await counter.see("2 marked", "◆")
         await counter.press("x")
-        await counter.see("They will not be sent: 2.")
+        await counter.see("They will not be sent: 2, about B-1047, B-1042.")
         await counter.type("wrong day")
         await counter.press("enter")
         await counter.see("2 stopped.", "0 shown")
@@ -69,7 +69,7 @@ async def test_many_are_marked_and_stopped() -> None:
 async def test_another_way_is_picked() -> None:
     async with opened() as counter:
         await counter.press("2", "f", "v")
-        await counter.see("send by")
+        await counter.see("B-1039  send by")
         await counter.press("down", "enter")
         await counter.see("1 sent another way.")
         assert counter.posted("/messages/m00003/retry") == [{"channel": "modem"}]

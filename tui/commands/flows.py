@@ -148,8 +148,7 @@ class Flows:
     async def retry(self, messages: Sequence[Message]) -> None:
         if not messages or not self._session.may_act():
             return
-        refs = ", ".join(dict.fromkeys(each.order_ref for each in messages))
-        question = self._t("They will be sent again: {n}, about {refs}.", n=len(messages), refs=refs)
+        question = self._t("They will be sent again: {n}, about {refs}.", n=len(messages), refs=_refs(messages))
         if await self._ask(self._t("send again"), question) is None:
             return
         await self._each(
@@ -166,7 +165,8 @@ class Flows:
             for name in names
             if any(name != each.channel for each in messages)
         ]
-        channel = await self._app.push_screen_wait(PickBox(self._t("send by"), options))
+        heading = f"{_refs(messages)}  {self._t('send by')}"
+        channel = await self._app.push_screen_wait(PickBox(heading, options))
         if channel:
             name = text("{ref}: send another way")
             await self._each(
@@ -176,7 +176,7 @@ class Flows:
     async def cancel(self, messages: Sequence[Message]) -> None:
         if not messages or not self._session.may_act():
             return
-        question = self._t("They will not be sent: {n}.", n=len(messages))
+        question = self._t("They will not be sent: {n}, about {refs}.", n=len(messages), refs=_refs(messages))
         reason = await self._ask(self._t("stop messages"), question, label=self._t("why (may be empty)"))
         if reason is not None:
             name = text("{ref}: stop the message")
@@ -273,3 +273,8 @@ class Flows:
 
     async def _ask(self, heading: str, question: str, *, label: str = "") -> str | None:
         return await self._app.push_screen_wait(AskBox(heading, question, label=label))
+
+
+def _refs(messages: Sequence[Message]) -> str:
+    """The orders that they are about."""
+    return ", ".join(dict.fromkeys(each.order_ref for each in messages))
