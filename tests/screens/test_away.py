@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.support.counter import opened
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
@@ -143,6 +145,32 @@ async def test_the_screen_opens_without_a_service_and_fills_when_it_comes() -> N
         await counter.see("SERVICE AWAY", "The service is away (starting)")
         counter.service.refuse.clear()
         await counter.see("making 3", passing=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "nothing"),
+    [
+        ("0", "nothing waits for you"),
+        ("2", "nothing here"),
+        ("4", "nobody has written back"),
+        ("5", "nobody needs to be phoned"),
+        ("6", "nobody has opted out"),
+    ],
+)
+async def test_that_there_is_nothing_is_not_said_before_it_was_read(key: str, nothing: str) -> None:
+    starting = (503, "starting")
+
+    def prepare(service: FakeService) -> None:
+        service.refuse = {"/v1/stream": starting, "/v1/optouts": starting}
+
+    async with opened(SampleShop.empty(), prepare=prepare) as counter:
+        await counter.press(key)
+        await counter.see("SERVICE AWAY", "reading")
+        assert nothing not in counter.text
+        counter.service.refuse.clear()
+        await counter.see("all is well", passing=1)
+        await counter.press("1", key)
+        await counter.see(nothing, passing=1)
 
 
 async def test_a_token_that_is_not_good_is_said() -> None:

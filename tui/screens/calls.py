@@ -21,6 +21,7 @@ class CallsPage(ListPage[Call]):
     name_ = "calls"
     has_head = False
     wants: ClassVar[Set[Part]] = frozenset({Part.CALLS})
+    needs = frozenset({Part.CALLS})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick_off", text("phoned"), key_display="space"),
         Binding("f", "fix", text("reach them")),

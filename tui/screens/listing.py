@@ -23,12 +23,17 @@ class ListPage(Page, Generic[T]):
     """A subclass gives the rows, the head and the detail's lines."""
 
     has_head: ClassVar[bool] = True
+    needs: ClassVar[Set[Part]] = frozenset()
+    """What must have been read before an empty list means that there is nothing."""
+    _nothing = ""
 
     def body(self) -> Iterable[Widget]:
         if self.has_head:
             yield Lines(self.head, id="head", classes="page-head")
         with Container(id="split", classes="beside" if self._is_wide else ""):
-            yield self.make_rows()
+            rows = self.make_rows()
+            self._nothing = rows.empty
+            yield rows
             yield Lines(self.detail, id="detail", classes="detail")
         yield from self.below()
 
@@ -45,6 +50,10 @@ class ListPage(Page, Generic[T]):
 
     def below(self) -> Iterable[Widget]:
         return ()
+
+    @property
+    def is_read(self) -> bool:
+        return self.needs <= self.session.shop.loaded
 
     @property
     def rows(self) -> Rows[T]:
@@ -65,6 +74,8 @@ class ListPage(Page, Generic[T]):
         return self.size.width >= BESIDE
 
     def show(self, parts: Set[Part]) -> None:
+        if self.needs:
+            self.rows.say_when_empty(self._nothing if self.is_read else self.t("reading"))
         self.rows.refill()
 
     def look(self) -> None:

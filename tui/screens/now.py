@@ -44,6 +44,7 @@ class NowPage(ListPage[Thing]):
     wants: ClassVar[Set[Part]] = frozenset(
         {Part.ORDERS, Part.MESSAGES, Part.REPLIES, Part.CHANNELS, Part.GLANCE, Part.CALLS}
     )
+    needs = frozenset({Part.ORDERS, Part.MESSAGES, Part.REPLIES})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fix", show=False),
         Binding("c", "phoned", show=False),
@@ -90,6 +91,8 @@ class NowPage(ListPage[Thing]):
 
     def head(self, width: int) -> list[Line]:
         count = len(self.session.queue())
+        if not count and not self.is_read:
+            return [[Span(self.t("reading"), STRONG)]]
         if not count:
             return [[Span(self.t("now: nothing waits for you"), STRONG)]]
         said = self.t("now: 1 thing") if count == 1 else self.t("now: {n} things", n=count)

@@ -27,6 +27,7 @@ class OptOutsPage(ListPage[OptOut]):
     name_ = "optouts"
     has_head = False
     wants: ClassVar[Set[Part]] = frozenset({Part.OPTOUTS})
+    needs = frozenset({Part.OPTOUTS})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", text("add")),
         Binding("x", "allow", text("allow again")),
@@ -73,6 +74,7 @@ class OptOutsPage(ListPage[OptOut]):
             self.session.say(self.t("The list can't be read: {why}", why=self.t(str(error))), WARN)
             return
         self.session.shop.optouts = found
+        self.session.shop.note_loaded({Part.OPTOUTS})
         self.catch_up()
 
     def _line(self, entry: OptOut, width: int) -> list[Line]:

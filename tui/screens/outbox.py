@@ -36,6 +36,7 @@ REST = 0.15
 class OutboxPage(ListPage[Message]):
     name_ = "outbox"
     wants: ClassVar[Set[Part]] = frozenset({Part.MESSAGES, Part.CHANNELS, Part.ORDERS})
+    needs = frozenset({Part.MESSAGES})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("r", "retry", text("send again")),

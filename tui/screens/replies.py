@@ -28,6 +28,7 @@ class RepliesPage(ListPage[Reply]):
     name_ = "replies"
     has_head = False
     wants: ClassVar[Set[Part]] = frozenset({Part.REPLIES, Part.ORDERS, Part.STORIES})
+    needs = frozenset({Part.REPLIES})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open"), key_display="enter"),
         Binding("m", "write", text("answer")),

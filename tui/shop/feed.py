@@ -189,7 +189,7 @@ class Feed:
         shop.replies = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
         shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", Call) for call in page}
         shop.kept = await self._client.kept()
-        shop.loaded |= {Part.CHANNELS, Part.REPLIES, Part.CALLS}
+        shop.note_loaded({Part.CHANNELS, Part.REPLIES, Part.CALLS})
         self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
 
     def _some(self, path: str, kind: type[T]) -> AsyncIterator[Sequence[T]]:

@@ -4,7 +4,7 @@ No IO, no time, no widget: a value goes in, and what it touched comes out. `tui.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 
 import msgspec
@@ -135,7 +135,12 @@ class Shop:
             if (message := self.messages.pop(gone, None)) is not None:
                 self._place_message(message, None)
         self._fresh, self._unseen = None, set()
-        self.loaded |= {Part.ORDERS, Part.MESSAGES}
+        self.note_loaded({Part.ORDERS, Part.MESSAGES})
+
+    def note_loaded(self, parts: Set[Part]) -> None:
+        """These were read whole: that nothing is there is known from now on."""
+        self.revisions.update(parts - self.loaded)
+        self.loaded |= parts
 
     def load_orders(self, page: Iterable[Order]) -> None:
         for order in page:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tui.i18n import text
+from tui.shop.revisions import Part
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, justify, length
 from tui.wording.words import BAD, DIM, GOOD, STRONG, WARN
@@ -73,7 +74,11 @@ class GlanceBar(Lines):
     def _all_is_well(self) -> bool:
         shop, glance = self._session.shop, self._session.shop.glance
         connected = shop.link.state == "up" and glance.uplink.state == "up"
-        return connected and not (glance.failed or glance.unknown or glance.calls or glance.trouble)
+        return (
+            connected
+            and Part.MESSAGES in shop.loaded
+            and not (glance.failed or glance.unknown or glance.calls or glance.trouble)
+        )
 
     def _counts(self, page: str) -> list[Span]:
         """What waits for somebody on a page."""

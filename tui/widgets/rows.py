@@ -116,6 +116,11 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         self._keep_in_sight()
         self.renew()
 
+    def say_when_empty(self, words: str) -> None:
+        if words != self.empty:
+            self.empty = words
+            self.refresh()
+
     def entitle(self, title: str) -> None:
         """Have that title in the border: the same one again is no cause to draw the whole list."""
         if title != self._title:
