@@ -58,6 +58,14 @@ def test_the_second_of_cr_and_lf_is_no_enter() -> None:
     assert hand.enter(1.002, PAGE) is Meaning.IGNORE
 
 
+def test_enter_that_is_held_down_does_not_answer_the_box_that_it_opened() -> None:
+    hand, box = Hand(Tempo()), Where(box=True, shown_at=0.05)
+    assert hand.enter(0, PAGE) is Meaning.PASS
+    repeated = [0.25 + n * 0.092 for n in range(30)]
+    assert {hand.enter(at, box) for at in repeated} == {Meaning.IGNORE}
+    assert hand.enter(repeated[-1] + 0.2, box) is Meaning.PASS
+
+
 def test_two_scans_that_a_busy_screen_reads_at_once_both_count() -> None:
     hand = Hand(Tempo())
     for _scan in range(2):

@@ -84,8 +84,8 @@ class Hand:
     def enter(self, at: float, where: Where) -> Meaning:
         gap, since_enter = at - self._last, at - self._last_enter
         self._last_enter = at
-        if since_enter <= self._tempo.scan:
-            return Meaning.IGNORE  # the second of CR LF
+        if since_enter <= self._tempo.held:
+            return Meaning.IGNORE  # the second of CR LF, or the same one still
         ends_scan = self.ends_scan(at)
         self._burst = 0
         if where.box:

@@ -14,6 +14,8 @@ class Tempo(NamedTuple):
     """No box takes Enter before it has been seen for this long."""
     scan: float = 0.04
     """Between two keys of a scanner at most (they take 1 to 20 ms; a fast typist's keys are 60 ms apart)."""
+    held: float = 0.12
+    """Between two Enters of a key that is held down at most (the Pi's own console repeats it every 92 ms); who presses twice is slower."""
 
 
-AT_ONCE = Tempo(0, 0, 0, 0)
+AT_ONCE = Tempo(0, 0, 0, 0, 0)

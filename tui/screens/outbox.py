@@ -74,7 +74,6 @@ class OutboxPage(ListPage[Message]):
         yield Field(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._sift()
 
     def _sift(self) -> None:
