@@ -31,6 +31,26 @@ async def test_trouble_leaves_the_undo_its_key() -> None:
         await counter.see("B-1040: taken back. Nobody was told.")
 
 
+async def test_trouble_comes_back_when_something_else_was_said() -> None:
+    async with opened() as counter:
+        counter.service.change_message("m00001", state="failed", reason="no usable phone for Twilio")
+        await counter.see("B-1042 is ready, but the customer was NOT told")
+        await counter.press("ctrl+c")
+        await counter.see("Press ^c again to leave.")
+        await counter.pass_time(9)
+        await counter.see("B-1042 is ready, but the customer was NOT told")
+        await counter.pass_time(60)
+        await counter.until(lambda: "B-1042 is ready, but" not in counter.text)
+
+
+async def test_trouble_is_said_no_longer_than_it_is_so() -> None:
+    async with opened() as counter:
+        counter.service.change_message("m00001", state="failed", reason="no usable phone for Twilio")
+        await counter.see("B-1042 is ready, but the customer was NOT told")
+        counter.service.change_message("m00001", state="queued", reason="")
+        await counter.until(lambda: "B-1042 is ready, but" not in counter.text)
+
+
 async def test_of_an_order_whose_customer_knows_that_it_is_ready_only_the_message_that_failed_is_told() -> None:
     async with opened() as counter:
         by_hand = counter.service.shop.add_message("B-1042", "staff.message", now=NOW)

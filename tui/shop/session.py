@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Set
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tui.i18n import Texts
 from tui.service.client import Client, ServiceError
 from tui.service.live import Live
 from tui.service.perform import Action, Performer, not_done
+from tui.shop.alarm import Alarm
 from tui.shop.feed import Feed
 from tui.shop.queue import SILENT, Thing, things
 from tui.shop.revisions import Part
@@ -29,6 +31,9 @@ from tui.wording.words import BAD, GOOD, PLAIN, UNTOLD, WARN, Words
 
 NOTICE_SECONDS = 8.0
 TROUBLE_SECONDS = 60.0
+
+
+T = TypeVar("T")
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -93,6 +98,7 @@ class Session:
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
         self._notice: Notice | None = None
+        self._alarm = Alarm(self.shop, clock)
         self._tell = tell
         self._queue: list[Thing] = []
         self._queue_of: list[int] = []
@@ -153,15 +159,14 @@ class Session:
 
     def say_untold(self, message: Message) -> None:
         """A message failed whose order waits for its customer."""
-        t, ref, why = self.t, message.order_ref, self.words.short_reason(message)
-        order = self.shop.orders.get(ref)
-        if order is None or order.status != message.trigger:
-            self.say(t("{ref}: a message did NOT reach the customer: {why}", ref=ref, why=why), BAD)
-        else:
-            self.say(t("{ref} is ready, but the customer was NOT told: {why}", ref=ref, why=why), BAD)
+        self._notice = None
+        self._alarm.sound(message)
+        self._noticed()
 
     def hush(self) -> None:
         """The sentence was read."""
+        if self._notice is None:
+            self._alarm.hush()
         self._notice = None
         self._noticed()
 
@@ -169,7 +174,16 @@ class Session:
     def notice(self) -> Notice | None:
         if self._notice is not None and self.clock.monotonic() >= self._notice.until:
             self._notice = None
+        if self._notice is None and (failed := self._alarm.standing) is not None:
+            return Notice(self._untold(failed), BAD, NEVER)
         return self._notice
+
+    def _untold(self, message: Message) -> str:
+        t, ref, why = self.t, message.order_ref, self.words.short_reason(message)
+        order = self.shop.orders.get(ref)
+        if order is None or order.status != message.trigger:
+            return t("{ref}: a message did NOT reach the customer: {why}", ref=ref, why=why)
+        return t("{ref} is ready, but the customer was NOT told: {why}", ref=ref, why=why)
 
     @property
     def undoable(self) -> Undoable | None:
@@ -180,10 +194,7 @@ class Session:
 
     def say_test(self, channel: str, answer: bytes) -> None:
         """What became of a channel's test."""
-        try:
-            result = decode(answer, TestResult)
-        except msgspec.MsgspecError:
-            result = TestResult()
+        result = _read(answer, TestResult())
         verdict = (
             self.t("{channel} works.", channel=channel)
             if result.ok
@@ -275,17 +286,15 @@ class Session:
 
     def _note_undo(self, ref: str, answer: bytes, done: str, tells: Hears) -> None:
         """`tells`: as it was foreseen. What became of it the answer says."""
-        try:
-            taken = decode(answer, StatusSet)
-        except msgspec.MsgspecError:
-            taken = StatusSet()
+        taken = _read(answer, StatusSet())
         states = [each.state for each in taken.messages if is_telling(each) and each.reason_code != SILENT]
         if "queued" not in states:
             tells = NOBODY
         is_undoable = bool(taken.undo_until and taken.undo_until > self.now())
         if taken.undo_until and is_undoable:
             self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells))
-            self.hush()
+            self._notice = None
+            self._noticed()
         if states and UNTOLD.issuperset(states):
             self.say(f"{done} {self.t('{name} will NOT be told.', name=self.name_of(ref))}", BAD)
         elif not is_undoable:
@@ -296,3 +305,11 @@ class Session:
 
     def _new_id(self) -> str:
         return f"counter-{self._rng.getrandbits(80):020x}"
+
+
+def _read(answer: bytes, otherwise: T) -> T:
+    """What an answer says; what can't be read says nothing."""
+    try:
+        return decode(answer, type(otherwise))
+    except msgspec.MsgspecError:
+        return otherwise
