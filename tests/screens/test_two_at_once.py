@@ -53,3 +53,16 @@ async def test_a_number_that_is_made_for_an_order_is_no_other_orders() -> None:
             await counter.press("enter")
             await counter.see("is taken in.")
     assert len(shop.orders) == 2
+
+
+async def test_a_step_that_a_colleague_went_on_from_is_not_said_to_be_taken_back() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("making → READY")
+        await counter.press("enter")
+        await counter.see("u undo")
+        counter.service.change_order("B-1040", status="order.completed", stage="done")
+        counter.service.shop.undo = dict.fromkeys(counter.service.shop.undo, "order.completed")  # as the service does
+        await counter.press("u")
+        await counter.see("B-1040 is now: completed.")
+        assert "taken back" not in counter.text

@@ -12,7 +12,7 @@ from daemon.wire.requests.act import Act
 from daemon.wire.requests.orders import ManualMessage, StatusChange
 from daemon.wire.service import Store, TestResult
 from daemon.wire.sources import Kept
-from daemon.wire.steps import StatusSet
+from daemon.wire.steps import StatusSet, Undone
 from daemon.wire.values import decode
 from tui.i18n import Texts
 from tui.service.client import Client, ServiceError
@@ -62,6 +62,8 @@ class Undoable(msgspec.Struct, frozen=True):
     until: int
     done: str
     tells: Hears = NOBODY
+    before: str = ""
+    """The status that a step led away from; "" for what is no step."""
 
 
 class Session:
@@ -249,9 +251,11 @@ class Session:
     async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: Hears = NOBODY) -> None:
         """Set an order's status; until the grace period is over it can be undone."""
         word, change = self.words.status(status), StatusChange(status, silent=silent, text=text or None)
+        order = self.shop.orders.get(ref)
         answer = await self.do(order_acts.set_status(ref, change), name=f"{ref}: {word}")
         if answer is not None:
-            self._note_undo(ref, answer, self.t("{ref} is now: {status}.", ref=ref, status=word), tells)
+            done, before = self.t("{ref} is now: {status}.", ref=ref, status=word), order.status if order else ""
+            self._note_undo(ref, answer, done, tells, before)
 
     async def write(
         self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = (), tells: Hears = NOBODY
@@ -279,12 +283,18 @@ class Session:
         if undoable not in self.undoables:
             return
         name = self.t("undo of {ref}", ref=undoable.ref)
-        if await self.do(order_acts.undo(undoable.ref, undoable.event_id), name=name) is None:
+        answer = await self.do(order_acts.undo(undoable.ref, undoable.event_id), name=name)
+        if answer is None:
             return
         self.undoables = [each for each in self.undoables if each is not undoable]
-        self.say(self.t("{ref}: taken back. Nobody was told.", ref=undoable.ref), GOOD)
+        stands = _read(answer, Undone()).status
+        if undoable.before and stands and stands != undoable.before:
+            word = self.words.status(stands)
+            self.say(self.t("{ref} is now: {status}.", ref=undoable.ref, status=word), WARN)
+        else:
+            self.say(self.t("{ref}: taken back. Nobody was told.", ref=undoable.ref), GOOD)
 
-    def _note_undo(self, ref: str, answer: bytes, done: str, tells: Hears) -> None:
+    def _note_undo(self, ref: str, answer: bytes, done: str, tells: Hears, before: str = "") -> None:
         """`tells`: as it was foreseen. What became of it the answer says."""
         taken = _read(answer, StatusSet())
         states = [each.state for each in taken.messages if is_telling(each) and each.reason_code != SILENT]
@@ -292,7 +302,7 @@ class Session:
             tells = NOBODY
         is_undoable = bool(taken.undo_until and taken.undo_until > self.now())
         if taken.undo_until and is_undoable:
-            self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells))
+            self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells, before))
             self._notice = None
             self._noticed()
         if states and UNTOLD.issuperset(states):
