@@ -90,16 +90,17 @@ class WooCommerce(HttpChannel):
         return self.build(out)
 
     async def _doubt(self, out: Outgoing, until: float) -> Outcome | None:
-        """Why the shop's order of that number is not this one. A till's number may be one of the shop's by chance, and the shop would mail
-        whoever placed that."""
-        path = f"/wp-json/wc/v3/orders/{out.order_source_id}"
-        asked = Request(method="GET", path=path, headers=self.headers)
+        """Why the shop's order of that number is not this one: a till's number may be one of the shop's by chance, and the shop would mail
+        whoever placed that. A shop that does not show it says of the note itself what is wrong."""
+        asked = Request(method="GET", path=f"/wp-json/wc/v3/orders/{out.order_source_id}", headers=self.headers)
         answer = await self.ask(asked, out, until=until)
         if not isinstance(answer, Response):
-            return answer
+            return None if isinstance(answer, Rejected) else answer
         billing = answer.object().get("billing")
-        placed_by = str(billing.get("email") or "") if isinstance(billing, dict) else ""
-        if placed_by.strip().casefold() == out.addresses.get("email", "").strip().casefold() != "":
+        if not isinstance(billing, dict):
+            return None
+        placed_by = str(billing.get("email") or "").strip().casefold()
+        if placed_by and placed_by == out.addresses.get("email", "").strip().casefold():
             return None
         return Rejected(Scope.MESSAGE, "not_theirs", "the shop's order of that number is another customer's")
 

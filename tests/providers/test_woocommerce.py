@@ -46,12 +46,11 @@ async def test_an_order_that_is_not_the_shop_s_moves_on(source_id: str) -> None:
     assert outcome.scope is Scope.MESSAGE
 
 
-@pytest.mark.parametrize("whose", ["bob@example.com", "", None])
-async def test_a_till_s_number_is_no_order_of_the_shop_s(whose: str | None) -> None:
+@pytest.mark.parametrize("whose", ["bob@example.com", ""])
+async def test_a_till_s_number_is_no_order_of_the_shop_s(whose: str) -> None:
     """Where a source names no id of the shop's, the order's number stands for it: the shop may have one of that number too, of somebody
     else, and would mail them."""
-    order = {"id": 1042, **({} if whose is None else {"billing": {"email": whose}})}
-    async with bench("woocommerce", {ORDER: says(order)}) as at:
+    async with bench("woocommerce", {ORDER: says({"id": 1042, "billing": {"email": whose}})}) as at:
         outcome = await at.channel.send(at.out(order_ref="1042"))
         assert at.lines() == ["GET /wp-json/wc/v3/orders/1042"]
     assert isinstance(outcome, Rejected)
@@ -65,7 +64,7 @@ async def test_a_shop_that_numbers_orders_by_their_ids_is_asked_whose_it_is() ->
     async with bench("woocommerce", {ORDER: Answer(503, b"")}) as at:
         assert isinstance(await at.channel.send(at.out(order_ref="1042")), Deferred)
     gone = says({"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID."}, 404)
-    async with bench("woocommerce", {ORDER: gone}) as at:
+    async with bench("woocommerce", {ORDER: gone, POST: gone}) as at:
         outcome = await at.channel.send(at.out(order_ref="1042"))
     assert isinstance(outcome, Rejected)
     assert outcome.scope is Scope.MESSAGE

@@ -12,6 +12,8 @@ from tui.wording.stages import stage_of
 from tui.wording.telling import Telling
 from tui.wording.words import ACCENT, BAD, DIM, GOOD, STRONG, WARN
 
+SHORT_NAME = 12
+"""Cells of a name that is not cut, with the space before it."""
 FULFILMENTS = {"pickup": text("pick-up"), "delivery": text("delivery")}
 
 
@@ -43,7 +45,7 @@ class Summary:
             state.append(Span(f"  {session.words.glyphs.held} {t('on hold')}", WARN))
         waits = stage_of(order) in {"ready", "done"}
         late = [Span("" if waits else session.times.late(order.promised_at, now), BAD)]
-        room = max(len(order.ref) + 4, width - length([*state, *late]) - 1)
+        room = max(len(order.ref) + SHORT_NAME, width - length([*state, *late]) - 1)
         return justify(width, [Span(name if cell_len(name) <= room else fit(name, room), STRONG), *state], late)
 
     def _told(self, order: Order, story: OrderDetail | None, width: int) -> list[Line]:
