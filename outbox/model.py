@@ -299,7 +299,7 @@ class Message(PlannedMessage, frozen=True, kw_only=True):
     attempt_count: int = 0
     """Attempts that count: not those that an outage or a shutdown cut."""
     channel_since: int
-    """When it came to this channel: `patience` runs from here."""
+    """When it came to this channel, or may first be tried there where that is later: `patience` runs from here."""
     created_at: int
     updated_at: int
 

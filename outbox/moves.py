@@ -41,7 +41,8 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
     batch.touched += 1
     state, reason = _after_all(row, to)
     if to.via_index is not None and to.via_index != row.via_index:
-        row.via_index, row.channel, row.channel_since = to.via_index, row.channels()[to.via_index], batch.now
+        row.via_index, row.channel = to.via_index, row.channels()[to.via_index]
+        row.channel_since = max(batch.now, to.due_at or 0)
         if batch.may_have_arrived(row):  # a repeat that is harmless at one channel is none at another
             row.possible_duplicate = 1
     if state in _BACK or state is State.HELD:

@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
-from daemon.dispatch.fallback import next_via_index
+from daemon.dispatch.fallback import next_via_index, over_to
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.uplink import Uplink
@@ -250,8 +250,4 @@ class Dispatcher:
         if not move_on and (not impatient or self._uplink.is_down):
             return None
         via_index = next_via_index(message, self.usable)
-        return (
-            None
-            if via_index is None
-            else Transition(state=State.QUEUED, reason=lane.why, via_index=via_index, counts=False)
-        )
+        return None if via_index is None else over_to(message, via_index, lane.why, now)

@@ -50,6 +50,14 @@ def next_via_index(message: Message, usable: Callable[[str], bool], *, after: in
     return next((via_index for via_index in range(start, len(message.via)) if usable(message.via[via_index])), None)
 
 
+def over_to(message: Message, via_index: int, reason: Reason, now: int) -> Transition:
+    """To that channel without a try: at once, but not before the time that it was planned for."""
+    to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=False)
+    if now >= min(message.due_at, message.channel_since):
+        return to
+    return msgspec.structs.replace(to, due_at=message.due_at, relative=message.relative)
+
+
 def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
     """What becomes of the message. Total: every outcome has a decided continuation."""
     match outcome:

@@ -91,6 +91,18 @@ async def test_patience_ends_on_the_next_channel_and_only_its_own_channel_is_giv
     assert [request.channel for request in heart.providers.arrived] == ["modem"]
 
 
+async def test_what_is_planned_for_later_waits_for_its_time_wherever_it_goes_meanwhile(tmp_path: Path) -> None:
+    late = {"on": "order.delayed", "to": "customer", "via": ["twilio", "vonage", "sendgrid"], "delay": "2m"}
+    async with Heart(tmp_path, shop(route=[late])) as heart:
+        await heart.tell("e1", "order.delayed")
+        for channel in ("twilio", "vonage"):
+            await heart.engine.board.pause(channel, reason="", actor="Mia")
+            await heart.pass_time(50)
+        assert heart.providers.left == []
+        await heart.pass_time(21)
+        assert [request.channel for request in heart.providers.arrived] == ["sendgrid"]
+
+
 async def test_what_this_machine_lacks_counts_for_nothing(heart: Heart) -> None:
     heart.providers.will("twilio", *[SHORT] * 5)
     await heart.tell("e1")
