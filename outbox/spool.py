@@ -11,7 +11,7 @@ from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Ren
 from outbox.moves import Move
 from outbox.outcome import Outcome
 from outbox.queries import Queries
-from outbox.rows import decode_attempts, decode_dues
+from outbox.rows import decode_attempts, decode_dues, encode
 from outbox.shift import Shift
 from outbox.source_clocks import SourceClocks
 from outbox.staff import Cancel, Hold, Retry
@@ -105,6 +105,11 @@ class Spool:
         """All that is queued at that channel, due or not, with a seq above `after`, by seq: for sweeps over a channel that
         can't send."""
         return _dues(await self._store.value(_SQL["waiting"], channel=channel, after=after, limit=limit))
+
+    async def channels_beside(self, channels: Collection[str]) -> Sequence[str]:
+        """The channels beside these at which something is queued."""
+        names = encode(list(channels)).decode()
+        return [name for (name,) in await self._store.rows(_SQL["channels_beside"], channels=names)]
 
     async def unknowns(self, *, now: int, limit: int) -> list[tuple[Due, Attempt]]:
         """Messages of unknown outcome that are to be looked up, each with the attempt in question."""

@@ -15,6 +15,7 @@ from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
 from daemon.dispatch.fallback import next_via_index, over_to
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.strays import Strays
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox
 from outbox.clock import Clock
@@ -62,6 +63,7 @@ class Dispatcher:
         self._preparer = preparer
         self._uplink = uplink
         self._clock = clock
+        self._strays = Strays(box, lanes, delivery, preparer, clock, self.usable)
         self._busy: set[int] = set()
         """Messages (seq) that are on their way: prefetched, or being sent."""
         self._sends: set[Sending] = set()
@@ -83,6 +85,7 @@ class Dispatcher:
         for due in sorted(dues, key=lambda due: (due.message.priority, due.message.due_at, due.message.seq)):
             if lane := self.lanes.get(due.message.channel):
                 lane.hand(due, monotonic, now)
+        self._strays.heed(due.message.channel for due in dues)
         self._wake_offline()
 
     def ready(self, channels: Mapping[str, int]) -> None:
@@ -93,6 +96,7 @@ class Dispatcher:
                 lane.is_caught_up = False
                 if lane.would_miss(due_at, now):
                     lane.wake.set()
+        self._strays.heed(channels)
         self._wake_offline()
 
     def _wake_offline(self) -> None:
@@ -107,8 +111,10 @@ class Dispatcher:
             async with asyncio.TaskGroup() as pumps:
                 for lane in self.lanes.values():
                     pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
+                pumps.create_task(self._strays.run(stop), name="strays")
                 await stop.wait()
                 self.wake()
+                self._strays.wake.set()
             await self._drain()
 
     async def _drain(self) -> None:

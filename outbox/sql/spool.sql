@@ -34,6 +34,12 @@ SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || 
 FROM (SELECT seq FROM message WHERE seq > :after AND channel = :channel AND +state = 'queued' ORDER BY seq LIMIT :limit) AS d
 CROSS JOIN message_row AS r ON r.seq = d.seq;
 
+-- channels_beside: where something is queued beside these channels.
+SELECT channel FROM (
+    SELECT channel FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued'
+    UNION SELECT channel FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0
+) WHERE channel NOT IN (SELECT value FROM json_each(:channels));
+
 -- unknowns: messages to be looked up and their newest attempts, each as one JSON array.
 WITH d (seq) AS (
     SELECT seq FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown' AND due_at <= :now ORDER BY due_at, seq LIMIT :limit

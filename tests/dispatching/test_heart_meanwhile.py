@@ -6,7 +6,7 @@ import pytest
 
 from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
-from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
 from tests.support.scripted import BUSY, CUT, TOOK
 
@@ -288,14 +288,36 @@ async def test_what_a_reload_cut_is_looked_up_by_the_engine_that_follows(heart: 
     assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.DELIVERED], [State.DELIVERED]]
 
 
-async def test_what_a_reload_takes_away_goes_the_next_way(heart: Heart) -> None:
+async def test_what_waits_at_a_channel_that_a_reload_takes_away_goes_the_next_way(heart: Heart) -> None:
+    heart.providers.will("twilio", Deferred("busy", after=30))
+    await heart.tell("e1")
+    await heart.tell("e2", "order.delayed", "B-2")
+    await heart.reload(shop_without("twilio"))
+    assert (heart.providers.texts("modem"), heart.providers.texts("sendgrid")) == (["order.ready"], [])
+    await heart.pass_time(121)
+    assert heart.providers.texts("sendgrid") == ["order.delayed"], "not before its time"
+
+
+async def test_what_comes_to_wait_at_a_channel_that_was_taken_away_goes_the_next_way(heart: Heart) -> None:
     heart.providers.obstacles.add("modem")
     heart.providers.will("twilio", Deferred("busy", after=30))
     await heart.tell("e1")
-    await heart.reload(shop(channels={name: table for name, table in CHANNELS.items() if name != "twilio"}))
+    await heart.box.spool.hold("B-1", actor="Mia", reason="")
+    await heart.reload(shop_without("twilio"))
+    await heart.box.spool.release("B-1", actor="Mia", reason="")
     heart.providers.obstacles.clear()
-    await heart.pass_time(60)
-    assert await heart.states() != [State.SENT]
+    await heart.pass_time(10)
+    assert heart.providers.texts("modem") == ["order.ready"]
+
+
+async def test_what_has_no_channel_left_fails_where_staff_see_it(heart: Heart) -> None:
+    only = {"on": "order.*", "to": "customer", "via": ["twilio"]}
+    await heart.reload(shop(route=[only]))
+    heart.providers.will("twilio", Deferred("busy", after=30))
+    await heart.tell("e1")
+    await heart.reload(shop_without("twilio"))
+    message = await heart.message()
+    assert (message.state, message.reason.code) == (State.FAILED, "not_enabled")
 
 
 @pytest.mark.parametrize("arrived", [True, False])
