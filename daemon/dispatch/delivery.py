@@ -1,6 +1,7 @@
 """One message's try on one channel: begin (on the disk), send, settle (on the disk). An attempt is never forgotten."""
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,6 +47,8 @@ async def at_once() -> None:
     """Of a store that need not ask anybody."""
 
 
+ASIDE = 60.0
+"""Seconds until the modem looks again at what it could not take out of its turn."""
 REVEALED_WITHIN = 15.0
 """Seconds before the line is known to be down in which it may have been going."""
 MOST_DOUBTFUL = 500
@@ -120,6 +123,8 @@ class Delivery:
         match prepared:
             case Transition():
                 lane.nothing_left(now)
+                if prepared.state is State.QUEUED and self._stays_at_its_own(lane, message):
+                    return None
                 return await self.move(message, prepared)
             case PassOver():
                 lane.nothing_left(now)
@@ -155,7 +160,17 @@ class Delivery:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
+    def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
+        """Whether it was looked at out of its turn: what keeps it from that channel (an opt-out, a quiet hour, a limit) is no matter of
+        its own one."""
+        out_of_turn = message.channel != lane.name
+        if out_of_turn:
+            lane.leave_aside(message.seq, self._clock.monotonic() + ASIDE)
+        return out_of_turn
+
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
+        if self._stays_at_its_own(lane, message):
+            return None
         via_index = self._via_index(lane, message)
         to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=via_index)
         return await self.move(message, to)
@@ -206,6 +221,8 @@ class Delivery:
             return await self._pass_over(
                 lane, message, PassOver(Reason(why, "over_limit", channel=lane.name, parts=units, limit=limit))
             )
+        if self._stays_at_its_own(lane, message):
+            return None
         now = self._clock.now()
         words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
         reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
@@ -362,10 +379,14 @@ class Delivery:
         return msgspec.structs.replace(message, via_index=self._via_index(lane, message))
 
     def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
-        """A message that the modem took out of its turn and could not send goes back to where it was."""
-        out_of_turn = message.channel != lane.name
-        waits = isinstance(outcome, Deferred) or (isinstance(outcome, Rejected) and outcome.scope is Scope.CHANNEL)
-        if out_of_turn and waits and to.state is State.QUEUED:
+        """A message that the modem took out of its turn and could not send goes back to where it was; what it refused it is not given
+        again in this outage."""
+        if message.channel == lane.name:
+            return to
+        if isinstance(outcome, Rejected) and outcome.scope is not Scope.CHANNEL:
+            lane.leave_aside(message.seq, math.inf)
+            return msgspec.structs.replace(to, state=State.QUEUED, via_index=message.via_index)
+        if isinstance(outcome, Deferred | Rejected) and to.state is State.QUEUED:
             return msgspec.structs.replace(to, via_index=message.via_index)
         return to
 

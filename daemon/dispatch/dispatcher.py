@@ -177,8 +177,9 @@ class Dispatcher:
         limit = room + (lane.concurrency if lane.is_fast else 0)
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
         if not lane.is_cloud and self._uplink.is_down and len(found) < limit:
+            exclude = self._busy | lane.left_aside(self._clock.monotonic())
             found += await self._box.spool.due_offline(
-                lane.name, now=now, down_for=self._uplink.down_for(), limit=limit - len(found), exclude=self._busy
+                lane.name, now=now, down_for=self._uplink.down_for(), limit=limit - len(found), exclude=exclude
             )
         self._busy.update(due.message.seq for due in found)
         ready.extend(found)

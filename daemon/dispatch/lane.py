@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Set
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -87,6 +88,8 @@ class Lane:
         """How far (message seq) and when (ms) what waits here was last looked through while nothing could be sent."""
         self.tries: dict[int, int] = {}
         """How often in a row a message was deferred here: what backoff grows with."""
+        self._aside: dict[int, float] = {}
+        """Messages of other channels that this one can't take, while the line is down: until when (monotonic)."""
         self.last_success: int | None = None
         self.last_failure: Trouble | None = None
         self._zone = zone
@@ -218,6 +221,7 @@ class Lane:
 
     def line_returned(self) -> None:
         """What went wrong while the line was going down says nothing of the provider."""
+        self._aside.clear()
         if self.is_cloud:
             self.breaker = Breaker()
             self.tries.clear()
@@ -260,6 +264,15 @@ class Lane:
         self.bucket.give_back(units)
         self.day.take_back(now, units)
         self.breaker.abandon()
+
+    def leave_aside(self, seq: int, until: float) -> None:
+        """That message stays at its own channel: this one is not to look at it before."""
+        self._aside[seq] = until
+
+    def left_aside(self, monotonic: float) -> Set[int]:
+        """Messages of other channels that it is not to look at now."""
+        self._aside = {seq: until for seq, until in self._aside.items() if until > monotonic}
+        return self._aside.keys()
 
     def sweep_from(self, seq: int) -> None:
         """That message may have come back to wait here: the next sweep is not to pass it by."""

@@ -8,7 +8,7 @@ from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, TOOK
+from tests.support.scripted import BUSY, CUT, NOT_THEM, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -86,6 +86,46 @@ async def test_the_modem_keeps_what_it_sent(heart: Heart) -> None:
     message = await heart.message()
     assert (message.state, message.channel) == (State.SENT, "modem")
     assert heart.providers.texts().count("order.ready") == 1
+
+
+async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_path: Path) -> None:
+    """Its own channel has not been asked yet, and the modem is not asked again."""
+    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
+        await cut_the_line(heart)
+        heart.providers.will("modem", NOT_THEM)
+        await heart.tell("e1")
+        await heart.pass_time(1800)
+        message = await heart.message()
+        assert (message.state, message.channel, len(heart.providers.left)) == (State.QUEUED, "twilio", 1)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts("twilio") == ["order.ready"]
+
+
+async def test_who_wants_no_texts_gets_the_mail_when_the_line_returns(heart: Heart) -> None:
+    await heart.box.consent.stop("sms", PHONE, reason="STOP", actor=PHONE)
+    await cut_the_line(heart)
+    await heart.tell("e1")
+    before = await heart.box.views.newest()
+    await heart.pass_time(1800)
+    assert await heart.box.views.newest() == before, "nothing happened, and nothing was written"
+    heart.providers.line_is_cut = False
+    await heart.pass_time(10)
+    assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
+    assert heart.providers.texts("modem") == []
+
+
+async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_returns(tmp_path: Path) -> None:
+    mail = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
+    night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(route=[mail, ROUTES[2]], quiet_hours=night)) as heart:
+        await cut_the_line(heart)
+        await heart.tell("e1")
+        await heart.pass_time(1800)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts() == ["payment.failed", "order.ready"]
 
 
 async def test_patience_does_not_run_while_the_line_is_down(heart: Heart) -> None:
