@@ -164,8 +164,10 @@ class Dispatcher:
                 break
             for _ in range(min(room, len(ready))):
                 self._start(lane, lane.channel, ready.popleft(), sends)
-        if (lane.breaker.is_open or lane.is_blocked) and await self._sweep(lane, move_on=False):
-            return min(SWEEP_EVERY, lane.seconds_until_room(self._clock.monotonic(), self._clock.now()) or SWEEP_EVERY)
+        if lane.is_stalled(self._clock.monotonic()):
+            self._drop(lane, ready)
+            left, wait = await self._sweep(lane, move_on=False), await self._until_next(lane)
+            return min(SWEEP_EVERY, SWEEP_EVERY if wait is None else wait) if left else wait
         if ready:
             return lane.seconds_until_room(self._clock.monotonic(), self._clock.now())
         return self._as_before(lane) if lane.is_caught_up and lane.knows_next else await self._until_next(lane)

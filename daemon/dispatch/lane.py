@@ -125,6 +125,10 @@ class Lane:
     def is_throttled(self) -> bool:
         return self._rests >= SHOWN_AFTER
 
+    def is_stalled(self, monotonic: float) -> bool:
+        """Nothing or hardly anything goes this way for a while: whoever has no patience left goes another."""
+        return self.breaker.is_open or self.is_blocked or self.is_throttled or monotonic < self.hold_until
+
     @property
     def is_blocked(self) -> bool:
         """Something stands in the way that passes by itself: nothing is tried meanwhile, and it costs no message anything."""

@@ -91,6 +91,30 @@ async def test_patience_ends_on_the_next_channel_and_only_its_own_channel_is_giv
     assert [request.channel for request in heart.providers.arrived] == ["modem"]
 
 
+async def test_who_waits_behind_a_long_rest_has_patience_too(heart: Heart) -> None:
+    """The one that was told to come back in an hour went another way after ten minutes; the others waited the hour."""
+    heart.providers.will("twilio", Deferred("too many requests", code="429", after=3600, throttled=True))
+    for n in range(3):
+        await heart.tell(f"e{n}", ref=f"B-{n}")
+    await heart.pass_time(590)
+    assert heart.providers.texts("modem") == []
+    await heart.pass_time(70)
+    assert heart.providers.texts("modem") == ["order.ready"] * 3
+
+
+async def test_what_was_fetched_for_a_channel_that_fails_is_free_to_go_another_way(heart: Heart) -> None:
+    await heart.engine.board.pause("twilio", reason="", actor="Mia")
+    await heart.engine.board.pause("modem", reason="", actor="Mia")
+    await heart.engine.board.pause("sendgrid", reason="", actor="Mia")
+    for n in range(10):
+        await heart.tell(f"e{n}", ref=f"B-{n}")
+    heart.providers.will("twilio", *[Deferred("busy", after=2000)] * 50)
+    await heart.engine.board.resume("twilio", actor="Mia")
+    await heart.engine.board.resume("sendgrid", actor="Mia")
+    await heart.pass_time(670)
+    assert len(heart.providers.texts("sendgrid")) == 10
+
+
 async def test_what_is_planned_for_later_waits_for_its_time_wherever_it_goes_meanwhile(tmp_path: Path) -> None:
     late = {"on": "order.delayed", "to": "customer", "via": ["twilio", "vonage", "sendgrid"], "delay": "2m"}
     async with Heart(tmp_path, shop(route=[late])) as heart:
