@@ -20,6 +20,7 @@ from daemon.dispatch.forecast import Forecast
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.recorded import recorded
 from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
@@ -206,15 +207,19 @@ class Engine:
         else:
             await self._delivery.line_went_down()
         log.warning("the line changed", state=state, why=why)
-        await self._box.audit.append("uplink.changed", detail={"state": state, "why": why})
+        await self._record("uplink.changed", {"state": state, "why": why})
         self.dispatcher.wake()
         self.resolver.wake.set()
         self.receipts.wake.set()
 
     async def _channel_changed(self, lane: Lane, why: str) -> None:
         log.warning("a channel changed", channel=lane.name, state=lane.state, why=why)
-        await self._box.audit.append("channel.changed", detail={"channel": lane.name, "state": lane.state, "why": why})
+        await self._record("channel.changed", {"channel": lane.name, "state": lane.state, "why": why})
         lane.look_again()
+
+    async def _record(self, kind: str, detail: Mapping[str, object]) -> None:
+        """An outcome waits to be put on record behind it, or the line's return: a disk that is full ends neither."""
+        await recorded(lambda: self._box.audit.append(kind, detail=detail), self._clock)
 
 
 class _Sink:

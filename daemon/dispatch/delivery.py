@@ -17,7 +17,8 @@ from daemon.config import Settings
 from daemon.dispatch.fallback import MISTAKE, Situation, decide, next_via_index, pass_over
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
-from daemon.dispatch.prepare import PassOver, Preparer, Ready
+from daemon.dispatch.prepare import PassOver, Prepared, Preparer, Ready
+from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
 from daemon.dispatch.uplink import Uplink
@@ -34,10 +35,6 @@ from outbox.reasons import Reason
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-STORAGE_WAIT = 1.0
-"""Seconds between tries to put an outcome on record while the disk is full or busy."""
-
 
 Hold = Callable[[], Awaitable[None]]
 """Returns once messages to customers may go: after an outage a store of a fleet asks first who opted out elsewhere."""
@@ -106,20 +103,12 @@ class Delivery:
         if message.audience == "customer":
             await self._hold()
         now = self._clock.now()
-        first_sms = await self._is_first_sms(due, channel)
         try:
-            prepared = self._preparer.prepare(due, channel, now, first_sms=first_sms)
+            prepared, spent = await self._prepare(lane, channel, due, now)
+        except (StorageBusy, StorageFull) as error:
+            return await self._look_again_later(lane, None, 1, error)
         except (OSError, MemoryError) as error:
             return await self._put_off(lane, message, error)
-        spent = None
-        if isinstance(prepared, Ready) and channel.medium == "sms":
-            share = await self._sms.admit(lane.name, message, self._via_index(lane, message), prepared.outgoing, now)
-            if isinstance(share, Spent):
-                spent = share
-            else:
-                prepared = await self._silenced(message, prepared, "sms") or share
-        if isinstance(prepared, Ready) and channel.heeds:
-            prepared = await self._silenced(message, prepared, *channel.heeds) or prepared
         match prepared:
             case Transition():
                 lane.nothing_left(now)
@@ -131,6 +120,27 @@ class Delivery:
                 return await self._pass_over(lane, message, prepared)
             case Ready():
                 return await self._attempt(lane, channel, due, prepared, spent)
+
+    async def _prepare(self, lane: Lane, channel: Channel, due: Due, now: int) -> tuple[Prepared, Spent | None]:
+        """The last look, and its share of what texts may cost in a day."""
+        message, first_sms = due.message, await self._is_first_sms(due, channel)
+        prepared, spent = self._preparer.prepare(due, channel, now, first_sms=first_sms), None
+        if isinstance(prepared, Ready) and channel.medium == "sms":
+            share = await self._sms.admit(lane.name, message, self._via_index(lane, message), prepared.outgoing, now)
+            if isinstance(share, Spent):
+                spent = share
+            else:
+                prepared = await self._silenced(message, prepared, "sms") or share
+        if isinstance(prepared, Ready) and channel.heeds:
+            prepared = await self._silenced(message, prepared, *channel.heeds) or prepared
+        return prepared, spent
+
+    async def _look_again_later(self, lane: Lane, spent: Spent | None, units: int, error: Exception) -> None:
+        """Nothing has left, and while the database can't be used the hour, its recipient's mind and its own time may change: all of it is
+        looked at anew."""
+        log.error("can't read or write the database, trying again", channel=lane.name, error=str(error))
+        self._nothing_left(lane, spent, units)
+        await self._clock.sleep(STORAGE_WAIT)
 
     async def _silenced(self, message: Message, ready: Ready, *media: Medium) -> PassOver | None:
         """Who wants no texts waits for no money: that comes first, and the message goes another way. So it does where the channel heeds
@@ -184,8 +194,8 @@ class Delivery:
             self._nothing_left(lane, spent)
             return await self._past_the_day(lane, message, units)
         is_probe, called_off = lane.breaker.is_open, self._box.spool.called_off
-        begun = await self._recorded(
-            lambda: self._box.spool.begin(
+        try:
+            begun = await self._box.spool.begin(
                 message.seq,
                 channel=lane.name,
                 via_index=self._via_index(lane, message),
@@ -194,7 +204,8 @@ class Delivery:
                 sent=out.rendered,
                 units=units,
             )
-        )
+        except (StorageBusy, StorageFull) as error:
+            return await self._look_again_later(lane, spent, units, error)
         if isinstance(begun, Refusal):
             self._nothing_left(lane, spent, units)
             return (
@@ -391,10 +402,4 @@ class Delivery:
         return to
 
     async def _recorded(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Put it on the disk, however long the disk takes to have room: what is known must not be lost."""
-        while True:
-            try:
-                return await write()
-            except (StorageFull, StorageBusy) as error:
-                log.error("can't write to the database, trying again", error=str(error))
-                await self._clock.sleep(STORAGE_WAIT)
+        return await recorded(write, self._clock)

@@ -11,10 +11,11 @@ from typing import TypeAlias
 import structlog
 
 from daemon.channels.base import Channel
-from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
+from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.fallback import next_via_index, over_to
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.strays import Strays
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox

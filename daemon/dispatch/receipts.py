@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 import structlog
@@ -12,11 +13,13 @@ from daemon.channels.base import Channel, Inbound, ReceiptUpdate, Reply, Sent
 from daemon.config import Store
 from daemon.dispatch.answers import confirmation, deed, may_be_answered
 from daemon.dispatch.lane import Lane
+from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import Uplink
 from daemon.redact import mask_contacts, scrub
 from outbox import Outbox, harmless
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
 from outbox.receipts import GoOn
@@ -129,7 +132,11 @@ class ReceiptService:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            wait = await self.turn()
+            try:
+                wait = await self.turn()
+            except (StorageBusy, StorageFull) as error:
+                log.error("can't read or write the database, trying again", error=str(error))
+                wait = STORAGE_WAIT
             if not stop.is_set():
                 self._sleeps_until = None if wait is None else self._clock.now() + wait * 1000
                 await self._clock.wait(self.wake, wait)
@@ -173,7 +180,7 @@ class ReceiptService:
                 log.exception("asking for receipts failed in a way it should not", channel=channel.name)
                 continue
             for update in updates:
-                await self.apply(channel, update)
+                await recorded(partial(self.apply, channel, update), self._clock)
 
     def _next_ask(self, channel: Channel, sent: Sent) -> int | None:
         """The schedule counts from when the provider took it, so that it survives a restart without a counter."""

@@ -12,10 +12,12 @@ from daemon.config import Settings
 from daemon.dispatch.delivery import OnTaken
 from daemon.dispatch.fallback import Situation, after_unknown, decide
 from daemon.dispatch.lane import Lane
+from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, harmless
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.model import Attempt, Due, Message, State, Transition
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, ReceiptState, Unknown
 from outbox.reasons import Reason
@@ -57,7 +59,11 @@ class Resolver:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            wait = await self.turn()
+            try:
+                wait = await self.turn()
+            except (StorageBusy, StorageFull) as error:
+                log.error("can't read or write the database, trying again", error=str(error))
+                wait = STORAGE_WAIT
             if not stop.is_set():
                 await self._clock.wait(self.wake, wait)
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
-from daemon.dispatch.delivery import STORAGE_WAIT, Delivery
+from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.fallback import next_via_index, over_to
 from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.recorded import STORAGE_WAIT
 from outbox import Outbox
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull

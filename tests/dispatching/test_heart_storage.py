@@ -1,0 +1,61 @@
+"""The database can't be written for a while (the disk is full, another program holds it): what is known is put on record after that, and
+what was decided before it is looked at anew."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.model import State
+from outbox.outcome import Outcome
+from tests.support.heart import Heart, shop
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
+
+
+async def no_writing(heart: Heart, seconds: float) -> None:
+    heart.still.writes_left = 0
+    await heart.pass_time(seconds)
+    heart.still.writes_left = None
+    await heart.pass_time(2)
+
+
+@pytest.mark.parametrize("outcome", [TOOK, BUSY, NO_CREDIT, CUT], ids=lambda outcome: type(outcome).__name__)
+async def test_an_outcome_is_put_on_record_when_it_can_be(heart: Heart, outcome: Outcome) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1", "payment.failed")
+    heart.providers.under_way[0].answer(outcome)
+    heart.providers.waits = False
+    await no_writing(heart, 5)
+    first, *_ = await heart.attempts(await heart.message())
+    assert first.outcome is not None
+    assert first.code != "interrupted", "it is known, and nobody starts anew for it"
+
+
+async def test_receipts_and_lookups_go_on(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT, TOOK, arrives=True)
+    await heart.tell("e1", ref="B-1")
+    await heart.tell("e2", ref="B-2")
+    await no_writing(heart, 20)
+    await heart.pass_time(60)
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.DELIVERED]]
+    assert len(heart.providers.left) == 2
+
+
+async def test_the_line_returns_while_nothing_can_be_written(heart: Heart) -> None:
+    heart.providers.line_is_cut = True
+    await heart.tell("e1", "payment.failed")
+    heart.providers.line_is_cut = False
+    await no_writing(heart, 20)
+    await heart.pass_time(10)
+    assert await heart.states() == [State.SENT]
+
+
+async def test_the_hour_is_looked_at_when_it_can_leave(tmp_path: Path) -> None:
+    """It could not be put on record before the quiet hours: then it waits for the morning."""
+    quiet = {"from": "10:16", "to": "15:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(quiet_hours=quiet)) as heart:
+        heart.still.writes_left = 1
+        await heart.tell("e1")
+        await no_writing(heart, 70)
+        message = await heart.message()
+        assert (message.reason.code, heart.providers.left) == ("quiet_hours", [])
+        assert heart.engine.lanes["twilio"].day.count(heart.clock.now()) == 0
