@@ -20,8 +20,8 @@ from daemon.dispatch.forecast import Forecast
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
-from daemon.dispatch.recorded import recorded
 from daemon.dispatch.receipts import ReceiptService
+from daemon.dispatch.recorded import recorded
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
@@ -92,9 +92,19 @@ class Engine:
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
         self.forecast = Forecast(box, self.lanes, preparer, self.sms, self.uplink, self._usable, clock)
-        self.resolver = Resolver(box, self.lanes, self.uplink, settings, clock, rng, self._usable, self._taken)
         self.receipts = ReceiptService(
             box, self.lanes, self.uplink, clock, self._usable, settings.store, ReplyWords(settings)
+        )
+        self.resolver = Resolver(
+            box,
+            self.lanes,
+            self.uplink,
+            settings,
+            clock,
+            rng,
+            usable=self._usable,
+            on_taken=self._taken,
+            awaits=self.receipts.awaits,
         )
         self.callbacks = Callbacks(box, self.lanes, self.receipts, http)
         self.intake = Intake(settings, box, http, self.door, clock, rng, clock_trusted=clock_trusted)

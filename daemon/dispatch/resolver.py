@@ -43,7 +43,9 @@ class Resolver:
         rng: random.Random,
         usable: Callable[[str], bool],
         on_taken: OnTaken,
+        awaits: Callable[[int], None],
     ) -> None:
+        """`awaits`: told when (ms) the receipt of what had arrived is to be asked for."""
         self._box = box
         self._lanes = lanes
         self._uplink = uplink
@@ -52,6 +54,7 @@ class Resolver:
         self._rng = rng
         self._usable = usable
         self._on_taken = on_taken
+        self._awaits = awaits
         self._asked_since: dict[int, float] = {}
         """By attempt (seq), when (monotonic) it was first looked up."""
         self.wake = asyncio.Event()
@@ -103,6 +106,8 @@ class Resolver:
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
                 if channel and answer.provider_id:
                     await self._on_taken(channel, answer.provider_id, attempt.address)
+                if poll_at is not None:
+                    self._awaits(poll_at)
             case Absent():
                 del self._asked_since[attempt.seq]
                 absent = Deferred("looked up: it had not arrived")

@@ -201,6 +201,15 @@ async def test_another_text_to_the_same_number_is_not_taken_for_one_that_did_not
     assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
 
 
+async def test_what_a_lookup_found_is_followed_to_its_delivery(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    await heart.pass_time(5)
+    assert await heart.states() == [State.SENT]
+    await heart.pass_time(11)
+    assert await heart.states() == [State.DELIVERED]
+
+
 async def test_what_surely_did_not_arrive_goes_out_again_without_a_mark(heart: Heart) -> None:
     heart.providers.will("twilio", CUT)
     await heart.tell("e1")
