@@ -191,6 +191,8 @@ class Settle(Operation[Message]):
         """What its receipt, which came before the provider's own answer was on record, makes of the move."""
         if attempt.receipt in (ReceiptState.DELIVERED, ReceiptState.READ):
             return Transition(state=State.DELIVERED, reason=self._to.reason)
+        if attempt.receipt is ReceiptState.SENT and attempt.outcome == "unknown":
+            return Transition(state=State.SENT)
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
             via_index = row.via_index + 1
             if via_index < len(row.channels()):

@@ -38,8 +38,8 @@ _WAITING = frozenset({State.QUEUED, State.HELD})
 _OVER = frozenset({State.FAILED, State.EXPIRED, State.SUPERSEDED, State.SUPPRESSED, State.CANCELLED})
 
 MOVES: Mapping[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING, State.HELD, State.DELIVERED}) | _OVER,
-    State.HELD: frozenset({State.QUEUED, State.DELIVERED}) | _OVER,
+    State.QUEUED: frozenset({State.SENDING, State.HELD, State.SENT, State.DELIVERED}) | _OVER,
+    State.HELD: frozenset({State.QUEUED, State.SENT, State.DELIVERED}) | _OVER,
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
     State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
     State.SENT: frozenset(
@@ -52,7 +52,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SUPPRESSED: frozenset({State.QUEUED, State.DELIVERED}),
     State.CANCELLED: frozenset({State.QUEUED, State.DELIVERED}),
 }
-"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED` without sending is a receipt that came late."""
+"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED`, and `-> SENT` of one that
+waits, without sending is a receipt that came late."""
 
 
 class Priority(IntEnum):

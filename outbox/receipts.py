@@ -29,6 +29,9 @@ _RANK: Mapping[ReceiptState, int] = {
 
 EARLY_KEPT_SECONDS = 86_400
 
+_MAY_GO_AGAIN = frozenset({State.UNKNOWN, State.QUEUED, State.HELD})
+"""Where a message may stand of whose newest attempt it is not known whether it arrived."""
+
 
 OUTDATED = Reason("it could not be delivered, and a newer message came meanwhile", "superseded")
 
@@ -151,6 +154,10 @@ class Apply(Operation["Message | None"]):
                 go(batch, row, Transition(state=State.DELIVERED))
             return
         newest = attempt.n == row.tries
+        if self._update.state is ReceiptState.SENT:
+            if newest and attempt.outcome == "unknown" and row.state in _MAY_GO_AGAIN:
+                go(batch, row, Transition(state=State.SENT))
+            return
         if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
             if row.state is State.SENT and batch.is_outdated(row):
                 go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))

@@ -310,6 +310,22 @@ async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart:
     assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
 
 
+async def test_what_its_provider_says_it_took_is_not_sent_again(heart: Heart) -> None:
+    """Its answer never came; its first receipt did, before or after we gave up waiting."""
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued", "B-1")
+    (early,) = heart.providers.under_way
+    await heart.receipt(early, ReceiptState.SENT)
+    await heart.answer(CUT, arrives=True)
+    await heart.tell("e2", "payment.failed", "B-2")
+    await heart.answer(CUT, arrives=True)
+    await heart.receipt(heart.providers.arrived[-1], ReceiptState.SENT)
+    heart.providers.waits = False
+    await heart.pass_time(60)
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
+    assert len(heart.providers.left) == 2
+
+
 async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_newer_one(heart: Heart) -> None:
     await heart.tell("e1", "order.in_production")
     await heart.tell("e2", "order.ready")
