@@ -131,8 +131,10 @@ class Apply(Operation["Message | None"]):
             },
         )
         # The attempt it belongs to may be settled in this very transaction.
-        early = (update.state, update.at or batch.now, _words(update))
-        batch.early_receipts[self._channel, update.provider_id] = early
+        known = batch.early_receipts.get((self._channel, update.provider_id))
+        if known is None or _RANK[update.state] > _RANK[known[0]]:
+            early = (update.state, update.at or batch.now, _words(update))
+            batch.early_receipts[self._channel, update.provider_id] = early
         batch.touched += 1
         batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
 

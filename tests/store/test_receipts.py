@@ -186,3 +186,15 @@ async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(
         telling = box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1"))
         await asyncio.gather(*((telling, settling) if receipt_first else (settling, telling)))
         assert await state_of(box, message.id) is State.DELIVERED
+
+
+async def test_early_receipts_out_of_turn_in_the_moment_of_the_answer_say_the_most(tmp_path: Path) -> None:
+    """All three are put on record together: the delivery is what counts, whichever of them came last."""
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        await asyncio.gather(
+            box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1")),
+            box.receipts.apply("twilio", Update(state=ReceiptState.SENT, provider_id="P1")),
+            box.spool.settle(attempt, Accepted("P1"), SENT),
+        )
+        assert await state_of(box, "m1") is State.DELIVERED
