@@ -8,7 +8,7 @@ from outbox.batch import Batch
 from outbox.model import Attempt, Message, Rendered, State, Transition
 from outbox.moves import go
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Unknown
-from outbox.reasons import UNDELIVERED, Reason
+from outbox.reasons import FORGOTTEN, UNDELIVERED, Reason
 from outbox.remote import stopped_elsewhere
 from outbox.rows import AttemptRow, MessageRow, encode
 from outbox.shares import Asked
@@ -176,6 +176,11 @@ class Settle(Operation[Message]):
         attempt.counts = int(self._to.counts and (not was_uncounted or isinstance(self._outcome, Accepted)))
         attempt.poll_at = self._poll_at
         self._take_early_receipt(batch, attempt)
+        to = self._in_hindsight(row, attempt)
+        if batch.is_forgotten(row):
+            attempt.provider_id = attempt.detail = attempt.receipt_detail = ""
+            attempt.poll_at = None
+            to = msgspec.structs.replace(to, reason=FORGOTTEN)
         row.attempt_count += attempt.counts - int(counted)
         batch.change_attempt(attempt)
         told = {"n": attempt.n, "channel": attempt.channel, "code": attempt.code}
@@ -185,7 +190,7 @@ class Settle(Operation[Message]):
             row.order_ref,
             row.id,
         )
-        go(batch, row, self._in_hindsight(row, attempt), in_our_words=False)
+        go(batch, row, to, in_our_words=False)
 
     def _in_hindsight(self, row: MessageRow, attempt: AttemptRow) -> Transition:
         """What its receipt, which came before the provider's own answer was on record, makes of the move."""

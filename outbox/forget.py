@@ -19,7 +19,7 @@ from outbox.batch import Batch
 from outbox.model import State
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
-from outbox.reasons import Reason
+from outbox.reasons import FORGOTTEN
 from outbox.rows import decode_messages, encode
 from outbox.writer import Operation
 
@@ -173,7 +173,7 @@ class Forget(Operation[Removed]):
             if row.state is State.SENDING:
                 batch.call_off(row, State.CANCELLED)
             else:
-                batch.move(row, State.CANCELLED, Reason("the person is forgotten", "forgotten"), actor=self._actor)
+                batch.move(row, State.CANCELLED, FORGOTTEN, actor=self._actor)
 
     def _rekey(self, db: sqlite3.Connection, person: Person) -> None:
         """What stays of them, their past words on consent, is found under nothing any more; a standing opt-out still is, or it

@@ -31,6 +31,7 @@ NO_REASON = Reason("")
 """Nothing to say: what is usual has no reason."""
 
 ON_HOLD = Reason("the order is on hold", "on_hold")
+FORGOTTEN = Reason("the person is forgotten", "forgotten")
 UNDELIVERED = Reason("it could not be delivered", "undelivered")
 
 

@@ -99,11 +99,12 @@ class Apply(Operation["Message | None"]):
             self._keep(batch)
             return None
         row, update = batch.message(attempt.message_seq), self._update
-        if not attempt.provider_id and update.provider_id and attempt.outcome is not None:
+        is_known = not batch.is_forgotten(row)
+        if is_known and not attempt.provider_id and update.provider_id and attempt.outcome is not None:
             attempt.provider_id = update.provider_id
             batch.change_attempt(attempt)
         if _RANK[update.state] > (_RANK[attempt.receipt] if attempt.receipt else 0):
-            self._take(batch, row, attempt)
+            self._take(batch, row, attempt, words=_words(update) if is_known else "")
         elif update.state is not attempt.receipt:
             batch.record("receipt.ignored", self._told(attempt), row.order_ref, row.id)
         return row.message()
@@ -138,10 +139,10 @@ class Apply(Operation["Message | None"]):
         batch.touched += 1
         batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
 
-    def _take(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
+    def _take(self, batch: Batch, row: MessageRow, attempt: AttemptRow, *, words: str) -> None:
         update = self._update
         attempt.receipt, attempt.receipt_at = update.state, update.at or batch.now
-        attempt.receipt_detail = _words(update)
+        attempt.receipt_detail = words
         if update.state is not ReceiptState.SENT:
             attempt.poll_at = None
         batch.change_attempt(attempt)
@@ -163,7 +164,7 @@ class Apply(Operation["Message | None"]):
         if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
             if row.state is State.SENT and batch.is_outdated(row):
                 go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))
-            elif self._go_on is None:
+            elif self._go_on is None or batch.is_forgotten(row):
                 go(batch, row, Transition(state=State.FAILED, reason=UNDELIVERED))
             else:
                 go(batch, row, self._go_on.from_here(row), in_our_words=False)

@@ -171,7 +171,9 @@ class Snapshot:
         return row
 
     def is_forgotten(self, row: MessageRow) -> bool:
-        """Whether the event it tells of was taken out: there is nothing to say any more."""
+        """Whether the event it tells of was taken out, and its addresses with it: there is nothing to say any more."""
+        if row.addresses != "{}":
+            return False
         forgotten: int = self.db.execute(_SQL["is_forgotten"], {"seq": row.event_seq}).fetchone()[0]
         return bool(forgotten)
 

@@ -7,7 +7,9 @@ import pytest
 from outbox import Outbox, Removed
 from outbox.errors import IllegalMove
 from outbox.model import Rendered, State, Transition
-from outbox.outcome import Accepted, Deferred, Unknown
+from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
+from outbox.reasons import Reason
+from outbox.receipts import GoOn
 from tests.store.test_replies import Reply
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
@@ -15,9 +17,11 @@ from tests.support.outbox_box import (
     NOW,
     PHONE,
     SENT,
+    Update,
     accept_one,
     begin,
     due_ids,
+    message_of,
     one_each,
     open_box,
     planned,
@@ -27,6 +31,7 @@ from tests.support.outbox_box import (
 )
 
 DAY = 86_400_000
+UNDELIVERED = ReceiptState.UNDELIVERED
 CUSTOMER = {"name": "Ada Lovelace", "phone": "07700 900123", "email": MAIL}
 
 
@@ -137,6 +142,24 @@ async def test_one_under_way_when_its_customer_is_forgotten_ends_like_any_other(
         assert (due.event.type, due.event.customer, due.message.addresses) == ("order.ready", None, {})
         ended = await box.spool.resolve(unknown, Deferred("it had not arrived"), Transition(state=State.QUEUED))
         assert ended.state is State.CANCELLED
+
+
+async def test_nothing_that_a_provider_says_afterwards_brings_a_forgotten_person_back(tmp_path: Path) -> None:
+    """Providers' ids hold the number (WhatsApp's do), and their words may name anybody."""
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box, customer=CUSTOMER))
+        await accept_one(box, planned("m2"), id="e2", ref="B-2", customer=CUSTOMER)
+        await send(box, await message_of(box, "m2"), Accepted("P2"))
+        await box.people.forget(PHONE, actor="owner")
+        await box.spool.settle(attempt, Accepted("wamid.NDQ3NzAw", "to Ada"), SENT)
+        for reference in ("m1.1", "m2.1"):
+            update = Update(state=UNDELIVERED, provider_id="wamid.NDQ3NzAw", reference=reference, detail="Ada left")
+            await box.receipts.apply("twilio", update, GoOn(Reason("Ada left"), ("modem",)))
+        for one in await box.views.attempts(["m1", "m2"]):
+            assert (one.provider_id, one.detail, one.receipt_detail, one.receipt) == ("", "", "", UNDELIVERED)
+        for id in ("m1", "m2"):
+            message = await message_of(box, id)
+            assert (message.state, "Ada" in message.reason) == (State.FAILED, False)
 
 
 async def test_forgetting_a_stranger_removes_nothing(tmp_path: Path) -> None:
