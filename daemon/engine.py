@@ -211,7 +211,7 @@ class Engine:
     async def _line_changed(self, state: LineState, why: str) -> None:
         if state is LineState.UP:
             self._on_line_up()
-            self._delivery.line_up_at = self._clock.now()
+            self._delivery.line_came_back()
             for lane in self.lanes.values():
                 lane.line_returned()
         else:

@@ -92,8 +92,8 @@ class Delivery:
         self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
         self._on_taken = on_taken
-        self.line_up_at = 0
-        """ms: when the line last came back. Patience does not run through an outage."""
+        self._line_up = float("-inf")
+        """Monotonic: when the line last came back."""
         self._doubtful: deque[tuple[float, Attempt]] = deque(maxlen=MOST_DOUBTFUL)
         """What failed lately (monotonic) in a way that a line which is going makes things fail."""
 
@@ -342,6 +342,14 @@ class Delivery:
         else:
             self._doubtful.append((self._clock.monotonic(), attempt))
 
+    @property
+    def line_up_at(self) -> float:
+        """When (ms, by the clock as it stands) the line last came back. Patience does not run through an outage."""
+        return self._clock.now() - (self._clock.monotonic() - self._line_up) * 1000
+
+    def line_came_back(self) -> None:
+        self._line_up = self._clock.monotonic()
+
     async def line_went_down(self) -> None:
         """What failed while the line was going revealed it: none of that counts."""
         horizon = self._clock.monotonic() - REVEALED_WITHIN
@@ -372,7 +380,7 @@ class Delivery:
             now=self._clock.now(),
             backoff=0.0 if isinstance(outcome, Accepted) else self._backoff(tries),
             max_attempts=self._retry.max_attempts,
-            patience_from=max(message.channel_since, self.line_up_at),
+            patience_from=round(max(message.channel_since, self.line_up_at)),
             line_down=line_down,
             can_look_up=channel is not None and channel.can_look_up,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,

@@ -243,8 +243,9 @@ class Dispatcher:
     async def _sweep(self, lane: Lane, *, move_on: bool) -> bool:
         """Look through what waits on a channel that can't send now. True when some of it stays."""
         now = self._clock.now()
-        if now - lane.swept_at >= RESWEEP_AFTER * 1000:
-            lane.swept_to, lane.swept_at = 0, now
+        monotonic = self._clock.monotonic()
+        if monotonic - lane.swept_at >= RESWEEP_AFTER:
+            lane.swept_to, lane.swept_at = 0, monotonic
         at = lane.begin_sweep()
         while page := await self._box.spool.waiting(lane.name, after=at, limit=SWEEP_PAGE):
             for due in page:

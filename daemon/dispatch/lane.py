@@ -84,8 +84,8 @@ class Lane:
         """Messages under way here: being put on record, at the provider, or being settled."""
         self.swept_to = 0
         self._came_back = 0
-        self.swept_at = 0
-        """How far (message seq) and when (ms) what waits here was last looked through while nothing could be sent."""
+        self.swept_at = float("-inf")
+        """How far (message seq) and when (monotonic) what waits here was last looked through while nothing could be sent."""
         self.tries: dict[int, int] = {}
         """How often in a row a message was deferred here: what backoff grows with."""
         self._aside: dict[int, float] = {}

@@ -72,9 +72,10 @@ FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :s
 -- shift_slice: the end of the next slice of messages.
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
 
--- shift: move the waits of a slice.
-UPDATE message SET due_at = due_at + :delta
-WHERE seq > :after AND seq <= :upto AND relative = 1 AND state IN ('queued', 'held', 'unknown');
+-- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is.
+UPDATE message SET due_at = due_at + iif(relative = 1, :delta, 0),
+    channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0)
+WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown');
 
 -- shifted: the channels at which a slice has something to take up.
 SELECT DISTINCT channel FROM message WHERE seq > :after AND seq <= :upto AND ready = 1 AND +state = 'queued';

@@ -1,4 +1,4 @@
-"""What comes between while a message is on its way: the line breaks, staff change their mind, the clock steps, the process ends."""
+"""What comes between while a message is on its way: the line breaks, staff change their mind, the process ends."""
 
 from pathlib import Path
 
@@ -13,18 +13,11 @@ from tests.support.scripted import BUSY, CUT, NOT_THEM, TOOK
 UNDELIVERED = ReceiptState.UNDELIVERED
 
 
-async def cut_the_line(heart: Heart) -> None:
-    """And the store knows it: a message revealed it, and waits."""
-    heart.providers.line_is_cut = True
-    await heart.tell("reveals", "payment.failed", "B-0")
-    assert heart.engine.uplink.is_down
-
-
 # ---------------------------------------------------------------- the line
 
 
 async def test_an_outage_burns_nothing(heart: Heart) -> None:
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     for n in range(5):
         await heart.tell(f"e{n}", "payment.failed", f"B-{n + 1}")
     await heart.pass_time(1800)
@@ -52,7 +45,7 @@ async def test_nobody_is_asked_what_arrived_while_the_line_is_down(heart: Heart)
     heart.providers.will("twilio", CUT, arrives=True)
     await heart.tell("e1")
     await heart.pass_time(2)
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     await heart.pass_time(60)
     assert heart.providers.asked == []
     heart.providers.line_is_cut = False
@@ -62,7 +55,7 @@ async def test_nobody_is_asked_what_arrived_while_the_line_is_down(heart: Heart)
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     await heart.tell("e1")
     await heart.pass_time(50)
     assert heart.providers.texts() == [], "the line may come back"
@@ -77,7 +70,7 @@ async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: H
 
 
 async def test_the_modem_keeps_what_it_sent(heart: Heart) -> None:
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     await heart.tell("e1")
     await heart.pass_time(70)
     assert heart.providers.texts("modem").count("order.ready") == 1
@@ -92,7 +85,7 @@ async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_pat
     """Its own channel has not been asked yet, and the modem is not asked again."""
     only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
     async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
-        await cut_the_line(heart)
+        await heart.cut_the_line()
         heart.providers.will("modem", NOT_THEM)
         await heart.tell("e1")
         await heart.pass_time(1800)
@@ -105,7 +98,7 @@ async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_pat
 
 async def test_who_wants_no_texts_gets_the_mail_when_the_line_returns(heart: Heart) -> None:
     await heart.box.consent.stop("sms", PHONE, reason="STOP", actor=PHONE)
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     await heart.tell("e1")
     before = await heart.box.views.newest()
     await heart.pass_time(1800)
@@ -120,7 +113,7 @@ async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_retur
     mail = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
     night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
     async with Heart(tmp_path, shop(route=[mail, ROUTES[2]], quiet_hours=night)) as heart:
-        await cut_the_line(heart)
+        await heart.cut_the_line()
         await heart.tell("e1")
         await heart.pass_time(1800)
         heart.providers.line_is_cut = False
@@ -129,7 +122,7 @@ async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_retur
 
 
 async def test_patience_does_not_run_while_the_line_is_down(heart: Heart) -> None:
-    await cut_the_line(heart)
+    await heart.cut_the_line()
     await heart.tell("e1", "payment.failed")
     await heart.pass_time(3600)
     heart.providers.line_is_cut = False
@@ -260,31 +253,6 @@ async def test_what_is_called_off_at_the_provider_and_arrives_has_been_sent(hear
     await heart.box.spool.cancel((await heart.message()).id, actor="Mia", reason="")
     await heart.answer(TOOK)
     assert await heart.states() == [State.SENT]
-
-
-# ---------------------------------------------------------------- the clock
-
-
-async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
-    await heart.tell("e1", "order.delayed", "B-1")
-    heart.providers.will("vonage", Deferred("busy", after=60))
-    await heart.tell("e2", "refund.issued", "B-2")
-    await heart.step_clock(-7 * 86_400)
-    await heart.pass_time(121)
-    assert sorted(heart.providers.texts()) == ["order.delayed", "refund.issued"]
-
-
-async def test_nothing_expires_by_a_clock_that_jumped_unconfirmed(heart: Heart) -> None:
-    heart.synchronised = False
-    await cut_the_line(heart)
-    heart.providers.obstacles.add("modem")
-    await heart.tell("e1")
-    await heart.step_clock(86_400)
-    await heart.pass_time(120)
-    assert await heart.states() == [State.QUEUED]
-    heart.synchronised = True
-    await heart.pass_time(120)
-    assert await heart.states() == [State.EXPIRED]
 
 
 # ---------------------------------------------------------------- the process

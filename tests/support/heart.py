@@ -192,6 +192,12 @@ class Heart:
         await self.watch.look()
         await self.still()
 
+    async def cut_the_line(self) -> None:
+        """And the store knows it: a message revealed it, and waits."""
+        self.providers.line_is_cut = True
+        await self.tell("reveals", "payment.failed", "B-0")
+        assert self.engine.uplink.is_down
+
     async def tell(self, id: str, type: str = "order.ready", ref: str = "B-1", **fields: Any) -> Acceptance:
         """An event, taken; all that follows from it at once has happened."""
         taken = await self.accept(id, type, ref, **fields)

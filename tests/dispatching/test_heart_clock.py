@@ -1,0 +1,51 @@
+"""The wall clock is stepped while messages wait: they wait as long as they were to, and nothing is lost by it."""
+
+import pytest
+
+from outbox.model import State
+from outbox.outcome import Deferred
+from tests.support.heart import Heart
+
+
+async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
+    await heart.tell("e1", "order.delayed", "B-1")
+    heart.providers.will("vonage", Deferred("busy", after=60))
+    await heart.tell("e2", "refund.issued", "B-2")
+    await heart.step_clock(-7 * 86_400)
+    await heart.pass_time(121)
+    assert sorted(heart.providers.texts()) == ["order.delayed", "refund.issued"]
+
+
+@pytest.mark.parametrize("step", [-86_400, 3600])
+async def test_patience_is_as_long_by_a_clock_that_is_stepped(heart: Heart, step: int) -> None:
+    heart.providers.will("twilio", *[Deferred("busy", after=200)] * 9)
+    await heart.tell("e1")
+    await heart.step_clock(step)
+    await heart.pass_time(590)
+    assert heart.providers.texts("modem") == []
+    await heart.pass_time(20)
+    assert heart.providers.texts("modem") == ["order.ready"]
+
+
+async def test_what_waits_at_a_paused_channel_is_looked_at_by_a_clock_that_was_put_back(heart: Heart) -> None:
+    for channel in ("vonage", "modem"):
+        await heart.engine.board.pause(channel, reason="", actor="Mia")
+    await heart.tell("e1", "refund.issued")
+    await heart.step_clock(-3600)
+    await heart.pass_time(120)
+    await heart.engine.board.resume("modem", actor="Mia")
+    await heart.pass_time(120)
+    assert heart.providers.texts("modem") == ["refund.issued"]
+
+
+async def test_nothing_expires_by_a_clock_that_jumped_unconfirmed(heart: Heart) -> None:
+    heart.synchronised = False
+    await heart.cut_the_line()
+    heart.providers.obstacles.add("modem")
+    await heart.tell("e1")
+    await heart.step_clock(86_400)
+    await heart.pass_time(120)
+    assert await heart.states() == [State.QUEUED]
+    heart.synchronised = True
+    await heart.pass_time(120)
+    assert await heart.states() == [State.EXPIRED]
