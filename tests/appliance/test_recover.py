@@ -12,11 +12,12 @@ import pytest
 from daemon.keys.box_key import BoxKey
 from daemon.upkeep import recover
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
-from outbox.outcome import Accepted
+from outbox.model import State, Transition
+from outbox.outcome import Accepted, Deferred, Unknown
 from outbox.proof import trouble_with
 from outbox.salvage import salvage
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import NOW, SENT, accept_one, due_ids, message_of, open_box, planned, send
+from tests.support.outbox_box import NOW, SENT, accept_one, begin, due_ids, message_of, open_box, planned, send
 
 KEY = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
 
@@ -185,3 +186,39 @@ async def test_what_was_under_way_without_a_trace_is_for_staff(tmp_path: Path) -
     async with open_box(saved.parent) as box:
         assert (await message_of(box, "away")).state == "unknown"
         assert await box.spool.unknowns(now=NOW + 10**9, limit=10) == []
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_what_is_not_known_to_have_arrived_and_lost_its_attempt_is_for_staff(tmp_path: Path, tries: int) -> None:
+    """Nobody can be asked about it: looking for its attempt ended the service at each start, or went on without end."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        if tries == 2:
+            await send(box, message, Deferred("busy"), Transition(state=State.QUEUED))
+        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
+    with closing(sqlite3.connect(tmp_path / "tether.db")) as db:
+        db.execute("DELETE FROM attempt WHERE n = ?", (tries,))
+        db.commit()
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        assert await box.spool.unknowns(now=NOW, limit=9) == []
+        assert (await message_of(box, "m1")).state is State.UNKNOWN
+        again = await box.spool.retry("m1", actor="Mia")
+        assert again.possible_duplicate
+
+
+async def test_what_was_under_way_and_lost_its_newest_attempt_is_for_staff(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Deferred("busy"), Transition(state=State.QUEUED))
+        await begin(box, message)
+    with closing(sqlite3.connect(tmp_path / "tether.db")) as db:
+        db.execute("DELETE FROM attempt WHERE n = 2")
+        db.commit()
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        assert await box.spool.rescue() == 0
+        assert (await message_of(box, "m1")).state is State.UNKNOWN
+        assert (await box.spool.retry("m1", actor="Mia")).possible_duplicate
