@@ -83,7 +83,7 @@ class Dispatcher:
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once: the most urgent first, as if they were read."""
         monotonic, now = self._clock.monotonic(), self._clock.now()
-        for due in sorted(dues, key=lambda due: (due.message.priority, due.message.due_at, due.message.seq)):
+        for due in sorted(dues, key=_urgency):
             if lane := self.lanes.get(due.message.channel):
                 lane.hand(due, monotonic, now)
         self._strays.heed(due.message.channel for due in dues)
@@ -179,11 +179,12 @@ class Dispatcher:
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
-        if not lane.is_cloud and self._uplink.is_down and len(found) < limit:
+        if not lane.is_cloud and self._uplink.is_down:
             exclude = self._busy | lane.left_aside(self._clock.monotonic())
             found += await self._box.spool.due_offline(
-                lane.name, now=now, down_for=self._uplink.down_for(), limit=limit - len(found), exclude=exclude
+                lane.name, now=now, down_for=self._uplink.down_for(), limit=limit, exclude=exclude
             )
+            found = sorted(found, key=_urgency)[:limit]
         self._busy.update(due.message.seq for due in found)
         ready.extend(found)
         lane.is_caught_up &= len(found) < limit
@@ -262,3 +263,7 @@ class Dispatcher:
             return None
         via_index = next_via_index(message, self.usable)
         return None if via_index is None else over_to(message, via_index, lane.why, now)
+
+
+def _urgency(due: Due) -> tuple[int, int, int]:
+    return due.message.priority, due.message.due_at, due.message.seq

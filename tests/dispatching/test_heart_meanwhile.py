@@ -69,6 +69,19 @@ async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: H
     assert heart.providers.texts().count("order.ready") == 1
 
 
+async def test_what_is_urgent_does_not_wait_behind_what_the_modem_has_of_its_own(tmp_path: Path) -> None:
+    slow = {**CHANNELS, "modem": {"concurrency": 1, "rate": "6/m"}}
+    by_the_way = {"on": "order.in_production", "to": "customer", "via": ["modem"], "priority": "low"}
+    now = {"on": "order.ready", "to": "customer", "via": ["twilio", "modem"], "priority": "high"}
+    async with Heart(tmp_path, shop(channels=slow, route=[by_the_way, now, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        for n in range(15):
+            await heart.tell(f"e{n}", "order.in_production", f"B-{n + 1}")
+        await heart.tell("urgent", "order.ready", "B-99")
+        await heart.pass_time(80)
+        assert "order.ready" in heart.providers.texts("modem")
+
+
 async def test_the_modem_keeps_what_it_sent(heart: Heart) -> None:
     await heart.cut_the_line()
     await heart.tell("e1")
