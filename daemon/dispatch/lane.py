@@ -199,7 +199,10 @@ class Lane:
         return min(waits, default=None)
 
     def pause(self, why: Rejected, monotonic: float) -> None:
-        """The provider refuses everything: until somebody mends it, or until the quota it speaks of renews."""
+        """The provider refuses everything: until somebody mends it, or until the quota it speaks of renews. Who paused it until further
+        notice is not overruled by one that was under way."""
+        if self.paused_by is not None and self.resume_at is None:
+            return
         self.paused_by = f"{why.reason}. {why.remedy}" if why.remedy else why.reason
         self.resume_at = None if why.after is None else monotonic + why.after
 

@@ -8,7 +8,7 @@ from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, NOT_THEM, TOOK
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -194,6 +194,16 @@ async def test_its_channel_is_paused_while_it_waits_for_room(heart: Heart) -> No
     await heart.answer(TOOK)
     assert [(one.channel, one.out.order_ref) for one in heart.providers.left] == [("vonage", "B-1"), ("modem", "B-2")]
     assert len(await heart.attempts(await heart.message("B-2"))) == 1
+
+
+async def test_a_channel_that_staff_paused_stays_so_whatever_one_under_way_comes_to(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued")
+    await heart.engine.board.pause("vonage", reason="", actor="Mia")
+    await heart.answer(NO_CREDIT)
+    await heart.pass_time(61)
+    lane = heart.engine.lanes["vonage"]
+    assert (lane.state, lane.reason) == ("paused", "paused by Mia")
 
 
 async def test_superseded_while_it_waits_for_room(tmp_path: Path) -> None:

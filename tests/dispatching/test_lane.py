@@ -84,8 +84,10 @@ def test_a_pause_ends_by_itself_only_where_the_provider_said_so() -> None:
     it = lane()
     it.pause(Rejected(Scope.CHANNEL, "401", "wrong token", "mend it"), 0.0)
     assert it.paused_by == "wrong token. mend it"
+    it.pause(Rejected(Scope.CHANNEL, "quota", "used up", after=3600.0), 0.0)
     it.resume_if_due(1e9)
-    assert it.paused_by is not None
+    assert it.paused_by == "wrong token. mend it"
+    it.resume()
     it.pause(Rejected(Scope.CHANNEL, "quota", "used up", after=3600.0), 0.0)
     it.resume_if_due(3599.0)
     assert it.paused_by is not None
