@@ -10,12 +10,14 @@ _SQL = Queries("spool.sql")
 class Shift(Operation["int | None"]):
     """Move the waits of the next `limit` messages above `after`; returns the last one looked at, None at the end."""
 
-    __slots__ = ("_after", "_delta", "_limit")
+    __slots__ = ("_after", "_began", "_delta", "_limit")
 
     alone = True
 
-    def __init__(self, delta_ms: int, after: int, limit: int) -> None:
+    def __init__(self, delta_ms: int, after: int, limit: int, began: int) -> None:
+        """`began`: when (ms) this run began, by the clock before the step."""
         self._delta = delta_ms
+        self._began = began
         self._after = after
         self._limit = limit
 
@@ -25,7 +27,8 @@ class Shift(Operation["int | None"]):
         ).fetchone()[0]
         if upto is None:
             return None
-        moved = batch.db.execute(_SQL["shift"], {"after": self._after, "upto": upto, "delta": self._delta})
+        values = {"after": self._after, "upto": upto, "delta": self._delta, "began": self._began}
+        moved = batch.db.execute(_SQL["shift"], values)
         if moved.rowcount:
             shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})
             batch.ready.update((channel, batch.now) for (channel,) in shifted)

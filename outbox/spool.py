@@ -32,6 +32,7 @@ class Spool:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._began = store.clock.monotonic()
         self.source_clocks = SourceClocks()
         self.unrouted: Counter[str] = Counter()
         """By type that no route names, how many events came since the start."""
@@ -201,10 +202,12 @@ class Spool:
         return rescued
 
     async def shift(self, delta_ms: int) -> None:
-        """The wall clock stepped by that much: waits that are counted from a moment move with it."""
-        after = 0
+        """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the
+        start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came."""
+        clock, after = self._store.clock, 0
+        began = clock.now() - delta_ms - round((clock.monotonic() - self._began) * 1000)
         while True:
-            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE))
+            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE, began))
             if last is None:
                 return
             after = last

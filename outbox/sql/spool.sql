@@ -72,9 +72,11 @@ FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :s
 -- shift_slice: the end of the next slice of messages.
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
 
--- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is.
+-- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is. Until when it is of use
+-- was counted by the clock as well, if it came by a clock that is now put forward: since this run began.
 UPDATE message SET due_at = due_at + iif(relative = 1, :delta, 0),
-    channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0)
+    channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0),
+    expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown');
 
 -- shifted: the channels at which a slice has something to take up.

@@ -1,10 +1,13 @@
 """The wall clock is stepped while messages wait: they wait as long as they were to, and nothing is lost by it."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
 from outbox.model import State
 from outbox.outcome import Deferred
-from tests.support.heart import Heart
+from tests.support.heart import ROUTES, Heart, shop
 
 
 async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
@@ -43,9 +46,36 @@ async def test_nothing_expires_by_a_clock_that_jumped_unconfirmed(heart: Heart) 
     await heart.cut_the_line()
     heart.providers.obstacles.add("modem")
     await heart.tell("e1")
+    await heart.stop()
+    await heart.start()
     await heart.step_clock(86_400)
     await heart.pass_time(120)
     assert await heart.states() == [State.QUEUED]
     heart.synchronised = True
     await heart.pass_time(120)
     assert await heart.states() == [State.EXPIRED]
+
+
+async def test_what_came_by_a_clock_that_was_behind_is_as_old_as_it_is(heart: Heart) -> None:
+    """A box without a clock battery starts with the evening's time, and is told of an order before the line and the time are there."""
+    await heart.cut_the_line()
+    heart.providers.obstacles.add("modem")
+    occurred = datetime.fromtimestamp(heart.clock.now() / 1000 + 14 * 3600, UTC).isoformat()
+    await heart.tell("e1", occurred_at=occurred)
+    await heart.pass_time(180)
+    await heart.step_clock(14 * 3600)
+    heart.providers.line_is_cut = False
+    await heart.pass_time(10)
+    assert heart.providers.texts("twilio") == ["order.ready"]
+
+
+async def test_what_came_by_a_clock_that_was_behind_expires_when_it_is_old(tmp_path: Path) -> None:
+    soon = {"on": "order.*", "to": "customer", "via": ["twilio"], "expires": "10m"}
+    async with Heart(tmp_path, shop(route=[soon, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1")
+        await heart.step_clock(14 * 3600)
+        await heart.pass_time(500)
+        assert await heart.states() == [State.QUEUED]
+        await heart.pass_time(200)
+        assert await heart.states() == [State.EXPIRED]
