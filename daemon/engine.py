@@ -85,6 +85,7 @@ class Engine:
             clock,
             rng,
             usable=self._usable,
+            enabled=lambda name: self.dispatcher.enabled(name),
             on_channel=self._channel_changed,
             on_settled=self._settled,
             on_taken=self._taken,

@@ -54,15 +54,18 @@ class ReceiptUpdate(Protocol):
 
 
 class GoOn(msgspec.Struct, frozen=True):
-    """A message whose newest attempt could not be delivered goes on to its next channel among the usable ones, and fails without any."""
+    """A message whose newest attempt could not be delivered goes on to its next channel among the usable ones, waits at one that is
+    enabled where none is, and fails without any."""
 
     reason: Reason
     usable: Collection[str]
+    enabled: Collection[str] = ()
 
     def from_here(self, row: MessageRow) -> Transition:
         ways = row.channels()
+        left = range(row.via_index + 1, len(ways))
         via_index = next(
-            (via_index for via_index in range(row.via_index + 1, len(ways)) if ways[via_index] in self.usable), None
+            (place for names in (self.usable, self.enabled) for place in left if ways[place] in names), None
         )
         if via_index is None:
             return Transition(state=State.FAILED, reason=self.reason)
@@ -161,7 +164,7 @@ class Apply(Operation["Message | None"]):
             if newest and attempt.outcome == "unknown" and row.state in _MAY_GO_AGAIN:
                 go(batch, row, Transition(state=State.SENT))
             return
-        if self._update.state is ReceiptState.UNDELIVERED and newest and row.state in (State.SENT, State.UNKNOWN):
+        if newest and row.state in (State.SENT, State.UNKNOWN):
             if row.state is State.SENT and batch.is_outdated(row):
                 go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))
             elif self._go_on is None or batch.is_forgotten(row):

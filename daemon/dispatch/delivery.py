@@ -75,6 +75,7 @@ class Delivery:
         rng: random.Random,
         *,
         usable: Callable[[str], bool],
+        enabled: Callable[[str], bool],
         on_channel: Callable[[Lane, str], Awaitable[None]],
         on_settled: OnSettled,
         on_taken: OnTaken,
@@ -89,6 +90,7 @@ class Delivery:
         self._clock = clock
         self._rng = rng
         self._usable = usable
+        self._enabled = enabled
         self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
         self._on_taken = on_taken
@@ -135,12 +137,12 @@ class Delivery:
             prepared = await self._silenced(message, prepared, *channel.heeds) or prepared
         return prepared, spent
 
-    async def _look_again_later(self, lane: Lane, spent: Spent | None, units: int, error: Exception) -> None:
-        """Nothing has left, and while the database can't be used the hour, its recipient's mind and its own time may change: all of it is
-        looked at anew."""
+    async def _look_again_later(self, lane: Lane, spent: Spent | None, units: int, error: Exception) -> Message | None:
+        """Nothing has left. While the database can't be used the hour may change, and its recipient's mind: all is looked at anew."""
         log.error("can't read or write the database, trying again", channel=lane.name, error=str(error))
         self._nothing_left(lane, spent, units)
         await self._clock.sleep(STORAGE_WAIT)
+        return None
 
     async def _silenced(self, message: Message, ready: Ready, *media: Medium) -> PassOver | None:
         """Who wants no texts waits for no money: that comes first, and the message goes another way. So it does where the channel heeds
@@ -385,6 +387,7 @@ class Delivery:
             can_look_up=channel is not None and channel.can_look_up,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
+            enabled=self._enabled,
         )
 
     def _backoff(self, tries: int) -> float:

@@ -75,6 +75,11 @@ class Dispatcher:
         lane = self.lanes.get(name)
         return lane is not None and lane.usable(self._clock.now())
 
+    def enabled(self, name: str) -> bool:
+        """Whether there is such a channel, whatever keeps it from sending at present."""
+        lane = self.lanes.get(name)
+        return lane is not None and lane.channel is not None
+
     def wake(self) -> None:
         """Something changed that may matter to every channel."""
         for lane in self.lanes.values():

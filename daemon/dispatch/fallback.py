@@ -32,6 +32,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     repeat_is_harmless: bool
     usable: Callable[[str], bool]
     """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
+    enabled: Callable[[str], bool]
+    """Whether there is a channel of that name that could once it is not paused any more, or its day is over."""
 
 
 def said(code: str, message: Message, outcome: Deferred | Rejected | Unknown) -> Reason:
@@ -107,8 +109,10 @@ def pass_over(
     opted_out: bool = False,
     after: int | None = None,
 ) -> Transition:
-    """This channel can't reach the recipient: on to the next, or the end."""
+    """This channel can't reach the recipient: on to the next, though it be one that has to be waited for, or the end."""
     via_index = next_via_index(message, at.usable, after=after)
+    if via_index is None:
+        via_index = next_via_index(message, at.enabled, after=after)
     if via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=counts)
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)

@@ -125,7 +125,8 @@ class ReceiptService:
             return None
         words = f"{channel.title} could not deliver it" + (f": {update.detail}" if update.detail else "")
         reason = Reason(words, "undelivered", channel=channel.name, code=update.code, words=update.detail)
-        return GoOn(reason, frozenset(filter(self._usable, self._lanes)))
+        enabled = frozenset(name for name, lane in self._lanes.items() if lane.channel is not None)
+        return GoOn(reason, frozenset(filter(self._usable, self._lanes)), enabled)
 
     # ------------------------------------------------------------ polling
 

@@ -170,6 +170,7 @@ class Resolver:
             can_look_up=False,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
+            enabled=self._usable,
         )
 
 

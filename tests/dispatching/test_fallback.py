@@ -35,6 +35,7 @@ situations = st.builds(
     can_look_up=st.booleans(),
     repeat_is_harmless=st.booleans(),
     usable=st.sets(st.sampled_from(CHANNELS)).map(lambda names: names.__contains__),
+    enabled=st.sets(st.sampled_from(CHANNELS)).map(lambda names: names.__contains__),
 )
 
 
@@ -84,6 +85,7 @@ def situation(**more: object) -> Situation:
         can_look_up=False,
         repeat_is_harmless=False,
         usable=lambda name: True,
+        enabled=lambda name: True,
     )
     return msgspec.structs.replace(base, **more)
 
@@ -94,7 +96,8 @@ def test_every_outcome_has_a_legal_continuation(it: Message, outcome: Outcome, a
     assert to.state in MOVES[State.SENDING]
     if to.via_index is not None:
         assert it.via_index < to.via_index < len(it.via)
-        assert at.usable(it.via[to.via_index]), "a message is never sent on to a channel that can't take it"
+        waits = next_via_index(it, at.usable) is None and at.enabled(it.via[to.via_index])
+        assert waits or at.usable(it.via[to.via_index]), "a message is never sent on to a channel that can't take it"
     if to.state is State.QUEUED:
         assert to.due_at is None or to.due_at >= NOW
 
@@ -211,3 +214,14 @@ def test_a_lookup_that_could_not_tell_is_not_begun_again() -> None:
 def test_passing_over_skips_channels_that_are_not_usable() -> None:
     to = pass_over(message(), "no phone", situation(usable=lambda name: name == "sendgrid"))
     assert to.via_index == 3
+
+
+def test_passing_over_waits_for_one_that_is_only_paused_where_there_is_no_other() -> None:
+    nobody, mail = situation(usable=lambda name: False), lambda name: name == "sendgrid"
+    paused = msgspec.structs.replace(nobody, enabled=mail)
+    assert (pass_over(message(), "no phone", paused).state, pass_over(message(), "no phone", paused).via_index) == (
+        State.QUEUED,
+        3,
+    )
+    gone = msgspec.structs.replace(nobody, enabled=lambda name: False)
+    assert pass_over(message(), "no phone", gone).state is State.FAILED

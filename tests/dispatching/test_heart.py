@@ -149,6 +149,24 @@ async def test_a_refusal_moves_on_at_once_and_one_of_the_channel_pauses_it(heart
     assert heart.providers.arrived[-1].channel == "twilio", "its quota has renewed"
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_can_only_go_by_a_paused_channel_waits_for_it(heart: Heart, late: bool) -> None:
+    """Its number is wrong, by the answer or by the receipt: the mail waits until the channel of mails is resumed."""
+    await heart.engine.board.pause("sendgrid", reason="", actor="Mia")
+    await heart.engine.board.pause("modem", reason="", actor="Mia")
+    heart.providers.will("modem", NOT_THEM)
+    heart.providers.will("twilio", TOOK if late else NOT_THEM)
+    await heart.tell("e1")
+    if late:
+        await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
+    await heart.engine.board.resume("modem", actor="Mia")
+    await heart.pass_time(70)
+    assert await heart.states() == [State.QUEUED]
+    await heart.engine.board.resume("sendgrid", actor="Mia")
+    await heart.still()
+    assert heart.providers.texts("sendgrid") == ["order.ready"]
+
+
 async def test_a_channels_own_mistake_may_have_come_after_it_wrote(heart: Heart) -> None:
     heart.providers.will("twilio", MISTAKE, arrives=True)
     await heart.tell("e1")
