@@ -153,7 +153,7 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
-        if cut := await self._box.spool.rescue():
+        if cut := await recorded(self._box.spool.rescue, self._clock):
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
             await self._recall()

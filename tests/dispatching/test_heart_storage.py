@@ -49,6 +49,17 @@ async def test_the_line_returns_while_nothing_can_be_written(heart: Heart) -> No
     assert await heart.states() == [State.SENT]
 
 
+async def test_a_reload_while_nothing_can_be_written_takes_up_what_was_cut(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1")
+    heart.still.writes_left = 0
+    await heart.reload(heart.settings)
+    heart.providers.waits = False
+    await no_writing(heart, 5)
+    await heart.pass_time(10)
+    assert await heart.states() == [State.DELIVERED]
+
+
 async def test_the_hour_is_looked_at_when_it_can_leave(tmp_path: Path) -> None:
     """It could not be put on record before the quiet hours: then it waits for the morning."""
     quiet = {"from": "10:16", "to": "15:00", "media": ["sms"]}
