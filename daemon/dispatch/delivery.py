@@ -14,7 +14,7 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import MISTAKE, Situation, decide, next_via_index, pass_over
+from daemon.dispatch.fallback import MISTAKE, Situation, decide, in_time, next_via_index, pass_over
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.prepare import PassOver, Prepared, Preparer, Ready
@@ -116,7 +116,7 @@ class Delivery:
                 lane.nothing_left(now)
                 if prepared.state is State.QUEUED and self._stays_at_its_own(lane, message):
                     return None
-                return await self.move(message, prepared)
+                return await self.move(message, in_time(message, prepared, self._usable))
             case PassOver():
                 lane.nothing_left(now)
                 return await self._pass_over(lane, message, prepared)

@@ -1,5 +1,6 @@
 """Where a message goes after a try: pure rules over the message, the outcome and what is known of the channels."""
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -58,6 +59,16 @@ def over_to(message: Message, via_index: int, reason: Reason, now: int) -> Trans
     if now >= min(message.due_at, message.channel_since):
         return to
     return msgspec.structs.replace(to, due_at=message.due_at, relative=message.relative)
+
+
+def in_time(message: Message, to: Transition, usable: Callable[[str], bool]) -> Transition:
+    """A wait that ends when it is of no use any more (quiet hours, a day's limit) is none: its next channel may take it now."""
+    if to.state is not State.QUEUED or to.due_at is None or to.due_at < (message.expires_at or math.inf):
+        return to
+    via_index = next_via_index(message, usable)
+    if via_index is None:
+        return to
+    return Transition(state=State.QUEUED, reason=to.reason, via_index=via_index, counts=False)
 
 
 def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:

@@ -127,6 +127,22 @@ async def test_what_is_planned_for_later_waits_for_its_time_wherever_it_goes_mea
         assert [request.channel for request in heart.providers.arrived] == ["sendgrid"]
 
 
+@pytest.mark.parametrize(("expires", "channel"), [("4h", "sendgrid"), ("12h", "twilio")])
+async def test_what_would_not_outlive_the_quiet_hours_goes_where_none_are(
+    tmp_path: Path, expires: str, channel: str
+) -> None:
+    """The provider was busy until they began: nobody would have been told at all."""
+    route = {"on": "order.*", "to": "customer", "via": ["twilio", "vonage", "sendgrid"], "expires": expires}
+    quiet = {"from": "10:16", "to": "16:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(route=[route], quiet_hours=quiet)) as heart:
+        heart.providers.will("twilio", Deferred("busy", after=90))
+        await heart.tell("e1")
+        await heart.pass_time(100)
+        assert (heart.providers.texts("sendgrid") == ["order.ready"]) == (channel == "sendgrid")
+        message = await heart.message()
+        assert (message.channel, heart.providers.texts("vonage")) == (channel, [])
+
+
 async def test_what_this_machine_lacks_counts_for_nothing(heart: Heart) -> None:
     heart.providers.will("twilio", *[SHORT] * 5)
     await heart.tell("e1")
