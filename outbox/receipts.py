@@ -1,12 +1,13 @@
 """What providers say later of what they took. Receipts come twice, late, out of turn and before the provider's own answer: each says
 no less than those before it, and none is lost."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import msgspec
 
 from outbox.batch import Batch
+from outbox.consent import Say
 from outbox.model import Attempt, Message, State, Transition
 from outbox.moves import go
 from outbox.outcome import ReceiptState
@@ -72,6 +73,14 @@ class GoOn(msgspec.Struct, frozen=True):
         return Transition(state=State.QUEUED, reason=self.reason, via_index=via_index)
 
 
+class Silence(msgspec.Struct, frozen=True):
+    """The provider says that the recipient asked for silence by that medium: in what words, and who says so."""
+
+    medium: str
+    reason: str
+    actor: str
+
+
 class Awaited(msgspec.Struct, frozen=True):
     """An attempt whose receipt is to be asked for."""
 
@@ -83,12 +92,20 @@ class Awaited(msgspec.Struct, frozen=True):
 class Apply(Operation["Message | None"]):
     """One receipt."""
 
-    __slots__ = ("_channel", "_go_on", "_update")
+    __slots__ = ("_channel", "_go_on", "_silence", "_update")
 
-    def __init__(self, channel: str, update: ReceiptUpdate, go_on: GoOn | None) -> None:
+    def __init__(
+        self,
+        channel: str,
+        update: ReceiptUpdate,
+        go_on: GoOn | None,
+        silence: Callable[[str], Say] | None,
+    ) -> None:
+        """`silence`: the word on consent that it is, of the address that the attempt went to."""
         self._channel = channel
         self._update = update
         self._go_on = go_on
+        self._silence = silence
 
     def wants(self, wants: Wants) -> None:
         if self._update.provider_id:
@@ -110,7 +127,17 @@ class Apply(Operation["Message | None"]):
             self._take(batch, row, attempt, words=_words(update) if is_known else "")
         elif update.state is not attempt.receipt:
             batch.record("receipt.ignored", self._told(attempt), row.order_ref, row.id)
+        if self._silence and attempt.address:
+            self._stop(batch, self._silence(attempt.address))
         return row.message()
+
+    @staticmethod
+    def _stop(batch: Batch, say: Say) -> None:
+        """With the receipt, or a crash between the two would lose it: nobody asks for that receipt again."""
+        wants = Wants()
+        say.wants(wants)
+        batch.load(wants)
+        say.apply(batch)
 
     def _find(self, batch: Batch) -> AttemptRow | None:
         update = self._update
@@ -201,13 +228,29 @@ class Receipts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def apply(self, channel: str, update: ReceiptUpdate, go_on: GoOn | None = None) -> Message | None:
+    async def apply(
+        self, channel: str, update: ReceiptUpdate, go_on: GoOn | None = None, silence: Silence | None = None
+    ) -> Message | None:
         """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then the
         receipt is kept for a day and applied when its attempt is settled.
 
-        `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails).
+        `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails). `silence`: what it says of consent.
         """
-        return await self._store.write(Apply(channel, update, go_on))
+        return await self._store.write(Apply(channel, update, go_on, None if silence is None else self._said(silence)))
+
+    def _said(self, silence: Silence) -> Callable[[str], Say]:
+        def said(address: str) -> Say:
+            return Say(
+                silence.medium,
+                address,
+                self._store.digester(address),
+                stopped=True,
+                reason=silence.reason,
+                actor=silence.actor,
+                shared=self._store.shares.of(silence.medium, address),
+            )
+
+        return said
 
     async def is_anothers(self, channel: str, provider_id: str, seq: int) -> bool:
         """Whether the channel calls another attempt than that one (its seq) by this id."""

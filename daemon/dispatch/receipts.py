@@ -22,7 +22,7 @@ from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
-from outbox.receipts import GoOn
+from outbox.receipts import GoOn, Silence
 
 log = structlog.get_logger(__name__)
 
@@ -60,24 +60,20 @@ class ReceiptService:
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
         update = _without_secrets(channel, harmless.cleaned(update))
-        message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update))
-        if not update.opted_out:
-            return
-        why = update.detail or update.code or "the provider says they opted out"
-        if message is not None:
-            await self._stop(channel, channel.address_of(message.addresses), why)
-        elif update.provider_id:
+        silence = None
+        if update.opted_out:
+            why = update.detail or update.code or "the provider says they opted out"
+            silence = Silence(channel.medium, why, channel.title)
+        message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update), silence)
+        if silence is not None and message is None and update.provider_id:
             while len(self._early) >= MOST_EARLY:
                 del self._early[next(iter(self._early))]
-            self._early[channel.name, update.provider_id] = why
+            self._early[channel.name, update.provider_id] = silence.reason
 
     async def heed_early(self, channel: Channel, provider_id: str, address: str) -> None:
         """An attempt is on record as taken: whom the provider said before to have opted out has an address now."""
-        if why := self._early.pop((channel.name, provider_id), None):
-            await self._stop(channel, address, why)
-
-    async def _stop(self, channel: Channel, address: str | None, why: str) -> None:
-        if address:
+        why = self._early.pop((channel.name, provider_id), None)
+        if why and address:
             await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:

@@ -1,13 +1,16 @@
 """The database can't be written for a while (the disk is full, another program holds it): what is known is put on record after that, and
 what was decided before it is looked at anew."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from outbox.errors import StorageBusy
 from outbox.model import State
-from outbox.outcome import Outcome
+from outbox.outcome import Outcome, ReceiptState
 from tests.support.heart import Heart, shop
+from tests.support.outbox_box import PHONE
 from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
 
 
@@ -70,3 +73,16 @@ async def test_the_hour_is_looked_at_when_it_can_leave(tmp_path: Path) -> None:
         message = await heart.message()
         assert (message.reason.code, heart.providers.left) == ("quiet_hours", [])
         assert heart.engine.lanes["twilio"].day.count(heart.clock.now()) == 0
+
+
+async def test_a_receipt_and_the_opt_out_that_it_tells_of_are_kept_together(heart: Heart) -> None:
+    """The process dies after the first of them is on the disk: nobody asks for a receipt again that is there."""
+    await heart.tell("e1")
+    heart.still.writes_left = 1
+    with suppress(StorageBusy):
+        await heart.receipt(heart.providers.arrived[0], ReceiptState.UNDELIVERED, opted_out=True)
+    await heart.kill()
+    await heart.start()
+    attempt, *_ = await heart.attempts(await heart.message())
+    assert attempt.receipt is ReceiptState.UNDELIVERED
+    assert await heart.box.consent.blocked("sms", PHONE) is not None
