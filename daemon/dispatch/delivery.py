@@ -313,7 +313,7 @@ class Delivery:
     ) -> Message:
         line_down = await self._lessons.of_the_line(lane, outcome)
         if not isinstance(outcome, Accepted | Unknown):
-            lane.day.take_back(self._clock.now(), units)
+            lane.day.take_back(self._clock.now(), units, counted_at=attempt.started_at)
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)

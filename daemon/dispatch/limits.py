@@ -12,9 +12,13 @@ class StoreDay:
         self._zone = zone
         self._from = self._until = 0
 
+    def holds(self, at: int) -> bool:
+        """Whether that moment is of the day that it was when this was last asked."""
+        return self._from <= at < self._until
+
     def is_another(self, now: int) -> bool:
         """Whether it is not the day any more that it was when this was last asked."""
-        if self._from <= now < self._until:
+        if self.holds(now):
             return False
         before, self.name = self.name, datetime.fromtimestamp(now / 1000, UTC).astimezone(self._zone).date().isoformat()
         self._from, self._until = midnight_before(now, self._zone), midnight_after(now, self._zone)
@@ -46,10 +50,12 @@ class Day:
         self._turn(now)
         self._count += count
 
-    def take_back(self, now: int, count: int = 1) -> None:
-        """So many that were counted turned out not to have been sent."""
+    def take_back(self, now: int, count: int = 1, *, counted_at: int | None = None) -> None:
+        """So many that were counted (a moment ago, or at that time) turned out not to have been sent. What was counted on another day is
+        over with it."""
         self._turn(now)
-        self._count = max(0, self._count - count)
+        if counted_at is None or self._day.holds(counted_at):
+            self._count = max(0, self._count - count)
 
     def _turn(self, now: int) -> None:
         if self._day.is_another(now):

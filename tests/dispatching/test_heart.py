@@ -10,7 +10,7 @@ from daemon.channels.base import ReceiptUpdate, Sent
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from outbox.model import State
 from outbox.outcome import Absent, Deferred, Found, Lookup, ReceiptState
-from tests.support.heart import Heart, shop
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import BUSY, CUT, MISTAKE, NO_CREDIT, NOT_THEM, SHORT, SLOWER, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
@@ -181,6 +181,22 @@ async def test_what_can_only_go_by_a_paused_channel_waits_for_it(heart: Heart, l
     await heart.engine.board.resume("sendgrid", actor="Mia")
     await heart.still()
     assert heart.providers.texts("sendgrid") == ["order.ready"]
+
+
+async def test_what_fails_after_midnight_gives_the_new_day_no_more_room(tmp_path: Path) -> None:
+    one_a_day = shop(channels={**CHANNELS, "vonage": {"concurrency": 2, "daily_limit": 1}}, route=[ROUTES[4]])
+    async with Heart(tmp_path, one_a_day) as heart:
+        heart.providers.obstacles.add("modem")
+        await heart.pass_time(13 * 3600 + 44 * 60 + 55)
+        heart.providers.waits = True
+        await heart.tell("e1", "refund.issued", "B-1")
+        await heart.pass_time(8)
+        await heart.tell("e2", "refund.issued", "B-2")
+        await heart.answer(TOOK, nth=1)
+        await heart.answer(Deferred("busy", after=9))
+        heart.providers.waits = False
+        await heart.pass_time(60)
+        assert [request.out.order_ref for request in heart.providers.arrived] == ["B-2"]
 
 
 async def test_a_channels_own_mistake_may_have_come_after_it_wrote(heart: Heart) -> None:
