@@ -41,6 +41,10 @@ _UPDATE_ATTEMPT = _SQL.rows("update_attempt")
 _INSERT_AUDIT = _SQL.rows("insert_audit")
 
 
+LEAST_USE_MS = 3_600_000
+"""For how long a message may go at least that staff send again though it came too late."""
+
+
 @dataclass(slots=True)
 class Sequences:
     """The last number given out in each table, and the end of the hash chain."""
@@ -177,6 +181,13 @@ class Batch(Snapshot):
         row.pending_state = state.value
         self.calls_off = True
         self.touch(row)
+
+    def prolong(self, row: MessageRow) -> None:
+        """It was too late and is wanted all the same: as long as it was of use when it came, from now on."""
+        if row.expires_at is not None and row.expires_at <= self.now:
+            row.expires_at = self.now + max(row.expires_at - row.created_at, LEAST_USE_MS)
+            self.db.execute(_SQL["prolong"], {"seq": row.seq, "at": row.expires_at})
+            self.touched += 1
 
     def touch(self, row: MessageRow) -> None:
         """The row is to be written."""

@@ -54,7 +54,8 @@ class Hold(Operation[None]):
 
 
 class Retry(Operation[Message]):
-    """Try a message again from its first channel, or from a named one. What may have arrived is a possible duplicate."""
+    """Try a message again from its first channel, or from a named one, however late it is. What may have arrived is a possible
+    duplicate."""
 
     __slots__ = ("_actor", "_channel", "_id")
 
@@ -78,6 +79,7 @@ class Retry(Operation[Message]):
             row.possible_duplicate = 1
         row.via_index, row.channel, row.via, row.channel_since = via_index, via[via_index], ",".join(via), batch.now
         row.due_at, row.relative, row.pending_state = batch.now, 1, ""
+        batch.prolong(row)
         batch.move(
             row, State.QUEUED, Reason(f"tried again by {self._actor}", "retried", by=self._actor), actor=self._actor
         )

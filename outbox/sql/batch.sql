@@ -80,6 +80,9 @@ INSERT INTO message ({message.columns}) SELECT {message.selected} FROM (VALUES (
 -- update_message: a message that moved and stays open, or stays ended.
 UPDATE message SET {message.changes} FROM (VALUES ({message.changed_values})) AS v WHERE message.seq = v.column1;
 
+-- prolong: until when a message is of use, by the word of staff.
+UPDATE message SET expires_at = :at WHERE seq = :seq;
+
 -- set_open: messages that ended, or began anew.
 UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE message.seq = v.column1;
 

@@ -360,6 +360,20 @@ async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart:
     assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
 
 
+async def test_what_came_too_late_leaves_when_staff_send_it_again(tmp_path: Path) -> None:
+    """They know what they do: it expired again in the same moment, and the key seemed to do nothing."""
+    route = {"on": "order.*", "to": "customer", "via": ["twilio"], "expires": "10m"}
+    async with Heart(tmp_path, shop(route=[route])) as heart:
+        await heart.engine.board.pause("twilio", reason="", actor="Mia")
+        await heart.tell("e1")
+        await heart.pass_time(700)
+        assert await heart.states() == [State.EXPIRED]
+        await heart.box.spool.retry((await heart.message()).id, actor="Mia")
+        await heart.engine.board.resume("twilio", actor="Mia")
+        await heart.still()
+        assert heart.providers.texts("twilio") == ["order.ready"]
+
+
 async def test_what_its_provider_says_it_took_is_not_sent_again(heart: Heart) -> None:
     """Its answer never came; its first receipt did, before or after we gave up waiting."""
     heart.providers.waits = True
