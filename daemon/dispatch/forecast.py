@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from daemon.channels.base import Channel
-from daemon.dispatch.fallback import LINE_DOWN
+from daemon.dispatch.fallback import LINE_DOWN, in_time
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import PassOver, Preparer
 from daemon.dispatch.sms.guard import SmsGuard
@@ -130,7 +130,8 @@ class Forecast:
             if isinstance(obstacle, PassOver):
                 yield Hindrance(obstacle.reason, passes_on=True)
             else:
-                yield Hindrance(obstacle.reason, obstacle.due_at)
+                goes_on = in_time(message, obstacle, self._usable).via_index is not None
+                yield Hindrance(obstacle.reason, obstacle.due_at, passes_on=goes_on)
         if channel.medium == "sms" and address:
             for objection in self._sms.objections(lane.name, message, address, text, now):
                 yield Hindrance(objection, passes_on=True)

@@ -43,6 +43,7 @@ async def line_down(store: SmallStore) -> None:
 
 
 QUIET = {"quiet_hours": QuietHours(from_=TimeOfDay(10 * 60), to=TimeOfDay(12 * 60))}
+QUIET_ALL_DAY = {"quiet_hours": QuietHours(from_=TimeOfDay(10 * 60), to=TimeOfDay(23 * 60))}
 MAIL_ONLY = {"channels": {"sendgrid": dict(CHANNELS["sendgrid"])}}
 LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 1}, "sendgrid": dict(CHANNELS["sendgrid"])}}
 ONLY_LIMITED = {"channels": {"twilio": {**CHANNELS["twilio"], "daily_limit": 1}}}
@@ -59,6 +60,7 @@ CLOUD = {"channels": {name: dict(CHANNELS[name]) for name in ("twilio", "sendgri
         (limit, LIMITED, {}, "sendgrid", []),
         (limit, ONLY_LIMITED, {}, "twilio", ["daily_limit"]),
         (nothing, {**CLOUD, **QUIET}, {}, "twilio", ["quiet_hours"]),
+        (nothing, {**CLOUD, **QUIET_ALL_DAY}, {}, "sendgrid", []),
         (nothing, CLOUD, {"phone": "+33612345678"}, "sendgrid", []),
         (nothing, CLOUD, {"phone": "+33612345678", "email": None}, "twilio", ["sms_country"]),
         (nothing, CLOUD, {"phone": "12", "email": None}, "twilio", ["several"]),
