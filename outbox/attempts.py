@@ -176,7 +176,7 @@ class Settle(Operation[Message]):
         attempt.counts = int(self._to.counts and (not was_uncounted or isinstance(self._outcome, Accepted)))
         attempt.poll_at = self._poll_at
         self._take_early_receipt(batch, attempt)
-        to = self._in_hindsight(row, attempt)
+        to = self._in_hindsight(batch, row, attempt)
         if batch.is_forgotten(row):
             attempt.provider_id = attempt.detail = attempt.receipt_detail = ""
             attempt.poll_at = None
@@ -192,12 +192,15 @@ class Settle(Operation[Message]):
         )
         go(batch, row, to, in_our_words=False)
 
-    def _in_hindsight(self, row: MessageRow, attempt: AttemptRow) -> Transition:
-        """What its receipt, which came before the provider's own answer was on record, makes of the move."""
+    def _in_hindsight(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> Transition:
+        """What its receipt, which came before the provider's own answer was on record, makes of the move; or that of an earlier attempt
+        which came while this one was under way."""
         if attempt.receipt in (ReceiptState.DELIVERED, ReceiptState.READ):
             return Transition(state=State.DELIVERED, reason=self._to.reason)
         if attempt.receipt is ReceiptState.SENT and attempt.outcome == "unknown":
             return Transition(state=State.SENT)
+        if attempt.outcome != "accepted" and attempt.n > 1 and batch.was_delivered(row):
+            return Transition(state=State.DELIVERED)
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
             via_index = row.via_index + 1
             if via_index < len(row.channels()):

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -179,16 +179,24 @@ class Snapshot:
 
     def may_have_arrived(self, row: MessageRow) -> bool:
         """Whether an earlier attempt may have reached its recipient: it is not known, or it was taken and nothing says that it failed."""
+        return any(
+            outcome == "unknown" or (outcome == "accepted" and receipt != ReceiptState.UNDELIVERED)
+            for outcome, receipt in self._tried(row)
+        )
+
+    def was_delivered(self, row: MessageRow) -> bool:
+        """Whether a receipt of any of its attempts says that its recipient has it."""
+        return any(receipt in (ReceiptState.DELIVERED, ReceiptState.READ) for _, receipt in self._tried(row))
+
+    def _tried(self, row: MessageRow) -> Collection[tuple[str | None, str | None]]:
+        """Outcome and receipt of each of its attempts."""
         if not row.last_attempt:
-            return False
+            return ()
         found = self.db.execute(_SQL["tried"], {"last": row.last_attempt}).fetchall()
         known = {seq: (outcome, receipt) for seq, outcome, receipt in found}
         changed = {seq: self._attempts[seq] for seq in known.keys() & self._attempts.keys()}
         known |= {seq: (attempt.outcome, attempt.receipt) for seq, attempt in changed.items()}
-        return any(
-            outcome == "unknown" or (outcome == "accepted" and receipt != ReceiptState.UNDELIVERED)
-            for outcome, receipt in known.values()
-        )
+        return known.values()
 
     def is_outdated(self, row: MessageRow) -> bool:
         """Whether a newer message of its family took its place, or would have had it not left by then."""

@@ -390,6 +390,19 @@ async def test_what_its_provider_says_it_took_is_not_sent_again(heart: Heart) ->
     assert len(heart.providers.left) == 2
 
 
+@pytest.mark.parametrize("again", [BUSY, CUT])
+async def test_what_was_delivered_while_it_was_repeated_is_not_repeated_again(heart: Heart, again: Any) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued")
+    await heart.answer(CUT, arrives=True)
+    await heart.pass_time(3)
+    await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
+    await heart.answer(again)
+    heart.providers.waits = False
+    await heart.pass_time(60)
+    assert (await heart.states(), len(heart.providers.left)) == ([State.DELIVERED], 2)
+
+
 async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_newer_one(heart: Heart) -> None:
     await heart.tell("e1", "order.in_production")
     await heart.tell("e2", "order.ready")
