@@ -238,16 +238,11 @@ class Interrupt(Operation[None]):
         batch.cut_attempt(attempt)
         row.tries -= 1
         row.last_attempt = attempt.earlier
-        go(
-            batch,
-            row,
-            Transition(
-                state=State.QUEUED,
-                reason=Reason("cut before it left", "cut"),
-                due_at=row.due_at,
-                relative=bool(row.relative),
-            ),
-        )
+        if batch.was_delivered(row):
+            go(batch, row, Transition(state=State.DELIVERED))
+            return
+        cut = Reason("cut before it left", "cut")
+        go(batch, row, Transition(state=State.QUEUED, reason=cut, due_at=row.due_at, relative=bool(row.relative)))
 
 
 class Rescue(Operation[int]):

@@ -183,7 +183,9 @@ class Apply(Operation["Message | None"]):
     def _move(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
         """An attempt still under way is left to its settlement, which sees the receipt."""
         if self._update.state in (ReceiptState.DELIVERED, ReceiptState.READ):
-            if row.state not in (State.DELIVERED, State.SENDING):
+            if row.state is State.SENDING:
+                batch.calls_off = True
+            elif row.state is not State.DELIVERED:
                 go(batch, row, Transition(state=State.DELIVERED))
             return
         newest = attempt.n == row.tries

@@ -188,6 +188,18 @@ async def test_opted_out_while_it_waits_for_room(heart: Heart) -> None:
     assert await heart.states("B-2") == [State.SUPPRESSED]
 
 
+async def test_delivered_while_its_repeat_waits_for_room(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued", "B-1")
+    await heart.answer(CUT, arrives=True)
+    await heart.tell("e2", "refund.issued", "B-2")
+    await heart.pass_time(3)
+    assert await heart.states("B-1") == [State.SENDING]
+    await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
+    assert await room_comes(heart) == ["B-1", "B-2"]
+    assert await heart.states("B-1") == [State.DELIVERED]
+
+
 async def test_its_channel_is_paused_while_it_waits_for_room(heart: Heart) -> None:
     await under_way_and_at_the_door(heart)
     await heart.engine.board.pause("vonage", reason="", actor="Mia")
