@@ -212,11 +212,11 @@ class Engine:
     async def _line_changed(self, state: LineState, why: str) -> None:
         if state is LineState.UP:
             self._on_line_up()
-            self._delivery.line_came_back()
+            self._delivery.outages.came_back()
             for lane in self.lanes.values():
                 lane.line_returned()
         else:
-            await self._delivery.line_went_down()
+            await self._delivery.outages.went_down()
         log.warning("the line changed", state=state, why=why)
         await self._record("uplink.changed", {"state": state, "why": why})
         self.dispatcher.wake()

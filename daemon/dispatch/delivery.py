@@ -3,7 +3,6 @@
 import asyncio
 import math
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,6 +16,7 @@ from daemon.config import Settings
 from daemon.dispatch.fallback import MISTAKE, Situation, decide, in_time, next_via_index, pass_over
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
+from daemon.dispatch.outages import Outages
 from daemon.dispatch.prepare import PassOver, Prepared, Preparer, Ready
 from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.sms.guard import SmsGuard
@@ -46,9 +46,6 @@ async def at_once() -> None:
 
 ASIDE = 60.0
 """Seconds until the modem looks again at what it could not take out of its turn."""
-REVEALED_WITHIN = 15.0
-"""Seconds before the line is known to be down in which it may have been going."""
-MOST_DOUBTFUL = 500
 
 
 class OnSettled(Protocol):
@@ -94,10 +91,7 @@ class Delivery:
         self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
         self._on_taken = on_taken
-        self._line_up = float("-inf")
-        """Monotonic: when the line last came back."""
-        self._doubtful: deque[tuple[float, Attempt]] = deque(maxlen=MOST_DOUBTFUL)
-        """What failed lately (monotonic) in a way that a line which is going makes things fail."""
+        self.outages = Outages(box, uplink, clock)
 
     async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
         """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
@@ -333,32 +327,9 @@ class Delivery:
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))
         if lane.is_cloud and may_reveal_an_outage(outcome) and to.counts:
-            await self._doubt(attempt)
+            await self.outages.doubt(attempt)
         self._on_settled(settled, poll_at)
         return settled
-
-    async def _doubt(self, attempt: Attempt) -> None:
-        """It may have failed because the line was going: then it is not to count."""
-        if self._uplink.is_down:
-            await self._recorded(lambda: self._box.spool.uncount([attempt]))
-        else:
-            self._doubtful.append((self._clock.monotonic(), attempt))
-
-    @property
-    def line_up_at(self) -> float:
-        """When (ms, by the clock as it stands) the line last came back. Patience does not run through an outage."""
-        return self._clock.now() - (self._clock.monotonic() - self._line_up) * 1000
-
-    def line_came_back(self) -> None:
-        self._line_up = self._clock.monotonic()
-
-    async def line_went_down(self) -> None:
-        """What failed while the line was going revealed it: none of that counts."""
-        horizon = self._clock.monotonic() - REVEALED_WITHIN
-        revealed = [attempt for at, attempt in self._doubtful if at >= horizon]
-        self._doubtful.clear()
-        if revealed:
-            await self._recorded(lambda: self._box.spool.uncount(revealed))
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
         if not self._preparer.wants_first_sms_notice(due, channel):
@@ -382,7 +353,7 @@ class Delivery:
             now=self._clock.now(),
             backoff=0.0 if isinstance(outcome, Accepted) else self._backoff(tries),
             max_attempts=self._retry.max_attempts,
-            patience_from=round(max(message.channel_since, self.line_up_at)),
+            patience_from=round(max(message.channel_since, self.outages.up_at)),
             line_down=line_down,
             can_look_up=channel is not None and channel.can_look_up,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,

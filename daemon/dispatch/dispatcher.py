@@ -263,7 +263,7 @@ class Dispatcher:
         return at > 0
 
     def _on_to_another(self, lane: Lane, message: Message, now: int, *, move_on: bool) -> Transition | None:
-        impatient = now >= max(message.channel_since, self._delivery.line_up_at) + message.policy.patience * 1000
+        impatient = now >= max(message.channel_since, self._delivery.outages.up_at) + message.policy.patience * 1000
         if not move_on and (not impatient or self._uplink.is_down):
             return None
         via_index = next_via_index(message, self.usable)

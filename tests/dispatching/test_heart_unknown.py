@@ -1,0 +1,228 @@
+"""The heart of the service where nobody knows what became of a message: what may have arrived is not told twice, and not given up."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.channels.base import ReceiptUpdate, Sent
+from outbox.model import State
+from outbox.outcome import Absent, Found, Lookup, ReceiptState
+from tests.support.heart import Heart, shop
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
+
+UNDELIVERED = ReceiptState.UNDELIVERED
+
+
+async def test_what_is_not_known_is_looked_up_and_not_sent_again_where_it_arrived(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    assert await heart.states() == [State.UNKNOWN]
+    await heart.pass_time(5)
+    assert await heart.states() == [State.SENT]
+    assert len(heart.providers.left) == 1
+
+
+async def test_another_text_to_the_same_number_is_not_taken_for_one_that_did_not_arrive(heart: Heart) -> None:
+    """A provider that lists neither text nor reference of ours: all that it can be asked is what went to a number at a time."""
+
+    async def by_number(sent: Sent) -> Lookup:
+        listed = [one for one in heart.providers.arrived if one.provider_id not in sent.others]
+        return Found(listed[0].provider_id) if listed else Absent()
+
+    channel: Any = heart.engine.lanes["twilio"].channel
+    channel.lookup = by_number
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1", ref="B-1")
+    await heart.tell("e2", ref="B-2")
+    await heart.pass_time(5)
+    assert [request.out.order_ref for request in heart.providers.arrived] == ["B-2", "B-1"]
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
+
+
+async def test_what_a_lookup_found_is_followed_to_its_delivery(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    await heart.pass_time(5)
+    assert await heart.states() == [State.SENT]
+    await heart.pass_time(11)
+    assert await heart.states() == [State.DELIVERED]
+
+
+async def test_what_surely_did_not_arrive_goes_out_again_without_a_mark(heart: Heart) -> None:
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1")
+    await heart.pass_time(5)
+    message = await heart.message()
+    assert (message.state, message.possible_duplicate, len(heart.providers.arrived)) == (State.SENT, False, 1)
+
+
+async def test_what_never_arrives_is_put_off_and_goes_another_way_in_the_end(heart: Heart) -> None:
+    """Where a box in between cuts every request, looking up each would go on for ever."""
+    heart.providers.will("twilio", *[CUT] * 50)
+    await heart.tell("e1")
+    await heart.pass_time(60)
+    assert len(heart.providers.left) < 9, "not every five seconds"
+    await heart.pass_time(1500)
+    message = await heart.message()
+    assert message.state is State.FAILED or message.channel != "twilio"
+    assert len(heart.providers.left) <= heart.settings.retry.max_attempts + 1
+
+
+async def test_the_route_decides_what_nobody_can_look_up(heart: Heart) -> None:
+    heart.providers.will("vonage", CUT, arrives=True)
+    await heart.tell("e1", "refund.issued", "B-1")
+    heart.providers.will("sendgrid", CUT, arrives=True)
+    await heart.tell("e2", "payment.failed", "B-2")
+    await heart.pass_time(60)
+    again, asked = await heart.message("B-1"), await heart.message("B-2")
+    assert (again.state, again.possible_duplicate) == (State.SENT, True)
+    assert [request.out.possible_duplicate for request in heart.providers.arrived] == [False, False, True]
+    assert (asked.state, asked.reason.code) == (State.UNKNOWN, "staff_decide")
+
+
+async def test_a_repeat_that_is_harmless_at_one_channel_is_none_at_another(heart: Heart) -> None:
+    heart.providers.will("webhook", CUT, arrives=True)
+    heart.providers.will("webhook", NO_CREDIT)
+    await heart.tell("e1", "return.received")
+    await heart.pass_time(10)
+    assert [(one.channel, one.out.possible_duplicate) for one in heart.providers.arrived] == [
+        ("webhook", False),
+        ("sendgrid", True),
+    ]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "gave_up"])
+async def test_what_staff_send_again_carries_its_mark_whatever_became_of_it_meanwhile(heart: Heart, end: str) -> None:
+    if end == "cancelled":
+        heart.providers.will("sendgrid", CUT, arrives=True)
+        await heart.tell("e1", "payment.failed")
+        id = (await heart.message()).id
+        await heart.box.spool.cancel(id, actor="Mia", reason="")
+    else:
+        heart.providers.will("vonage", *[BUSY] * 7)
+        heart.providers.will("vonage", CUT, arrives=True)
+        await heart.tell("e1", "refund.issued")
+        await heart.pass_time(590)
+        id = (await heart.message()).id
+        assert (await heart.message()).state is State.FAILED
+    await heart.box.spool.retry(id, actor="Mia")
+    await heart.pass_time(1)
+    assert [one.out.possible_duplicate for one in heart.providers.arrived] == [False, True]
+
+
+async def test_an_answer_that_can_not_be_had_is_given_up_whatever_the_wall_clock_says(heart: Heart) -> None:
+    heart.providers.answers_lookups = False
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1")
+    await heart.pass_time(10)
+    await heart.step_clock(-86_400)
+    await heart.pass_time(1000)
+    message = await heart.message()
+    assert (message.state, message.possible_duplicate) == (State.DELIVERED, True)
+
+
+async def test_a_receipt_that_came_before_its_answer_is_heeded(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1")
+    (request,) = heart.providers.under_way
+    request.arrive()
+    await heart.receipt(request, ReceiptState.DELIVERED)
+    await heart.answer(TOOK)
+    assert await heart.states() == [State.DELIVERED]
+
+
+@pytest.mark.parametrize("answer", [TOOK, CUT])
+async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart: Heart, answer: Any) -> None:
+    """A provider that blocks a number posts so at once, by its own id alone: it is not to be texted another way."""
+    heart.providers.waits = True
+    await heart.tell("e1")
+    (request,) = heart.providers.under_way
+    channel = heart.engine.lanes["twilio"].channel
+    assert channel is not None
+    early = ReceiptUpdate(state=UNDELIVERED, provider_id=request.provider_id, code="21610", opted_out=True)
+    await heart.engine.receipts.apply(channel, early)
+    heart.providers.waits = False
+    await heart.answer(answer, arrives=True)
+    await heart.pass_time(6)
+    assert await heart.box.consent.blocked("sms", "+447700900123") is not None
+    assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
+
+
+async def test_what_came_too_late_leaves_when_staff_send_it_again(tmp_path: Path) -> None:
+    """They know what they do: it expired again in the same moment, and the key seemed to do nothing."""
+    route = {"on": "order.*", "to": "customer", "via": ["twilio"], "expires": "10m"}
+    async with Heart(tmp_path, shop(route=[route])) as heart:
+        await heart.engine.board.pause("twilio", reason="", actor="Mia")
+        await heart.tell("e1")
+        await heart.pass_time(700)
+        assert await heart.states() == [State.EXPIRED]
+        await heart.box.spool.retry((await heart.message()).id, actor="Mia")
+        await heart.engine.board.resume("twilio", actor="Mia")
+        await heart.still()
+        assert heart.providers.texts("twilio") == ["order.ready"]
+
+
+async def test_what_its_provider_says_it_took_is_not_sent_again(heart: Heart) -> None:
+    """Its answer never came; its first receipt did, before or after we gave up waiting."""
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued", "B-1")
+    (early,) = heart.providers.under_way
+    await heart.receipt(early, ReceiptState.SENT)
+    await heart.answer(CUT, arrives=True)
+    await heart.tell("e2", "payment.failed", "B-2")
+    await heart.answer(CUT, arrives=True)
+    await heart.receipt(heart.providers.arrived[-1], ReceiptState.SENT)
+    heart.providers.waits = False
+    await heart.pass_time(60)
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
+    assert len(heart.providers.left) == 2
+
+
+@pytest.mark.parametrize("again", [BUSY, CUT])
+async def test_what_was_delivered_while_it_was_repeated_is_not_repeated_again(heart: Heart, again: Any) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1", "refund.issued")
+    await heart.answer(CUT, arrives=True)
+    await heart.pass_time(3)
+    await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
+    await heart.answer(again)
+    heart.providers.waits = False
+    await heart.pass_time(60)
+    assert (await heart.states(), len(heart.providers.left)) == ([State.DELIVERED], 2)
+
+
+async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_newer_one(heart: Heart) -> None:
+    await heart.tell("e1", "order.in_production")
+    await heart.tell("e2", "order.ready")
+    old = heart.providers.arrived[0]
+    await heart.receipt(old, UNDELIVERED)
+    assert heart.providers.texts() == ["order.in_production", "order.ready"]
+    assert (await heart.states())[0] is State.SUPERSEDED
+
+
+async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> None:
+    heart.providers.will("vonage", CUT, arrives=True)
+    await heart.tell("e1", "refund.issued")
+    await heart.pass_time(10)
+    first, _ = heart.providers.arrived
+    await heart.receipt(first, UNDELIVERED)
+    assert await heart.states() == [State.SENT]
+    assert len(heart.providers.left) == 2
+
+
+async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt is applied by the writer's thread, for which a lane's day must not be counted."""
+    seen: set[str] = set()
+    usable = type(heart.engine.dispatcher).usable
+
+    def watched(dispatcher: Any, name: str) -> bool:
+        seen.add(threading.current_thread().name)
+        return usable(dispatcher, name)
+
+    monkeypatch.setattr(type(heart.engine.dispatcher), "usable", watched)
+    await heart.tell("e1")
+    await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
+    assert heart.providers.texts("modem") == ["order.ready"]
+    assert seen == {"MainThread"}
