@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from daemon.fleet.claim import read_claim
-from daemon.fleet.nats_connection import NatsConnection, Stored, WrongSequence
+from daemon.fleet.nats_connection import CONDITION, CONDITION_ELSEWHERE, NatsConnection, Stored, WrongSequence
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.speaker import is_proved, signed
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, unpack
@@ -122,7 +122,7 @@ def judged(stored: Stored, word: SignedWord, account: str) -> tuple[bool, str]:
     """Whether it is an opt-out, and of which store it can be proved to be ("": of none). An opt-in is one only as its store's own, told on
     the condition that it names; all else is an opt-out, whoever says so. `account`: the fleet's public key."""
     is_out = word.state != "in"
-    on_condition = stored.headers.get("Nats-Expected-Last-Subject-Sequence") == str(word.base)
+    on_condition = stored.headers.get(CONDITION) == str(word.base) and CONDITION_ELSEWHERE not in stored.headers
     if not is_proved(word, stored.subject, account) or not (is_out or on_condition):
         return True, ""
     return is_out, word.store

@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ SOCKET_SECONDS = 10.0
 PING_SECONDS = 20
 UNANSWERED = 2
 """Pings without an answer after which a connection is dropped: 60 s in all."""
+CONDITION = "Nats-Expected-Last-Subject-Sequence"
+CONDITION_ELSEWHERE = f"{CONDITION}-Subject"
+"""Has a server look for the condition at another subject."""
 CLOSE_SECONDS = 1.0
 BATCH_BYTES = 4 * 2**20
 
@@ -140,7 +144,7 @@ class NatsConnection:
         if id is not None:
             headers["Nats-Msg-Id"] = id
         if expect is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect)
+            headers[CONDITION] = str(expect)
         answer = await self.request(subject, body, headers=headers or None, timeout=timeout)
         try:
             ack = _ack.decode(answer.data)
@@ -268,9 +272,7 @@ class NatsConnection:
 @asynccontextmanager
 async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[NatsConnection]:
     """A connection to that server, closed at the end. Raises NatsAway, NotAuthorised."""
-    from nats.aio.client import Client
-
-    client = Client()
+    client = _hearing()()
     nats = NatsConnection(client, identity, server)
     last: list[Exception] = []
 
@@ -311,6 +313,18 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
         await _close(client)
 
 
+@cache
+def _hearing() -> type["Client"]:
+    """The library's own reads headers otherwise than servers do."""
+    from nats.aio.client import Client
+
+    class Hearing(Client):
+        async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+            return read_headers(headers) if headers else None
+
+    return Hearing
+
+
 async def _close(client: "Client") -> None:
     """The library closes politely, which a dead connection can hold up: at most `CLOSE_SECONDS`, then the socket is cut."""
     try:
@@ -340,6 +354,21 @@ def _failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
 
 def _words(error: BaseException) -> str:
     return str(error) or {"TimeoutError": "no answer in time"}.get(type(error).__name__, type(error).__name__)
+
+
+def read_headers(raw: bytes) -> dict[str, str]:
+    """As servers read them: a name is what stands before the colon, to the letter, and a condition said twice is the first. What they add
+    themselves stands at the end, and counts before what the publisher wrote."""
+    first, *lines = raw.split(b"\r\n")
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.decode("utf-8", "replace").partition(":")
+        if colon and not (name == CONDITION and name in found):
+            found[name] = value.strip()
+    status, _, description = first.decode("utf-8", "replace").removeprefix("NATS/1.0").strip().partition(" ")
+    if status.isdecimal() and "Nats-Sequence" not in found:
+        found |= {"Status": status, "Description": description}
+    return found
 
 
 def _stored(answer: "Msg") -> Stored | None:

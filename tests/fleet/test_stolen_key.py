@@ -1,0 +1,45 @@
+"""Somebody has the key of one store's box, and writes to NATS what no library writes."""
+
+import pytest
+
+from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.speaker import signed
+from daemon.fleet.wire import pack
+from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, stopped_at_soho
+from tests.support.fleet_world import World
+
+pytestmark = pytest.mark.engines
+
+
+async def publish_raw(line: NatsConnection, subject: bytes, header: bytes, body: bytes) -> None:
+    """As no library writes it."""
+    text = b"NATS/1.0" + header + b"\r\n\r\n"
+    sizes = b" %d %d\r\n" % (len(text), len(text) + len(body))
+    await line._client._send_command(b"HPUB " + subject + sizes + text + body + b"\r\n")
+    await line._client.flush()
+
+
+@pytest.mark.parametrize(
+    ("base", "header"),
+    [
+        (1, "\r\n{name}: {newest}\r\n{name}: {base}"),
+        (1, "\r\n{name} : {base}"),
+        (1, "\r\n {name}: {base}"),
+        (0, "\r\n{name}: 0\r\n{name}-Subject: optout.k1.sms.nobody"),
+    ],
+)
+async def test_a_condition_that_the_servers_read_otherwise_makes_no_opt_in(
+    fleet: World, base: int, header: str
+) -> None:
+    """Somebody with another box's seed says Soho's own signed START anew after a STOP, and writes the condition so that NATS checks another one
+    than stores would read."""
+    soho, camden, subject, _ = await stopped_at_soho(fleet)
+    start = pack(signed(opt_in("soho", base), subject, soho.membership.key, soho.membership.claim))
+    async with fleet.line_of(camden) as line:
+        out = await line.publish(subject, (await line.read("CONSENT", 0, limit=9))[-1].body)
+        written = header.format(name="Nats-Expected-Last-Subject-Sequence", newest=out.seq, base=base)
+        await publish_raw(line, subject.encode(), written.encode(), start)
+    await heard_everywhere(fleet, out.seq + 1)
+    assert await blocked(soho)
+    assert await blocked(camden)
+    assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
