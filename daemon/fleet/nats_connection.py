@@ -315,12 +315,19 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
 
 @cache
 def _hearing() -> type["Client"]:
-    """The library's own reads headers otherwise than servers do."""
+    """The library's own hears nothing any more after one message whose subject or header it can't decode."""
     from nats.aio.client import Client
 
     class Hearing(Client):
         async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
             return read_headers(headers) if headers else None
+
+        def _build_message(
+            self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+        ) -> "Msg":
+            words = subject.decode("utf-8", "replace").encode()
+            message: Msg = super()._build_message(sid, words, reply, data, headers)
+            return message
 
     return Hearing
 

@@ -5,8 +5,9 @@ import pytest
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.speaker import signed
 from daemon.fleet.wire import pack
-from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, stopped_at_soho
-from tests.support.fleet_world import World
+from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
+from tests.support.fleet_world import World, until
+from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
 
@@ -43,3 +44,24 @@ async def test_a_condition_that_the_servers_read_otherwise_makes_no_opt_in(
     assert await blocked(soho)
     assert await blocked(camden)
     assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
+
+
+@pytest.mark.parametrize(
+    ("subject", "header"),
+    [
+        (b"optout.k1.sms.\xff", b"\r\nA: b"),
+        (b"optout.k1.sms.x", b" \xff\xff\xff\r\nA: b"),
+        (b"optout.k1.sms.x", b" 503 \r\nA: \xff\r\n\xff: b"),
+    ],
+)
+async def test_what_can_not_be_decoded_makes_nobody_deaf(fleet: World, subject: bytes, header: bytes) -> None:
+    """Somebody with one box's seed wants no store to hear of a STOP any more."""
+    soho, camden = await pair(fleet)
+    before = [(await store.link.status()).errors for store in (soho, camden)]
+    async with fleet.line_of(await fleet.add_store("hackney")) as line:
+        await publish_raw(line, subject, header, b"{}")
+    fleet.stores.pop("hackney")
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden), seconds=5)
+    assert [(await store.link.status()).errors for store in (soho, camden)] == before
+    assert fleet.archivers[0][0].status.state == "running"
