@@ -59,12 +59,16 @@ class Ledger:
 
 
 def _row(stored: Stored, account: str) -> dict[str, object] | None:
+    """None for a subject that names nobody. A body that can't be read is an opt-out, as stores take it."""
     try:
         kid, medium, digest = read_optout(stored.subject)
-        word = unpack(stored.body, SignedWord)
     except Garbled as error:
         log.warning("a word on consent can't be read", subject=stored.subject, reason=str(error))
         return None
+    try:
+        word = unpack(stored.body, SignedWord)
+    except Garbled:
+        word = SignedWord(state="out", at=stored.at, clock_trusted=False, store="", epoch="", seq=0)
     is_out, store = judged(stored, word, account)
     return {
         "kid": kid,

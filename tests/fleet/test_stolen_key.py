@@ -65,3 +65,20 @@ async def test_what_can_not_be_decoded_makes_nobody_deaf(fleet: World, subject: 
     await until(lambda: blocked(camden), seconds=5)
     assert [(await store.link.status()).errors for store in (soho, camden)] == before
     assert fleet.archivers[0][0].status.state == "running"
+
+
+async def test_a_word_that_can_not_be_read_is_an_opt_out_at_headquarters_too(fleet: World) -> None:
+    """It is told to a new stream and shown to who asks, as every store keeps it."""
+    _, camden, subject, _ = await stopped_at_soho(fleet)
+    async with fleet.line_of(camden) as line:
+        start = signed(opt_in("camden", 1), subject, camden.membership.key, camden.membership.claim)
+        await line.publish(subject, pack(start), expect=1)
+
+        async def free() -> bool:
+            return await blocked(camden) is None and await fleet.sql("SELECT stopped FROM consent") == [(False,)]
+
+        await until(free)
+        ack = await line.publish(subject, b"STOP")
+    await heard_everywhere(fleet, ack.seq)
+    assert await blocked(camden)
+    assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
