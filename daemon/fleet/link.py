@@ -171,10 +171,10 @@ class Link:
                     await self._listener.recall()
                     is_recalled = True
                 await self._session()
-            except NatsAway as error:
-                self._fell(error)
-            except Exception as error:
-                self._failed(error)
+            except* NatsAway as errors:
+                self._fell(_first(errors))
+            except* Exception as errors:
+                self._failed(_first(errors))
             finally:
                 self._nats = None
             tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST or self._was_useful else tries + 1
@@ -194,7 +194,7 @@ class Link:
             self._state, self._since = state, self._clock.now()
         self._reason = reason
 
-    def _fell(self, error: NatsAway) -> None:
+    def _fell(self, error: BaseException) -> None:
         self._errors += 1
         if isinstance(error, NotAuthorised):
             self._turn(
@@ -206,7 +206,7 @@ class Link:
             self._turn("away", str(error))
         self._log_now_and_then(self._reason)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._errors += 1
         self._turn("away", f"the link failed inside: {type(error).__name__}")
         self._log_now_and_then(f"{type(error).__name__}: {error}")
@@ -301,3 +301,11 @@ class Link:
             await self._clock.sleep(GATHER_SECONDS)
             self._poked |= poked
         self._gate.open()
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What several at once comes to: a batch is sent while the next one is made ready."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,118 @@
+"""A store's link on a line that a test holds in its hand: what it says of itself when NATS or headquarters say this or that."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.fleet.link import Link
+from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised, Stored
+from daemon.fleet.wire import Mark, pack
+from daemon.wire.link import LinkState
+from outbox import Outbox
+from outbox.clock import SystemClock
+from tests.fleet.test_alone import make_link, member
+from tests.support.fleet_world import until
+from tests.support.outbox_box import accept_one, open_box, planned, send
+
+KEY = {"k1": b"k" * 32}
+
+
+class Line:
+    """As much of NATS as a link asks for. `refuses`: by subject, with what a telling fails."""
+
+    server = "tls://hq1.example:443"
+
+    def __init__(
+        self,
+        refuses: Mapping[str, NatsAway] | None = None,
+        mark: Mark | None = None,
+        consent: Sequence[Stored] = (),
+        at_a_time: int = 500,
+    ) -> None:
+        self.lost = asyncio.Event()
+        self.on_loss: Callable[[], None] = lambda: None
+        self._refuses = refuses or {}
+        self._mark = mark
+        self._consent = consent
+        self._at_a_time = at_a_time
+
+    @asynccontextmanager
+    async def connected(self, *_: Any) -> AsyncIterator["Line"]:
+        yield self
+
+    async def listen(self, *_: Any) -> None:
+        pass
+
+    async def newest(self, stream: str, subject: str) -> Stored | None:
+        found = stream == "MARK" and self._mark is not None
+        return Stored(subject, 1, 1, pack(self._mark), {}) if found and self._mark else None
+
+    async def read(self, stream: str, after: int, *, limit: int) -> list[Stored]:
+        """No more than fits into one answer, as NATS does."""
+        rest = [stored for stored in self._consent if stored.seq > after]
+        found = rest[: min(limit, self._at_a_time)]
+        return [
+            Stored(one.subject, one.seq, one.at, one.body, {"Nats-Num-Pending": str(len(rest) - n)})
+            for n, one in enumerate(found, 1)
+        ]
+
+    async def publish(self, subject: str, body: bytes, **_: Any) -> Ack:
+        if (why := self._refuses.get(subject)) is not None:
+            raise why
+        return Ack(1)
+
+
+@asynccontextmanager
+async def linked(folder: Path, box: Outbox, line: Line) -> AsyncIterator[Link]:
+    link = make_link(member(folder, 1), box, SystemClock(), connect=line.connected)
+    stop = asyncio.Event()
+    running = asyncio.create_task(link.run(stop))
+    yield link
+    stop.set()
+    await running
+
+
+@pytest.mark.parametrize("kind", ["audit", "msg"])
+@pytest.mark.parametrize(
+    ("why", "state", "says"),
+    [
+        (NotAuthorised("NATS refuses it: permissions violation"), "refused", "not authorised: NATS refuses it"),
+        (NatsAway("no answer for up.soho.audit: no answer in time"), "away", "no answer for up.soho.audit"),
+    ],
+)
+async def test_why_the_record_can_not_be_told_is_said(
+    tmp_path: Path, kind: str, why: NatsAway, state: LinkState, says: str
+) -> None:
+    """Also while the next batch is made ready beside it."""
+    async with open_box(tmp_path, SystemClock()) as box:
+        await send(box, await accept_one(box))
+        async with linked(tmp_path, box, Line({f"up.soho.{kind}": why})) as link:
+
+            async def fell() -> bool:
+                return (await link.status()).errors > 0
+
+            await until(fell)
+            status = await link.status()
+    assert (status.state, status.reason[: len(says)]) == (state, says)
+
+
+async def test_a_batch_that_was_made_ready_is_made_anew_when_its_line_falls(tmp_path: Path) -> None:
+    """Told again from where headquarters has it, not from where it was read."""
+    async with open_box(tmp_path, SystemClock()) as box:
+        for n in range(30):
+            await send(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref=f"B-{n}"))
+        async with linked(tmp_path, box, Line({"up.soho.audit": NatsAway("cut")})) as link:
+
+            async def fell() -> bool:
+                return (await link.status()).errors > 1
+
+            await until(fell)
+            assert link._feed.audit == 0
+            batch = await link._feed.next_audit()
+            assert batch is not None
+            assert batch.entries[0].seq == 1
+            assert batch.before == "00" * 32
