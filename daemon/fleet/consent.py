@@ -49,7 +49,7 @@ class ConsentShare:
                 return news
             news += await self._fleet.hear(await asyncio.to_thread(_heard, found, self._account))
             self.cursor = found[-1].seq
-            if len(found) < PULL:
+            if not found[-1].pending:
                 return news
 
     async def tell(self, nats: NatsConnection, *, clock_trusted: bool) -> bool:

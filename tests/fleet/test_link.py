@@ -10,13 +10,13 @@ import pytest
 
 from daemon.fleet.link import Link
 from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised, Stored
-from daemon.fleet.wire import Mark, pack
+from daemon.fleet.wire import Mark, SignedWord, optout_subject, pack
 from daemon.wire.link import LinkState
 from outbox import Outbox
 from outbox.clock import SystemClock
 from tests.fleet.test_alone import make_link, member
 from tests.support.fleet_world import until
-from tests.support.outbox_box import accept_one, open_box, planned, send
+from tests.support.outbox_box import PHONE, accept_one, open_box, planned, send
 
 KEY = {"k1": b"k" * 32}
 
@@ -98,6 +98,18 @@ async def test_why_the_record_can_not_be_told_is_said(
             await until(fell)
             status = await link.status()
     assert (status.state, status.reason[: len(says)]) == (state, says)
+
+
+async def test_an_opt_out_behind_words_that_fill_an_answer_is_heard_at_once(tmp_path: Path) -> None:
+    """Somebody with one box's seed fills the fleet's ledger with words as large as NATS takes them."""
+    word = pack(SignedWord(state="out", at=1, clock_trusted=True, store="camden", epoch="e", seq=1))
+    async with open_box(tmp_path, SystemClock()) as box:
+        await box.fleet.use_keys(KEY)
+        digest = dict(box._store.shares.of("sms", PHONE))["k1"]
+        digests = [f"{n:032x}" for n in range(9)] + [digest]
+        words = [Stored(optout_subject("k1", "sms", each), n, 1, word, {}) for n, each in enumerate(digests, 1)]
+        async with linked(tmp_path, box, Line(consent=words, at_a_time=3)):
+            assert await until(lambda: box.consent.blocked("sms", PHONE), seconds=5)
 
 
 async def test_a_batch_that_was_made_ready_is_made_anew_when_its_line_falls(tmp_path: Path) -> None:
