@@ -51,7 +51,7 @@ class Feed:
         self.archived = 0
         self._told_rev = 0
         self.is_forked = False
-        """HQ holds another entry under a number of ours: two databases call themselves this store."""
+        """HQ holds another entry under a number of ours, or more of this epoch than we have: two databases call themselves this store."""
 
     async def begin(self, mark: Mark | None) -> None:
         """From the mark on."""
@@ -72,11 +72,11 @@ class Feed:
 
     async def _archived(self, mark: Mark | None) -> tuple[int, bool]:
         reaches = {reach.epoch: reach for reach in mark.reaches} if mark else {}
-        for epoch, end in await self._ends():
+        for age, (epoch, end) in enumerate(await self._ends()):
             if (reach := reaches.get(epoch)) is None:
                 continue
             if reach.seq > end:
-                return end, False
+                return end, not age
             own = await self._fleet.hash_at(reach.seq)
             return reach.seq, own is not None and own.hex() != reach.hash
         return 0, False

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.fleet.link import Link
 from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised, Stored
-from daemon.fleet.wire import Mark, SignedWord, optout_subject, pack
+from daemon.fleet.wire import Mark, Reach, SignedWord, optout_subject, pack
 from daemon.wire.link import LinkState
 from outbox import Outbox
 from outbox.clock import SystemClock
@@ -98,6 +98,25 @@ async def test_why_the_record_can_not_be_told_is_said(
             await until(fell)
             status = await link.status()
     assert (status.state, status.reason[: len(says)]) == (state, says)
+
+
+@pytest.mark.parametrize("more", [0, 5])
+async def test_of_a_record_that_another_card_told_nothing_is_taken_for_archived(tmp_path: Path, more: int) -> None:
+    """A copied card: headquarters has another entry under a number of ours, or more of our own epoch than we ever had. What we did since the copy
+    stands nowhere else, and must not be dropped here for want of room."""
+    async with open_box(tmp_path, SystemClock()) as box:
+        await box.fleet.use_keys(KEY)
+        await send(box, await accept_one(box))
+        position = await box.fleet.position()
+        mark = Mark(reaches=[Reach(position.epoch, position.seq + more, "00" * 32)])
+        async with linked(tmp_path, box, Line(mark=mark)) as link:
+
+            async def heard() -> bool:
+                return (await link.status()).last_heard is not None
+
+            await until(heard)
+            assert link.archived == 0
+            assert "two boxes run as it" in link.trouble()
 
 
 async def test_an_opt_out_behind_words_that_fill_an_answer_is_heard_at_once(tmp_path: Path) -> None:
