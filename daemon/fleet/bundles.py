@@ -116,7 +116,9 @@ class Bundles:
                 f"{self.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"
             )
         probation = self._memory.probation
-        if probation is not None:
+        if probation is not None and (why := self._memory.refused.get(probation.name)):
+            await self._take_back(why)
+        elif probation is not None:
             self._memory.probation = msgspec.structs.replace(probation, starts=probation.starts + 1)
             await self._note()
             if probation.starts + 1 >= STARTS:
@@ -244,16 +246,17 @@ class Bundles:
             await self._note()
 
     async def _take_back(self, why: str) -> None:
-        """What was in force before is again."""
+        """What was in force before is again. Cut off anywhere, it is done again at the next start: probation ends with it."""
         probation = self._memory.probation
         if probation is None:
             return
-        self._memory.probation = None
         self._memory.refused = {probation.name: why}
         await self._note()
         before = self._store.place_of(probation.before)
         if trouble := await self._switch(before):
             why = f"{why}; what was before is not back: {trouble}"
+        self._memory.probation = None
+        await self._note()
         await self._box.audit.append(
             "bundle.taken_back", detail={"bundle": probation.name, "why": why, "now": probation.before}
         )

@@ -294,6 +294,31 @@ async def test_a_bundle_after_which_texts_fail_is_taken_back(store: Store) -> No
     assert store.bundles.name == "all/3"
 
 
+async def test_a_taking_back_that_is_cut_off_is_gone_on_with_at_the_next_start(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes, or the disk can't be written to, between the verdict and the switch."""
+    await store.gets(bundle(1))
+    await store.clock.advance(PROBATION_SECONDS + 1)
+    await store.bundles.watch()
+    await store.gets(bundle(2, OTHERS))
+    await store.breaks_a_text()
+
+    def cut(*_: object) -> None:
+        raise OSError("the power is cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BundleStore, "switch", cut)
+        with pytest.raises(OSError, match="power"):
+            await store.bundles.watch()
+    await store.start()
+    assert (store.says, store.bundles.name) == ("Hooray", "all/1")
+    assert "all/2: messages failed for texts that worked before: order.ready" in store.bundles.problem
+    assert (await store.record())[0] == "bundle.taken_back"
+    await store.gets(bundle(2, OTHERS))
+    assert store.says == "Hooray", "it is not tried again"
+
+
 async def test_what_failed_before_a_bundle_is_not_its_fault(store: Store) -> None:
     await store.breaks_a_text()
     await store.clock.advance(5)
