@@ -33,11 +33,19 @@ WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
 -- cursor: how far in the fleet's order we have heard.
 SELECT coalesce(max(seq), 0) FROM fleet_consent;
 
--- start_over: the fleet's order begins anew; what was stopped stays so until it is said again.
-UPDATE fleet_consent SET seq = min(seq, 1), told = 0, told_seq = 0, base = 0, knew = 0, heard = 0;
+-- start_over: the fleet's order begins anew; what was stopped stays so until it is said again. A word of ours that one elsewhere ended is
+-- not to be told again.
+UPDATE fleet_consent SET seq = min(seq, 1), told_seq = 0, base = 0, knew = 0, heard = 0, told = iif(EXISTS (
+    SELECT 1 FROM consent AS c CROSS JOIN consent AS n ON n.digest = c.digest AND n.medium = c.medium AND n.seq > c.seq AND n.stopped = 0
+    WHERE c.seq = fleet_consent.said
+), said, 0);
 
--- own_addresses: words on consent whose address is still known, to be told under another key.
-SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c WHERE c.seq > :after AND c.address <> '' ORDER BY c.seq LIMIT :limit;
+-- own_addresses: words on consent whose address is still known and that hold, to be told under another key.
+SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c
+WHERE c.seq > :after AND c.address <> '' AND NOT EXISTS (
+    SELECT 1 FROM consent AS n WHERE n.digest = c.digest AND n.medium = c.medium AND n.seq > c.seq AND n.stopped = 0
+)
+ORDER BY c.seq LIMIT :limit;
 
 -- standing: what others of the fleet said to stop and no word of ours says already, the newest first; once, whatever keys it came under.
 SELECT max(f.seq), f.medium, max(coalesce(c.address, '')), f.store, f.at, f.how

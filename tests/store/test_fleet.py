@@ -128,6 +128,34 @@ async def test_a_start_elsewhere_after_our_stop_ends_ours(tmp_path: Path) -> Non
         assert await tries(box) is None
 
 
+async def test_our_stop_that_a_start_elsewhere_ended_is_told_no_more(tmp_path: Path) -> None:
+    """Neither under a new key nor to a stream that begins anew: who opted in again would be silenced at every store."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box)
+        await box.fleet.hear([await word(box, 5, stopped=False)])
+        await box.fleet.use_keys(NEW)
+        assert await box.fleet.untold(limit=10) == []
+        await box.fleet.start_over()
+        assert await box.fleet.untold(limit=10) == []
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        assert [(one.kid, one.stopped) for one in await box.fleet.untold(limit=10)] == [("k1", True), ("k2", True)]
+
+
+async def test_our_stop_that_holds_is_told_under_a_new_key_and_to_a_stream_that_begins_anew(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.consent.allow("sms", PHONE, reason="START", actor="modem")
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box)
+        await box.fleet.use_keys(NEW)
+        assert [(one.kid, one.stopped) for one in await box.fleet.untold(limit=10)] == [("k2", True)]
+        await box.fleet.start_over()
+        assert [(one.kid, one.stopped) for one in await box.fleet.untold(limit=10)] == [("k1", True), ("k2", True)]
+
+
 async def test_a_start_elsewhere_before_the_fleet_knew_of_our_stop_ends_nothing(tmp_path: Path) -> None:
     """STOP and START at once: out."""
     async with open_box(tmp_path) as box:
