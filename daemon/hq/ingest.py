@@ -83,18 +83,21 @@ class StreamPage:
             log.warning("a store sent what can't be read", store=store, kind=kind, reason=str(error))
             await self._gap(store, "", stored.seq, stored.seq, f"unreadable: {error}"[:300])
 
-    def _chain(self, store: str, epoch: str) -> Chain:
+    def _chain(self, store: str, epoch: str, before: int) -> Chain:
+        """`before`: the newest entry that is not this epoch's own, as far as the batch tells: of messages a new epoch has what was told of an
+        earlier one, up to there."""
         known = self._chains[store]
         if epoch not in known:
             if len(known) >= EPOCHS_MOST:
                 raise Garbled(f"it has more than {EPOCHS_MOST} epochs")
             newest = max(known.values(), key=lambda chain: chain.n, default=None)
-            known[epoch] = Chain(store, epoch, n=newest.n + 1 if newest else 1, rev=newest.rev if newest else 0)
+            n, rev = (newest.n + 1, min(newest.rev, before)) if newest else (1, 0)
+            known[epoch] = Chain(store, epoch, n=n, rev=rev)
             self._moved.add((store, epoch))
         return known[epoch]
 
     async def _audit(self, store: str, batch: AuditBatch, found: Sequence[bytes]) -> None:
-        chain = self._chain(store, batch.epoch)
+        chain = self._chain(store, batch.epoch, max(batch.entries[0].seq - 1, 0))
         known = None
         if (seq := needs(chain, batch)) is not None:
             known = await self._hash_at(store, batch.epoch, seq)
@@ -146,7 +149,7 @@ class StreamPage:
         self._moved.add((chain.store, batch.epoch))
 
     def _messages(self, store: str, batch: StateBatch) -> None:
-        chain = self._chain(store, batch.epoch)
+        chain = self._chain(store, batch.epoch, batch.after)
         for state in batch.states:
             key = (store, state.id)
             if key not in self._states or (chain.n, state.rev) > (self._states[key][0], self._states[key][1].rev):
