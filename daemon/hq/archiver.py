@@ -4,6 +4,7 @@ says by how much the archive is behind; ended at any moment, the next one goes o
 
 import asyncio
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -119,12 +120,16 @@ class Archiver:
         await marks.touch_all(db)
         self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
         self.status.server = line.server
-        await self._keep(db, line, streams[UP].created, marks, ledger)
+        await self._keep(db, line, {name: stream.created for name, stream in streams.items()}, marks, ledger)
 
     def _poke(self) -> None:
         self._poked = True
 
-    async def _keep(self, db: Connection, line: NatsConnection, made: str, marks: Marks, ledger: Ledger) -> None:
+    async def _keep(
+        self, db: Connection, line: NatsConnection, streams: Mapping[str, str], marks: Marks, ledger: Ledger
+    ) -> None:
+        """`streams`: when each was made."""
+        made = streams[UP]
         after = await self._ingest.cursor(db, made)
         self._poked = True
         health_at = check_at = float("-inf")
@@ -150,7 +155,7 @@ class Archiver:
                     self.status.forks += len(await self._pulse.write(db))
                 if now - check_at >= CHECK_SECONDS:
                     check_at = now
-                    await self._check(db, line, made, after, read_at, marks)
+                    await self._check(db, line, streams, after, read_at, marks)
                 if line.lost.is_set():
                     raise NatsAway(f"{line.server}: the line was lost")
 
@@ -166,12 +171,19 @@ class Archiver:
         marks.touch(told.stores)
 
     async def _check(
-        self, db: Connection, line: NatsConnection, made: str, after: int, read_at: datetime, marks: Marks
+        self,
+        db: Connection,
+        line: NatsConnection,
+        streams: Mapping[str, str],
+        after: int,
+        read_at: datetime,
+        marks: Marks,
     ) -> None:
-        info = await ask(line, "INFO", UP)
-        if info.created != made:
-            raise NatsAway("the stream UP is another one than before: it is read from its start")
-        self.status.behind, self.status.behind_at = max(info.last_seq - after, 0), self._now()
+        found = {name: await ask(line, "INFO", name) for name in streams}
+        for name, made in streams.items():
+            if found[name].created != made:
+                raise NatsAway(f"the stream {name} is another one than before: all begins anew")
+        self.status.behind, self.status.behind_at = max(found[UP].last_seq - after, 0), self._now()
         self._poked = True
         await marks.touch_for_news(db)
         if not self.status.behind:

@@ -2,11 +2,36 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from daemon.hq import archiver as archiver_module
+from daemon.hq.streams import ask, wanted
+from tests.fleet.test_consent import blocked, pair
 from tests.support.fleet_world import Store, World, until
+from tests.support.outbox_box import PHONE
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(60)]
+
+
+async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_noticed(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes it and makes it again, or a second headquarters does, faster than this one looks."""
+    monkeypatch.setattr(archiver_module, "CHECK_SECONDS", 1.0)
+    soho, camden = await pair(fleet)
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    (config,) = (one for one in wanted(3) if one.name == "CONSENT")
+    async with fleet.as_hq() as line:
+        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+        assert (await ask(line, "CREATE", "CONSENT", msgspec.json.encode(config))).error is None
+    other = "+447700900999"
+    await soho.box.consent.stop("sms", other, reason="STOP", actor="modem")
+    assert await until(lambda: camden.box.consent.blocked("sms", other), seconds=15)
+    hackney = await fleet.add_store("hackney")
+    hackney.connect()
+    assert await until(lambda: blocked(hackney), seconds=15), "what was said before is in the new one too"
 
 
 async def told_so(store: Store) -> bool:
