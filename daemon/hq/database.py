@@ -21,8 +21,14 @@ LOCK = 7_411_035
 
 Connection: TypeAlias = psycopg.AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
-Weather = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
-"""PostgreSQL is away: tried again later."""
+Weather = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    OSError,
+    TimeoutError,
+)
+"""PostgreSQL is away, or what answers is not the primary (yet): tried again later."""
 
 
 class ArchiveTooNew(Exception):

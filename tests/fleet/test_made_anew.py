@@ -7,6 +7,7 @@ import pytest
 
 from daemon.hq import archiver as archiver_module
 from daemon.hq.streams import ask, wanted
+from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair
 from tests.support.fleet_world import Store, World, until
 from tests.support.outbox_box import PHONE
@@ -61,3 +62,26 @@ async def test_messages_of_a_restored_store_are_told_though_its_line_comes_and_g
         await restored.disconnect()
     rows = await fleet.sql("SELECT id FROM message WHERE id LIKE 'soho-5_' ORDER BY id")
     assert rows == [("soho-50",), ("soho-51",), ("soho-52",)]
+
+
+async def test_while_only_a_copy_of_postgresql_answers_the_archive_waits(fleet: World) -> None:
+    """Its primary is lost, and what stands in for it takes no writing yet."""
+    archiver = fleet.start_hq()
+    soho = await fleet.add_store("soho")
+    await soho.happen(3)
+    soho.connect()
+    await fleet.await_archived(soho)
+    ((name,),) = await fleet.sql("SELECT current_database()")
+    await fleet.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await fleet.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", name
+    )
+
+    async def waits() -> bool:
+        return archiver.status.state == "waiting" and "read-only" in archiver.status.reason
+
+    await until(waits, seconds=20)
+    await soho.happen(5, first=4)
+    await fleet.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await fleet.await_archived(soho)
+    assert await verified(fleet) == (await soho.head())[1]
