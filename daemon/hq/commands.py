@@ -73,6 +73,7 @@ async def give(
         values = {
             "store": store, "what": what, "channel": channel, "reason": reason, "by": by, "now": now, "until": now + lasting,
         }  # fmt: skip
+        await db.execute(_SQL["lock"])
         (id,) = (await (await db.execute(_SQL["give"], values)).fetchone()) or (0,)
         detail = {"id": id, "store": store, "what": what, "channel": channel, "reason": reason}
         await record(db, round(now.timestamp() * 1000), "command.given", detail, actor=by)

@@ -149,6 +149,21 @@ async def test_nothing_is_allowed_by_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+async def test_an_older_copy_of_the_archive_gives_no_command_a_number_that_stores_know(fleet: World) -> None:
+    """Headquarters' database is restored from before a command that its store did: with the same number the next one would be done by nobody, and
+    stand as done by the old answer."""
+    await fleet.add_store("soho")
+    now = datetime.now(UTC)
+    async with opened(fleet.settings.postgres.dsn) as db:
+        values: dict[str, Any] = {"channel": "smtp", "by": "maria", "lasting": timedelta(minutes=5)}
+        before = [await give(db, now, "soho", "pause", **values) for _ in range(3)]
+        assert len(set(before)) == 3
+        await db.execute("TRUNCATE command RESTART IDENTITY")
+        after = await give(db, now + timedelta(minutes=5), "soho", "pause", **values)
+    assert after not in before
+
+
+@pytest.mark.engines
 async def test_a_command_goes_out_with_the_stores_mark_and_its_answer_comes_back_with_its_record(
     fleet: World, tmp_path: Path
 ) -> None:

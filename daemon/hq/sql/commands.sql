@@ -1,9 +1,15 @@
 -- joined: whether that store is of the fleet.
 SELECT name FROM store WHERE name = %(store)s AND joined_at IS NOT NULL AND revoked_at IS NULL;
 
--- give: a command to a store.
-INSERT INTO command (store, what, channel, reason, given_by, given_at, expires_at)
-VALUES (%(store)s, %(what)s, %(channel)s, %(reason)s, %(by)s, %(now)s, %(until)s) RETURNING id;
+-- lock: one gives at a time.
+SELECT pg_advisory_xact_lock(7411040);
+
+-- give: a command to a store. Its number is the second, or the next one: stores and their records know those that an older copy of this
+-- database lacks.
+INSERT INTO command (id, store, what, channel, reason, given_by, given_at, expires_at) OVERRIDING SYSTEM VALUE
+SELECT greatest(extract(epoch FROM %(now)s::timestamptz)::bigint, coalesce(max(id), 0) + 1), %(store)s, %(what)s, %(channel)s, %(reason)s, %(by)s,
+    %(now)s, %(until)s
+FROM command RETURNING id;
 
 -- waiting: what these stores are to do, and have not answered.
 SELECT c.id, c.store, c.what, c.channel, c.reason, c.given_by, c.expires_at FROM command AS c
