@@ -203,8 +203,10 @@ class Stores:
 
     async def enforce(self, db: Connection) -> None:
         """Have NATS know all keys that do not count."""
-        revoked = {key: int(at) for key, at in await (await db.execute(_SQL["revoked"])).fetchall()}
-        await put_in_force(self._settings, self._clock, self._rng, revoked)
+        async with db.transaction():
+            await db.execute(_SQL["lock"])
+            revoked = {key: int(at) for key, at in await (await db.execute(_SQL["revoked"])).fetchall()}
+            await put_in_force(self._settings, self._clock, self._rng, revoked)
 
     async def list(self, db: Connection) -> list[StoreRow]:
         return [StoreRow(*row) for row in await (await db.execute(_SQL["all"])).fetchall()]

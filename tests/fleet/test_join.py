@@ -1,5 +1,6 @@
 """Joining: what a code is good for, and what it says when it is not."""
 
+import asyncio
 import base64
 import random
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ import pytest
 from daemon.fleet.files import forget, keep
 from daemon.fleet.join import Joined
 from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
-from daemon.fleet.nats_connection import NatsAway
+from daemon.fleet.nats_connection import Identity, NatsAway, connected, pinned
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq.database import Connection, opened
@@ -36,6 +37,7 @@ class Door:
         hq = msgspec.structs.replace(fleet.settings.hq, public_url="https://hq.example:8788")
         self.clock = FakeClock()
         self.db = db
+        self.dsn = fleet.settings.postgres.dsn
         self.stores = Stores(msgspec.structs.replace(fleet.settings, hq=hq), self.clock, random.Random(1))
 
     async def offer(self, name: str = "soho") -> Code:
@@ -97,6 +99,26 @@ async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door
     with pytest.raises(NatsAway):
         async with fleet.line_of(old):
             pass
+
+
+async def comes_in(fleet: World, key: KeyPair, claim: str) -> bool:
+    identity = Identity(key, claim, "_INBOX.soho", "soho")
+    try:
+        async with connected(fleet.cluster.urls[0], pinned(fleet.cluster.ca), identity):
+            return True
+    except NatsAway:
+        return False
+
+
+@engines
+async def test_stores_that_are_revoked_at_once_are_all_out(fleet: World, door: Door) -> None:
+    """Two people, each with a stolen box to cut off: what one tells NATS does not let the other's in again."""
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
+    stolen = [(await fleet.add_store(name)).membership for name in ("soho", "camden", "hackney")]
+    async with opened(door.dsn) as second, opened(door.dsn) as third:
+        lines = (door.db, second, third)
+        await asyncio.gather(*(door.stores.revoke(db, one.store) for db, one in zip(lines, stolen, strict=True)))
+    assert [await comes_in(fleet, one.key, one.claim) for one in stolen] == [False] * 3
 
 
 @engines

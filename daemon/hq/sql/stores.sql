@@ -30,6 +30,9 @@ UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name
 -- note_revoked: for good.
 INSERT INTO revoked (key, store, at) VALUES (%(key)s, %(name)s, %(now)s) ON CONFLICT (key) DO UPDATE SET at = excluded.at;
 
+-- lock: one at a time tells NATS which keys do not count, and what it tells is the newest.
+SELECT pg_advisory_xact_lock(7411041);
+
 -- revoked: all keys that do not count, and since when in seconds.
 SELECT key, ceil(extract(epoch FROM at))::bigint FROM revoked;
 
