@@ -15,6 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from daemon.config import ConfigError
 from daemon.fleet.bundle import ALL, CANARY
+from daemon.fleet.claim import read_claim
 from daemon.fleet.join_code import SECRET_BYTES, JoinWish, Welcome, make_code
 from daemon.fleet.nkey import BadKey, is_signed
 from daemon.fleet.seal import seal
@@ -113,7 +114,7 @@ class Stores:
                 raise Declined(
                     404, "headquarters does not know that code: ask for a new one (tether hq store add NAME)"
                 )
-            name, region, canary, key, until, used_at = found
+            name, region, canary, key, until, used_at, held = found
             if used_at is not None and key != wish.key:
                 raise Declined(
                     409,
@@ -121,11 +122,11 @@ class Stores:
                 )
             if self._now() > until:
                 raise Declined(410, f"that code is older than an hour: ask for a new one (tether hq store add {name})")
-            claim = self._claim(name, wish.key, region, canary=canary)
+            claim = self._claim(name, wish.key, region, canary=canary, held=held)
             values = {"name": name, "key": wish.key, "sealing": wish.sealing, "claim": claim, "now": self._now()}
             await db.execute(_SQL["join"], values)
             if key and key != wish.key:
-                await db.execute(_SQL["note_revoked"], values | {"key": key})
+                await self._note_revoked(db, name, key, held)
             if key != wish.key:
                 await record(
                     db, self._clock.now(), "store.joined", {"store": name, "key": wish.key}, actor=HEADQUARTERS
@@ -134,10 +135,17 @@ class Stores:
             await self.enforce(db)
         return self._welcome(name, claim, wish)
 
-    def _claim(self, name: str, key: str, region: str, *, canary: bool) -> str:
+    def _claim(self, name: str, key: str, region: str, *, canary: bool, held: str = "") -> str:
+        """`held`: the one before, than which it is no older, whatever the clock says since: stores keep the newest."""
         account = self._settings.key(ACCOUNT, "account")
         rights = store_rights(name, groups_of_store(name, region, canary=canary))
-        return user_claim(account, key, name, rights, at=self._clock.now() // 1000)
+        at = max(self._clock.now() // 1000, read_claim(held).iat)
+        return user_claim(account, key, name, rights, at=at)
+
+    async def _note_revoked(self, db: Connection, name: str, key: str, held: str) -> None:
+        """Also what a clock that ran ahead has issued to it."""
+        issued = datetime.fromtimestamp(read_claim(held).iat, UTC)
+        await db.execute(_SQL["note_revoked"], {"key": key, "name": name, "now": max(self._now(), issued)})
 
     async def regroup(self, db: Connection, name: str, groups: Groups, *, by: str) -> tuple[str, ...]:
         """The store is in these from its next mark on; all its groups. Raises Declined."""
@@ -147,7 +155,7 @@ class Stores:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
             key, region = found[2], found[1] if groups.region is None else groups.region
             canary = found[4] if groups.canary is None else groups.canary
-            claim = self._claim(name, key, region, canary=canary) if key else ""
+            claim = self._claim(name, key, region, canary=canary, held=found[5]) if key else ""
             await db.execute(_SQL["regroup"], {"name": name, "grp": region, "canary": canary, "claim": claim})
             named = groups_of_store(name, region, canary=canary)
             await record(db, self._clock.now(), "store.regrouped", {"store": name, "groups": named}, actor=by)
@@ -197,7 +205,7 @@ class Stores:
             values = {"name": name, "now": self._now()}
             await db.execute(_SQL["revoke"], values)
             if found[2]:
-                await db.execute(_SQL["note_revoked"], values | {"key": found[2]})
+                await self._note_revoked(db, name, found[2], found[5])
             await self.enforce(db)
             await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 

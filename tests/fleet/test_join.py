@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from daemon.fleet.claim import renews
 from daemon.fleet.files import forget, keep
 from daemon.fleet.join import Joined
 from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
@@ -17,7 +18,7 @@ from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq.database import Connection, opened
 from daemon.hq.record import latest, verify_own
-from daemon.hq.stores import Declined, Stores, add_token
+from daemon.hq.stores import Declined, Groups, Stores, add_token
 from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import World
 
@@ -119,6 +120,21 @@ async def test_stores_that_are_revoked_at_once_are_all_out(fleet: World, door: D
         lines = (door.db, second, third)
         await asyncio.gather(*(door.stores.revoke(db, one.store) for db, one in zip(lines, stolen, strict=True)))
     assert [await comes_in(fleet, one.key, one.claim) for one in stolen] == [False] * 3
+
+
+@engines
+async def test_a_clock_that_ran_ahead_lets_a_revoked_store_stay_no_longer(fleet: World, door: Door) -> None:
+    """Headquarters' clock was an hour ahead while the store joined, and was set right since."""
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 3600)
+    key = KeyPair.make("user")
+    joined = await door.welcome(wish_of(await door.offer(), key))
+    assert await comes_in(fleet, key, joined.claim)
+    door.clock.step(-3590)
+    await door.stores.regroup(door.db, "soho", Groups(region="london"), by="eve")
+    ((held,),) = await fleet.sql("SELECT claim FROM store WHERE name = 'soho'")
+    assert renews(held, joined.claim, joined.claim), "the store takes its new groups"
+    await door.stores.revoke(door.db, "soho", by="eve")
+    assert [await comes_in(fleet, key, claim) for claim in (joined.claim, held)] == [False, False]
 
 
 @engines

@@ -9,14 +9,14 @@ ON CONFLICT (name) DO UPDATE SET code = excluded.code, code_until = excluded.cod
     grp = coalesce(%(grp)s::text, store.grp), canary = coalesce(%(canary)s::boolean, store.canary);
 
 -- by_code: whose code it is.
-SELECT name, grp, canary, key, code_until, code_used_at FROM store WHERE code = %(code)s FOR UPDATE;
+SELECT name, grp, canary, key, code_until, code_used_at, claim FROM store WHERE code = %(code)s FOR UPDATE;
 
 -- join: a store's key is this one from now on.
 UPDATE store SET key = %(key)s, sealing = %(sealing)s, claim = %(claim)s, joined_at = %(now)s, revoked_at = NULL, code_used_at = %(now)s
 WHERE name = %(name)s;
 
 -- one: a store.
-SELECT name, grp, key, revoked_at, canary FROM store WHERE name = %(name)s FOR UPDATE;
+SELECT name, grp, key, revoked_at, canary, claim FROM store WHERE name = %(name)s FOR UPDATE;
 
 -- regroup: a store's groups, and the word on them.
 UPDATE store SET grp = %(grp)s, canary = %(canary)s, claim = %(claim)s WHERE name = %(name)s;
