@@ -17,4 +17,5 @@ Name = Annotated[str, Meta(max_length=400)]
 """What something is called: short enough for an index."""
 Hash = Annotated[str, Meta(max_length=64)]
 Text = Annotated[str, Meta(max_length=4000)]
-Price = Annotated[str, Meta(pattern=r"\A\d{1,9}(\.\d{1,28})?(E[+-]?\d)?\Z")]
+Price = Annotated[str, Meta(pattern=r"\A[0-9]{1,9}(\.[0-9]{1,28})?(E[+-]?[0-9])?\Z")]
+"""In the digits that PostgreSQL counts with: `\\d` has those of every script."""

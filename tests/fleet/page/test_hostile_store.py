@@ -33,7 +33,7 @@ AFTER_ALL_YEARS = 2**62
     "told",
     [
         {"id": NUL}, {"reason_code": NUL}, {"order_ref": "x" * 5000}, {"created_at": AFTER_ALL_YEARS}, {"told_at": 2**70}, {"attempts": 2**40},
-        {"parts": -(2**40)}, {"price": "dear"}, {"price": "NaN"}, {"rev": 2**80}, {"args": {"tries": 2**60}},
+        {"parts": -(2**40)}, {"price": "dear"}, {"price": "NaN"}, {"price": "٣"}, {"rev": 2**80}, {"args": {"tries": 2**60}},
     ],
     ids=str,
 )  # fmt: skip
