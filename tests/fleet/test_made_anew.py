@@ -1,11 +1,14 @@
 """What headquarters and stores stand on is lost and made anew, or is an older copy: a stream, a store's database, PostgreSQL's primary."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from daemon.hq import archiver as archiver_module
+from daemon.hq.answers import stores
+from daemon.hq.database import opened
 from daemon.hq.streams import ask, wanted
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair
@@ -33,6 +36,22 @@ async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_notic
     hackney = await fleet.add_store("hackney")
     hackney.connect()
     assert await until(lambda: blocked(hackney), seconds=15), "what was said before is in the new one too"
+
+
+async def test_a_store_that_was_restored_before_it_joined_is_shown_as_it_stands(fleet: World) -> None:
+    """Its messages come before its record, so headquarters knows of the newer epoch first."""
+    fleet.start_hq()
+    soho = await fleet.add_store("soho")
+    await soho.happen(2)
+    await soho.box.audit.begin_epoch("restored")
+    await soho.happen(2, first=3)
+    soho.connect()
+    await fleet.await_archived(soho)
+    await until(lambda: fleet.sql("SELECT 1 FROM health"))
+    epoch, seq, _ = await soho.head()
+    async with opened(fleet.settings.postgres.dsn) as db:
+        (row,) = await stores(db, datetime.now(UTC))
+    assert (row.epoch, row.archived, row.behind) == (epoch, seq, 0)
 
 
 async def told_so(store: Store) -> bool:

@@ -1,7 +1,9 @@
 -- store: one store with its own word on how it is.
 SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, h.body, c.epoch, c.head_seq, c.head_at
 FROM store AS s LEFT JOIN health AS h ON h.store = s.name
-LEFT JOIN LATERAL (SELECT epoch, head_seq, head_at FROM chain WHERE chain.store = s.name ORDER BY n DESC LIMIT 1) AS c ON true
+LEFT JOIN LATERAL (
+    SELECT epoch, head_seq, head_at FROM chain WHERE chain.store = s.name ORDER BY (epoch = h.body ->> 'epoch') IS TRUE DESC, n DESC LIMIT 1
+) AS c ON true
 WHERE s.name = %(store)s;
 
 -- hours: how a store was, hour by hour.

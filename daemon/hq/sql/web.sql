@@ -1,10 +1,13 @@
--- stores: every store with what matters first to who looks: its health, how far it is archived, and what is wrong with its record.
+-- stores: every store with what matters first to who looks: its health, how far the epoch is archived that it says it is in, and what is wrong
+-- with its record.
 SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, h.body, c.epoch, c.head_seq, c.head_at,
     (SELECT count(*) FROM fork AS f WHERE f.store = s.name) AS forks,
     (SELECT count(*) FROM gap AS g WHERE g.store = s.name AND g.closed_at IS NULL) AS gaps
 FROM store AS s
 LEFT JOIN health AS h ON h.store = s.name
-LEFT JOIN LATERAL (SELECT epoch, head_seq, head_at FROM chain WHERE chain.store = s.name ORDER BY n DESC LIMIT 1) AS c ON true
+LEFT JOIN LATERAL (
+    SELECT epoch, head_seq, head_at FROM chain WHERE chain.store = s.name ORDER BY (epoch = h.body ->> 'epoch') IS TRUE DESC, n DESC LIMIT 1
+) AS c ON true
 WHERE (%(name)s::text IS NULL OR s.name = %(name)s) ORDER BY s.name;
 
 -- chains: a store's epochs.
