@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from daemon.fleet.nkey import KeyPair
+from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 
 _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 _ANY = -1
@@ -64,6 +64,28 @@ def account_claim(
     return _sign(operator, account, name, body, at)
 
 
+class _Revocations(msgspec.Struct, frozen=True):
+    revocations: dict[str, int] = {}
+
+
+class _Account(msgspec.Struct, frozen=True):
+    nats: _Revocations = _Revocations()
+
+
+_account = msgspec.json.Decoder(_Account)
+
+
+def revoked_by(claim: str, operator: str) -> Mapping[str, int]:
+    """What an account's claim revokes, as `account_claim` took it; nothing, where that operator did not sign it."""
+    head, _, signature = claim.rpartition(".")
+    try:
+        if is_signed(head.encode(), _raw(signature), operator, "operator"):
+            return _account.decode(_raw(head.partition(".")[2])).nats.revocations
+    except (BadKey, ValueError, msgspec.MsgspecError):
+        pass
+    return {}
+
+
 def user_claim(account: KeyPair, user: str, name: str, rights: Rights, *, at: int) -> str:
     body = {
         "type": "user",
@@ -86,3 +108,7 @@ def _sign(by: KeyPair, subject: str, name: str, body: Mapping[str, object], at: 
 
 def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _raw(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -11,12 +11,14 @@ import msgspec
 
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.nkey import KeyPair
-from daemon.hq.claims import EVERYTHING, account_claim, user_claim
+from daemon.hq.claims import EVERYTHING, account_claim, revoked_by, user_claim
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.servers import MEMORY, STORAGE
 from outbox.clock import Clock
 
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
+LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
+LOOKUP_SECONDS = 1.0
 JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
 
 
@@ -81,6 +83,14 @@ async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, r
         answer = await line.request(UPDATE, claim.encode())
     if b'"code":200' not in answer.data:
         raise NatsAway(f"NATS did not take the fleet's new claim: {answer.data[:200]!r}")
+
+
+async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> Mapping[str, int]:
+    """The keys that a server keeps out, as headquarters signed it last: this archive may be an older copy. Raises NatsAway."""
+    operator, account = settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account")
+    async with as_system(settings, clock, rng) as line:
+        answers = await line.ask_all(LOOKUP.format(account=account.public), b"", wait=LOOKUP_SECONDS, most=1)
+    return revoked_by(answers[0].decode("ascii", "replace"), operator.public) if answers else {}
 
 
 class _Jetstream(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from daemon.fleet.wire import NAME
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
-from daemon.hq.nats import put_in_force
+from daemon.hq.nats import put_in_force, revoked_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
 from daemon.hq.record import record
 from outbox.clock import Clock
@@ -210,9 +210,11 @@ class Stores:
             await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 
     async def enforce(self, db: Connection) -> None:
-        """Have NATS know all keys that do not count."""
+        """Have NATS know all keys that do not count, and keep those that it knows."""
         async with db.transaction():
             await db.execute(_SQL["lock"])
+            for key, at in (await revoked_in_force(self._settings, self._clock, self._rng)).items():
+                await db.execute(_SQL["keep_revoked"], {"key": key, "at": at})
             revoked = {key: int(at) for key, at in await (await db.execute(_SQL["revoked"])).fetchall()}
             await put_in_force(self._settings, self._clock, self._rng, revoked)
 

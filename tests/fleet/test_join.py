@@ -123,6 +123,20 @@ async def test_stores_that_are_revoked_at_once_are_all_out(fleet: World, door: D
 
 
 @engines
+async def test_an_older_copy_of_the_archive_lets_no_revoked_store_in(fleet: World, door: Door) -> None:
+    """Headquarters' database is restored from before a box was stolen and revoked."""
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
+    stolen, other = [(await fleet.add_store(name)).membership for name in ("soho", "camden")]
+    await door.stores.revoke(door.db, "soho")
+    await fleet.sql("DELETE FROM revoked")
+    await fleet.sql("UPDATE store SET revoked_at = NULL")
+    await door.stores.enforce(door.db)
+    await door.stores.revoke(door.db, "camden")
+    assert [await comes_in(fleet, one.key, one.claim) for one in (stolen, other)] == [False, False]
+    assert await fleet.sql("SELECT store FROM revoked ORDER BY store") == [("camden",), ("soho",)]
+
+
+@engines
 async def test_a_clock_that_ran_ahead_lets_a_revoked_store_stay_no_longer(fleet: World, door: Door) -> None:
     """Headquarters' clock was an hour ahead while the store joined, and was set right since."""
     await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 3600)

@@ -30,6 +30,11 @@ UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name
 -- note_revoked: for good.
 INSERT INTO revoked (key, store, at) VALUES (%(key)s, %(name)s, %(now)s) ON CONFLICT (key) DO UPDATE SET at = excluded.at;
 
+-- keep_revoked: what NATS knows and an older copy of this database does not.
+INSERT INTO revoked (key, store, at)
+VALUES (%(key)s, coalesce((SELECT name FROM store WHERE key = %(key)s LIMIT 1), ''), to_timestamp(%(at)s))
+ON CONFLICT (key) DO UPDATE SET at = greatest(revoked.at, excluded.at);
+
 -- lock: one at a time tells NATS which keys do not count, and what it tells is the newest.
 SELECT pg_advisory_xact_lock(7411041);
 
