@@ -165,7 +165,9 @@ class Bundles:
     async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
         name = manifest.name
         if current is not None and current.name == name:
-            if self._settings().bundle is not None:
+            if current.digest != manifest.digest:
+                self._say(f"{name}: another one of that number is in force here: publish it once more")
+            elif self._settings().bundle is not None:
                 self._say("")
             return
         why = self._memory.refused.get(name) or self._tried.get(name)

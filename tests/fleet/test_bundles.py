@@ -239,6 +239,14 @@ async def test_a_stranger_and_an_old_bundle_are_refused(store: Store) -> None:
     )
 
 
+async def test_another_one_of_the_same_number_is_not_taken_for_the_one_in_force(store: Store) -> None:
+    """Headquarters' database was restored from before the first, and its next one has that number before the store was heard again."""
+    await store.gets(bundle(5))
+    await store.gets(bundle(5, OTHERS))
+    assert store.bundles.problem == "all/5: another one of that number is in force here: publish it once more"
+    assert store.says == "Hooray"
+
+
 async def test_one_that_was_withdrawn_can_not_be_brought_back(store: Store) -> None:
     await store.gets(bundle(5))
     await store.gets(bundle(6, withdrawn=True))
