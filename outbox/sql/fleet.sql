@@ -16,11 +16,11 @@ WHERE f.said > f.told ORDER BY f.said LIMIT :limit;
 -- told: the fleet took our word under that number of its own (0: it would not have it).
 UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq) WHERE kid = :kid AND digest = :digest;
 
--- heard: the fleet's newest word on an address.
+-- heard: the fleet's newest word on an address; of a stream that begins anew also its first, which has the number that older words were given.
 INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, heard)
 VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how, :heard)
 ON CONFLICT (kid, digest) DO UPDATE SET seq = excluded.seq, stopped = excluded.stopped, at = excluded.at, store = excluded.store,
-    how = excluded.how, heard = excluded.heard WHERE excluded.seq > seq
+    how = excluded.how, heard = excluded.heard WHERE excluded.seq >= seq
 RETURNING local;
 
 -- ours: our own words on an address, whatever the medium: whether the fleet took the newest, and under which number.

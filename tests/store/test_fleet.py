@@ -80,6 +80,16 @@ async def test_an_older_word_that_comes_late_changes_nothing(tmp_path: Path) -> 
         assert await box.fleet.heard_up_to() == 7
 
 
+async def test_the_first_word_of_a_stream_that_begins_anew_counts_too(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear([await word(box, 7, stopped=True), await word(box, 8, stopped=False, heard=7)])
+        await box.fleet.start_over()
+        assert await box.consent.blocked("sms", PHONE) is None
+        await box.fleet.hear([await word(box, 1, stopped=True)])
+        assert await box.consent.blocked("sms", PHONE)
+
+
 async def test_an_opt_out_under_any_key_holds(tmp_path: Path) -> None:
     """While a key is exchanged, a store that still has the old one only must be heard."""
     async with open_box(tmp_path) as box:
