@@ -53,6 +53,14 @@ class Feed:
         self.is_forked = False
         """HQ holds another entry under a number of ours, or more of this epoch than we have: two databases call themselves this store."""
 
+    @property
+    def settled(self) -> int:
+        """Up to which entry HQ has the record and the messages that it speaks of; 0 while the record is another's."""
+        looked = self.published if self._states else self._looked
+        return (
+            0 if self.is_forked else min(self.archived, looked if self.published <= self._told_rev else self._told_rev)
+        )
+
     async def begin(self, mark: Mark | None) -> None:
         """From the mark on."""
         await self.take(mark)

@@ -96,8 +96,8 @@ class Link:
 
     @property
     def archived(self) -> int:
-        """Up to which entry HQ has the record, as it said itself since the start; 0 before, and while what it has is another's."""
-        return self._feed.archived if self._listener.heard_at is not None and not self._feed.is_forked else 0
+        """Up to which entry HQ has the record and its messages, as it said itself since the start; 0 before, and while what it has is another's."""
+        return self._feed.settled if self._listener.heard_at is not None else 0
 
     def trouble(self) -> str:
         """What somebody at the store must act on; "" for nothing."""
