@@ -4,7 +4,7 @@ holds the lock in the database.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -94,7 +94,7 @@ class Rollouts:
         trying = [store for store in await stores(db) if store.name in rollout.stores]
         words = await self._first_words(db, rollout)
         taken = [store for store in trying if store.has in words and self._was_heard(store, rollout)]
-        why = self._trouble(trying, rollout) or (await self._figures(db, rollout, taken) if taken else "")
+        why = self._trouble(trying, rollout, words) or (await self._figures(db, rollout, taken) if taken else "")
         now = self._now()
         if why:
             await self.publisher.end_canary(db, rollout, "taken_back", why, ITSELF)
@@ -112,11 +112,10 @@ class Rollouts:
     def _was_heard(self, store: StoreBundles, rollout: Rollout) -> bool:
         return store.heard_at is not None and store.heard_at > rollout.began_at
 
-    def _trouble(self, trying: Sequence[StoreBundles], rollout: Rollout) -> str:
-        """What a store itself says, or that it says nothing any more."""
+    def _trouble(self, trying: Sequence[StoreBundles], rollout: Rollout, words: Collection[str]) -> str:
+        """What a store itself says of one of these, or that it says nothing any more."""
         for store in trying:
-            group, _, _ = store.problem.partition("/")
-            if group in rollout.first and store.heard_at is not None and store.heard_at > rollout.began_at:
+            if self._was_heard(store, rollout) and _refuses(store.problem, words):
                 return harmless.line(f"{store.name}: {store.problem}")[:WHY_MOST]
             silent = self._now() - (store.heard_at or rollout.began_at)
             if store.heard_at and store.heard_at > rollout.began_at and silent.total_seconds() > SILENT_SECONDS:
@@ -134,6 +133,11 @@ class Rollouts:
         values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(end - OVERDUE)}
         found = await (await db.execute(_SQL["told"], values)).fetchone()
         return Decided(*found) if found else Decided(0, 0)
+
+
+def _refuses(problem: str, words: Collection[str]) -> bool:
+    """A store says "canary/7: why", or of one that it can't look into "canary: canary/7 needs Tether 9". What it says of another is from before."""
+    return any(problem.startswith((f"{word}: ", f"{word.partition('/')[0]}: {word} ")) for word in words)
 
 
 def _ms(at: datetime) -> int:
