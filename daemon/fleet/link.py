@@ -31,6 +31,8 @@ PULL_SECONDS = 30.0
 HEALTH_SECONDS = 30.0
 GATHER_SECONDS = 0.2
 """A commit is seldom alone: what comes within this goes together."""
+HEAR_SECONDS = 0.05
+"""The same for what others say of consent: it may stop a text that is about to leave."""
 TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
@@ -86,6 +88,8 @@ class Link:
         self._consent_at: int | None = None
         self._poked: set[str] = set()
         self._pull_at = self._health_at = self._tell_at = float("-inf")
+        self._owes = False
+        """Something may be to tell once it is time."""
         self._errors = 0
         self._logged_at = float("-inf")
         self._nats: NatsConnection | None = None
@@ -238,7 +242,7 @@ class Link:
                     return
                 if not await self._round(nats):
                     await self._clock.wait(self._wake, self._next_look())
-                    await self._clock.sleep(GATHER_SECONDS)
+                    await self._clock.sleep(HEAR_SECONDS if self._poked else GATHER_SECONDS)
 
     async def _begin(self, nats: NatsConnection) -> None:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
@@ -256,6 +260,8 @@ class Link:
 
     def _next_look(self) -> float:
         due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS)
+        if self._owes:
+            due = min(due, self._tell_at + TELL_SECONDS)
         return max(min(due - self._clock.monotonic(), PULL_SECONDS), 0.0)
 
     async def _round(self, nats: NatsConnection) -> bool:
@@ -279,11 +285,10 @@ class Link:
             backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
             if rush or not backlog:
                 self._tell_at = now
-            if rush and backlog:
-                self._wake.set()
+            self._owes = rush and backlog
             more = more or (backlog and not rush)
         else:
-            self._wake.set()
+            self._owes = True
         await self._listener.note()
         return more
 
