@@ -28,6 +28,8 @@ from tests.support.relay import Relay, relays
 
 ENTRIES = 60_000
 STORES = 1_000
+CROWDS = 5
+"""Processes that they live in: each store has some threads, and those of many in one process press each other more than stores do."""
 BACKLOG = 200
 """Entries of each of them."""
 OPTOUTS = 5
@@ -121,12 +123,12 @@ async def plain_copy(made: World, entries: int) -> float:
 
 
 async def many(place: Path, servers: Cluster, archive: Postgres) -> None:
-    """As many stores as a chain may have, in two processes beside headquarters', which on one machine share its processor with it."""
+    """As many stores as a chain may have, which on one machine share its processor with headquarters and its engines."""
     async with fleet(place, servers, archive, "many") as made, AsyncExitStack() as stack:
         hq = made.start_hq_process()
         await until(lambda: made.sql("SELECT 1 FROM progress WHERE stream = 'UP'"))
         memory = resident(hq)
-        names = [[f"s{n}" for n in range(half, STORES, 2)] for half in range(2)]
+        names = [[f"s{n}" for n in range(first, STORES, CROWDS)] for first in range(CROWDS)]
         crowds = [await stack.enter_async_context(crowd(made, some)) for some in names]
         began = time.monotonic()
         connected = max(await asyncio.gather(*(each.do("connect") for each in crowds)))
