@@ -186,7 +186,7 @@ class _Face:
             since, quiet = datetime.fromtimestamp(0, UTC), 0
             while not self._stopping.is_set():
                 looked = services.now()
-                told = await self._told(since)
+                told = await self._told(request, since)
                 quiet = 0 if told else quiet + 1
                 if told or quiet % HEARTBEATS == 0:
                     await response.write(told or b": quiet\n\n")
@@ -194,13 +194,17 @@ class _Face:
                 await services.clock.wait(self._stopping, STREAM_SECONDS)
         except ConnectionError:
             log.debug("a stream's reader is gone")
+        except Problem as problem:
+            log.info("a stream's reader may read no more", why=str(problem))
         finally:
             self._streams -= 1
         return response
 
-    async def _told(self, since: datetime) -> bytes:
+    async def _told(self, request: web.Request, since: datetime) -> bytes:
+        """Raises Problem once its reader may read no more."""
         services = self._services
         async with services.pool.connection() as db:
+            await self._admit(request, db)
             names = set(await answers.changed(db, since))
             rows = [row for row in await answers.stores(db, services.now()) if row.name in names] if names else []
         return b"".join(b"event: store\ndata: " + msgspec.json.encode(row) + b"\n\n" for row in rows)

@@ -4,7 +4,7 @@ import pytest
 
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.speaker import signed
-from daemon.fleet.wire import pack
+from daemon.fleet.wire import Mark, pack, unpack
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
 from tests.support.fleet_world import World, until
 from tests.support.outbox_box import PHONE
@@ -82,3 +82,23 @@ async def test_a_word_that_can_not_be_read_is_an_opt_out_at_headquarters_too(fle
     await heard_everywhere(fleet, ack.seq)
     assert await blocked(camden)
     assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
+
+
+async def test_no_new_key_is_sealed_for_a_store_that_was_revoked(fleet: World) -> None:
+    """Somebody keeps the seed of a box that was revoked, gets at the disk of one of NATS's servers, and wants to know who opts out from now on."""
+    await pair(fleet)
+    await fleet.stop_hq()
+    await fleet.sql("UPDATE store SET revoked_at = now() WHERE name = 'camden'")
+    fleet.rotate("k2")
+    fleet.start_hq()
+    async with fleet.as_hq() as line:
+
+        async def sealed(store: str) -> set[str]:
+            stored = await line.newest("MARK", f"mark.{store}")
+            return set(unpack(stored.body, Mark).keys) if stored else {"k1"}
+
+        async def told() -> bool:
+            return await sealed("soho") == {"k1", "k2"} and await sealed("camden") != {"k1"}
+
+        await until(told)
+        assert await sealed("camden") == set()

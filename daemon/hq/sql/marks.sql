@@ -1,5 +1,6 @@
 -- marks: all that a mark tells, of these stores; of a store that begins epoch after epoch the newest, so that its mark can still be told.
-SELECT s.name, s.again, s.sealing, c.epoch, c.head_seq, c.head_hash, c.rev, s.claim, b.versions
+-- For one that was revoked no key is sealed any more.
+SELECT s.name, s.again, CASE WHEN s.revoked_at IS NULL THEN s.sealing ELSE '' END, c.epoch, c.head_seq, c.head_hash, c.rev, s.claim, b.versions
 FROM store AS s
 LEFT JOIN LATERAL (SELECT * FROM chain WHERE chain.store = s.name ORDER BY n DESC LIMIT 50) AS c ON true
 LEFT JOIN LATERAL (

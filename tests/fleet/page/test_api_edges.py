@@ -1,11 +1,13 @@
 """Headquarters' API against those who may not use it, and those who may use it only so far."""
 
+import asyncio
 import hashlib
 
 import aiohttp
 import pytest
 
 from daemon.hq.stores import add_token
+from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
 pytestmark = pytest.mark.engines
@@ -30,3 +32,20 @@ async def test_what_the_api_is_asked_by_somebody_who_means_ill(site: Site) -> No
         assert await status("/v1/stores", token=b"\xff\xfe") == 401
         async with http.post("/v1/join", data=b'{"x":' + b"[" * 16_000) as answer:
             assert answer.status == 422
+
+
+async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClock) -> None:
+    """A dashboard's token was stolen and taken away; the thief's stream is open and goes on watching the stores."""
+    await site.store("soho")
+    async with site.services.pool.connection() as db:
+        await add_token(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+    async with (
+        aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
+        http.get("/v1/stream") as answer,
+    ):
+        while not (await answer.content.readline()).startswith(b"data:"):
+            pass
+        await site.sql("DELETE FROM token WHERE name = 'grafana'")
+        while not answer.content.is_eof():
+            await clock.advance(1.0)
+            await asyncio.sleep(0.01)
