@@ -82,7 +82,7 @@ async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, r
     async with as_system(settings, clock, rng) as line:
         answer = await line.request(UPDATE, claim.encode())
     if b'"code":200' not in answer.data:
-        raise NatsAway(f"NATS did not take the fleet's new claim: {answer.data[:200]!r}")
+        raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer.data)}")
 
 
 async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> Mapping[str, int]:
@@ -91,6 +91,23 @@ async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Rando
     async with as_system(settings, clock, rng) as line:
         answers = await line.ask_all(LOOKUP.format(account=account.public), b"", wait=LOOKUP_SECONDS, most=1)
     return revoked_by(answers[0].decode("ascii", "replace"), operator.public) if answers else {}
+
+
+class _Error(msgspec.Struct, frozen=True):
+    description: str = ""
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: _Error = _Error()
+
+
+def _why_not(answer: bytes) -> str:
+    """In a server's words, which stand behind a page on the server itself."""
+    try:
+        said = msgspec.json.decode(answer, type=_Refusal).error.description
+    except msgspec.MsgspecError:
+        said = ""
+    return said or repr(answer[-200:])
 
 
 class _Jetstream(msgspec.Struct, frozen=True):
