@@ -30,6 +30,10 @@ def why_not() -> str | None:
     return None
 
 
+ACCOUNTS = "limit: 100"
+"""How many claims a server keeps: a fleet has two, and tests that share servers one each."""
+
+
 class Cluster:
     """NATS's servers with the configuration that `tether hq init` writes. They can be killed and started again."""
 
@@ -67,7 +71,8 @@ class Cluster:
             (folder / f"{server.name}.key").write_bytes(pair.key)
             others = [other for other in self.servers if other is not server]
             text = server_config(server, others, trust, data=str(folder / server.name), folder=str(folder))
-            (folder / f"{server.name}.conf").write_text(text)
+            assert ACCOUNTS in text
+            (folder / f"{server.name}.conf").write_text(text.replace(ACCOUNTS, "limit: 100000"))
         self._processes = NatsServers(
             {server.name: (folder / f"{server.name}.conf", server.client) for server in self.servers}, folder
         )

@@ -262,7 +262,7 @@ async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | Non
         },
     )
     await migrate(dsn)
-    await until(lambda: _in_force(settings, clock))
+    await put_in_force(settings, clock, random.Random(), {})
     async with AsyncExitStack() as stack:
         made = World(folder, cluster, settings, account, clock, stack)
         try:
@@ -271,16 +271,6 @@ async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | Non
             await made.end()
             if len(cluster.running) == len(cluster.servers):
                 await _forget_streams(made)
-
-
-async def _in_force(settings: HqSettings, clock: Clock) -> bool:
-    """As headquarters does, it is tried again: servers that are still ending the world before may refuse it."""
-    try:
-        await put_in_force(settings, clock, random.Random(), {})
-    except NatsAway as error:
-        print(error)
-        return False
-    return True
 
 
 async def _forget_streams(made: World) -> None:
