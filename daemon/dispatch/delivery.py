@@ -55,7 +55,7 @@ class OnSettled(Protocol):
 
 
 OnTaken = Callable[[Channel, str, str], Awaitable[None]]
-"""Told of every attempt that is on record as taken: the provider's id of it, and the address."""
+"""Told of every attempt that was taken, before and after it is on record: the provider's id of it, and the address."""
 
 
 class Delivery:
@@ -320,9 +320,9 @@ class Delivery:
             await self._recorded(
                 lambda: self._box.consent.stop(channel.medium, attempt.address, reason=reason, actor=actor)
             )
+        await self._heed_early(channel, attempt, outcome)
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
-        if isinstance(outcome, Accepted) and outcome.provider_id:
-            await self._recorded(lambda: self._on_taken(channel, outcome.provider_id, attempt.address))
+        await self._heed_early(channel, attempt, outcome)
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))
@@ -330,6 +330,11 @@ class Delivery:
             await self.outages.doubt(attempt)
         self._on_settled(settled, poll_at)
         return settled
+
+    async def _heed_early(self, channel: Channel, attempt: Attempt, outcome: Outcome) -> None:
+        """Before it is on record, since what goes on from there may text another way at once; and after, for what was told meanwhile."""
+        if isinstance(outcome, Accepted) and outcome.provider_id:
+            await self._recorded(lambda: self._on_taken(channel, outcome.provider_id, attempt.address))
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
         if not self._preparer.wants_first_sms_notice(due, channel):

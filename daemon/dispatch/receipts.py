@@ -71,10 +71,11 @@ class ReceiptService:
             self._early[channel.name, update.provider_id] = silence.reason
 
     async def heed_early(self, channel: Channel, provider_id: str, address: str) -> None:
-        """An attempt is on record as taken: whom the provider said before to have opted out has an address now."""
-        why = self._early.pop((channel.name, provider_id), None)
-        if why and address:
+        """An attempt was taken: whom the provider said before to have opted out has an address now."""
+        early = (channel.name, provider_id)
+        if (why := self._early.get(early)) and address:
             await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
+        self._early.pop(early, None)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
         """All that one request of a provider said."""

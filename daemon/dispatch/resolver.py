@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 import structlog
@@ -12,7 +13,7 @@ from daemon.config import Settings
 from daemon.dispatch.delivery import OnTaken
 from daemon.dispatch.fallback import Situation, after_unknown, decide
 from daemon.dispatch.lane import Lane
-from daemon.dispatch.recorded import STORAGE_WAIT
+from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, harmless
 from outbox.backoff import full_jitter
@@ -103,9 +104,10 @@ class Resolver:
                 poll_at = None
                 if channel and channel.poll and state is State.SENT and answer.provider_id:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
+                heed = partial(self._heed_early, channel, answer.provider_id, attempt.address)
+                await heed()
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
-                if channel and answer.provider_id:
-                    await self._on_taken(channel, answer.provider_id, attempt.address)
+                await heed()
                 if poll_at is not None:
                     self._awaits(poll_at)
             case Absent():
@@ -116,6 +118,10 @@ class Resolver:
                 await self._box.spool.resolve(
                     attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
                 )
+
+    async def _heed_early(self, channel: Channel | None, provider_id: str, address: str) -> None:
+        if channel and provider_id:
+            await recorded(partial(self._on_taken, channel, provider_id, address), self._clock)
 
     async def _ask(self, channel: Channel | None, due: Due, attempt: Attempt) -> Lookup:
         if channel is None or not channel.can_look_up:

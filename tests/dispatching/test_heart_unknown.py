@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.channels.base import ReceiptUpdate, Sent
+from outbox.errors import StorageBusy
 from outbox.model import State
 from outbox.outcome import Absent, Found, Lookup, ReceiptState
 from tests.support.heart import Heart, shop
@@ -133,9 +134,22 @@ async def test_a_receipt_that_came_before_its_answer_is_heeded(heart: Heart) -> 
     assert await heart.states() == [State.DELIVERED]
 
 
+@pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("answer", [TOOK, CUT])
-async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart: Heart, answer: Any) -> None:
-    """A provider that blocks a number posts so at once, by its own id alone: it is not to be texted another way."""
+async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch, answer: Any, busy: bool
+) -> None:
+    """A provider that blocks a number posts so at once, by its own id alone: it is not to be texted another way, though the database is busy
+    just when the answer is there."""
+    stop, tries = heart.box.consent.stop, []
+
+    async def stop_in_the_end(*of: Any, **how: Any) -> None:
+        tries.append(of)
+        if busy and len(tries) == 1:
+            raise StorageBusy("another program holds the database")
+        await stop(*of, **how)
+
+    monkeypatch.setattr(heart.box.consent, "stop", stop_in_the_end)
     heart.providers.waits = True
     await heart.tell("e1")
     (request,) = heart.providers.under_way
@@ -145,7 +159,7 @@ async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(heart:
     await heart.engine.receipts.apply(channel, early)
     heart.providers.waits = False
     await heart.answer(answer, arrives=True)
-    await heart.pass_time(6)
+    await heart.pass_time(8)
     assert await heart.box.consent.blocked("sms", "+447700900123") is not None
     assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
 
