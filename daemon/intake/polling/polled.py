@@ -110,7 +110,11 @@ class Polled(ABC):
         return None
 
     def single_request(self, id: str, at: int, token: str) -> Request:
-        """How to ask for one order that such a list left out (404 says that it is gone), or that a page showed in part."""
+        """How to ask for one order that such a list left out, or that a page showed in part."""
+        raise NotImplementedError
+
+    def is_gone(self, response: Response) -> bool:
+        """Whether that answer says that there is no such order any more, and not merely that it can't be asked for."""
         raise NotImplementedError
 
     def read_single(self, response: Response) -> Reading:

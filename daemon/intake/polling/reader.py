@@ -53,6 +53,7 @@ class Reader:
         self._caller = caller
         self._clock = clock
         self._warned = ""
+        self._shut = ""
         self._seen: dict[str, bytes] = {}
 
     def forget(self) -> None:
@@ -164,12 +165,26 @@ class Reader:
     async def _is_gone(self, id: str, tell: Tell) -> bool:
         asked = self._clock.now()
         response = await self._single(id)
-        if response.status == 404 and not response.is_page:
+        if self._source.is_gone(response):
             return True
         if not response.ok or response.is_page:
-            raise fault_of(response, self._source.words(response))
+            self._cannot_see(id, fault_of(response, self._source.words(response)))
+            return False
         await self._give([(self._source.read_single(response), asked)], tell)
         return False
+
+    def _cannot_see(self, id: str, fault: Fault) -> None:
+        """A way to single orders that is shut says nothing of them, and is no reason to ask for the list more seldom. Raises what passes."""
+        if not (fault.lasting or fault.page):
+            raise fault
+        if str(fault) != self._shut:
+            log.warning(
+                "a source lists no such order and does not show it by itself; it stays as it is",
+                source=self._name,
+                order=id,
+                reason=str(fault),
+            )
+        self._shut = str(fault)
 
 
 def _reversed(reading: Reading) -> Reading:
