@@ -1,6 +1,6 @@
 """After a restore, staff look first: what would go to customers by text waits until they say that all is well.
 
-That it waits is a note of the database's own, so that it outlives restarts; what waits is held without its order being held.
+That it waits is a note of the database's own, so that it outlives restarts; what waits is held for this reason, without its order being held.
 """
 
 import sqlite3
@@ -20,6 +20,7 @@ from outbox.writer import Operation
 _SQL = Queries("confirmation.sql")
 
 SLICE = 200
+WHY = Reason("the database was restored: texts wait until staff confirm it (tether restore --confirm)", "after_restore")
 
 
 class RestoredFrom(msgspec.Struct, frozen=True):
@@ -52,8 +53,8 @@ class Await(Operation[None]):
         batch.touched += 1
 
 
-class Confirm(Operation[bool]):
-    """Staff have looked. False: nothing waited for that."""
+class Confirm(Operation[None]):
+    """Staff have looked."""
 
     __slots__ = ("_actor",)
 
@@ -62,11 +63,9 @@ class Confirm(Operation[bool]):
     def __init__(self, actor: str) -> None:
         self._actor = actor
 
-    def apply(self, batch: Batch) -> bool:
-        if not batch.db.execute(_SQL["confirm"]).rowcount:
-            return False
-        batch.record("restore.confirmed", actor=self._actor)
-        return True
+    def apply(self, batch: Batch) -> None:
+        if batch.db.execute(_SQL["confirm"]).rowcount:
+            batch.record("restore.confirmed", actor=self._actor)
 
 
 class Free(Operation[int]):
@@ -80,7 +79,7 @@ class Free(Operation[int]):
         self._actor = actor
 
     def apply(self, batch: Batch) -> int:
-        found = batch.db.execute(_SQL["held_alone"], {"limit": SLICE}).fetchone()[0]
+        found = batch.db.execute(_SQL["held_for_it"], {"limit": SLICE, "code": WHY.code}).fetchone()[0]
         rows = decode_messages(found or "[]")
         batch.adopt(rows)
         for row in rows:
@@ -104,9 +103,15 @@ class Confirmation:
         await self._store.write(Await(restored))
 
     async def confirm(self, *, actor: str) -> int | None:
-        """Texts go out again: how many that waited. None: nothing waited for that."""
-        if not await self._store.write(Confirm(actor)):
+        """Texts go out again: how many that waited. None: nothing waited for that. That it is confirmed is on record once all of them are
+        free: a power cut in between leaves it to be confirmed again."""
+        if await self.awaited() is None:
             return None
+        freed = await self._free(actor)
+        await self._store.write(Confirm(actor))
+        return freed + await self._free(actor)
+
+    async def _free(self, actor: str) -> int:
         freed = 0
         while some := await self._store.write(Free(actor)):
             freed += some

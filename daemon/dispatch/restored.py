@@ -3,12 +3,11 @@ nobody; what staff send themselves, and what goes to the team, goes out.
 """
 
 from outbox import Outbox
-from outbox.confirmation import RestoredFrom
+from outbox.confirmation import WHY, RestoredFrom
 from outbox.model import Message
 from outbox.reasons import Reason
 
 MEDIUM = "sms"
-WHY = Reason("the database was restored: texts wait until staff confirm it (tether restore --confirm)", "after_restore")
 
 
 class RestoredGate:
