@@ -42,10 +42,13 @@ class Submit:
     validity: float | None = None
     """Seconds for which the service centre may keep trying; None: as long as it likes."""
     wants_report: bool = True
+    alphabet: Alphabet | None = None
+    """The whole text's; None: the narrowest that carries this part. Phones join the parts of one text as the first one is written."""
 
     def tpdu(self) -> bytes:
         """The octets, without the service centre. Raises ValueError for a number that can't be sent to."""
-        alphabet, length, data = userdata.encode(self.text, self.concat.header() if self.concat else b"")
+        alphabet = self.alphabet or userdata.narrowest(self.text)
+        length, data = userdata.encode(self.text, alphabet, self.concat.header() if self.concat else b"")
         first = _SUBMIT
         first |= _RELATIVE_VALIDITY if self.validity is not None else 0
         first |= _WANTS_REPORT if self.wants_report else 0
@@ -68,7 +71,11 @@ def submits(
     joined: Sequence[Concat | None] = (
         [None] if len(parts) == 1 else [Concat(reference, len(parts), n) for n in range(1, len(parts) + 1)]
     )
-    return [Submit(number, part, concat, validity, wants_report) for part, concat in zip(parts, joined, strict=True)]
+    alphabet = userdata.narrowest(text)
+    return [
+        Submit(number, part, concat, validity, wants_report, alphabet)
+        for part, concat in zip(parts, joined, strict=True)
+    ]
 
 
 def validity_octet(seconds: float) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from daemon.gsm_alphabet import septets
 from daemon.modem import gsm7
 
 _CONCAT_8, _CONCAT_16, _PORTS_8, _PORTS_16, _SINGLE_SHIFT, _LOCKING_SHIFT = 0x00, 0x08, 0x04, 0x05, 0x24, 0x25
@@ -70,16 +71,20 @@ def is_indication(scheme: int) -> bool:
     return 0xC0 <= scheme < 0xF0
 
 
-def encode(text: str, header: bytes = b"") -> tuple[Alphabet, int, bytes]:
-    """(alphabet, TP-UDL, TP-UD) with the narrowest alphabet that carries the text."""
-    try:
-        codes = gsm7.encode(text)
-    except ValueError:
+def narrowest(text: str) -> Alphabet:
+    """The alphabet that carries the text in the fewest SMS."""
+    return Alphabet.UCS2 if septets(text) is None else Alphabet.GSM7
+
+
+def encode(text: str, alphabet: Alphabet, header: bytes = b"") -> tuple[int, bytes]:
+    """(TP-UDL, TP-UD). Raises ValueError for a text that is not in that alphabet."""
+    if alphabet is Alphabet.UCS2:
         body = header + text.encode("utf-16-be", "replace")
-        return Alphabet.UCS2, len(body), body
+        return len(body), body
+    codes = gsm7.encode(text)
     fill = gsm7.fill_bits(len(header))
     length = (8 * len(header) + fill) // 7 + len(codes)
-    return Alphabet.GSM7, length, header + gsm7.pack(codes, fill=fill)
+    return length, header + gsm7.pack(codes, fill=fill)
 
 
 def decode(octets: bytes, length: int, scheme: int, *, has_header: bool) -> Words:

@@ -46,8 +46,12 @@ def test_packing_comes_back(codes: bytes, fill: int) -> None:
 @example("🎈" * 40)
 @example("1234567")
 @example("@" * 160)
+@example("🎈" + "a" * 100)
+@example("a" * 100 + "🎈")
 def test_any_text_arrives_as_it_was(text: str) -> None:
+    """A phone joins what comes in one alphabet: parts that bear no sign of their own are written as the others."""
     parts = _parts(text)
+    assert len({part.is_ucs2 for part in parts}) == 1
     assert oracle.join(parts) == text
     assert [part.part[2] for part in parts] == list(range(1, len(parts) + 1))
     assert {part.part[:2] for part in parts} == ({(0, 1)} if len(parts) == 1 else {(0x2A, len(parts))})

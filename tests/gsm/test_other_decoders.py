@@ -24,6 +24,7 @@ SAMPLES = [
     "a" * 160,
     "a" * 161 + " and more",
     "Ж" * 150,
+    "🎈" + " ready" * 20,
 ]
 
 _GAMMU = """
