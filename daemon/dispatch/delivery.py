@@ -27,7 +27,7 @@ from outbox import Outbox, Refusal, harmless
 from outbox.attempts import SAID_TO_ALL
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
-from outbox.errors import StorageBusy, StorageFull
+from outbox.errors import OutboxError, StorageBusy, StorageFull
 from outbox.model import Attempt, Due, Medium, Message, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
@@ -105,6 +105,12 @@ class Delivery:
             return await self._look_again_later(lane, None, 1, error)
         except (OSError, MemoryError) as error:
             return await self._put_off(lane, message, error)
+        except OutboxError:
+            raise
+        except Exception as error:
+            log.exception("a message could not be prepared, in a way that should not be", message=message.id)
+            why = f"failed inside: {type(error).__name__}"
+            prepared, spent = PassOver(Reason(f"the text could not be made: {why}", "text_broken", error=why)), None
         match prepared:
             case Transition():
                 lane.nothing_left(now)

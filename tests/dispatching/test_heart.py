@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from daemon.channels.base import Channel
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
-from outbox.model import State
+from daemon.dispatch.prepare import Preparer
+from outbox.model import Due, Rendered, State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import BUSY, MISTAKE, NO_CREDIT, NOT_THEM, SHORT, SLOWER, TOOK
@@ -204,6 +206,26 @@ async def test_a_channels_own_mistake_may_have_come_after_it_wrote(heart: Heart)
     assert (first.channel, second.channel) == ("twilio", "modem")
     assert second.out.possible_duplicate
     assert (await heart.message()).possible_duplicate
+
+
+async def test_a_mistake_of_ours_in_one_text_ends_nothing_but_that_text(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands at the head of the queue after every start: the service would never get past it."""
+    render = Preparer.render
+
+    def mistaken(self: Preparer, due: Due, channel: Channel, *, first_sms: bool = False) -> Rendered:
+        if due.message.order_ref == "B-1" and channel.name == "twilio":
+            raise ZeroDivisionError("of our own")
+        return render(self, due, channel, first_sms=first_sms)
+
+    monkeypatch.setattr(Preparer, "render", mistaken)
+    await heart.tell("e1", ref="B-1")
+    await heart.tell("e2", ref="B-2")
+    assert [(request.channel, request.out.order_ref) for request in heart.providers.arrived] == [
+        ("modem", "B-1"),
+        ("twilio", "B-2"),
+    ]
 
 
 @pytest.mark.parametrize("by", ["ledger", "order"])
