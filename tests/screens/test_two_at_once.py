@@ -1,7 +1,7 @@
 """Two people at one order: what a box says is true while it stands there, and nobody is told twice because both were quick."""
 
 from tests.support.counter import opened
-from tests.support.sample_shop import SampleShop
+from tests.support.sample_shop import NOW, SampleShop
 from tests.support.typist import Typist
 from tui.line.tempo import Tempo
 
@@ -66,3 +66,31 @@ async def test_a_step_that_a_colleague_went_on_from_is_not_said_to_be_taken_back
         await counter.press("u")
         await counter.see("B-1040 is now: completed.")
         assert "taken back" not in counter.text
+
+
+async def test_a_key_that_was_meant_for_what_a_colleague_has_just_decided_marks_nobody_else_as_told() -> None:
+    """Two customers could not be told. Both at the counter take up the phone for the first one; one of them is quicker."""
+    shop = SampleShop.ordinary()
+    shop.add_order("B-1055", "order.ready", "ready", now=NOW, name="Noa")
+    failed = shop.add_message("B-1055", "order.ready", now=NOW, state="failed", reason="no usable phone for Twilio")
+    shop.orders["B-1055"]["told"] = shop.told(failed)
+    async with opened(shop, size=(120, 40), tempo=Tempo()) as counter:
+        await counter.app.action_go("now")
+        await counter.see("NOT TOLD: no phone")
+        first, second = (thing.order for thing in counter.app.session.queue()[:2])
+        assert first is not None
+        assert second is not None
+        assert first.told is not None
+        counter.service.change_message(str(first.told.message_id), state="delivered", reason="")
+        await counter.until(lambda: counter.app.session.queue()[0].key.endswith(second.ref))
+        assert counter.app.page is not None
+        typist = Typist(counter, at=counter.app.page.slid_at)
+        await typist.types("c", [0.2])
+        await counter.see("What stood there has just gone: look, and press again.")
+        await counter.pass_time(3)
+        assert not counter.service.posts
+        await typist.rest()
+        await typist.types("c", [0])
+        await counter.pass_time(3)
+        await counter.until(lambda: bool(counter.service.posts))
+        assert second.ref in counter.service.posts[0][1]

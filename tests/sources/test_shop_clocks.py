@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from daemon.http import Request, Response
 from tests.support.fake_clock import FakeClock
 from tests.support.sources import FakeHttp, Shopfront, open_front
 from tests.support.woo_shop import WooShop
@@ -195,3 +196,36 @@ async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp
         for _ in range(16):
             await pass_time(front, 60)
         assert await told(front) == ["1:order.placed", "1:order.changed"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Response(status=404, headers={"content-type": "application/json"}, body=b'{"code":"rest_no_route"}'),
+        Response(
+            status=403,
+            headers={"content-type": "application/json"},
+            body=b'{"code":"itsec_rest_api_access_restricted"}',
+        ),
+        Response(status=404, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>Not found</title>"),
+    ],
+)
+async def test_a_plug_in_that_shuts_the_way_to_single_orders_deletes_none(tmp_path: Path, refusal: Response) -> None:
+    """A hardening plug-in lets lists through and answers for every single order as if there were no such address; another hides a status
+    from lists. Who is on the board stays there, and the shop is asked as often as ever."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+
+    def answer(request: Request) -> Response:
+        listed = request.path.partition("?")[0].endswith("/orders")
+        return shop.answer(request.method, request.path, request.headers) if listed else refusal
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.save(1, "processing")
+        await pass_time(front, 60)
+        shop.hidden.add("processing")
+        for _ in range(17):
+            await pass_time(front, 60)
+        assert await told(front) == ["1:order.placed", "1:order.confirmed"]
+        assert front.intake.pollers["webshop"].status.problem == ""

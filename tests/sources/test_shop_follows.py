@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from daemon.config import Settings, Store, decode
-from daemon.http import Request, Response
 from daemon.intake.base import Body
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
@@ -391,37 +390,3 @@ async def test_a_hook_that_fails_is_disabled_and_what_it_would_have_told_is_aske
         assert shop.hooks[0].status == "disabled"
         await front.poll()
         assert len(await front.events()) == 8
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        Response(status=404, headers={"content-type": "application/json"}, body=b'{"code":"rest_no_route"}'),
-        Response(
-            status=403,
-            headers={"content-type": "application/json"},
-            body=b'{"code":"itsec_rest_api_access_restricted"}',
-        ),
-        Response(status=404, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>Not found</title>"),
-    ],
-)
-async def test_a_plug_in_that_shuts_the_way_to_single_orders_deletes_none(tmp_path: Path, refusal: Response) -> None:
-    """A hardening plug-in lets lists through and answers for every single order as if there were no such address; another hides a status
-    from lists. Who is on the board stays there, and the shop is asked as often as ever."""
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-
-    def answer(asked: Request) -> Response:
-        listed = asked.path.partition("?")[0].endswith("/orders")
-        return shop.answer(asked.method, asked.path, asked.headers) if listed else refusal
-
-    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), clock=clock, webshop=POLLED) as front:
-        street = Street(front, shop, hooked=False)
-        await street.later()
-        shop.save(1, "processing", billing=ADA)
-        await street.later()
-        shop.hidden.add("processing")
-        for _ in range(17):
-            await street.later(60)
-        assert (await street.order()).status == "order.confirmed"
-        assert front.intake.pollers["webshop"].status.problem == ""

@@ -16,9 +16,10 @@ _KEYS = {"\r": "enter", "\n": "ctrl+j", "\t": "tab"}
 class Typist:
     """Types into a counter. Some time goes by before each text."""
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: Counter, at: float | None = None) -> None:
+        """`at`: when they begin, by the clock that keys are stamped by; None: now."""
         self.counter = counter
-        self._at = Message().time
+        self._at = Message().time if at is None else at
 
     async def rest(self) -> None:
         self._at += 10

@@ -18,6 +18,7 @@ from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
 from tui.screens.box import Box
 from tui.screens.page import Page
+from tui.wording.words import WARN
 
 ENTERS = frozenset({"enter", "ctrl+j", "ctrl+m"})
 """What scanners and terminals send for CR and LF."""
@@ -132,6 +133,10 @@ class Keyboard:
             self._page = self._app.screen if isinstance(self._app.screen, Page) else None
             self._view = self._page.view if self._page is not None else None
         active = self._app.screen.active_bindings[key.key]
+        page = self._page
+        if page is not None and active.node is page and key.time - page.slid_at < self._tempo.slide:
+            page.session.say(page.t("What stood there has just gone: look, and press again."), WARN)
+            return
         await self._app.run_action(active.binding.action, active.node)
 
     async def _take_back(self, character: str) -> None:

@@ -12,10 +12,12 @@ class Tempo(NamedTuple):
     """So long a character that is no command here still belongs to the commands before it: slow fingers spell a name."""
     arm: float = 0.6
     """No box takes Enter before it has been seen for this long."""
+    slide: float = 0.5
+    """No key does anything to what came under the cursor by itself before it has been there for this long."""
     scan: float = 0.04
     """Between two keys of a scanner at most (they take 1 to 20 ms; a fast typist's keys are 60 ms apart)."""
     held: float = 0.12
     """Between two Enters of a key that is held down at most (the Pi's own console repeats it every 92 ms); who presses twice is slower."""
 
 
-AT_ONCE = Tempo(0, 0, 0, 0, 0)
+AT_ONCE = Tempo(0, 0, 0, 0, 0, 0)

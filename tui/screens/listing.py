@@ -5,6 +5,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual import on
 from textual.containers import Container
+from textual.message import Message
 from textual.widget import Widget
 
 from tui.screens.page import Page
@@ -76,7 +77,8 @@ class ListPage(Page, Generic[T]):
     def show(self, parts: Set[Part]) -> None:
         if self.needs:
             self.rows.say_when_empty(self._nothing if self.is_read else self.t("reading"))
-        self.rows.refill()
+        if self.rows.refill():
+            self.slid_at = Message().time
 
     def look(self) -> None:
         self.rows.renew()

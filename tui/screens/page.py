@@ -32,6 +32,8 @@ class Page(Steady[None]):
     wants: ClassVar[Set[Part]] = frozenset(Part)
     """The parts it shows."""
     tail: ClassVar[Key] = Key("?", "help", "app.help")
+    slid_at = float("-inf")
+    """When another thing came under the cursor by itself, by the clock that keys are stamped by."""
 
     def __init__(self) -> None:
         super().__init__()

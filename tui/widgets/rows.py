@@ -104,17 +104,19 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
             if index not in before or before[index] != self._looks[index]:
                 self._draw_row(index)
 
-    def refill(self) -> None:
-        """Look at the source again."""
+    def refill(self) -> bool:
+        """Look at the source again; whether what the cursor was on has gone, and it is on another thing."""
         count = len(self.source)
         self.virtual_size = Size(self.size.width or self.virtual_size.width, count * self._row_height)
-        index = self._find(self._cursor_key)
+        index, was_on = self._find(self._cursor_key), self._cursor_key
+        slid = index is None and was_on is not None
         if index is None:
             index = max(0, min(self.index, count - 1))
         self.set_reactive(Rows.index, index)
         self._note_cursor()
         self._keep_in_sight()
         self.renew()
+        return slid
 
     def say_when_empty(self, words: str) -> None:
         if words != self.empty:
