@@ -28,6 +28,7 @@ from daemon.hq.engines import free_ports
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.fake_clock import FakeClock
+from tests.support.fleet_world import until
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT
 
@@ -129,6 +130,10 @@ async def test_a_headquarters_that_lies_or_is_silent_delays_neither_a_message_no
         assert loop.time() - began < 2
 
 
+async def has_failed(link: Link) -> bool:
+    return (await link.status()).errors > 0
+
+
 async def test_while_headquarters_is_away_nothing_is_written_to_the_card(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     clock = FakeClock()
@@ -137,6 +142,7 @@ async def test_while_headquarters_is_away_nothing_is_written_to_the_card(tmp_pat
         before = box.path.with_name("tether.db-wal").stat().st_size
         stop = asyncio.Event()
         running = asyncio.create_task(link.run(stop))
+        await until(partial(has_failed, link))  # what it recalls is read by a real thread
         for _ in range(200):
             await clock.advance(30)
         assert (await link.status()).errors > 10
@@ -168,6 +174,7 @@ async def test_a_link_that_fails_for_an_hour_says_so_once_a_minute_and_grows_by_
         stop = asyncio.Event()
         with structlog.testing.capture_logs() as logs:
             running = asyncio.create_task(link.run(stop))
+            await until(partial(has_failed, link))
             for _ in range(100):
                 await clock.advance(6)
             tracemalloc.start()
