@@ -43,6 +43,7 @@ STALE_POKES = 4
 """Reads that may come from a server that is behind before we wait for the next round."""
 LOG_SECONDS = 60.0
 RATE = 64 * 1024.0
+UNKNOWN = -1
 
 Connect = Callable[..., AbstractAsyncContextManager[NatsConnection]]
 
@@ -90,6 +91,8 @@ class Link:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         self._owes = False
         """Something may be to tell once it is time."""
+        self._optouts_looked = self._record_looked = UNKNOWN
+        """At which commit the outbox was last looked through, and had nothing left of its kind to tell."""
         self._errors = 0
         self._logged_at = float("-inf")
         self._nats: NatsConnection | None = None
@@ -246,10 +249,15 @@ class Link:
 
     async def _begin(self, nats: NatsConnection) -> None:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
+        self._look_through()
         await nats.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
             await nats.listen("optout.>", lambda message: self._poke(message.subject))
         await self._listener.begin(nats, self._wake.set)
+
+    def _look_through(self) -> None:
+        """Whatever was committed or not: HQ may miss what it had, and a commit may be another process's."""
+        self._optouts_looked = self._record_looked = UNKNOWN
 
     def _poke(self, subject: str) -> None:
         if subject:
@@ -270,27 +278,51 @@ class Link:
         timed = now - self._pull_at >= PULL_SECONDS
         if self._me.shares_optouts and (timed or self._poked or not self._gate.is_open):
             await self._hear_optouts(nats)
+            if not (timed or self._owes or self._record_looked == UNKNOWN):
+                self._tell_at = now  # all stores hear of it at once: what they look through is in nobody's way
         if timed or self._listener.is_news:
             await self._listener.ask_for_mark(nats)
+            self._look_through()
         if timed:
             self._pull_at = now
         await self._listener.fetch_bundles(nats)
-        more = self._me.shares_optouts and await self._consent.tell(nats, clock_trusted=self._trusted())
+        more = await self._tell_optouts(nats)
         if now - self._health_at >= HEALTH_SECONDS:
             await self._reporter.report(nats)
             self._health_at = now
-        if now - self._tell_at >= TELL_SECONDS:
-            rush = self._rush.is_on()
-            backlog = await self._reporter.tell_states(nats)
-            backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
-            if rush or not backlog:
-                self._tell_at = now
-            self._owes = rush and backlog
-            more = more or (backlog and not rush)
-        else:
-            self._owes = True
+        more = await self._tell_record(nats, now) or more
         await self._listener.note()
         return more
+
+    # ------------------------------------------------------------ up
+
+    async def _tell_optouts(self, nats: NatsConnection) -> bool:
+        """Whether more of them wait to be told."""
+        if not self._me.shares_optouts or self._optouts_looked == (commits := self._rush.commits):
+            return False
+        self._optouts_looked = UNKNOWN
+        if await self._consent.tell(nats, clock_trusted=self._trusted()):
+            return True
+        self._optouts_looked = commits
+        return False
+
+    async def _tell_record(self, nats: NatsConnection, now: float) -> bool:
+        """Messages and record, a batch or some; whether more of them wait, and may go at once."""
+        if self._record_looked == (commits := self._rush.commits):
+            return False
+        if now - self._tell_at < TELL_SECONDS:
+            self._owes = True
+            return False
+        self._record_looked = UNKNOWN
+        rush = self._rush.is_on()
+        backlog = await self._reporter.tell_states(nats)
+        backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
+        if rush or not backlog:
+            self._tell_at = now
+        self._owes = rush and backlog
+        if not backlog:
+            self._record_looked = commits
+        return backlog and not rush
 
     # ------------------------------------------------------------ down
 
