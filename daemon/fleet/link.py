@@ -277,7 +277,7 @@ class Link:
         now = self._clock.monotonic()
         timed = now - self._pull_at >= PULL_SECONDS
         if self._me.shares_optouts and (timed or self._poked or not self._gate.is_open):
-            await self._hear_optouts(nats)
+            await self._hear_optouts(nats, only_poked=self._gate.is_open and not timed)
             if not (timed or self._owes or self._record_looked == UNKNOWN):
                 self._tell_at = now  # all stores hear of it at once: what they look through is in nobody's way
         if timed or self._listener.is_news:
@@ -326,12 +326,12 @@ class Link:
 
     # ------------------------------------------------------------ down
 
-    async def _hear_optouts(self, nats: NatsConnection) -> None:
+    async def _hear_optouts(self, nats: NatsConnection, *, only_poked: bool) -> None:
         """A read may be answered by a server that lags behind the one that poked us."""
         for look in range(STALE_POKES):
             poked = self._poked
             self._poked = set()
-            news = await self._consent.pull(nats)
+            news = await self._consent.pull(nats, poked if only_poked else ())
             self._consent_at = self._clock.now()
             if not poked or news or look == STALE_POKES - 1:
                 break

@@ -209,6 +209,11 @@ class NatsConnection:
         answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
         return _stored(answer)
 
+    async def following(self, stream: str, after: int) -> Stored | None:
+        """The first that a stream keeps beyond that number; None: there is none yet."""
+        asked = {"seq": after + 1, "next_by_subj": ">"}
+        return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(asked)))
+
     async def read(self, stream: str, after: int, *, limit: int, subject: str = ">") -> list[Stored]:
         """What a stream keeps beyond that number, in its order: up to `limit` in one question."""
         inbox = f"{self._identity.inbox}.{self._client.new_inbox().rpartition('.')[2]}"
