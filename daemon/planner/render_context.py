@@ -7,6 +7,7 @@ not exist is an error, save in `event.data`, which is the sender's own: there a 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, get_type_hints
 
@@ -255,11 +256,14 @@ class EventView(View):
 
     @property
     def amount(self) -> Money | None:
-        """`data.amount` as money, in `data.currency`, else the order's."""
+        """`data.amount` as money, in `data.currency`, else the order's. What a refund gives back has no sign: tills write a minus."""
         data = self._event.data or {}
         currency = data.get("currency")
         own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
-        return self._formats.amount(data.get("amount"), currency if own else self._order.currency)
+        amount = self._formats.amount(data.get("amount"), currency if own else self._order.currency)
+        if amount is not None and self._event.type.startswith("refund."):
+            return self._formats.amount(abs(Decimal(amount)), amount.currency)
+        return amount
 
     @property
     def full(self) -> bool:

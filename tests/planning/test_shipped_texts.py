@@ -172,6 +172,18 @@ def test_the_times_and_amounts_are_told() -> None:
     assert "Der neue Termin ist Mittwoch, 25. November, 12:00 Uhr." in first.text
 
 
+@pytest.mark.parametrize("language", STORES)
+@pytest.mark.parametrize(("amount", "told"), [("-48.50", "48"), ("0.00", "0")])
+def test_a_refund_is_told_as_it_is(language: str, amount: str, told: str) -> None:
+    """Tills write what they give back with a minus sign."""
+    event, order = complete("refund.issued", STORES[language].currency)
+    given = msgspec.structs.replace(event, data={"amount": amount})
+    for medium in ("sms", "email"):
+        text = RENDERERS[id(STORES[language])].render("refund.issued", medium, language, event=given, order=order).text  # type: ignore[arg-type]
+        assert re.search(rf"(?<![-\d]){told}[.,]\d\d", text.partition("-----")[0]), text
+        assert "-48" not in text.replace("-£", "-")
+
+
 class Page(HTMLParser):
     """A mail's HTML as a reader takes it in."""
 
