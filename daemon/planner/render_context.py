@@ -249,9 +249,11 @@ class EventView(View):
 
     @property
     def closing(self) -> bool:
-        """Whether nothing is promised any more: the order is done with, comes back, or is refunded whole."""
+        """Whether nothing is promised any more: the order is done with, comes back, is refunded whole, or late until nobody knows when."""
         if self.type.startswith("refund."):
             return self.full
+        if self.type == "order.delayed":
+            return self.promised is None
         return self.type in _CLOSING or self.type.startswith("return.")
 
     @property

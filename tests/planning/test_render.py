@@ -1,5 +1,6 @@
 """Texts at the moment of sending: which file serves, the store's own first, live, and with walls around them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import msgspec
 import pytest
 
 from daemon.config import Counter, Settings, Store, Templates
+from daemon.planner.moments import milliseconds
 from daemon.planner.render import Renderer, RenderError
-from outbox.model import Customer, Item, Rendered
-from tests.support.planning import SHOP, event, order
+from outbox.model import Customer, Item, OrderFields, Rendered
+from tests.support.planning import HOUR, MINUTE, SHOP, event, order
 
 
 class Shop:
@@ -193,6 +195,28 @@ class TestMail:
         assert "Promised for" in shop.render("order.ready", "email", order=later).text
         cancelled = shop.render("order.cancelled", "email", order=later, event=event("order.cancelled"))
         assert "Promised for" not in cancelled.text + (cancelled.html or "")
+
+    def test_that_the_new_time_is_not_known_is_not_said_beside_the_old_one(self, shop: Shop) -> None:
+        promised = order(promised_at=order().created_at + HOUR, status="order.delayed")
+        mail = shop.render("order.delayed", "email", order=promised, event=event("order.delayed"))
+        assert "We do not know the new time yet" in mail.text
+        assert "Promised for" not in mail.text + (mail.html or "")
+        new = OrderFields(ref="B-1042", promised_at=datetime(2026, 11, 24, 11, 15, tzinfo=UTC))
+        mail = shop.render("order.delayed", "email", order=promised, event=event("order.delayed", order=new))
+        assert "Promised for" in mail.text
+
+    @pytest.mark.parametrize("kind", ["order.in_production", "order.ready", "order.out_for_delivery", "order.delayed"])
+    @pytest.mark.parametrize("medium", ["sms", "email"])
+    def test_nobody_is_promised_what_is_over(self, shop: Shop, kind: str, medium: str) -> None:
+        noon = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+        what = event(kind, order=OrderFields(ref="B-1042", promised_at=noon))
+        for minutes, told in ((-1, True), (40, False)):
+            at = milliseconds(noon) + minutes * MINUTE
+            late = order(status=kind, status_at=at, promised_at=milliseconds(noon), fulfilment="delivery")
+            for locale in ("en", "es", "fr", "de"):
+                text = shop.render(kind, medium, locale, event=what, order=late).text
+                assert ("12:00" in text) is told, text
+            assert "12:00" in shop.render(kind, "chat", event=what, order=late, audience="team").text
 
 
 class TestTeam:
