@@ -1,5 +1,6 @@
 """Texts at the moment of sending: which file serves, the store's own first, live, and with walls around them."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,13 @@ class TestMail:
                 text = shop.render(kind, medium, locale, event=what, order=late).text
                 assert ("12:00" in text) is told, text
             assert "12:00" in shop.render(kind, "chat", event=what, order=late, audience="team").text
+
+    @pytest.mark.parametrize("locale", ["en", "es", "fr", "de"])
+    def test_what_comes_tomorrow_is_not_awaited_today(self, shop: Shop, locale: str) -> None:
+        """A parcel is on its way for days."""
+        tomorrow = order(promised_at=order().created_at + 26 * HOUR, status="order.out_for_delivery")
+        text = shop.render("order.out_for_delivery", "sms", locale, order=tomorrow).text
+        assert re.search(r"\b25\b", text), text
 
 
 class TestTeam:
