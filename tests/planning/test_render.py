@@ -175,6 +175,13 @@ class TestMail:
         with pytest.raises(RenderError, match=r'write "Subject: \.\.\." on the first line'):
             shop.render(medium="email")
 
+    def test_a_file_that_windows_marked_as_utf_8_is_as_any_other(self, shop: Shop) -> None:
+        shop.write("en/order.ready.email.txt.j2", "\ufeffSubject: Ready {{ order.ref }}\r\n\r\nCome by.\r\n")
+        mail = shop.render(medium="email")
+        assert (mail.subject, mail.text.split("\n")[0]) == ("Ready B-1042", "Come by.")
+        shop.write("en/own.chat.j2", "\ufeffCome by.")
+        assert shop.render("own", "chat").text == "Come by."
+
     def test_it_must_say_something(self, shop: Shop) -> None:
         shop.write("en/order.ready.email.txt.j2", "Subject: Hm\n\n{% if false %}x{% endif %}\n")
         with pytest.raises(RenderError, match="has a subject but no text"):
