@@ -46,6 +46,8 @@ _TITLES = frozenset(
         "doña",
     ]
 )
+_JOINED = frozenset(["and", "und", "et", "y", "e"])
+"""Stands between two titles: Mr and Mrs."""
 _CLOSING = frozenset({"order.completed", "order.cancelled"})
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
@@ -194,7 +196,7 @@ class CustomerView(View):
     def name(self) -> str | None:
         """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
         name = _on_one_line(self._customer.name or "")
-        if not name or len(name) > _LONGEST_NAME or _LINK.search(name) or self._wording.of(name) != name:
+        if not _has_letters(name) or len(name) > _LONGEST_NAME or _LINK.search(name) or self._wording.of(name) != name:
             return None
         if self._masked:
             return " ".join(f"{word[0]}." for word in name.split())
@@ -205,11 +207,8 @@ class CustomerView(View):
         name = self.name
         if not name or self._masked:
             return name
-        family, comma, given = name.partition(",")
-        words = (given if comma and given.strip() else family).split()
-        while len(words) > 1 and words[0].rstrip(".").casefold() in _TITLES:
-            del words[0]
-        return words[0]
+        family, _, given = name.partition(",")
+        return _called(given) or _called(family) or name.split()[0]
 
     @property
     def phone(self) -> str | None:
@@ -220,6 +219,22 @@ class CustomerView(View):
     def email(self) -> str | None:
         email = _shown_if_any(self._customer.email, self._wording)
         return mask_email(email) if email and self._masked else email
+
+
+def _has_letters(word: str) -> bool:
+    return any(map(str.isalpha, word))
+
+
+def _called(name: str) -> str:
+    """The first word that somebody can be called by; "" where there are but titles and signs."""
+    titled = False
+    for word in name.split():
+        plain = word.rstrip(".").casefold()
+        if plain in _TITLES:
+            titled = True
+        elif _has_letters(word) and not (titled and plain in _JOINED):
+            return word
+    return ""
 
 
 class EventView(View):

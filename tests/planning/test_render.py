@@ -360,10 +360,20 @@ class TestCustomersWords:
             ("Dr", "Dr"),
             ("Zoé\u202e", "Zoé"),
             ("李小龍", "李小龍"),
+            ("Mr & Mrs Lovelace", "Lovelace"),
+            ("Mr and Mrs Ada Lovelace", "Ada"),
+            ("Herr und Frau Lovelace", "Lovelace"),
+            ("M. et Mme Lovelace", "Lovelace"),
+            ("Lovelace, Mrs.", "Lovelace"),
+            ("Lovelace, Dr. Ada", "Ada"),
+            ("🎈 Ada", "Ada"),
+            ("Et Lovelace", "Et"),
+            ("-", ""),
+            ("0000", ""),
         ],
     )
     def test_first_names(self, shop: Shop, name: str, first: str) -> None:
-        assert shop.says("{{ customer.first_name }}", order=order(customer=Customer(name=name))) == first
+        assert shop.says("[{{ customer.first_name }}]", order=order(customer=Customer(name=name))) == f"[{first}]"
 
 
 class TestWalls:
