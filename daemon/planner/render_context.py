@@ -16,6 +16,7 @@ from jinja2 import ChainableUndefined
 from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
 from daemon.planner.jinja_environment import View
+from daemon.planner.links import without_links
 from daemon.planner.moments import milliseconds
 from daemon.planner.rules.stages import is_brought
 from daemon.planner.wording import FREE, Wording
@@ -196,7 +197,9 @@ class CustomerView(View):
     def name(self) -> str | None:
         """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
         name = _on_one_line(self._customer.name or "")
-        if not _has_letters(name) or len(name) > _LONGEST_NAME or _LINK.search(name) or self._wording.of(name) != name:
+        if not _has_letters(name) or len(name) > _LONGEST_NAME or _LINK.search(name) or _is_bait(name):
+            return None
+        if self._wording.of(name) != name:
             return None
         if self._masked:
             return " ".join(f"{word[0]}." for word in name.split())
@@ -223,6 +226,11 @@ class CustomerView(View):
 
 def _has_letters(word: str) -> bool:
     return any(map(str.isalpha, word))
+
+
+def _is_bait(name: str) -> bool:
+    """Whether a mail program would make a link of some of it. Dots between initials lead nowhere: those are taken apart, not out."""
+    return without_links(name).replace(" ", "") != name.replace(" ", "")
 
 
 def _called(name: str) -> str:

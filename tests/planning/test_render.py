@@ -316,10 +316,10 @@ class TestFirstSms:
 class TestCustomersWords:
     def test_are_never_a_template(self, shop: Shop) -> None:
         sly = order(
-            customer=Customer(name="{{store.phone}}"), note="{% for x in range(9) %}", items=(Item("{{ 7 * 7 }}"),)
+            customer=Customer(name="{{store|upper}}"), note="{% for x in range(9) %}", items=(Item("{{ 7 * 7 }}"),)
         )
         mail = shop.render(medium="email", order=sly)
-        assert "{{store.phone}}" in mail.text
+        assert "{{store|upper}}" in mail.text
         assert "{{ 7 * 7 }}" in mail.text
 
     def test_are_escaped_in_html(self, shop: Shop) -> None:
@@ -348,6 +348,18 @@ class TestCustomersWords:
     )
     def test_a_name_that_is_none_is_left_out(self, shop: Shop, name: str) -> None:
         assert shop.render(order=order(customer=Customer(name=name))).text.startswith("Hello, your balloons")
+
+    @pytest.mark.parametrize("name", ["evil.example/claim", "Gift card: evil.com/x", "50 EUR at evil.co.uk"])
+    def test_a_mail_greets_nobody_by_an_address(self, shop: Shop, name: str) -> None:
+        """Whose order it is said to be gets the mail, and a mail program makes a link of it."""
+        bait = order(customer=Customer(name=name))
+        for locale in ("en", "de"):
+            mail = shop.render(medium="email", order=bait, locale=locale)
+            assert "evil" not in mail.text + (mail.html or "")
+
+    @pytest.mark.parametrize("name", ["J.R.Smith", "Dr.Smith", "St.John"])
+    def test_a_name_with_dots_is_one(self, shop: Shop, name: str) -> None:
+        assert name in shop.render(medium="email", order=order(customer=Customer(name=name))).text
 
     @pytest.mark.parametrize(
         ("name", "first"),
