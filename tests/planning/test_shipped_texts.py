@@ -1,6 +1,7 @@
 """The shipped texts, every one in every language: complete, naming the order, within one SMS, and fit to be looked at."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,20 @@ def test_a_refund_is_told_as_it_is(language: str, amount: str, told: str) -> Non
         text = RENDERERS[id(STORES[language])].render("refund.issued", medium, language, event=given, order=order).text  # type: ignore[arg-type]
         assert re.search(rf"(?<![-\d]){told}[.,]\d\d", text.partition("-----")[0]), text
         assert "-48" not in text.replace("-£", "-")
+
+
+@pytest.mark.parametrize(("hour", "told"), [(13, "la 1:05"), (14, "las 2:05"), (23, "las 11:05")])
+def test_one_o_clock_in_spanish_is_one(hour: int, told: str) -> None:
+    """Where the clock has twelve hours, as in the Americas."""
+    store = Store(locale="es-US", country="US", timezone="UTC")
+    renderer = Renderer(Settings(store=store, templates=Templates(path=Path("/nonexistent"))))
+    for template in ("order.placed", "order.confirmed", "order.ready", "order.out_for_delivery"):
+        event, order = complete(template, "USD")
+        at = round(datetime(2026, 11, 25, hour, 5, tzinfo=UTC).timestamp() * 1000)
+        there = msgspec.structs.replace(order, promised_at=at, fulfilment="delivery")
+        for medium in ("sms", "email"):
+            text = renderer.render(template, medium, "es-US", event=event, order=there).text  # type: ignore[arg-type]
+            assert f" {told}" in text, text
 
 
 class Page(HTMLParser):
