@@ -8,7 +8,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.errors import EventConflict, NotItsOwn
 from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import moves_status, project
+from outbox.orders import ENDS, moves_status, project
 from outbox.person_index import PersonIndex
 from outbox.reasons import ON_HOLD, Reason, encode_args
 from outbox.rows import EventRow, MessageRow, body_of, encode
@@ -120,11 +120,14 @@ class Accept(Operation[Acceptance]):
             return Plan((failed,))
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
-        """What waits for a trigger that this event settled is not to be sent any more."""
+        """What waits for a trigger that this event settled is not to be sent any more. The end of an order is newer news like any
+        other: what its route wants told in any case stays."""
         if not plan.drops:
             return
+        is_end = self._posted.event.type in ENDS
         for row in batch.open_of(order.seq):
-            if row.trigger in plan.drops and not row.manual:
+            stays = row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)
+            if row.trigger in plan.drops and not stays:
                 self._put_aside(batch, row, _superseded_by(self._posted.event.type))
 
     def _put_aside(self, batch: Batch, row: MessageRow, reason: Reason) -> None:

@@ -14,6 +14,9 @@ SECOND_MS = 1000
 QUESTIONS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Statuses that ask the customer something: yes or no answers them."""
 
+ENDS = frozenset({"order.completed", "order.cancelled"})
+"""Statuses after which nothing is awaited any more."""
+
 _RANKS = {
     "order.placed": 1,
     "order.confirmed": 2,

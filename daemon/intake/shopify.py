@@ -151,12 +151,13 @@ def _part(place: Place, facts: tuple[Fact, ...], ref: str = "") -> Snapshot:
 
 
 def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
-    """Its amount is the sum of its successful transactions, which is what the customer sees on the account."""
+    """Its amount is the sum of its successful transactions, which is what the customer sees on the account. Without any it is of goods:
+    what was taken out of the order, or put back into stock."""
     paid = [t for t in refund["transactions"] if t["status"].text() == "success"]
     amounts = [amount for t in paid if (amount := decimal_of(t["amount"].text() or "")) is not None]
     currency = next((code for t in paid if (code := t["currency"].text())), currency)
     data = _given(
-        amount=rounded(sum(amounts, Decimal()), currency) if amounts else None,
+        amount=rounded(sum(amounts, Decimal()), currency) if amounts or refund["transactions"].value == [] else None,
         currency=currency,
         reason=refund["note"].text(),
         full=full,

@@ -24,6 +24,8 @@ REF = "{ref}"
 """Stands for an order's number in `[store] order_url`."""
 _DIGITS = 40
 _BEYOND = Decimal(10) ** 15
+_SOUNDS_LIKE_O = re.compile(r"h?[oó]|8|11\b", re.IGNORECASE)
+"""Before it Spanish says "u" for "o": "plata u oro"."""
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
@@ -68,7 +70,11 @@ class Formats:
         """Several things as one phrase ("a, b or c"); a text stays as it is."""
         if isinstance(value, str) or not isinstance(value, Iterable):
             return str(value)
-        return format_list([str(item) for item in value], style="or", locale=self.locale)
+        items = [str(item) for item in value]
+        phrase = format_list(items, style="or", locale=self.locale)
+        if self.locale.language == "es" and len(items) > 1 and _SOUNDS_LIKE_O.match(items[-1]):
+            return f"{phrase.removesuffix(f'o {items[-1]}')}u {items[-1]}"
+        return phrase
 
 
 class Money(Decimal):

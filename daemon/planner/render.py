@@ -13,17 +13,20 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from daemon.config import Settings, Store
 from daemon.planner.fields import named_fields
 from daemon.planner.formats import Formats
 from daemon.planner.jinja_environment import JinjaEnvironment, explain
+from daemon.planner.moments import milliseconds
 from daemon.planner.render_context import StoreView, views
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
 from daemon.planner.wording import Wording
 from outbox.model import Event, Medium, Order, Rendered
+from outbox.orders import ENDS
 
 FREE_TEXT = "staff.text"
 """The template of a person's own words."""
@@ -166,6 +169,8 @@ class Renderer:
         return named_fields(values["event"], values["order"], values["customer"], self._store_view, text)
 
     def _values(self, event: Event, order: Order, formats: Formats, audience: str, wording: Wording) -> dict[str, Any]:
+        if audience == "customer":
+            event, order = _looking_ahead(event, order)
         masked = audience != "customer" and not self._show_names
         return views(event, order, formats, masked=masked, wording=wording) | {"store": self._store_view}
 
@@ -239,6 +244,19 @@ class Renderer:
             return RenderError(name, 0, "the file is not UTF-8")
         where, line = _line(error.__traceback__, self.files)
         return RenderError(where or name, line, explain(error))
+
+
+def _looking_ahead(event: Event, order: Order) -> tuple[Event, Order]:
+    """Without the time that was promised where it was over when this happened: whose order leaves at 12:40 is not told to expect it by
+    12:00. Of an order that is at its end it stays: there it is looked back to."""
+    if event.type != order.status or event.type in ENDS:
+        return event, order
+    told = event.order.promised_at
+    if told is not None and milliseconds(told) < order.status_at:
+        event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=None))
+    if order.promised_at is not None and order.promised_at < order.status_at:
+        order = msgspec.structs.replace(order, promised_at=None)
+    return event, order
 
 
 def _passes(error: Exception) -> bool:

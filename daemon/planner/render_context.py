@@ -7,6 +7,7 @@ not exist is an error, save in `event.data`, which is the sender's own: there a 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, get_type_hints
 
@@ -15,6 +16,7 @@ from jinja2 import ChainableUndefined
 from daemon.config import Store
 from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
 from daemon.planner.jinja_environment import View
+from daemon.planner.links import without_links
 from daemon.planner.moments import milliseconds
 from daemon.planner.rules.stages import is_brought
 from daemon.planner.wording import FREE, Wording
@@ -45,6 +47,8 @@ _TITLES = frozenset(
         "doña",
     ]
 )
+_JOINED = frozenset(["and", "und", "et", "y", "e"])
+"""Stands between two titles: Mr and Mrs."""
 _CLOSING = frozenset({"order.completed", "order.cancelled"})
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
@@ -193,7 +197,9 @@ class CustomerView(View):
     def name(self) -> str | None:
         """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
         name = _on_one_line(self._customer.name or "")
-        if not name or len(name) > _LONGEST_NAME or _LINK.search(name) or self._wording.of(name) != name:
+        if not _has_letters(name) or len(name) > _LONGEST_NAME or _LINK.search(name) or _is_bait(name):
+            return None
+        if self._wording.of(name) != name:
             return None
         if self._masked:
             return " ".join(f"{word[0]}." for word in name.split())
@@ -204,11 +210,8 @@ class CustomerView(View):
         name = self.name
         if not name or self._masked:
             return name
-        family, comma, given = name.partition(",")
-        words = (given if comma and given.strip() else family).split()
-        while len(words) > 1 and words[0].rstrip(".").casefold() in _TITLES:
-            del words[0]
-        return words[0]
+        family, _, given = name.partition(",")
+        return _called(given) or _called(family) or name.split()[0]
 
     @property
     def phone(self) -> str | None:
@@ -219,6 +222,27 @@ class CustomerView(View):
     def email(self) -> str | None:
         email = _shown_if_any(self._customer.email, self._wording)
         return mask_email(email) if email and self._masked else email
+
+
+def _has_letters(word: str) -> bool:
+    return any(map(str.isalpha, word))
+
+
+def _is_bait(name: str) -> bool:
+    """Whether a mail program would make a link of some of it. Dots between initials lead nowhere: those are taken apart, not out."""
+    return without_links(name).replace(" ", "") != name.replace(" ", "")
+
+
+def _called(name: str) -> str:
+    """The first word that somebody can be called by; "" where there are but titles and signs."""
+    titled = False
+    for word in name.split():
+        plain = word.rstrip(".").casefold()
+        if plain in _TITLES:
+            titled = True
+        elif _has_letters(word) and not (titled and plain in _JOINED):
+            return word
+    return ""
 
 
 class EventView(View):
@@ -248,18 +272,23 @@ class EventView(View):
 
     @property
     def closing(self) -> bool:
-        """Whether nothing is promised any more: the order is done with, comes back, or is refunded whole."""
+        """Whether nothing is promised any more: the order is done with, comes back, is refunded whole, or late until nobody knows when."""
         if self.type.startswith("refund."):
             return self.full
+        if self.type == "order.delayed":
+            return self.promised is None
         return self.type in _CLOSING or self.type.startswith("return.")
 
     @property
     def amount(self) -> Money | None:
-        """`data.amount` as money, in `data.currency`, else the order's."""
+        """`data.amount` as money, in `data.currency`, else the order's. What a refund gives back has no sign: tills write a minus."""
         data = self._event.data or {}
         currency = data.get("currency")
         own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
-        return self._formats.amount(data.get("amount"), currency if own else self._order.currency)
+        amount = self._formats.amount(data.get("amount"), currency if own else self._order.currency)
+        if amount is not None and self._event.type.startswith("refund."):
+            return self._formats.amount(abs(Decimal(amount)), amount.currency)
+        return amount
 
     @property
     def full(self) -> bool:

@@ -112,7 +112,8 @@ class TemplateFiles(BaseLoader):
         return None if origin is None else origin / name
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """Jinja's own hook. Raises TemplateNotFound, or ValueError for a file that is too large or not UTF-8."""
+        """Jinja's own hook. Raises TemplateNotFound, or ValueError for a file that is too large or not UTF-8. The mark that Windows
+        puts in front of UTF-8 is no part of the text."""
         stamps = self._stamps(template)
         path = self.path(template)
         if path is None:
@@ -125,7 +126,7 @@ class TemplateFiles(BaseLoader):
             raise TemplateNotFound(template, f"{path} can't be read: {error.strerror}") from error
         if len(raw) > LARGEST_FILE:
             raise ValueError(f"{path} has {len(raw)} bytes; a template may have {LARGEST_FILE}")
-        return raw.decode("utf-8"), str(path), lambda: self._stamps(template) == stamps
+        return raw.decode("utf-8-sig"), str(path), lambda: self._stamps(template) == stamps
 
     def names(self) -> list[str]:
         """Every text of all folders, each once."""

@@ -88,5 +88,9 @@ def test_an_odd_locale_still_formats(locale: str) -> None:
 def test_lists() -> None:
     assert formats("en").listed(["red", "gold", "blue"]) == "red, gold, or blue".replace(", or", " or")
     assert formats("de", "DE").listed(["Rot", "Gold"]) == "Rot oder Gold"
+    assert formats("es", "ES").listed(["plata", "oro"]) == "plata u oro"
+    assert formats("es", "ES").listed(["rojo", "plata", "Oro mate"]) == "rojo, plata u Oro mate"
+    assert formats("es", "ES").listed(["7", "8"]) == "7 u 8"
+    assert formats("es", "ES").listed(["oro", "hielo"]) == "oro o hielo"
     assert formats("en").listed("just this") == "just this"
     assert formats("en").listed([]) == ""

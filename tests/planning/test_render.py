@@ -1,5 +1,7 @@
 """Texts at the moment of sending: which file serves, the store's own first, live, and with walls around them."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,10 @@ import msgspec
 import pytest
 
 from daemon.config import Counter, Settings, Store, Templates
+from daemon.planner.moments import milliseconds
 from daemon.planner.render import Renderer, RenderError
-from outbox.model import Customer, Item, Rendered
-from tests.support.planning import SHOP, event, order
+from outbox.model import Customer, Item, OrderFields, Rendered
+from tests.support.planning import HOUR, MINUTE, SHOP, event, order
 
 
 class Shop:
@@ -172,6 +175,13 @@ class TestMail:
         with pytest.raises(RenderError, match=r'write "Subject: \.\.\." on the first line'):
             shop.render(medium="email")
 
+    def test_a_file_that_windows_marked_as_utf_8_is_as_any_other(self, shop: Shop) -> None:
+        shop.write("en/order.ready.email.txt.j2", "\ufeffSubject: Ready {{ order.ref }}\r\n\r\nCome by.\r\n")
+        mail = shop.render(medium="email")
+        assert (mail.subject, mail.text.split("\n")[0]) == ("Ready B-1042", "Come by.")
+        shop.write("en/own.chat.j2", "\ufeffCome by.")
+        assert shop.render("own", "chat").text == "Come by."
+
     def test_it_must_say_something(self, shop: Shop) -> None:
         shop.write("en/order.ready.email.txt.j2", "Subject: Hm\n\n{% if false %}x{% endif %}\n")
         with pytest.raises(RenderError, match="has a subject but no text"):
@@ -193,6 +203,35 @@ class TestMail:
         assert "Promised for" in shop.render("order.ready", "email", order=later).text
         cancelled = shop.render("order.cancelled", "email", order=later, event=event("order.cancelled"))
         assert "Promised for" not in cancelled.text + (cancelled.html or "")
+
+    def test_that_the_new_time_is_not_known_is_not_said_beside_the_old_one(self, shop: Shop) -> None:
+        promised = order(promised_at=order().created_at + HOUR, status="order.delayed")
+        mail = shop.render("order.delayed", "email", order=promised, event=event("order.delayed"))
+        assert "We do not know the new time yet" in mail.text
+        assert "Promised for" not in mail.text + (mail.html or "")
+        new = OrderFields(ref="B-1042", promised_at=datetime(2026, 11, 24, 11, 15, tzinfo=UTC))
+        mail = shop.render("order.delayed", "email", order=promised, event=event("order.delayed", order=new))
+        assert "Promised for" in mail.text
+
+    @pytest.mark.parametrize("kind", ["order.in_production", "order.ready", "order.out_for_delivery", "order.delayed"])
+    @pytest.mark.parametrize("medium", ["sms", "email"])
+    def test_nobody_is_promised_what_is_over(self, shop: Shop, kind: str, medium: str) -> None:
+        noon = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+        what = event(kind, order=OrderFields(ref="B-1042", promised_at=noon))
+        for minutes, told in ((-1, True), (40, False)):
+            at = milliseconds(noon) + minutes * MINUTE
+            late = order(status=kind, status_at=at, promised_at=milliseconds(noon), fulfilment="delivery")
+            for locale in ("en", "es", "fr", "de"):
+                text = shop.render(kind, medium, locale, event=what, order=late).text
+                assert ("12:00" in text) is told, text
+            assert "12:00" in shop.render(kind, "chat", event=what, order=late, audience="team").text
+
+    @pytest.mark.parametrize("locale", ["en", "es", "fr", "de"])
+    def test_what_comes_tomorrow_is_not_awaited_today(self, shop: Shop, locale: str) -> None:
+        """A parcel is on its way for days."""
+        tomorrow = order(promised_at=order().created_at + 26 * HOUR, status="order.out_for_delivery")
+        text = shop.render("order.out_for_delivery", "sms", locale, order=tomorrow).text
+        assert re.search(r"\b25\b", text), text
 
 
 class TestTeam:
@@ -277,10 +316,10 @@ class TestFirstSms:
 class TestCustomersWords:
     def test_are_never_a_template(self, shop: Shop) -> None:
         sly = order(
-            customer=Customer(name="{{store.phone}}"), note="{% for x in range(9) %}", items=(Item("{{ 7 * 7 }}"),)
+            customer=Customer(name="{{store|upper}}"), note="{% for x in range(9) %}", items=(Item("{{ 7 * 7 }}"),)
         )
         mail = shop.render(medium="email", order=sly)
-        assert "{{store.phone}}" in mail.text
+        assert "{{store|upper}}" in mail.text
         assert "{{ 7 * 7 }}" in mail.text
 
     def test_are_escaped_in_html(self, shop: Shop) -> None:
@@ -310,6 +349,18 @@ class TestCustomersWords:
     def test_a_name_that_is_none_is_left_out(self, shop: Shop, name: str) -> None:
         assert shop.render(order=order(customer=Customer(name=name))).text.startswith("Hello, your balloons")
 
+    @pytest.mark.parametrize("name", ["evil.example/claim", "Gift card: evil.com/x", "50 EUR at evil.co.uk"])
+    def test_a_mail_greets_nobody_by_an_address(self, shop: Shop, name: str) -> None:
+        """Whose order it is said to be gets the mail, and a mail program makes a link of it."""
+        bait = order(customer=Customer(name=name))
+        for locale in ("en", "de"):
+            mail = shop.render(medium="email", order=bait, locale=locale)
+            assert "evil" not in mail.text + (mail.html or "")
+
+    @pytest.mark.parametrize("name", ["J.R.Smith", "Dr.Smith", "St.John"])
+    def test_a_name_with_dots_is_one(self, shop: Shop, name: str) -> None:
+        assert name in shop.render(medium="email", order=order(customer=Customer(name=name))).text
+
     @pytest.mark.parametrize(
         ("name", "first"),
         [
@@ -321,10 +372,20 @@ class TestCustomersWords:
             ("Dr", "Dr"),
             ("Zoé\u202e", "Zoé"),
             ("李小龍", "李小龍"),
+            ("Mr & Mrs Lovelace", "Lovelace"),
+            ("Mr and Mrs Ada Lovelace", "Ada"),
+            ("Herr und Frau Lovelace", "Lovelace"),
+            ("M. et Mme Lovelace", "Lovelace"),
+            ("Lovelace, Mrs.", "Lovelace"),
+            ("Lovelace, Dr. Ada", "Ada"),
+            ("🎈 Ada", "Ada"),
+            ("Et Lovelace", "Et"),
+            ("-", ""),
+            ("0000", ""),
         ],
     )
     def test_first_names(self, shop: Shop, name: str, first: str) -> None:
-        assert shop.says("{{ customer.first_name }}", order=order(customer=Customer(name=name))) == first
+        assert shop.says("[{{ customer.first_name }}]", order=order(customer=Customer(name=name))) == f"[{first}]"
 
 
 class TestWalls:

@@ -68,6 +68,22 @@ def test_staff_are_asked_of_an_order_that_is_paid_back_whole_before_it_is_handed
     assert [message.audience for message in messages] == (["team"] if asked else [])
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"amount": "0.00"}, False),
+        ({"amount": "-0.00"}, False),
+        ({"amount": "0.00", "full": True}, False),
+        ({"amount": "-5.00"}, True),
+        ({}, True),
+    ],
+)
+def test_a_refund_that_gives_nothing_back_is_no_news(data: dict[str, object], told: bool) -> None:
+    """As shops list what was only put back into stock, or taken out of an order that was never paid."""
+    messages = plan(store("sendgrid"), posted("refund.issued", data=data), order(customer=ADA)).messages
+    assert [message.audience for message in messages] == (["customer"] if told else [])
+
+
 def test_the_table_is_complete() -> None:
     assert set(CUSTOMER) == set(EVENT_TYPES)
     assert len(EVENT_TYPES) == 15

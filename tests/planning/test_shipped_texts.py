@@ -1,6 +1,7 @@
 """The shipped texts, every one in every language: complete, naming the order, within one SMS, and fit to be looked at."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,32 @@ def test_the_times_and_amounts_are_told() -> None:
     assert "We will refund £48.50 within 10 days." in first.text
     [first, *_] = texts(STORES["de"], "order.delayed", "email")
     assert "Der neue Termin ist Mittwoch, 25. November, 12:00 Uhr." in first.text
+
+
+@pytest.mark.parametrize("language", STORES)
+@pytest.mark.parametrize(("amount", "told"), [("-48.50", "48"), ("0.00", "0")])
+def test_a_refund_is_told_as_it_is(language: str, amount: str, told: str) -> None:
+    """Tills write what they give back with a minus sign."""
+    event, order = complete("refund.issued", STORES[language].currency)
+    given = msgspec.structs.replace(event, data={"amount": amount})
+    for medium in ("sms", "email"):
+        text = RENDERERS[id(STORES[language])].render("refund.issued", medium, language, event=given, order=order).text  # type: ignore[arg-type]
+        assert re.search(rf"(?<![-\d]){told}[.,]\d\d", text.partition("-----")[0]), text
+        assert "-48" not in text.replace("-£", "-")
+
+
+@pytest.mark.parametrize(("hour", "told"), [(13, "la 1:05"), (14, "las 2:05"), (23, "las 11:05")])
+def test_one_o_clock_in_spanish_is_one(hour: int, told: str) -> None:
+    """Where the clock has twelve hours, as in the Americas."""
+    store = Store(locale="es-US", country="US", timezone="UTC")
+    renderer = Renderer(Settings(store=store, templates=Templates(path=Path("/nonexistent"))))
+    for template in ("order.placed", "order.confirmed", "order.ready", "order.out_for_delivery"):
+        event, order = complete(template, "USD")
+        at = round(datetime(2026, 11, 25, hour, 5, tzinfo=UTC).timestamp() * 1000)
+        there = msgspec.structs.replace(order, promised_at=at, fulfilment="delivery")
+        for medium in ("sms", "email"):
+            text = renderer.render(template, medium, "es-US", event=event, order=there).text  # type: ignore[arg-type]
+            assert f" {told}" in text, text
 
 
 class Page(HTMLParser):

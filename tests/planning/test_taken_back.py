@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from outbox.model import State
-from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, store
+from outbox.model import Customer, State
+from tests.support.planning import HOUR, MINUTE, NOW, order, plan, posted, route, store
 
 
 class TestTakenBack:
@@ -46,7 +46,24 @@ class TestTakenBack:
         assert "order.cancelled" not in drops
 
     def test_nobody_is_asked_to_pay_for_what_is_cancelled(self) -> None:
-        assert set(plan(store("twilio"), posted("order.cancelled")).drops) == {"payment.failed", "payment.pending"}
+        assert {"payment.failed", "payment.pending"} <= set(plan(store("twilio"), posted("order.cancelled")).drops)
+
+    @pytest.mark.parametrize("end", ["order.cancelled", "order.completed"])
+    def test_nobody_is_called_to_the_shop_for_an_order_that_is_over(self, end: str) -> None:
+        """The end itself may be told by a way that does not reach this customer, or not at all: nothing would take the place."""
+        over = posted(end)
+        ready = order(status="order.ready", status_at=NOW - MINUTE)
+        for settings in (
+            store("twilio", "sendgrid", route=[route("order.ready"), route(end, via=["sendgrid"])]),
+            store("twilio", route=[route("order.ready")], planning={"default_routes": False}),
+        ):
+            found = plan(settings, over, order(status=end, customer=Customer(phone="07700 900123")), ready)
+            assert State.QUEUED not in [message.state for message in found.messages]
+            assert {"order.ready", "order.delayed", "order.out_of_stock"} <= set(found.drops)
+
+    def test_that_it_was_taken_is_told_of_an_order_that_is_complete_at_once(self) -> None:
+        drops = plan(store("twilio"), posted("order.completed")).drops
+        assert not {"order.placed", "order.confirmed", "payment.confirmed"} & set(drops)
 
 
 def test_a_payment_that_came_through_drops_the_word_that_it_failed() -> None:

@@ -122,6 +122,13 @@ def test_amounts_have_their_currencys_decimals(currency: str, given: str, amount
     ] * 2
 
 
+def test_a_refund_without_money_gives_nothing_back() -> None:
+    """Shopify lists so what was taken out of an order, or only put back into stock."""
+    refund = {"id": 7, "order_id": 1, "created_at": "2026-11-24T10:15:00Z", "refund_line_items": [], "transactions": []}
+    (hooked,) = source_of("shopify").read(Body(msgspec.json.encode(refund)), now=NOW).snapshots
+    assert [fact.data.get("amount") for fact in hooked.facts] == ["0.00"]
+
+
 async def test_a_refund_of_an_order_nobody_named_is_kept_until_it_is(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
         await front.take(shopify_hook(sample("refunds-create")))

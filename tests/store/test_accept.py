@@ -215,6 +215,16 @@ async def test_payment_confirmed_drops_a_waiting_payment_failed(tmp_path: Path) 
         assert (dropped.state, dropped.reason) == (State.SUPERSEDED, "payment.confirmed came meanwhile")
 
 
+@pytest.mark.parametrize(("supersede", "state"), [(True, State.SUPERSEDED), (False, State.QUEUED)])
+async def test_the_end_of_an_order_drops_what_newer_news_may_replace(
+    tmp_path: Path, supersede: bool, state: State
+) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, planned("ready", trigger="order.ready", policy=Policy(supersede=supersede)), id="e1")
+        await box.spool.accept(posted("e2", "order.cancelled"), plans(drops=("order.ready",)))
+        assert await state_of(box, "ready") is state
+
+
 # ---------------------------------------------------------------- the disk
 
 

@@ -1,6 +1,7 @@
 """What an event makes pointless: messages that still wait and would tell what holds no more. Pure.
 
-A newer status puts older ones aside by the message that it leads to. These are for where there is none, or where it is of another family.
+A newer status puts older ones aside by the message that it leads to. These are for where there is none, or where it is of another family;
+and for the end of an order, of which they may hear by no way at all.
 """
 
 from collections.abc import Mapping
@@ -21,11 +22,14 @@ _UNDER_WAY = (
     "order.ready",
     "order.out_for_delivery",
 )
+_CALLS = tuple(type for type in _UNDER_WAY if type not in ("order.placed", "order.confirmed"))
+"""What bids the customer come, wait or answer: nothing of it holds once the order is over, whether or not they hear of that."""
 _POINTLESS: Mapping[str, tuple[str, ...]] = {
     PAID: UNPAID,
     "payment.failed": ("payment.failed",),
     "order.placed": ("payment.pending",),
-    "order.cancelled": UNPAID,
+    "order.completed": _CALLS,
+    "order.cancelled": (*UNPAID, *_UNDER_WAY),
     "order.deleted": (*UNPAID, *_UNDER_WAY),
 }
 """By type: the types whose waiting messages are not sent any more. A payment that failed again, or of which another source says so too,
