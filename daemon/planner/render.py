@@ -139,6 +139,8 @@ class Renderer:
         chain = locale_chain(wanted, self.store.locale)
         place = self._find(name, medium, chain, audience)
         formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
+        if audience == "customer":
+            event, order = _looking_ahead(event, order)
         values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
@@ -169,8 +171,6 @@ class Renderer:
         return named_fields(values["event"], values["order"], values["customer"], self._store_view, text)
 
     def _values(self, event: Event, order: Order, formats: Formats, audience: str, wording: Wording) -> dict[str, Any]:
-        if audience == "customer":
-            event, order = _looking_ahead(event, order)
         masked = audience != "customer" and not self._show_names
         return views(event, order, formats, masked=masked, wording=wording) | {"store": self._store_view}
 
@@ -248,7 +248,8 @@ class Renderer:
 
 def _looking_ahead(event: Event, order: Order) -> tuple[Event, Order]:
     """Without the time that was promised where it was over when this happened: whose order leaves at 12:40 is not told to expect it by
-    12:00. Of an order that is at its end it stays: there it is looked back to."""
+    12:00. Of an order that is at its end it stays: there it is looked back to. So it does for a provider's own template, which can't leave
+    a field out."""
     if event.type != order.status or event.type in ENDS:
         return event, order
     told = event.order.promised_at
