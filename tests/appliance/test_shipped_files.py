@@ -69,6 +69,17 @@ def test_an_upgraded_package_starts_headquarters_anew_where_it_runs() -> None:
     assert "tether-nats" not in after
 
 
+def test_the_service_may_remove_what_the_backup_may_write() -> None:
+    """Backups that still hold somebody who was forgotten: the service takes them from the stick when they are due."""
+
+    def writable(unit: str) -> list[str]:
+        text = (ROOT / "systemd" / unit).read_text()
+        assert "ProtectSystem=strict" in text
+        return re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
+
+    assert writable("tether.service") == writable("tether-backup.service") != []
+
+
 def test_a_store_that_wants_no_backups_is_not_told_so_each_night() -> None:
     """The timer is there for all; without a place the command ends with 78 (daemon.cli.frame.EX_CONFIG)."""
     text = (ROOT / "systemd/tether-backup.service").read_text()
