@@ -126,12 +126,12 @@ class Installer:
         path.chmod(0o644)
 
     def _give_data(self) -> None:
-        """What a command of root's made there before belongs to the service from now on."""
+        """What a command of root's made there before belongs to the service from now on; what its user had a link lead to does not."""
         folder = self._machine.path(DATA)
         if folder.is_dir():
             owner = folder.stat()
             for entry in folder.iterdir():
-                os.chown(entry, owner.st_uid, owner.st_gid)
+                os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     async def _start(self, settings: Settings) -> None:
         await self._unit.systemctl("enable", UNIT, TIMER)

@@ -42,6 +42,8 @@ from outbox.rekey import rekey
 
 OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
 PAGE = 500
+AHEAD_MS = 300_000
+"""Clocks of two machines that are right differ by less."""
 RESTORED = "backup.restored"
 
 
@@ -141,7 +143,8 @@ class Candidate:
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:
         reason = f"it waited in the backup of {made:%d %B %H:%M} UTC and may have been sent since"
-        doubtful = [message async for message in _open_messages(box) if _is_doubtful(message, self._clock.now())]
+        due = _due_by(self._clock.now(), self.proved.manifest.made_at)
+        doubtful = [message async for message in _open_messages(box) if _is_doubtful(message, due)]
         for message in doubtful:
             await box.spool.cancel(message.id, actor=ACTOR, reason=reason)
         return len(doubtful)
@@ -191,7 +194,8 @@ async def candidate(
                 await asyncio.to_thread(rekey, path)
             keys = BoxKeys(settings, wanted.openers.keys)
             async with Outbox.open(path, clock=clock, rng=rng, keys=keys) as box:
-                waiting = [_is_doubtful(message, clock.now()) async for message in _open_messages(box)]
+                due = _due_by(clock.now(), manifest.made_at)
+                waiting = [_is_doubtful(message, due) async for message in _open_messages(box)]
             key = wanted.openers.keys[0] if wanted.openers.keys else keyring(settings).own
             origin = Origin(key, newest_end(path), _end_of(database))
             promises = await asyncio.to_thread(promises_of, database, path, made_at=manifest.made_at)
@@ -248,8 +252,13 @@ async def _open_messages(box: Outbox) -> AsyncIterator[Message]:
         cursor = page.next
 
 
-def _is_doubtful(message: Message, now: int) -> bool:
-    return message.state in (State.SENDING, State.UNKNOWN) or message.due_at <= now
+def _due_by(now: int, made_at: int) -> float:
+    """What was due by then may have been sent since. A clock from before the backup was made can't tell: anything may have been."""
+    return max(now, made_at) if now > made_at - AHEAD_MS else float("inf")
+
+
+def _is_doubtful(message: Message, due: float) -> bool:
+    return message.state in (State.SENDING, State.UNKNOWN) or message.due_at <= due
 
 
 def _replace(fresh: Path, database: Path, now: int) -> Path | None:

@@ -21,6 +21,8 @@ from daemon.config import Settings
 from daemon.upkeep.errors import InstallError
 from daemon.upkeep.swap import put_in_place, set_aside
 from outbox.clock import Clock
+from outbox.errors import OutboxError
+from outbox.lock import private
 from outbox.proof import copy_of, prove
 
 
@@ -60,7 +62,15 @@ class Upgrade:
 
     async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)
-        copy = await self._safety_copy()
+        try:
+            copy = await self._safety_copy()
+        except (OutboxError, OSError) as error:
+            self._releases.forget_but(old)
+            trouble = await self._start()
+            raise InstallError(
+                f"the database could not be copied, so {old.name} runs on: {error}"
+                + (f"\nand it did not start again: {trouble}" if trouble else "")
+            ) from error
         self._releases.put_in_force(new)
         trouble = await self._start_on(new)
         if trouble:
@@ -77,6 +87,10 @@ class Upgrade:
         )
         if units is None or units.code != 0:
             return units.said if units else f"{release}/bin/tether is not there"
+        return await self._start()
+
+    async def _start(self) -> str:
+        """What is wrong with the service once it is started; "" for nothing."""
         try:
             await self._unit.systemctl("reset-failed", UNIT)
             await self._unit.systemctl("start", "--no-block", UNIT)
@@ -87,7 +101,10 @@ class Upgrade:
     async def _go_back(self, old: Path, copy: Path | None, why: str) -> str:
         await self._machine.run("systemctl", "stop", UNIT, seconds=120)
         self._releases.put_in_force(old)
-        words = await asyncio.to_thread(self._old_database, copy)
+        try:
+            words = await asyncio.to_thread(self._old_database, copy)
+        except (OutboxError, OSError) as error:
+            words = f"\nThe database from before could not be put back ({error}); it is {copy}"
         trouble = await self._start_on(old)
         return f"{why}{words}" + (f"\nand the old release does not run either: {trouble}" if trouble else "")
 
@@ -98,6 +115,7 @@ class Upgrade:
         aside = set_aside(database, "of-the-new-release", self._clock.now())
         owner = database.stat()
         fresh = database.with_name(f"{database.name}.back")
+        private(fresh)
         copy_of(copy, fresh)
         _same_owner(fresh, owner.st_uid, owner.st_gid)
         put_in_place(fresh, database)
@@ -109,7 +127,12 @@ class Upgrade:
             return None
         copy = database.with_name(f"{database.name}.before-upgrade")
         copy.unlink(missing_ok=True)
-        await asyncio.to_thread(copy_of, database, copy)
+        private(copy)
+        try:
+            await asyncio.to_thread(copy_of, database, copy)
+        except OutboxError:
+            copy.unlink()
+            raise
         owner = database.stat()
         _same_owner(copy, owner.st_uid, owner.st_gid)
         return copy

@@ -67,13 +67,10 @@ def _with_place(settings: "Settings", to: str | None) -> "Settings":
 
 
 async def _make(settings: "Settings") -> "Made":
-    from daemon.upkeep.backup import back_up
-    from daemon.upkeep.backup_store import keeping
+    from daemon.upkeep.backup import back_up_there
     from outbox.clock import SystemClock
 
-    clock = SystemClock()
-    async with keeping(settings, clock) as store:
-        return await back_up(settings, store, clock)
+    return await back_up_there(settings, SystemClock())
 
 
 async def _names(settings: "Settings") -> Sequence[str]:

@@ -30,7 +30,7 @@ from daemon.runtime.clockwatch import ClockWatch
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.runtime.listeners import listening, unix_door
 from daemon.runtime.logs import configure_logs
-from daemon.runtime.notify import Notifier
+from daemon.runtime.notify import Notifier, given_time
 from daemon.runtime.signals import heed_signals
 from daemon.runtime.trial import trial
 from daemon.runtime.verify import usable, verify
@@ -341,32 +341,35 @@ async def serve(
     """Run the service until SIGTERM or SIGINT. SIGHUP reloads. `ready` is told the hook's URL once events are taken."""
     settings = usable(settings)
     notifier = Notifier(clock)
-    await make_sound(settings.database, clock)
-    note = await asyncio.to_thread(recovery_note.unseen, settings.database)
-    async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
-        if note is not None:
-            log.warning(
-                "a damaged database was recovered, and staff have not said that they know", what=note.recovered.words
-            )
-            if not note.is_recorded:
-                await record(service.box, note.recovered, keyring(settings).own, clock)
-        news = [] if note is None else [note.recovered.words]
-        if lost := pick_up(settings.database):
-            await service.box.audit.append("database.lost", detail={"what": lost})
-            news.append(lost)
-        await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
-        async with (
-            listening(service.services, settings.socket, folder=settings.folder) as url,
-            asyncio.TaskGroup() as group,
-        ):
-            heed_signals(service, notifier, group)
+    with given_time(notifier, clock) as started:
+        await make_sound(settings.database, clock)
+        note = await asyncio.to_thread(recovery_note.unseen, settings.database)
+        async with open_service(settings, clock=clock, rng=rng, reread=reread) as service:
+            if note is not None:
+                log.warning(
+                    "a damaged database was recovered, and staff have not said that they know",
+                    what=note.recovered.words,
+                )
+                if not note.is_recorded:
+                    await record(service.box, note.recovered, keyring(settings).own, clock)
+            news = [] if note is None else [note.recovered.words]
+            if lost := pick_up(settings.database):
+                await service.box.audit.append("database.lost", detail={"what": lost})
+                news.append(lost)
+            await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
+            async with (
+                listening(service.services, settings.socket, folder=settings.folder) as url,
+                asyncio.TaskGroup() as group,
+            ):
+                heed_signals(service, notifier, group)
 
-            def announce() -> None:
-                log.info("taking events", url=url, database=str(settings.database))
-                notifier.ready(f"taking events at {url}")
-                ready(url)
+                def announce() -> None:
+                    started()
+                    log.info("taking events", url=url, database=str(settings.database))
+                    notifier.ready(f"taking events at {url}")
+                    ready(url)
 
-            await service.run(notifier, ready=announce, news=news)
-        if service.damage is not None:
-            raise service.damage
-        await service.box.audit.append("service.stopped")
+                await service.run(notifier, ready=announce, news=news)
+            if service.damage is not None:
+                raise service.damage
+            await service.box.audit.append("service.stopped")

@@ -10,6 +10,7 @@ from daemon.upkeep.copies import remove_overdue
 from daemon.upkeep.errors import BackupError
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,10 @@ class Housekeeping:
         wait = FIRST_AFTER
         while not await self._clock.wait(stop, wait):
             if self._trusted():
-                await self.round()
+                try:
+                    await self.round()
+                except (StorageBusy, StorageFull) as error:
+                    log.warning("the daily round was broken off; the next one goes on from there", error=str(error))
             wait = EVERY
 
     async def round(self) -> int:

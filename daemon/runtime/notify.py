@@ -1,11 +1,18 @@
 """Telling systemd how the service is, by datagrams to $NOTIFY_SOCKET (sd_notify(3)); silent where there is none."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from outbox import harmless
 from outbox.clock import Clock
+
+ASK_EVERY = 30.0
+MORE = 90.0
+"""Seconds that systemd is asked to wait for the next word of a start."""
+LONGEST_START = 4 * 3600.0
 
 
 class Notifier:
@@ -22,6 +29,10 @@ class Notifier:
 
     def ready(self, status: str = "") -> None:
         self._send("READY=1", f"STATUS={harmless.line(status)}")
+
+    def starting(self, seconds: float) -> None:
+        """It is still at it, and says so again within that time."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
 
     def reloading(self) -> None:
         self._send("RELOADING=1", f"MONOTONIC_USEC={int(self._clock.monotonic() * 1e6)}")
@@ -41,3 +52,21 @@ class Notifier:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
             channel.connect(self._address)
             channel.sendall("\n".join(lines).encode())
+
+
+@contextmanager
+def given_time(notifier: Notifier, clock: Clock) -> Iterator[Callable[[], object]]:
+    """While in it, and until what it gives is called, systemd's TimeoutStartSec does not end the start: to look through a damaged database, to
+    save what is in it or to bring it up to date takes as long as it is large, and would be begun anew each time."""
+    asking = asyncio.get_running_loop().create_task(_ask(notifier, clock), name="start")
+    try:
+        yield asking.cancel
+    finally:
+        asking.cancel()
+
+
+async def _ask(notifier: Notifier, clock: Clock) -> None:
+    end = clock.monotonic() + LONGEST_START
+    while clock.monotonic() < end:
+        notifier.starting(MORE)
+        await clock.sleep(ASK_EVERY)

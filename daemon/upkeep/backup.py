@@ -4,6 +4,8 @@ Nothing that is not sealed leaves the folder of the database.
 """
 
 import asyncio
+import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from daemon.keys.heads import signed
 from daemon.keys.keyring import Keyring, keyring
 from daemon.upkeep.archive import Manifest, pack, read_through
 from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
-from daemon.upkeep.backup_store import BackupStore
+from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.heads import note
 from daemon.upkeep.seal import check, seal
@@ -43,28 +45,60 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     removed: Sequence[str]
 
 
+async def back_up_there(settings: Settings, clock: Clock) -> Made:
+    """Make one in the store that `[backup] to` names. Raises ConfigError, BackupError, OutboxError; whatever happens is noted beside the
+    database."""
+    try:
+        async with keeping(settings, clock) as store:
+            return await back_up(settings, store, clock)
+    except ConfigError as error:
+        if settings.backup.to:
+            _note_failure(settings, clock, str(error))
+        raise
+    except OSError as error:
+        raise _failed(settings, clock, error) from error
+
+
 async def back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:
     """Make one. Raises BackupError, OutboxError; whatever happens is noted beside the database."""
-    before = last_backup(settings)
     try:
         made = await _back_up(settings, store, clock)
     except (BackupError, OutboxError) as error:
-        _note(settings, clock, before, error=str(error))
+        _note_failure(settings, clock, str(error))
         raise
-    _note(settings, clock, before, name=made.name)
+    except OSError as error:
+        raise _failed(settings, clock, error) from error
+    try:
+        _note(settings, clock, name=made.name)
+    except OSError as error:
+        raise BackupError(f"{made.name} is there, but that can't be noted: {error.strerror or error}") from error
     return made
 
 
-def _note(settings: Settings, clock: Clock, before: LastBackup | None, *, name: str = "", error: str = "") -> None:
-    now = clock.now()
+def _failed(settings: Settings, clock: Clock, error: OSError) -> BackupError:
+    """What the system would not do, noted, in words that say where."""
+    remedy = ": may the service's user write there?" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
+    words = f"{error.filename or 'the backup'} can't be written: {error.strerror or error}{remedy}"
+    _note_failure(settings, clock, words)
+    return BackupError(words)
+
+
+def _note_failure(settings: Settings, clock: Clock, words: str) -> None:
+    """Where not even that can be written, whoever called is told why the backup failed, and the note before stays."""
+    with contextlib.suppress(OSError):
+        _note(settings, clock, error=words)
+
+
+def _note(settings: Settings, clock: Clock, *, name: str = "", error: str = "") -> None:
+    now, before = clock.now(), last_backup(settings)
     succeeded = now if name else before.succeeded_at if before else None
     newest = name or (before.newest if before else "")
     place = settings.backup.to if name or before is None else before.place
-    note_path(settings).write_bytes(
-        msgspec.json.encode(
-            LastBackup(at=now, name=name, error=error, succeeded_at=succeeded, newest=newest, place=place)
-        )
-    )
+    noted = LastBackup(at=now, name=name, error=error, succeeded_at=succeeded, newest=newest, place=place)
+    path = note_path(settings)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(noted))
+    fresh.replace(path)
 
 
 async def _back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:

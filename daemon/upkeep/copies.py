@@ -12,7 +12,7 @@ from typing import Literal
 import structlog
 
 from daemon.api.schema.upkeep import Copy, KnownCopies
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings
 from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.swap import SIDE_FILES
@@ -36,7 +36,7 @@ async def copies(settings: Settings, clock: Clock, forgettings: Iterable[int]) -
         found += [
             _with_end(name, "backup", _stamp(name), settings, forgotten) for name in await _backups(settings, clock)
         ]
-    except BackupError as error:
+    except (BackupError, ConfigError, OSError) as error:
         unseen = str(error)
     return KnownCopies(sorted(found, key=lambda copy: copy.made_at), unseen)
 

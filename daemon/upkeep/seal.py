@@ -29,8 +29,12 @@ def seal(archive: Path, target: Path, key: BoxKey, recipients: Sequence[str], he
     with target.open("x+b") as file:
         file.seek(BLOCK)
         sealed = _Hashing(file)
-        with archive.open("rb") as plain:
-            pyrage.encrypt_io(plain, sealed, [*_recipients(key, recipients), witness.to_public()])
+        readers = [*_recipients(key, recipients), witness.to_public()]
+        try:
+            with archive.open("rb") as plain:
+                pyrage.encrypt_io(plain, sealed, readers)
+        except pyrage.EncryptError as error:  # what the system said of the file stands in its words only
+            raise BackupError(f"{target} can't be written: {error}") from error
         file.flush()
         file.seek(BLOCK)
         _prove_opens(file, archive, witness)
@@ -97,7 +101,10 @@ def _recipients(key: BoxKey, more: Sequence[str]) -> list[Any]:
 def _prove_opens(file: IO[bytes], archive: Path, witness: Any) -> None:
     """What can't be opened is no backup: decrypt it once, into a checksum."""
     found = _Hashing(None)
-    pyrage.decrypt_io(file, found, [witness])
+    try:
+        pyrage.decrypt_io(file, found, [witness])
+    except pyrage.DecryptError as error:
+        raise BackupError(f"what was written can't be opened again ({error}): is the stick full, or dying?") from error
     with archive.open("rb") as plain:
         if hashlib.file_digest(plain, "sha256").digest() != found.sha.digest():
             raise BackupError("what was encrypted does not open to the same again: is this machine's memory sound?")

@@ -120,6 +120,21 @@ async def test_what_may_have_been_sent_since_is_not_sent_again(settings: Setting
         assert await due_ids(box, now=clock.now()) == ["waits"]
 
 
+async def test_by_a_clock_before_the_backup_nothing_counts_as_not_due_yet(settings: Settings) -> None:
+    """A new machine without the time: what waited then was kept as due in fifty years, and sent again once the time was set."""
+    clock = FakeClock()
+    await a_day(settings.folder, clock)
+    name = await made(settings, clock)
+    settings.database.unlink()
+    clock.step(-clock.now() / 1000)
+    async with brought(settings, name, clock) as found:
+        assert (found.proved.doubtful, found.proved.later) == (3, 0)
+        assert (await found.put_in_place(send_waiting=False)).cancelled == 3
+    clock.step(1_795_600_000)
+    async with open_own_box(settings.folder, clock) as box:
+        assert await due_ids(box, now=clock.now()) == []
+
+
 async def test_a_restored_database_begins_another_epoch(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)

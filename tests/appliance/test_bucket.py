@@ -1,5 +1,6 @@
 """Backups in a bucket: signed as Amazon's own library signs, listed page by page, and refusals told with what to do."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 from daemon.appliance.opening import openers_of
 from daemon.appliance.restore import Wanted, candidate
 from daemon.config import Backup, ConfigError, Settings
+from daemon.runtime.housekeeping import EVERY, FIRST_AFTER, Housekeeping
 from daemon.upkeep.backup import back_up
 from daemon.upkeep.backup_store import keeping
+from daemon.upkeep.copies import copies
 from daemon.upkeep.errors import BackupError
+from outbox.errors import StorageFull
 from outbox.proof import prove
 from tests.support.bucket import ACCESS, REGION, SECRET, FakeBucket, bucket
 from tests.support.fake_clock import FakeClock
@@ -161,3 +165,31 @@ async def test_without_keys_it_says_which(tmp_path: Path, store: FakeBucket) -> 
     with pytest.raises(ConfigError, match="BACKUP_ACCESS_KEY_ID and BACKUP_SECRET_ACCESS_KEY"):
         async with keeping(Settings(file=settings.file, backup=settings.backup), FakeClock()):
             raise AssertionError("never reached")
+
+
+async def test_without_keys_the_day_s_round_goes_on(tmp_path: Path, store: FakeBucket) -> None:
+    """It ended the service, five minutes after each start."""
+    settings = await a_shop(tmp_path, store)
+    bare, clock = Settings(file=settings.file, backup=settings.backup), FakeClock()
+    async with open_own_box(tmp_path, clock) as box:
+        assert await Housekeeping(box, lambda: bare, clock, lambda: True).round() == 0
+        assert "BACKUP_ACCESS_KEY_ID" in (await copies(bare, clock, ())).unseen
+
+
+async def test_a_round_that_finds_no_room_is_broken_off(
+    tmp_path: Path, store: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    tried: list[dict[str, int]] = []
+
+    async def full(**when: int) -> None:
+        tried.append(when)
+        raise StorageFull("the disk is full")
+
+    async with open_own_box(tmp_path, clock) as box, asyncio.TaskGroup() as group:
+        monkeypatch.setattr(box.retention, "prune", full)
+        stop = asyncio.Event()
+        group.create_task(Housekeeping(box, lambda: settings, clock, lambda: True).run(stop))
+        await clock.advance(FIRST_AFTER + EVERY)
+        stop.set()
+    assert len(tried) == 2

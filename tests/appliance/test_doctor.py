@@ -1,7 +1,9 @@
 """The doctor finds what is wrong and says what to do; what it may mend it mends when asked."""
 
 import asyncio
+import grp
 import json
+import os
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -119,6 +121,30 @@ async def test_secrets_that_lie_open_are_shut_when_asked(tmp_path: Path) -> None
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o640
     assert wrong(await found(settings, fix=True)) == []
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
+async def test_a_key_that_the_service_reads_by_its_group_lies_as_it_should(tmp_path: Path) -> None:
+    """As docs/security.md has it be laid (root's, 0640, the service's group): shut to that group the service could not start again."""
+    data, key = tmp_path / "data", tmp_path / "tls.key"
+    data.mkdir()
+    os.chown(data, 1, 2)
+    key.write_text("key")
+    os.chown(key, 0, 2)
+    settings = configured(tmp_path, '[data]\npath = "data/tether.db"\n')
+    settings = msgspec.structs.replace(settings, hook=msgspec.structs.replace(settings.hook, tls_key="tls.key"))
+
+    async def said(mode: int) -> tuple[list[str], int]:
+        key.chmod(mode)
+        told = of(await found(settings, fix=True), "permissions")
+        return [each.remedy for each in told if each.level is Level.PROBLEM], key.stat().st_mode & 0o777
+
+    assert await said(0o640) == ([], 0o640)
+    assert await said(0o644) == ([], 0o640)
+    os.chown(key, 0, 0)
+    assert await said(0o644) == ([f"chgrp {grp.getgrgid(2).gr_name} {key} && chmod 640 {key}"], 0o644)
+    os.chown(key, 1, 2)
+    assert await said(0o640) == ([], 0o600)
 
 
 async def test_a_secret_that_is_missing_is_named_and_never_shown(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.appliance.packaged import EXECUTABLE, HEADQUARTERS, PLACES, system_files
+from daemon.cli.frame import EX_CONFIG
 from daemon.modem.quirks import MODEM_VENDORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,24 @@ def test_an_upgraded_package_starts_headquarters_anew_where_it_runs() -> None:
     after = script.partition("#DEBHELPER#")[2]
     assert re.search(r'\[ -z "\$2" \] \|\| systemctl try-restart tether-hq\.service', after)
     assert "tether-nats" not in after
+
+
+def test_the_service_may_remove_what_the_backup_may_write() -> None:
+    """Backups that still hold somebody who was forgotten: the service takes them from the stick when they are due."""
+
+    def writable(unit: str) -> list[str]:
+        text = (ROOT / "systemd" / unit).read_text()
+        assert "ProtectSystem=strict" in text
+        return re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
+
+    assert writable("tether.service") == writable("tether-backup.service") != []
+
+
+def test_a_store_that_wants_no_backups_is_not_told_so_each_night() -> None:
+    """The timer is there for all; without a place the command ends with 78 (daemon.cli.frame.EX_CONFIG)."""
+    text = (ROOT / "systemd/tether-backup.service").read_text()
+    assert re.search(r"^OnFailure=", text, re.MULTILINE)
+    assert re.findall(r"^SuccessExitStatus=(.*)$", text, re.MULTILINE) == [str(EX_CONFIG)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ No network: wheels are made here, and libraries come from a folder.
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,7 @@ from daemon.packaging.__main__ import main as packaging
 from daemon.packaging.minisign import SecretKey, public_text, read_public, secret_text, sign, verify, write_secret
 from daemon.packaging.sbom import pins
 from daemon.upkeep.errors import InstallError
+from outbox.errors import StorageFull
 from tests.support.fake_clock import FakeClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +151,55 @@ async def test_an_older_release_wants_a_word_of_its_own(folder: Path) -> None:
     """A hole that was mended is opened again by a release that is signed as well as any."""
     made = signed(release(folder, library(folder / "links")))
     assert "0.2.0 is older than 0.10.0" in await upgraded(folder, made, running="0.10.0")
+
+
+class Stopping(Machine):
+    """Makes environments of nothing, and notes what the service is told to do. It never becomes well again: nobody waits for that here."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.told: list[str] = []
+
+    async def run(
+        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> Ran | None:
+        if "venv" in command:
+            Path(command[-1]).mkdir(parents=True)
+        if command[0] == "systemctl":
+            self.told.append(str(command[1]))
+        return Ran(int("is-active" in command), "")
+
+
+async def test_without_room_for_the_safety_copy_the_old_release_runs_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what there is of the copy, which is of customers' data, is nobody else's to read while it is made."""
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
+    settings.database.write_bytes(b"all of it")
+    copy = settings.database.with_name("tether.db.before-upgrade")
+    modes: list[int] = []
+
+    def half(database: Path, target: Path) -> None:
+        with target.open("ab") as file:
+            file.write(database.read_bytes()[:3])
+        modes.append(target.stat().st_mode & 0o777)
+        raise StorageFull("the disk is full")
+
+    monkeypatch.setattr("daemon.appliance.upgrade.copy_of", half)
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+    upgrade, umask = Upgrade(machine, FakeClock(), settings), os.umask(0o022)
+    try:
+        with pytest.raises(InstallError, match=r"could not be copied, so 0\.1\.0 runs on: the disk is full"):
+            await upgrade.run(made, links=None, key=folder / "key.pub", older=False)
+    finally:
+        os.umask(umask)
+    assert machine.told[:1] == ["stop"]
+    assert "start" in machine.told
+    assert (built(folder), (home / "venv").resolve().name) == (["0.1.0"], "0.1.0")
+    assert (modes, copy.exists()) == ([0o600], False)
 
 
 class Quick(Machine):

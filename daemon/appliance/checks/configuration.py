@@ -1,5 +1,6 @@
 """Whether the configuration says something that can be done, and whether its files are kept as secrets should be."""
 
+import grp
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -62,13 +63,13 @@ def _zone(settings: Settings, now: int) -> Finding:
 
 async def check_permissions(case: Examination) -> Sequence[Finding]:
     settings = case.settings
-    private = [settings.folder / ".env"]
-    if settings.hook.tls_key:
-        private.append(settings.folder / settings.hook.tls_key)
-    if credentials := settings.secrets.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        private.append(settings.folder / credentials)
-    found = [finding for path in private if path.is_file() for finding in _private(path, mend=case.fix)]
-    found += _folder(settings.database.parent, settings.database)
+    data = settings.database.parent
+    service = next(each for each in (data, *data.parents) if each.exists()).stat()
+    private: list[tuple[Path, os.stat_result | None]] = [(settings.folder / ".env", None)]
+    read = (settings.hook.tls_key, settings.secrets.get("GOOGLE_APPLICATION_CREDENTIALS"))
+    private += [(settings.folder / name, service) for name in read if name]
+    found = [finding for path, reader in private if path.is_file() for finding in _private(path, reader, mend=case.fix)]
+    found += _folder(data, settings.database)
     env = settings.folder / ".env"
     if env.exists() and not os.access(env, os.R_OK) and not os.environ.get("CREDENTIALS_DIRECTORY"):
         found.append(
@@ -81,15 +82,31 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
     return found or [ok("permissions", "no secret lies open")]
 
 
-def _private(path: Path, *, mend: bool) -> Iterable[Finding]:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if not mode & OTHERS:
+def _private(path: Path, reader: os.stat_result | None, *, mend: bool) -> Iterable[Finding]:
+    """`reader`: whose data folder it is that reads this file itself; by its group, where the file is another's (docs/security.md). Shut to all
+    but its owner it would be shut to the service as well."""
+    file = path.stat()
+    mode = stat.S_IMODE(file.st_mode)
+    is_others = reader is not None and file.st_uid != reader.st_uid
+    by_group = stat.S_IRGRP if reader is not None and is_others and file.st_gid == reader.st_gid else 0
+    if not mode & OTHERS & ~by_group:
         return
-    if mend and os.access(path, os.W_OK):
-        path.chmod(0o600)
-        yield ok("permissions", f"{path} was open to others (mode {mode:04o}); it is 0600 now")
-        return
-    yield problem("permissions", f"{path} is open to others (mode {mode:04o})", f"chmod 600 {path}")
+    shut = 0o600 | mode & by_group
+    open_now = f"{path} is open to others (mode {mode:04o})"
+    if reader is not None and is_others and not shut & stat.S_IRGRP:
+        yield problem("permissions", open_now, f"chgrp {_group(reader.st_gid)} {path} && chmod 640 {path}")
+    elif mend and os.access(path, os.W_OK):
+        path.chmod(shut)
+        yield ok("permissions", f"{path} was open to others (mode {mode:04o}); it is {shut:04o} now")
+    else:
+        yield problem("permissions", open_now, f"chmod {shut:o} {path}")
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def _folder(folder: Path, database: Path) -> Iterable[Finding]:

@@ -1,0 +1,40 @@
+"""Root works in a folder that is the service's: what lies there may have been laid by whoever got into the service."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.appliance.install import Installer
+from daemon.appliance.machine import Machine, Ran
+from daemon.config import Data, Settings
+from tests.support.fake_clock import FakeClock
+
+
+class Willing(Machine):
+    """Every program does as it is told."""
+
+    async def run(self, *command: Any, **options: Any) -> Ran | None:
+        return Ran(0, "")
+
+
+async def test_a_link_in_the_data_folder_gives_nothing_away(tmp_path: Path) -> None:
+    """`tether upgrade` has the same done: /etc/shadow became the service's."""
+    if os.geteuid() != 0:
+        pytest.skip("giving files away takes root")
+    machine = Willing(tmp_path)
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    shadow, data = machine.path("etc/shadow"), machine.path("var/lib/tether")
+    shadow.touch(mode=0o600)
+    (data / "tether.db").touch()
+    (data / "notes.txt").symlink_to(shadow)
+    os.chown(data, 1, 2)
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    await Installer(machine, FakeClock()).install(
+        settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
+    )
+    assert (data / "tether.db").stat().st_uid == 1
+    assert shadow.stat().st_uid == 0

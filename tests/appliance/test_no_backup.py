@@ -1,0 +1,95 @@
+"""A backup that is not made is known, with the reason: to whoever asked for it, and beside the database to the doctor and the team's watch."""
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemon.config import Backup, ConfigError, Settings
+from daemon.upkeep.backup import back_up, back_up_there
+from daemon.upkeep.backup_note import last_backup
+from daemon.upkeep.backup_store import Folder
+from daemon.upkeep.errors import BackupError
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import accept_one, open_own_box
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "tether.toml").touch()
+    return Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+
+
+async def a_shop(folder: Path, clock: FakeClock) -> None:
+    async with open_own_box(folder, clock) as box:
+        await accept_one(box)
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [("s3://loft", "BACKUP_ACCESS_KEY_ID"), ("tether.toml/kept", "Not a directory"), ("/dev/null", "is not there")],
+)
+async def test_whatever_keeps_a_backup_from_being_made_is_noted(settings: Settings, to: str, words: str) -> None:
+    """The doctor and the team went on hearing of the last one that was."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    await back_up_there(settings, clock)
+    elsewhere = msgspec.structs.replace(settings, backup=Backup(to=to))
+    with pytest.raises((BackupError, ConfigError), match=words):
+        await back_up_there(elsewhere, clock)
+    noted = last_backup(settings)
+    assert noted is not None
+    assert words in noted.error
+    assert noted.succeeded_at == clock.now()
+
+
+async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -> None:
+    """Its mount point is there without it, and root's."""
+
+    class Roots(Folder):
+        async def names(self) -> Sequence[str]:
+            raise PermissionError(errno.EACCES, "Permission denied", "/media/usb")
+
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    (settings.folder / "kept").mkdir()
+    with pytest.raises(BackupError, match="/media/usb can't be written: Permission denied: may the service's user"):
+        await back_up(settings, Roots(settings.folder / "kept"), clock)
+    noted = last_backup(settings)
+    assert noted is not None
+    assert "Permission denied" in noted.error
+
+
+async def test_a_stick_that_dies_while_it_is_written_to_is_noted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(file: object, content: bytes) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    monkeypatch.setattr("daemon.upkeep.seal._Hashing.write", dying)
+    with pytest.raises(BackupError, match="is the stick full, or dying"):
+        await back_up_there(settings, clock)
+    noted = last_backup(settings)
+    assert noted is not None
+    assert "is the stick full, or dying" in noted.error
+
+
+async def test_what_can_t_be_noted_leaves_the_note_before(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk made it empty: as if there had been neither a backup nor a failure."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    await back_up_there(settings, clock)
+    before = last_backup(settings)
+
+    def full(path: Path, content: bytes) -> int:
+        path.open("wb").close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(BackupError, match="is not there"):
+        await back_up_there(msgspec.structs.replace(settings, backup=Backup(to="/dev/null")), clock)
+    assert last_backup(settings) == before
