@@ -130,7 +130,8 @@ def guess_locale(country: str) -> str:
 
 def write(answers: Answers, file: Path) -> Settings:
     """Write `file` and the .env beside it; what was there is kept as `.bak`. Raises ConfigError, and then nothing was written."""
-    folder = file.absolute().parent
+    file = file.absolute()
+    folder = file.parent
     folder.mkdir(parents=True, exist_ok=True)
     secrets = {**_present(folder / ".env"), **answers.secrets}
     with tempfile.TemporaryDirectory(prefix=".tether-init-", dir=folder) as trial:
@@ -151,9 +152,9 @@ def write(answers: Answers, file: Path) -> Settings:
 def _try_out(toml: Path, file: Path) -> None:
     """As the service will read it, in the place where it will stand."""
     try:
-        verify(msgspec.structs.replace(load(toml, environ={}), file=file.absolute()))
+        verify(msgspec.structs.replace(load(toml, environ={}), file=file))
     except ConfigError as error:
-        raise ConfigError(str(error).replace(f"{toml}: ", "").replace(f"{file.absolute()}: ", "")) from error
+        raise ConfigError(str(error).replace(f"{toml}: ", "").replace(f"{file}: ", "")) from error
 
 
 def _present(env: Path) -> Mapping[str, str]:

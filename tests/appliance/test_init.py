@@ -1,5 +1,6 @@
 """Setting up: a configuration that works, secrets that are the owner's alone, nothing written over unasked."""
 
+import grp
 import os
 import subprocess
 import tomllib
@@ -243,6 +244,20 @@ def test_words_that_were_copied_wrong_are_told_before_anything_is_written(tmp_pa
     assert done.returncode == 78
     assert "the last one does not fit" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_service_may_read_what_was_written_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an owner who went into /etc/tether first: the file's name alone says not that it lies there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(setup, "SYSTEM_FOLDER", tmp_path)
+    monkeypatch.setattr(setup, "SYSTEM_GROUP", grp.getgrgid(os.getgid()).gr_name)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    given: list[int] = []
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append(group))
+    setup.write(setup.Answers(tables={"store": {"name": "Loft"}}, channels={}, secrets={}), Path("tether.toml"))
+    assert given == [os.getgid()]
 
 
 @pytest.mark.parametrize("channel", sorted(CHANNELS))
