@@ -198,3 +198,19 @@ async def test_early_receipts_out_of_turn_in_the_moment_of_the_answer_say_the_mo
             box.spool.settle(attempt, Accepted("P1"), SENT),
         )
         assert await state_of(box, "m1") is State.DELIVERED
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_what_did_not_arrive_while_staff_hold_its_order_waits_for_them(tmp_path: Path, early: bool) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        if not early:
+            await box.spool.settle(attempt, Accepted("P1"), SENT)
+        await box.spool.hold("B-1", actor="Ada", reason="she rang")
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT)
+        if early:
+            await box.spool.settle(attempt, Accepted("P1"), SENT)
+        assert await state_of(box, "m1") is State.HELD
+        await box.spool.release("B-1", actor="Ada", reason="")
+        assert await due_ids(box, "modem") == ["m1"]
