@@ -16,6 +16,7 @@ from tests.support.outbox_box import (
     accept_one,
     begin,
     due_ids,
+    message_of,
     open_box,
     planned,
     send,
@@ -214,3 +215,20 @@ async def test_what_did_not_arrive_while_staff_hold_its_order_waits_for_them(tmp
         assert await state_of(box, "m1") is State.HELD
         await box.spool.release("B-1", actor="Ada", reason="")
         assert await due_ids(box, "modem") == ["m1"]
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_repeat_that_fails_is_no_reason_to_tell_them_again_what_has_arrived(
+    tmp_path: Path, early: bool
+) -> None:
+    """Carriers drop the second of two equal texts, and say so."""
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Unknown("timeout"), Transition(state=State.QUEUED))
+        repeat = await begin(box, await message_of(box, "m1"))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
+        if not early:
+            await box.spool.settle(repeat, Accepted("P2"), SENT)
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P2"), NEXT)
+        if early:
+            await box.spool.settle(repeat, Accepted("P2"), SENT)
+        assert await state_of(box, "m1") is State.DELIVERED
