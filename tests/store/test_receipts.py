@@ -232,3 +232,13 @@ async def test_a_repeat_that_fails_is_no_reason_to_tell_them_again_what_has_arri
         if early:
             await box.spool.settle(repeat, Accepted("P2"), SENT)
         assert await state_of(box, "m1") is State.DELIVERED
+
+
+async def test_what_did_not_arrive_in_the_moment_in_which_staff_hold_its_order_waits_too(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        await asyncio.gather(
+            box.spool.hold("B-1", actor="Ada", reason="she rang"),
+            box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT),
+        )
+        assert await state_of(box, "m1") is State.HELD
