@@ -199,7 +199,7 @@ class Settle(Operation[Message]):
             return Transition(state=State.DELIVERED, reason=self._to.reason)
         if attempt.receipt is ReceiptState.SENT and attempt.outcome == "unknown":
             return Transition(state=State.SENT)
-        if attempt.outcome != "accepted" and attempt.n > 1 and batch.was_delivered(row):
+        if attempt.n > 1 and batch.was_delivered(row):
             return Transition(state=State.DELIVERED)
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
             via_index = row.via_index + 1

@@ -18,9 +18,11 @@ def migrations(folder: Path = FOLDER / "migrations") -> Sequence[tuple[int, str]
     return [(int(path.name[:4]), path.read_text(encoding="utf-8")) for path in files]
 
 
-def migrate(db: sqlite3.Connection, path: Path, steps: Sequence[tuple[int, str]] | None = None) -> int | None:
+def migrate(
+    db: sqlite3.Connection, path: Path, steps: Sequence[tuple[int, str]] | None = None, *, backup: bool = True
+) -> int | None:
     """Bring it up to date. The version it had, or None when it was already this release's. A file that had one is copied to
-    `<name>.v<version>.bak` before the first step. Raises SchemaTooNew.
+    `<name>.v<version>.bak` before the first step, unless it is itself a copy (`backup`). Raises SchemaTooNew.
     """
     steps = migrations() if steps is None else steps
     newest = steps[-1][0]
@@ -32,7 +34,7 @@ def migrate(db: sqlite3.Connection, path: Path, steps: Sequence[tuple[int, str]]
         )
     if version == newest:
         return None
-    if version > 0:
+    if version > 0 and backup:
         _back_up(db, path.with_name(f"{path.name}.v{version}.bak"))
     for number, script in steps:
         if number > version:

@@ -43,7 +43,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
     State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
     State.SENT: frozenset(
-        {State.DELIVERED, State.QUEUED, State.FAILED, State.SUPPRESSED, State.EXPIRED, State.SUPERSEDED}
+        {State.DELIVERED, State.QUEUED, State.HELD, State.FAILED, State.SUPPRESSED, State.EXPIRED, State.SUPERSEDED}
     ),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
@@ -52,8 +52,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SUPPRESSED: frozenset({State.QUEUED, State.DELIVERED}),
     State.CANCELLED: frozenset({State.QUEUED, State.DELIVERED}),
 }
-"""`-> QUEUED` from an end is staff's retry or an undelivered receipt; `-> DELIVERED`, and `-> SENT` of one that
-waits, without sending is a receipt that came late."""
+"""`-> QUEUED` from an end is staff's retry or an undelivered receipt (`-> HELD` where staff hold the order); `-> DELIVERED`, and
+`-> SENT` of one that waits, without sending is a receipt that came late."""
 
 
 class Priority(IntEnum):

@@ -5,11 +5,15 @@ the order has left behind is superseded at once.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
 
 from outbox.accept import Accept
 from outbox.batch import Batch
 from outbox.errors import NotFound
-from outbox.model import PlannedMessage, Planner, Posted
+from outbox.model import Order, PlannedMessage, Planner, Posted
+from outbox.orders import happened_at
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.rows import decode_event, encode
@@ -24,10 +28,12 @@ _SQL = Queries("replan.sql")
 class Replan(Operation["Sequence[PlannedMessage]"]):
     """Plan one stored event again. `dry_run`: nothing is added."""
 
-    __slots__ = ("_accept", "_dry_run", "_posted")
+    __slots__ = ("_accept", "_dry_run", "_index", "_plan", "_posted")
 
     def __init__(self, posted: Posted, plan: Planner, index: PersonIndex, *, dry_run: bool) -> None:
         self._posted = posted
+        self._plan = plan
+        self._index = index
         self._dry_run = dry_run
         self._accept = Accept(posted, plan, index)
 
@@ -40,7 +46,7 @@ class Replan(Operation["Sequence[PlannedMessage]"]):
         known = batch.orders.get(event.order.ref)
         if found is None or known is None:
             raise NotFound(f"event {event.id!r} of {source!r} is not on record any more")
-        planned = self._accept.planned(known.order, known.order).messages
+        planned = self._planned(known.order, batch.now)
         ids = encode([one.id for one in planned]).decode()
         batch.ids |= dict(batch.db.execute(_SQL["known"], {"ids": ids}).fetchall())
         new = [one for one in planned if one.id not in batch.ids]
@@ -48,6 +54,21 @@ class Replan(Operation["Sequence[PlannedMessage]"]):
             for one in new:
                 self._accept.add(batch, known, found[0], one)
         return new
+
+    def _planned(self, order: Order, now: int) -> Sequence[PlannedMessage]:
+        """What came since counts as newer than it; what waits for a while has waited since it came."""
+        posted = self._posted
+        happened = datetime.fromtimestamp(happened_at(posted) / 1000, UTC)
+        waited = max(now - posted.received_at, 0)
+        as_if_now = msgspec.structs.replace(
+            posted,
+            event=msgspec.structs.replace(posted.event, occurred_at=happened),
+            received_at=posted.received_at + waited,
+        )
+        plan = Accept(as_if_now, self._plan, self._index).planned(order, order)
+        return [
+            msgspec.structs.replace(one, due_at=one.due_at - waited) if one.relative else one for one in plan.messages
+        ]
 
 
 class Replay:

@@ -38,12 +38,10 @@ _MEND = (
     "chain_messages",
     "stop_senders",
     "order_queues",
+    "drop_people",
+    "index_again",
 )
-
-
-INDEXED = 7
-"""The schema from which on people are found by an index."""
-_BEFORE, _SINCE = ("drop_contacts",), ("drop_people", "index_again")
+"""What makes it hang together, in this release's schema."""
 
 
 class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +64,13 @@ def salvage(source: Path, target: Path) -> Salvaged:
         new.execute("BEGIN")
         copied = [_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
         dropped, gaps = sum(lost for lost, _ in copied), sum(gap for _, gap in copied)
-        is_indexed = new.execute(_STORE["schema"]).fetchone()[0] >= INDEXED
         optouts_lost = _find_key(new)
         dropped += _drop_unreadable(new)
-        mend = (*_MEND, *(_SINCE if is_indexed else _BEFORE))
-        dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in mend if name.startswith("drop_"))
-        for name in mend:
+        new.execute("COMMIT")
+        migrate(new, target, backup=False)
+        new.execute("BEGIN")
+        dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in _MEND if name.startswith("drop_"))
+        for name in _MEND:
             if not name.startswith("drop_"):
                 new.execute(_SQL[name])
         new.execute("COMMIT")
@@ -104,7 +103,7 @@ def open_damaged(source: Path) -> sqlite3.Connection:
 
 
 def _steps(old: sqlite3.Connection) -> Sequence[tuple[int, str]]:
-    """The schema that the damaged file had, when it still says so: opening it brings it up to date as ever."""
+    """The schema that the damaged file had, when it still says so: what it holds is brought up to date once it is read."""
     steps = migrations()
     try:
         version = int(old.execute("PRAGMA user_version").fetchone()[0])

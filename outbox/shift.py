@@ -10,14 +10,15 @@ _SQL = Queries("spool.sql")
 class Shift(Operation["int | None"]):
     """Move the waits of the next `limit` messages above `after`; returns the last one looked at, None at the end."""
 
-    __slots__ = ("_after", "_began", "_delta", "_limit")
+    __slots__ = ("_after", "_began", "_delta", "_limit", "_noticed")
 
     alone = True
 
-    def __init__(self, delta_ms: int, after: int, limit: int, began: int) -> None:
-        """`began`: when (ms) this run began, by the clock before the step."""
+    def __init__(self, delta_ms: int, after: int, limit: int, *, began: int, noticed: int) -> None:
+        """`began`: when (ms) this run began, and `noticed`: when the step was noticed, both by the clock before it."""
         self._delta = delta_ms
         self._began = began
+        self._noticed = noticed
         self._after = after
         self._limit = limit
 
@@ -27,7 +28,13 @@ class Shift(Operation["int | None"]):
         ).fetchone()[0]
         if upto is None:
             return None
-        values = {"after": self._after, "upto": upto, "delta": self._delta, "began": self._began}
+        values = {
+            "after": self._after,
+            "upto": upto,
+            "delta": self._delta,
+            "began": self._began,
+            "noticed": self._noticed,
+        }
         moved = batch.db.execute(_SQL["shift"], values)
         if moved.rowcount:
             shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})

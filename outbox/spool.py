@@ -205,9 +205,10 @@ class Spool:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the
         start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came."""
         clock, after = self._store.clock, 0
-        began = clock.now() - delta_ms - round((clock.monotonic() - self._began) * 1000)
+        noticed = clock.now() - delta_ms
+        began = noticed - round((clock.monotonic() - self._began) * 1000)
         while True:
-            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE, began))
+            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE, began=began, noticed=noticed))
             if last is None:
                 return
             after = last

@@ -41,8 +41,10 @@ class Hold(Operation[None]):
         batch.calls_off = batch.calls_off or self._held
         source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
         reason = ON_HOLD if self._held else RELEASED
+        for row in batch.adopted():
+            if row.order_seq == order.seq:  # what is over may begin anew in this very transaction
+                row.order_held = int(self._held)
         for row in batch.open_of(order.seq):
-            row.order_held = int(self._held)
             if row.state is source and not row.manual:
                 batch.move(row, target, reason, actor=self._actor)
 

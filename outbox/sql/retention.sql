@@ -33,8 +33,8 @@ DELETE FROM reply WHERE order_ref IN (SELECT o.ref FROM json_each(:orders) AS w 
 -- prune_orders: these orders.
 DELETE FROM orders WHERE seq IN (SELECT value FROM json_each(:orders));
 
--- prune_stray_replies: old ones that belong to no order.
-DELETE FROM reply WHERE order_ref IS NULL AND at < :before;
+-- prune_stray_replies: old ones that belong to no order, or to one that a restore or damage has lost.
+DELETE FROM reply WHERE at < :before AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ref = reply.order_ref);
 
 -- blank_old_consent: the digest is enough.
 UPDATE consent SET address = '' WHERE address <> '' AND at < :before;

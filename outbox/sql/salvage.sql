@@ -31,9 +31,6 @@ DELETE FROM attempt WHERE message_seq NOT IN (SELECT seq FROM message);
 -- drop_orders: of which no event is left.
 DELETE FROM orders WHERE seq NOT IN (SELECT order_seq FROM event);
 
--- drop_contacts: whose order is lost.
-DELETE FROM contact WHERE order_seq NOT IN (SELECT seq FROM orders);
-
 -- drop_people: whose order, reply or body is lost: its number may be given out again.
 DELETE FROM person WHERE (what = 'order' AND seq NOT IN (SELECT seq FROM orders))
     OR (what = 'reply' AND seq NOT IN (SELECT seq FROM reply))

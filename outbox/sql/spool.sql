@@ -78,11 +78,12 @@ FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :s
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
 
 -- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is. Until when it is of use
--- was counted by the clock as well, if it came by a clock that is now put forward: since this run began.
+-- was counted by the clock as well, if it came by a clock that is now put forward: since this run began. What was written by the clock that was put
+-- forward, before the step was noticed, counts by it already: it is younger than the old clock could be.
 UPDATE message SET due_at = due_at + iif(relative = 1, :delta, 0),
     channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0),
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
-WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown');
+WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);
 
 -- shifted: the channels at which a slice has something to take up.
 SELECT DISTINCT channel FROM message WHERE seq > :after AND seq <= :upto AND ready = 1 AND +state = 'queued';

@@ -31,6 +31,3 @@ PRAGMA cache_size = -1024;
 
 -- first_epoch: a new database begins its first epoch.
 INSERT INTO epoch (first_seq, id, at, reason) SELECT 1, :id, :at, 'created' WHERE NOT EXISTS (SELECT 1 FROM epoch);
-
--- schema: which one the file has.
-PRAGMA user_version;

@@ -8,9 +8,11 @@ import pytest
 
 from daemon.intake.intake import Intake
 from outbox.errors import IllegalMove, NotFound
-from outbox.model import Plan, Posted, State
+from outbox.model import Order, Plan, Posted, State
 from outbox.quarantine import LARGEST_BODY, MOST_OF_A_SOURCE
+from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import open_box, planned, plans, posted, send
+from tests.support.planning import plan, route, store
 from tests.support.sources import AHook, FakeHttp, open_front, tell_all
 
 TABLE = {"kind": "mapped", "id": "id", "type": "status", "order": {"ref": "order"}, "unknown": "keep"}
@@ -127,6 +129,29 @@ async def test_todays_routes_send_what_was_not_sent_and_nothing_twice(tmp_path: 
         (sent,) = await box.views.messages_by_id([first.id])
         assert sent.state is State.SENT
         assert (await box.audit.verify()).ok
+
+
+async def test_what_the_order_has_left_behind_is_not_told_when_it_is_planned_again(tmp_path: Path) -> None:
+    shop = store("twilio", route=[route("order.*")])
+
+    def today(event: Posted, before: Order | None, after: Order) -> Plan:
+        return plan(shop, event, after, before)
+
+    clock = FakeClock()
+    ada = {"phone": "07700 900123"}
+    async with open_box(tmp_path, clock) as box:
+        confirmed = posted("e1", "order.confirmed", at=clock.now(), customer=ada)
+        await box.spool.accept(confirmed, plans())
+        await clock.advance(3600)
+        await box.spool.accept(posted("e2", "order.ready", at=clock.now(), customer=ada), today)
+        (ready,) = (await box.views.messages(limit=5)).items
+        await send(box, ready)
+        await clock.advance(3600)
+        for stored in await box.replay.since(0, limit=10):
+            await box.replay.replan(stored, today, dry_run=False)
+        left_behind, _ = (await box.views.messages(limit=5)).items
+        assert (left_behind.trigger, left_behind.state) == ("order.confirmed", State.SUPERSEDED)
+        assert left_behind.due_at == confirmed.received_at
 
 
 async def test_an_event_that_is_gone_can_not_be_planned_again(tmp_path: Path) -> None:

@@ -294,6 +294,20 @@ async def test_waits_move_with_a_stepped_clock_and_moments_of_the_day_do_not(tmp
         assert await box.spool.next_due("twilio") == yesterday
 
 
+async def test_what_came_between_a_step_forward_and_its_being_noticed_waits_no_longer(tmp_path: Path) -> None:
+    """At the shop's opening: a Pi wakes with yesterday's time, and a time server puts it right."""
+    clock, night, wait = FakeClock(), 13 * 3600, 15 * 60_000
+    async with open_box(tmp_path, clock) as box:
+        await accept_one(box, planned("before", due_at=NOW + wait), id="b", ref="b")
+        tried = await accept_one(box, planned("tried"), id="t", ref="t")
+        clock.step(night)
+        now = clock.now()
+        await accept_one(box, planned("came", due_at=now + wait), id="c", ref="c", at=now)
+        await box.spool.move(tried.seq, Transition(state=State.QUEUED, due_at=now + wait))
+        await box.spool.shift(night * 1000)
+        assert await due_ids(box, now=now + wait) == ["before", "tried", "came"]
+
+
 # ---------------------------------------------------------------- staff
 
 

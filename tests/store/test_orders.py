@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox.model import Customer, Event, Order, Posted
-from outbox.orders import happened_at, merge, project
+from outbox.orders import comes_late, happened_at, is_paid_since, merge, project
 from tests.support.outbox_box import NOW, posted
 
 STATUSES = [
@@ -111,6 +111,21 @@ def test_a_status_from_the_future_that_is_on_record_holds_nobody_up(type: str) -
     moved = project(order, posted("e3", type, at=NOW + 5000, order={"note": "new"}))
     assert type in (moved.status, moved.payment)
     assert (moved.note, moved.news_at) == ("new", NOW + 5000)
+
+
+@pytest.mark.parametrize("type", ["order.ready", "payment.failed"])
+@pytest.mark.parametrize("seconds", [60, 2 * 365 * 86_400])
+def test_nor_does_it_hold_up_what_took_a_moment_on_its_way(type: str, seconds: int) -> None:
+    """A shop writes when it happened, and that is a little before we hear of it."""
+    order = fed(posted("e1", "order.placed"), posted("e2", "payment.confirmed"))
+    ahead = NOW + seconds * 1000
+    order = msgspec.structs.replace(order, status_at=ahead, payment_at=ahead, news_at=ahead)
+    news = posted("e3", type, at=NOW + 5000, occurred_at="2026-11-24T10:15:02Z", order={"note": "new"})
+    assert not comes_late(order, news)
+    assert not is_paid_since(order, news)
+    moved = project(order, news)
+    assert type in (moved.status, moved.payment)
+    assert (moved.note, moved.news_at) == ("new", NOW + 2000)
 
 
 def test_older_news_fills_in_but_never_overwrites() -> None:

@@ -16,6 +16,7 @@ from tests.support.outbox_box import (
     accept_one,
     begin,
     due_ids,
+    message_of,
     open_box,
     planned,
     send,
@@ -198,3 +199,46 @@ async def test_early_receipts_out_of_turn_in_the_moment_of_the_answer_say_the_mo
             box.spool.settle(attempt, Accepted("P1"), SENT),
         )
         assert await state_of(box, "m1") is State.DELIVERED
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_what_did_not_arrive_while_staff_hold_its_order_waits_for_them(tmp_path: Path, early: bool) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        if not early:
+            await box.spool.settle(attempt, Accepted("P1"), SENT)
+        await box.spool.hold("B-1", actor="Ada", reason="she rang")
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT)
+        if early:
+            await box.spool.settle(attempt, Accepted("P1"), SENT)
+        assert await state_of(box, "m1") is State.HELD
+        await box.spool.release("B-1", actor="Ada", reason="")
+        assert await due_ids(box, "modem") == ["m1"]
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_repeat_that_fails_is_no_reason_to_tell_them_again_what_has_arrived(
+    tmp_path: Path, early: bool
+) -> None:
+    """Carriers drop the second of two equal texts, and say so."""
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Unknown("timeout"), Transition(state=State.QUEUED))
+        repeat = await begin(box, await message_of(box, "m1"))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, reference="m1.1"))
+        if not early:
+            await box.spool.settle(repeat, Accepted("P2"), SENT)
+        await box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P2"), NEXT)
+        if early:
+            await box.spool.settle(repeat, Accepted("P2"), SENT)
+        assert await state_of(box, "m1") is State.DELIVERED
+
+
+async def test_what_did_not_arrive_in_the_moment_in_which_staff_hold_its_order_waits_too(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await send(box, await accept_one(box), Accepted("P1"))
+        await asyncio.gather(
+            box.spool.hold("B-1", actor="Ada", reason="she rang"),
+            box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), NEXT),
+        )
+        assert await state_of(box, "m1") is State.HELD

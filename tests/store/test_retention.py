@@ -8,6 +8,7 @@ from outbox import Outbox, Removed
 from outbox.errors import IllegalMove
 from outbox.model import Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
+from outbox.promises import Promises
 from outbox.reasons import Reason
 from outbox.receipts import GoOn
 from tests.store.test_replies import Reply
@@ -167,3 +168,23 @@ async def test_forgetting_a_stranger_removes_nothing(tmp_path: Path) -> None:
         await one_of_each(box)
         assert await box.people.forget("+15550000", actor="owner") == Removed()
         assert await state_of(box, "waits") is State.QUEUED
+
+
+async def test_what_was_written_about_an_order_that_a_restore_lost_is_shown_and_goes_in_its_time(
+    tmp_path: Path,
+) -> None:
+    wrote = {
+        "at": NOW,
+        "channel": "twilio",
+        "provider_id": "p1",
+        "order_ref": "B-9",
+        "is_read": 0,
+        "address": PHONE,
+        "text": "where is it?",
+    }
+    async with open_box(tmp_path) as box:
+        await box.promises.carry(Promises(lost=frozenset(), replies=[wrote]), made_at=NOW)
+        assert [reply.text for reply in (await box.people.held(PHONE)).replies] == ["where is it?"]
+        assert (await box.retention.prune(before=NOW)).replies == 0
+        assert (await box.retention.prune(before=NOW + 1)).replies == 1
+        assert (await box.replies.list(limit=5)).items == []
