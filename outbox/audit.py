@@ -155,7 +155,7 @@ class Audit:
         found = await self._store.rows(
             _SQL["list_oldest" if oldest_first else "list"],
             place=place,
-            search=None if search is None else search.lower(),
+            search=None if search is None else search.encode().lower().decode(),  # A to Z, as SQLite has it
             kind=kind,
             family=None if kind is None else f"{kind}.",
             order_ref=order_ref,

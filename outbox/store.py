@@ -194,6 +194,7 @@ class Store:
     async def _reader(self) -> aiosqlite.Connection:
         db = await aiosqlite.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
         await db.executescript(_SQL["row_views"] + ";" + _SQL["reader"])
+        await db.create_function("casefold", 1, str.casefold, deterministic=True)
         return db
 
     async def rows(self, sql: str, **values: object) -> list[Any]:

@@ -12,14 +12,18 @@ WITH RECURSIVE told (seq) AS (
 SELECT e.seq, e.source, e.id, e.type, :ref, e.received_at, e.actor, e.raw
 FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 
--- orders: the newest change first: each order at its newest event; not what stands for one (`outbox.answers`).
+-- orders: the newest change first: each order at its newest event; not what stands for one (`outbox.answers`). `lower` knows A to Z alone;
+-- `casefold` is Python's, which takes a turn of the interpreter for each name.
 SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since) AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
     AND (
         :statuses IS NULL OR coalesce(o.body ->> '{order.status}', '') IN (SELECT value FROM json_each(:statuses))
         OR (:any_but IS NOT NULL AND coalesce(o.body ->> '{order.status}', '') NOT IN (SELECT value FROM json_each(:any_but)))
     )
-    AND (:search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '{order.customer}.name', '')), :search))
+    AND (
+        :search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '{order.customer}.name', '')), :search)
+        OR (o.body ->> '{order.customer}.name' GLOB '*[^ -~]*' AND instr(casefold(o.body ->> '{order.customer}.name'), :search))
+    )
 ORDER BY e.seq DESC LIMIT :limit;
 
 -- orders_by_ref: those of these refs that are known.

@@ -48,6 +48,14 @@ async def test_orders_come_by_their_newest_change(tmp_path: Path) -> None:
         assert rest.next is None
 
 
+@pytest.mark.parametrize("search", ["Ángel Groß", "ángel", "ÁNGEL", "GROSS", "groß"])
+async def test_a_name_is_found_however_it_is_written(tmp_path: Path, search: str) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("e1", customer={"name": "Ángel Groß"}), plans())
+        found = await box.views.orders(statuses=(), search=search, since=None, limit=9, cursor=None)
+        assert [order.ref for order in found.items] == ["B-1"]
+
+
 async def test_messages_are_filtered_and_paged(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for n in range(4):
