@@ -180,7 +180,7 @@ class Service:
             group.create_task(heartbeat.run(self.stop), name="heartbeat")
             if self.fleet is not None:
                 group.create_task(self.fleet.run(self.stop), name="fleet")
-            mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail)
+            mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail, self.box.notes)
             group.create_task(mail.run(self.stop), name="record mail")
             if notifier.watchdog_seconds:
                 group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")

@@ -3,24 +3,36 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from daemon.config import ConfigError, Settings
 from daemon.keys.heads import Head
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 
 log = structlog.get_logger(__name__)
 
 AGAIN_AFTER = 600.0
 """Seconds until the next try, while the line or the mail provider is away."""
 TRIES = 36
+NOTE = "record.mailed"
 IDLE = 3600.0
 """Seconds between looks at the configuration while it wants no mail: a reload may turn it on."""
 
 
+class Notes(Protocol):
+    """What outlives a restart."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def set(self, key: str, value: str) -> None: ...
+
+
 class RecordMail:
-    """`mail(audience, subject, words)` brings it by the first e-mail channel that takes it; False: none did."""
+    """`mail(audience, subject, words)` brings it by the first e-mail channel that takes it; False: none did. A box that is switched off at
+    that hour sends it once it is on again."""
 
     def __init__(
         self,
@@ -28,22 +40,47 @@ class RecordMail:
         settings: Callable[[], Settings],
         head: Callable[[], Awaitable[Head | None]],
         mail: Callable[[str, str, str], Awaitable[bool]],
+        notes: Notes,
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._head = head
         self._mail = mail
+        self._notes = notes
 
     async def run(self, stop: asyncio.Event) -> None:
-        done = self._newest_due()
+        done = await self._done()
         while not await self._clock.wait(stop, self._wait()):
             due = self._newest_due()
-            if due is None or due == done:
+            if due is None or due.isoformat() == done:
                 continue
             for _ in range(TRIES):
-                if await self.send() or await self._clock.wait(stop, AGAIN_AFTER):
+                if await self.send():
+                    await self._note(due.isoformat())
                     break
-            done = due
+                if await self._clock.wait(stop, AGAIN_AFTER):
+                    break
+            done = due.isoformat()
+
+    async def _done(self) -> str:
+        """When the last mail was due that went; at the first start, the last one that was before there was a box. "": none is wanted."""
+        due = self._newest_due()
+        if due is None:
+            return ""
+        try:
+            done = await self._notes.get(NOTE)
+        except StorageBusy as error:
+            log.error("when the day's record was last mailed can't be read", error=str(error))
+            return due.isoformat()
+        if done is None:
+            await self._note(due.isoformat())
+        return done or due.isoformat()
+
+    async def _note(self, due: str) -> None:
+        try:
+            await self._notes.set(NOTE, due)
+        except (StorageBusy, StorageFull) as error:
+            log.warning("that the day's record was mailed can't be noted: it may be mailed again", error=str(error))
 
     async def send(self) -> bool:
         """One mail, as things are. True when it is away, and when there is nothing to say."""

@@ -32,9 +32,24 @@ class Post:
         return True
 
 
-async def mails(mail_at: str | None, hours: float, *, refusals: int = 0) -> tuple[FakeClock, Post]:
+class Notes:
+    """Of a database that outlives the service."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        return self._kept.get(key)
+
+    async def set(self, key: str, value: str) -> None:
+        self._kept[key] = value
+
+
+async def mails(
+    mail_at: str | None, hours: float, *, refusals: int = 0, clock: FakeClock | None = None, notes: Notes | None = None
+) -> tuple[FakeClock, Post]:
     """What is taken in that time, on a clock that begins at 10:15 in London."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     post = Post(clock, refusals)
     at = None if mail_at is None else TimeOfDay.parse(mail_at)
     settings = Settings(store=Store(name="Balloon Loft"), record=Record(mail_at=at))
@@ -44,7 +59,9 @@ async def mails(mail_at: str | None, hours: float, *, refusals: int = 0) -> tupl
 
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(RecordMail(clock, lambda: settings, head, post.mail).run(stop))
+        group.create_task(
+            RecordMail(clock, lambda: settings, head, post.mail, Notes() if notes is None else notes).run(stop)
+        )
         for _ in range(round(hours * 4)):
             await clock.advance(HOUR / 4)
         stop.set()
@@ -72,6 +89,17 @@ async def test_what_nobody_takes_is_tried_again() -> None:
 async def test_none_is_sent_where_none_is_wanted_or_its_hour_is_past() -> None:
     assert (await mails(None, 30))[1].taken == []
     assert (await mails("10:00", 20))[1].taken == []
+
+
+async def test_a_box_that_is_off_at_its_hour_sends_it_when_it_is_on_again() -> None:
+    clock, notes = FakeClock(), Notes()
+    assert (await mails("07:30", 2, clock=clock, notes=notes))[1].taken == [], "its hour was before there was a box"
+    for _ in range(3):
+        await clock.advance(22 * HOUR)
+        _, post = await mails("07:30", 2, clock=clock, notes=notes)
+        assert len(post.taken) == 1
+    _, post = await mails("07:30", 2, clock=clock, notes=notes)
+    assert post.taken == [], "a restart is no cause"
 
 
 def test_a_mail_to_nobody_is_refused() -> None:
