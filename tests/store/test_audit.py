@@ -6,10 +6,11 @@ import io
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.outbox_box import accept_one, open_box, planned, send
+from tests.support.outbox_box import NOW, accept_one, open_box, planned, send
 
 
 async def fill(path: Path) -> int:
@@ -49,6 +50,27 @@ async def test_tampering_is_found_at_its_entry(tmp_path: Path, sql: str, first_b
         verdict = await box.audit.verify()
         assert (verdict.ok, verdict.first_bad) == (False, first_bad)
         assert verdict.entries in (entries, entries - 1)
+
+
+async def test_what_headquarters_has_and_goes_meanwhile_is_no_tampering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner asks whether the record is whole in the moment in which the day's round takes out what is archived."""
+    monkeypatch.setattr("outbox.audit.SLICE", 4)
+    entries = await fill(tmp_path)
+    async with open_box(tmp_path) as box:
+        rows, reads = box._store.rows, 0
+
+        async def and_meanwhile(sql: str, **values: object) -> list[Any]:
+            nonlocal reads
+            reads += 1
+            if reads == 3:
+                await box.retention.prune_audit(archived=20, before=NOW + 10**6)
+            return await rows(sql, **values)
+
+        monkeypatch.setattr(box._store, "rows", and_meanwhile)
+        verdict = await box.audit.verify()
+        assert (verdict.ok, verdict.entries) == (True, entries - 20 + 1), "that they went is an entry itself"
 
 
 async def test_the_export_is_enough_to_compute_the_chain(tmp_path: Path) -> None:
