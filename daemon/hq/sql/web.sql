@@ -34,9 +34,9 @@ FROM message WHERE order_ref = %(ref)s ORDER BY store, created_at, id LIMIT 500;
 -- entries_of_order: the record of an order, over all stores.
 SELECT store, epoch, seq, at, kind, actor, message_id, detail FROM audit WHERE order_ref = %(ref)s ORDER BY store, at, seq LIMIT 2000;
 
--- record: a store's epoch in its order, for computing its chain anew.
+-- record: a store's epoch in its order up to its head, for computing its chain anew. What comes meanwhile lies beyond.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
-WHERE store = %(store)s AND epoch = %(epoch)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s;
+WHERE store = %(store)s AND epoch = %(epoch)s AND seq > %(after)s AND seq <= %(head_seq)s ORDER BY seq LIMIT %(limit)s;
 
 -- hash_before: the entry before an epoch's first, under an earlier epoch.
 SELECT hash FROM audit WHERE store = %(store)s AND seq = %(seq)s AND epoch <> %(epoch)s;
