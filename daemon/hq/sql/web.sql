@@ -55,10 +55,12 @@ WHERE EXISTS (SELECT 1 FROM health AS h WHERE h.store = s.name AND h.arrived > %
     OR EXISTS (SELECT 1 FROM fork AS f WHERE f.store = s.name AND f.last_seen > %(since)s)
 ORDER BY s.name;
 
--- figures: counts for the metrics.
+-- figures: counts for the metrics, by which alarms ring: a store that was revoked says nothing any more, and what a store does not keep never comes.
 SELECT (SELECT count(*) FROM store WHERE joined_at IS NOT NULL AND revoked_at IS NULL),
-    (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
-    (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '10 minutes'),
-    (SELECT count(*) FROM fork), (SELECT count(*) FROM gap WHERE closed_at IS NULL),
+    (SELECT count(*) FROM health JOIN store ON name = health.store
+        WHERE revoked_at IS NULL AND arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
+    (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND arrived < %(now)s - interval '10 minutes'),
+    (SELECT count(*) FROM fork), (SELECT count(*) FROM gap JOIN store ON name = gap.store
+        WHERE revoked_at IS NULL AND closed_at IS NULL AND why <> 'not kept at the store'),
     (SELECT count(*) FROM consent WHERE stopped), (SELECT coalesce(sum(head_seq - coalesce(first_seq, head_seq) + 1), 0) FROM chain WHERE first_seq IS NOT NULL),
-    (SELECT count(*) FROM health WHERE coalesce(body ->> 'bundle_problem', '') <> '');
+    (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND coalesce(body ->> 'bundle_problem', '') <> '');
