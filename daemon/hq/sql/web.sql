@@ -31,8 +31,9 @@ ORDER BY created_at DESC, store DESC, id DESC LIMIT %(limit)s;
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE order_ref = %(ref)s ORDER BY store, created_at, id LIMIT 500;
 
--- entries_of_order: the record of an order, over all stores.
-SELECT store, epoch, seq, at, kind, actor, message_id, detail FROM audit WHERE order_ref = %(ref)s ORDER BY store, at, seq LIMIT 2000;
+-- entries_of_order: the record of an order, over all stores, of each by epoch and number.
+SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.message_id, a.detail
+FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch WHERE a.order_ref = %(ref)s ORDER BY a.store, c.n, a.seq LIMIT 2000;
 
 -- record: a store's epoch in its order up to its head, for computing its chain anew. What comes meanwhile lies beyond.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
