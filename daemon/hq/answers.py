@@ -206,7 +206,7 @@ async def order(db: Connection, ref: str) -> OrderOut | None:
 
 
 async def verify(db: Connection, store: str | None) -> Verified:
-    """Every chain computed anew from what PostgreSQL holds."""
+    """Every chain computed anew from what PostgreSQL holds, as far as it had come when this began: stores go on telling."""
     chains = await (await db.execute(_SQL["all_chains"], {"store": store})).fetchall()
     verdicts = [await _verify(db, *chain) for chain in chains]
     bad = next((verdict for verdict in verdicts if not verdict.ok), None)
@@ -214,7 +214,7 @@ async def verify(db: Connection, store: str | None) -> Verified:
 
 
 async def _verify(db: Connection, store: str, epoch: str, first: int, head_seq: int, head_hash: bytes) -> ChainVerdict:
-    about = {"store": store, "epoch": epoch}
+    about = {"store": store, "epoch": epoch, "head_seq": head_seq}
     holes: dict[int, int] = dict(await (await db.execute(_SQL["gaps_of"], about)).fetchall())
     before: bytes | None = await _before(db, store, epoch, first) if first > 1 else START
     expected, entries, after = first, 0, 0

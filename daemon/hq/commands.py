@@ -109,8 +109,11 @@ def _given(row: Sequence[Any], now: datetime) -> Given:
 
 
 def _report(told: object) -> list[list[str]]:
+    """What is no line of a doctor's is left out."""
     lines = told[:FINDINGS] if isinstance(told, list) else []
-    return [[str(word)[:LONGEST_LINE] for word in line[:3]] for line in lines if isinstance(line, list)]
+    return [
+        [str(word)[:LONGEST_LINE] for word in line[:3]] for line in lines if isinstance(line, list) and len(line) >= 3
+    ]
 
 
 async def orders(db: Connection, settings: HqSettings, now: datetime, stores: Sequence[str]) -> dict[str, str]:

@@ -45,6 +45,8 @@ class Rollouts:
         self._clock = clock
         self._rng = rng
         self.publisher = Publisher(settings, self._now)
+        self._listens_since = self._now()
+        """What PostgreSQL has of stores may be from long before."""
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
@@ -71,7 +73,7 @@ class Rollouts:
                 await self._clock.sleep(AGAIN_SECONDS)
             await Stores(self._settings, self._clock, self._rng).renew(db)
             async with as_fleet(self._settings, self._clock, self._rng) as line:
-                whole_at = float("-inf")
+                whole_at, self._listens_since = float("-inf"), self._now()
                 while not line.lost.is_set():
                     if (now := self._clock.monotonic()) - whole_at >= WHOLE_SECONDS:
                         whole_at = now
@@ -98,7 +100,7 @@ class Rollouts:
         now = self._now()
         if why:
             await self.publisher.end_canary(db, rollout, "taken_back", why, ITSELF)
-        elif now >= rollout.until and taken and len(taken) == len(trying):
+        elif now >= rollout.until and self._heard_it_all(rollout) and taken and len(taken) == len(trying):
             why = f"{len(taken)} stores had it, and fared no worse"
             await self.publisher.end_canary(db, rollout, "passed", why, ITSELF)
         elif now >= rollout.until + PATIENCE:
@@ -112,25 +114,34 @@ class Rollouts:
     def _was_heard(self, store: StoreBundles, rollout: Rollout) -> bool:
         return store.heard_at is not None and store.heard_at > rollout.began_at
 
+    def _heard_it_all(self, rollout: Rollout) -> bool:
+        """Or listens again for so long that it knows what happened while it was away."""
+        return self._listens_since <= max(rollout.began_at, self._now() - OVERDUE)
+
     def _trouble(self, trying: Sequence[StoreBundles], rollout: Rollout, words: Collection[str]) -> str:
         """What a store itself says of one of these, or that it says nothing any more."""
         for store in trying:
             if self._was_heard(store, rollout) and _refuses(store.problem, words):
                 return harmless.line(f"{store.name}: {store.problem}")[:WHY_MOST]
-            silent = self._now() - (store.heard_at or rollout.began_at)
-            if store.heard_at and store.heard_at > rollout.began_at and silent.total_seconds() > SILENT_SECONDS:
+            silent = self._now() - max(store.heard_at or rollout.began_at, self._listens_since)
+            if self._was_heard(store, rollout) and silent.total_seconds() > SILENT_SECONDS:
                 return f"{store.name} is silent since it has it"
         return ""
 
     async def _figures(self, db: Connection, rollout: Rollout, taken: Sequence[StoreBundles]) -> str:
         names = [store.name for store in taken]
-        since = await self._told(db, names, rollout.began_at, self._now())
+        now, began = self._now(), rollout.began_at
+        overdue = now - OVERDUE if self._heard_it_all(rollout) else began
+        since = await self._told(db, names, began, now, overdue=overdue)
         if not since.untold:
             return ""
-        return worse(await self._told(db, names, rollout.began_at - BASELINE, rollout.began_at), since)
+        return worse(await self._told(db, names, began - BASELINE, began, overdue=began - OVERDUE), since)
 
-    async def _told(self, db: Connection, names: Sequence[str], begin: datetime, end: datetime) -> Decided:
-        values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(end - OVERDUE)}
+    async def _told(
+        self, db: Connection, names: Sequence[str], begin: datetime, end: datetime, *, overdue: datetime
+    ) -> Decided:
+        """`overdue`: what was due before and still waits reached nobody."""
+        values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(overdue)}
         found = await (await db.execute(_SQL["told"], values)).fetchone()
         return Decided(*found) if found else Decided(0, 0)
 

@@ -274,12 +274,17 @@ async def test_two_who_publish_at_once_do_not_pass_untried_texts_on(press: Press
     for deed in (
         press.publish("canary", OTHERS),
         press.publish("london", OTHERS, canary=HALF_AN_HOUR),
+        press.publish("london", OTHERS),
+        press.publish("soho", OTHERS),
+        press.publisher.roll_back(press.db, "london", "eve"),
         press.publisher.roll_back(press.db, "canary", "eve"),
         press.publisher.withdraw(press.db, "canary", "eve"),
     ):
         with pytest.raises(Declined, match="a canary for all is under way there"):
             await deed
     assert await press.standing() == {"canary": "canary/1"}
+    await press.store("lyon", "france")
+    assert await press.publish("france", OTHERS) == ["france/2"], "nothing is tried there"
 
 
 @engines

@@ -45,3 +45,23 @@ async def test_a_canary_is_taken_back_for_what_its_store_says_of_it_and_of_no_ot
     rollout = Rollout(1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30))
     why = Rollouts(SETTINGS, clock, random.Random(1))._trouble([said], rollout, {"canary/7"})
     assert (why != "") is is_taken_back, why
+
+
+async def test_a_canary_is_not_silent_for_having_spoken_while_headquarters_was_away() -> None:
+    """It is upgraded, or its PostgreSQL is away, for half an hour; what it has of stores then is from before."""
+    clock = FakeClock()
+    began = datetime.fromtimestamp(clock.now() / 1000, UTC)
+    said = StoreBundles(
+        name="soho", groups=("soho", "canary", "all"), has="canary/7", problem="", heard_at=began + timedelta(minutes=1)
+    )
+    rollout = Rollout(1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30))
+    stayed = Rollouts(SETTINGS, clock, random.Random(1))
+    await clock.advance(1800)
+    again = Rollouts(SETTINGS, clock, random.Random(1))
+    assert stayed._trouble([said], rollout, {"canary/7"}) == "soho is silent since it has it"
+    assert again._trouble([said], rollout, {"canary/7"}) == ""
+    assert not again._heard_it_all(rollout), "nor does it know that all went well"
+    await clock.advance(601)
+    assert again._trouble([said], rollout, {"canary/7"}) == "soho is silent since it has it"
+    await clock.advance(300)
+    assert again._heard_it_all(rollout)

@@ -194,6 +194,7 @@ async def test_figures_by_week_way_and_why(office: Office) -> None:
     await office.message("soho", "c", "failed", reason="refused")
     await office.message("soho", "d", "suppressed", reason="opted_out")
     await office.message("camden", "e", "delivered", took=10, days_ago=7)
+    await office.message("camden", "f", "failed", took=500, reason="undelivered", days_ago=7)
     span = Span.last(2, office.now() + timedelta(seconds=1), "Europe/London")
     soho, camden = await weeks(office.db, span)
     assert (soho.store, soho.week, soho.messages, soho.told, soho.untold, soho.silenced) == (
@@ -206,12 +207,16 @@ async def test_figures_by_week_way_and_why(office: Office) -> None:
     )
     assert (soho.half_within, soho.parts, f"{soho.cost}", soho.currency) == (30.0, 8, "0.32", "GBP")
     assert (camden.store, camden.week) == ("camden", "2026-11-16")
+    assert (camden.told, camden.untold, camden.most_within) == (1, 1, 10.0), (
+        "what a provider took and could not deliver"
+    )
     assert [(way.store, way.channel, way.told) for way in await ways(office.db, span)] == [
         ("camden", "twilio", 1),
         ("soho", "twilio", 2),
     ]
     assert {(why.state, why.reason_code) for why in await whys(office.db, span)} == {
         ("failed", "refused"),
+        ("failed", "undelivered"),
         ("suppressed", "opted_out"),
     }
     assert [row.store for row in await weeks(office.db, Span.last(1, office.now(), "Europe/London", ["camden"]))] == []

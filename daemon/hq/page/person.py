@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
+import phonenumbers
 
 from outbox.ledger import ALL
 from outbox.shares import Shares
 
 MEDIA = ("sms", "email", "chat", "push", "crm", ALL)
 _NUMBER = re.compile(r"(?:\+|00)[\d\s().\-/]{6,24}")
-_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-_DIGITS = 7, 15
+_MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
+_MAYBE = re.compile(r".*@.*|[+(]?\d[\d\s().\-/]{5,}", re.DOTALL)
+_LEAST_DIGITS, _LONGEST_MAIL = 7, 254
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -23,14 +25,25 @@ class Typed(msgspec.Struct, frozen=True):
 
 
 def read_address(text: str) -> Typed | None:
-    """A telephone number with its country's beginning (+44 ...), or a mail address; None: it is neither."""
+    """A telephone number with its country's beginning (+44 ...), or a mail address; None: it is neither. Read as stores read it: the 0 of
+    "+44 (0)7700 ..." belongs to no number."""
     text = text.strip()
-    if _MAIL.fullmatch(text):
+    if len(text) <= _LONGEST_MAIL and _MAIL.fullmatch(text):
         return Typed("email", text.lower())
     if not _NUMBER.fullmatch(text):
         return None
-    digits = re.sub(r"\D", "", text.removeprefix("+") if text.startswith("+") else text[2:])
-    return Typed("phone", f"+{digits}") if _DIGITS[0] <= len(digits) <= _DIGITS[1] else None
+    try:
+        number = phonenumbers.parse(text if text.startswith("+") else f"+{text[2:]}")
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return Typed("phone", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def may_be_address(text: str) -> bool:
+    """Also one that was mistyped, or lacks its country."""
+    return _MAYBE.fullmatch(text.strip()) is not None
 
 
 def is_number_without_country(text: str) -> bool:
@@ -38,7 +51,7 @@ def is_number_without_country(text: str) -> bool:
     return (
         digits.isdecimal()
         and digits.startswith("0")
-        and len(digits) >= _DIGITS[0]
+        and len(digits) >= _LEAST_DIGITS
         and not text.strip().startswith("00")
     )
 

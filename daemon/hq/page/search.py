@@ -9,7 +9,7 @@ from daemon.hq.answers import message_of
 from daemon.hq.database import queries
 from daemon.hq.page.frame import Page, Visit
 from daemon.hq.page.optouts import as_seen, optout_of, without_repeats
-from daemon.hq.page.person import digests_of, is_number_without_country, read_address, words_on
+from daemon.hq.page.person import digests_of, is_number_without_country, may_be_address, read_address, words_on
 from daemon.hq.page.story import reason_of, state_in_words, type_in_words
 
 _SQL = queries("pages.sql")
@@ -23,7 +23,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     """What is typed comes as a form's field, so that an address stands in no log and no history."""
     text = (visit.form.get("q", "") or visit.asked("q")).strip()[:200]
     typed = read_address(text)
-    if visit.form and typed is None and text:
+    if visit.form and text and not may_be_address(text):
         return visit.went(f"/search?q={quote(text, safe='')}")
     values = {"text": text, "mine": visit.user.mine}
     messages, optouts = [], []

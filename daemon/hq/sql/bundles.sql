@@ -69,8 +69,12 @@ CROSS JOIN LATERAL (SELECT state IN ('failed', 'expired', 'unknown') OR (state =
     OR (state = 'queued' AND due_at < %(overdue)s - behind) AS reached_nobody) AS w
 WHERE created_at >= %(from_ms)s - behind AND created_at < %(to_ms)s - behind AND recipient = 'customer';
 
--- tried_by: the canary, not decided, of which these groups or stores are a part.
-SELECT grp FROM rollout WHERE state = 'canary' AND (first_groups && %(groups)s::text[] OR stores && %(stores)s::text[]) LIMIT 1;
+-- tried_by: the canary, not decided, of which these groups or stores are a part. So is what is nearer to its stores than the group by which they
+-- have it: each by itself, and before the group canary its region.
+SELECT r.grp FROM rollout AS r WHERE r.state = 'canary' AND (
+    r.first_groups && %(groups)s::text[] OR r.stores && %(groups)s::text[] OR r.stores && %(stores)s::text[]
+    OR ('canary' = ANY(r.first_groups) AND EXISTS (SELECT 1 FROM store AS s WHERE s.name = ANY(r.stores) AND s.grp = ANY(%(groups)s::text[])))
+) LIMIT 1;
 
 -- first_words: what stores call a bundle that they try, unless something else was published to them since.
 SELECT grp || '/' || version FROM (

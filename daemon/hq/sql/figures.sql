@@ -1,13 +1,13 @@
 -- weeks: per store and week, how messages to customers fared. A message planned for later counts from when it was due; one that was tried
--- again, from when it was made.
+-- again, from when it was made. `told_at` is when its last attempt was taken: of one that then did not arrive, too.
 SELECT store, to_char(date_trunc('week', to_timestamp(created_at / 1000.0) AT TIME ZONE %(zone)s), 'YYYY-MM-DD') AS week,
-    count(*), count(*) FILTER (WHERE told_at IS NOT NULL OR state IN ('sent', 'delivered')),
+    count(*), count(*) FILTER (WHERE state IN ('sent', 'delivered')),
     count(*) FILTER (WHERE state IN ('failed', 'expired', 'unknown')), count(*) FILTER (WHERE state = 'suppressed'),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY took), percentile_cont(0.9) WITHIN GROUP (ORDER BY took),
     coalesce(sum(parts), 0), coalesce(sum(price::numeric), 0)
 FROM (
-    SELECT store, created_at, state, told_at, parts, price,
-        CASE WHEN told_at IS NOT NULL THEN
+    SELECT store, created_at, state, parts, price,
+        CASE WHEN told_at IS NOT NULL AND state IN ('sent', 'delivered') THEN
             greatest(told_at - CASE WHEN attempts <= 1 THEN greatest(due_at, created_at) ELSE created_at END, 0) / 1000.0
         END AS took
     FROM message

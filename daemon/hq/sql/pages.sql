@@ -39,13 +39,16 @@ ORDER BY created_at DESC LIMIT 200;
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s AND id = %(id)s;
 
--- record_of_order: what stores put on record of an order, each in its order.
-SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
-WHERE order_ref = %(ref)s AND order_ref <> '' AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY store, at, seq LIMIT 2000;
+-- record_of_order: what stores put on record of an order, each in its order, whatever its clock said: by epoch and number.
+SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
+FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
+WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND (%(mine)s::text[] IS NULL OR a.store = ANY(%(mine)s))
+ORDER BY a.store, c.n, a.seq LIMIT 2000;
 
 -- record_of_store_order: the same of one store.
-SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
-WHERE order_ref = %(ref)s AND order_ref <> '' AND store = %(store)s ORDER BY seq LIMIT 2000;
+SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
+FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
+WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND a.store = %(store)s ORDER BY c.n, a.seq LIMIT 2000;
 
 -- optouts: the fleet's words on consent, the newest first; a manager's own stores', headquarters', and whose nobody can be proved to be.
 SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent

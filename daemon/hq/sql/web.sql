@@ -31,12 +31,13 @@ ORDER BY created_at DESC, store DESC, id DESC LIMIT %(limit)s;
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE order_ref = %(ref)s ORDER BY store, created_at, id LIMIT 500;
 
--- entries_of_order: the record of an order, over all stores.
-SELECT store, epoch, seq, at, kind, actor, message_id, detail FROM audit WHERE order_ref = %(ref)s ORDER BY store, at, seq LIMIT 2000;
+-- entries_of_order: the record of an order, over all stores, of each by epoch and number.
+SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.message_id, a.detail
+FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch WHERE a.order_ref = %(ref)s ORDER BY a.store, c.n, a.seq LIMIT 2000;
 
--- record: a store's epoch in its order, for computing its chain anew.
+-- record: a store's epoch in its order up to its head, for computing its chain anew. What comes meanwhile lies beyond.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
-WHERE store = %(store)s AND epoch = %(epoch)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s;
+WHERE store = %(store)s AND epoch = %(epoch)s AND seq > %(after)s AND seq <= %(head_seq)s ORDER BY seq LIMIT %(limit)s;
 
 -- hash_before: the entry before an epoch's first, under an earlier epoch.
 SELECT hash FROM audit WHERE store = %(store)s AND seq = %(seq)s AND epoch <> %(epoch)s;
@@ -55,10 +56,12 @@ WHERE EXISTS (SELECT 1 FROM health AS h WHERE h.store = s.name AND h.arrived > %
     OR EXISTS (SELECT 1 FROM fork AS f WHERE f.store = s.name AND f.last_seen > %(since)s)
 ORDER BY s.name;
 
--- figures: counts for the metrics.
+-- figures: counts for the metrics, by which alarms ring: a store that was revoked says nothing any more, and what a store does not keep never comes.
 SELECT (SELECT count(*) FROM store WHERE joined_at IS NOT NULL AND revoked_at IS NULL),
-    (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
-    (SELECT count(*) FROM health WHERE arrived < %(now)s - interval '10 minutes'),
-    (SELECT count(*) FROM fork), (SELECT count(*) FROM gap WHERE closed_at IS NULL),
+    (SELECT count(*) FROM health JOIN store ON name = health.store
+        WHERE revoked_at IS NULL AND arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
+    (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND arrived < %(now)s - interval '10 minutes'),
+    (SELECT count(*) FROM fork), (SELECT count(*) FROM gap JOIN store ON name = gap.store
+        WHERE revoked_at IS NULL AND closed_at IS NULL AND why <> 'not kept at the store'),
     (SELECT count(*) FROM consent WHERE stopped), (SELECT coalesce(sum(head_seq - coalesce(first_seq, head_seq) + 1), 0) FROM chain WHERE first_seq IS NOT NULL),
-    (SELECT count(*) FROM health WHERE coalesce(body ->> 'bundle_problem', '') <> '');
+    (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND coalesce(body ->> 'bundle_problem', '') <> '');

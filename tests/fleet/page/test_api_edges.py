@@ -49,3 +49,26 @@ async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClo
         while not answer.content.is_eof():
             await clock.advance(1.0)
             await asyncio.sleep(0.01)
+
+
+async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock: FakeClock) -> None:
+    """One store was revoked while it was silent, refused its texts and lacked entries; another came here without entries that it keeps no more."""
+    await site.store("camden", bundle_problem="all/1: broken")
+    for store, why in (("camden", "missing"), ("soho", "not kept at the store"), ("lyon", "missing")):
+        await site.sql(
+            "INSERT INTO gap (store, epoch, from_seq, to_seq, why, seen_at) VALUES (%s, 'e1', 1, 9, %s, %s)",
+            store, why, site.services.now(),
+        )  # fmt: skip
+    await site.sql("UPDATE store SET revoked_at = %s WHERE name = 'camden'", site.services.now())
+    await site.store("lyon", bundle_problem="all/1: broken")
+    clock.step(601)
+    await site.store("soho")
+    async with site.services.pool.connection() as db:
+        await add_token(db, 0, "prometheus", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+    async with (
+        aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
+        http.get("/metrics") as answer,
+    ):
+        told = dict(line.split() for line in (await answer.text()).splitlines() if not line.startswith("#"))
+    names = ("stores", "stores_late", "stores_silent", "gaps", "bundle_refused")
+    assert [told[f"tether_hq_{name}"] for name in names] == ["2", "0", "1", "1", "1"], "lyon's alone"

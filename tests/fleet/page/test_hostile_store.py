@@ -106,6 +106,7 @@ async def test_a_record_whose_details_are_no_json(site: Site, tmp_path: Path) ->
         await site.entries("camden", ("command.done", "", "", f'{{"id":{ids[0]},"report":[3,["disk"]]}}'))
         assert [(one.store, one.state) for one in await listed(db, now)] == [("soho", "waiting"), ("camden", "done")]
         assert set(await orders(db, settings, now, ["camden", "soho"])) == {"soho"}
+    assert (await maria.get("/stores/camden/commands")).status == 200
 
 
 async def test_more_commands_than_a_mark_holds(site: Site, tmp_path: Path) -> None:
