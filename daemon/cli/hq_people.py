@@ -107,11 +107,42 @@ def new_token(name: Annotated[str, typer.Argument(help="Whose it is.")], config:
     secret = f"hq_{secrets.token_urlsafe(32)}"
 
     async def add(settings: "HqSettings", db: "Connection") -> None:
-        from daemon.hq.stores import add_token
+        from daemon.hq import tokens
         from outbox.clock import SystemClock
 
         now, digest = SystemClock().now(), hashlib.sha256(secret.encode()).digest()
-        await add_token(db, now, name, digest, ["read"], actor=me())
+        await tokens.add(db, now, name, digest, ["read"], actor=me())
 
     with_archive(config, add)
     print(secret)
+
+
+@token.command("list", epilog="Example: tether hq token list --json")
+def list_tokens(config: HqConfigOption = None, json: JsonOption = False) -> None:
+    """Who may ask the API. The tokens themselves are kept nowhere."""
+
+    async def read(settings: "HqSettings", db: "Connection") -> Any:
+        from daemon.hq.tokens import everyone
+
+        return await everyone(db)
+
+    rows = with_archive(config, read)
+    if json:
+        as_json(rows)
+    else:
+        told = [(r.name, ", ".join(r.scopes), f"{r.created_at:%Y-%m-%d}") for r in rows]
+        table(("name", "may", "since"), told, empty="nobody yet: tether hq token new NAME")
+
+
+@token.command("revoke", epilog="Example: tether hq token revoke grafana")
+def revoke_token(name: Annotated[str, typer.Argument(help="Whose it is.")], config: HqConfigOption = None) -> None:
+    """Let a token ask no more, from this moment on."""
+
+    async def revoke(settings: "HqSettings", db: "Connection") -> None:
+        from daemon.hq import tokens
+        from outbox.clock import SystemClock
+
+        await tokens.revoke(db, SystemClock().now(), name, actor=me())
+
+    with_archive(config, revoke)
+    print(f"{name} may not ask any more")

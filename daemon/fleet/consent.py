@@ -9,9 +9,10 @@ from functools import partial
 import structlog
 
 from daemon.fleet.claim import read_claim
-from daemon.fleet.nats_connection import CONDITION, CONDITION_ELSEWHERE, NatsConnection, Stored, WrongSequence
+from daemon.fleet.nats_connection import NatsConnection, WrongSequence
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.speaker import is_proved, signed
+from daemon.fleet.stored import CONDITION, CONDITION_ELSEWHERE, Stored
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, unpack
 from outbox.fleet import Fleet, Position
 from outbox.fleet_consent import Heard, Untold

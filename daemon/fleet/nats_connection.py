@@ -10,9 +10,8 @@ import contextlib
 import logging
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from daemon.fleet.nkey import KeyPair
+from daemon.fleet.stored import CONDITION, Stored, read_headers, read_stored
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -29,9 +29,6 @@ SOCKET_SECONDS = 10.0
 PING_SECONDS = 20
 UNANSWERED = 2
 """Pings without an answer after which a connection is dropped: 60 s in all."""
-CONDITION = "Nats-Expected-Last-Subject-Sequence"
-CONDITION_ELSEWHERE = f"{CONDITION}-Subject"
-"""Has a server look for the condition at another subject."""
 CLOSE_SECONDS = 1.0
 BATCH_BYTES = 4 * 2**20
 
@@ -66,22 +63,6 @@ class Identity(msgspec.Struct, frozen=True):
     claim: str
     inbox: str
     name: str
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """A message as a stream keeps it."""
-
-    subject: str
-    seq: int
-    at: int
-    """ms, by the servers' clocks."""
-    body: bytes
-    headers: Mapping[str, str]
-
-    @property
-    def pending(self) -> int:
-        """How many more the stream had beyond it when it was read."""
-        return int(self.headers.get("Nats-Num-Pending", "0"))
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -211,8 +192,8 @@ class NatsConnection:
 
     async def following(self, stream: str, after: int) -> Stored | None:
         """The first that a stream keeps beyond that number; None: there is none yet."""
-        asked = {"seq": after + 1, "next_by_subj": ">"}
-        return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(asked)))
+        asked = msgspec.json.encode({"seq": after + 1, "next_by_subj": ">"})
+        return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", asked))
 
     async def read(self, stream: str, after: int, *, limit: int, subject: str = ">") -> list[Stored]:
         """What a stream keeps beyond that number, in its order: up to `limit` in one question."""
@@ -368,34 +349,9 @@ def _words(error: BaseException) -> str:
     return str(error) or {"TimeoutError": "no answer in time"}.get(type(error).__name__, type(error).__name__)
 
 
-def read_headers(raw: bytes) -> dict[str, str]:
-    """As servers read them: a name is what stands before the colon, to the letter, and a condition said twice is the first. What they add
-    themselves stands at the end, and counts before what the publisher wrote."""
-    first, *lines = raw.split(b"\r\n")
-    found: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.decode("utf-8", "replace").partition(":")
-        if colon and not (name == CONDITION and name in found):
-            found[name] = value.strip()
-    status, _, description = first.decode("utf-8", "replace").removeprefix("NATS/1.0").strip().partition(" ")
-    if status.isdecimal() and "Nats-Sequence" not in found:
-        found |= {"Status": status, "Description": description}
-    return found
-
-
 def _stored(answer: "Msg") -> Stored | None:
     headers = answer.headers or {}
-    if "Nats-Sequence" not in headers:
-        if (status := headers.get("Status", "")) not in ("404", "204"):
-            raise NatsAway(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
-        return None
-    return Stored(
-        headers["Nats-Subject"], int(headers["Nats-Sequence"]), _ms(headers["Nats-Time-Stamp"]), answer.data, headers
-    )
-
-
-def _ms(stamp: str) -> int:
-    """NATS writes nanoseconds, which `fromisoformat` of Python 3.11 does not read beyond microseconds."""
-    text, _, fraction = stamp.removesuffix("Z").partition(".")
-    whole = datetime.fromisoformat(f"{text}+00:00")
-    return int(whole.timestamp()) * 1000 + int((fraction + "000")[:3])
+    found = read_stored(headers, answer.data)
+    if found is None and (status := headers.get("Status", "")) not in ("404", "204"):
+        raise NatsAway(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
+    return found

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from daemon.fleet.nats_connection import NatsAway, NatsConnection, Stored
+from daemon.fleet.nats_connection import NatsAway, NatsConnection
+from daemon.fleet.stored import Stored
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.ingest import UP, Ingest

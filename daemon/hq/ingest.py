@@ -14,7 +14,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.fleet.causes import leaving
-from daemon.fleet.nats_connection import Stored
+from daemon.fleet.stored import Stored
 from daemon.fleet.wire import DIGEST, NAME, AuditBatch, Garbled, State, StateBatch, hashes, inflate
 from daemon.hq.chains import Append, Chain, Early, Fork, judge, needs
 from daemon.hq.database import Connection, ensure_month, queries

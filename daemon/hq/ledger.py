@@ -6,7 +6,8 @@ from datetime import datetime
 import structlog
 
 from daemon.fleet.consent import judged
-from daemon.fleet.nats_connection import NatsConnection, Stored
+from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.stored import Stored
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, read_optout, unpack
 from daemon.hq.database import Connection, as_time, queries
 

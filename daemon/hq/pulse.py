@@ -9,7 +9,8 @@ from typing import TypeAlias
 import structlog
 from psycopg.types.json import Jsonb
 
-from daemon.fleet.nats_connection import NatsConnection, Stored
+from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.stored import Stored
 from daemon.fleet.wire import NAME, Garbled, Health, pack, unpack
 from daemon.hq.database import Connection, queries
 from daemon.hq.troubles import troubles_of

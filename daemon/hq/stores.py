@@ -11,7 +11,6 @@ import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from psycopg.errors import UniqueViolation
 
 from daemon.config import ConfigError
 from daemon.fleet.bundle import ALL, CANARY
@@ -240,13 +239,3 @@ def _check(wish: JoinWish) -> None:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(b"tether join " + secret.encode()).digest()
-
-
-async def add_token(db: Connection, now: int, name: str, digest: bytes, scopes: Sequence[str], *, actor: str) -> None:
-    """Raises Declined for a name that is taken."""
-    try:
-        async with db.transaction():
-            await db.execute(_SQL["add_token"], {"name": name, "digest": digest, "scopes": list(scopes)})
-            await record(db, now, "token.added", {"name": name, "scopes": list(scopes)}, actor=actor)
-    except UniqueViolation as error:
-        raise Declined(409, f"a token named {name!r} is there already: choose another name") from error

@@ -20,16 +20,16 @@ from daemon.config import ConfigError
 from daemon.fleet.join_code import JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
-from daemon.hq.database import Connection, Weather, queries
+from daemon.hq.database import Connection, Weather
 from daemon.hq.openapi import document
 from daemon.hq.page.pages import PAGES
 from daemon.hq.page.site import add_pages
 from daemon.hq.services import Services
 from daemon.hq.stores import Declined
+from daemon.hq.tokens import whose
 
 log = structlog.get_logger(__name__)
 
-_SQL = queries("stores.sql")
 
 BODY_MOST = 16 * 1024
 STREAM_SECONDS = 1.0
@@ -142,11 +142,11 @@ class _Face:
         if scheme.lower() != "bearer" or not secret:
             raise Problem(401, "say who is asking: Authorization: Bearer TOKEN (tether hq token new NAME makes one)")
         digest = hashlib.sha256(secret.strip().encode("utf-8", "replace")).digest()
-        found = await (await db.execute(_SQL["tokens"], {"digest": digest})).fetchone()
-        if found is None:
+        token = await whose(db, digest)
+        if token is None:
             raise Problem(401, "that token is none of headquarters'")
-        if not {"read", "admin"} & set(found[1]):
-            raise Problem(403, f"the token {found[0]} has no scope that may read")
+        if not {"read", "admin"} & set(token.scopes):
+            raise Problem(403, f"the token {token.name} has no scope that may read")
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:
         return _json({"ok": True})

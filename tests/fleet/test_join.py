@@ -16,9 +16,10 @@ from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
 from daemon.fleet.nats_connection import Identity, NatsAway, connected, pinned
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
+from daemon.hq import tokens
 from daemon.hq.database import Connection, opened
 from daemon.hq.record import latest, verify_own
-from daemon.hq.stores import Declined, Groups, Stores, add_token
+from daemon.hq.stores import Declined, Groups, Stores
 from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import World
 
@@ -156,13 +157,15 @@ async def test_who_let_a_store_in_and_cut_it_off_is_on_record(door: Door) -> Non
     """Somebody with the command line lets a box of their own in, makes themselves a token, and cuts a store off; they want nobody to know who did."""
     code = Code.read(await door.stores.offer(door.db, "soho", by="eve"))
     await door.welcome(wish_of(code, KeyPair.make("user")))
-    await add_token(door.db, door.clock.now(), "mine", b"x" * 32, ["read"], actor="eve")
+    await tokens.add(door.db, door.clock.now(), "mine", b"x" * 32, ["read"], actor="eve")
+    await tokens.revoke(door.db, door.clock.now(), "mine", actor="eve")
     await door.stores.revoke(door.db, "soho", by="eve")
     deeds = [(deed.kind, deed.actor) for deed in reversed(await latest(door.db))]
     assert deeds == [
         ("store.offered", "eve"),
         ("store.joined", "headquarters"),
         ("token.added", "eve"),
+        ("token.revoked", "eve"),
         ("store.revoked", "eve"),
     ]
     assert (await verify_own(door.db)).ok

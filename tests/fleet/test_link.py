@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from daemon.fleet.link import Link
-from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised, Stored
+from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised
+from daemon.fleet.stored import Stored
 from daemon.fleet.wire import Mark, Reach, SignedWord, optout_subject, pack
 from daemon.wire.link import LinkState
 from outbox import Outbox

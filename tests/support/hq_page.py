@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from daemon.fleet.nats_connection import Stored
+from daemon.fleet.stored import Stored
 from daemon.fleet.wire import AuditBatch, Health, State, StateBatch, deflate, pack
 from daemon.hq.archiver import Archive
 from daemon.hq.config import Hq, HqSettings, Nats

@@ -19,6 +19,7 @@ from daemon.demo.fleet.shop import Shop, open_shop
 from daemon.demo.stage import leaves
 from daemon.demo.till import TillProblem
 from daemon.fleet.join_code import Code, JoinRefused
+from daemon.hq import tokens
 from daemon.hq.config import HqSettings, load
 from daemon.hq.database import opened
 from daemon.hq.engines import NatsServers, Postgres, free_ports
@@ -26,7 +27,7 @@ from daemon.hq.passwords import keep
 from daemon.hq.servers import Server
 from daemon.hq.service import serving
 from daemon.hq.setup import Wanted, set_up
-from daemon.hq.stores import Groups, Stores, add_token
+from daemon.hq.stores import Groups, Stores
 from daemon.hq.users import put
 from daemon.runtime.logs import configure_logs
 from outbox.clock import Clock, SystemClock
@@ -63,7 +64,7 @@ async def headquarters(settings: HqSettings, clock: Clock, rng: Random) -> Async
     async with serving(settings, clock, rng, page_port=page_port) as url:
         token = f"hq_{secrets.token_urlsafe(32)}"
         async with opened(settings.postgres.dsn) as db:
-            await add_token(db, clock.now(), "demo", hashlib.sha256(token.encode()).digest(), ["read"], actor="demo")
+            await tokens.add(db, clock.now(), "demo", hashlib.sha256(token.encode()).digest(), ["read"], actor="demo")
             password = secrets.token_urlsafe(9)
             kept = keep(password)
             await put(db, clock.now(), OWNER, "admin", kept, (), actor="demo")

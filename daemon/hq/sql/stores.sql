@@ -40,9 +40,3 @@ SELECT pg_advisory_xact_lock(7411041);
 
 -- revoked: all keys that do not count, and since when in seconds.
 SELECT key, ceil(extract(epoch FROM at))::bigint FROM revoked;
-
--- add_token: who may ask the API.
-INSERT INTO token (name, digest, scopes) VALUES (%(name)s, %(digest)s, %(scopes)s);
-
--- tokens: by their digest.
-SELECT name, scopes FROM token WHERE digest = %(digest)s;

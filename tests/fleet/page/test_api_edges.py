@@ -6,7 +6,7 @@ import hashlib
 import aiohttp
 import pytest
 
-from daemon.hq.stores import add_token
+from daemon.hq import tokens
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engines
 async def test_what_the_api_is_asked_by_somebody_who_means_ill(site: Site) -> None:
     """Whoever has a token wants more rows than the API gives at once; whoever has none wants errors that say what runs here."""
     async with site.services.pool.connection() as db:
-        await add_token(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+        await tokens.add(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
     async with aiohttp.ClientSession(site.url) as http:
 
         async def status(path: str, token: bytes = b"hq_x") -> int:
@@ -38,14 +38,15 @@ async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClo
     """A dashboard's token was stolen and taken away; the thief's stream is open and goes on watching the stores."""
     await site.store("soho")
     async with site.services.pool.connection() as db:
-        await add_token(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+        await tokens.add(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
     async with (
         aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
         http.get("/v1/stream") as answer,
     ):
         while not (await answer.content.readline()).startswith(b"data:"):
             pass
-        await site.sql("DELETE FROM token WHERE name = 'grafana'")
+        async with site.services.pool.connection() as db:
+            await tokens.revoke(db, 0, "grafana", actor="maria")
         while not answer.content.is_eof():
             await clock.advance(1.0)
             await asyncio.sleep(0.01)
@@ -64,7 +65,7 @@ async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock:
     clock.step(601)
     await site.store("soho")
     async with site.services.pool.connection() as db:
-        await add_token(db, 0, "prometheus", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+        await tokens.add(db, 0, "prometheus", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
     async with (
         aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
         http.get("/metrics") as answer,

@@ -214,11 +214,17 @@ async def test_users_by_the_command_line(database: str, tmp_path: Path) -> None:
         assert "soho" in listed
         hq.tether("user", "remove", "noor")
         assert "nobody is called 'noor' here" in hq.tether("user", "remove", "noor", check=False).stderr
+        secret = hq.tether("token", "new", "grafana").stdout.strip()
+        assert "grafana" in hq.tether("token", "list").stdout
+        hq.tether("token", "revoke", "grafana")
+        assert "nobody yet" in hq.tether("token", "list").stdout
+        assert "no token is named 'grafana'" in hq.tether("token", "revoke", "grafana", check=False).stderr
         with psycopg.connect(database) as db:
             told = db.execute("SELECT kind, actor, detail FROM hq_record ORDER BY seq").fetchall()
-        assert [kind for kind, *_ in told] == ["user.put", "user.put", "user.removed"]
+        assert [kind for kind, *_ in told] == ["user.put", "user.put", "user.removed", "token.added", "token.revoked"]
         assert all(actor.endswith(" (command line)") for _, actor, _ in told)
         assert PASSWORD not in str(told)
+        assert secret not in str(told)
 
 
 @pytest.mark.usefixtures("maria")
