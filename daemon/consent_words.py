@@ -121,9 +121,9 @@ _ANSWERS: dict[str, dict[Wish, str]] = {
         Wish.HELP: "{store}: texts about your orders. Reply STOP to end them.{phone}",
     },
     "es": {
-        Wish.STOP: "{store}: ya no le enviaremos mensajes. Responda ALTA para recibirlos de nuevo.",
-        Wish.START: "{store}: le enviaremos mensajes sobre sus pedidos. Responda BAJA para no recibirlos.",
-        Wish.HELP: "{store}: mensajes sobre sus pedidos. Responda BAJA para no recibirlos.{phone}",
+        Wish.STOP: "{store}: ya no te enviaremos mensajes. Responde ALTA para recibirlos de nuevo.",
+        Wish.START: "{store}: te enviaremos mensajes sobre tus pedidos. Responde BAJA para no recibirlos.",
+        Wish.HELP: "{store}: mensajes sobre tus pedidos. Responde BAJA para no recibirlos.{phone}",
     },
     "fr": {
         Wish.STOP: "{store} : vous ne recevrez plus de SMS. Répondez REPRENDRE pour en recevoir de nouveau.",

@@ -25,19 +25,19 @@ SHIPPED: Mapping[str, Mapping[str, Action]] = {
 _ANSWERS: Mapping[Action, Mapping[str, str]] = {
     "arrived": {
         "en": "{store}: thank you, we know that you are outside (order {ref}).",
-        "es": "{store}: gracias, sabemos que espera fuera (pedido {ref}).",
+        "es": "{store}: gracias, sabemos que esperas fuera (pedido {ref}).",
         "fr": "{store} : merci, nous savons que vous attendez dehors (commande {ref}).",
         "de": "{store}: danke, wir wissen, dass Sie draußen warten (Bestellung {ref}).",
     },
     "yes": {
         "en": "{store}: thank you, your YES for order {ref} is noted.",
-        "es": "{store}: gracias, hemos anotado su SI para el pedido {ref}.",
+        "es": "{store}: gracias, hemos anotado tu SI para el pedido {ref}.",
         "fr": "{store} : merci, votre OUI pour la commande {ref} est bien noté.",
         "de": "{store}: danke, Ihr JA zu Bestellung {ref} ist notiert.",
     },
     "no": {
         "en": "{store}: thank you, your NO for order {ref} is noted.",
-        "es": "{store}: gracias, hemos anotado su NO para el pedido {ref}.",
+        "es": "{store}: gracias, hemos anotado tu NO para el pedido {ref}.",
         "fr": "{store} : merci, votre NON pour la commande {ref} est bien noté.",
         "de": "{store}: danke, Ihr NEIN zu Bestellung {ref} ist notiert.",
     },

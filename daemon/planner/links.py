@@ -24,7 +24,7 @@ _IPV4 = r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"
 _TAIL = r"\.?(?::\d{1,5})?(?:[/?#\\][^\s<>\"]*)?"
 _CANDIDATE = re.compile(
     rf"(?P<url>[a-z][a-z0-9+.-]{{1,30}}:[/\\]{{1,3}}[^\s<>\"]*)"
-    rf"|(?P<scheme>(?:mailto|tel|sms|smsto|javascript|data|intent|market|facetime|geo):[^\s<>\"]+)"
+    rf"|(?P<scheme>(?<!\w)(?:mailto|tel|sms|smsto|javascript|data|intent|market|facetime|geo):[^\s<>\"]+)"
     rf"|(?P<user>[\w.%+-]{{1,64}}@)?(?P<host>{_HOST}|{_IPV4})(?P<tail>{_TAIL})",
     re.IGNORECASE,
 )

@@ -63,6 +63,7 @@ def test_a_host_that_the_store_allows_stays(link: str) -> None:
         "e.g. gold, 18 in.",
         "10.30pm",
         "Re: foil no. 7",
+        "Hotel:Adlon, Metadata:none",
         "v1.2.3",
         "Grüße — 👨‍👩‍👧 ok...",
         "#1001/2",

@@ -17,7 +17,7 @@ BY_PAGE = "page"
 
 _WORDS = {
     "en": ("No more mail from {store}?", "You will get no more mails about your orders at this address.", "End the mails", "Done: you will get no more mails from us.", "This link is not one of ours, or no longer. Please write to us."),
-    "es": ("¿No más correos de {store}?", "No recibirá más correos sobre sus pedidos en esta dirección.", "No recibir más correos", "Hecho: no recibirá más correos nuestros.", "Este enlace no es nuestro o ya no vale. Escríbanos, por favor."),
+    "es": ("¿No más correos de {store}?", "No recibirás más correos sobre tus pedidos en esta dirección.", "No recibir más correos", "Hecho: no recibirás más correos nuestros.", "Este enlace no es nuestro o ya no vale. Escríbenos, por favor."),
     "fr": ("Plus de courriels de {store} ?", "Vous ne recevrez plus de courriels au sujet de vos commandes à cette adresse.", "Ne plus recevoir de courriels", "C’est fait : vous ne recevrez plus de courriels de notre part.", "Ce lien n’est pas le nôtre ou n’est plus valable. Écrivez-nous, s’il vous plaît."),
     "de": ("Keine Mails mehr von {store}?", "Sie erhalten an diese Adresse keine Mails zu Ihren Bestellungen mehr.", "Keine Mails mehr", "Erledigt: Sie erhalten keine Mails mehr von uns.", "Dieser Link ist keiner von uns oder gilt nicht mehr. Bitte schreiben Sie uns."),
 }  # fmt: skip
