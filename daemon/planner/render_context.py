@@ -5,7 +5,7 @@ not exist is an error, save in `event.data`, which is the sender's own: there a 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -197,7 +197,12 @@ class CustomerView(View):
     def name(self) -> str | None:
         """On one line, without what does not belong into a name (a link in it would make our mail somebody's bait)."""
         name = _on_one_line(self._customer.name or "")
-        if not _has_letters(name) or len(name) > _LONGEST_NAME or _LINK.search(name) or _is_bait(name):
+        if (
+            not _has_letters(name)
+            or len(name) > _LONGEST_NAME
+            or _LINK.search(name)
+            or _is_bait(name, self._wording.hosts or ())
+        ):
             return None
         if self._wording.of(name) != name:
             return None
@@ -228,9 +233,9 @@ def _has_letters(word: str) -> bool:
     return any(map(str.isalpha, word))
 
 
-def _is_bait(name: str) -> bool:
+def _is_bait(name: str, hosts: Collection[str]) -> bool:
     """Whether a mail program would make a link of some of it. Dots between initials lead nowhere: those are taken apart, not out."""
-    return without_links(name).replace(" ", "") != name.replace(" ", "")
+    return without_links(name, hosts).replace(" ", "") != name.replace(" ", "")
 
 
 def _called(name: str) -> str:
