@@ -120,7 +120,7 @@ async def _back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made
         manifest = await asyncio.to_thread(_pack, settings, Path(plain), now)
         header = await asyncio.to_thread(_seal, settings, keys, Path(plain) / ARCHIVE, sealed, manifest)
         await store.put(sealed, name)
-        await _read_back(store, name, Path(folder), header, keys)
+        await _read_back(store, sealed, header, keys)
         _note_head(settings, header, manifest, keys)
         made = Made(name=name, bytes=sealed.stat().st_size, manifest=manifest, header=header, removed=())
     return msgspec.structs.replace(made, removed=await _rotate(settings.backup.keep, store, name))
@@ -171,10 +171,10 @@ def _seal(settings: Settings, keys: Keyring, archive: Path, sealed: Path, manife
     return seal(archive, sealed, keys.own, settings.backup.recipients, header)
 
 
-async def _read_back(store: BackupStore, name: str, folder: Path, header: Header, keys: Keyring) -> None:
+async def _read_back(store: BackupStore, sealed: Path, header: Header, keys: Keyring) -> None:
     """A backup that can't be read is none."""
-    again = folder / "again.backup"
-    await store.get(name, again)
+    again, name = sealed.with_name("again.backup"), sealed.name
+    await store.get(name, again, most=sealed.stat().st_size)
     if await asyncio.to_thread(check, again, name, keys.trusts) != header:
         raise BackupError(f"{name} was read back and is another than the one that was written: is the stick dying?")
 

@@ -30,7 +30,9 @@ class BackupStore(Protocol):
         """Keep that file under that name; when it returns, it is there to stay."""
         ...
 
-    async def get(self, name: str, target: Path) -> None: ...
+    async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
+        """`most`: bytes that it may have, where that is known: what is larger is not taken, and fills no disk."""
+        ...
 
     async def remove(self, name: str) -> None: ...
 
@@ -56,8 +58,10 @@ class Folder:
         except OSError as error:
             raise BackupError(f"{self._path / name} can't be written: {error.strerror}") from error
 
-    async def get(self, name: str, target: Path) -> None:
+    async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
         try:
+            if most is not None and (size := (self._path / name).stat().st_size) > most:
+                raise BackupError(f"{self._path / name} has {size} bytes, and not the {most} that were written")
             await asyncio.to_thread(shutil.copyfile, self._path / name, target)
         except OSError as error:
             raise BackupError(f"{self._path / name} can't be read: {error.strerror}") from error
@@ -107,8 +111,8 @@ class BucketStore:
     async def put(self, archive: Path, name: str) -> None:
         await self._bucket.put(archive, name)
 
-    async def get(self, name: str, target: Path) -> None:
-        await self._bucket.get(name, target)
+    async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
+        await self._bucket.get(name, target, most=most)
 
     async def remove(self, name: str) -> None:
         await self._bucket.remove(name)

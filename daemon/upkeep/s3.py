@@ -30,6 +30,8 @@ SILENCE_SECONDS = 60.0
 """How long the other side may say nothing."""
 CHUNK = 256 * 1024
 MAX_LISTING = 4 * 2**20
+MOST_PAGES = 100
+"""Of a listing: 100,000 names."""
 _PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[\w.\-/]*)?")
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -61,7 +63,7 @@ class Bucket:
         """What lies below the prefix, without it."""
         found: list[str] = []
         more = ""
-        while True:
+        for _ in range(MOST_PAGES):
             query = [("list-type", "2"), ("prefix", self._prefix), *([("continuation-token", more)] if more else [])]
             async with self._call("GET", f"/{self._bucket}", query=query) as answer:
                 text = (await answer.content.read(MAX_LISTING)).decode("utf-8", "replace")
@@ -78,6 +80,7 @@ class Bucket:
             more = _text(page, "NextContinuationToken")
             if not more:
                 return found
+        raise BackupError(f"its listing has no end: after {MOST_PAGES} pages it was given up")
 
     async def put(self, file: Path, name: str) -> None:
         digest = await asyncio.to_thread(_sha256, file)
@@ -85,10 +88,17 @@ class Bucket:
             async with self._call("PUT", self._path(name), body=body, digest=digest):
                 pass
 
-    async def get(self, name: str, target: Path) -> None:
+    async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
+        """`most`: bytes that it may have."""
+        left = most
         async with self._call("GET", self._path(name)) as answer:
             with target.open("wb") as file:
                 async for chunk in answer.content.iter_chunked(CHUNK):
+                    left = None if left is None else left - len(chunk)
+                    if left is not None and left < 0:
+                        raise BackupError(
+                            f"{name} is larger there than the {most} bytes that it has: whose bucket is it?"
+                        )
                     file.write(chunk)
 
     async def remove(self, name: str) -> None:

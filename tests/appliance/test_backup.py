@@ -317,7 +317,7 @@ async def test_a_stick_that_forgets_what_it_is_given_is_noticed(settings: Settin
     """It takes every write and gives back another file."""
 
     class Forgetful(Folder):
-        async def get(self, name: str, target: Path) -> None:
+        async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
             target.write_bytes((settings.folder / "kept" / name).read_bytes()[:-500])
 
     clock = FakeClock()

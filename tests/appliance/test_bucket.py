@@ -69,6 +69,24 @@ async def test_the_oldest_go_and_nothing_else(tmp_path: Path, store: FakeBucket)
     assert sorted(store.objects) == sorted([*others, *(f"loft/box-1/{name}" for name in names[-3:])])
 
 
+async def test_a_bucket_that_gives_more_than_it_got_fills_no_card(tmp_path: Path, store: FakeBucket) -> None:
+    """Whoever has the bucket wants the shop's card full: what is read back has no end."""
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    store.tail = b"x"
+    async with keeping(settings, clock) as kept:
+        with pytest.raises(BackupError, match="larger there"):
+            await back_up(settings, kept, clock)
+
+
+async def test_a_listing_without_an_end_is_given_up(tmp_path: Path, store: FakeBucket) -> None:
+    """Whoever has the bucket wants the box to ask for ever."""
+    settings = await a_shop(tmp_path, store)
+    store.listing = "<ListBucketResult><NextContinuationToken>1</NextContinuationToken></ListBucketResult>"
+    async with keeping(settings, FakeClock()) as kept:
+        with pytest.raises(BackupError, match="no end"):
+            await kept.names()
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

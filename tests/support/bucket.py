@@ -14,13 +14,15 @@ ACCESS, SECRET, REGION = "AKIATEST", "secret/with+signs", "eu-central-1"
 
 
 class FakeBucket:
-    """`objects` by key. `refuse`: the code of the next answers. `listing`: what it says it has, instead of the truth. Keys are path-style: /bucket/key."""
+    """`objects` by key. `refuse`: the code of the next answers. `listing`: what it says it has, instead of the truth. `tail`: what
+    it gives behind each object. Keys are path-style: /bucket/key."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.objects: dict[str, bytes] = {}
         self.refuse = ""
         self.listing = ""
+        self.tail = b""
         self.page = 2
         self.url = ""
 
@@ -41,7 +43,7 @@ class FakeBucket:
             case "GET" if not key:
                 return self._listing(request)
             case "GET" if key in self.objects:
-                return web.Response(body=self.objects[key])
+                return web.Response(body=self.objects[key] + self.tail)
             case "DELETE":
                 self.objects.pop(key, None)
                 return web.Response(status=204)
