@@ -64,17 +64,27 @@ class TroubleWatch:
         self._calm: dict[str, float] = {}
         """Since when what was told of, or is new, has been over (monotonic)."""
         self._told: dict[str, str] = {}
+        self._is_recalled = False
         self.standing: Mapping[str, str] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
+        while not await self._clock.wait(stop, EVERY):
+            try:
+                await self.look()
+            except (StorageBusy, StorageFull) as error:
+                log.error("what is wrong can't be looked up, trying again", error=str(error))
+
+    async def _recall(self) -> None:
+        """What the last run told."""
         for key, words in (await self._box.notes.all(NOTE)).items():
             if words:
                 self._told[key.removeprefix(NOTE)] = words
-        while not await self._clock.wait(stop, EVERY):
-            await self.look()
+        self._is_recalled = True
 
     async def look(self) -> None:
         """Look once, and tell what is due."""
+        if not self._is_recalled:
+            await self._recall()
         now, patience = self._clock.monotonic(), self._settings().trouble.after
         wrong = await self.wrong_now()
         for key in wrong.keys() - self._since.keys():

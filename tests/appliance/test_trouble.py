@@ -20,6 +20,7 @@ from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
 from daemon.upkeep.messenger import Messenger
 from daemon.upkeep.trouble import EVERY, TroubleWatch, check_trouble
 from outbox import Outbox
+from outbox.errors import StorageBusy
 from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
@@ -167,6 +168,31 @@ async def test_a_restart_does_not_tell_it_again(team: Team) -> None:
         team.rows = [row("twilio")]
         await team.rounds(20)
         assert len(team.told) == 2
+        stop.set()
+        await team.rounds(1)
+
+
+async def test_a_database_that_can_not_be_read_for_a_while_ends_nothing(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dying card, or a program that holds the file: the service that would tell the team of it goes on."""
+    team.rows = [row("twilio", "paused", "no credit")]
+    rows, failures = team.box._store.rows, 3
+
+    async def away(sql: str, **values: object) -> list[Any]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise StorageBusy("disk I/O error")
+        return await rows(sql, **values)
+
+    monkeypatch.setattr(team.box._store, "rows", away)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(team.watch().run(stop))
+        await team.rounds(20)
+        assert failures == 0
+        assert team.told == ["Twilio is paused: no credit"]
         stop.set()
         await team.rounds(1)
 
