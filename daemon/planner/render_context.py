@@ -49,6 +49,8 @@ _TITLES = frozenset(
 )
 _JOINED = frozenset(["and", "und", "et", "y", "e"])
 """Stands between two titles: Mr and Mrs."""
+_CODE = re.compile(r"[{}\[\]()<>_=%$#\\|]")
+"""Nobody's name has any of it: what a stranger wrote there is for a program."""
 _CLOSING = frozenset({"order.completed", "order.cancelled"})
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _LINK = re.compile(r"https?:|www\.|://|[<>@]", re.IGNORECASE)
@@ -216,7 +218,8 @@ class CustomerView(View):
         if not name or self._masked:
             return name
         family, _, given = name.partition(",")
-        return _called(given) or _called(family) or name.split()[0]
+        first = name.split()[0]
+        return _called(given) or _called(family) or (first if _has_letters(first) else None)
 
     @property
     def phone(self) -> str | None:
@@ -245,7 +248,7 @@ def _called(name: str) -> str:
         plain = word.rstrip(".").casefold()
         if plain in _TITLES:
             titled = True
-        elif _has_letters(word) and not (titled and plain in _JOINED):
+        elif _has_letters(word) and not _CODE.search(word) and not (titled and plain in _JOINED):
             return word
     return ""
 

@@ -382,6 +382,8 @@ class TestCustomersWords:
             ("Et Lovelace", "Et"),
             ("-", ""),
             ("0000", ""),
+            ("{{ ''.__class__.__mro__ }}", ""),
+            ("(new) Ada", "Ada"),
         ],
     )
     def test_first_names(self, shop: Shop, name: str, first: str) -> None:
