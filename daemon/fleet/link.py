@@ -30,9 +30,8 @@ log = structlog.get_logger(__name__)
 PULL_SECONDS = 30.0
 HEALTH_SECONDS = 30.0
 GATHER_SECONDS = 0.2
-"""A commit is seldom alone: what comes within this goes together."""
-HEAR_SECONDS = 0.05
-"""The same for what others say of consent: it may stop a text that is about to leave."""
+"""A commit is seldom alone: what comes within this goes together. So it is with what others say of consent, of which all stores are told
+before the servers have it."""
 TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
@@ -89,6 +88,7 @@ class Link:
         self._consent_at: int | None = None
         self._poked: set[str] = set()
         self._pull_at = self._health_at = self._tell_at = float("-inf")
+        self._phase = 0.0
         self._owes = False
         """Something may be to tell once it is time."""
         self._optouts_looked = self._record_looked = UNKNOWN
@@ -245,10 +245,11 @@ class Link:
                     return
                 if not await self._round(nats):
                     await self._clock.wait(self._wake, self._next_look())
-                    await self._clock.sleep(HEAR_SECONDS if self._poked else GATHER_SECONDS)
+                    await self._clock.sleep(GATHER_SECONDS)
 
     async def _begin(self, nats: NatsConnection) -> None:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
+        self._phase = self._rng.uniform(0, PULL_SECONDS)
         self._look_through()
         await nats.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
@@ -284,15 +285,19 @@ class Link:
             await self._listener.ask_for_mark(nats)
             self._look_through()
         if timed:
-            self._pull_at = now
+            self._pull_at = self._in_phase(now, self._pull_at)
         await self._listener.fetch_bundles(nats)
         more = await self._tell_optouts(nats)
         if now - self._health_at >= HEALTH_SECONDS:
             await self._reporter.report(nats)
-            self._health_at = now
+            self._health_at = self._in_phase(now, self._health_at)
         more = await self._tell_record(nats, now) or more
         await self._listener.note()
         return more
+
+    def _in_phase(self, now: float, last: float) -> float:
+        """From when the next half minute counts. All stores of a fleet come back at once when headquarters does: after that each has its own."""
+        return now if last > float("-inf") else now - self._phase
 
     # ------------------------------------------------------------ up
 

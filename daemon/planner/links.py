@@ -31,6 +31,8 @@ _CANDIDATE = re.compile(
 _LONGEST = 4000
 """Characters of one field that are looked through and kept: no text message is a third as long."""
 _SPACES = re.compile(r"[ \t]{2,}")
+_JOINTS = re.compile(r"[.:@/\\]")
+_DEEPEST = 4
 
 
 def without_links(text: str, hosts: Collection[str] = ()) -> str:
@@ -40,10 +42,18 @@ def without_links(text: str, hosts: Collection[str] = ()) -> str:
     plain = _comparable(text)
     if "." not in plain and ":" not in plain:
         return text
-    cleaned = _CANDIDATE.sub(lambda found: _kept(found, hosts), plain)
-    if cleaned == plain:
-        return text
-    return _SPACES.sub(" ", cleaned).strip(" ")
+    cleaned = _cleaned(plain, hosts)
+    return text if cleaned == plain else cleaned
+
+
+def _cleaned(plain: str, hosts: Collection[str]) -> str:
+    """What stands around a link may be one itself once that is gone; of what is nested deeper than anybody writes, nothing stays that links."""
+    for _ in range(_DEEPEST):
+        cleaned = _CANDIDATE.sub(lambda found: _kept(found, hosts), plain)
+        if cleaned == plain:
+            return plain
+        plain = _SPACES.sub(" ", cleaned).strip(" ")
+    return _SPACES.sub(" ", _JOINTS.sub(" ", plain)).strip(" ")
 
 
 def has_links(text: str) -> bool:

@@ -28,8 +28,8 @@ from tests.support.relay import Relay, relays
 
 ENTRIES = 60_000
 STORES = 1_000
-CROWDS = 5
-"""Processes that they live in: each store has some threads, and those of many in one process press each other more than stores do."""
+CROWDS = 2
+"""Processes that they live in."""
 BACKLOG = 200
 """Entries of each of them."""
 OPTOUTS = 5

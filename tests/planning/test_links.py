@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.config import Settings, Sms, Store, Templates
@@ -78,9 +78,12 @@ def test_what_only_may_be_a_domain_is_taken_apart() -> None:
 
 
 @given(st.text(alphabet="ab.@:/\\-_ 12。комxn", max_size=40))
+@example("1。aкa1:\\")
+@example("evil.comкa1:/")
+@example("е.кa1:/" * 9)
 def test_nothing_that_is_left_is_a_link(text: str) -> None:
-    once = without_links(text)
-    assert not has_links(once) or once == without_links(once)
+    """A stranger wraps one link in another: what stands around it is one once that is gone."""
+    assert not has_links(without_links(text))
 
 
 def test_a_field_as_long_as_an_event_may_be_is_looked_through_at_once() -> None:

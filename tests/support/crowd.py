@@ -2,6 +2,7 @@
 the same for all processes of a machine)."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -96,7 +97,9 @@ class _Stores:
         async def connected(store: Store) -> bool:
             return (await store.link.status()).state == "connected"
 
-        return await self._all(connected)
+        done = await self._all(connected)
+        gc.freeze()  # as each store's own process does once it has started
+        return done
 
     async def stop(self, address: str) -> float:
         """The first one's customer wants no more texts; the moment before."""
