@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import Accept
 from outbox.attempts import Begin, Interrupt, Refusal, Rescue, Settle, Uncount
-from outbox.errors import OutboxError
+from outbox.errors import OutboxError, StorageBusy, StorageFull
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
 from outbox.moves import Move
 from outbox.outcome import Outcome
@@ -23,6 +23,7 @@ MOST_TYPES = 100
 """Types that are counted: their names come from outside."""
 RESCUE_SLICE = 200
 SHIFT_SLICE = 5000
+SHIFT_TRIES = 600
 """Rows in one transaction of a sweep over many: what others may have to wait for."""
 
 
@@ -203,12 +204,20 @@ class Spool:
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the
-        start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came."""
-        clock, after = self._store.clock, 0
+        start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came. None is moved and others not
+        because the database was busy in between: it is tried again for `SHIFT_TRIES` seconds. Raises StorageBusy, StorageFull."""
+        clock, after, tries = self._store.clock, 0, 0
         noticed = clock.now() - delta_ms
         began = noticed - round((clock.monotonic() - self._began) * 1000)
         while True:
-            last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE, began=began, noticed=noticed))
+            try:
+                last = await self._store.write(Shift(delta_ms, after, SHIFT_SLICE, began=began, noticed=noticed))
+            except (StorageBusy, StorageFull):
+                tries += 1
+                if tries > SHIFT_TRIES:
+                    raise
+                await clock.sleep(1.0)
+                continue
             if last is None:
                 return
             after = last

@@ -8,6 +8,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from daemon.api.schema.upkeep import KnownCopies
 from daemon.channels.base import Channel
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.delivery import at_once
+from daemon.dispatch.recorded import recorded
 from daemon.engine import Engine
 from daemon.http import Http, open_http
 from daemon.keys.digests import BoxKeys
@@ -256,7 +258,8 @@ class Service:
         log.warning("the wall clock was stepped", seconds=round(seconds, 3), trusted=self.watch.trusted())
         self.box.spool.source_clocks.forget()
         await self.box.spool.shift(round(seconds * 1000))
-        await self.box.audit.append("clock.stepped", detail={"seconds": round(seconds, 3)})
+        stepped = partial(self.box.audit.append, "clock.stepped", detail={"seconds": round(seconds, 3)})
+        await recorded(stepped, self.clock)
         self.engine.dispatcher.wake()
 
     async def _tell_systemd(self, notifier: Notifier, every: float) -> None:

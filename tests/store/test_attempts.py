@@ -1,14 +1,17 @@
 """No attempt is forgotten, and each ends in one outcome; what happened meanwhile has its say."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outbox import Refusal
-from outbox.errors import NotFound
+from outbox.errors import NotFound, StorageBusy
 from outbox.model import Policy, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
+from outbox.writer import Operation
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
     NOW,
@@ -292,6 +295,31 @@ async def test_waits_move_with_a_stepped_clock_and_moments_of_the_day_do_not(tmp
         assert await due_ids(box, now=yesterday) == ["fresh"]
         assert await due_ids(box, now=yesterday + 5000) == ["fresh", "wait", "delayed"]
         assert await box.spool.next_due("twilio") == yesterday
+
+
+async def test_a_step_that_meets_a_busy_database_moves_the_waits_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of the owner's holds the file just then: after the next start nobody knows of the step any more."""
+    clock, busy = FakeClock(), 3
+    async with open_box(tmp_path, clock) as box:
+        await accept_one(box, planned("delayed", due_at=NOW + 5000), id="d", ref="d")
+        write = box._store.write
+
+        async def held(operation: Operation[Any]) -> Any:
+            nonlocal busy
+            busy -= 1
+            if busy >= 0:
+                raise StorageBusy("another program holds it")
+            return await write(operation)
+
+        monkeypatch.setattr(box._store, "write", held)
+        moving = asyncio.create_task(box.spool.shift(-86_400_000))
+        async with asyncio.timeout(10):
+            while not moving.done():
+                await clock.advance(1.0)
+        await moving
+        assert await due_ids(box, now=NOW - 86_400_000 + 5000) == ["delayed"]
 
 
 async def test_what_came_between_a_step_forward_and_its_being_noticed_waits_no_longer(tmp_path: Path) -> None:

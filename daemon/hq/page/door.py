@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import hmac
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import structlog
@@ -108,8 +109,7 @@ class Door:
             found = await (await db.execute(_SQL["user"], {"name": name})).fetchone()
         if found is None:
             return self._form(request, "/", wrong="oidc_unknown", status=403)
-        user = User(found[0], found[1], tuple(found[2]))
-        response = await self._let_in(request, user, None, own_path(begun.following))
+        response = await self._let_in(request, found, None, own_path(begun.following))
         self._drop(request, response, PROVIDER)
         return response
 
@@ -152,7 +152,7 @@ class Door:
         if not right or found is None:
             log.warning("a log-in to the page failed", place=self._place(request))
             return self._form(request, following, wrong="wrong", status=403)
-        return await self._let_in(request, User(found[0], found[1], tuple(found[2])), attempts, following)
+        return await self._let_in(request, found, attempts, following)
 
     async def _check(self, password: str, kept: str | None) -> bool | None:
         """None: too many wait already."""
@@ -166,10 +166,14 @@ class Door:
             self._waiting -= 1
 
     async def _let_in(
-        self, request: web.Request, user: User, attempts: Attempts | None, following: str
+        self, request: web.Request, found: tuple[Any, ...], attempts: Attempts | None, following: str
     ) -> web.Response:
-        """A new session, whatever the browser held before."""
+        """A new session, whatever the browser held before. `found`: who they were when their word was looked at, which takes a while: one who
+        got another password meanwhile, or was removed, does not get in by the old one."""
+        user = User(found[0], found[1], tuple(found[2]))
         async with self._services.pool.connection() as db, db.transaction():
+            if await (await db.execute(_SQL["user_for_now"], {"name": user.name})).fetchone() != found:
+                return self._form(request, following, wrong="wrong", status=403)
             await end(db, self._held(request, SESSION))
             session = await begin(db, user, self._services.now())
             if attempts is not None:

@@ -14,6 +14,9 @@ SELECT name FROM unnest(%(stores)s::text[]) AS w (name) WHERE NOT EXISTS (SELECT
 -- user: somebody who may log in.
 SELECT name, role, stores, password FROM hq_user WHERE name = %(name)s;
 
+-- user_for_now: the same, and nobody changes them before this is committed.
+SELECT name, role, stores, password FROM hq_user WHERE name = %(name)s FOR SHARE;
+
 -- begin: somebody is logged in.
 INSERT INTO hq_session (digest, name, began, seen) VALUES (%(digest)s, %(name)s, %(now)s, %(now)s);
 

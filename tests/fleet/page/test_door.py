@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from daemon.hq.page.attempts import NAME_MOST, PLACE_MOST
+from daemon.hq.passwords import is_right
 from tests.support.fake_clock import FakeClock
 from tests.support.headquarters import headquarters
 from tests.support.hq_page import Browser, Site, page_site
@@ -70,6 +71,23 @@ async def test_log_in_guessing(site: Site, clock: FakeClock) -> None:
     assert await log_in(hers) == 303
     clock.step(16 * 60)
     assert await log_in(stranger) == 303
+
+
+@pytest.mark.usefixtures("maria")
+async def test_a_password_that_is_changed_while_it_is_looked_at_lets_nobody_in(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stole it logs in at the very moment in which its owner gets another one; they want a week more."""
+
+    def and_meanwhile(password: str, kept: str | None) -> bool:
+        right = is_right(password, kept)
+        with psycopg.connect(site.services.settings.postgres.dsn) as db:
+            db.execute("UPDATE hq_user SET password = 'another' WHERE name = 'maria'")
+        return right
+
+    monkeypatch.setattr("daemon.hq.page.door.is_right", and_meanwhile)
+    assert await log_in(site.browser()) == 403
+    assert await site.sql("SELECT count(*) FROM hq_session") == [(0,)]
 
 
 @pytest.mark.usefixtures("maria")
