@@ -128,6 +128,7 @@ class Publisher:
         """The group has no bundle of its own any more. Raises Declined."""
         async with db.transaction():
             await db.execute(_SQL["lock"])
+            await self._no_canary(db, group)
             await self._not_tried(db, group)
             rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
             if not rows or not rows[0][1]:
@@ -144,11 +145,7 @@ class Publisher:
             raise Declined(404, f"no store is in a group {group!r}; there are {', '.join(sorted(groups))}")
 
     async def _put(self, db: Connection, raw: bytes, digest: str, wanted: Wanted) -> Sequence[str]:
-        if await (await db.execute(_SQL["of_group"], {"grp": wanted.group})).fetchone() is not None:
-            raise Declined(
-                409,
-                f"a canary for {wanted.group} is under way: wait for it, or tether hq rollback --group {wanted.group}",
-            )
+        await self._no_canary(db, wanted.group)
         await self._not_tried(db, wanted.group)
         if wanted.canary is None:
             name = await self._add(db, wanted.group, digest, wanted)
@@ -175,6 +172,13 @@ class Publisher:
         }
         await record(db, self._ms(), "canary.began", began, actor=wanted.by)
         return told
+
+    async def _no_canary(self, db: Connection, group: str) -> None:
+        """Raises Declined while something is tried that is to be the group's: it would go out over whatever came before."""
+        if await (await db.execute(_SQL["of_group"], {"grp": group})).fetchone() is not None:
+            raise Declined(
+                409, f"a canary for {group} is under way: wait for it, or tether hq rollback --group {group}"
+            )
 
     async def _not_tried(self, db: Connection, *groups: str, stores: Sequence[str] = ()) -> None:
         """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises Declined."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.hq.canary import Decided, worse
 from daemon.hq.published import StoreBundles
 from daemon.hq.publishing import Rollout
 from daemon.hq.rollouts import Rollouts
@@ -65,3 +66,8 @@ async def test_a_canary_is_not_silent_for_having_spoken_while_headquarters_was_a
     assert again._trouble([said], rollout, {"canary/7"}) == "soho is silent since it has it"
     await clock.advance(300)
     assert again._heard_it_all(rollout)
+
+
+def test_a_canary_with_millions_of_messages_is_judged_at_once() -> None:
+    """A canary store tells of a hundred million messages; it wants headquarters to count for minutes instead of doing anything else."""
+    assert worse(Decided(100, 1), Decided(10**8, 10**7))
