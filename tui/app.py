@@ -198,7 +198,7 @@ class CounterApp(App[int]):
     def set_timer(
         self, delay: float, callback: TimerCallback | None = None, *, name: str | None = None, pause: bool = False
     ) -> Timer:
-        return however_late(super().set_timer(delay, callback, name=name, pause=pause))
+        return however_late(super().set_timer(delay, callback, name=name, pause=True), pause=pause)
 
     # ------------------------------------------------------------ keys and the line
 

@@ -130,7 +130,7 @@ class Upgrade:
         private(copy)
         try:
             await asyncio.to_thread(copy_of, database, copy)
-        except OutboxError:
+        except (OutboxError, OSError):
             copy.unlink()
             raise
         owner = database.stat()

@@ -19,6 +19,8 @@ from outbox.clock import Clock
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
 LOOKUP_SECONDS = 1.0
+TAKE_SECONDS = 2.0
+"""How long a server that does not answer is waited for."""
 JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
 
 
@@ -68,7 +70,8 @@ async def _as(
 
 
 async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int]) -> None:
-    """These keys are out on every server at once: connected ones are cut. Raises NatsAway."""
+    """These keys are out on every server that is there once this returns: connected ones are cut. One that is not there learns of it from the
+    others when it comes back. Raises NatsAway where none took it, or one would not."""
     account = settings.key(ACCOUNT, "account")
     claim = account_claim(
         settings.key(OPERATOR, "operator"),
@@ -80,9 +83,12 @@ async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, r
         memory=MEMORY,
     )
     async with as_system(settings, clock, rng) as line:
-        answer = await line.request(UPDATE, claim.encode())
-    if b'"code":200' not in answer.data:
-        raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer.data)}")
+        answers = await line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=len(settings.nats.servers))
+    if not answers:
+        raise NatsAway("no server of NATS took the fleet's new claim in time")
+    for answer in answers:
+        if b'"code":200' not in answer:
+            raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
 
 
 async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> Mapping[str, int]:

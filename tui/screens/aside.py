@@ -42,7 +42,7 @@ class OrderAside(Lines):
             self._seen = seen
             if self._resting is not None:
                 self._resting.stop()
-            self._resting = however_late(self.set_timer(REST, self._read)) if order else None
+            self._resting = however_late(self.set_timer(REST, self._read, pause=True)) if order else None
         self.renew()
 
     def renew(self) -> None:
