@@ -120,18 +120,14 @@ class Chain:
     # ------------------------------------------------------------ what its owner sees and does
 
     async def go(self, path: str) -> None:
-        await self.page.ask("Page.navigate", url=self.url + path)
-        await self._at(f"location.href === '{self.url}{path}'")
+        await self.page.go(self.url + path)
 
     async def press(self, button: str, path: str) -> None:
         """A button, by what it says; then the page at that address is there."""
         await self.page.run(
             f"[...document.querySelectorAll('button')].find(b => b.textContent.trim() === '{button}').click()"
         )
-        await self._at(f"location.href === '{self.url}{path}'")
-
-    async def _at(self, place: str) -> None:
-        await self.page.until(f"{place} && document.readyState === 'complete'", within=30.0)
+        await self.page.at(f"location.href === '{self.url}{path}'")
 
     async def reads(self) -> str:
         """What the page says, on one line."""
@@ -172,6 +168,5 @@ async def chain(fleet: World, page: Page) -> AsyncIterator[Chain]:
                 db, User(OWNER, "admin", ()), datetime.fromtimestamp(clock.now() / 1000, UTC)
             )
         await page.open(url + "/login")
-        await page.until("document.readyState === 'complete'")
         await page.ask("Network.setCookie", name="tether-session", value=session.secret, url=url, httpOnly=True)
         yield Chain(fleet, clock, url, page, stack)

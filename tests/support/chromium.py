@@ -30,6 +30,7 @@ _FLAGS = (
     "--remote-debugging-port=0",
 )
 START_S = 20.0
+LOAD_S = 30.0
 
 
 class Page:
@@ -85,6 +86,7 @@ class Page:
         await self.ask("Target.disposeBrowserContext", browserContextId=self._profile)
 
     async def open(self, url: str, *, width: int = 1280, height: int = 720) -> None:
+        """A tab, in which the page is there as a whole."""
         target = await self.ask("Target.createTarget", url="about:blank", browserContextId=self._profile)
         attached = await self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -94,6 +96,16 @@ class Page:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
         await self.ask("Page.navigate", url=url)
+        await self.at("location.href !== 'about:blank'")
+
+    async def go(self, url: str) -> None:
+        """In the same tab to another address."""
+        await self.ask("Page.navigate", url=url)
+        await self.at(f"location.href === '{url}'")
+
+    async def at(self, place: str) -> None:
+        """Wait until the page for which the expression is true is there as a whole, not its address alone."""
+        await self.until(f"{place} && document.readyState === 'complete'", within=LOAD_S)
 
     async def run(self, script: str) -> Any:
         """The value of an expression (a promise is awaited)."""

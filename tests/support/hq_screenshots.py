@@ -47,8 +47,7 @@ async def take(folder: Path) -> list[Path]:
 
 
 async def _picture(page: Page, url: str) -> bytes:
-    await page.ask("Page.navigate", url=url)
-    await page.until(f"location.href === '{url}' && document.readyState === 'complete'")
+    await page.go(url)
     height = min(await page.run("document.documentElement.scrollHeight"), HIGHEST)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
     return base64.b64decode(

@@ -14,7 +14,6 @@ from tests.support.hq_page import Site, page_site
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 NAMES = "[...document.querySelectorAll('#ill > li')].map(li => li.id).join()"
-SHOWN = "document.readyState === 'complete'"
 
 
 @pytest.fixture
@@ -34,11 +33,6 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 async def log_in(page: Page, site: Site) -> None:
     await page.ask("Network.setCookie", name="tether-session", value=await site.session(), url=site.url, httpOnly=True)
-
-
-async def go(page: Page, url: str) -> None:
-    await page.ask("Page.navigate", url=url)
-    await page.until(f"location.href === '{url}' && {SHOWN}")
 
 
 async def filled(site: Site) -> None:
@@ -71,12 +65,11 @@ async def test_every_page_wide_and_light_and_on_a_phone_and_dark(page: Page, sit
     axe = axe_source()
     await filled(site)
     await page.open(f"{site.url}/login?theme=dark", width=1280, height=844)
-    await page.until(SHOWN)
     assert await page.run("document.documentElement.dataset.theme") == "dark"
     for path in ("/login?theme=light", *PATHS):
         if path == "/":
             await log_in(page, site)
-        await go(page, site.url + path)
+        await page.go(site.url + path)
         assert await page.run("document.documentElement.dataset.theme") == "light"
         for width, theme in ((1280, "light"), (390, "dark")):
             await page.ask(
@@ -94,9 +87,8 @@ async def test_the_stores_are_live(page: Page, site: Site) -> None:
     for name in ("soho", "camden", "leith"):
         await site.store(name)
     await page.open(site.url + "/login")
-    await page.until(SHOWN)
     await log_in(page, site)
-    await go(page, site.url + "/")
+    await page.go(site.url + "/")
     assert await page.run(NAMES) == ""
     await site.hear("camden", channels={"twilio": "paused"})
     assert await page.until(f"{NAMES} === 's-camden'", within=2.0) < 2.0
@@ -115,9 +107,8 @@ async def test_the_stores_are_live(page: Page, site: Site) -> None:
 async def test_by_keyboard(page: Page, site: Site) -> None:
     await site.store("soho")
     await page.open(site.url + "/login")
-    await page.until(SHOWN)
     await log_in(page, site)
-    await go(page, site.url + "/")
+    await page.go(site.url + "/")
     await page.ask("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
     assert await page.run("document.activeElement.className") == "skip", "the first stop leads past the navigation"
     await page.ask("Input.dispatchKeyEvent", type="keyDown", key="/", code="Slash", text="/")
@@ -126,15 +117,14 @@ async def test_by_keyboard(page: Page, site: Site) -> None:
     await page.ask(
         "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
     )
-    await page.until("location.search === '?q=B-77'")
+    await page.at("location.search === '?q=B-77'")
     assert await page.run("document.querySelector('main input[name=q]').value") == "B-77"
 
 
 async def test_the_preview_of_a_text_follows_the_typing(page: Page, site: Site) -> None:
     await page.open(site.url + "/login")
-    await page.until(SHOWN)
     await log_in(page, site)
-    await go(page, f"{site.url}/texts/all/edit?file={TEXT}")
+    await page.go(f"{site.url}/texts/all/edit?file={TEXT}")
     await page.run("document.getElementById('text').focus(); document.getElementById('text').select()")
     await page.ask("Input.insertText", text="Hooray {{ order.ref }}!")
     await page.until("document.getElementById('samples').textContent.includes('Hooray B-10421042!')", within=30.0)
