@@ -16,6 +16,7 @@ from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
 _WAITING = (State.QUEUED, State.HELD)
+PROMISED_ANEW = Reason("the order is promised for another time", "promised_anew")
 
 
 LEFT_BEFORE = Reason("it left, or may have, before the database was restored from a backup", "left_before")
@@ -79,6 +80,7 @@ class Accept(Operation[Acceptance]):
             for planned in wanted
             if (row := self.add(batch, order, seq, planned))
         )
+        self._reschedule(batch, order, seq, plan)
         self._keep_people(batch, order, before, after, plan)
         return Acceptance(event.id, seq, messages=led_to, why=plan.why, unrouted=plan.unrouted)
 
@@ -129,6 +131,15 @@ class Accept(Operation[Acceptance]):
             stays = row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)
             if row.trigger in plan.drops and not stays:
                 self._put_aside(batch, row, _superseded_by(self._posted.event.type))
+
+    def _reschedule(self, batch: Batch, order: OrderRow, seq: int, plan: Plan) -> None:
+        """What waits for a moment that is counted from the promised time goes with it."""
+        if not plan.moved:
+            return
+        for row in batch.open_of(order.seq):
+            moment = plan.moved.get(row.queue_place)
+            if moment is not None and row.event_seq < seq and row.state in _WAITING:
+                batch.reschedule(row, moment, PROMISED_ANEW)
 
     def _put_aside(self, batch: Batch, row: MessageRow, reason: Reason) -> None:
         if row.state in _WAITING:

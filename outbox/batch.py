@@ -189,6 +189,21 @@ class Batch(Snapshot):
             self.db.execute(_SQL["prolong"], {"seq": row.seq, "at": row.expires_at})
             self.touched += 1
 
+    def reschedule(self, row: MessageRow, moment: int, reason: Reason) -> None:
+        """It waits for another moment (ms) than it was planned for; one that is over means now."""
+        due_at = max(moment, self.now)
+        if row.expires_at is not None:
+            row.expires_at += due_at - row.queue_place
+        row.due_at = row.channel_since = due_at
+        row.queue_place, row.relative = (due_at, 0) if due_at > self.now else (0, 1)
+        values = {"seq": row.seq, "place": row.queue_place, "expires_at": row.expires_at}
+        self.db.execute(_SQL["reschedule"], values)
+        if row.state is State.QUEUED:
+            self.move(row, State.QUEUED, reason)
+        else:
+            self.requeue(row)
+            self.touch(row)
+
     def touch(self, row: MessageRow) -> None:
         """The row is to be written."""
         row.updated_at = self.now

@@ -280,6 +280,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Why there are no messages, where there are none."""
     unrouted: bool = False
     """No route names its type."""
+    moved: Mapping[int, int] = {}
+    """The order is promised for another time: by the moment (ms) for which something was planned, the one that it has now."""
 
 
 Planner: TypeAlias = "Callable[[Posted, Order | None, Order], Plan]"

@@ -5,6 +5,7 @@ It runs inside the writer's transaction, for every event: what can be worked out
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -86,12 +87,30 @@ class _Planning:
         self._country = settings.store.country
         self._zone = settings.store.zone
         self._formats = Formats(settings.store, settings.store.locale)
+        self._moments = frozenset(
+            route.at for route in (*routes.own, *routes.published, *routes.shipped) if route.at is not None
+        )
         self._audiences = {
             name: tuple(audience_recipients(name, table, settings)) for name, table in settings.audiences.items()
         } | {TEAM: (Recipient(TEAM, {}),)}
 
     def plan(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         """See `outbox.model.Planner`."""
+        plan = self._led_to(posted, before, after)
+        moved = self._moved(before, after)
+        return msgspec.structs.replace(plan, moved=moved) if moved else plan
+
+    def _moved(self, before: Order | None, after: Order) -> Mapping[int, int]:
+        old, new = before and before.promised_at, after.promised_at
+        if old is None or new is None or old == new:
+            return {}
+        moved = {}
+        for at in self._moments:
+            with suppress(ValueError, OverflowError):  # where the calendar ends nothing was planned, or can be
+                moved[at.moment(old, self._zone)] = at.moment(new, self._zone)
+        return moved
+
+    def _led_to(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         routes = self._routes.matching(posted.event.type)
         late = _came_late(posted, before)
         pointless = drops(posted, before, late=late)

@@ -83,6 +83,9 @@ UPDATE message SET {message.changes} FROM (VALUES ({message.changed_values})) AS
 -- prolong: until when a message is of use, by the word of staff.
 UPDATE message SET expires_at = :at WHERE seq = :seq;
 
+-- reschedule: when a message has its turn among those of its recipient, and until when it is of use.
+UPDATE message SET queue_place = :place, expires_at = :expires_at WHERE seq = :seq;
+
 -- set_open: messages that ended, or began anew.
 UPDATE message SET open = v.column2 FROM (VALUES (:seq, :open)) AS v WHERE message.seq = v.column1;
 

@@ -280,6 +280,15 @@ class TestTime:
         message = only(store("twilio", route=[route(at="-2h")]), posted(), order(promised_at=NOW + HOUR))
         assert message.due_at == NOW
 
+    def test_moments_go_with_the_promised_time(self) -> None:
+        settings = store("twilio", route=[route(at="-2h"), route("order.placed", at="+1d 10:00")])
+        before, after = order(promised_at=self.PROMISED), order(promised_at=self.PROMISED + 30 * HOUR)
+        moved = plan(settings, posted("order.changed"), after, before=before).moved
+        assert moved[self.PROMISED - 2 * HOUR] == self.PROMISED + 28 * HOUR
+        assert [new - old for old, new in moved.items()].count(DAY) == 1, "by days on the store's clock"
+        for known in (None, order(), after):
+            assert plan(settings, posted("order.changed"), after, before=known).moved == {}
+
     def test_no_promised_time_fails_visibly_and_says_how_to_guard(self) -> None:
         message = only(store("twilio", route=[route(at="-2h")]), posted())
         assert message.state is State.FAILED

@@ -2,12 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from outbox.errors import EventConflict, StorageFull
-from outbox.model import Acceptance, Order, Outlook, Plan, Policy, Posted, State, Transition
+from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State, Transition
 from outbox.outcome import Deferred
 from outbox.reasons import Reason
 from tests.support.outbox_box import (
@@ -223,6 +224,66 @@ async def test_the_end_of_an_order_drops_what_newer_news_may_replace(
         await accept_one(box, planned("ready", trigger="order.ready", policy=Policy(supersede=supersede)), id="e1")
         await box.spool.accept(posted("e2", "order.cancelled"), plans(drops=("order.ready",)))
         assert await state_of(box, "ready") is state
+
+
+# ---------------------------------------------------------------- promised for another time
+
+
+HOUR = 3_600_000
+
+
+def moves(old: int, new: int) -> Planner:
+    return lambda event, before, after: Plan((), moved={old: new})
+
+
+def reminder(id: str = "reminder", moment: int = NOW + 5 * HOUR, **changes: Any) -> PlannedMessage:
+    return planned(id, due_at=moment, relative=False, expires_at=moment + HOUR, **changes)
+
+
+async def test_a_reminder_goes_with_the_promised_time(tmp_path: Path) -> None:
+    """Whose order is for next week is not called to the shop today; nor by a reminder that waits for the end of the night."""
+    old, new = NOW + 5 * HOUR, NOW + 50 * HOUR
+    async with open_box(tmp_path) as box:
+        waiting = await accept_one(box, reminder(), id="e1")
+        await box.spool.move(waiting.seq, Transition(state=State.QUEUED, reason=Reason("quiet"), due_at=old + 9 * HOUR))
+        await accept_one(box, planned("other", recipient="team", due_at=old + 1, relative=False), id="e2")
+        await box.spool.accept(posted("e3", "order.changed"), moves(old, new))
+        moved = await message_of(box, "reminder")
+        assert (moved.due_at, moved.expires_at, moved.state) == (new, new + HOUR, State.QUEUED)
+        assert moved.reason.code == "promised_anew"
+        assert (await message_of(box, "other")).due_at == old + 1
+        await box.spool.accept(posted("e4", "order.changed"), moves(new, old))
+    async with open_box(tmp_path) as box:
+        assert await due_ids(box, now=old - 1) == []
+        assert await due_ids(box, now=old) == ["reminder"]
+        assert (await message_of(box, "reminder")).expires_at == old + HOUR
+
+
+async def test_a_reminder_whose_moment_is_over_by_the_new_time_goes_now(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, reminder(), id="e1")
+        await box.spool.accept(posted("e2", "order.changed"), moves(NOW + 5 * HOUR, NOW - 2 * HOUR))
+        assert await due_ids(box) == ["reminder"]
+        assert (await message_of(box, "reminder")).expires_at == NOW + HOUR
+
+
+async def test_what_is_held_goes_with_the_promised_time_too(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await accept_one(box, reminder(), id="e1")
+        await box.spool.hold("B-1", actor="Ada", reason="")
+        await box.spool.accept(posted("e2", "order.changed"), moves(NOW + 5 * HOUR, NOW + 50 * HOUR))
+        assert await state_of(box, "reminder") is State.HELD
+        await box.spool.release("B-1", actor="Ada", reason="")
+        assert await due_ids(box, now=NOW + 49 * HOUR) == []
+        assert await due_ids(box, now=NOW + 50 * HOUR) == ["reminder"]
+
+
+async def test_one_under_way_does_not_come_back_for_another_time(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        leaving = await accept_one(box, reminder(), id="e1")
+        await begin(box, leaving)
+        await box.spool.accept(posted("e2", "order.changed"), moves(NOW + 5 * HOUR, NOW + 50 * HOUR))
+        assert await state_of(box, "reminder") is State.SENDING
 
 
 # ---------------------------------------------------------------- the disk

@@ -24,6 +24,7 @@ HOT = {
         "pseudonyms",
         "update_order",
         "update_message",
+        "reschedule",
         "set_open",
         "update_attempt",
         "delete_attempt",
