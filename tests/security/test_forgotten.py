@@ -315,13 +315,17 @@ async def test_every_copy_has_an_end_and_is_gone_by_then(tmp_path: Path) -> None
         "other.db",
     ):
         (tmp_path / name).write_bytes(b"Lovelace")
+    unreal = "tether-20269999T999999Z.backup"
+    """Somebody put it on the stick who wants that nobody can be forgotten any more."""
+    (tmp_path / "kept" / unreal).write_bytes(b"")
     backups = [f"tether-2026{month}01T020000Z.tar.gz" for month in ("09", "10", "11")]
     for name in backups:
         (tmp_path / "kept" / name).write_bytes(b"Lovelace")
     forgotten = clock.now() - 40 * DAY
     listed = (await copies(settings, clock, [forgotten])).copies
     assert [(copy.name, copy.until) for copy in listed] == [
-        ("tether.db.before-restore-20260101T000000Z", listed[0].made_at + 30 * DAY),
+        (unreal, forgotten + 30 * DAY),
+        ("tether.db.before-restore-20260101T000000Z", listed[1].made_at + 30 * DAY),
         (backups[0], forgotten + 30 * DAY),
         (backups[1], forgotten + 30 * DAY),
         (backups[2], None),
