@@ -22,6 +22,7 @@ from outbox.rows import (
     EventRow,
     MessageRow,
     StoredOrder,
+    decode_body,
     encode,
 )
 from outbox.snapshot import OrderRow, Snapshot
@@ -211,7 +212,8 @@ class Batch(Snapshot):
         self.touched += 1
 
     def requeue(self, changed: MessageRow) -> None:
-        """Only the first of a queue can be taken up, and only while none of it is being sent."""
+        """Only the first of a queue can be taken up, and only while none of it is being sent. What is urgent does not wait for what waits
+        for the morning."""
         of_order = self._by_order[changed.order_seq]
         if len(of_order) == 1:
             if changed.state in IN_QUEUE:
@@ -219,13 +221,19 @@ class Batch(Snapshot):
             return
         queue = [row for row in of_order if row.recipient == changed.recipient and row.state in IN_QUEUE]
         busy = any(row.state is State.SENDING for row in queue)
-        first = min(queue, key=lambda row: (row.queue_place, row.seq), default=None)
+        queue.sort(key=lambda row: (row.queue_place, row.seq))
+        first = queue[0] if queue else None
+        if first is not None and self._waits_for_its_hour(first):
+            first = next((row for row in queue if decode_body(row.body).policy.urgent), first)
         for row in queue:
             ready = int(row.state is State.SENDING or (row is first and not busy))
             if row.ready != ready:
                 row.ready = ready
                 if row is not changed:
                     self._dirty_messages[row.seq] = row
+
+    def _waits_for_its_hour(self, row: MessageRow) -> bool:
+        return row.state is State.QUEUED and not row.relative and row.due_at > self.now
 
     def record(
         self,

@@ -68,6 +68,33 @@ async def test_what_is_planned_for_later_lets_the_present_pass(tmp_path: Path) -
         assert await box.spool.next_due("twilio") == NOW
 
 
+async def test_what_is_urgent_does_not_wait_for_what_waits_for_the_morning(tmp_path: Path) -> None:
+    """A refund that came in the quiet hours must not keep from the customer that the balloons are on their way tonight."""
+    morning, quiet = NOW + 36_000_000, Reason("quiet hours", "quiet_hours")
+    async with open_box(tmp_path) as box:
+        refund = await accept_one(box, planned("refund", trigger="refund.issued"), id="e1")
+        await box.spool.move(
+            refund.seq, Transition(state=State.QUEUED, due_at=morning, relative=False, reason=quiet, counts=False)
+        )
+        await accept_one(box, planned("usual", trigger="payment.failed"), id="e2")
+        assert await due_ids(box) == [], "in order, as ever"
+        await accept_one(box, planned("urgent", policy=Policy(urgent=True)), id="e3")
+        assert await due_ids(box) == ["urgent"]
+        (due,) = await box.spool.due("twilio", now=NOW, limit=1)
+        await send(box, due.message)
+        assert await due_ids(box) == []
+        assert await due_ids(box, now=morning) == ["refund"]
+
+
+async def test_what_is_urgent_passes_what_was_there_when_the_quiet_hours_were_seen(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        refund = await accept_one(box, planned("refund", trigger="refund.issued"), id="e1")
+        await accept_one(box, planned("urgent", policy=Policy(urgent=True)), id="e2")
+        assert await due_ids(box) == ["refund"]
+        await box.spool.move(refund.seq, Transition(state=State.QUEUED, due_at=NOW + 9, relative=False))
+        assert await due_ids(box) == ["urgent"]
+
+
 async def test_next_due_is_the_first_of_all(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         assert await box.spool.next_due("twilio") is None
