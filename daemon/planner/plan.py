@@ -101,7 +101,7 @@ class _Planning:
         return msgspec.structs.replace(plan, moved=moved) if moved else plan
 
     def _moved(self, before: Order | None, after: Order) -> Mapping[int, int]:
-        old, new = before and before.promised_at, after.promised_at
+        old, new = None if before is None else before.promised_at, after.promised_at
         if old is None or new is None or old == new:
             return {}
         moved = {}
