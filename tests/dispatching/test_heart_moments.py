@@ -1,0 +1,46 @@
+"""What waits for a moment of the day, of the order or of the store's, and what comes meanwhile."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from outbox.model import State
+from tests.support.heart import ROUTES, Heart, shop
+
+HOUR = 3600
+REMINDER: Mapping[str, Any] = {
+    "on": "order.confirmed",
+    "to": "customer",
+    "via": ["twilio"],
+    "at": "-2h",
+    "expires": "2h",
+    "template": "order.confirmed",
+    "supersede": False,
+}
+
+
+async def test_a_reminder_goes_with_the_promised_time(tmp_path: Path) -> None:
+    """Whose order was put off to tomorrow is reminded tomorrow, of tomorrow's time, and not called to the shop today."""
+    async with Heart(tmp_path, shop(route=[REMINDER])) as heart:
+        await heart.tell("e1", "order.confirmed", order={"promised_at": "2026-11-24T16:00:00Z"})
+        await heart.pass_time(HOUR)
+        await heart.tell("e2", "order.changed", order={"promised_at": "2026-11-25T16:00:00Z"})
+        waiting = await heart.message()
+        assert (waiting.state, waiting.reason.code) == (State.QUEUED, "promised_anew")
+        await heart.pass_time(26 * HOUR)
+        assert heart.providers.arrived == [], "it is 13:15 of the next day"
+        await heart.pass_time(HOUR)
+        (reminded,) = heart.providers.arrived
+        assert "16:00" in reminded.out.rendered.text
+
+
+async def test_on_its_way_is_told_tonight_though_a_refund_waits_for_the_morning(tmp_path: Path) -> None:
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    refund = {"on": "refund.*", "to": "customer", "via": ["twilio"]}
+    night = {"from": "10:00", "to": "20:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(route=[refund, out, ROUTES[0]], quiet_hours=night)) as heart:
+        await heart.tell("e1", "refund.issued", data={"amount": "5.00"})
+        await heart.tell("e2", "order.out_for_delivery")
+        assert heart.providers.texts() == ["order.out_for_delivery"]
+        await heart.pass_time(10 * HOUR)
+        assert heart.providers.texts() == ["order.out_for_delivery", "refund.issued"]
