@@ -263,13 +263,13 @@ class ModemChannel(Channel):
             return Absent() if known else CannotTell("it is too long ago")
         if text.course is Course.UNDER_WAY:
             return CannotTell("the modem is still at it", again=_REPORT_AGAIN_SECONDS)
-        if text.course is Course.TAKEN:
+        if text.has_gone:
             return Found(str(text.handle))
         await self._judge_again()
         for report in list(self._unmatched):
             if await self._ledger.answers(text, report):
                 self._unmatched.remove(report)
-                await self._ledger.end(text, (report.reference,), Course.TAKEN)
+                await self._ledger.end(text, (report.reference,), Course.REPORTED)
                 return Found(str(text.handle), _RECEIPTS.get(report.delivery))
         return self._report_may_come(text.ended, sent)
 
@@ -341,7 +341,7 @@ class ModemChannel(Channel):
         if isinstance(submission, Taken):
             await self._ledger.end(text, (submission.reference,), Course.TAKEN)
             await self._judge_again()
-        elif submission.fault.kind is not Kind.UNSURE:
+        elif submission.fault.kind is not Kind.UNSURE and not text.has_gone:
             await self._ledger.end(text, (), None)
 
     def _address(self, sender: Address) -> tuple[str, bool]:

@@ -61,11 +61,14 @@ class Course(StrEnum):
     TAKEN = ""
     UNANSWERED = "x"
     """It was handed over, and its answer was given up or says nothing."""
+    REPORTED = "r"
+    """Its answer was given up and may still come; that the network took it is known from a report."""
     BROKEN = "b"
     """Some of its parts were taken, and no more will be."""
 
 
 _OPEN = (Course.UNDER_WAY, Course.UNANSWERED)
+_OWED = (*_OPEN, Course.REPORTED)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ class Text:
     begun: float | None = None
     ended: float | None = None
     """Monotonic: when it was noted, and when its answer was given up. None: before this service began."""
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether the network has all of it."""
+        return self.course in (Course.TAKEN, Course.REPORTED)
 
 
 class Ledger:
@@ -139,7 +147,7 @@ class Ledger:
     async def last_unanswered(self) -> Text | None:
         """The newest text, where its answer is not known: it may still come."""
         texts = await self._load()
-        return texts[-1] if texts and texts[-1].course in _OPEN else None
+        return texts[-1] if texts and texts[-1].course in _OWED else None
 
     async def attempt(self, reference: str) -> Text | None:
         """What is known of that try."""
@@ -175,7 +183,7 @@ class Ledger:
         if report.delivery is Delivery.FAILED:
             where = f"part {part} of {count}: " if count > 1 else ""
             return Matched(TextOutcome(text.handle, Delivery.FAILED, code, where + detail))
-        if text.course is not Course.TAKEN or len(text.told) < len(set(text.handle.references)):
+        if not text.has_gone or len(text.told) < len(set(text.handle.references)):
             return Matched(None)
         sure = set(text.told.values()) == {Delivery.DELIVERED}
         delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED

@@ -105,6 +105,40 @@ async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_kill
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
 
 
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_late_reference_is_not_the_next_texts_though_a_report_came_before_it(
+    tmp_path: Path, killed: bool
+) -> None:
+    """Ada has hers, as the network reports; the service is restarted, and Ben's text waits for its answer as Ada's comes."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.answers_later = 134
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        assert isinstance(await _look(shop), Found)
+        await shop.again(killed=killed)
+        await shop.ready()
+        shop.modem.faults.answers_later = 71
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.code == "owing"
+        await shop.clock.sleep(120)
+        shop.modem.faults.answers_later = None
+        sent = await shop.send("for Ben", to=BEN, message="m2", attempt=2)
+        assert isinstance(sent, Accepted)
+        assert sent.provider_id.endswith(f"-{shop.modem.references[1]}")
+
+
+async def test_a_late_refusal_does_not_undo_what_a_report_says(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        assert isinstance(await _look(shop), Found)
+        shop.modem.say("+CMS ERROR: 38")
+        await shop.clock.sleep(5)
+        assert isinstance(await _look(shop), Found)
+
+
 async def test_what_comes_while_the_modem_is_set_up_after_a_crash_is_heard(tmp_path: Path) -> None:
     """The late reference of the text that was under way, and the network's report on the one before it."""
     async with open_shop(tmp_path) as shop:
