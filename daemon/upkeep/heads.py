@@ -24,6 +24,7 @@ NOTED_EVERY = 3600.0
 """Seconds: the heartbeat beats often, and each note is a write to the card."""
 MOST_NOTED = 400
 NEWEST_BACKUPS = 5
+WRAPPED = ("quoted-printable", "base64")
 
 
 class RecordHeads:
@@ -123,7 +124,7 @@ def heads_of_file(path: Path, trusted: Callable[[str], bool]) -> Sequence[End]:
     """The heads in a file that somebody kept: a mail, a log, an export, a backup. Raises OSError, ValueError with what is wrong."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 2**20))
-        text = file.read().decode("utf-8", "replace")
+        text = _unwrapped(file.read()).decode("utf-8", "replace")
         file.seek(0)
         is_backup = file.read(BLOCK).startswith(MAGIC)
     if is_backup:
@@ -142,6 +143,17 @@ def heads_of_file(path: Path, trusted: Callable[[str], bool]) -> Sequence[End]:
         if not trusted(head.key):
             raise ValueError(f"its head of entry {head.seq} was signed by another box, {head.key}")
     return [head.end for head in heads]
+
+
+def _unwrapped(content: bytes) -> bytes:
+    """What a saved mail says (RFC 2045): a line as long as a head's is quoted-printable or base64 in it. What is no such mail is as it is."""
+    from email import message_from_bytes
+
+    parts = list(message_from_bytes(content).walk())
+    if not any(str(part.get("Content-Transfer-Encoding", "")).strip().lower() in WRAPPED for part in parts):
+        return content
+    said = [part.get_payload(decode=True) for part in parts]
+    return b"\n".join(each for each in said if isinstance(each, bytes))
 
 
 def compared(settings: Settings, ends: Sequence[End], keys: Keyring) -> Sequence[Compared]:
