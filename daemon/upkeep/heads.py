@@ -75,7 +75,7 @@ def heads_path(settings: Settings) -> Path:
 def note(settings: Settings, head: Head) -> None:
     """Keep it with those that went out before. Raises OSError."""
     path = heads_path(settings)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     if len(lines) < MOST_NOTED:
         with path.open("a", encoding="utf-8") as file:
             file.write(head.line + "\n")

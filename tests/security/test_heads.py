@@ -53,6 +53,14 @@ async def recorded(settings: Settings, entries: int, clock: FakeClock | None = N
     return head
 
 
+async def test_a_note_that_was_damaged_takes_the_next_head(settings: Settings) -> None:
+    """A dying card: the service ended at each beat of the heart."""
+    await recorded(settings, 3)
+    heads_path(settings).write_bytes(b"\xa5" * 512)
+    later = await recorded(settings, 3)
+    assert list(told(settings, keyring(settings)).ends) == [later.end]
+
+
 def cut_and_rehashed(database: Path, entries: int) -> None:
     """Take the newest entries away, change one before, and make the chain hold again."""
     with closing(sqlite3.connect(database, isolation_level=None)) as db:
