@@ -16,6 +16,7 @@ from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal_header import BLOCK, MAGIC, read_header
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.heads import Compared, End, compare
 
 log = structlog.get_logger(__name__)
@@ -55,8 +56,8 @@ class RecordHeads:
         """The line to send; "" where there is none to be had, which the log says."""
         try:
             head = await self.told()
-        except (ConfigError, OSError) as error:
-            log.error("the record's head can't be signed or noted", error=str(error))
+        except (ConfigError, OSError, StorageBusy, StorageFull) as error:
+            log.error("the record's head can't be read, signed or noted", error=str(error))
             return ""
         return "" if head is None else head.line
 

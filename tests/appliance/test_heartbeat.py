@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.config import ConfigError, Duration, Settings
 from daemon.config import Heartbeat as HeartbeatTable
 from daemon.http import open_http
+from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
+from outbox.errors import StorageBusy
 from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import open_own_box
 from tests.support.vendor import Answer, Vendor, serving
 
 
@@ -73,6 +78,20 @@ def test_an_address_that_can_t_be_meant(url: str) -> None:
     with pytest.raises(ConfigError, match=r"heartbeat\.url") as refused:
         check_heartbeat(Settings(heartbeat=HeartbeatTable(url=url)))
     assert "pass@" not in str(refused.value)
+
+
+async def test_the_heart_beats_while_the_database_can_not_be_read(
+    listener: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(sql: str, **values: object) -> list[Any]:
+        raise StorageBusy("disk I/O error")
+
+    async with open_own_box(tmp_path) as box:
+        settings = Settings(file=tmp_path / "tether.toml")
+        heads = RecordHeads(box, lambda: settings, FakeClock())
+        monkeypatch.setattr(f"{__name__}.no_record", heads.going_out)
+        monkeypatch.setattr(box._store, "rows", away)
+        assert (await beats(listener, "/uuid", {"disk": "full"}, 60))[1] == ("/uuid/fail", "full")
 
 
 async def test_each_beat_carries_the_record_s_head(listener: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
