@@ -98,6 +98,6 @@ def check_heartbeat(settings: Settings) -> None:
 def _is_web_address(text: str) -> bool:
     try:
         url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and not url.username and url.port != 0
     except ValueError:
         return False
-    return url.scheme in ("http", "https") and bool(url.hostname) and not url.username

@@ -73,11 +73,21 @@ async def test_redirects_are_not_followed() -> None:
         assert all(path.startswith("/uuid") for path, _ in await beats(vendor, "/uuid", {}, 60))
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "hc-ping.com/uuid", "file:///etc/passwd", "https://user:pass@host/x"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "hc-ping.com/uuid", "file:///etc/passwd", "https://user:pass@host/x", "https://x:99999/y"]
+)
 def test_an_address_that_can_t_be_meant(url: str) -> None:
     with pytest.raises(ConfigError, match=r"heartbeat\.url") as refused:
         check_heartbeat(Settings(heartbeat=HeartbeatTable(url=url)))
     assert "pass@" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://hc-ping..com/uuid", "https://x:99999/y", f"https://{'a' * 64}.com/uuid"])
+async def test_an_address_that_no_name_can_have_is_not_heard(url: str) -> None:
+    """A slip of the pen: the service fell over at each beat."""
+    clock, settings = FakeClock(), Settings(heartbeat=HeartbeatTable(url=url))
+    async with open_http(clock) as http:
+        await Heartbeat(http, clock, lambda: settings, dict, no_record).beat()
 
 
 async def test_the_heart_beats_while_the_database_can_not_be_read(
