@@ -1,8 +1,10 @@
 """A backup that is not made is known, with the reason: to whoever asked for it, and beside the database to the doctor and the team's watch."""
 
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -67,6 +69,19 @@ async def test_a_mount_point_without_its_stick_is_no_place_for_backups(
     with mounts.open("a") as file:
         file.write(f"36 21 8:17 / {named} rw,relatime - vfat /dev/sda1 rw\n")
     assert (await back_up_there(away, clock)).name
+    await back_up_there(settings, clock)
+
+
+async def test_a_backup_leaves_the_room_that_events_need(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it was made, tills were told that the disk is full."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    disk, size = os.statvfs(settings.folder), settings.database.stat().st_size
+    free = settings.data.reserve + size
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_frsize=1, f_flag=disk.f_flag))
+    with pytest.raises(BackupError, match="make room"):
+        await back_up_there(settings, clock)
+    free += 2 * size
     await back_up_there(settings, clock)
 
 
