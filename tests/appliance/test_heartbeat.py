@@ -62,6 +62,9 @@ async def test_failure_says_why_without_addresses(listener: Vendor) -> None:
 
 async def test_an_address_with_a_query_is_called_only_while_all_is_well(listener: Vendor) -> None:
     assert ("/push?status=up", "") in await beats(listener, "/push?status=up", {}, 120)
+    assert {(seen.method, seen.body) for seen in listener.seen} == {("GET", b"")}, (
+        "Uptime Kuma before 2.0 knows no other"
+    )
     listener.seen.clear()
     assert await beats(listener, "/push?status=up", {"disk": "full"}, 60) == []
 
