@@ -140,7 +140,7 @@ class Http:
                 if base.startswith("https://") and (at := _date(headers.get("date", ""))):
                     self.on_date(at)
                 return Response(status=response.status, headers=headers, body=await _body(response))
-        except (aiohttp.ClientError, TimeoutError, OSError, MemoryError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, MemoryError, ValueError) as error:
             return _fault(error, written=trace.written)
 
 
@@ -172,7 +172,8 @@ def _fault(error: Exception, *, written: bool) -> Deferred | Unknown:
         return Unknown(f"the request may have arrived: {what}", code="no_answer")
     if is_short(error):
         return Deferred(words_of_shortage(error), code=CODE, local=True)
-    return Deferred(f"no connection: {what}", code="unreachable", unreachable=True)
+    may_be_the_line = isinstance(error, aiohttp.ClientError | OSError)
+    return Deferred(f"no connection: {what}", code="unreachable", unreachable=may_be_the_line)
 
 
 def _words(error: Exception) -> str:
@@ -193,6 +194,8 @@ def _words(error: Exception) -> str:
             return "the answer was not HTTP"
         case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError):
             return "nobody answers at its address"
+        case ValueError():
+            return "its address, or what is sent along, can't be written so"
         case OSError() if error.errno and error.errno > 0:
             return os.strerror(error.errno)
         case _:

@@ -146,7 +146,10 @@ class Service:
         configure_logs(settings.log.level, settings.log.format, secrets={**before, **settings.secrets})
         self._next = self.services.engine = fresh
         self._change.set()
-        await self.box.audit.append("config.loaded", actor=actor)
+        try:
+            await self.box.audit.append("config.loaded", actor=actor)
+        except (StorageBusy, StorageFull) as error:
+            log.error("that a configuration was loaded can't be put on record", actor=actor, error=str(error))
 
     async def take_bundle(self) -> Path | None:
         """What headquarters published has changed on the disk: the bundle that counts now. Raises ConfigError."""
@@ -265,7 +268,11 @@ class Service:
     async def _tell_systemd(self, notifier: Notifier, every: float) -> None:
         """Only a service whose store answers and whose loop turns counts as alive."""
         while not await self.clock.wait(self.stop, every):
-            await self.box.views.newest()
+            try:
+                await self.box.views.newest()
+            except (StorageBusy, StorageFull) as error:
+                log.error("the database does not answer; systemd does not hear that all is well", error=str(error))
+                continue
             if self.box.stalled_for() < every:
                 notifier.alive()
 

@@ -91,7 +91,7 @@ def pick_up(database: Path) -> str:
     """What the last run left to be told; "": nothing."""
     mark = mark_of(database)
     try:
-        words = mark.read_text(encoding="utf-8")[:1000]
+        words = mark.read_text(encoding="utf-8", errors="replace")[:1000]
         mark.unlink()
     except FileNotFoundError:
         return ""

@@ -31,7 +31,7 @@ from outbox.heads import End
 from outbox.proof import copy_of, prove, trouble_with
 
 ROOM = 2.0
-"""So many times the database's size must be free beside it: the copy and the archive."""
+"""So many times the database's size must be free beside it, for the copy and the archive; and the reserve, below which events are refused."""
 ARCHIVE = "archive.tar.gz"
 
 
@@ -108,7 +108,7 @@ async def _back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made
     keys = _keys(settings)
     size = database.stat().st_size
     workspace = store.workspace() or database.parent
-    _need_room(database.parent, round(size * ROOM))
+    _need_room(database.parent, round(size * ROOM) + settings.data.reserve)
     _need_room(workspace, size)
     now = clock.now()
     name = f"tether-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"

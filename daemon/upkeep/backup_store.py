@@ -19,6 +19,10 @@ NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
 ever read or removed."""
 
 
+TO_BE_MOUNTED, MOUNTED = Path("/etc/fstab"), Path("/proc/self/mountinfo")
+"""What the owner wants mounted (fstab(5)), and what is (proc_pid_mountinfo(5))."""
+
+
 class BackupStore(Protocol):
     """Names sort by age. All methods raise BackupError with the reason."""
 
@@ -79,6 +83,28 @@ class Folder:
     def _look(self) -> None:
         if not self._path.is_dir():
             raise BackupError(f"{self._path} is not there: is the stick plugged in and mounted? ([backup] to)")
+        if (bare := _bare_mount_point(self._path)) is not None:
+            raise BackupError(
+                f"nothing is mounted at {bare}: is the stick plugged in? `mount {bare}` says more ([backup] to)"
+            )
+
+
+def _bare_mount_point(path: Path) -> Path | None:
+    """The folder on the way to it where a disk should be mounted and none is, so that it lies on the card; None: there is none."""
+    whole = path.resolve()
+    mounted = _places(MOUNTED, 4)
+    wanted = _places(TO_BE_MOUNTED, 1) & {whole, *whole.parents} - {Path("/")}
+    return min(wanted - mounted, default=None) if mounted else None
+
+
+def _places(file: Path, column: int) -> set[Path]:
+    """The mount points in a table of the system's, whose spaces are written as octal numbers."""
+    try:
+        rows = [line.split() for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
+    except OSError:
+        return set()
+    named = (row[column] for row in rows if len(row) > column and not row[0].startswith("#"))
+    return {Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)) for name in named}
 
 
 def _keep(archive: Path, place: Path) -> None:

@@ -16,6 +16,7 @@ from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal_header import BLOCK, MAGIC, read_header
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageFull
 from outbox.heads import Compared, End, compare
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ NOTED_EVERY = 3600.0
 """Seconds: the heartbeat beats often, and each note is a write to the card."""
 MOST_NOTED = 400
 NEWEST_BACKUPS = 5
+WRAPPED = ("quoted-printable", "base64")
 
 
 class RecordHeads:
@@ -54,8 +56,8 @@ class RecordHeads:
         """The line to send; "" where there is none to be had, which the log says."""
         try:
             head = await self.told()
-        except (ConfigError, OSError) as error:
-            log.error("the record's head can't be signed or noted", error=str(error))
+        except (ConfigError, OSError, StorageBusy, StorageFull) as error:
+            log.error("the record's head can't be read, signed or noted", error=str(error))
             return ""
         return "" if head is None else head.line
 
@@ -74,7 +76,7 @@ def heads_path(settings: Settings) -> Path:
 def note(settings: Settings, head: Head) -> None:
     """Keep it with those that went out before. Raises OSError."""
     path = heads_path(settings)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     if len(lines) < MOST_NOTED:
         with path.open("a", encoding="utf-8") as file:
             file.write(head.line + "\n")
@@ -123,7 +125,7 @@ def heads_of_file(path: Path, trusted: Callable[[str], bool]) -> Sequence[End]:
     """The heads in a file that somebody kept: a mail, a log, an export, a backup. Raises OSError, ValueError with what is wrong."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 2**20))
-        text = file.read().decode("utf-8", "replace")
+        text = _unwrapped(file.read()).decode("utf-8", "replace")
         file.seek(0)
         is_backup = file.read(BLOCK).startswith(MAGIC)
     if is_backup:
@@ -142,6 +144,17 @@ def heads_of_file(path: Path, trusted: Callable[[str], bool]) -> Sequence[End]:
         if not trusted(head.key):
             raise ValueError(f"its head of entry {head.seq} was signed by another box, {head.key}")
     return [head.end for head in heads]
+
+
+def _unwrapped(content: bytes) -> bytes:
+    """What a saved mail says (RFC 2045): a line as long as a head's is quoted-printable or base64 in it. What is no such mail is as it is."""
+    from email import message_from_bytes
+
+    parts = list(message_from_bytes(content).walk())
+    if not any(str(part.get("Content-Transfer-Encoding", "")).strip().lower() in WRAPPED for part in parts):
+        return content
+    said = [part.get_payload(decode=True) for part in parts]
+    return b"\n".join(each for each in said if isinstance(each, bytes))
 
 
 def compared(settings: Settings, ends: Sequence[End], keys: Keyring) -> Sequence[Compared]:

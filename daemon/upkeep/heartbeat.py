@@ -1,9 +1,10 @@
 """A call out every so often: whoever is called notices when this box goes dark (a power cut, a dead card, a cut line).
 
 As healthchecks.io has it (https://healthchecks.io/docs/http_api/) and others understand: URL/start once, URL while all is well, URL/fail
-with the reasons in the body while something needs a person. An address with a query is called as it is, and only while all is well.
+with the reasons in the body while something needs a person. An address with a query (Uptime Kuma's push) is called as it is, by GET, and only
+while all is well: Kuma before 2.0 answers 404 to anything else.
 
-Each call's body ends with the record's signed head: whoever keeps the log of calls can tell later whether entries were cut off.
+Each body ends with the record's signed head: whoever keeps the log of calls can tell later whether entries were cut off.
 """
 
 import asyncio
@@ -49,7 +50,8 @@ class Heartbeat:
     async def beat(self) -> None:
         """One call, as things are."""
         reasons = mask_contacts("\n".join(self._standing().values()))[:LONGEST_BODY]
-        head = await self._head() if self._settings().heartbeat.url else ""
+        address = self._settings().heartbeat.url
+        head = "" if not address or urlsplit(address).query else await self._head()
         body = "\n".join(part for part in (reasons, head) if part)
         await self._call("/fail" if reasons else "", body)
 
@@ -79,9 +81,11 @@ async def call(http: Http, address: str, ending: str, body: str) -> Answer | Non
     url = urlsplit(address)
     if not url.hostname or (url.query and ending):
         return None
-    path = (url.path.rstrip("/") + ending) or "/"
-    target = f"{path}?{url.query}" if url.query else path
-    request = Request(method="POST", path=target, headers={"Content-Type": "text/plain"}, body=body.encode())
+    if url.query:
+        request = Request(method="GET", path=f"{url.path or '/'}?{url.query}")
+    else:
+        path = (url.path.rstrip("/") + ending) or "/"
+        request = Request(method="POST", path=path, headers={"Content-Type": "text/plain"}, body=body.encode())
     return await http.exchange(f"{url.scheme}://{url.netloc}", request, CALL_SECONDS)
 
 
@@ -98,6 +102,6 @@ def check_heartbeat(settings: Settings) -> None:
 def _is_web_address(text: str) -> bool:
     try:
         url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and not url.username and url.port != 0
     except ValueError:
         return False
-    return url.scheme in ("http", "https") and bool(url.hostname) and not url.username

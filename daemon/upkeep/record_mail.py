@@ -87,8 +87,8 @@ class RecordMail:
         settings = self._settings()
         try:
             head = await self._head()
-        except (ConfigError, OSError) as error:
-            log.error("the day's record can't be signed or noted", error=str(error))
+        except (ConfigError, OSError, StorageBusy, StorageFull) as error:
+            log.error("the day's record can't be read, signed or noted; trying again", error=str(error))
             return False
         if head is None or settings.record.mail_at is None:
             return True

@@ -120,8 +120,8 @@ class Bucket:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         plain = Request(method=method, path=path, query=query, headers={"X-Amz-Content-Sha256": digest})
         request = sign(plain, self._endpoint, self._keys, self._clock.now(), digest=digest)
-        url = URL(self._endpoint + request.target, encoded=True)
         try:
+            url = URL(self._endpoint + request.target, encoded=True)
             async with self._session.request(
                 method, url, data=body, headers=request.headers, allow_redirects=False
             ) as answer:
@@ -131,6 +131,10 @@ class Bucket:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             host = urlsplit(self._endpoint).hostname
             raise BackupError(f"{host} can't be reached: {str(error) or type(error).__name__}") from error
+        except ValueError as error:
+            raise BackupError(
+                f"{self._endpoint} can't be asked ({error}): correct [backup] endpoint or region"
+            ) from error
 
 
 def _refusal(status: int, body: str) -> BackupError:

@@ -21,8 +21,11 @@ def put_in_place(fresh: Path, database: Path) -> None:
 
 def set_aside(database: Path, why: str, now: int, *, fold: bool = True) -> Path:
     """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well.
-    Not `fold`: with its log in any case, since it may be the log that is wrong."""
-    stamp = f"{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    Not `fold`: with its log in any case, since it may be the log that is wrong. The moment in its name is never before it was last written:
+    named by a clock that is not set, it would be past its end at once."""
+    files = [database.with_name(database.name + suffix) for suffix in ("", *SIDE_FILES)]
+    moment = max(now / 1000, *(file.stat().st_mtime for file in files if file.exists()))
+    stamp = f"{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%SZ}"
     aside = database.with_name(f"{database.name}.{why}-{stamp}")
     if fold:
         _fold_log(database)

@@ -5,13 +5,15 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from daemon.appliance.opening import openers_of
 from daemon.appliance.restore import Wanted, candidate
 from daemon.config import Backup, ConfigError, Settings
 from daemon.runtime.housekeeping import EVERY, FIRST_AFTER, Housekeeping
-from daemon.upkeep.backup import back_up
+from daemon.upkeep.backup import back_up, back_up_there
+from daemon.upkeep.backup_note import last_backup
 from daemon.upkeep.backup_store import keeping
 from daemon.upkeep.copies import copies
 from daemon.upkeep.errors import BackupError
@@ -76,6 +78,21 @@ async def test_a_bucket_that_gives_more_than_it_got_fills_no_card(tmp_path: Path
     async with keeping(settings, clock) as kept:
         with pytest.raises(BackupError, match="larger there"):
             await back_up(settings, kept, clock)
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:99999", "https://s3..example.com"])
+async def test_an_address_that_no_bucket_can_have_is_told_and_noted(
+    tmp_path: Path, store: FakeBucket, endpoint: str
+) -> None:
+    """A slip of the pen: nobody was told why no backup was made, and the service fell over when it looked for old ones."""
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    slip = msgspec.structs.replace(settings, backup=msgspec.structs.replace(settings.backup, endpoint=endpoint))
+    with pytest.raises(BackupError, match=r"correct \[backup\] endpoint"):
+        await back_up_there(slip, clock)
+    noted = last_backup(slip)
+    assert noted is not None
+    assert noted.error
+    assert (await copies(slip, clock, [])).unseen
 
 
 async def test_a_listing_without_an_end_is_given_up(tmp_path: Path, store: FakeBucket) -> None:

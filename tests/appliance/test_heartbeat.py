@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.config import ConfigError, Duration, Settings
 from daemon.config import Heartbeat as HeartbeatTable
 from daemon.http import open_http
+from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
+from outbox.errors import StorageBusy
 from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import open_own_box
 from tests.support.vendor import Answer, Vendor, serving
 
 
@@ -57,6 +62,9 @@ async def test_failure_says_why_without_addresses(listener: Vendor) -> None:
 
 async def test_an_address_with_a_query_is_called_only_while_all_is_well(listener: Vendor) -> None:
     assert ("/push?status=up", "") in await beats(listener, "/push?status=up", {}, 120)
+    assert {(seen.method, seen.body) for seen in listener.seen} == {("GET", b"")}, (
+        "Uptime Kuma before 2.0 knows no other"
+    )
     listener.seen.clear()
     assert await beats(listener, "/push?status=up", {"disk": "full"}, 60) == []
 
@@ -68,11 +76,35 @@ async def test_redirects_are_not_followed() -> None:
         assert all(path.startswith("/uuid") for path, _ in await beats(vendor, "/uuid", {}, 60))
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "hc-ping.com/uuid", "file:///etc/passwd", "https://user:pass@host/x"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "hc-ping.com/uuid", "file:///etc/passwd", "https://user:pass@host/x", "https://x:99999/y"]
+)
 def test_an_address_that_can_t_be_meant(url: str) -> None:
     with pytest.raises(ConfigError, match=r"heartbeat\.url") as refused:
         check_heartbeat(Settings(heartbeat=HeartbeatTable(url=url)))
     assert "pass@" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://hc-ping..com/uuid", "https://x:99999/y", f"https://{'a' * 64}.com/uuid"])
+async def test_an_address_that_no_name_can_have_is_not_heard(url: str) -> None:
+    """A slip of the pen: the service fell over at each beat."""
+    clock, settings = FakeClock(), Settings(heartbeat=HeartbeatTable(url=url))
+    async with open_http(clock) as http:
+        await Heartbeat(http, clock, lambda: settings, dict, no_record).beat()
+
+
+async def test_the_heart_beats_while_the_database_can_not_be_read(
+    listener: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(sql: str, **values: object) -> list[Any]:
+        raise StorageBusy("disk I/O error")
+
+    async with open_own_box(tmp_path) as box:
+        settings = Settings(file=tmp_path / "tether.toml")
+        heads = RecordHeads(box, lambda: settings, FakeClock())
+        monkeypatch.setattr(f"{__name__}.no_record", heads.going_out)
+        monkeypatch.setattr(box._store, "rows", away)
+        assert (await beats(listener, "/uuid", {"disk": "full"}, 60))[1] == ("/uuid/fail", "full")
 
 
 async def test_each_beat_carries_the_record_s_head(listener: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:

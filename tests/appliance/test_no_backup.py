@@ -1,13 +1,16 @@
 """A backup that is not made is known, with the reason: to whoever asked for it, and beside the database to the doctor and the team's watch."""
 
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from daemon.config import Backup, ConfigError, Settings
+from daemon.upkeep import backup_store
 from daemon.upkeep.backup import back_up, back_up_there
 from daemon.upkeep.backup_note import last_backup
 from daemon.upkeep.backup_store import Folder
@@ -43,6 +46,43 @@ async def test_whatever_keeps_a_backup_from_being_made_is_noted(settings: Settin
     assert noted is not None
     assert words in noted.error
     assert noted.succeeded_at == clock.now()
+
+
+async def test_a_mount_point_without_its_stick_is_no_place_for_backups(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stick came off, its folder is still there and the service's own: backups went to the card, and everybody was told that they were made."""
+    stick = tmp_path / "my stick"
+    (stick / "loft").mkdir(parents=True)
+    named = str(stick).replace(" ", r"\040")
+    table, mounts = tmp_path / "fstab", tmp_path / "mountinfo"
+    table.write_text(f"# the shop's\nUUID=1 / ext4 defaults 0 1\nUUID=2 none swap\nUUID=3 {named} vfat nofail 0 0\n")
+    mounts.write_text("21 1 8:2 / / rw - ext4 /dev/root rw\n")
+    monkeypatch.setattr(backup_store, "TO_BE_MOUNTED", table)
+    monkeypatch.setattr(backup_store, "MOUNTED", mounts)
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    away = msgspec.structs.replace(settings, backup=Backup(to=str(stick / "loft")))
+    with pytest.raises(BackupError, match=r"nothing is mounted at .*my stick: is the stick plugged in"):
+        await back_up_there(away, clock)
+    assert list((stick / "loft").iterdir()) == []
+    with mounts.open("a") as file:
+        file.write(f"36 21 8:17 / {named} rw,relatime - vfat /dev/sda1 rw\n")
+    assert (await back_up_there(away, clock)).name
+    await back_up_there(settings, clock)
+
+
+async def test_a_backup_leaves_the_room_that_events_need(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it was made, tills were told that the disk is full."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    disk, size = os.statvfs(settings.folder), settings.database.stat().st_size
+    free = settings.data.reserve + size
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_frsize=1, f_flag=disk.f_flag))
+    with pytest.raises(BackupError, match="make room"):
+        await back_up_there(settings, clock)
+    free += 2 * size
+    await back_up_there(settings, clock)
 
 
 async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from daemon.config import ConfigError, Record, Settings, Store, TimeOfDay
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import Head, heads_in, signed
 from daemon.upkeep.record_mail import AGAIN_AFTER, RecordMail, check_record
+from outbox.errors import StorageBusy
 from outbox.heads import End
 from tests.support.fake_clock import FakeClock
 
@@ -46,15 +47,25 @@ class Notes:
 
 
 async def mails(
-    mail_at: str | None, hours: float, *, refusals: int = 0, clock: FakeClock | None = None, notes: Notes | None = None
+    mail_at: str | None,
+    hours: float,
+    *,
+    refusals: int = 0,
+    unread: int = 0,
+    clock: FakeClock | None = None,
+    notes: Notes | None = None,
 ) -> tuple[FakeClock, Post]:
-    """What is taken in that time, on a clock that begins at 10:15 in London."""
+    """What is taken in that time, on a clock that begins at 10:15 in London; `unread`: so many times the record can't be read."""
     clock = clock or FakeClock()
     post = Post(clock, refusals)
     at = None if mail_at is None else TimeOfDay.parse(mail_at)
     settings = Settings(store=Store(name="Balloon Loft"), record=Record(mail_at=at))
 
     async def head() -> Head:
+        nonlocal unread
+        if unread:
+            unread -= 1
+            raise StorageBusy("another program holds the database: close it, or wait")
         return HEAD
 
     stop = asyncio.Event()
@@ -83,6 +94,11 @@ async def test_once_a_day_at_its_hour_with_the_head_in_it() -> None:
 
 async def test_what_nobody_takes_is_tried_again() -> None:
     _, post = await mails("11:00", 3, refusals=2)
+    assert [at - FakeClock().now() for at, *_ in post.taken] == [round(45 * 60_000 + 2 * AGAIN_AFTER * 1000)]
+
+
+async def test_a_record_that_can_not_be_read_for_a_while_is_tried_again() -> None:
+    _, post = await mails("11:00", 3, unread=2)
     assert [at - FakeClock().now() for at, *_ in post.taken] == [round(45 * 60_000 + 2 * AGAIN_AFTER * 1000)]
 
 

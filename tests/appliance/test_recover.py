@@ -1,6 +1,7 @@
 """Damage to the database file: noticed, set aside, and saved as far as it can be read; the service comes up taking events."""
 
 import asyncio
+import os
 import random
 import shutil
 import sqlite3
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.upkeep import recover
+from daemon.upkeep.copies import remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, Unknown
@@ -60,6 +63,24 @@ async def test_a_sound_database_is_left_alone(database: Path) -> None:
     assert await make_sound(database, FakeClock()) is None
     assert database.read_bytes() == before
     assert await make_sound(database.with_name("none.db"), FakeClock()) is None
+
+
+async def test_what_was_set_aside_by_a_clock_that_is_not_set_is_kept_as_long_as_any(database: Path) -> None:
+    """After a power cut the clock stands where it was made: what is all that is left of lost orders was removed as old five minutes later."""
+    written = FakeClock().now() / 1000
+    os.utime(database, (written, written))
+    spoil(database, 20, 20)
+    os.utime(database, (written, written))
+    recovered = await make_sound(database, FakeClock(now=60_000))
+    assert recovered is not None
+    assert recovered.aside is not None
+    settings, clock = Settings(file=database.with_name("tether.toml")), FakeClock()
+    await clock.advance(29 * 86_400)
+    await remove_overdue(settings, clock, [])
+    assert recovered.aside.exists()
+    await clock.advance(86_400)
+    await remove_overdue(settings, clock, [])
+    assert not recovered.aside.exists()
 
 
 @pytest.mark.parametrize("with_program", [True, False], ids=["sqlite3", "rows only"])

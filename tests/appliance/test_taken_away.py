@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from daemon.runtime.vigil import EVERY_S, LINGER_S, Vigil, pick_up
+from daemon.runtime.vigil import EVERY_S, LINGER_S, Vigil, mark_of, pick_up
 from outbox import Outbox
 from outbox.errors import StorageBusy, StorageLost
 from outbox.writer import Writer
@@ -113,6 +113,11 @@ async def test_nothing_more_is_taken_and_what_was_is_saved(
     assert len(watched.ended) == 1
     assert "while the service worked" in pick_up(database)
     assert pick_up(database) == ""
+
+
+def test_a_note_that_was_damaged_keeps_no_service_from_starting(tmp_path: Path) -> None:
+    mark_of(tmp_path / "tether.db").write_bytes(b"tether.db is another file now\xa5\xa5")
+    assert "is another file now" in pick_up(tmp_path / "tether.db")
 
 
 async def test_a_failed_write_is_tried_again_by_itself(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

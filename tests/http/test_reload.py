@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from daemon.config import Board, Duration, RouteTable, Store
 from daemon.runtime import app
 from daemon.runtime.notify import Notifier
+from outbox.errors import StorageBusy, StorageFull
 from tests.support.face import Face, event
+from tests.support.fake_clock import settle
 from tests.support.small_store import CHANNELS, TWILIO_TOKEN, SmallStore, store_settings
 
 
@@ -73,3 +76,46 @@ async def test_secrets_of_both_configurations_stay_out_of_the_log_while_one_take
     store.on_disk = store_settings(secrets={"TWILIO_AUTH_TOKEN": "a-new-token-0123456789"})
     assert (await face.call("POST", "/v1/reload")).status == 200
     assert hidden[-1] >= {TWILIO_TOKEN, "a-new-token-0123456789"}
+
+
+async def test_a_full_disk_keeps_no_configuration_from_being_in_force(
+    face: Face, store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was, and whoever asked was told that it failed; asked for by SIGHUP, the service fell over."""
+
+    async def full(*_: object, **__: object) -> int:
+        raise StorageFull("the disk is full")
+
+    before = store.services.engine
+    monkeypatch.setattr(store.box.audit, "append", full)
+    await store.service.reload(actor="SIGHUP")
+    assert store.services.engine is not before
+
+
+async def test_a_watchdog_is_not_told_that_all_is_well_while_nothing_can_be_read(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service ended at the first time that the database could not be read."""
+    alive: list[int] = []
+    notifier = Notifier(store.clock, {"WATCHDOG_USEC": "60000000"})
+    monkeypatch.setattr(notifier, "alive", lambda: alive.append(store.clock.now()))
+    newest, failures = store.box.views.newest, 1
+
+    async def away() -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise StorageBusy("disk I/O error")
+        return await newest()
+
+    monkeypatch.setattr(store.box.views, "newest", away)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.service._tell_systemd(notifier, 30.0))
+        await settle()
+        await store.clock.advance(30)
+        assert (failures, alive) == (0, [])
+        async with asyncio.timeout(10):
+            while not alive:
+                await store.clock.advance(30)
+                await asyncio.sleep(0.001)
+        store.service.stop.set()

@@ -11,6 +11,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import msgspec
@@ -49,6 +51,14 @@ async def recorded(settings: Settings, entries: int, clock: FakeClock | None = N
         head = await RecordHeads(box, lambda: settings, clock or FakeClock()).told()
     assert head is not None
     return head
+
+
+async def test_a_note_that_was_damaged_takes_the_next_head(settings: Settings) -> None:
+    """A dying card: the service ended at each beat of the heart."""
+    await recorded(settings, 3)
+    heads_path(settings).write_bytes(b"\xa5" * 512)
+    later = await recorded(settings, 3)
+    assert list(told(settings, keyring(settings)).ends) == [later.end]
 
 
 def cut_and_rehashed(database: Path, entries: int) -> None:
@@ -123,14 +133,25 @@ async def test_a_head_of_their_own_counts_for_nothing(settings: Settings) -> Non
     assert (list(went_out.ends), went_out.forged) == ([head.end], 2)
 
 
+def mailed(head: Head, encoding: str) -> str:
+    """The day's mail as a mail program saves it: no line of it is longer than a server must take (RFC 5322)."""
+    mail = EmailMessage(policy=SMTP)
+    mail["Subject"] = "Balloon Loft: the day's record"
+    mail.set_content(f"Keep this mail.\n\n{head.line}\n", cte=encoding)
+    return mail.as_string()
+
+
 @pytest.mark.parametrize(
     "kept",
     [
         lambda head: head.line,
+        lambda head: mailed(head, "quoted-printable"),
+        lambda head: mailed(head, "base64"),
+        lambda head: mailed(head, "7bit"),
         lambda head: f"Dear owner,\r\n\r\nthe record:\r\n> {head.line[:70]}\r\n> {head.line[70:]}\r\n\r\nBye",
         lambda head: f"2026-11-24 POST /uuid 200\n{head.line}\n",
     ],
-    ids=["line", "quoted mail", "log"],
+    ids=["line", "quoted-printable", "base64", "7bit", "quoted mail", "log"],
 )
 async def test_a_head_is_found_wherever_it_was_kept(settings: Settings, kept: Callable[[Head], str]) -> None:
     head = await recorded(settings, 3)
