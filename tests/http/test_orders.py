@@ -8,6 +8,7 @@ import pytest
 from daemon.api.plumbing import present
 from daemon.channels.base import ReceiptUpdate
 from daemon.config import QuietHours, RouteTable, TimeOfDay
+from daemon.wire.requests import orders as order_acts
 from daemon.wire.stages import STAGES
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, ReceiptState
@@ -168,6 +169,15 @@ async def test_a_reminder_goes_with_the_new_time_that_staff_give(more: Any) -> N
         assert (await staff(face, "/v1/orders/B-1042/status", delayed)).status == 200
         (waiting,) = (await face.get("/v1/messages?state=queued&recipient=customer")).json["items"][1:]
         assert (waiting["template"], waiting["due_at"]) == ("order.placed", "2026-11-24T15:00:00.000Z")
+
+
+async def test_another_promised_time_is_staffs_to_note(face: Face, order: str) -> None:
+    act = order_acts.promise("B-1042", "2026-11-24T13:00:00+01:00")
+    body = {**msgspec.to_builtins(act.body), "id": "p-1"}
+    assert (await face.call(act.method, act.path, body, as_="desk")).status == 200
+    shown = (await face.get(order)).json
+    assert (shown["promised_at"], shown["status"]) == ("2026-11-24T12:00:00.000Z", "order.in_production")
+    assert [message.trigger for message in await face.store.messages()] == ["order.in_production"], "nobody is told"
 
 
 async def test_undo_within_the_grace_period(face: Face, order: str) -> None:
