@@ -217,6 +217,16 @@ async def test_a_late_time_is_marked_by_colour_under_the_selection_too() -> None
         assert bad.lower() in str(time.style).lower()
 
 
+async def test_a_whole_letter_that_is_pasted_holds_nothing_up() -> None:
+    letter = "Hello there, could we have twelve balloons in blue and gold for the wedding on Saturday at noon?\n" * 300
+    async with opened() as counter:
+        counter.app.post_message(Paste(f"noor {letter}"))
+        await counter.see("nothing here fits")
+        assert len(counter.app.omnibox.text) == 500
+        await counter.press("x", "escape")
+        assert not counter.app.omnibox.text
+
+
 async def test_an_address_that_is_too_long_is_refused_and_not_noted() -> None:
     async with opened() as counter:
         counter.service.refuse["/v1/orders/B-1036/contact"] = (422, "phone: longer than 320 characters")
