@@ -72,6 +72,19 @@ async def test_a_step_is_a_box_that_names_order_and_customer() -> None:
         await counter.see("B-1040 is now: ready. Sam will be told in 8 s.", "u undo")
 
 
+async def test_the_cursor_stays_on_the_order_that_was_seen_when_another_of_that_name_changes() -> None:
+    async with opened(two_of_one_name()) as counter:
+        await typed(counter, "noor ready")
+        await counter.see("enter asks once more")
+        omnibox = counter.app.omnibox
+        first, second = (order.ref for order in omnibox.said.orders)
+        await counter.clock.advance(5)
+        counter.service.change_order(second, payment="payment.confirmed")
+        await counter.until(lambda: omnibox.said.orders[0].ref == second)
+        await counter.press("enter")
+        await counter.see(f"{first}  Noor", "→ READY")
+
+
 async def test_out() -> None:
     async with opened() as counter:
         await typed(counter, "b-1042 out")

@@ -124,3 +124,22 @@ async def test_a_key_that_was_meant_for_what_a_colleague_has_just_decided_marks_
         await counter.pass_time(3)
         await counter.until(lambda: bool(counter.service.posts))
         assert second.ref in counter.service.posts[0][1]
+
+
+async def test_nor_does_one_that_follows_soon_upon_the_key_of_its_page() -> None:
+    """The guide's own `0 c`, in one go."""
+    async with opened(two_untold(), size=(120, 40), tempo=Tempo(settle=0, join=60)) as counter:
+        typist = Typist(counter)
+        await typist.types("0", [0])
+        await counter.see("NOT TOLD: no phone")
+        first = counter.app.session.queue()[0].order
+        assert first is not None
+        assert first.told is not None
+        counter.service.change_message(str(first.told.message_id), state="delivered", reason="")
+        await counter.until(lambda: counter.app.session.queue()[0].key.endswith("B-1055"))
+        await counter.until(lambda: counter.app.page is not None and counter.app.page.slid_at > 0)
+        assert counter.app.page is not None
+        await Typist(counter, at=counter.app.page.slid_at).types("c", [0.2])
+        await counter.see("What stood there has just gone: look, and press again.")
+        await counter.pass_time(100)
+        assert not counter.service.posts
