@@ -7,7 +7,8 @@ import pytest
 
 from daemon.api.plumbing import present
 from daemon.channels.base import ReceiptUpdate
-from daemon.config import QuietHours, TimeOfDay
+from daemon.config import QuietHours, RouteTable, TimeOfDay
+from daemon.wire.requests import orders as order_acts
 from daemon.wire.stages import STAGES
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, ReceiptState
@@ -157,6 +158,26 @@ async def test_own_words_replace_the_customers_text(face: Face, order: str) -> N
 async def test_new_time_of_a_delayed_order(face: Face, order: str) -> None:
     await staff(face, f"{order}/status", {"status": "order.delayed", "promised_at": "2026-11-24T13:00:00+01:00"})
     assert (await face.get(order)).json["promised_at"] == "2026-11-24T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("more", [{}, {"text": "Two hours more"}])
+async def test_a_reminder_goes_with_the_new_time_that_staff_give(more: Any) -> None:
+    reminder = {"on": "order.placed", "to": "customer", "via": ["twilio"], "at": "-2h", "supersede": False}
+    async with opened(store_settings(route=[msgspec.convert(reminder, RouteTable)])) as face:
+        await face.post("/v1/events", event("e-1", "order.placed", order={"promised_at": "2026-11-24T15:00:00Z"}))
+        delayed = {"status": "order.delayed", "promised_at": "2026-11-24T17:00:00Z", **more}
+        assert (await staff(face, "/v1/orders/B-1042/status", delayed)).status == 200
+        (waiting,) = (await face.get("/v1/messages?state=queued&recipient=customer")).json["items"][1:]
+        assert (waiting["template"], waiting["due_at"]) == ("order.placed", "2026-11-24T15:00:00.000Z")
+
+
+async def test_another_promised_time_is_staffs_to_note(face: Face, order: str) -> None:
+    act = order_acts.promise("B-1042", "2026-11-24T13:00:00+01:00")
+    body = {**msgspec.to_builtins(act.body), "id": "p-1"}
+    assert (await face.call(act.method, act.path, body, as_="desk")).status == 200
+    shown = (await face.get(order)).json
+    assert (shown["promised_at"], shown["status"]) == ("2026-11-24T12:00:00.000Z", "order.in_production")
+    assert [message.trigger for message in await face.store.messages()] == ["order.in_production"], "nobody is told"
 
 
 async def test_undo_within_the_grace_period(face: Face, order: str) -> None:

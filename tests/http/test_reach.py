@@ -58,6 +58,19 @@ async def test_nothing_leaves_before_the_grace_period_is_over_and_undo_stops_it(
     assert (undone.json["cancelled"], (await read(face))["told"]["state"]) == (1, "cancelled")
 
 
+async def test_what_the_team_was_not_told_is_no_news_for_the_customer(face: Face, store: SmallStore) -> None:
+    await face.post("/v1/events", event())
+    words = {"to": "team", "text": "Has she paid? Ask before you hand it over.", "id": "t-1"}
+    (to_team,) = (await face.post(f"{ORDER}/messages", words, as_="desk")).json["messages"]
+    assert (await face.post(f"/v1/messages/{to_team['id']}/cancel", {}, as_="desk")).status in (200, 409)
+    wish = {"via": ["sendgrid"], "message_id": to_team["id"], "id": "k-1"}
+    answer = await face.post(f"{ORDER}/contact", wish, as_="desk")
+    assert (answer.status, answer.fields) == (404, ["message_id"])
+    told = await face.post(f"{ORDER}/told", {"message_id": to_team["id"]}, as_="desk")
+    assert told.status == 404
+    assert [each.text for each in await store.messages() if each.recipient == "customer"] == [None]
+
+
 @pytest.mark.parametrize("wish", [{"phone": "12"}, {"email": "kofi"}, {"phone": "Kofi"}, {}])
 async def test_what_can_be_no_address_is_refused_before_and_at_enter(face: Face, store: SmallStore, wish: Json) -> None:
     await untold(face, store)

@@ -294,6 +294,14 @@ async def test_call_list(face: Face, state: State) -> None:
     assert (await face.call("POST", "/v1/call-list/nope/done", as_="desk")).status == 404
 
 
+async def test_who_was_not_told_that_their_order_is_cancelled_is_to_be_phoned(face: Face) -> None:
+    await face.post("/v1/events", event(type="order.cancelled"))
+    (message,) = await face.store.messages()
+    await face.store.end(message.id, State.FAILED, Reason("every channel refused it"), outcome=REFUSED)
+    (call,) = (await face.get("/v1/call-list", as_="desk")).json["items"]
+    assert (call["message_id"], call["phone"]) == (message.id, "+447700900123")
+
+
 async def test_call_list_leaves_out_old_news_and_what_staff_kept_silent(face: Face) -> None:
     await not_reached(face, State.FAILED)
     await face.post("/v1/events", event("e-2", "order.completed"))

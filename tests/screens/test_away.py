@@ -131,6 +131,19 @@ async def test_a_step_whose_answer_is_lost_is_done_once_and_that_is_said() -> No
         assert len([1 for _, name, _ in counter.service.log if name == "message"]) == 1
 
 
+async def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_was_done() -> None:
+    async with opened() as counter:
+        counter.service.lose = 1
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.press("enter")
+        await counter.see("No answer yet: B-1040: ready.")
+        counter.service.token = "made anew"
+        await counter.until(lambda: "No answer yet" not in counter.text, passing=0.2)
+        assert "NOT SURE whether done: B-1040: ready. Look before you repeat it." in counter.text
+        assert counter.service.shop.orders["B-1040"]["status"] == "order.ready", "it was done"
+
+
 async def test_what_may_not_be_repeated_is_said_to_be_open() -> None:
     async with opened() as counter:
         await counter.press("2", "f")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import DAY, NOW, SampleShop, moment, reasoned
+from tui.widgets.rows import Rows
 
 
 async def at_fix(counter: Counter, ref: str = "B-1039") -> None:
@@ -180,6 +181,21 @@ async def test_a_message_in_the_outbox_is_helped_by_itself() -> None:
         await counter.press("down", "enter")
         await counter.until(lambda: counter.posted("/contact"))
         assert counter.posted("/contact")[0]["message_id"].startswith("m0")
+
+
+async def test_what_a_message_in_the_outbox_was_about_is_said_and_what_was_no_customers_goes_to_none() -> None:
+    shop = SampleShop.ordinary()
+    old = shop.add_message("B-1042", "order.confirmed", now=NOW, state="failed", reason="no usable phone for Twilio")
+    team = shop.add_message("B-1042", "order.ready", now=NOW, state="failed", audience="team", channel="slack", to="")
+    async with opened(shop) as counter:
+        await counter.press("2")
+        rows = counter.app.screen.query_one(Rows)
+        assert rows.go_to(team["id"])
+        await counter.press("p")
+        await counter.see("B-1042: nothing about this order needs help.")
+        assert rows.go_to(old["id"])
+        await counter.press("p")
+        await counter.see("B-1042 Ada is to be told: CONFIRMED", "There is no telephone number that can be used.")
 
 
 async def test_a_screen_that_only_shows_helps_nobody() -> None:

@@ -72,6 +72,19 @@ async def test_a_step_is_a_box_that_names_order_and_customer() -> None:
         await counter.see("B-1040 is now: ready. Sam will be told in 8 s.", "u undo")
 
 
+async def test_the_cursor_stays_on_the_order_that_was_seen_when_another_of_that_name_changes() -> None:
+    async with opened(two_of_one_name()) as counter:
+        await typed(counter, "noor ready")
+        await counter.see("enter asks once more")
+        omnibox = counter.app.omnibox
+        first, second = (order.ref for order in omnibox.said.orders)
+        await counter.clock.advance(5)
+        counter.service.change_order(second, payment="payment.confirmed")
+        await counter.until(lambda: omnibox.said.orders[0].ref == second)
+        await counter.press("enter")
+        await counter.see(f"{first}  Noor", "→ READY")
+
+
 async def test_out() -> None:
     async with opened() as counter:
         await typed(counter, "b-1042 out")
@@ -89,9 +102,8 @@ async def test_another_time() -> None:
         await counter.see("B-1043  Lin", "Promised for 11:00 instead of 11:30.")
         await counter.press("enter")
         await counter.see("B-1043 is promised for 11:00.")
-        [event] = counter.posted("/v1/events")
-        assert event["type"] == "order.changed"
-        assert event["order"] == {"ref": "B-1043", "promised_at": "2026-11-24T11:00:00+00:00"}
+        [change] = counter.posted("/orders/B-1043/status")
+        assert (change["status"], change["promised_at"]) == ("order.changed", "2026-11-24T11:00:00+00:00")
 
 
 async def test_a_number_for_a_customer() -> None:
@@ -216,6 +228,16 @@ async def test_a_late_time_is_marked_by_colour_under_the_selection_too() -> None
         bad = counter.app.theme_variables["bad"]
         assert "▌B-1040" in counter.text
         assert bad.lower() in str(time.style).lower()
+
+
+async def test_a_whole_letter_that_is_pasted_holds_nothing_up() -> None:
+    letter = "Hello there, could we have twelve balloons in blue and gold for the wedding on Saturday at noon?\n" * 300
+    async with opened() as counter:
+        counter.app.post_message(Paste(f"noor {letter}"))
+        await counter.see("nothing here fits")
+        assert len(counter.app.omnibox.text) == 500
+        await counter.press("x", "escape")
+        assert not counter.app.omnibox.text
 
 
 async def test_an_address_that_is_too_long_is_refused_and_not_noted() -> None:

@@ -33,10 +33,7 @@ DONE: Mapping[str, Callable[[Counter], bool]] = {
         body["status"] == "order.ready" and not body.get("silent") for body in counter.posted("/B-1040/status")
     ),
     "take that back": sent("/B-1040/undo"),
-    "promise another time": lambda counter: (
-        [body["order"] for body in counter.posted("/v1/events")]
-        == [{"ref": "B-1043", "promised_at": "2026-11-24T17:00:00+00:00"}]
-    ),
+    "promise another time": sent("/B-1043/status", status="order.changed", promised_at="2026-11-24T17:00:00+00:00"),
     "say that an order is late": sent("/B-1040/status", status="order.delayed"),
     "reach somebody who was not told, at a number they give": sent("/B-1039/contact", phone="07700 900456"),
     "note that they were phoned": sent("/B-1039/told", how="phone"),

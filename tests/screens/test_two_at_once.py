@@ -4,6 +4,7 @@ from tests.support.counter import opened
 from tests.support.sample_shop import NOW, SampleShop
 from tests.support.typist import Typist
 from tui.line.tempo import Tempo
+from tui.screens.write import WriteBox
 
 
 async def test_a_step_that_a_colleague_took_meanwhile_is_not_taken_again() -> None:
@@ -28,6 +29,31 @@ async def test_a_step_in_own_words_that_a_colleague_took_meanwhile_is_not_taken_
         await counter.press("enter", "enter")
         await counter.see("B-1040 is ready already: nothing was done.")
         assert not counter.posted("/status")
+
+
+async def test_own_words_for_a_step_stand_beside_where_a_colleague_moved_the_order() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("are ready to collect")
+        await counter.press("e")
+        await counter.see("send")
+        box = counter.app.screen
+        assert isinstance(box, WriteBox)
+        shown_at = box.shown_at
+        counter.service.change_order("B-1040", status="order.cancelled", stage="done")
+        await counter.see("B-1040 is now: cancelled.")
+        await counter.until(lambda: shown_at < box.shown_at < float("inf"))  # no Enter from before counts
+
+
+async def test_a_step_that_is_picked_is_one_from_where_the_order_stands_by_then() -> None:
+    async with opened() as counter:
+        await counter.press("s")
+        await counter.see("B-1040 is now", "out for delivery")
+        counter.service.change_order("B-1040", status="order.cancelled", stage="done")
+        await counter.until(lambda: counter.app.session.shop.orders["B-1040"].status == "order.cancelled")
+        await counter.pilot.pause(0.1)
+        await counter.press("enter")
+        await counter.see("done today → READY", "B-1040 is now: cancelled.")
 
 
 async def test_enter_that_was_meant_for_what_stood_there_before_does_nothing() -> None:
@@ -68,13 +94,17 @@ async def test_a_step_that_a_colleague_went_on_from_is_not_said_to_be_taken_back
         assert "taken back" not in counter.text
 
 
-async def test_a_key_that_was_meant_for_what_a_colleague_has_just_decided_marks_nobody_else_as_told() -> None:
+def two_untold() -> SampleShop:
     """Two customers could not be told. Both at the counter take up the phone for the first one; one of them is quicker."""
     shop = SampleShop.ordinary()
     shop.add_order("B-1055", "order.ready", "ready", now=NOW, name="Noa")
     failed = shop.add_message("B-1055", "order.ready", now=NOW, state="failed", reason="no usable phone for Twilio")
     shop.orders["B-1055"]["told"] = shop.told(failed)
-    async with opened(shop, size=(120, 40), tempo=Tempo()) as counter:
+    return shop
+
+
+async def test_a_key_that_was_meant_for_what_a_colleague_has_just_decided_marks_nobody_else_as_told() -> None:
+    async with opened(two_untold(), size=(120, 40), tempo=Tempo()) as counter:
         await counter.app.action_go("now")
         await counter.see("NOT TOLD: no phone")
         first, second = (thing.order for thing in counter.app.session.queue()[:2])
@@ -94,3 +124,22 @@ async def test_a_key_that_was_meant_for_what_a_colleague_has_just_decided_marks_
         await counter.pass_time(3)
         await counter.until(lambda: bool(counter.service.posts))
         assert second.ref in counter.service.posts[0][1]
+
+
+async def test_nor_does_one_that_follows_soon_upon_the_key_of_its_page() -> None:
+    """The guide's own `0 c`, in one go."""
+    async with opened(two_untold(), size=(120, 40), tempo=Tempo(settle=0, join=60)) as counter:
+        typist = Typist(counter)
+        await typist.types("0", [0])
+        await counter.see("NOT TOLD: no phone")
+        first = counter.app.session.queue()[0].order
+        assert first is not None
+        assert first.told is not None
+        counter.service.change_message(str(first.told.message_id), state="delivered", reason="")
+        await counter.until(lambda: counter.app.session.queue()[0].key.endswith("B-1055"))
+        await counter.until(lambda: counter.app.page is not None and counter.app.page.slid_at > 0)
+        assert counter.app.page is not None
+        await Typist(counter, at=counter.app.page.slid_at).types("c", [0.2])
+        await counter.see("What stood there has just gone: look, and press again.")
+        await counter.pass_time(100)
+        assert not counter.service.posts

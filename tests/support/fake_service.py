@@ -250,6 +250,8 @@ class FakeService:
 
     def _do(self, method: str, path: list[str], body: Json) -> Json | web.Response:
         match [method, *path]:
+            case ["POST", "orders", ref, "status"] if body["status"] == "order.changed":
+                self.change_order(ref, promised_at=body["promised_at"])
             case ["POST", "orders", ref, "status"]:
                 return self.set_status(ref, body["status"], silent=body.get("silent", False), text=body.get("text", ""))
             case ["POST", "orders", ref, "messages"]:
@@ -293,8 +295,6 @@ class FakeService:
                 self.shop.trouble = []
             case ["POST", "orders"]:
                 return self._take(body)
-            case ["POST", "events"]:
-                self._change(body)
             case _:
                 return problem(404, "no such call")
         return {}
@@ -358,11 +358,6 @@ class FakeService:
             self.change_message(message["id"], state="cancelled", reason="undone")
         self.change_order(ref, status=status, stage=stage_of(status), told=None)
         return {"event_id": event_id, "cancelled": 1, "status": status}
-
-    def _change(self, event: Json) -> None:
-        order = self.shop.orders[event["order"]["ref"]]
-        order["customer"] |= event.get("customer", {})
-        self.change_order(order["ref"], **{key: event["order"][key] for key in event["order"] if key != "ref"})
 
     def _take(self, event: Json) -> Json:
         order = self.shop.order_of(event, self.clock.now())

@@ -79,10 +79,8 @@ class Asking:
         )
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)
-            event = {"type": "order.changed", "order": {"ref": order.ref, "promised_at": value}}
-            await self._session.do(
-                order_acts.change_order(event), name=self._t("{ref}: change", ref=order.ref), done=done
-            )
+            call = order_acts.promise(order.ref, value)
+            await self._session.do(call, name=self._t("{ref}: change", ref=order.ref), done=done)
 
     async def _contact(self, order: Order, value: str) -> None:
         """A number or an address for an order's customer."""

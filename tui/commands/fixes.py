@@ -13,11 +13,12 @@ from daemon.wire.requests import people as people_acts
 from daemon.wire.sources import Kept, Reread
 from daemon.wire.values import decode
 from tui.screens.ask import AskBox
-from tui.screens.fix import FixBox, Help
+from tui.screens.fix import FixBox, Help, news
 from tui.screens.silence import NO_ADDRESS, SilenceBox
 from tui.screens.write import WriteBox
 from tui.service.client import ServiceError
 from tui.shop.session import Session
+from tui.shop.state import is_telling
 from tui.wording.words import UNTOLD, WARN
 
 
@@ -41,15 +42,15 @@ class Fixes:
 
     async def fix_message(self, message: Message) -> None:
         order = self._session.shop.orders.get(message.order_ref)
-        if order is None or message.state not in UNTOLD | {"cancelled"}:
+        if order is None or not is_telling(message) or message.state not in UNTOLD | {"cancelled"}:
             self._session.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
             return
-        await self._help(order, message.id)
+        await self._help(order, message)
 
-    async def _help(self, order: Order, message_id: str = "") -> None:
+    async def _help(self, order: Order, message: Message | None = None) -> None:
         if not self._session.may_act():
             return
-        help = await self._app.push_screen_wait(FixBox(order, message_id))
+        help = await self._app.push_screen_wait(FixBox(order, message))
         if help is not None:
             await self._do(order, help)
 
@@ -89,7 +90,8 @@ class Fixes:
             words = next((each.text for each in found.messages if each.tells_customer), "")
         except ServiceError:
             words = ""  # the box says what stands in the way
-        purpose = f"{order.ref}  {self._session.words.status(order.status)}"
+        message = self._session.shop.messages.get(str(help.body.get("message_id", "")))
+        purpose = f"{order.ref}  {news(self._session, order, message)}"
         draft = await self._app.push_screen_wait(WriteBox(order, words, order.status, purpose, help.body))
         if draft is not None:
             await self._contact(order, help._replace(body={**help.body, "text": draft.text}, tells=draft.tells))

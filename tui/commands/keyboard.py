@@ -133,8 +133,8 @@ class Keyboard:
             self._page = self._app.screen if isinstance(self._app.screen, Page) else None
             self._view = self._page.view if self._page is not None else None
         active = self._app.screen.active_bindings[key.key]
-        page = self._page
-        if page is not None and active.node is page and key.time - page.slid_at < self._tempo.slide:
+        page = active.node
+        if isinstance(page, Page) and key.time - page.slid_at < self._tempo.slide:
             page.session.say(page.t("What stood there has just gone: look, and press again."), WARN)
             return
         await self._app.run_action(active.binding.action, active.node)

@@ -18,6 +18,8 @@ class Omnibox:
         self._said = Said()
         self._read = ""
         self._chosen = ""
+        self._seen = ("", "")
+        """The line when orders changed last, and the order that stood under its cursor."""
 
     @property
     def text(self) -> str:
@@ -28,7 +30,9 @@ class Omnibox:
         self._chosen = ""
 
     def forget(self) -> None:
-        """Orders changed: read the line again when it is asked for."""
+        """Orders changed: read the line again when it is asked for. The cursor stays on its order, wherever that moves to."""
+        chosen = self.chosen
+        self._seen = (self.text, chosen.ref if chosen else "")
         self._read = ""
 
     @property
@@ -47,8 +51,9 @@ class Omnibox:
     @property
     def index(self) -> int:
         """Of the chosen one among those found."""
-        found = self.said.orders
-        return next((index for index, order in enumerate(found) if order.ref == self._chosen), 0)
+        found, (text, seen) = self.said.orders, self._seen
+        wanted = self._chosen or (seen if text == self.text else "")
+        return next((index for index, order in enumerate(found) if order.ref == wanted), 0)
 
     @property
     def chosen(self) -> Order | None:

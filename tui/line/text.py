@@ -1,5 +1,8 @@
 """A line of text with a cursor. Pure."""
 
+MOST = 500
+"""Characters that it takes: more than any address or label has, and no more than is read between two keys."""
+
 
 class LineText:
     """Edited by one key at a time."""
@@ -9,6 +12,8 @@ class LineText:
         self.cursor = 0
 
     def insert(self, text: str) -> None:
+        """What there is no room for is left out."""
+        text = text[: max(0, MOST - len(self.text))]
         self.text = self.text[: self.cursor] + text + self.text[self.cursor :]
         self.cursor += len(text)
 

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from daemon.wire.messages import Message
 from daemon.wire.orders import Order
 from daemon.wire.steps import Preview, Way, Ways
 from tui.i18n import text
@@ -15,7 +16,7 @@ from tui.screens.box import Box
 from tui.screens.planned import hears, planned_lines
 from tui.screens.silence import NO_ADDRESS
 from tui.service.client import Refused, ServiceError
-from tui.shop.session import NOBODY, Hears
+from tui.shop.session import NOBODY, Hears, Session
 from tui.terminal.work import run_newest
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
@@ -54,10 +55,12 @@ class FixBox(Box[Help | None]):
         Binding("up", "up", show=False),
     ]
 
-    def __init__(self, order: Order, message_id: str = "", *, tells: bool = True) -> None:
+    def __init__(self, order: Order, message: Message | None = None, *, tells: bool = True) -> None:
+        """`message`: the one that did not reach them; None: the newest about where the order stands."""
         super().__init__()
         self._order = order
-        self._message_id = message_id
+        self._message = message
+        self._message_id = message.id if message else ""
         self._tells = tells
         self._ways: Ways | None = None
         self._offers: list[Offer] = []
@@ -68,7 +71,7 @@ class FixBox(Box[Help | None]):
 
     def heading(self) -> str:
         name = self._order.customer.name or self.t("the customer")
-        status = self.words.status(self._order.status).upper()
+        status = news(self.session, self._order, self._message).upper()
         return self.t("{ref} {name} is to be told: {status}", ref=self._order.ref, name=name, status=status)
 
     def body(self) -> Iterable[Widget]:
@@ -98,7 +101,8 @@ class FixBox(Box[Help | None]):
 
     def _found(self) -> list[Offer]:
         t, ways = self.t, self._ways or Ways()
-        tried = self._order.told.channel if self._order.told else ""
+        untold = self._message or self._order.told
+        tried = untold.channel if untold else ""
         offers = [
             Offer(
                 Help("contact", {"via": list(way.via)}),
@@ -124,8 +128,8 @@ class FixBox(Box[Help | None]):
         return offers
 
     def _why(self, width: int) -> list[Line]:
-        t, told = self.t, self._order.told
-        reasons = [self.words.reason(told)] if told is not None and told.reason else []
+        t, untold = self.t, self._message or self._order.told
+        reasons = [self.words.reason(untold)] if untold is not None and untold.reason else []
         ways = self._ways.ways if self._ways else ()
         reasons += [self._silence(way) for way in ways if way.state == "opted_out"]
         if not reasons and self._ways is not None and not any(way.state == "open" for way in ways):
@@ -228,6 +232,13 @@ class FixBox(Box[Help | None]):
 
     def action_up(self) -> None:
         self.query_one("#address", Input).focus()
+
+
+def news(session: Session, order: Order, message: Message | None) -> str:
+    """What they are to be told."""
+    if message is None:
+        return session.words.status(order.status)
+    return session.words.status(message.template) if message.template else session.t("own words")
 
 
 def _offer(offer: Offer, width: int) -> list[Line]:

@@ -62,6 +62,7 @@ class NextStepBox(Box[Step | None]):
 
     def on_mount(self) -> None:
         run_newest(self, self._ask, "ask")
+        self.catch_up()
 
     def catch_up(self) -> None:
         """What stands here anew is to be seen before Enter does it."""

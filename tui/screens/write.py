@@ -107,6 +107,8 @@ class WriteBox(Box[Draft | None]):
         """Whose text stands there."""
         self._filled = ""
         """That text as it came."""
+        self._moved = False
+        """Whether somebody else moved the order while the box stood there."""
 
     def heading(self) -> str:
         name = self._order.customer.name or self.t("the customer")
@@ -129,6 +131,18 @@ class WriteBox(Box[Draft | None]):
         area.focus()
         self._ask_soon()
         run_newest(self, self._learn_templates, "templates")
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """That the order stands elsewhere by now is to be seen before Enter sends the words."""
+        order = self.session.shop.orders.get(self._order.ref)
+        if order is None or order.status == self._order.status:
+            return
+        self._order, self._moved = order, True
+        self.shown_at = float("inf")
+        self.call_after_refresh(self._note_shown)
+        self._ask_soon()
+        self.look()
 
     def _media(self) -> list[tuple[str, str]]:
         """The media by which something can be sent."""
@@ -241,6 +255,16 @@ class WriteBox(Box[Draft | None]):
         return bool(mine) and not any(each.reaches for each in mine)
 
     def _lines(self, width: int) -> list[Line]:
+        return [*self._stands(width), *self._foreseen(width)]
+
+    def _stands(self, width: int) -> list[Line]:
+        if not self._moved:
+            return []
+        status = self.words.status(self._order.status)
+        now = self.t("{ref} is now: {status}.", ref=self._order.ref, status=status)
+        return [[Span(part, WARN)] for part in wrap(now, width)]
+
+    def _foreseen(self, width: int) -> list[Line]:
         if self._trouble:
             return [[Span(part, WARN)] for part in wrap(self.t(self._trouble), width)]
         if self._preview is None:

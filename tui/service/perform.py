@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from daemon.wire.requests.act import Act
-from tui.service.client import Away, Busy, Client, Failing, Lost, ServiceError
+from tui.service.client import Away, Busy, Client, Failing, Lost, Refused, ServiceError
 from tui.terminal.clock import Clock
 
 PATIENCE = 8.0
@@ -47,7 +47,8 @@ class Performer:
     async def perform(self, action: Action, unsure: Callable[[Action], None]) -> bytes:
         """The service's answer. `unsure` is called once when an answer stays out and it is asked again.
 
-        Raises Refused (the service said no), Away or Busy (it was not done), Lost or Failing (nobody knows whether it was done).
+        Raises Refused (the service said no), Away or Busy (it was not done), Lost or Failing (nobody knows whether it was done: a refusal
+        of what is asked again speaks of the repeat alone).
         """
         give_up_at = self._clock.monotonic() + PATIENCE
         may_be_done = False
@@ -58,6 +59,10 @@ class Performer:
             except (Away, Busy):
                 if not may_be_done and self._clock.monotonic() >= give_up_at:
                     raise
+            except Refused as error:
+                if may_be_done:
+                    raise Failing(str(error)) from error
+                raise
             except (Lost, Failing):
                 if not action.call.repeatable:
                     raise

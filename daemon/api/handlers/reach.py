@@ -228,9 +228,11 @@ def _entry(posted: Posted, about: str, state: State, reason: Reason) -> PlannedM
 
 
 async def _of_order(services: Services, order: Order, message_id: str) -> Message:
-    found = [each for each in await services.box.views.messages_by_id([message_id]) if each.order_ref == order.ref]
+    """A message to its customer. What the team or a system was told is no news for them. Raises Problem 404."""
+    rows = await services.box.views.messages_by_id([message_id])
+    found = [each for each in rows if each.order_ref == order.ref and each.recipient == CUSTOMER]
     if not found:
-        raise Problem(404, f"order {order.ref!r} has no message {message_id!r}", field="message_id")
+        raise Problem(404, f"order {order.ref!r} has no message {message_id!r} to its customer", field="message_id")
     return found[0]
 
 

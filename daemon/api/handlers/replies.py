@@ -10,7 +10,6 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.planner.preview import preview
 from daemon.planner.render import RenderError
-from daemon.planner.rules.stages import stage_of
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
 from daemon.wire.queries import ListQuery, RepliesQuery
@@ -24,6 +23,8 @@ NOT_REACHED = (State.FAILED, State.EXPIRED, State.SUPPRESSED)
 LOOK_BACK_MS = 3 * 86_400_000
 """Older than this, a call comes too late."""
 MOST_CALLS = 500
+OVER = frozenset({"order.completed", "order.deleted"})
+"""Where an order stands of which nobody waits for a word any more. Who was not told that theirs is cancelled still comes for it."""
 
 
 async def index(call: Call[RepliesQuery, None]) -> Replies:
@@ -64,7 +65,7 @@ async def to_call(services: Services) -> Sequence[tuple[Message, Order]]:
     return [
         (newest, orders[ref])
         for ref, newest in told.items()
-        if ref in orders and newest.id == candidates[ref].id and stage_of(orders[ref].status) != "done"
+        if ref in orders and newest.id == candidates[ref].id and orders[ref].status not in OVER
     ]
 
 

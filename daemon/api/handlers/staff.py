@@ -125,7 +125,7 @@ def silently(plan: Planner) -> Planner:
         planned = plan(event, before, after)
         silenced = _changed(planned, lambda each: _replace(each, state=State.SUPPRESSED, reason=SILENT))
         stale = tuple(status for status in STATUSES if status != event.event.type)
-        return Plan(silenced.messages, (*planned.drops, *stale))
+        return Plan(silenced.messages, (*planned.drops, *stale), moved=planned.moved)
 
     return quiet
 
@@ -147,13 +147,14 @@ def only_for(plan: Planner, recipients: frozenset[str]) -> Planner:
 
     def fewer(event: Posted, before: Order | None, after: Order) -> Plan:
         planned = plan(event, before, after)
-        return Plan([each for each in planned.messages if each.recipient in recipients], planned.drops)
+        kept = [each for each in planned.messages if each.recipient in recipients]
+        return Plan(kept, planned.drops, moved=planned.moved)
 
     return fewer
 
 
 def _changed(plan: Plan, change: Any) -> Plan:
-    return Plan([change(each) for each in plan.messages], plan.drops)
+    return Plan([change(each) for each in plan.messages], plan.drops, moved=plan.moved)
 
 
 def _replace(message: PlannedMessage, **changes: Any) -> PlannedMessage:

@@ -129,8 +129,9 @@ def take_in(event: Mapping[str, Any]) -> Act:
     return Act(path="/v1/orders", body=event, id_in_body=True)
 
 
-def change_order(event: Mapping[str, Any]) -> Act:
-    return Act(path="/v1/events", body=event, id_in_body=True)
+def promise(ref: str, at: str) -> Act:
+    """Another promised time (RFC 3339). The order stays where it stands."""
+    return _at(ref, "status", {"status": "order.changed", "promised_at": at}, id_in_body=True)
 
 
 def _at(ref: str, what: str, body: msgspec.Struct | Mapping[str, Any], *, id_in_body: bool = False) -> Act:
