@@ -207,6 +207,7 @@ class Service:
             if self._next is not None and not self.stop.is_set():
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
+                self.watch.require_sync = self.settings.clock.require_sync
                 self.box.know_by(StoreIdentities(self.settings.store.country))
                 configure_logs(self.settings.log.level, self.settings.log.format, secrets=self.settings.secrets)
                 log.info("the new configuration is in force")

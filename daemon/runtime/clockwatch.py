@@ -36,7 +36,7 @@ class ClockWatch:
     ) -> None:
         self._clock = clock
         self._newest = newest_record
-        self._require_sync = require_sync
+        self.require_sync = require_sync
         self._on_step = on_step
         self._synchronised = synchronised or kernel_synchronised
         self._offset = self._clock_offset()
@@ -51,7 +51,7 @@ class ClockWatch:
         now = self._clock.now()
         if now < RELEASED:
             return False
-        if self._require_sync or now < self._newest - STEP * 1000:
+        if self.require_sync or now < self._newest - STEP * 1000:
             return self._synchronised()
         return True
 

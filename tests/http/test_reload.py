@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config import Board, Duration, RouteTable, Store
+from daemon.config import Board, ClockTable, Duration, RouteTable, Store
 from daemon.runtime import app
 from daemon.runtime.notify import Notifier
 from outbox.errors import StorageBusy, StorageFull
@@ -76,6 +76,24 @@ async def test_secrets_of_both_configurations_stay_out_of_the_log_while_one_take
     store.on_disk = store_settings(secrets={"TWILIO_AUTH_TOKEN": "a-new-token-0123456789"})
     assert (await face.call("POST", "/v1/reload")).status == 200
     assert hidden[-1] >= {TWILIO_TOKEN, "a-new-token-0123456789"}
+
+
+async def until_in_force(store: SmallStore) -> None:
+    async with asyncio.timeout(5):
+        while store.service.engine is not store.services.engine:
+            await asyncio.sleep(0.001)
+
+
+async def test_that_the_clock_must_be_synchronised_is_in_force_at_once(
+    face: Face, store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.service.watch, "_synchronised", lambda: False)
+    store.on_disk = store_settings(clock=ClockTable(require_sync=True), hook=store.on_disk.hook)
+    async with running(store):
+        assert store.service.watch.trusted()
+        assert (await face.call("POST", "/v1/reload")).status == 200
+        await until_in_force(store)
+        assert not store.service.watch.trusted()
 
 
 async def test_a_full_disk_keeps_no_configuration_from_being_in_force(
