@@ -230,6 +230,19 @@ async def test_the_list_goes_into_a_file_where_there_is_no_printer(
     assert "[ ] B-1039  Kofi  +447700900456" in sheet.read_text()
 
 
+async def test_a_list_that_can_be_put_nowhere_is_said_and_the_screen_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").touch()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "full"))
+    async with opened() as counter:
+        await counter.press("5")
+        await counter.see("+447700900456")
+        await counter.press("p")
+        await counter.see("The list could not be printed, nor written to a file: Not a directory", "+447700900456")
+
+
 async def test_a_printer_gets_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printer = tmp_path / "lp"
     printer.write_text(f"#!/bin/sh\n/bin/cat > {tmp_path}/paper\n")

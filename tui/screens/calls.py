@@ -96,7 +96,12 @@ class CallsPage(ListPage[Call]):
             return
         heading = f"{self.session.shop.glance.store.name}  {self.t('to phone')}  {self.times.clock(self.session.now())}"
         sheet = call_sheet(heading, calls)
-        where = await print_out(sheet, "call-list.txt")
+        try:
+            where = await print_out(sheet, "call-list.txt")
+        except OSError as error:
+            why = error.strerror or str(error)
+            self.session.say(self.t("The list could not be printed, nor written to a file: {why}", why=why), BAD)
+            return
         said = (
             self.t("The list is at the printer.")
             if where is None
