@@ -76,7 +76,8 @@ class Recorder:
 
     def _silently(self, posted: Posted, before: Order | None, after: Order) -> Plan:
         """The plan of history: nobody is told, and what it makes pointless is not sent any more."""
-        return Plan(drops=self._door.plan(posted, before, after).drops)
+        plan = self._door.plan(posted, before, after)
+        return Plan(drops=plan.drops, moved=plan.moved)
 
     def _posted(self, source: Source, news: News) -> Posted:
         return posted_news(source.name, news, now=self._clock.now())

@@ -102,10 +102,10 @@ def _stamp(name: str) -> int:
     """The moment (ms) in a name; 0 where it has none, or one that no calendar has."""
     found = _STAMP.search(name)
     try:
-        moment = datetime.strptime(found[1] if found else "", "%Y%m%dT%H%M%S")
+        moment = datetime.strptime(found[1] if found else "", "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return 0
-    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
+    return round(moment.timestamp() * 1000)
 
 
 def _remove_left_overs(settings: Settings, now: int) -> None:

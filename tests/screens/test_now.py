@@ -59,6 +59,16 @@ async def test_each_is_decided_by_one_key_down_to_nothing() -> None:
         assert "0 now" not in counter.text.splitlines()[0]
 
 
+async def test_who_was_phoned_is_not_sent_again_what_may_have_arrived() -> None:
+    async with opened(full_shop(), size=(120, 40)) as counter:
+        await counter.press("0", "down", "down", "down")
+        await counter.see("s send again")
+        await counter.press("c")
+        await counter.until(lambda: counter.posted("/told"))
+        await counter.see("now: 6 things")
+        assert "unsure" not in order_of_things(counter)
+
+
 async def test_answering_a_reply_reads_it() -> None:
     async with opened(size=(120, 40)) as counter:
         await counter.press("0", "down")

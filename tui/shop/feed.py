@@ -173,8 +173,10 @@ class Feed:
                 try:
                     await self._read_glance()
                     await self._read_lists()
+                    said = ""
                 except ServiceError as error:
-                    self._set_link(self._shop.link.state, str(error))
+                    said = str(error)
+                self._set_link(self._shop.link.state, said)
             await self._clock.sleep(GLANCE_PAUSE)
 
     async def _read_glance(self) -> None:

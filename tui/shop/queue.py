@@ -9,10 +9,10 @@ from daemon.wire.messages import Message
 from daemon.wire.orders import Order
 from daemon.wire.service import Channel, Trouble
 from daemon.wire.sources import Kept
-from tui.shop.state import Shop
+from tui.shop.state import Shop, is_telling
 from tui.wording.stages import stage_of
 from tui.wording.times import LATE
-from tui.wording.words import UNTOLD
+from tui.wording.words import BY_A_PERSON, UNTOLD
 
 SILENT = "silent"
 """The reason of what staff chose not to tell."""
@@ -44,7 +44,7 @@ def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
         *_oldest(
             Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
                   order=shop.orders.get(each.order_ref))
-            for each in shop.unsure
+            for each in shop.unsure if not _is_told_since(each, shop.orders.get(each.order_ref))
         ),
         *(Thing(kind="kept", key=f"kept {each.id}", since=each.at, kept=each) for each in kept),
         *_ways(shop),
@@ -54,6 +54,14 @@ def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
 def _is_untold(order: Order) -> bool:
     told = order.told
     return told is not None and told.state in UNTOLD and told.reason_code != SILENT
+
+
+def _is_told_since(unsure: Message, order: Order | None) -> bool:
+    """Whether somebody phoned its customer, or told them in the shop: sent again they would hear it twice."""
+    told = order.told if order else None
+    if told is None or not is_telling(unsure):
+        return False
+    return told.reason_code in BY_A_PERSON and told.at >= unsure.updated_at
 
 
 def _is_late(order: Order, now: int) -> bool:

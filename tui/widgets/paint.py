@@ -101,6 +101,7 @@ def clip(line: Line, width: int) -> Line:
 def wrap(text: str, width: int, most: int = 99) -> list[str]:
     """Words in lines of at most so many cells; what does not fit in `most` lines is cut with a sign."""
     lines: list[str] = []
+    width = max(1, width)
     for paragraph in text.splitlines() or [""]:
         line = ""
         for word in flat(paragraph).split(" "):
