@@ -51,12 +51,14 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
     `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
-    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that.
+    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `long_ago`: an order from
+    before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
     """
 
     horizon: int
     moved: bool = False
     asked: int | None = None
+    long_ago: int = 0
 
 
 def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News]:
@@ -146,7 +148,8 @@ def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sig
     if fact.type == PLACED:
         return created < sighting.horizon
     if sighting.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
-        return False
+        is_end = fact.type in _ENDS or not fact.state
+        return is_end and not known and to_ms(fact.at or now.created or now.updated) < sighting.long_ago
     if fact.at is not None:
         return to_ms(fact.at) < sighting.horizon
     if known or created >= sighting.horizon:

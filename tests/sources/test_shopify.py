@@ -279,6 +279,14 @@ async def test_what_was_told_of_an_order_and_is_kept_no_more_is_not_told_again(t
         assert await front.told() == ["order.ready"]
 
 
+async def test_a_tag_on_an_order_of_long_ago_tells_nobody_that_it_is_complete(tmp_path: Path) -> None:
+    old = {"created_at": "2026-08-01T10:00:00+02:00", "fulfillment_status": "fulfilled", "tags": "2026"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | old)))
+        assert await front.told() == []
+        assert (await front.events())[-1] == (f"{ORDER}:order.completed", "#1001")
+
+
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:
     body = msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | {"test": True})
     for wanted, told in ((False, 0), (True, 2)):
