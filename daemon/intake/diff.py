@@ -193,10 +193,17 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
     names = differing(told, details_of(now.order, now.customer))
     if not names:
         return []
-    fact = Fact(CHANGED, data={"changed": list(names)})
+    fact = Fact(CHANGED, at=_undated(seen, newest, sighting), data={"changed": list(names)})
     times = sum(one.type == CHANGED for one in known)
     id = f"{now.id}:{CHANGED}" + (f":{times + 1}" if times else "")
     return [_news(now, fact, id, ref, is_history=seen < sighting.horizon)]
+
+
+def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:
+    """When an edit was seen of which the shop gives no date of its own: others may have told something since the date that it shows."""
+    if sighting.asked is None or seen != newest.seen:
+        return None
+    return datetime.fromtimestamp(sighting.asked / 1000, UTC)
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:
