@@ -16,6 +16,9 @@ from daemon.intake.shopify_marks import SHIPMENT, payments, state_of
 from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
 
+_OF_ORDERS = frozenset({"order_number", "financial_status", "fulfillment_status"})
+"""What only orders have: a checkout, a place, a theme and the shop itself have an `id`, a `name` and times too."""
+
 
 class Shopify(ShopifyApi):
     kind = "shopify"
@@ -61,7 +64,7 @@ class Shopify(ShopifyApi):
     def _snapshot(self, value: dict[str, Any]) -> Snapshot | None:
         place = Place(value)
         if "order_id" not in value:
-            return self.order(place)
+            return None if "name" in value and value.keys().isdisjoint(_OF_ORDERS) else self.order(place)
         if "refund_line_items" in value or "order_adjustments" in value:
             return _part(place, (_refund(place, None),))
         if "shipment_status" in value or "tracking_number" in value:

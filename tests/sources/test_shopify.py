@@ -287,6 +287,24 @@ async def test_a_tag_on_an_order_of_long_ago_tells_nobody_that_it_is_complete(tm
         assert (await front.events())[-1] == (f"{ORDER}:order.completed", "#1001")
 
 
+CHECKOUT = {
+    "abandoned_checkout_url": "https://x.myshopify.com/1/checkouts/ac/a/recover",
+    "line_items": [{"title": "Bouquet"}],
+}
+
+
+@pytest.mark.parametrize("fields", [{"name": "#450789469", **CHECKOUT}, {"name": "Balloon Loft", "active": True}])
+async def test_what_an_owner_lets_the_shop_send_beside_orders_is_no_order(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """Checkouts, of which most are left, and places, themes and the shop itself have a number, a name and times as well."""
+    times = {"created_at": "2026-11-24T10:14:00Z", "updated_at": "2026-11-24T10:14:00Z"}
+    body = msgspec.json.encode({"id": 450789469, "email": "ada@example.com", **times, **fields})
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(body))
+        assert (await front.events(), await front.waiting()) == ([], [])
+
+
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:
     body = msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | {"test": True})
     for wanted, told in ((False, 0), (True, 2)):
