@@ -172,6 +172,18 @@ def test_the_refund_that_gives_back_the_rest_says_so(totals: tuple[str, ...], fu
     assert told == [(str(740 + n), one) for n, one in enumerate(full)]
 
 
+def test_names_are_as_people_read_them() -> None:
+    """The shop writes them as HTML has them: so does the example of its documentation."""
+    lines = [
+        {"name": name, "quantity": 1} for name in ("Ship Your Idea &ndash; Color: Black", "Foil &amp; latex&nbsp;mix")
+    ]
+    told = order(line_items=lines, customer_note="5 &lt; 6\nRing &amp; wait")
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(told)), now=NOW).snapshots
+    assert snapshot.order.items is not None
+    assert [item.name for item in snapshot.order.items] == ["Ship Your Idea \u2013 Color: Black", "Foil & latex mix"]
+    assert snapshot.order.note == "5 < 6\nRing & wait"
+
+
 def test_the_order_as_it_is_shown() -> None:
     (snapshot,) = source_of("woocommerce", promised="pickup_date").read(Body(sample("updated")), now=NOW).snapshots
     assert snapshot.order.items is not None
