@@ -248,6 +248,35 @@ async def test_ready_again_after_it_was_not_is_told_again(tmp_path: Path) -> Non
 READY = {"fulfillments": [{"id": 1, "shipment_status": "ready_for_pickup"}]}
 
 
+@pytest.mark.parametrize("hooked", [True, False])
+async def test_ready_by_mistake_and_taken_back_is_told_once_it_is_ready(tmp_path: Path, hooked: bool) -> None:
+    """Whoever marks the wrong order as ready cancels its fulfilment; the shop goes on showing that parcel."""
+    parcel: dict[str, Any] = {"id": 1, "status": "success", "shipment_status": "ready_for_pickup"}
+    parcel |= {"displayStatus": "READY_FOR_PICKUP"}
+    gone = parcel | {"status": "cancelled", "displayStatus": "CANCELED"}
+    table = {"kind": "shopify"} if hooked else {"kind": "shopify", "shop": "x", "poll": "60s"}
+    order = msgspec.json.decode(sample("orders-paid"))
+    steps: list[list[dict[str, Any]]] = [[], [parcel], [gone], [gone, parcel | {"id": 2}]]
+    async with open_front(tmp_path, secrets=SECRETS, webshop=table) as front:
+        for minute, parcels in enumerate(steps, start=16):
+            await front.clock.advance(60)
+            moment = f"2026-11-24T10:{minute}:00Z"
+            if hooked:
+                told = {"updated_at": moment, "fulfillments": parcels, "fulfillment_status": None}
+                await front.take(shopify_hook(msgspec.json.encode(order | told)))
+                for one in parcels:
+                    part = {**one, "order_id": int(ORDER), "name": "#1001.1", "tracking_number": None}
+                    await front.take(shopify_hook(msgspec.json.encode(part | {"updated_at": moment})))
+            else:
+                await both(front, nodes({"updatedAt": moment, "createdAt": moment, "fulfillments": parcels}))
+        assert [id.removeprefix(f"{ORDER}:") for id, _ in await front.events()][2:] == [
+            "order.ready",
+            "order.reopened",
+            "order.ready:2",
+        ]
+        assert (await front.told()).count("order.ready") == 2
+
+
 async def test_history_is_known_and_told_to_nobody(tmp_path: Path) -> None:
     """The first question looks back; later changes of what it found are news."""
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
