@@ -22,7 +22,7 @@ from outbox.clock import Clock
 from outbox.outcome import Deferred, Unknown
 
 MAX_ANSWER = 2**20
-"""Bytes of an answer that are read; what lies beyond is left unread and the connection is closed."""
+"""Bytes of an answer that are read, where its request wants no more; what lies beyond is left unread and the connection is closed."""
 CONNECT_SECONDS = 5.0
 """At most this much of a channel's timeout may go into DNS, TCP and TLS."""
 KEEP_SECONDS = 4.0
@@ -41,6 +41,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     origin: str | None = None
+    most: int = MAX_ANSWER
+    """Bytes of its answer that are read."""
 
     @property
     def target(self) -> str:
@@ -139,7 +141,7 @@ class Http:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if base.startswith("https://") and (at := _date(headers.get("date", ""))):
                     self.on_date(at)
-                return Response(status=response.status, headers=headers, body=await _body(response))
+                return Response(status=response.status, headers=headers, body=await _body(response, request.most))
         except (aiohttp.ClientError, TimeoutError, OSError, MemoryError, ValueError) as error:
             return _fault(error, written=trace.written)
 
@@ -152,18 +154,18 @@ def _date(written: str) -> int | None:
         return None
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
     """What can be read of the body: the status is known by now, so a cut here is no reason to forget it."""
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > MAX_ANSWER:
+            if len(body) > most:
                 response.close()
                 break
     except (aiohttp.ClientError, TimeoutError, OSError):
         response.close()
-    return bytes(body[:MAX_ANSWER])
+    return bytes(body[:most])
 
 
 def _fault(error: Exception, *, written: bool) -> Deferred | Unknown:

@@ -51,12 +51,14 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
     `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
-    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that.
+    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `long_ago`: an order from
+    before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
     """
 
     horizon: int
     moved: bool = False
     asked: int | None = None
+    long_ago: int = 0
 
 
 def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News]:
@@ -146,7 +148,8 @@ def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sig
     if fact.type == PLACED:
         return created < sighting.horizon
     if sighting.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
-        return False
+        is_end = fact.type in _ENDS or not fact.state
+        return is_end and not known and to_ms(fact.at or now.created or now.updated) < sighting.long_ago
     if fact.at is not None:
         return to_ms(fact.at) < sighting.horizon
     if known or created >= sighting.horizon:
@@ -190,10 +193,17 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
     names = differing(told, details_of(now.order, now.customer))
     if not names:
         return []
-    fact = Fact(CHANGED, data={"changed": list(names)})
+    fact = Fact(CHANGED, at=_undated(seen, newest, sighting), data={"changed": list(names)})
     times = sum(one.type == CHANGED for one in known)
     id = f"{now.id}:{CHANGED}" + (f":{times + 1}" if times else "")
     return [_news(now, fact, id, ref, is_history=seen < sighting.horizon)]
+
+
+def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:
+    """When an edit was seen of which the shop gives no date of its own: others may have told something since the date that it shows."""
+    if sighting.asked is None or seen != newest.seen:
+        return None
+    return datetime.fromtimestamp(sighting.asked / 1000, UTC)
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from daemon.config import Store
 from daemon.http import Request, Response, json_request
 from daemon.intake import signatures
@@ -159,7 +161,10 @@ class HubSpot(Source, Polled):
         )
 
     def read_record(self, response: Response, record: Record, *, now: int) -> Reading:
-        return self._records([response.object()])
+        """The webhook said that its status changed, so that is news however old the record is."""
+        reading = self._records([response.object()])
+        changed = tuple(msgspec.structs.replace(snapshot, created=None) for snapshot in reading.snapshots)
+        return msgspec.structs.replace(reading, snapshots=changed)
 
     def base(self, request: Request) -> str:
         return self.settings.url

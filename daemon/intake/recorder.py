@@ -97,7 +97,8 @@ class Recorder:
             snapshot = await self.named(source, snapshot)
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
-            return diff(snapshot, told, Sighting(horizon=min(horizon, to_ms(snapshot.updated) - LATE_MS), moved=True))
+            late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
+            return diff(snapshot, told, Sighting(horizon=late, moved=True, long_ago=now - REMEMBERED_MS))
         return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))
 
     async def born(self, name: str) -> int:

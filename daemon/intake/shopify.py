@@ -9,12 +9,15 @@ from decimal import Decimal
 from typing import Any
 
 from daemon.intake import signatures
-from daemon.intake.base import Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
+from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.money import rounded
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
-from daemon.intake.shopify_marks import SHIPMENT, payments, state_of
+from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, payments, state_of
 from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
+
+_OF_ORDERS = frozenset({"order_number", "financial_status", "fulfillment_status"})
+"""What only orders have: a checkout, a place, a theme and the shop itself have an `id`, a `name` and times too."""
 
 
 class Shopify(ShopifyApi):
@@ -61,7 +64,7 @@ class Shopify(ShopifyApi):
     def _snapshot(self, value: dict[str, Any]) -> Snapshot | None:
         place = Place(value)
         if "order_id" not in value:
-            return self.order(place)
+            return None if "name" in value and value.keys().isdisjoint(_OF_ORDERS) else self.order(place)
         if "refund_line_items" in value or "order_adjustments" in value:
             return _part(place, (_refund(place, None),))
         if "shipment_status" in value or "tracking_number" in value:
@@ -102,13 +105,13 @@ class Shopify(ShopifyApi):
         total = order["current_total_price"].money()
         is_cancelled = bool(order["cancelled_at"])
         yield from payments(order["created_at"].moment(), financial, total, currency, is_cancelled=is_cancelled)
-        parcels = [folded(parcel["shipment_status"].text() or "") for parcel in order["fulfillments"]]
+        parcels = [parcel for parcel in order["fulfillments"] if not _is_taken_back(parcel)]
         tags = [tag.strip() for tag in (order["tags"].text() or "").split(",")]
         state = state_of(
             self,
             financial=financial,
             fulfilment=folded(order["fulfillment_status"].text() or ""),
-            parcels=parcels,
+            parcels=[folded(parcel["shipment_status"].text() or "") for parcel in parcels],
             tags=tags,
             fields=list(_fields(order)),
             is_cancelled=is_cancelled,
@@ -120,7 +123,9 @@ class Shopify(ShopifyApi):
                 state, at=order["cancelled_at"].moment(), data=_given(reason=order["cancel_reason"].text()), state=True
             )
         elif state:
-            yield Fact(state, data=_tracking(list(order["fulfillments"])), state=True)
+            yield Fact(state, data=_tracking(parcels), state=True)
+        elif order["fulfillments"] and not parcels and not self.asks_metafields:
+            yield Fact(REOPENED, state=True, usual=True)
         refunds = list(order["refunds"])
         for refund in refunds:
             yield _refund(refund, currency, full=financial == "refunded" and refund is refunds[-1])
@@ -130,7 +135,7 @@ class Shopify(ShopifyApi):
     def _parcel(self, parcel: Place) -> Snapshot | None:
         """fulfillments/create and /update: one parcel, named #1001.1 after its order. That it was packed says nothing of the order:
         there may be more in it than is in the parcel."""
-        shipment = folded(parcel["shipment_status"].text() or "")
+        shipment = "" if _is_taken_back(parcel) else folded(parcel["shipment_status"].text() or "")
         state = self.furthest([(shipment, SHIPMENT.get(shipment, ""))] if shipment else [])
         if not state:
             return None
@@ -175,6 +180,10 @@ def _payment(transaction: Place) -> Snapshot | None:
     fact = Fact("payment.failed", key=transaction["id"].need(), at=transaction["created_at"].moment(), data=data)
     named = transaction["payment_id"].text() or ""
     return _part(transaction, (fact,), ref=_order_of(named) if named.startswith("#") else "")
+
+
+def _is_taken_back(parcel: Place) -> bool:
+    return folded(parcel["status"].text() or "") in CANCELLED
 
 
 def _order_of(name: str | None) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
-from daemon.intake.base import Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
 from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
-from daemon.intake.shopify_marks import payments, state_of
+from daemon.intake.shopify_marks import CANCELLED, payments, state_of
 from daemon.intake.values import Place, decimal_of
 from outbox.model import Customer, Item, OrderFields
 
@@ -188,12 +188,13 @@ class ShopifyApi(Source, Polled):
         currency = price["currencyCode"].text()
         is_cancelled = bool(node["cancelledAt"])
         total = _money(price, currency)
+        parcels = [one for one in node["fulfillments"] if folded(one["displayStatus"].text() or "") not in CANCELLED]
         yield from payments(node["createdAt"].moment(), financial, total, currency, is_cancelled=is_cancelled)
         state = state_of(
             self,
             financial=financial,
             fulfilment=folded(node["displayFulfillmentStatus"].text() or ""),
-            parcels=[folded(parcel["displayStatus"].text() or "") for parcel in node["fulfillments"]],
+            parcels=[folded(parcel["displayStatus"].text() or "") for parcel in parcels],
             tags=[tag.text() or "" for tag in node["tags"]],
             fields=list(_fields(node)),
             is_cancelled=is_cancelled,
@@ -204,8 +205,10 @@ class ShopifyApi(Source, Polled):
                 state, at=node["cancelledAt"].moment(), data={"reason": reason.lower()} if reason else {}, state=True
             )
         elif state:
-            urls = [info["url"].text() for parcel in node["fulfillments"] for info in parcel["trackingInfo"]]
+            urls = [info["url"].text() for parcel in parcels for info in parcel["trackingInfo"]]
             yield Fact(state, data={"tracking_url": urls[-1]} if urls and urls[-1] else {}, state=True)
+        elif node["fulfillments"] and not parcels:
+            yield Fact(REOPENED, state=True, usual=True)
         refunds = list(node["refunds"])
         for refund in refunds:
             money = refund["totalRefundedSet"]["shopMoney"]

@@ -32,6 +32,8 @@ _ON_ITS_WAY = frozenset(
 """A parcel in one of these has been handed over, not received: the order counts as fulfilled, and is not completed."""
 _IN_PART = frozenset({"partial", "partially_fulfilled"})
 """Nor is it by a parcel that was received while more is to come."""
+CANCELLED = frozenset({"cancelled", "canceled"})
+"""A parcel in one of these was taken back: it says nothing of the order any more, whatever its `shipment_status` was."""
 
 
 class Meaning(Protocol):

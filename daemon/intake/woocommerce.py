@@ -5,6 +5,7 @@ UTC; the saving of a webhook sends an unsigned ping that must get 200; a deliver
 An order that waits to be paid is a draft: it is placed once it is paid, or taken without.
 """
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,19 @@ from typing import Any
 import msgspec
 
 from daemon.intake import signatures
-from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
+from daemon.intake.base import (
+    DELETED,
+    PLACED,
+    REOPENED,
+    Body,
+    Fact,
+    Hook,
+    HookRefused,
+    Reading,
+    Snapshot,
+    Unreadable,
+    folded,
+)
 from daemon.intake.diff import REFUND
 from daemon.intake.money import rounded
 from daemon.intake.values import Place, decimal_of, json_of
@@ -62,6 +75,11 @@ class WooCommerce(WooCommerceApi):
 
     def verify(self, hook: Hook) -> None:
         signatures.body_digest(hook, "X-WC-Webhook-Signature", self.webhook_secrets())
+        home = hook.headers.get("x-wc-webhook-source", "")
+        if other := self.other_shop(home):
+            raise HookRefused(
+                f"this webhook is of another shop ({other[:80]}), a copy for tests? If it is yours, write `url` as the shop knows itself"
+            )
 
     def read(self, body: Body, *, now: int) -> Reading:
         value = json_of(body)
@@ -112,7 +130,7 @@ class WooCommerce(WooCommerceApi):
                 fulfilment=_fulfilment(order),
                 promised_at=self._promised(order),
                 items=tuple(_items(order)) or None,
-                note=order["customer_note"].text(),
+                note=html.unescape(order["customer_note"].text() or "") or None,
             ),
             customer=_customer(order),
             odd=tuple(order.odd),
@@ -216,9 +234,10 @@ def _language(order: Place) -> str | None:
 
 
 def _items(order: Place) -> Iterator[Item]:
+    """Their names without the shop's HTML ("Foil &amp; latex")."""
     currency = order["currency"].text()
     for line in order["line_items"]:
-        name = line["name"].line()
+        name = " ".join(html.unescape(line["name"].text() or "").split())
         if name:
             yield Item(
                 name=name, quantity=line["quantity"].number() or 1, sku=line["sku"].line(), price=_price(line, currency)

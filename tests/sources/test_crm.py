@@ -71,6 +71,16 @@ async def test_hubspot_names_a_record_and_the_record_is_fetched(tmp_path: Path) 
         assert order.customer.email == "ada@example.com"
 
 
+async def test_an_old_record_whose_status_hubspot_says_has_changed_is_told(tmp_path: Path) -> None:
+    """Its webhook says which property changed: that it is complete is news, though nothing was known of it before."""
+    http = FakeHttp(lambda request: json_response(record("done") | {"createdAt": "2026-06-01T09:00:00Z"}))
+    table = HUBSPOT | {"statuses": {"done": "order.completed"}}
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=table) as front:
+        await front.take(hubspot_hook(change(propertyValue="done")))
+        assert await fetch(front) == [""]
+        assert await front.told() == ["order.completed"]
+
+
 async def test_while_the_line_is_down_it_is_kept_and_fetched_later(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, crm=HUBSPOT) as front:
         await front.take(hubspot_hook(change()))

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.http import Request, Response
 from tests.support.fake_clock import FakeClock
-from tests.support.sources import FakeHttp, Shopfront, open_front
+from tests.support.sources import AHook, FakeHttp, Shopfront, open_front
 from tests.support.woo_shop import WooShop
 
 SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
@@ -182,6 +183,54 @@ async def test_what_the_shop_does_not_list_as_changed_is_seen_within_a_quarter_o
         assert (await told(front))[2:] == ["1:order.changed" if deed == "edited" else "1:order.deleted"]
         (order,) = await front.box.views.orders_by_ref(["1"])
         assert order.customer.phone == ("07400 999999" if deed == "edited" else "07400 123456")
+
+
+ERP = {
+    "kind": "mapped",
+    "type": "type",
+    "order": {"ref": "ref", "source_id": "id"},
+    "signature": {"kind": "token", "header": "x-token"},
+}
+
+
+def erp(type: str, **said: str) -> AHook:
+    body = msgspec.json.encode({"type": type, "ref": "1", **said})
+    return AHook(source="erp", body=body, headers={"x-token": "t0k"})
+
+
+async def test_an_edit_that_moves_no_date_is_newer_than_what_others_told_since(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
+    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+        await front.poll()
+        shop.save(1, "on-hold", billing={"phone": "07400 123456"})
+        await pass_time(front, 60)
+        await front.take(erp("order.in_production"))
+        shop.save(1, "on-hold", billing={"phone": "07400 999999"})
+        for _ in range(16):
+            await pass_time(front, 60)
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.status, order.customer.phone) == ("order.in_production", "07400 999999")
+
+
+async def test_what_a_payment_provider_or_an_erp_calls_an_order_does_not_hide_it_from_its_shop(tmp_path: Path) -> None:
+    """The shop's own id is what its order is asked by, and what a note of ours is put at: of another's number the shop may have an order
+    too, of somebody else."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
+    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await pass_time(front, 60)
+        await front.take(erp("payment.confirmed", id="77"))
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.source_id == "1"
+        shop.delete(1)
+        for _ in range(16):
+            await pass_time(front, 60)
+        assert (await told(front))[-1] == "1:order.deleted"
 
 
 async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp_path: Path) -> None:

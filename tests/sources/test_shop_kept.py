@@ -1,14 +1,17 @@
-"""What a shop still shows of people and orders that are gone here: it does not come back by asking."""
+"""What a shop still shows of people and orders that are gone here: it does not come back by asking, and is no news by webhook."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from daemon.config import Data, Duration
 from outbox.model import Customer, Order, Plan, Posted
 from tests.support.fake_clock import FakeClock
-from tests.support.sources import FakeHttp, open_front
-from tests.support.woo_shop import WooShop
+from tests.support.sources import AHook, FakeHttp, open_front
+from tests.support.woo_shop import WooHook, WooShop
 
-SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
+SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1", "WEBSHOP_WEBHOOK_SECRET": "wc_secret"}
 POLLED = {"kind": "woocommerce", "url": "https://shop.example.com", "poll": "60s"}
 ADA = {"first_name": "Ada", "email": "ada@example.com"}
 DAY = 86_400
@@ -56,3 +59,39 @@ async def test_what_went_when_it_was_due_is_not_brought_back(tmp_path: Path) -> 
         await front.intake.pollers["webshop"].sweep()
         await front.poll()
         assert await front.box.views.orders_by_ref(["1"]) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        ("cancelled", {}),
+        ("completed", {}),
+        ("refunded", {"refunds": [{"id": 740, "total": "-48.50"}]}),
+        ("processing", {"refunds": [{"id": 740, "total": "-5.00"}]}),
+    ],
+)
+@pytest.mark.parametrize(("days", "is_told"), [(80, False), (20, True)])
+async def test_a_plug_in_that_touches_all_old_orders_texts_nobody_by_the_shops_hooks(
+    tmp_path: Path, status: str, fields: dict[str, Any], days: int, is_told: bool
+) -> None:
+    """A hook comes with every save: of an order that may have been open when the box came it is believed, of one long before it is not."""
+    sent: list[AHook] = []
+
+    def deliver(headers: Any, body: bytes) -> int:
+        sent.append(AHook(headers=headers, body=body))
+        return 200
+
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "woocommerce"}) as front:
+        shop = WooShop(front.clock.now, hpos=True)
+        shop.ahead = -days * DAY
+        shop.save(1, status, billing=ADA, total="48.50", date_paid_gmt="2026-09-05T10:00:00", **fields)
+        shop.ahead = 0
+        shop.hooks = [WooHook("order.updated", "wc_secret", deliver)]
+        shop.save(1, status, meta_data=[{"id": 1, "key": "exported", "value": "yes"}])
+        await front.take(sent.pop())
+        told = "refund.issued" if fields else f"order.{status}"
+        assert await front.told() == ([told] if is_told else [])
+        await front.clock.advance(60)
+        shop.save(1, "ready-for-pickup")
+        await front.take(sent.pop())
+        assert (await front.told())[-1] == "order.ready"

@@ -248,6 +248,35 @@ async def test_ready_again_after_it_was_not_is_told_again(tmp_path: Path) -> Non
 READY = {"fulfillments": [{"id": 1, "shipment_status": "ready_for_pickup"}]}
 
 
+@pytest.mark.parametrize("hooked", [True, False])
+async def test_ready_by_mistake_and_taken_back_is_told_once_it_is_ready(tmp_path: Path, hooked: bool) -> None:
+    """Whoever marks the wrong order as ready cancels its fulfilment; the shop goes on showing that parcel."""
+    parcel: dict[str, Any] = {"id": 1, "status": "success", "shipment_status": "ready_for_pickup"}
+    parcel |= {"displayStatus": "READY_FOR_PICKUP"}
+    gone = parcel | {"status": "cancelled", "displayStatus": "CANCELED"}
+    table = {"kind": "shopify"} if hooked else {"kind": "shopify", "shop": "x", "poll": "60s"}
+    order = msgspec.json.decode(sample("orders-paid"))
+    steps: list[list[dict[str, Any]]] = [[], [parcel], [gone], [gone, parcel | {"id": 2}]]
+    async with open_front(tmp_path, secrets=SECRETS, webshop=table) as front:
+        for minute, parcels in enumerate(steps, start=16):
+            await front.clock.advance(60)
+            moment = f"2026-11-24T10:{minute}:00Z"
+            if hooked:
+                told = {"updated_at": moment, "fulfillments": parcels, "fulfillment_status": None}
+                await front.take(shopify_hook(msgspec.json.encode(order | told)))
+                for one in parcels:
+                    part = {**one, "order_id": int(ORDER), "name": "#1001.1", "tracking_number": None}
+                    await front.take(shopify_hook(msgspec.json.encode(part | {"updated_at": moment})))
+            else:
+                await both(front, nodes({"updatedAt": moment, "createdAt": moment, "fulfillments": parcels}))
+        assert [id.removeprefix(f"{ORDER}:") for id, _ in await front.events()][2:] == [
+            "order.ready",
+            "order.reopened",
+            "order.ready:2",
+        ]
+        assert (await front.told()).count("order.ready") == 2
+
+
 async def test_history_is_known_and_told_to_nobody(tmp_path: Path) -> None:
     """The first question looks back; later changes of what it found are news."""
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify", "shop": "x", "poll": "60s"}) as front:
@@ -277,6 +306,32 @@ async def test_what_was_told_of_an_order_and_is_kept_no_more_is_not_told_again(t
         await front.box.retention.prune(before=front.clock.now() - 7 * 86_400_000)
         await front.take(shopify_hook(msgspec.json.encode(ready)))
         assert await front.told() == ["order.ready"]
+
+
+async def test_a_tag_on_an_order_of_long_ago_tells_nobody_that_it_is_complete(tmp_path: Path) -> None:
+    old = {"created_at": "2026-08-01T10:00:00+02:00", "fulfillment_status": "fulfilled", "tags": "2026"}
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(msgspec.json.encode(msgspec.json.decode(sample("orders-paid")) | old)))
+        assert await front.told() == []
+        assert (await front.events())[-1] == (f"{ORDER}:order.completed", "#1001")
+
+
+CHECKOUT = {
+    "abandoned_checkout_url": "https://x.myshopify.com/1/checkouts/ac/a/recover",
+    "line_items": [{"title": "Bouquet"}],
+}
+
+
+@pytest.mark.parametrize("fields", [{"name": "#450789469", **CHECKOUT}, {"name": "Balloon Loft", "active": True}])
+async def test_what_an_owner_lets_the_shop_send_beside_orders_is_no_order(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    """Checkouts, of which most are left, and places, themes and the shop itself have a number, a name and times as well."""
+    times = {"created_at": "2026-11-24T10:14:00Z", "updated_at": "2026-11-24T10:14:00Z"}
+    body = msgspec.json.encode({"id": 450789469, "email": "ada@example.com", **times, **fields})
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(body))
+        assert (await front.events(), await front.waiting()) == ([], [])
 
 
 async def test_test_orders_count_where_they_are_to(tmp_path: Path) -> None:

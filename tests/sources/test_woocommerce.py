@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daemon.config import ConfigError
-from daemon.intake.base import Body
+from daemon.intake.base import Body, HookRefused
 from tests.support.fake_clock import FakeClock
 from tests.support.shared import shared
 from tests.support.sources import NOW, AHook, FakeHttp, Shopfront, json_response, open_front, source_of, woo_hook
@@ -81,6 +81,24 @@ async def test_two_states_of_one_second_are_each_told_once_however_often_the_sho
             await front.take(woo_hook(msgspec.json.encode(one)))
         await poll(front, done)
         assert [id for id, _ in await front.events()][2:] == ["727:order.ready", "727:order.completed"]
+
+
+async def test_a_copy_of_the_shop_for_tests_tells_nobody(tmp_path: Path) -> None:
+    """A copy has the hooks, the secrets and the customers of the shop that it was made of, and goes on counting from its last order."""
+    hook = woo_hook(sample("updated"))
+    async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
+        for home, taken in (
+            ("https://staging.example.com/", 0),
+            ("https://www.SHOP.example.com/", 2),
+            ("https://[", 2),
+        ):
+            said = msgspec.structs.replace(hook, headers={**hook.headers, "x-wc-webhook-source": home})
+            if not taken:
+                with pytest.raises(HookRefused, match=r"another shop \(staging\.example\.com\)"):
+                    await front.take(said)
+            else:
+                await front.take(said)
+            assert len(await front.events()) == taken
 
 
 async def test_the_unsigned_ping_is_answered_and_means_nothing(tmp_path: Path) -> None:
@@ -170,6 +188,18 @@ def test_the_refund_that_gives_back_the_rest_says_so(totals: tuple[str, ...], fu
     (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(order(refunds=refunds))), now=NOW).snapshots
     told = [(fact.key, fact.data.get("full")) for fact in snapshot.facts if fact.type == "refund.issued"]
     assert told == [(str(740 + n), one) for n, one in enumerate(full)]
+
+
+def test_names_are_as_people_read_them() -> None:
+    """The shop writes them as HTML has them: so does the example of its documentation."""
+    lines = [
+        {"name": name, "quantity": 1} for name in ("Ship Your Idea &ndash; Color: Black", "Foil &amp; latex&nbsp;mix")
+    ]
+    told = order(line_items=lines, customer_note="5 &lt; 6\nRing &amp; wait")
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(told)), now=NOW).snapshots
+    assert snapshot.order.items is not None
+    assert [item.name for item in snapshot.order.items] == ["Ship Your Idea \u2013 Color: Black", "Foil & latex mix"]
+    assert snapshot.order.note == "5 < 6\nRing & wait"
 
 
 def test_the_order_as_it_is_shown() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from daemon.http import Http, Request, Response
 from daemon.intake.polling.polled import Fault, Polled, fault_of
 from daemon.oauth import Token, TokenCache
@@ -9,6 +11,8 @@ from outbox.clock import Clock
 
 SECONDS = 30.0
 """One exchange: WordPress on a small host takes its time."""
+LARGEST = 8 * 2**20
+"""Bytes of an answer: a page of orders, each with whatever plug-ins keep with it."""
 
 
 class Caller:
@@ -48,6 +52,7 @@ class Caller:
         return token or _no_token(answer)
 
     async def _exchange(self, request: Request) -> Response:
+        request = msgspec.structs.replace(request, most=LARGEST)
         answer = await self._http.exchange(self._source.base(request), request, SECONDS)
         if not isinstance(answer, Response):
             raise Fault(answer.reason)
