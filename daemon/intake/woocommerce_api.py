@@ -7,7 +7,6 @@ bound would be read as the site's own. Keys work only where the path holds `wp-j
 """
 
 import ipaddress
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,8 +27,6 @@ _FIELDS = (
 )
 _PATH_OF_KEYS = "wp-json/wc/"
 _GONE = "woocommerce_rest_shop_order_invalid_id"
-_HOST = re.compile(r"https?://(?:www\.)?([a-z0-9.-]+)(?=[:/]|$)", re.IGNORECASE)
-"""One in other letters is passed over: a shop may write it either way."""
 _LAN_NAMES = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 
 
@@ -69,14 +66,6 @@ class WooCommerceApi(Source, Polled):
                 f"sources.{self.name}: url: begins with http, so customers' names and numbers would cross the internet in clear; "
                 "write https (http is for a shop on the same LAN)"
             )
-
-    def other_shop(self, home: str) -> str:
-        """The host of a shop's own address, where that is not the one at `url`; "" where nothing can be said of it: without a `url`, or
-        where the shop is asked by an address of the LAN."""
-        told, own = (_HOST.match(address) for address in (home, self.settings.url))
-        if told is None or own is None or _is_near(own[1]) or told[1].casefold() == own[1].casefold():
-            return ""
-        return told[1]
 
     def request(self, turn: Turn, token: str) -> Request:
         """Orders changed after a second, the newest first."""

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daemon.config import ConfigError
-from daemon.intake.base import Body, HookRefused
+from daemon.intake.base import Body
 from tests.support.fake_clock import FakeClock
 from tests.support.shared import shared
 from tests.support.sources import NOW, AHook, FakeHttp, Shopfront, json_response, open_front, source_of, woo_hook
@@ -81,24 +81,6 @@ async def test_two_states_of_one_second_are_each_told_once_however_often_the_sho
             await front.take(woo_hook(msgspec.json.encode(one)))
         await poll(front, done)
         assert [id for id, _ in await front.events()][2:] == ["727:order.ready", "727:order.completed"]
-
-
-async def test_a_copy_of_the_shop_for_tests_tells_nobody(tmp_path: Path) -> None:
-    """A copy has the hooks, the secrets and the customers of the shop that it was made of, and goes on counting from its last order."""
-    hook = woo_hook(sample("updated"))
-    async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
-        for home, taken in (
-            ("https://staging.example.com/", 0),
-            ("https://www.SHOP.example.com/", 2),
-            ("https://[", 2),
-        ):
-            said = msgspec.structs.replace(hook, headers={**hook.headers, "x-wc-webhook-source": home})
-            if not taken:
-                with pytest.raises(HookRefused, match=r"another shop \(staging\.example\.com\)"):
-                    await front.take(said)
-            else:
-                await front.take(said)
-            assert len(await front.events()) == taken
 
 
 async def test_the_unsigned_ping_is_answered_and_means_nothing(tmp_path: Path) -> None:
