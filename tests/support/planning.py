@@ -10,7 +10,7 @@ from daemon.config import RouteTable, Settings, Store, decode
 from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.routes import compile_routes
-from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
+from outbox.model import Customer, Event, Order, OrderFields, Plan, PlannedMessage, Posted
 
 NOW = 1_795_515_300_000
 """2026-11-24T10:15:00Z: where FakeClock starts."""
@@ -68,6 +68,12 @@ def plan(settings: Settings, what: Posted, after: Order | None = None, before: O
     reach = {name: REACH[name] for name in settings.channels}
     planner = make_planner(compile_routes(settings, REACH), settings, reach)
     return planner(what, before, after or order(status=what.event.type))
+
+
+def only(*args: Any, **kwargs: Any) -> PlannedMessage:
+    """The one message of that plan."""
+    [message] = plan(*args, **kwargs).messages
+    return message
 
 
 def route(on: str = "order.ready", to: Any = "customer", via: Any = ("twilio",), **more: Any) -> dict[str, Any]:
