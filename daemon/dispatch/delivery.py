@@ -292,7 +292,7 @@ class Delivery:
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)
-        return shut or (lane.is_cloud and self._uplink.is_down)
+        return shut or (lane.is_cloud and self._uplink.stops(lane.name))
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
