@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.heart import Heart
-from tests.support.scripted import Providers, Webhook
+from outbox.model import State
+from tests.support.heart import ROUTES, Heart, shop
+from tests.support.scripted import BUSY, Providers, Webhook
 
 
 async def test_a_system_in_the_shop_itself_says_nothing_of_the_line(
@@ -32,3 +33,18 @@ async def test_a_system_in_the_shop_itself_says_nothing_of_the_line(
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert not heart.engine.uplink.is_down
+
+
+async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(tmp_path: Path) -> None:
+    """The network has no room for an hour: its own channel, which was never asked, sends it when the line is back."""
+    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        heart.providers.will("modem", *[BUSY] * 100)
+        await heart.tell("e1")
+        await heart.pass_time(3600)
+        message = await heart.message()
+        assert (message.state, message.channel, message.attempt_count) == (State.QUEUED, "twilio", 0)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(310)
+        assert heart.providers.texts("twilio") == ["order.ready"]
