@@ -113,6 +113,7 @@ class Engine:
             usable=self._usable,
             on_taken=self._taken,
             awaits=self.receipts.awaits,
+            on_receipt=self.receipts.apply,
         )
         self.callbacks = Callbacks(box, self.lanes, self.receipts, http)
         self.intake = Intake(settings, box, http, self.door, clock, rng, clock_trusted=clock_trusted)
