@@ -86,6 +86,13 @@ class Intercom(HttpChannel):
             "Accept": "application/json",
             "Intercom-Version": settings.version,
         }
+        if settings.kind == "email":
+            self.heeds = ("email",)
+
+    def address_of(self, addresses: Mapping[str, str]) -> str | None:
+        """Who is mailed is known by the address that the mail goes to, where there is one: opt-outs of mail name no other."""
+        mail = addresses.get("email") if self.settings.kind == "email" else None
+        return mail or super().address_of(addresses)
 
     async def send(self, out: Outgoing) -> Outcome:
         until = self.deadline()
@@ -120,12 +127,19 @@ class Intercom(HttpChannel):
     async def _contact(self, out: Outgoing, until: float) -> Contact | Failure:
         known = out.addresses.get("intercom", "")
         if _CONTACT_ID.fullmatch(known):
-            return Contact(id=known)
+            return await self._by_id(known, out, until) if self.settings.kind == "email" else Contact(id=known)
         found = await self._by_external_id(known, out, until) if known else None
         for kind in ("email", "phone"):
             if found is None and out.addresses.get(kind):
                 found = await self._search(kind, out, until)
         return await self._create(known, out, until) if found is None else found
+
+    async def _by_id(self, known: str, out: Outgoing, until: float) -> Contact | Failure:
+        """With what Intercom says of mailing it."""
+        answer = await self.ask(
+            Request(method="GET", path=f"/contacts/{known}", headers=self.headers), out, until=until
+        )
+        return answer if not isinstance(answer, Response) else _read(answer.object()) or Contact(id=known)
 
     async def _by_external_id(self, external_id: str, out: Outgoing, until: float) -> Contact | Failure | None:
         path = f"/contacts/find_by_external_id/{quote(external_id, safe='')}"

@@ -90,6 +90,22 @@ async def test_mail_is_not_sent_to_who_will_not_have_it() -> None:
         assert (outcome.code, outcome.opted_out) == (mark, opted_out)
 
 
+async def test_who_is_mailed_by_their_own_id_is_asked_about_first() -> None:
+    silent = says({**ROW, "unsubscribed_from_emails": True})
+    async with bench("intercom", {rf"GET .*/contacts/{CONTACT}$": silent}, kind="email") as at:
+        outcome = await at.channel.send(at.out(addresses={"intercom": CONTACT}))
+        assert at.lines() == [f"GET /contacts/{CONTACT}"]
+    assert isinstance(outcome, Rejected)
+    assert outcome.opted_out
+
+
+async def test_what_intercom_mails_heeds_who_wants_no_mail() -> None:
+    async with bench("intercom", kind="email") as at:
+        assert (at.channel.heeds, at.channel.address_of(KNOWN)) == (("email",), KNOWN["email"])
+    async with bench("intercom") as at:
+        assert (at.channel.heeds, at.channel.address_of(KNOWN)) == ((), KNOWN["intercom"])
+
+
 async def test_a_text_is_no_html() -> None:
     async with bench("intercom") as at:
         out = at.out()
