@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from daemon import consent_words
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
@@ -256,5 +257,18 @@ def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
     ):
         return []
     text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
-    address = str(author.get("email") or author.get("id") or "")
-    return [Reply(address=address, text=text, id=str(part.get("id") or notification))] if address else []
+    names = _names(item, author)
+    said = [Reply(address=name, text=text, id=str(part.get("id") or notification)) for name in names[:1]]
+    reading = consent_words.read(text)
+    if reading is None or reading.wish is consent_words.Wish.HELP:
+        return said
+    consent: Literal["stop", "start"] = "stop" if reading.wish is consent_words.Wish.STOP else "start"
+    return said + [Reply(address=name, id=f"{said[0].id} {name}", consent=consent) for name in names[1:]]
+
+
+def _names(item: Mapping[str, Any], author: Mapping[str, Any]) -> list[str]:
+    """All that an order may know its author by: the mail address, Intercom's own id, the shop's."""
+    listed = item.get("contacts")
+    contacts = objects(listed.get("contacts") if isinstance(listed, dict) else None)
+    own = [contact.get("external_id") for contact in contacts if contact.get("id") == author.get("id")]
+    return list(dict.fromkeys(str(name) for name in (author.get("email"), author.get("id"), *own) if name))
