@@ -5,7 +5,7 @@ The composition root makes one, runs it, and on a reload makes the next one befo
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -26,7 +26,7 @@ from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
 from daemon.dispatch.sms.guard import SmsGuard
-from daemon.dispatch.uplink import LineState, Uplink, probe_hosts
+from daemon.dispatch.uplink import Host, LineState, Uplink, near_channels, probe_hosts
 from daemon.http import Http
 from daemon.intake.door import Door
 from daemon.intake.intake import Intake
@@ -68,8 +68,15 @@ class Engine:
         self.planning = Planning(settings, reach, registry.CHANNELS)
         self.door = Door(box, self.planning.plan)
         self.renderer = Renderer(settings, monotonic=clock.monotonic)
+        hosts = _hosts(self.lanes)
+        near = near_channels(hosts)
+        far = [host for name, places in hosts.items() if name not in near for host in places]
         self.uplink = Uplink(
-            clock, _probe_hosts(settings, self.lanes), every=settings.uplink.every, on_change=self._line_changed
+            clock,
+            probe_hosts(settings.uplink.probe) or far,
+            every=settings.uplink.every,
+            on_change=self._line_changed,
+            near=near,
         )
         self.restored = RestoredGate(box)
         self.sms = SmsGuard(settings, box, lambda name: self.lanes[name].medium, self._usable)
@@ -106,6 +113,7 @@ class Engine:
             usable=self._usable,
             on_taken=self._taken,
             awaits=self.receipts.awaits,
+            on_receipt=self.receipts.apply,
         )
         self.callbacks = Callbacks(box, self.lanes, self.receipts, http)
         self.intake = Intake(settings, box, http, self.door, clock, rng, clock_trusted=clock_trusted)
@@ -253,6 +261,6 @@ def _reach(name: str, lane: Lane) -> Reach:
     return Reach.of(kind, own_destination=own)
 
 
-def _probe_hosts(settings: Settings, lanes: Mapping[str, Lane]) -> list[tuple[str, int]]:
-    own = [host for lane in lanes.values() if lane.channel and lane.is_cloud for host in lane.channel.hosts()]
-    return probe_hosts(settings.uplink.probe) or own
+def _hosts(lanes: Mapping[str, Lane]) -> Mapping[str, Sequence[Host]]:
+    """Where each channel connects to by the line."""
+    return {name: lane.channel.hosts() for name, lane in lanes.items() if lane.channel and lane.is_cloud}

@@ -256,7 +256,7 @@ class Channel(ABC):
     """Its place among those of its kind in the shipped routes: the lower is tried first, by name where they are equal."""
     known_to_customers: ClassVar[bool] = False
     """People call it by its title ("WhatsApp") and not by its medium ("chat")."""
-    heeds: ClassVar[tuple[Medium, ...]] = ()
+    heeds: tuple[Medium, ...] = ()
     """Media beside its own whose opt-outs hold here too: what a shop is given, it mails."""
     default_rate: ClassVar[float | None] = None
     """Per second; None: unpaced."""

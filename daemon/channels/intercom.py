@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from daemon import consent_words
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
@@ -86,6 +87,13 @@ class Intercom(HttpChannel):
             "Accept": "application/json",
             "Intercom-Version": settings.version,
         }
+        if settings.kind == "email":
+            self.heeds = ("email",)
+
+    def address_of(self, addresses: Mapping[str, str]) -> str | None:
+        """Who is mailed is known by the address that the mail goes to, where there is one: opt-outs of mail name no other."""
+        mail = addresses.get("email") if self.settings.kind == "email" else None
+        return mail or super().address_of(addresses)
 
     async def send(self, out: Outgoing) -> Outcome:
         until = self.deadline()
@@ -120,12 +128,19 @@ class Intercom(HttpChannel):
     async def _contact(self, out: Outgoing, until: float) -> Contact | Failure:
         known = out.addresses.get("intercom", "")
         if _CONTACT_ID.fullmatch(known):
-            return Contact(id=known)
+            return await self._by_id(known, out, until) if self.settings.kind == "email" else Contact(id=known)
         found = await self._by_external_id(known, out, until) if known else None
         for kind in ("email", "phone"):
             if found is None and out.addresses.get(kind):
                 found = await self._search(kind, out, until)
         return await self._create(known, out, until) if found is None else found
+
+    async def _by_id(self, known: str, out: Outgoing, until: float) -> Contact | Failure:
+        """With what Intercom says of mailing it."""
+        answer = await self.ask(
+            Request(method="GET", path=f"/contacts/{known}", headers=self.headers), out, until=until
+        )
+        return answer if not isinstance(answer, Response) else _read(answer.object()) or Contact(id=known)
 
     async def _by_external_id(self, external_id: str, out: Outgoing, until: float) -> Contact | Failure | None:
         path = f"/contacts/find_by_external_id/{quote(external_id, safe='')}"
@@ -242,5 +257,18 @@ def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
     ):
         return []
     text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
-    address = str(author.get("email") or author.get("id") or "")
-    return [Reply(address=address, text=text, id=str(part.get("id") or notification))] if address else []
+    names = _names(item, author)
+    said = [Reply(address=name, text=text, id=str(part.get("id") or notification)) for name in names[:1]]
+    reading = consent_words.read(text)
+    if reading is None or reading.wish is consent_words.Wish.HELP:
+        return said
+    consent: Literal["stop", "start"] = "stop" if reading.wish is consent_words.Wish.STOP else "start"
+    return said + [Reply(address=name, id=f"{said[0].id} {name}", consent=consent) for name in names[1:]]
+
+
+def _names(item: Mapping[str, Any], author: Mapping[str, Any]) -> list[str]:
+    """All that an order may know its author by: the mail address, Intercom's own id, the shop's."""
+    listed = item.get("contacts")
+    contacts = objects(listed.get("contacts") if isinstance(listed, dict) else None)
+    own = [contact.get("external_id") for contact in contacts if contact.get("id") == author.get("id")]
+    return list(dict.fromkeys(str(name) for name in (author.get("email"), author.get("id"), *own) if name))

@@ -1,7 +1,7 @@
 """Vonage (Nexmo) SMS API: https://developer.vonage.com/en/api/sms (2026-11).
 
 Quirks: HTTP 200 even for errors, `messages[].status` decides; no plus sign in numbers; text outside GSM 7-bit must say
-`type=unicode`; an opt-out shows only in the receipt. Asking later (Reports) is a paid product: `reports = true`. Longer than
+`type=unicode`; an opt-out shows only in the receipt; of a long text some parts may be taken and others not. Asking later (Reports) is a paid product: `reports = true`. Longer than
 most files here because receipts come in two formats with two signatures, as the account's "default SMS setting" has it.
 """
 
@@ -32,7 +32,7 @@ from daemon.channels.base import (
 )
 from daemon.gsm_alphabet import septets
 from daemon.http import Http, Request, Response, form_request, objects
-from outbox.outcome import Accepted, CannotTell, Found, Lookup, ReceiptState
+from outbox.outcome import Accepted, CannotTell, Deferred, Found, Lookup, Outcome, ReceiptState, Unknown
 
 _API = "https://api.nexmo.com"
 _SECRETS = "check VONAGE_API_KEY and VONAGE_API_SECRET in .env against dashboard.vonage.com, API settings"
@@ -50,6 +50,7 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
 _OPTED_OUT = frozenset({"9", "1240"})
 _DEAD_NUMBERS = frozenset({"3", "1190"})
 _WAIT = re.compile(r"\[\s*(\d+)\s*\]")
+_PARTIAL = "partial"
 _HASHES = {64: "sha256", 128: "sha512", 40: "sha1", 32: "md5"}
 
 
@@ -136,13 +137,16 @@ class Vonage(HttpChannel):
 
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         parts = objects(response.object().get("messages"))
-        taken = [part for part in parts if str(part.get("status")) == "0"]
-        if not taken:
+        if not parts or _taken(parts) < len(parts):
             return None
-        refused = len(parts) - len(taken)
-        return Accepted(
-            str(taken[0].get("message-id") or ""), f"{refused} of {len(parts)} parts were refused" if refused else ""
-        )
+        return Accepted(str(parts[0].get("message-id") or ""))
+
+    def read(self, response: Response, out: Outgoing) -> Outcome:
+        """Of a long text some parts may be taken and others not: no phone shows it, or only with a hole."""
+        outcome, parts = super().read(response, out), objects(response.object().get("messages"))
+        if isinstance(outcome, Deferred) and (taken := _taken(parts)):
+            return Unknown(f"{taken} of {len(parts)} parts were taken: {outcome.reason}", _PARTIAL)
+        return outcome
 
     def problem(self, response: Response) -> Problem:
         parts = objects(response.object().get("messages"))
@@ -158,7 +162,7 @@ class Vonage(HttpChannel):
         return Request(method="GET", path="/v2/reports/records", query=pairs, headers=self.headers, origin=_API)
 
     def lookup_request(self, sent: Sent) -> Request | None:
-        if not self.settings.reports:
+        if not self.settings.reports or sent.attempt.code == _PARTIAL:
             return None
         since, until = sent.attempt.started_at - 60_000, min(sent.now, sent.attempt.started_at + 3600_000) + 60_000
         return self._records(("date_start", _iso(since)), ("date_end", _iso(until)))
@@ -208,6 +212,10 @@ class Vonage(HttpChannel):
 
     def read_check(self, response: Response) -> Health:
         return Health(ok=True, summary=f"the account's balance is {response.object().get('value', 'not told')}")
+
+
+def _taken(parts: Sequence[Mapping[str, Any]]) -> int:
+    return sum(str(part.get("status")) == "0" for part in parts)
 
 
 def _iso(ms: int) -> str:

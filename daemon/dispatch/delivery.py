@@ -13,7 +13,7 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import MISTAKE, Situation, decide, in_time, next_via_index, pass_over
+from daemon.dispatch.fallback import LINE_DOWN, MISTAKE, Situation, decide, in_time, next_via_index, pass_over
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.outages import Outages
@@ -292,7 +292,7 @@ class Delivery:
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)
-        return shut or (lane.is_cloud and self._uplink.is_down)
+        return shut or (lane.is_cloud and self._uplink.stops(lane.name))
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
         try:
@@ -383,16 +383,18 @@ class Delivery:
         return msgspec.structs.replace(message, via_index=self._via_index(lane, message))
 
     def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
-        """A message that the modem took out of its turn and could not send goes back to where it was; what it refused it is not given
-        again in this outage."""
-        if message.channel == lane.name:
+        """A message that the modem took out of its turn and could not send goes back to where it was, none the worse: its own channel has
+        not been asked. What it refused, or what has but one try left, it is not given again in this outage."""
+        if message.channel == lane.name or isinstance(outcome, Accepted | Unknown):
             return to
+        back = msgspec.structs.replace(to, state=State.QUEUED, via_index=message.via_index)
         if isinstance(outcome, Rejected) and outcome.scope is not Scope.CHANNEL:
             lane.leave_aside(message.seq, math.inf)
-            return msgspec.structs.replace(to, state=State.QUEUED, via_index=message.via_index)
-        if isinstance(outcome, Deferred | Rejected) and to.state is State.QUEUED:
-            return msgspec.structs.replace(to, via_index=message.via_index)
-        return to
+            return back
+        if to.state is State.FAILED:
+            lane.leave_aside(message.seq, math.inf)
+            back = msgspec.structs.replace(back, reason=LINE_DOWN)
+        return msgspec.structs.replace(back, counts=False)
 
     async def _recorded(self, write: Callable[[], Awaitable[T]]) -> T:
         return await recorded(write, self._clock)

@@ -154,7 +154,7 @@ class Dispatcher:
             self._drop(lane, ready)
             left = await self._sweep(lane, move_on=True)
             return lane.seconds_until_usable(self._clock.monotonic(), self._clock.now(), SWEEP_EVERY if left else None)
-        if lane.is_cloud and self._uplink.is_down:
+        if lane.is_cloud and self._uplink.stops(lane.name):
             self._drop(lane, ready)
             return SWEEP_EVERY if await self._sweep(lane, move_on=False) else None
         if lane.channel.needs_time and not self._preparer.clock_trusted():

@@ -135,7 +135,7 @@ class Forecast:
         if channel.medium == "sms" and address:
             for objection in self._sms.objections(lane.name, message, address, text, now):
                 yield Hindrance(objection, passes_on=True)
-        if self._uplink.is_down and lane.is_cloud:
+        if lane.is_cloud and self._uplink.stops(lane.name):
             yield Hindrance(LINE_DOWN)
         if lane.day.left(now) == 0:
             limit = lane.day.limit

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import msgspec
 import structlog
 
-from daemon.channels.base import Channel, Sent
+from daemon.channels.base import Channel, ReceiptUpdate, Sent
 from daemon.config import Settings
 from daemon.dispatch.delivery import OnTaken
 from daemon.dispatch.fallback import Situation, after_unknown, decide
@@ -45,8 +45,9 @@ class Resolver:
         usable: Callable[[str], bool],
         on_taken: OnTaken,
         awaits: Callable[[int], None],
+        on_receipt: Callable[[Channel, ReceiptUpdate], Awaitable[None]],
     ) -> None:
-        """`awaits`: told when (ms) the receipt of what had arrived is to be asked for."""
+        """`awaits`: told when (ms) the receipt of what had arrived is to be asked for. `on_receipt`: told of one that is not said again."""
         self._box = box
         self._lanes = lanes
         self._uplink = uplink
@@ -56,6 +57,7 @@ class Resolver:
         self._usable = usable
         self._on_taken = on_taken
         self._awaits = awaits
+        self._on_receipt = on_receipt
         self._asked_since: dict[int, float] = {}
         """By attempt (seq), when (monotonic) it was first looked up."""
         self.wake = asyncio.Event()
@@ -106,6 +108,8 @@ class Resolver:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
                 heed = partial(self._heed_early, channel, answer.provider_id, attempt.address)
                 await heed()
+                if channel and poll_at is None and receipt is ReceiptState.UNDELIVERED:
+                    await self._on_receipt(channel, ReceiptUpdate(state=receipt, provider_id=answer.provider_id))
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
                 await heed()
                 if poll_at is not None:

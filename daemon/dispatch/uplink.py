@@ -2,11 +2,12 @@
 
 It is down when every cloud channel that was tried lately failed to connect and a probe agrees; it stays down until a probe
 connects, or a channel reaches its provider all the same. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator
-may force either state.
+may force either state. What a channel reaches in the shop's own network says nothing of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import ipaddress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,7 @@ LATELY = 1.0
 """Seconds for which another channel's success, or a probe that connected, speaks against an outage without asking again."""
 PROBE_TIMEOUT = 3.0
 PROBE = "(probe)"
+_LAN_NAMES = (".local", ".localhost", ".localdomain", ".lan", ".home", ".home.arpa", ".internal")
 
 
 class LineState(StrEnum):
@@ -50,6 +52,21 @@ def probe_hosts(entries: Sequence[str]) -> list[Host]:
     return hosts
 
 
+def near_channels(hosts: Mapping[str, Sequence[Host]]) -> frozenset[str]:
+    """Those of the channels that connect to nothing but this machine and its LAN; none where all do: then that is the line."""
+    near = frozenset(name for name, places in hosts.items() if places and all(_is_near(host) for host, _ in places))
+    return near if any(places and name not in near for name, places in hosts.items()) else frozenset()
+
+
+def _is_near(host: str) -> bool:
+    """Whether a name or address can only be of this machine or its LAN."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.lower().endswith(_LAN_NAMES)
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
 class Uplink:
     """Up until evidence says otherwise. `on_change(state, why)` is told of every change, before anything is sent again."""
 
@@ -61,8 +78,11 @@ class Uplink:
         every: float,
         on_change: Callable[[LineState, str], Awaitable[None]],
         probe: Connect = connect,
+        near: Collection[str] = (),
     ) -> None:
+        """`near`: channels that are reached with and without the line."""
         self._clock = clock
+        self._near = near
         self._hosts = tuple(dict.fromkeys(hosts))
         self._every = every
         self._on_change = on_change
@@ -82,17 +102,25 @@ class Uplink:
     def is_down(self) -> bool:
         return self.state is LineState.DOWN
 
+    def stops(self, channel: str) -> bool:
+        """Whether it is down for that channel."""
+        return self.is_down and channel not in self._near
+
     def down_for(self) -> float:
         """Seconds the line has been down; 0 while it is up."""
         return 0.0 if self.down_since is None else self._clock.monotonic() - self.down_since
 
     def connected(self, channel: str) -> None:
         """That channel's provider was reached (whatever it then said)."""
+        if channel in self._near:
+            return
         self._seen[channel] = (self._clock.monotonic(), True)
         self._reached = True
 
     async def failed_to_connect(self, channel: str) -> bool:
         """That channel's provider could not be reached. Judges the line; True when it is down."""
+        if channel in self._near:
+            return False
         self._seen[channel] = (self._clock.monotonic(), False)
         async with self._judging:
             if self.is_down or self.forced:

@@ -11,7 +11,7 @@ from outbox.errors import StorageBusy
 from outbox.model import State
 from outbox.outcome import Absent, Found, Lookup, ReceiptState
 from tests.support.heart import Heart, shop
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK, Twilio
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -49,6 +49,18 @@ async def test_what_a_lookup_found_is_followed_to_its_delivery(heart: Heart) -> 
     assert await heart.states() == [State.SENT]
     await heart.pass_time(11)
     assert await heart.states() == [State.DELIVERED]
+
+
+async def test_what_a_lookup_found_undelivered_goes_another_way(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A modem's status report that tells both that the network took it and that it gave up is not said again."""
+    monkeypatch.setattr(Twilio, "poll", None)
+    monkeypatch.setattr(heart.providers, "look_up", lambda reference: Found("P1", UNDELIVERED))
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1")
+    await heart.pass_time(10)
+    message = await heart.message()
+    assert (message.state, message.channel) == (State.SENT, "modem")
+    assert [attempt.receipt for attempt in await heart.attempts(message)][:1] == [UNDELIVERED]
 
 
 async def test_what_surely_did_not_arrive_goes_out_again_without_a_mark(heart: Heart) -> None:

@@ -1,9 +1,9 @@
 """Intercom: finding or making the contact before the message."""
 
 from outbox.outcome import Accepted, Deferred, Rejected, Scope
-from tests.conformance.cases.intercom import CONTACT, ROW, error
+from tests.conformance.cases.intercom import CONTACT, ROW, error, posted
 from tests.support.at_vendor import bench
-from tests.support.channel_case import NOW, Answer, says
+from tests.support.channel_case import EMAIL, NOW, Answer, says
 
 NOBODY = says({"type": "list", "data": []})
 SEARCH, CREATE, FIND = r"POST .*/contacts/search", r"POST .*/contacts$", r"GET .*find_by_external_id"
@@ -88,6 +88,37 @@ async def test_mail_is_not_sent_to_who_will_not_have_it() -> None:
             assert at.lines() == ["POST /contacts/search"]
         assert isinstance(outcome, Rejected)
         assert (outcome.code, outcome.opted_out) == (mark, opted_out)
+
+
+async def test_who_is_mailed_by_their_own_id_is_asked_about_first() -> None:
+    silent = says({**ROW, "unsubscribed_from_emails": True})
+    async with bench("intercom", {rf"GET .*/contacts/{CONTACT}$": silent}, kind="email") as at:
+        outcome = await at.channel.send(at.out(addresses={"intercom": CONTACT}))
+        assert at.lines() == [f"GET /contacts/{CONTACT}"]
+    assert isinstance(outcome, Rejected)
+    assert outcome.opted_out
+
+
+async def test_what_intercom_mails_heeds_who_wants_no_mail() -> None:
+    async with bench("intercom", kind="email") as at:
+        assert (at.channel.heeds, at.channel.address_of(KNOWN)) == (("email",), KNOWN["email"])
+    async with bench("intercom") as at:
+        assert (at.channel.heeds, at.channel.address_of(KNOWN)) == ((), KNOWN["intercom"])
+
+
+async def test_a_stop_holds_for_every_name_that_an_order_may_know_its_writer_by() -> None:
+    """The shop had given its own id, which the message goes to; the mail address was silenced, and the next message went out."""
+    part = {"id": "9", "body": "<p>Stop</p>", "author": {"type": "user", "id": CONTACT, "email": EMAIL}}
+    contacts = {"contacts": [{"type": "contact", "id": CONTACT, "external_id": "cust-77"}, {"id": "1" * 24}]}
+    item = {"contacts": contacts, "conversation_parts": {"conversation_parts": [part]}}
+    async with bench("intercom") as at:
+        replies = at.channel.receive(posted("conversation.user.replied", item)).replies
+    assert [(reply.address, reply.text, reply.consent) for reply in replies] == [
+        (EMAIL, "Stop", None),
+        (CONTACT, "", "stop"),
+        ("cust-77", "", "stop"),
+    ]
+    assert len({reply.id for reply in replies}) == 3
 
 
 async def test_a_text_is_no_html() -> None:

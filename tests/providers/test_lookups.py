@@ -57,6 +57,15 @@ async def test_an_answer_that_takes_long_is_no_wrong_clock(name: str, answer: An
         assert told(await it.channel.lookup(sent(it.out(), channel=name))) == f"found:{found}"
 
 
+async def test_a_text_that_was_taken_in_part_is_not_looked_up() -> None:
+    """Its record would be that of the part."""
+    async with bench("vonage") as it:
+        asked = sent(it.out(), channel="vonage")
+        in_part = msgspec.structs.replace(asked.attempt, code="partial")
+        answer = await it.channel.lookup(msgspec.structs.replace(asked, attempt=in_part))
+        assert (told(answer), it.lines()) == ("cannot_tell", [])
+
+
 async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:
     async with bench("twilio", {"^GET": Answer(429, b"", {"Retry-After": "0"})}) as it:
         answer = await it.channel.lookup(sent(it.out(), channel="twilio"))

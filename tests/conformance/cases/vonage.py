@@ -102,7 +102,9 @@ CASE = Case(
     rows=[
         (taken("0", "0"), f"accepted:{SID}"),
         (refused("1", "Throughput Rate Exceeded - please wait [ 250 ] and retry"), "deferred:throttled@0.25"),
-        (taken("0", "5"), f"accepted:{SID}"),
+        (taken("0", "5"), "unknown"),
+        (taken("0", "1"), "unknown"),
+        (taken("0", "9"), "rejected:channel"),
         (refused("4711", "a code of tomorrow"), "rejected:message"),
         (says({"messages": []}), "unknown"),
     ],

@@ -1,0 +1,50 @@
+"""What counts as the line, and what an outage may cost."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.model import State
+from tests.support.heart import ROUTES, Heart, shop
+from tests.support.scripted import BUSY, Providers, Webhook
+
+
+async def test_a_system_in_the_shop_itself_says_nothing_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers on the LAN all the while: the line was never down, no text went by the modem, and all tries were used up."""
+    till = ("192.168.1.20", 8080)
+
+    async def connect(self: Providers, host: str, port: int, timeout: float) -> bool:
+        return (host, port) == till or not self.line_is_cut
+
+    monkeypatch.setattr(Providers, "connect", connect)
+    monkeypatch.setattr(Webhook, "hosts", lambda self: [till])
+    monkeypatch.setattr(Webhook, "send", lambda self, out: self._providers.take("webhook", out, is_cloud=False))
+    async with Heart(tmp_path) as heart:
+        heart.providers.line_is_cut = True
+        await heart.tell("before", "return.received", "B-8")
+        await heart.tell("e1")
+        await heart.pass_time(70)
+        assert heart.engine.uplink.is_down
+        assert heart.providers.texts("modem") == ["order.ready"]
+        await heart.tell("meanwhile", "return.received", "B-9")
+        assert heart.providers.texts("webhook") == ["return.received"] * 2
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert not heart.engine.uplink.is_down
+
+
+async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(tmp_path: Path) -> None:
+    """The network has no room for an hour: its own channel, which was never asked, sends it when the line is back."""
+    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        heart.providers.will("modem", *[BUSY] * 100)
+        await heart.tell("e1")
+        await heart.pass_time(3600)
+        message = await heart.message()
+        assert (message.state, message.channel, message.attempt_count) == (State.QUEUED, "twilio", 0)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(310)
+        assert heart.providers.texts("twilio") == ["order.ready"]
