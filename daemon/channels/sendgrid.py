@@ -218,16 +218,15 @@ def _id(sg_message_id: Any) -> str:
 
 
 def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:
-    """Of a mail of ours, which all carry our reference: a newsletter by the same account is told of address by address."""
     state = _EVENTS.get(str(event.get("event")))
-    if state is None or not event.get("sg_message_id") or not event.get("msg_ref"):
+    if state is None or not event.get("sg_message_id"):
         return None
     failed = state is ReceiptState.UNDELIVERED
     reason = str(event.get("reason") or "")
     return ReceiptUpdate(
         state=state,
         provider_id=_id(event["sg_message_id"]),
-        reference=str(event["msg_ref"]),
+        reference=str(event.get("msg_ref") or ""),
         code=str(event.get("status") or event.get("event")) if failed else "",
         detail=reason if failed else "",
         at=int(event["timestamp"]) * 1000 if isinstance(event.get("timestamp"), int) else None,

@@ -127,7 +127,6 @@ CASE = Case(
             ],
         ),
         Hook(request=posted(event("group_unsubscribe", asm_group_id=77))),  # the newsletter's group: none of ours
-        Hook(request=posted(event("delivered", msg_ref=""), event("open", msg_ref=None))),  # nor the newsletter
     ],
     spec="sendgrid.json",
     beyond_spec=[r"/v3/scopes"],
