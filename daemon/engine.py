@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from daemon.channels import registry
-from daemon.channels.base import Channel, CommonSettings, Misconfigured, ReceiptUpdate, Reply, Surroundings
+from daemon.channels.base import (
+    Channel,
+    CommonSettings,
+    HttpSettings,
+    Misconfigured,
+    ReceiptUpdate,
+    Reply,
+    Surroundings,
+)
 from daemon.config import Settings
 from daemon.dispatch.board import ChannelBoard, trials_since
 from daemon.dispatch.callbacks import Callbacks
@@ -69,7 +77,7 @@ class Engine:
         self.door = Door(box, self.planning.plan)
         self.renderer = Renderer(settings, monotonic=clock.monotonic)
         hosts = _hosts(self.lanes)
-        near = near_channels(hosts)
+        near = near_channels(hosts, [name for name in hosts if _is_relayed(self.lanes[name])])
         far = [host for name, places in hosts.items() if name not in near for host in places]
         self.uplink = Uplink(
             clock,
@@ -259,6 +267,13 @@ def _reach(name: str, lane: Lane) -> Reach:
     kind = registry.channel_class(name)
     own = lane.channel.destination() is not None if lane.channel else True
     return Reach.of(kind, own_destination=own)
+
+
+def _is_relayed(lane: Lane) -> bool:
+    channel = lane.channel
+    if channel is None or channel.self_hosted or not isinstance(channel.settings, HttpSettings):
+        return False
+    return channel.settings.base_url is not None
 
 
 def _hosts(lanes: Mapping[str, Lane]) -> Mapping[str, Sequence[Host]]:

@@ -256,6 +256,8 @@ class Channel(ABC):
     """Its place among those of its kind in the shipped routes: the lower is tried first, by name where they are equal."""
     known_to_customers: ClassVar[bool] = False
     """People call it by its title ("WhatsApp") and not by its medium ("chat")."""
+    self_hosted: ClassVar[bool] = False
+    """Its `base_url` names a server of the owner's own, and stands for no vendor's."""
     heeds: tuple[Medium, ...] = ()
     """Media beside its own whose opt-outs hold here too: what a shop is given, it mails."""
     default_rate: ClassVar[float | None] = None

@@ -45,6 +45,7 @@ class Ntfy(HttpChannel):
     optional_secrets = ("NTFY_TOKEN",)
     secrets_begin: ClassVar[Mapping[str, tuple[str, ...]]] = {"NTFY_TOKEN": ("tk_",)}
     asked = ("topic", "NTFY_TOKEN")
+    self_hosted = True
     console = "the server's web page, Account, Access tokens"
     origin = "https://ntfy.sh"
     default_rate = 0.2

@@ -52,9 +52,14 @@ def probe_hosts(entries: Sequence[str]) -> list[Host]:
     return hosts
 
 
-def near_channels(hosts: Mapping[str, Sequence[Host]]) -> frozenset[str]:
-    """Those of the channels that connect to nothing but this machine and its LAN; none where all do: then that is the line."""
-    near = frozenset(name for name, places in hosts.items() if places and all(_is_near(host) for host, _ in places))
+def near_channels(hosts: Mapping[str, Sequence[Host]], relayed: Collection[str] = ()) -> frozenset[str]:
+    """Those of the channels that connect to nothing but this machine and its LAN; none where all do: then that is the line. `relayed`:
+    those whose `base_url` stands for their vendor's API: wherever it is, the vendor is beyond the line."""
+    near = frozenset(
+        name
+        for name, places in hosts.items()
+        if name not in relayed and places and all(_is_near(host) for host, _ in places)
+    )
     return near if any(places and name not in near for name, places in hosts.items()) else frozenset()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from daemon.dispatch.uplink import LATELY, LineState, Uplink
+from daemon.dispatch.uplink import LATELY, LineState, Uplink, near_channels
 from tests.support.fake_clock import FakeClock
 
 
@@ -126,3 +126,18 @@ async def test_an_operator_may_force_it_and_take_that_back() -> None:
         stop.set()
         await clock.advance(0)
     assert told == [LineState.DOWN, LineState.UP]
+
+
+def test_what_lies_in_the_shops_own_network_is_not_the_line() -> None:
+    hosts = {
+        "twilio": [("api.twilio.com", 443)],
+        "smtp": [("mail.lan", 25)],
+        "webhook": [("192.168.1.20", 8080)],
+        "plivo": [("127.0.0.1", 9100)],
+        "slack": [],
+    }
+    assert near_channels(hosts) == {"smtp", "webhook", "plivo"}
+    assert near_channels(hosts, relayed=["plivo"]) == {"smtp", "webhook"}, "its vendor is beyond the line all the same"
+    del hosts["twilio"]
+    assert near_channels(hosts, relayed=["plivo"]) == {"smtp", "webhook"}
+    assert near_channels(hosts) == frozenset(), "then that is the line"
