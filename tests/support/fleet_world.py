@@ -144,8 +144,10 @@ class World:
     clock: Clock
     stack: AsyncExitStack
     stores: dict[str, Store] = field(default_factory=dict)
+    """By name, the one that was added last."""
     processes: list[BaseProcess] = field(default_factory=list)
     archivers: list[tuple[Archiver, asyncio.Event, "asyncio.Task[None]"]] = field(default_factory=list)
+    _added: list[Store] = field(default_factory=list)
     _sql: Sql = field(default_factory=Sql)
 
     async def add_store(
@@ -158,6 +160,7 @@ class World:
         await self.register(name, key)
         path = database or self.folder / f"{name}.db"
         self.stores[name] = store = await open_store(self.stack, path, membership, self.clock, rate)
+        self._added.append(store)
         return store
 
     async def register(self, name: str, key: KeyPair) -> None:
@@ -237,7 +240,7 @@ class World:
             await until(lambda store=store: self.archived(store), seconds=seconds, every=0.05)
 
     async def end(self) -> None:
-        for store in self.stores.values():
+        for store in self._added:
             await store.disconnect()
         await self.stop_hq()
         for process in list(self.processes):
