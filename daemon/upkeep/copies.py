@@ -21,7 +21,7 @@ from outbox.clock import Clock
 log = structlog.get_logger(__name__)
 
 _STAMP = re.compile(r"(\d{8}T\d{6})Z")
-_ASIDE = re.compile(r"\.(?:before-[a-z]+|damaged|of-the-new-release)(?:-\d{8}T\d{6}Z)?|\.v\d+\.bak|\.back")
+_ASIDE = re.compile(r"(\.(?:before-[a-z]+|damaged|of-the-new-release)(?:-\d{8}T\d{6}Z)?|\.v\d+\.bak|\.back)(-wal)?")
 _LEFT_OVER = re.compile(r"\.tether-(?:backup|restore|recover)-.*|tether-\d{8}T.*\.part")
 LEFT_OVER_MS = 86_400_000
 """What a power cut left of a backup or a restore: after a day nobody is still at work on it."""
@@ -61,13 +61,15 @@ async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable
 
 
 def asides(database: Path) -> Sequence[Path]:
-    """Whole databases that lie beside the one in use."""
+    """Databases that lie beside the one in use, each by its own file, or by its log where that is all that is left."""
     if not database.parent.is_dir():
         return ()
+    names = {path.name for path in database.parent.iterdir() if path.name.startswith(database.name)}
+    found = ((name, _ASIDE.fullmatch(name[len(database.name) :])) for name in sorted(names))
     return [
-        path
-        for path in sorted(database.parent.iterdir())
-        if path.name.startswith(database.name) and _ASIDE.fullmatch(path.name[len(database.name) :])
+        database.with_name(name)
+        for name, match in found
+        if match and not (match[2] and database.name + match[1] in names)
     ]
 
 

@@ -71,7 +71,7 @@ class TroubleWatch:
         while not await self._clock.wait(stop, EVERY):
             try:
                 await self.look()
-            except (StorageBusy, StorageFull) as error:
+            except (StorageBusy, StorageFull, OSError) as error:
                 log.error("what is wrong can't be looked up, trying again", error=str(error))
 
     async def _recall(self) -> None:

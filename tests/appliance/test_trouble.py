@@ -175,8 +175,9 @@ async def test_a_restart_does_not_tell_it_again(team: Team) -> None:
         await team.rounds(1)
 
 
+@pytest.mark.parametrize("fault", [StorageBusy("disk I/O error"), FileNotFoundError(2, "No such file or directory")])
 async def test_a_database_that_can_not_be_read_for_a_while_ends_nothing(
-    team: Team, monkeypatch: pytest.MonkeyPatch
+    team: Team, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     """A dying card, or a program that holds the file: the service that would tell the team of it goes on."""
     team.rows = [row("twilio", "paused", "no credit")]
@@ -186,7 +187,7 @@ async def test_a_database_that_can_not_be_read_for_a_while_ends_nothing(
         nonlocal failures
         if failures:
             failures -= 1
-            raise StorageBusy("disk I/O error")
+            raise fault
         return await rows(sql, **values)
 
     monkeypatch.setattr(team.box._store, "rows", away)

@@ -312,6 +312,7 @@ async def test_every_copy_has_an_end_and_is_gone_by_then(tmp_path: Path) -> None
         "tether.db.backup.json",
         "tether.db.before-restore-20260101T000000Z",
         "tether.db.before-restore-20260101T000000Z-wal",
+        "tether.db.damaged-20260102T000000Z-wal",
         "other.db",
     ):
         (tmp_path / name).write_bytes(b"Lovelace")
@@ -326,6 +327,7 @@ async def test_every_copy_has_an_end_and_is_gone_by_then(tmp_path: Path) -> None
     assert [(copy.name, copy.until) for copy in listed] == [
         (unreal, forgotten + 30 * DAY),
         ("tether.db.before-restore-20260101T000000Z", listed[1].made_at + 30 * DAY),
+        ("tether.db.damaged-20260102T000000Z-wal", listed[2].made_at + 30 * DAY),
         (backups[0], forgotten + 30 * DAY),
         (backups[1], forgotten + 30 * DAY),
         (backups[2], None),
