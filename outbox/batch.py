@@ -224,7 +224,8 @@ class Batch(Snapshot):
         queue.sort(key=lambda row: (row.queue_place, row.seq))
         first = queue[0] if queue else None
         if first is not None and self._waits_for_its_hour(first):
-            first = next((row for row in queue if decode_body(row.body).policy.urgent), first)
+            sooner = (row for row in queue if row.due_at < first.due_at)
+            first = next((row for row in sooner if decode_body(row.body).policy.urgent), first)
         for row in queue:
             ready = int(row.state is State.SENDING or (row is first and not busy))
             if row.ready != ready:

@@ -95,6 +95,14 @@ async def test_what_is_urgent_passes_what_was_there_when_the_quiet_hours_were_se
         assert await due_ids(box) == ["urgent"]
 
 
+async def test_what_is_urgent_later_holds_up_nobody_till_then(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        refund = await accept_one(box, planned("refund", trigger="refund.issued"), id="e1")
+        await box.spool.move(refund.seq, Transition(state=State.QUEUED, due_at=NOW + 9, relative=False))
+        await accept_one(box, planned("urgent", due_at=NOW + 50, policy=Policy(urgent=True)), id="e2")
+        assert await due_ids(box, now=NOW + 9) == ["refund"]
+
+
 async def test_next_due_is_the_first_of_all(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         assert await box.spool.next_due("twilio") is None
