@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from outbox import Outbox, Refusal
 from outbox.errors import IllegalMove, NotFound
-from outbox.model import MOVES, Attempt, Message, Policy, State, Transition
+from outbox.model import MOVES, Attempt, Message, Plan, Policy, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Rejected, Scope, Unknown
 from outbox.reasons import Reason
 from tests.support.fake_clock import FakeClock
@@ -68,11 +68,20 @@ class Spooling(RuleBasedStateMachine):
         count=st.integers(0, 2),
         supersede=st.booleans(),
         manual=st.booleans(),
+        urgent=st.booleans(),
         delay=st.sampled_from([0, 0, 0, 60_000]),
         drops=st.sampled_from([(), ("payment.failed",)]),
     )
     def accept(
-        self, ref: str, type: str, count: int, supersede: bool, manual: bool, delay: int, drops: tuple[str, ...]
+        self,
+        ref: str,
+        type: str,
+        count: int,
+        supersede: bool,
+        manual: bool,
+        urgent: bool,
+        delay: int,
+        drops: tuple[str, ...],
     ) -> None:
         self.events += 1
         messages = [
@@ -81,7 +90,8 @@ class Spooling(RuleBasedStateMachine):
                 trigger=type,
                 due_at=self.clock.now() + delay,
                 via=("twilio", "sendgrid"),
-                policy=Policy(supersede=supersede, manual=manual),
+                relative=not delay,
+                policy=Policy(supersede=supersede, manual=manual, urgent=urgent),
             )
             for n in range(count)
         ]
@@ -91,6 +101,31 @@ class Spooling(RuleBasedStateMachine):
         self.seen |= {message.id: State.QUEUED for message in messages}
         later = self.clock.now() + delay if delay else 0
         self.place |= {message.id: (later, self.events, n) for n, message in enumerate(messages)}
+
+    @rule(ref=st.sampled_from(REFS), by=st.sampled_from([-90_000, -30_000, 45_000]))
+    def promise_anew(self, ref: str, by: int) -> None:
+        """What is planned for a moment of the order goes with it."""
+        self.events += 1
+        now = self.clock.now()
+        waiting = [m for m in self.all() if m.order_ref == ref and m.state in (State.QUEUED, State.HELD)]
+        later = {m.id: self.place[m.id] for m in waiting if self.place[m.id][0]}
+        moved = {moment: moment + by for moment, *_ in later.values()}
+        event = posted(f"e{self.events}", "order.changed", ref, at=now)
+        self.run(self.box.spool.accept(event, lambda *_: Plan(moved=moved)))
+        for id, (moment, *came) in later.items():
+            self.place[id] = (moment + by if moment + by > now else 0, *came)  # type: ignore[assignment]
+        for message in self.all():
+            if message.id in later:
+                assert message.due_at == max(later[message.id][0] + by, now)
+
+    @rule(data=st.data())
+    def wait_for_the_morning(self, data: st.DataObject) -> None:
+        if waiting := [message for message in self.all() if message.state is State.QUEUED]:
+            message = data.draw(st.sampled_from(waiting))
+            morning = Transition(
+                state=State.QUEUED, reason=Reason("quiet"), due_at=self.clock.now() + 100_000, relative=False
+            )
+            self.run(self.box.spool.move(message.seq, morning))
 
     @rule(target=attempts, channel=st.sampled_from(["twilio", "sendgrid"]), limit=st.integers(1, 3))
     def begin(self, channel: str, limit: int) -> Any:
@@ -110,11 +145,12 @@ class Spooling(RuleBasedStateMachine):
         return multiple(*begun)
 
     def is_first_of_its_line(self, message: Message) -> None:
-        """None of the same (order, recipient) is under way, and none that comes before it waits."""
+        """None of the same (order, recipient) is under way, and none that comes before it waits, but for the morning."""
         for other in self.all():
             if (other.order_ref, other.recipient) == (message.order_ref, message.recipient) and other.id != message.id:
                 assert other.state is not State.SENDING, (other, message)
-                if other.state is State.QUEUED:
+                passed = message.policy.urgent and not other.relative and message.due_at < other.due_at
+                if other.state is State.QUEUED and not passed:
                     assert self.place[message.id] < self.place[other.id], (other, message)
 
     @rule(attempt=consumes(attempts), back=st.sampled_from(BACK))
