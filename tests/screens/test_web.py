@@ -19,6 +19,9 @@ from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
 from tui.browser.counter import COOKIE, WebCounter
 
+SLOW = "task queue exceeded allotted deadline"
+"""What xterm.js says on a machine that is busy with other things."""
+
 
 @asynccontextmanager
 async def serving(
@@ -154,7 +157,7 @@ async def test_in_a_real_browser_keys_act_and_nothing_leaves_this_machine(tmp_pa
                         )
                         await asyncio.sleep(1)  # keys faster than that are text
             assert service.posts[0][1].endswith("/status")
-            assert page.complaints == []
+            assert [each for each in page.complaints if SLOW not in each] == []
             assert {urlsplit(address).netloc for address in page.requests if not address.startswith("data:")} == {
                 urlsplit(url).netloc
             }
