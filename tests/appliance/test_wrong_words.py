@@ -16,6 +16,11 @@ CASES = [
         "[retry]\nbase = 2\n",
         'retry.base: 2 stands without quotes and unit; write it like "90s", "10m", "12h" or "180d"',
     ),
+    (
+        '[[route]]\non = "order.ready"\nto = "team"\nvia = ["slack"]\nexpires = "9999999d"\n',
+        "route[0].expires: '9999999d' is longer than any calendar; at most \"1000000d\"",
+    ),
+    ('[data]\nretention = "99999999999999d"\n', "data.retention: '99999999999999d' is longer than any calendar"),
     ("[hook]\nhost = 127.0.0.1\n", 'text stands in quotes: host = "127.0.0.1"'),
     ("[quiet_hours]\nfrom = 21:00\n", 'text stands in quotes: from = "21:00"'),
     ("[data]\nreserve = 5\n", 'data.reserve: 5 stands without quotes and unit; write it like "64MiB" or "500MB"'),
