@@ -115,18 +115,20 @@ def _place(config: Path | None) -> Path:
 def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
     """What stands there already and is gone on from: the package's own configuration, or one that the owner says so of."""
     from daemon.appliance import setup
+    from daemon.config_words import ConfigError, read_toml
 
     if not file.exists() or (force and not ask):
         return {}
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        tables = {}
-    if file.read_text(encoding="utf-8", errors="replace").startswith(setup.PACKAGED) or force:
-        return tables
-    if not ask or not typer.confirm(f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"):
+    is_ours = file.read_text(encoding="utf-8-sig", errors="replace").startswith(setup.PACKAGED)
+    words = f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"
+    if not (is_ours or force) and not (ask and typer.confirm(words)):
         raise Failure(f"{file} is there already and was left as it is; --force writes over it (and keeps it as .bak)")
-    return tables
+    try:
+        return read_toml(file)
+    except ConfigError:
+        if force:
+            return {}
+        raise
 
 
 def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: "Interview") -> dict[str, Any]:
