@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, settle
+from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, named, settle
 from daemon.cli.service import is_running, service
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def init(
 def _place(config: Path | None) -> Path:
     from daemon.config import SEARCH
 
-    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
-    if named:
-        return named
+    if (file := named(config)) is not None:
+        return file
     own, system = SEARCH
     return system if not own.exists() and os.geteuid() == 0 and system.parent.is_dir() else own
 

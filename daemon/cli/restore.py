@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, named, read, settings_of, settle
 from daemon.cli.restore_words import tell_proved, tell_restored
 from daemon.cli.service import done
 
@@ -223,20 +223,20 @@ def _settings_for(asked: Asked, config: Path | None, words: "BoxKey | None", ide
     from daemon.config import Settings, secrets_in
     from daemon.upkeep.errors import BackupError
 
-    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
-    if named is None or named.exists() or not Path(asked.which).is_file():
+    place = named(config)
+    if place is None or place.exists() or not Path(asked.which).is_file():
         return settings_of(config)
-    named.parent.mkdir(parents=True, exist_ok=True)
-    bare = Settings(file=named, secrets=secrets_in(named.parent, os.environ))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    bare = Settings(file=place, secrets=secrets_in(place.parent, os.environ))
     unsigned = UNSIGNED in asked.accepted
     openers = _openers(bare, words, identity)
     try:
-        text = configuration_in(Path(asked.which), openers, named.parent, unsigned=unsigned)
+        text = configuration_in(Path(asked.which), openers, place.parent, unsigned=unsigned)
     except BackupError as error:
         raise Failure(str(error)) from error
     if text is not None:
-        named.write_text(text, encoding="utf-8")
-        print(f"{named} was taken from the backup; its secrets are not in it: write them into {named.parent / '.env'}")
+        place.write_text(text, encoding="utf-8")
+        print(f"{place} was taken from the backup; its secrets are not in it: write them into {place.parent / '.env'}")
     return settings_of(config)
 
 
