@@ -118,9 +118,8 @@ def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
 
     if not file.exists() or (force and not ask):
         return {}
-    is_ours = file.read_text(encoding="utf-8-sig", errors="replace").startswith(setup.PACKAGED)
     words = f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"
-    if not (is_ours or force) and not (ask and typer.confirm(words)):
+    if not (force or setup.is_packaged(file)) and not (ask and typer.confirm(words)):
         raise Failure(f"{file} is there already and was left as it is; --force writes over it (and keeps it as .bak)")
     try:
         return read_toml(file)
