@@ -315,7 +315,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     settings = decode(table, Settings, where=str(path or "tether.toml"))
     try:
         settings.store.zone  # noqa: B018
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Europe" alone is a folder
         raise ConfigError(
             f'{path}: store.timezone: {settings.store.timezone!r} is no time zone; write it like "Europe/London"'
         ) from error

@@ -86,6 +86,8 @@ def secret_hint(key: str, known: tuple[str, ...], owner: str) -> str:
 
 def dotenv_trouble(file: Path) -> str:
     """What is wrong with a `.env`, with its line but none of its words; "" for nothing."""
+    if not file.is_file():
+        return f"{file}: is no file; write the secrets into a file of that name"
     content = file.read_bytes()
     try:
         text = content.decode("utf-8")

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_DAYS = 1_000_000
+"""From now on two of them lead to no year that a calendar of four digits has not."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
 _UNIT_BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
@@ -26,7 +28,10 @@ class Duration(float):
         parts = _DURATION.findall(text)
         if not parts or _DURATION.sub("", text).strip():
             raise ValueError(f'{text!r} is not a duration; write it like "90s", "10m", "12h" or "180d"')
-        return cls(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+        seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+        if seconds > _LONGEST_DAYS * _UNIT_SECONDS["d"]:
+            raise ValueError(f'{text!r} is longer than any calendar; at most "{_LONGEST_DAYS}d"')
+        return cls(seconds)
 
 
 class Size(int):

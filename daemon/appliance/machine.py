@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,8 @@ class Machine:
     async def run(
         self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
     ) -> Ran | None:
-        """Run a program to its end; None where there is no such program. One that takes longer is killed: code -1."""
+        """Run a program to its end; None where there is no such program. One that takes longer is killed: code -1. Ctrl-C at the terminal is
+        told to us and not to the program."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -42,6 +44,7 @@ class Machine:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 env=None if env is None else {**os.environ, **env},
+                start_new_session=True,
             )
         except FileNotFoundError:
             return None
@@ -52,6 +55,10 @@ class Machine:
             process.kill()
             await process.communicate()
             return Ran(-1, f"{command[0]} took longer than {seconds:g} s")
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            raise
         return Ran(process.returncode or 0, said.decode("utf-8", "replace").strip())
 
 

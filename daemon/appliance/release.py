@@ -1,5 +1,6 @@
 """Releases side by side under /opt/tether: each in a virtual environment of its own, and one link that says which is in force."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -78,7 +79,7 @@ class Releases:
             )
             await self._must([*pip, "--no-deps", "--no-index", wheel.absolute()], "the wheel can't be installed")
             await self._must([release / "bin/tether", "--help"], "the wheel does not run here")
-        except InstallError:
+        except (InstallError, asyncio.CancelledError):
             shutil.rmtree(release, ignore_errors=True)
             raise
         return release

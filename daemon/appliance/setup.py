@@ -128,6 +128,11 @@ def guess_locale(country: str) -> str:
 # ---------------------------------------------------------------- writing
 
 
+def is_packaged(file: Path) -> bool:
+    """Whether what stands there came with the Debian package."""
+    return file.read_text(encoding="utf-8-sig", errors="replace").startswith(PACKAGED)
+
+
 def write(answers: Answers, file: Path) -> Settings:
     """Write `file` and the .env beside it; what was there is kept as `.bak`. Raises ConfigError, and then nothing was written."""
     file = file.absolute()

@@ -8,7 +8,10 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -58,7 +61,7 @@ class Upgrade:
                     "`--older` if you mean it"
                 )
             new = await self._releases.build(own, links=links)
-        return await self._switch(old, new)
+        return await _to_its_end(self._switch(old, new))
 
     async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)
@@ -136,6 +139,26 @@ class Upgrade:
         owner = database.stat()
         _same_owner(copy, owner.st_uid, owner.st_gid)
         return copy
+
+
+async def _to_its_end(switch: Coroutine[Any, Any, Upgraded]) -> Upgraded:
+    """Ctrl-C in the middle of it would leave the service stopped, or on a release at which nobody looked: it waits."""
+
+    async def ended() -> Upgraded | InstallError | OSError:
+        try:
+            return await switch
+        except (InstallError, OSError) as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(ended(), name="upgrade")
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(task)
+    outcome = task.result()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _taken(wheel: Path, folder: Path) -> Path:

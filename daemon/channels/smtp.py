@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Annotated, Literal
 
 import aiosmtplib
 import msgspec
@@ -36,7 +36,7 @@ _LOGIN_CODES = frozenset({530, 534, 535, 538})
 class SmtpSettings(CommonSettings, frozen=True, kw_only=True):
     host: str
     from_: str = msgspec.field(name="from")
-    port: int | None = None
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
     """None: 587 for starttls, 465 for tls, 25 for none."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     verify: bool = True

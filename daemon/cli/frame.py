@@ -211,6 +211,11 @@ def _end(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def named(config: Path | None) -> Path | None:
+    """The configuration that the options or the environment name, whether it is there or not."""
+    return config or _root_config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
+
+
 def settings_of(config: Path | None) -> "Settings":
     """Read the configuration that the options and the environment name. Raises ConfigError.
 

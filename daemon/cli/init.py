@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, settle
+from daemon.cli.frame import EX_CONFIG, ConfigOption, Failure, app, named, settle
 from daemon.cli.service import is_running, service
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def init(
 def _place(config: Path | None) -> Path:
     from daemon.config import SEARCH
 
-    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
-    if named:
-        return named
+    if (file := named(config)) is not None:
+        return file
     own, system = SEARCH
     return system if not own.exists() and os.geteuid() == 0 and system.parent.is_dir() else own
 
@@ -115,18 +114,19 @@ def _place(config: Path | None) -> Path:
 def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:
     """What stands there already and is gone on from: the package's own configuration, or one that the owner says so of."""
     from daemon.appliance import setup
+    from daemon.config_words import ConfigError, read_toml
 
     if not file.exists() or (force and not ask):
         return {}
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        tables = {}
-    if file.read_text(encoding="utf-8", errors="replace").startswith(setup.PACKAGED) or force:
-        return tables
-    if not ask or not typer.confirm(f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"):
+    words = f"{file} is there already. Go on from it (it is kept as {file.name}.bak)?"
+    if not (force or setup.is_packaged(file)) and not (ask and typer.confirm(words)):
         raise Failure(f"{file} is there already and was left as it is; --force writes over it (and keeps it as .bak)")
-    return tables
+    try:
+        return read_toml(file)
+    except ConfigError:
+        if force:
+            return {}
+        raise
 
 
 def _store(given: Mapping[str, str], was: Mapping[str, Any], interview: "Interview") -> dict[str, Any]:

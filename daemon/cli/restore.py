@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, named, read, settings_of, settle
 from daemon.cli.restore_words import tell_proved, tell_restored
 from daemon.cli.service import done
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.appliance.restore import Proved, Restored, Wanted
     from daemon.config import Settings
     from daemon.keys.box_key import BoxKey
+    from daemon.upkeep.errors import WrongKey
 
 LATEST = "latest"
 
@@ -86,7 +87,7 @@ def restore(
     own_words = explained_now(lambda: key_in(words)) if words is not None else None
     # A file is opened before root becomes the service's user, who may not be allowed to see it.
     with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file:
-        settings = _settings_for(asked, config, own_words, identity)
+        settings, own_words = _settings_for(asked, config, own_words, identity)
         proved, restored = _with_words(settings, asked, file, own_words, identity)
     if json:
         import msgspec
@@ -141,10 +142,7 @@ def _with_words(
         try:
             done = settle(lambda: _restored(settings, asked, file, openers))
         except WrongKey as error:
-            if asked.yes or asked.json or not sys.stdin.isatty():
-                raise Failure(str(error)) from error
-            print(f"{error}\n")
-            words = _ask_for_words()
+            words = _ask_for_words(asked, error)
             done = settle(lambda: explained(_restored(settings, asked, file, _openers(settings, words, identity))))
         except BackupError as error:
             raise Failure(str(error)) from error
@@ -166,9 +164,12 @@ def _openers(settings: "Settings", words: "BoxKey | None", identity: Path | None
     return openers if words is None else msgspec.structs.replace(openers, keys=(words, *openers.keys))
 
 
-def _ask_for_words() -> "BoxKey":
+def _ask_for_words(asked: Asked, why: "WrongKey") -> "BoxKey":
     from daemon.keys.box_key import BoxKey
 
+    if asked.yes or asked.json or not sys.stdin.isatty():
+        raise Failure(str(why)) from why
+    print(f"{why}\n")
     while True:
         try:
             return BoxKey.from_words(typer.prompt("The twelve words of the box that made it"))
@@ -217,27 +218,43 @@ def _is_wanted(settings: "Settings", proved: "Proved", asked: Asked) -> bool:
     return asked.yes or typer.confirm(f"Put it in the place of {settings.database}?")
 
 
-def _settings_for(asked: Asked, config: Path | None, words: "BoxKey | None", identity: Path | None) -> "Settings":
-    """On a new card there is no tether.toml yet: the one in the backup comes first, once it is known whose it is."""
+def _settings_for(
+    asked: Asked, config: Path | None, words: "BoxKey | None", identity: Path | None
+) -> "tuple[Settings, BoxKey | None]":
+    """On a new card there is no tether.toml yet, or the one of the Debian package: the one in the backup comes first, once it is known
+    whose it is. The words, where they were asked for."""
     from daemon.appliance.opening import configuration_in
+    from daemon.appliance.setup import is_packaged
     from daemon.config import Settings, secrets_in
-    from daemon.upkeep.errors import BackupError
+    from daemon.upkeep.errors import BackupError, WrongKey
 
-    named = config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
-    if named is None or named.exists() or not Path(asked.which).is_file():
-        return settings_of(config)
-    named.parent.mkdir(parents=True, exist_ok=True)
-    bare = Settings(file=named, secrets=secrets_in(named.parent, os.environ))
-    unsigned = UNSIGNED in asked.accepted
-    openers = _openers(bare, words, identity)
+    place = named(config)
+    if place is None or not Path(asked.which).is_file():
+        return settings_of(config), words
+    if place.exists() and (asked.dry_run or not is_packaged(place)):
+        return settings_of(config), words
+    folder = place.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    here = settings_of(config) if place.exists() else Settings(file=place, secrets=secrets_in(folder, os.environ))
+
+    def text_in() -> str | None:
+        openers = _openers(here, words, identity)
+        return configuration_in(Path(asked.which), openers, folder, unsigned=UNSIGNED in asked.accepted)
+
     try:
-        text = configuration_in(Path(asked.which), openers, named.parent, unsigned=unsigned)
+        try:
+            text = text_in()
+        except WrongKey as error:
+            words = _ask_for_words(asked, error)
+            text = text_in()
     except BackupError as error:
         raise Failure(str(error)) from error
     if text is not None:
-        named.write_text(text, encoding="utf-8")
-        print(f"{named} was taken from the backup; its secrets are not in it: write them into {named.parent / '.env'}")
-    return settings_of(config)
+        if place.exists():
+            shutil.copy2(place, place.with_name(f"{place.name}.bak"))
+        place.write_text(text, encoding="utf-8")
+        print(f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}")
+    return settings_of(config), words
 
 
 async def _source(

@@ -3,6 +3,7 @@
 It reads files that the configuration names, and opens nothing that stays open. What only shows at a provider the doctor asks.
 """
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -25,6 +26,9 @@ from daemon.runtime.tls import tls_context
 from daemon.upkeep.heartbeat import check_heartbeat
 from daemon.upkeep.record_mail import check_record
 from daemon.upkeep.trouble import check_trouble
+
+LONGEST_SOCKET = 107
+"""Linux's `sun_path` has 108 bytes, the last of them zero (unix(7))."""
 
 
 def verify(settings: Settings) -> None:
@@ -171,6 +175,11 @@ def _check_hook(settings: Settings) -> None:
     hook = settings.hook
     if not _is_free(settings.socket, stat.S_ISSOCK):
         raise ConfigError(f'hook.socket: {settings.socket} is there and is no socket; name another, like "tether.sock"')
+    if len(os.fsencode(settings.socket)) > LONGEST_SOCKET:
+        raise ConfigError(
+            f"hook.socket: {settings.socket} is too long for a socket (at most {LONGEST_SOCKET} bytes); "
+            'name one in a shorter folder, like "/run/tether/tether.sock"'
+        )
     tls_context(hook, settings.folder)
     if hook.public_url and not _is_address(hook.public_url):
         raise ConfigError(
@@ -198,6 +207,8 @@ def _check_backup(settings: Settings) -> None:
 
 def _check_uplink(settings: Settings) -> None:
     probe_hosts(settings.uplink.probe)
+    if settings.uplink.every < 1:
+        raise ConfigError("uplink.every: at least 1s: providers are called so often while the line is down")
 
 
 def _is_address(url: str) -> bool:

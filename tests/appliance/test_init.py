@@ -158,6 +158,33 @@ def test_a_configuration_that_is_there_keeps_what_is_not_asked_for(tmp_path: Pat
     assert settings.secrets["SLACK_BOT_TOKEN"] == "xoxb-1"
 
 
+def test_one_that_windows_saved_is_gone_on_from(tmp_path: Path) -> None:
+    text = '[data]\npath = "shop.db"\n[[route]]\non = "order.ready"\nto = "team"\nvia = ["ntfy"]\n[channels.ntfy]\ntopic = "shop"\n'
+    (tmp_path / "tether.toml").write_text(text.replace("\n", "\r\n"), encoding="utf-8-sig")
+    typed = ["y", *("" for _ in range(8))]
+    done = tether(tmp_path, "init", "--offline", "--set", "hook.port=0", typed="\n".join(typed) + "\n")
+    settings = load(tmp_path / "tether.toml", environ={})
+    assert [route.on for route in settings.route] == ["order.ready"], done.stdout + done.stderr
+    assert (settings.data.path.name, list(settings.channels)) == ("shop.db", ["ntfy"])
+
+
+def test_one_with_a_mistake_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "tether.toml").write_text(f'{setup.PACKAGED}\n[store]\nname = Loft\n[data]\npath = "shop.db"\n')
+    before = (tmp_path / "tether.toml").read_text()
+    done = tether(tmp_path, "init", "--yes", "--offline", "--set", "hook.port=0")
+    assert (done.returncode, (tmp_path / "tether.toml").read_text()) == (78, before)
+    assert 'text stands in quotes: name = "Loft"' in done.stderr
+
+
+def test_it_is_written_where_the_command_line_says(tmp_path: Path) -> None:
+    (tmp_path / "tether.toml").write_text("# of another store\n")
+    place = tmp_path / "new" / "tether.toml"
+    done = tether(tmp_path, "--config", str(place), "init", "--yes", "--force", "--offline", "--set", "hook.port=0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert place.is_file()
+    assert (tmp_path / "tether.toml").read_text() == "# of another store\n"
+
+
 def test_nothing_is_written_over_unasked(tmp_path: Path) -> None:
     (tmp_path / "tether.toml").write_text("# mine\n")
     (tmp_path / ".env").write_text("KEPT=1\n")

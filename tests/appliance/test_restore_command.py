@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from daemon.appliance import setup
 from tests.support.shop import Shop, event, open_shop
 
 ROUTES = '[planning]\ndefault_routes = false\n[[route]]\non = "order.ready"\nto = "customer"\nvia = ["twilio"]\n'
@@ -130,6 +131,28 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         assert new.read_text() == shop.config.read_text()
         tokens = await asyncio.to_thread(shop.tether, "token", "list", "--json", "--config", str(new))
         assert [token["name"] for token in json.loads(tokens.stdout)] == ["till-1"]
+
+
+async def test_the_configuration_of_the_package_makes_room_for_the_one_in_the_backup(tmp_path: Path) -> None:
+    """The shop came back as "Our shop", with no channel."""
+    async with open_shop(tmp_path, pace=0.02) as shop:
+        shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
+        words = tmp_path / "words"
+        words.write_text((await asyncio.to_thread(shop.tether, "key", "words", "--plain")).stdout)
+        new = tmp_path / "new" / "tether.toml"
+        new.parent.mkdir()
+        new.write_text(f"{setup.PACKAGED}\n[store]\nname = 'Our shop'\n")
+        new.chmod(0o640)
+        restore = ("restore", str(tmp_path / "kept" / made["name"]), "--words", str(words), "--config", str(new))
+        await asyncio.to_thread(shop.tether, *restore, "--dry-run")
+        assert setup.is_packaged(new), "looking changes nothing"
+        done = await asyncio.to_thread(shop.tether, *restore, "--yes", "--accept", "optouts,forgotten,tokens,receipts")
+        assert "was taken from the backup" in done.stdout
+        assert new.read_text() == shop.config.read_text()
+        assert new.stat().st_mode & 0o777 == 0o640, "the service's group reads it"
+        assert setup.is_packaged(new.with_name("tether.toml.bak"))
 
 
 async def test_a_backup_that_there_isn_t(tmp_path: Path) -> None:

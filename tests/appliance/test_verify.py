@@ -55,6 +55,7 @@ WRONG = [
     ("[channels.slack]\nconcurrency = 0\n", "channels.slack: concurrency: Expected `int` >= 1"),
     ('[data]\npath = "."\n', " is a folder; name the database's own file"),
     ('[hook]\nsocket = "tether.toml"\n', "tether.toml is there and is no socket"),
+    (f'[hook]\nsocket = "/tmp/{"long" * 26}"\n', "is too long for a socket (at most 107 bytes)"),
     (
         '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["plivo", "modem"]\n',
         "via: none of plivo, modem is enabled, so nobody would hear",

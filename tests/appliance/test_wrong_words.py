@@ -16,11 +16,17 @@ CASES = [
         "[retry]\nbase = 2\n",
         'retry.base: 2 stands without quotes and unit; write it like "90s", "10m", "12h" or "180d"',
     ),
+    (
+        '[[route]]\non = "order.ready"\nto = "team"\nvia = ["slack"]\nexpires = "9999999d"\n',
+        "route[0].expires: '9999999d' is longer than any calendar; at most \"1000000d\"",
+    ),
+    ('[data]\nretention = "99999999999999d"\n', "data.retention: '99999999999999d' is longer than any calendar"),
     ("[hook]\nhost = 127.0.0.1\n", 'text stands in quotes: host = "127.0.0.1"'),
     ("[quiet_hours]\nfrom = 21:00\n", 'text stands in quotes: from = "21:00"'),
     ("[data]\nreserve = 5\n", 'data.reserve: 5 stands without quotes and unit; write it like "64MiB" or "500MB"'),
     ('[quiet_hours]\nfrom = "9pm"\n', "'9pm' is not a time of day; write it like \"21:00\""),
     ('[hook]\nport = "8787"\n', "hook.port: Expected `int`, got `str`; a number stands without quotes"),
+    ('[store]\ntimezone = "Europe"\n', "store.timezone: 'Europe' is no time zone; write it like \"Europe/London\""),
     ("[store]\nlocale = 3\n", "store.locale: Expected `str`, got `int`; text stands in quotes"),
     ('[log]\nlevel = "loud"\n', "log.level: Invalid enum value 'loud'; write one of debug, info, warning, error"),
     (
@@ -33,6 +39,9 @@ CASES = [
     ),
     ("[retry]\nmax_attempts = 0\n", "retry.max_attempts: Expected `int` >= 1"),
     (SMTP + "daily_limit = -1\n", "daily_limit: Expected `int` >= 0"),
+    ('[uplink]\nevery = "0s"\n', "uplink.every: at least 1s"),
+    (SMTP + "port = 99999\n", "channels.smtp: port: Expected `int` <= 65535"),
+    (SMTP + "port = 0\n", "channels.smtp: port: Expected `int` >= 1"),
     (SMTP + 'security = "ssl"\n', "security: Invalid enum value 'ssl'; write one of starttls, tls, none"),
     (
         SMTP + 'password = "hunter2"\n',
@@ -74,6 +83,14 @@ def test_garbage_among_the_secrets_is_named_by_file_and_line_and_not_quoted(
     with pytest.raises(ConfigError, match=rf"\.env, line {line}: ") as told:
         load(tmp_path / "tether.toml", environ={})
     assert "hunter2" not in str(told.value)
+
+
+def test_a_folder_in_the_place_of_the_secrets_is_named(tmp_path: Path) -> None:
+    """Containers make one where the file that is to be mounted is not there."""
+    (tmp_path / "tether.toml").write_text("")
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(ConfigError, match=r"\.env: is no file"):
+        load(tmp_path / "tether.toml", environ={})
 
 
 def test_an_env_as_people_write_it_is_taken(tmp_path: Path) -> None:

@@ -264,6 +264,13 @@ async def test_one_client_calling_too_often_is_told_to_wait() -> None:
         assert (await face.post("/v1/events", event(), as_="till-2")).status == 202
 
 
+async def test_a_rate_below_one_in_ten_seconds_lets_one_pass_at_a_time() -> None:
+    async with opened(store_settings(hook=Hook(port=0, rate=Rate.parse("2/m")))) as face:
+        assert [(await face.post("/v1/events", event(), as_="till-2")).status for _ in range(2)] == [202, 429]
+        await face.store.clock.advance(30)
+        assert (await face.post("/v1/events", event(), as_="till-2")).status == 200
+
+
 async def test_guessing_is_slowed_down(face: Face) -> None:
     bad = {"Authorization": "Bearer guess"}
     statuses = [(await face.get("/v1/orders", as_=None, headers=bad)).status for _ in range(32)]

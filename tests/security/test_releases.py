@@ -3,6 +3,7 @@
 No network: wheels are made here, and libraries come from a folder.
 """
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -12,6 +13,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,44 @@ async def test_without_room_for_the_safety_copy_the_old_release_runs_on(
     assert "start" in machine.told
     assert (built(folder), (home / "venv").resolve().name) == (["0.1.0"], "0.1.0")
     assert (modes, copy.exists()) == ([0o600], False)
+
+
+class Interrupted(Stopping):
+    """Ctrl-C comes while the service is being stopped, and once more."""
+
+    async def run(
+        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> Ran | None:
+        ran = await super().run(*command, seconds=seconds, env=env)
+        if "stop" in command:
+            for _ in range(2):
+                self.upgrading.cancel()
+                await asyncio.sleep(0)
+        return Ran(0, "") if "is-active" in command else ran
+
+    upgrading: "asyncio.Task[object]"
+
+
+async def test_ctrl_c_while_the_service_is_stopped_leaves_it_running(folder: Path) -> None:
+    made = signed(release(folder, library(folder / "links")))
+    machine = Interrupted(folder / "root")
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+    upgrade = Upgrade(machine, FakeClock(), Settings(file=folder / "tether.toml"))
+    machine.upgrading = asyncio.create_task(upgrade.run(made, links=None, key=folder / "key.pub", older=False))
+    with suppress(asyncio.CancelledError, InstallError):
+        await machine.upgrading
+    assert machine.told[:1] == ["stop"]
+    assert "start" in machine.told, "it was left stopped"
+
+
+async def test_what_is_pressed_at_the_terminal_ends_no_program_of_the_machine_s() -> None:
+    """`systemctl stop` that ends by Ctrl-C has stopped the service all the same."""
+    ran = await Machine().run("cat", "/proc/self/stat")
+    assert ran is not None
+    fields = ran.said.split()
+    assert fields[5] == fields[0], "it leads a session of its own"
 
 
 class Quick(Machine):

@@ -46,7 +46,7 @@ class Gate(ABC):
         self.services = services
         self.guards = guards
         rate = float(services.settings.hook.rate)
-        self.calls = RateLimit(services.clock, rate=rate, burst=rate * BURST_S)
+        self.calls = RateLimit(services.clock, rate=rate, burst=max(1.0, rate * BURST_S))
         self.failures = RateLimit(services.clock, rate=FAILURES_PER_S, burst=FAILURES_AT_ONCE)
 
     # ------------------------------------------------------------ who
