@@ -207,8 +207,10 @@ def _check_backup(settings: Settings) -> None:
 
 def _check_uplink(settings: Settings) -> None:
     probe_hosts(settings.uplink.probe)
-    if settings.uplink.every < 1:
-        raise ConfigError("uplink.every: at least 1s: providers are called so often while the line is down")
+    if settings.uplink.every <= 0:
+        raise ConfigError(
+            'uplink.every: longer than nothing, like "5s": providers are called so often while the line is down'
+        )
 
 
 def _is_address(url: str) -> bool:

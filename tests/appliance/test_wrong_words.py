@@ -39,7 +39,7 @@ CASES = [
     ),
     ("[retry]\nmax_attempts = 0\n", "retry.max_attempts: Expected `int` >= 1"),
     (SMTP + "daily_limit = -1\n", "daily_limit: Expected `int` >= 0"),
-    ('[uplink]\nevery = "0s"\n', "uplink.every: at least 1s"),
+    ('[uplink]\nevery = "0s"\n', "uplink.every: longer than nothing"),
     (SMTP + "port = 99999\n", "channels.smtp: port: Expected `int` <= 65535"),
     (SMTP + "port = 0\n", "channels.smtp: port: Expected `int` >= 1"),
     (SMTP + 'security = "ssl"\n', "security: Invalid enum value 'ssl'; write one of starttls, tls, none"),
