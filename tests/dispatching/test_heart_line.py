@@ -62,6 +62,24 @@ async def test_whoever_has_no_patience_left_goes_on_by_what_is_in_the_shop(
         assert heart.providers.texts("modem") == ["refund.issued"]
 
 
+async def test_a_mail_server_at_headquarters_waits_for_the_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address is one of a private network, which goes by the line all the same: an outage in which nothing but mails are tried costs
+    them nothing."""
+    monkeypatch.setattr(Sendgrid, "hosts", lambda self: [("10.8.0.5", 25)])
+    by_mail = {"on": "order.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail])) as heart:
+        heart.providers.line_is_cut = True
+        await heart.tell("e1")
+        await heart.pass_time(7200)
+        message = await heart.message()
+        assert (message.state, message.attempt_count) == (State.QUEUED, 0)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(310)
+        assert heart.providers.texts("sendgrid") == ["order.ready"]
+
+
 async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(tmp_path: Path) -> None:
     """The network has no room for an hour: its own channel, which was never asked, sends it when the line is back."""
     only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
