@@ -73,8 +73,8 @@ def project(order: Order | None, posted: Posted) -> Order:
     """The order with this event applied.
 
     Status, payment and what came after the sale follow the newest event by the time it happened; of those in one second the one that
-    came last. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news. The id that
-    whoever told first has for it is theirs to change: what others call it says nothing to them.
+    came last. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news. The id of it
+    that counts is of whoever first said where it stands: what others call it, who were paid for it or make it, says nothing to them.
     """
     at = happened_at(posted)
     if order is None:
@@ -82,8 +82,9 @@ def project(order: Order | None, posted: Posted) -> Order:
     event, now = posted.event, posted.received_at
     newer = not _is_older(at, order.news_at, now)
     changes = _fields(order, event.order, newer=newer)
-    if order.source_id is not None and posted.source != order.source:
-        changes.pop("source_id", None)
+    if order.source_id is not None:
+        names_it = moves_status(event.type) and (not order.status or posted.source == order.source)
+        changes["source_id"] = (event.order.source_id if names_it else None) or order.source_id
     if event.customer is not None:
         changes["customer"] = merge(order.customer, event.customer, newer=newer)
     if moves_status(event.type) and not comes_late(order, posted):

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -51,6 +52,7 @@ _OPTED_OUT = frozenset({"9", "1240"})
 _DEAD_NUMBERS = frozenset({"3", "1190"})
 _WAIT = re.compile(r"\[\s*(\d+)\s*\]")
 _PARTIAL = "partial"
+_MOST_IN_PART = 1000
 _HASHES = {64: "sha256", 128: "sha512", 40: "sha1", 32: "md5"}
 
 
@@ -118,6 +120,8 @@ class Vonage(HttpChannel):
         self.poll = PollPlan(delays=(60, 300, 900, 3600, 14400, 43200), batch=50) if settings.reports else None
         self.account = self.secret["VONAGE_API_KEY"]
         self.headers = basic(self.account, self.secret["VONAGE_API_SECRET"])
+        self._in_part: deque[str] = deque(maxlen=_MOST_IN_PART)
+        """The references of texts of which some parts were refused."""
 
     def build(self, out: Outgoing) -> Request:
         pairs = [
@@ -144,9 +148,18 @@ class Vonage(HttpChannel):
     def read(self, response: Response, out: Outgoing) -> Outcome:
         """Of a long text some parts may be taken and others not: no phone shows it, or only with a hole."""
         outcome, parts = super().read(response, out), objects(response.object().get("messages"))
-        if isinstance(outcome, Deferred) and (taken := _taken(parts)):
+        taken = _taken(parts)
+        if isinstance(outcome, Accepted) or not taken:
+            return outcome
+        self._in_part.append(out.reference)
+        if isinstance(outcome, Deferred):
             return Unknown(f"{taken} of {len(parts)} parts were taken: {outcome.reason}", _PARTIAL)
         return outcome
+
+    def _of_whole_texts(self, said: Inbound) -> Inbound:
+        """Without the news that a part of a text arrived whose others were refused: its reference is the whole text's."""
+        arrived = (receipt for receipt in said.receipts if receipt.state is not ReceiptState.UNDELIVERED)
+        return Inbound() if any(receipt.reference in self._in_part for receipt in arrived) else said
 
     def problem(self, response: Response) -> Problem:
         parts = objects(response.object().get("messages"))
@@ -201,10 +214,10 @@ class Vonage(HttpChannel):
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token:
             _check_jwt(token, secret, request.body, request.now)
-            return _read(_posted(request))  # the token covers the body, and nothing of the query
+            return self._of_whole_texts(_read(_posted(request)))  # the token covers the body, and nothing of the query
         fields = {**dict(request.query), **_posted(request)}
         _check_sig(fields, secret)
-        return _read(fields)
+        return self._of_whole_texts(_read(fields))
 
     def check_request(self) -> Request:
         query = [("api_key", self.account), ("api_secret", self.secret["VONAGE_API_SECRET"])]

@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import Delivery
-from daemon.dispatch.fallback import next_via_index, over_to
+from daemon.dispatch.fallback import LINE_DOWN, next_via_index, over_to
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.recorded import STORAGE_WAIT
@@ -264,10 +264,22 @@ class Dispatcher:
 
     def _on_to_another(self, lane: Lane, message: Message, now: int, *, move_on: bool) -> Transition | None:
         impatient = now >= max(message.channel_since, self._delivery.outages.up_at) + message.policy.patience * 1000
-        if not move_on and (not impatient or self._uplink.is_down):
+        if not move_on and not impatient:
             return None
-        via_index = next_via_index(message, self.usable)
-        return None if via_index is None else over_to(message, via_index, lane.why, now)
+        via_index = next_via_index(message, self.usable if move_on else self._is_reached)
+        if via_index is None or (not move_on and self._takes_out_of_turn(message.via[via_index])):
+            return None
+        is_cut = lane.is_cloud and self._uplink.stops(lane.name)
+        return over_to(message, via_index, LINE_DOWN if is_cut and not move_on else lane.why, now)
+
+    def _is_reached(self, name: str) -> bool:
+        """The same as `usable`, but for what lies beyond a line that is down."""
+        lane = self.lanes.get(name)
+        return lane is not None and self.usable(name) and not (lane.is_cloud and self._uplink.stops(name))
+
+    def _takes_out_of_turn(self, name: str) -> bool:
+        """The modem comes for it by itself, and leaves it at its own channel, which sends it when the line is back first."""
+        return self._uplink.is_down and not self.lanes[name].is_cloud
 
 
 def _urgency(due: Due) -> tuple[int, int, int]:

@@ -80,7 +80,7 @@ class Resolver:
         waiting_for_line = False
         for due, attempt in found:
             lane = self._lanes.get(attempt.channel)
-            if lane is not None and lane.channel is not None and lane.is_cloud and self._uplink.is_down:
+            if lane is not None and lane.channel is not None and lane.is_cloud and self._uplink.stops(lane.name):
                 waiting_for_line = True
                 continue
             await self._resolve(due, attempt, lane)

@@ -2,7 +2,8 @@
 
 It is down when every cloud channel that was tried lately failed to connect and a probe agrees; it stays down until a probe
 connects, or a channel reaches its provider all the same. A probe is a TCP connection to the enabled channels' own hosts (or to those that `[uplink] probe` names). An operator
-may force either state. What a channel reaches in the shop's own network says nothing of it.
+may force either state. What a channel reaches in the shop's own network says nothing of it; that it can't reach it there is a reason to ask,
+since such an address may be at the other end of a tunnel.
 """
 
 import asyncio
@@ -123,13 +124,12 @@ class Uplink:
         self._reached = True
 
     async def failed_to_connect(self, channel: str) -> bool:
-        """That channel's provider could not be reached. Judges the line; True when it is down."""
-        if channel in self._near:
-            return False
-        self._seen[channel] = (self._clock.monotonic(), False)
+        """That channel's provider could not be reached. Judges the line; True when it is down for that channel."""
+        if channel not in self._near:
+            self._seen[channel] = (self._clock.monotonic(), False)
         async with self._judging:
             if self.is_down or self.forced:
-                return self.is_down
+                return self.stops(channel)
             horizon = self._clock.monotonic() - LATELY
             if any(reached for at, reached in self._seen.values() if at >= horizon):
                 return False
@@ -137,7 +137,7 @@ class Uplink:
                 self._seen[PROBE] = (self._clock.monotonic(), True)
                 return False
             await self._change(LineState.DOWN, "no provider can be reached")
-            return True
+            return self.stops(channel)
 
     async def force(self, state: LineState | None) -> None:
         """An operator's word: down or up until taken back (None: evidence decides again)."""

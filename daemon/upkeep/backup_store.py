@@ -92,18 +92,25 @@ class Folder:
 def _bare_mount_point(path: Path) -> Path | None:
     """The folder on the way to it where a disk should be mounted and none is, so that it lies on the card; None: there is none."""
     whole = path.resolve()
-    mounted = _places(MOUNTED, 4)
+    mounted = _places(MOUNTED, 4, root=3)
     wanted = _places(TO_BE_MOUNTED, 1) & {whole, *whole.parents} - {Path("/")}
     return min(wanted - mounted, default=None) if mounted else None
 
 
-def _places(file: Path, column: int) -> set[Path]:
-    """The mount points in a table of the system's, whose spaces are written as octal numbers."""
+def _places(file: Path, column: int, *, root: int | None = None) -> set[Path]:
+    """The mount points in a table of the system's, whose spaces are written as octal numbers. `root`: the column that says what of its disk
+    is mounted there: what systemd binds onto itself, so that the service may write there, is no disk."""
     try:
         rows = [line.split() for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
     except OSError:
         return set()
-    named = (row[column] for row in rows if len(row) > column and not row[0].startswith("#"))
+    named = (
+        row[column]
+        for row in rows
+        if len(row) > column
+        and not row[0].startswith("#")
+        and (root is None or row[root] != row[column] or row[root] == "/")
+    )
     return {Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)) for name in named}
 
 

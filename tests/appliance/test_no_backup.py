@@ -85,6 +85,23 @@ async def test_a_backup_leaves_the_room_that_events_need(settings: Settings, mon
     await back_up_there(settings, clock)
 
 
+def test_a_folder_that_the_service_may_write_to_is_no_disk_by_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd binds what stands in ReadWritePaths (/media, /mnt) onto itself: whoever has their stick at /mnt itself always saw it mounted."""
+    stick, table, mounts = tmp_path / "mnt", tmp_path / "fstab", tmp_path / "mountinfo"
+    stick.mkdir()
+    table.write_text(f"UUID=3 {stick} vfat nofail 0 0\n")
+    mounts.write_text(f"21 1 8:2 / / rw - ext4 /dev/root rw\n40 21 8:2 {stick} {stick} rw - ext4 /dev/root rw\n")
+    monkeypatch.setattr(backup_store, "TO_BE_MOUNTED", table)
+    monkeypatch.setattr(backup_store, "MOUNTED", mounts)
+    with pytest.raises(BackupError, match="nothing is mounted at"):
+        Folder(stick).workspace()
+    with mounts.open("a") as file:
+        file.write(f"41 40 8:17 / {stick} rw - vfat /dev/sda1 rw\n")
+    assert Folder(stick).workspace() == stick
+
+
 async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -> None:
     """Its mount point is there without it, and root's."""
 

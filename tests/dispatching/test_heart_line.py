@@ -6,21 +6,25 @@ import pytest
 
 from outbox.model import State
 from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import BUSY, Providers, Webhook
+from tests.support.scripted import BUSY, Providers, ScriptedChannel, Sendgrid, Webhook
+
+
+def put_into_the_shop(monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedChannel], place: tuple[str, int]) -> None:
+    """That channel's server answers at that place, whatever becomes of the line."""
+
+    async def connect(self: Providers, host: str, port: int, timeout: float) -> bool:
+        return (host, port) == place or not self.line_is_cut
+
+    monkeypatch.setattr(Providers, "connect", connect)
+    monkeypatch.setattr(kind, "hosts", lambda self: [place])
+    monkeypatch.setattr(kind, "send", lambda self, out: self._providers.take(kind.name, out, is_cloud=False))
 
 
 async def test_a_system_in_the_shop_itself_says_nothing_of_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It answers on the LAN all the while: the line was never down, no text went by the modem, and all tries were used up."""
-    till = ("192.168.1.20", 8080)
-
-    async def connect(self: Providers, host: str, port: int, timeout: float) -> bool:
-        return (host, port) == till or not self.line_is_cut
-
-    monkeypatch.setattr(Providers, "connect", connect)
-    monkeypatch.setattr(Webhook, "hosts", lambda self: [till])
-    monkeypatch.setattr(Webhook, "send", lambda self, out: self._providers.take("webhook", out, is_cloud=False))
+    put_into_the_shop(monkeypatch, Webhook, ("192.168.1.20", 8080))
     async with Heart(tmp_path) as heart:
         heart.providers.line_is_cut = True
         await heart.tell("before", "return.received", "B-8")
@@ -33,6 +37,47 @@ async def test_a_system_in_the_shop_itself_says_nothing_of_the_line(
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert not heart.engine.uplink.is_down
+
+
+async def test_whoever_has_no_patience_left_goes_on_by_what_is_in_the_shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Twilio is all that lies beyond the line, its own outage looks like the line's: the mail server next door is not to wait for it."""
+    put_into_the_shop(monkeypatch, Sendgrid, ("mail.lan", 25))
+    by_mail = {"on": "order.*", "to": "customer", "via": ["twilio", "vonage", "sendgrid"]}
+    by_modem = {"on": "refund.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail, by_modem])) as heart:
+        heart.providers.obstacles.add("modem")
+        heart.providers.line_is_cut = True
+        await heart.tell("e1")
+        assert heart.engine.uplink.is_down
+        await heart.tell("e2", "refund.issued", "B-2", data={"amount": "5.00"})
+        await heart.pass_time(540)
+        assert heart.providers.arrived == []
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["order.ready"]
+        assert (await heart.message()).channel == "sendgrid"
+        heart.providers.obstacles.clear()
+        await heart.pass_time(60)
+        assert heart.providers.texts("modem") == ["refund.issued"]
+
+
+async def test_a_mail_server_at_headquarters_waits_for_the_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address is one of a private network, which goes by the line all the same: an outage in which nothing but mails are tried costs
+    them nothing."""
+    monkeypatch.setattr(Sendgrid, "hosts", lambda self: [("10.8.0.5", 25)])
+    by_mail = {"on": "order.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail])) as heart:
+        heart.providers.line_is_cut = True
+        await heart.tell("e1")
+        await heart.pass_time(7200)
+        message = await heart.message()
+        assert (message.state, message.attempt_count) == (State.QUEUED, 0)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(310)
+        assert heart.providers.texts("sendgrid") == ["order.ready"]
 
 
 async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from outbox.outcome import CannotTell, Found
 from tests.conformance.cases.plivo import UUID
 from tests.conformance.cases.slack import REFERENCE
 from tests.conformance.cases.twilio import SID
+from tests.conformance.cases.vonage import RECEIPT, form, taken
 from tests.support.at_vendor import Bench, bench
 from tests.support.channel_case import NOW, Answer, says, sent, told
 
@@ -64,6 +65,20 @@ async def test_a_text_that_was_taken_in_part_is_not_looked_up() -> None:
         in_part = msgspec.structs.replace(asked.attempt, code="partial")
         answer = await it.channel.lookup(msgspec.structs.replace(asked, attempt=in_part))
         assert (told(answer), it.lines()) == ("cannot_tell", [])
+
+
+@pytest.mark.parametrize(("refused", "outcome"), [("1", "unknown"), ("9", "rejected:channel")])
+async def test_that_a_part_of_a_text_arrived_does_not_say_that_the_text_did(refused: str, outcome: str) -> None:
+    """All parts bear one reference, and the receipt of the one that was taken comes within seconds: its message stood there as delivered."""
+    async with bench("vonage", {"^POST": taken("0", refused)}) as it:
+        out = it.out()
+        of_a_part = {**RECEIPT, "client-ref": out.reference}
+        assert it.channel.receive(form(of_a_part)).receipts
+        assert told(await it.channel.send(out)) == outcome
+        for status in ("accepted", "buffered", "delivered"):
+            assert not it.channel.receive(form({**of_a_part, "status": status})).receipts
+        (stopped,) = it.channel.receive(form({**of_a_part, "status": "rejected", "err-code": "9"})).receipts
+        assert stopped.opted_out
 
 
 async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:

@@ -1,5 +1,7 @@
 """The screen's own picture of the shop: values in, selections out."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +11,7 @@ from daemon.wire.orders import Customer, Order, Told
 from daemon.wire.service import Uplink
 from daemon.wire.values import When, Word
 from tests.support.sample_shop import DAY, NOW
+from tui.shop.queue import things
 from tui.shop.revisions import Part
 from tui.shop.state import Shop, outbox_filter
 from tui.shop.view import View
@@ -195,6 +198,27 @@ def test_whose_outcome_nobody_knows_is_known_at_once_and_no_longer_than_so() -> 
     shop.begin_load()
     shop.end_load()
     assert not shop.unsure
+
+
+@pytest.mark.parametrize(
+    ("unsure", "phoned", "is_asked"),
+    [
+        ("refund.issued", "order.ready", True),
+        ("refund.issued", "refund.issued", False),
+        ("order.confirmed", "order.ready", False),
+    ],
+)
+def test_what_nobody_knows_is_asked_about_until_somebody_told_of_it(unsure: str, phoned: str, is_asked: bool) -> None:
+    """Who was phoned since that their order is ready may never have heard of the refund; who was phoned about that has."""
+    shop = Shop()
+    shop.load_orders([order("B-1", "ready", status="order.ready")])
+    shop.load_messages([message("m1", state="unknown", trigger=unsure)])
+    told = message("m2", state="delivered", trigger=phoned, at=NOW + 1000)
+    shop.change_message(msgspec.structs.replace(told, reason_code=Word("phoned")))
+    assert ([each.kind for each in things(shop, (), NOW + 2000)] == ["unsure"]) is is_asked
+    taken_back = message("m3", state="unknown", trigger=phoned, at=NOW + 3000)
+    shop.change_message(taken_back)
+    assert "unsure" in [each.kind for each in things(shop, (), NOW + 4000)]
 
 
 def test_reading_again_drops_what_is_gone() -> None:

@@ -233,6 +233,24 @@ async def test_what_a_payment_provider_or_an_erp_calls_an_order_does_not_hide_it
         assert (await told(front))[-1] == "1:order.deleted"
 
 
+async def test_a_payment_provider_that_is_first_to_tell_does_not_name_the_order_either(tmp_path: Path) -> None:
+    """It tells of the payment before the shop is asked: a note to the customer goes to the shop's order all the same."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
+    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await clock.advance(5)
+        await front.take(erp("payment.confirmed", id="77"))
+        await pass_time(front, 60)
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.source, order.source_id) == ("erp", "1")
+        await front.take(erp("refund.issued", id="77"))
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.source_id == "1"
+
+
 async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp_path: Path) -> None:
     clock = FakeClock()
     shop = WooShop(clock.now)

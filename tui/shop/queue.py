@@ -9,7 +9,7 @@ from daemon.wire.messages import Message
 from daemon.wire.orders import Order
 from daemon.wire.service import Channel, Trouble
 from daemon.wire.sources import Kept
-from tui.shop.state import Shop, is_telling
+from tui.shop.state import Shop, is_telling, newest_message
 from tui.wording.stages import stage_of
 from tui.wording.times import LATE
 from tui.wording.words import BY_A_PERSON, UNTOLD
@@ -44,7 +44,7 @@ def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
         *_oldest(
             Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
                   order=shop.orders.get(each.order_ref))
-            for each in shop.unsure if not _is_told_since(each, shop.orders.get(each.order_ref))
+            for each in shop.unsure if not _is_told_since(each, shop)
         ),
         *(Thing(kind="kept", key=f"kept {each.id}", since=each.at, kept=each) for each in kept),
         *_ways(shop),
@@ -56,12 +56,19 @@ def _is_untold(order: Order) -> bool:
     return told is not None and told.state in UNTOLD and told.reason_code != SILENT
 
 
-def _is_told_since(unsure: Message, order: Order | None) -> bool:
-    """Whether somebody phoned its customer, or told them in the shop: sent again they would hear it twice."""
-    told = order.told if order else None
-    if told is None or not is_telling(unsure):
+def _is_told_since(unsure: Message, shop: Shop) -> bool:
+    """Whether somebody phoned its customer, or told them in the shop, of this very news, or of where the order stands by now: sent again
+    they would hear it twice."""
+    if not is_telling(unsure):
         return False
-    return told.reason_code in BY_A_PERSON and told.at >= unsure.updated_at
+    order = shop.orders.get(unsure.order_ref)
+    told = order.told if order and unsure.trigger.startswith("order.") else None
+    if told is not None and told.reason_code in BY_A_PERSON and told.at >= unsure.updated_at:
+        return True
+    of_order = (each for each in shop.messages.values() if each.order_ref == unsure.order_ref)
+    of_it = [each for each in of_order if each.trigger == unsure.trigger and is_telling(each)]
+    last = min(of_it, key=newest_message, default=unsure)
+    return last.reason_code in BY_A_PERSON and last.updated_at >= unsure.updated_at
 
 
 def _is_late(order: Order, now: int) -> bool:
