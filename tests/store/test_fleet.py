@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from outbox import Outbox, Refusal
@@ -294,3 +295,18 @@ async def test_who_headquarters_opted_out_is_let_in_at_the_counter(tmp_path: Pat
         assert await box.consent.allow(medium, PHONE, reason="asked at the counter", actor="kim")
         told = [(one.kid, one.medium, one.stopped, one.knew) for one in await box.fleet.untold(limit=5)]
         assert told == [("k1", medium, False, 8), ("k2", medium, False, 8)]
+
+
+async def test_a_start_after_a_stores_own_stop_on_all_counts_though_the_fleet_is_told_of_both_at_once(
+    tmp_path: Path,
+) -> None:
+    """Of a store that joins with years of words, or was without a line in between."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        at = 1_777_766_400_000
+        stop, start = await word(box, 5, stopped=True, medium="all"), await word(box, 6, stopped=False, heard=0)
+        await box.fleet.hear([stop, msgspec.structs.replace(start, at=at + 1)])
+        assert await tries(box) is None
+        await box.fleet.hear([msgspec.structs.replace(stop, seq=7, at=at + 2)])
+        await box.fleet.hear([msgspec.structs.replace(start, seq=8, at=at + 1)])
+        assert await box.consent.blocked("sms", PHONE), "one that is older than the stop is no answer to it"
