@@ -310,3 +310,15 @@ async def test_a_start_after_a_stores_own_stop_on_all_counts_though_the_fleet_is
         await box.fleet.hear([msgspec.structs.replace(stop, seq=7, at=at + 2)])
         await box.fleet.hear([msgspec.structs.replace(start, seq=8, at=at + 1)])
         assert await box.consent.blocked("sms", PHONE), "one that is older than the stop is no answer to it"
+
+
+async def test_our_stop_that_a_start_elsewhere_ends_while_a_new_key_comes_is_told_no_more(tmp_path: Path) -> None:
+    """A store comes back: it has the new key first, and hears of the START then."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box)
+        await box.fleet.use_keys(NEW)
+        await box.fleet.hear([await word(box, 5, stopped=False, store="camden", heard=4)])
+        assert await tries(box) is None
+        assert await box.fleet.untold(limit=10) == []
