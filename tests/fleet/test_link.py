@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.fleet import link as link_module
 from daemon.fleet.link import Link
 from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised
 from daemon.fleet.stored import Stored
@@ -171,3 +172,32 @@ async def test_a_batch_that_was_made_ready_is_made_anew_when_its_line_falls(tmp_
             assert batch is not None
             assert batch.entries[0].seq == 1
             assert batch.before == "00" * 32
+
+
+async def test_a_line_that_comes_back_in_mid_attempt_is_not_sat_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that began without a line fails after the line is back: customers who said STOP elsewhere would be written to meanwhile."""
+    monkeypatch.setattr(link_module, "BACKOFF_FIRST", 600.0)
+    async with open_box(tmp_path, SystemClock()) as box:
+        line, attempts = Line(), 0
+
+        @asynccontextmanager
+        async def connect(*_: Any) -> AsyncIterator[Line]:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 1:
+                link.line_is_up()
+                raise NatsAway("the name can't be looked up")
+            yield line
+
+        link = make_link(member(tmp_path, 1), box, SystemClock(), connect=connect)
+        stop = asyncio.Event()
+        running = asyncio.create_task(link.run(stop))
+
+        async def connected() -> bool:
+            return (await link.status()).state == "connected"
+
+        await until(connected, seconds=3)
+        stop.set()
+        await running
