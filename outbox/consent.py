@@ -16,7 +16,8 @@ from outbox.masks import mask_address
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.reasons import Reason
-from outbox.remote import blocked_elsewhere, share, share_again, standing
+from outbox.remote import blocked_elsewhere, share, share_again, standing, stopped_elsewhere
+from outbox.shares import Asked
 from outbox.snapshot import Wants
 from outbox.store import Store
 from outbox.writer import Operation
@@ -46,7 +47,7 @@ class OptOut(msgspec.Struct, frozen=True):
 class Say(Operation[bool]):
     """A word on consent. False: it changes nothing, so it is not kept."""
 
-    __slots__ = ("_actor", "_address", "_digest", "_medium", "_reason", "_shared", "_stopped")
+    __slots__ = ("_actor", "_address", "_digest", "_elsewhere", "_medium", "_reason", "_shared", "_stopped")
 
     def __init__(
         self,
@@ -58,11 +59,14 @@ class Say(Operation[bool]):
         reason: str,
         actor: str,
         shared: Sequence[tuple[str, str]] = (),
+        elsewhere: Sequence[Asked] = (),
     ) -> None:
+        """`elsewhere`: under which digests others of the fleet may have said what an opt-in ends."""
         self._medium = medium
         self._address = address
         self._digest = digest
         self._shared = shared
+        self._elsewhere = elsewhere
         self._stopped = stopped
         self._reason = reason
         self._actor = actor
@@ -92,6 +96,8 @@ class Say(Operation[bool]):
 
     def says_anything(self, batch: Batch) -> bool:
         """Whether it changes what is known."""
+        if not self._stopped and stopped_elsewhere(batch.db, self._elsewhere) is not None:
+            return True
         if self._medium != ALL and not self._stopped:
             return batch.stop_of(self._digest, self._medium) is not None
         if self._medium != ALL:
@@ -165,6 +171,7 @@ class Consent:
             reason=reason,
             actor=actor,
             shared=self._store.shares.of(medium, address),
+            elsewhere=self._store.shares.ended_by(medium, address),
         )
         return await self._store.write(say)
 

@@ -57,12 +57,13 @@ def _named(one: Asked) -> dict[str, str]:
 
 
 def _stopped(found: Sequence[_Row], medium: str) -> str | None:
-    """An opt-in whose sayer had not heard of an opt-out that stands counts against none."""
-    outs = [(about, seq) for about, stop, *_, seq, _ in found if stop]
+    """An opt-in whose sayer had not heard of an opt-out that stands counts against none. Of its own it knew, whenever the fleet was told."""
+    outs = [(about, store, at, seq) for about, stop, store, at, _, seq, _ in found if stop]
     words = [
         ConsentWord(about, bool(stop), asked_at(store, at, how), at)
         for about, stop, store, at, how, seq, heard in found
-        if stop or not any(other != about and heard < out < seq for other, out in outs)
+        if stop
+        or not any(other != about and heard < out < seq and (by != store or said > at) for other, by, said, out in outs)
     ]
     stop = stopped(words, medium)
     return None if stop is None else stop.reason

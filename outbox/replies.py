@@ -220,6 +220,7 @@ class Replies:
                 reason=reply.text,
                 actor=actor,
                 shared=self._store.shares.of(medium, reply.address),
+                elsewhere=self._store.shares.ended_by(medium, reply.address),
             )
         take = Take(Add(channel, reply, self._store, unclear=unclear), say)
         if answers is None and acts is None:

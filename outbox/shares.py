@@ -4,10 +4,11 @@ that is in no fleet has no key, and nothing of this costs it anything."""
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from outbox.digest import HEX_LENGTH
 from outbox.ledger import ALL, BY_NUMBER
+from outbox.model import Medium
 
 PERSON = "person"
 """In the place of a medium, so that it is none of the digests of consent."""
@@ -55,6 +56,10 @@ class Shares:
             Asked(kid, medium, _digest(key, medium, plain), _digest(key, number, plain), _digest(key, ALL, plain))
             for kid, key in self._keys.items()
         ]
+
+    def ended_by(self, medium: str, address: str) -> Sequence[Asked]:
+        """For each key: what silence an opt-in may end; one for all ends that of any medium."""
+        return [one for each in (get_args(Medium) if medium == ALL else (medium,)) for one in self.asked(each, address)]
 
     def __repr__(self) -> str:
         return f"Shares({', '.join(self._keys)})"

@@ -44,8 +44,9 @@ class Probation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct):
-    """What must be known after a restart. `seen`: the newest version of each group that bore the publisher's signature."""
+    """What must be known after a restart. `seen`: the newest version of each group that bore the publisher's signature. `publisher`: whose."""
 
+    publisher: str = ""
     seen: dict[str, int] = {}
     refused: dict[str, str] = {}
     """Bundles that were taken back, and why."""
@@ -128,6 +129,7 @@ class Bundles:
 
     async def look(self) -> None:
         """Do what the last offer comes to."""
+        await self._part_with_another()
         current = self._store.current()
         for group, body in self._offers:
             if body is None:
@@ -149,6 +151,18 @@ class Bundles:
         if current is not None:
             await self._leave(current)
         self._say("")
+
+    async def _part_with_another(self) -> None:
+        """This store came from another fleet: what its publisher signed counts no more, and its numbers mean nothing here."""
+        publisher, was = self._settings().fleet.publisher, self._memory.publisher
+        if was == publisher:
+            return
+        if was:
+            if (current := self._store.current()) is not None:
+                await self._leave(current)
+            self._memory = Memory()
+        self._memory.publisher = publisher
+        await self._note()
 
     def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
         manifest, raw = read(body, self._settings().fleet.publisher)

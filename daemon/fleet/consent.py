@@ -24,6 +24,8 @@ PULL = 500
 FEW = 4
 """So many words are proved at once; more of them elsewhere than in the loop (each takes a fraction of a millisecond)."""
 TELL = 50
+AFRESH = 1
+"""The number that words of a stream that was lost have: of the new one its first may not be heard yet."""
 SOMEBODY = "a store of the fleet"
 """Whose word can't be proved to be anybody's."""
 
@@ -46,7 +48,8 @@ class ConsentShare:
         """All that was said beyond what we have heard; how many words were news. `poked`: what alone we were told of now; where that is the
         next one word (the stream keeps one of a subject), it is asked for by itself, which spares all servers an inbox."""
         if self.cursor < 0:
-            self.cursor = await self._fleet.heard_up_to()
+            known = await self._fleet.heard_up_to()
+            self.cursor = known if known > AFRESH else 0
         news = 0
         if len(poked) == 1:
             word = await nats.following(STREAM, self.cursor)

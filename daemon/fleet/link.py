@@ -173,6 +173,7 @@ class Link:
         while True:
             await self._until_the_clock_is_set()
             began = self._clock.monotonic()
+            self._hurry.clear()
             try:
                 if not is_recalled:
                     await self._listener.recall()
@@ -185,7 +186,6 @@ class Link:
             finally:
                 self._nats = None
             tries = 0 if self._clock.monotonic() - began > BACKOFF_LONGEST or self._was_useful else tries + 1
-            self._hurry.clear()
             wait = max(full_jitter(tries, base=BACKOFF_FIRST, cap=BACKOFF_LONGEST, rng=self._rng), BACKOFF_FIRST / 2)
             await self._clock.wait(self._hurry, wait)
             self._server = (self._server + 1) % len(self._me.servers)
@@ -241,6 +241,7 @@ class Link:
                 if nats.lost.is_set():
                     raise NatsAway(f"{server}: the line was lost")
                 self._wake.clear()
+                self._hurry.clear()
                 if claim != self._listener.claim:
                     return
                 if not await self._round(nats):

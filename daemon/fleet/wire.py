@@ -152,7 +152,7 @@ class SignedWord(msgspec.Struct, frozen=True, kw_only=True):
     seq: Whole
     how: Name = ""
     heard: Whole = 0
-    """How far the store had heard the fleet when it was said: an opt-in counts against no opt-out beyond that."""
+    """How far the store had heard the fleet when it was said: an opt-in counts against no opt-out of another store beyond that."""
     base: Whole = 0
     """An opt-in's: the number of the word that it answers, so that it can't be used again after another."""
     claim: Text = ""

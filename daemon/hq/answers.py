@@ -216,16 +216,19 @@ async def verify(db: Connection, store: str | None) -> Verified:
 async def _verify(db: Connection, store: str, epoch: str, first: int, head_seq: int, head_hash: bytes) -> ChainVerdict:
     about = {"store": store, "epoch": epoch, "head_seq": head_seq}
     holes: dict[int, int] = dict(await (await db.execute(_SQL["gaps_of"], about)).fetchall())
-    before: bytes | None = await _before(db, store, epoch, first) if first > 1 else START
+    begun: list[bytes] = (
+        [START] if first == 1 else [] if first - 1 in holes.values() else await _before(db, store, epoch, first)
+    )
+    before: bytes | None = None
     expected, entries, after = first, 0, 0
     while rows := await (await db.execute(_SQL["record"], about | {"after": after, "limit": SLICE})).fetchall():
         for seq, at, kind, actor, order_ref, message_id, detail, hash_ in rows:
             if seq != expected and holes.get(expected) == seq - 1:
                 before, expected = None, seq
-            own = bytes(hash_)
-            computed = (
-                own if before is None else link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
-            )
+            own, entry = bytes(hash_), (epoch, seq, at, kind, actor, order_ref, message_id, detail)
+            if not entries and begun:
+                before = next((each for each in begun if link(each, *entry) == own), begun[0])
+            computed = own if before is None else link(before, *entry)
             if seq != expected or computed != own:
                 return ChainVerdict(store=store, epoch=epoch, ok=False, entries=entries, first_bad=min(seq, expected))
             before, expected, entries, after = own, seq + 1, entries + 1, seq
@@ -233,10 +236,11 @@ async def _verify(db: Connection, store: str, epoch: str, first: int, head_seq: 
     return ChainVerdict(store=store, epoch=epoch, ok=ok, entries=entries, first_bad=None if ok else expected)
 
 
-async def _before(db: Connection, store: str, epoch: str, first: int) -> bytes | None:
-    """None: the store had that entry no more, so the first one archived stands for itself."""
+async def _before(db: Connection, store: str, epoch: str, first: int) -> list[bytes]:
+    """An epoch goes on from any of those before it that have that number: a store may be restored more than once. Empty: the store had that
+    entry no more, so the first one archived stands for itself."""
     found = await (await db.execute(_SQL["hash_before"], {"store": store, "epoch": epoch, "seq": first - 1})).fetchall()
-    return bytes(found[0][0]) if found else None
+    return [bytes(hash_) for (hash_,) in found]
 
 
 async def changed(db: Connection, since: datetime) -> list[str]:

@@ -7,7 +7,7 @@ archive is behind.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 BODY_MOST = 16 * 1024
 STREAM_SECONDS = 1.0
+WRITTEN_WITHIN = timedelta(seconds=10)
+"""What a store said is in PostgreSQL so long after it came, at most: it is written in lots."""
 STREAMS_MOST = 50
 HEARTBEATS = 15
 GUARD: Mapping[str, str] = {
@@ -184,13 +186,14 @@ class _Face:
         try:
             await response.write(b"retry: 2000\n\n")
             since, quiet = datetime.fromtimestamp(0, UTC), 0
+            known: dict[str, int] = {}
             while not self._stopping.is_set():
                 looked = services.now()
-                told = await self._told(request, since)
+                told = await self._told(request, since, known)
                 quiet = 0 if told else quiet + 1
                 if told or quiet % HEARTBEATS == 0:
                     await response.write(told or b": quiet\n\n")
-                since = looked
+                since = looked - WRITTEN_WITHIN
                 await services.clock.wait(self._stopping, STREAM_SECONDS)
         except ConnectionError:
             log.debug("a stream's reader is gone")
@@ -200,14 +203,17 @@ class _Face:
             self._streams -= 1
         return response
 
-    async def _told(self, request: web.Request, since: datetime) -> bytes:
-        """Raises Problem once its reader may read no more."""
+    async def _told(self, request: web.Request, since: datetime, known: dict[str, int]) -> bytes:
+        """What is another than its reader knows, by hashes. Raises Problem once they may read no more."""
         services = self._services
         async with services.pool.connection() as db:
             await self._admit(request, db)
             names = set(await answers.changed(db, since))
             rows = [row for row in await answers.stores(db, services.now()) if row.name in names] if names else []
-        return b"".join(b"event: store\ndata: " + msgspec.json.encode(row) + b"\n\n" for row in rows)
+        found = {row.name: msgspec.json.encode(row) for row in rows}
+        fresh = [text for name, text in found.items() if known.get(name) != hash(text)]
+        known.update({name: hash(text) for name, text in found.items()})
+        return b"".join(b"event: store\ndata: " + text + b"\n\n" for text in fresh)
 
 
 async def _stores(services: Services, db: Connection, request: web.Request) -> answers.Stores:

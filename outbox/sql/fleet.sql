@@ -8,10 +8,13 @@ WHERE excluded.said > said;
 UPDATE fleet_consent SET said = :said, base = max(seq, told_seq), knew = (SELECT coalesce(max(f.seq), 0) FROM fleet_consent AS f)
 WHERE local = :local AND local <> '' AND medium = :medium;
 
--- untold: our words that the fleet was not told, the oldest first.
+-- untold: our words that the fleet was not told, the oldest first. An opt-out that one elsewhere ended is none: under a new key the fleet would
+-- take it for newer than that.
 SELECT f.kid, f.digest, f.medium, f.said, f.base, f.knew, c.stopped, c.at, c.reason
 FROM fleet_consent AS f CROSS JOIN consent AS c ON c.seq = f.said
-WHERE f.said > f.told ORDER BY f.said LIMIT :limit;
+WHERE f.said > f.told AND NOT (c.stopped = 1 AND EXISTS (
+    SELECT 1 FROM consent AS n WHERE n.digest = c.digest AND n.medium = c.medium AND n.seq > c.seq AND n.stopped = 0
+)) ORDER BY f.said LIMIT :limit;
 
 -- told: the fleet took our word under that number of its own (0: it would not have it).
 UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq) WHERE kid = :kid AND digest = :digest;

@@ -148,6 +148,20 @@ async def test_a_start_counts_everywhere_once_the_fleet_has_it(fleet: World) -> 
     await until(free, seconds=5)
 
 
+async def test_a_start_at_a_store_that_heard_of_the_stop_only_counts_everywhere(fleet: World) -> None:
+    """They said STOP to Soho, and write START to Camden, which has no word of theirs."""
+    soho, camden = await pair(fleet)
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await until(lambda: told(soho))
+    assert await camden.box.consent.allow("sms", PHONE, reason="START", actor="modem")
+
+    async def free() -> bool:
+        return await blocked(soho) is None and await blocked(camden) is None
+
+    await until(free, seconds=5)
+
+
 async def test_a_stale_opt_in_is_refused_and_the_person_stays_out(fleet: World) -> None:
     """Camden last heard of nothing; meanwhile Soho was told STOP: Camden's START must not undo what it did not know."""
     soho, camden = await pair(fleet)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.fleet import link as link_module
 from daemon.fleet.link import Link
 from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised
 from daemon.fleet.stored import Stored
@@ -16,6 +17,7 @@ from daemon.fleet.wire import Mark, Reach, SignedWord, optout_subject, pack
 from daemon.wire.link import LinkState
 from outbox import Outbox
 from outbox.clock import SystemClock
+from outbox.fleet_consent import Heard
 from tests.fleet.test_alone import make_link, member
 from tests.support.fleet_world import until
 from tests.support.outbox_box import PHONE, accept_one, open_box, planned, send
@@ -171,3 +173,45 @@ async def test_a_batch_that_was_made_ready_is_made_anew_when_its_line_falls(tmp_
             assert batch is not None
             assert batch.entries[0].seq == 1
             assert batch.before == "00" * 32
+
+
+async def test_a_line_that_comes_back_in_mid_attempt_is_not_sat_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that began without a line fails after the line is back: customers who said STOP elsewhere would be written to meanwhile."""
+    monkeypatch.setattr(link_module, "BACKOFF_FIRST", 600.0)
+    async with open_box(tmp_path, SystemClock()) as box:
+        line, attempts = Line(), 0
+
+        @asynccontextmanager
+        async def connect(*_: Any) -> AsyncIterator[Line]:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 1:
+                link.line_is_up()
+                raise NatsAway("the name can't be looked up")
+            yield line
+
+        link = make_link(member(tmp_path, 1), box, SystemClock(), connect=connect)
+        stop = asyncio.Event()
+        running = asyncio.create_task(link.run(stop))
+
+        async def connected() -> bool:
+            return (await link.status()).state == "connected"
+
+        await until(connected, seconds=3)
+        stop.set()
+        await running
+
+
+async def test_the_first_word_of_a_stream_that_begins_anew_is_heard_after_a_restart_too(tmp_path: Path) -> None:
+    """The power goes between headquarters' word that the stream is another one and the first look into it."""
+    word = pack(SignedWord(state="out", at=1, clock_trusted=True, store="camden", epoch="e", seq=1))
+    async with open_box(tmp_path, SystemClock()) as box:
+        await box.fleet.use_keys(KEY)
+        await box.fleet.hear([Heard("k1", "0" * 32, "sms", 7, False, 1, "camden", "START", 6)])
+        await box.fleet.start_over()
+        digest = dict(box._store.shares.of("sms", PHONE))["k1"]
+        words = [Stored(optout_subject("k1", "sms", digest), 1, 1, word, {})]
+        async with linked(tmp_path, box, Line(consent=words)):
+            assert await until(lambda: box.consent.blocked("sms", PHONE), seconds=3)

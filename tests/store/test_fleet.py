@@ -4,9 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from outbox import Outbox, Refusal
 from outbox.chain import link
 from outbox.fleet_consent import Heard
+from tests.store.test_replies import Reply
 from tests.support.outbox_box import MAIL, PHONE, accept_one, open_box, send
 
 KEY = b"k" * 32
@@ -55,7 +59,7 @@ async def test_an_opt_in_of_who_had_not_heard_of_the_opt_out_counts_against_noth
     async with open_box(tmp_path) as box:
         await box.fleet.use_keys(OLD)
         await box.fleet.hear(
-            [await word(box, 5, stopped=True, medium="all"), await word(box, 6, stopped=False, heard=4)]
+            [await word(box, 5, stopped=True, medium="all"), await word(box, 6, stopped=False, store="camden", heard=4)]
         )
         assert await tries(box)
 
@@ -266,3 +270,55 @@ async def test_a_restart_makes_no_stale_opt_in_fresh(tmp_path: Path) -> None:
         await box.fleet.use_keys(OLD)
         (start,) = await box.fleet.untold(limit=5)
         assert (start.stopped, start.base, start.knew) == (False, 4, 0)
+
+
+async def test_who_said_stop_at_another_store_is_let_in_here(tmp_path: Path) -> None:
+    """By START, and at the counter by medium and address; told on the condition that nobody said anything since."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.fleet.hear([await word(box, 7, stopped=True)])
+        reply = Reply(address=PHONE, text="START", id="r1", consent="start")
+        assert await box.replies.take("modem", reply, medium="sms", actor="modem")
+        (start,) = await box.fleet.untold(limit=5)
+        assert (start.medium, start.stopped, start.base, start.knew) == ("sms", False, 7, 7)
+        await box.fleet.hear([await word(box, 8, stopped=False, heard=7)])
+        assert await tries(box) is None
+        assert not await box.consent.allow("sms", PHONE, reason="asked at the counter", actor="kim")
+
+
+@pytest.mark.parametrize("medium", ["sms", "all"])
+@pytest.mark.parametrize("about", ["sms", "all"])
+async def test_who_headquarters_opted_out_is_let_in_at_the_counter(tmp_path: Path, about: str, medium: str) -> None:
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(NEW)
+        await box.fleet.hear([await word(box, n, stopped=True, medium=about, kid=kid) for n, kid in enumerate(NEW, 7)])
+        assert await box.consent.allow(medium, PHONE, reason="asked at the counter", actor="kim")
+        told = [(one.kid, one.medium, one.stopped, one.knew) for one in await box.fleet.untold(limit=5)]
+        assert told == [("k1", medium, False, 8), ("k2", medium, False, 8)]
+
+
+async def test_a_start_after_a_stores_own_stop_on_all_counts_though_the_fleet_is_told_of_both_at_once(
+    tmp_path: Path,
+) -> None:
+    """Of a store that joins with years of words, or was without a line in between."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        at = 1_777_766_400_000
+        stop, start = await word(box, 5, stopped=True, medium="all"), await word(box, 6, stopped=False, heard=0)
+        await box.fleet.hear([stop, msgspec.structs.replace(start, at=at + 1)])
+        assert await tries(box) is None
+        await box.fleet.hear([msgspec.structs.replace(stop, seq=7, at=at + 2)])
+        await box.fleet.hear([msgspec.structs.replace(start, seq=8, at=at + 1)])
+        assert await box.consent.blocked("sms", PHONE), "one that is older than the stop is no answer to it"
+
+
+async def test_our_stop_that_a_start_elsewhere_ends_while_a_new_key_comes_is_told_no_more(tmp_path: Path) -> None:
+    """A store comes back: it has the new key first, and hears of the START then."""
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await tell(box)
+        await box.fleet.use_keys(NEW)
+        await box.fleet.hear([await word(box, 5, stopped=False, store="camden", heard=4)])
+        assert await tries(box) is None
+        assert await box.fleet.untold(limit=10) == []

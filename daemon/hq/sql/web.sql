@@ -39,7 +39,7 @@ FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch WHERE
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit
 WHERE store = %(store)s AND epoch = %(epoch)s AND seq > %(after)s AND seq <= %(head_seq)s ORDER BY seq LIMIT %(limit)s;
 
--- hash_before: the entry before an epoch's first, under an earlier epoch.
+-- hash_before: the entry before an epoch's first, under each other epoch that has one of that number.
 SELECT hash FROM audit WHERE store = %(store)s AND seq = %(seq)s AND epoch <> %(epoch)s;
 
 -- all_chains: what is to be verified.

@@ -2,11 +2,15 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 
 import aiohttp
+import msgspec
 import pytest
 
+from daemon.fleet.wire import Health, pack
 from daemon.hq import tokens
+from daemon.hq.pulse import Pulse
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
@@ -50,6 +54,47 @@ async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClo
         while not answer.content.is_eof():
             await clock.advance(1.0)
             await asyncio.sleep(0.01)
+
+
+async def test_a_stream_has_what_was_written_after_it_looked_though_it_came_before(
+    site: Site, clock: FakeClock
+) -> None:
+    """What stores say is written in lots, a second later: a dashboard that looked in between never saw that the line was down."""
+    await site.store("soho")
+    async with site.services.pool.connection() as db:
+        await tokens.add(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+    async with (
+        aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
+        http.get("/v1/stream") as answer,
+    ):
+        seen: list[str] = []
+
+        async def read() -> None:
+            async for line in answer.content:
+                if line.startswith(b"data:"):
+                    seen.append(msgspec.json.decode(line[5:])["health"]["uplink"])
+
+        reading = asyncio.create_task(read())
+        await passes(clock, lambda: bool(seen))
+        pulse, at = Pulse(site.services.now), clock.now()
+        word = Health(at=at, clock_trusted=True, release="1.0", uplink="down", epoch="e1", seq=0, hash="")
+        pulse.hear("health.soho", pack(word))
+        await passes(clock, lambda: False, turns=3)
+        async with site.services.pool.connection() as db:
+            await pulse.write(db)
+        await passes(clock, lambda: len(seen) > 1)
+        await passes(clock, lambda: False, turns=3)
+        reading.cancel()
+    assert seen == ["up", "down"], "each once"
+
+
+async def passes(clock: FakeClock, is_so: Callable[[], bool], turns: int = 20) -> None:
+    """Seconds, until it is so."""
+    for _ in range(turns):
+        if is_so():
+            return
+        await clock.advance(1.0)
+        await asyncio.sleep(0.1)
 
 
 async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock: FakeClock) -> None:
