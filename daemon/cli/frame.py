@@ -148,7 +148,10 @@ def deliver() -> None:
 
 
 def _say_no_more() -> None:
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - so that the interpreter's own flush at exit is quiet
+    """What is still to be written goes nowhere, so that the interpreter's own flush at exit is quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 TRACEBACK = "TETHER_TRACEBACK"
