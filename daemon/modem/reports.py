@@ -225,6 +225,8 @@ class Ledger:
         if report.sent_at is None:
             return True
         taken_at = _ms(report.sent_at)
+        if text.begun is None and abs(text.handle.stamp - taken_at) <= _SLACK_MS:
+            return True  # whatever was done to the clock since, as by a start without a battery
         travelled = _ms(report.done_at) - taken_at if report.done_at else 0
         if travelled > self._age(text) + _SLACK_MS:
             return False
