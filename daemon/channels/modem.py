@@ -237,7 +237,8 @@ class ModemChannel(Channel):
 
         async def record(transmission: Transmission) -> None:
             assert noted is not None
-            await self._ledger.end(noted, transmission.references, _course(transmission))
+            course = _course(transmission)
+            await self._ledger.end(noted, transmission.references, course, repeated=transmission.repeated)
 
         try:
             transmission = await self._driver.send(parts, timeout=self.settings.timeout, begin=begin, record=record)

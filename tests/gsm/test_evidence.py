@@ -242,6 +242,25 @@ async def test_a_report_that_came_before_its_texts_late_reference_is_no_other_te
         ]
 
 
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_report_on_a_part_that_went_out_twice_delivers_no_other_text(tmp_path: Path, killed: bool) -> None:
+    """Its first answer was unclear, so it was handed over once more. Both arrive, and the reference of one is not known."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        began = shop.clock.now()
+        assert isinstance(await shop.send("a" * 300), Accepted)
+        if killed:
+            await shop.again(killed=True)
+            await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        assert isinstance(await shop.send("B", message="m2"), Unknown)
+        shop.modem.report((shop.modem.references[0] - 1) % 256, ADA, 0, taken_at=began)
+        await shop.clock.sleep(5)
+        assert isinstance(await _look(shop, message="m2"), CannotTell)
+
+
 # ------------------------------------------------------------ all of it, in any order
 
 

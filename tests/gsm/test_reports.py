@@ -347,6 +347,14 @@ async def test_a_report_that_may_be_about_either_try_of_one_text_answers_for_it(
     assert await book.ledger.answers(second, _report(9))
 
 
+async def test_a_report_that_comes_to_another_stick_answers_for_no_text_of_that_one() -> None:
+    """The SIM was put into it: the report is about what went out by the one before."""
+    book = Book()
+    await book.taken(9, age=60_000, device="x")
+    text = await book.text(course=Course.UNANSWERED)
+    assert not await book.ledger.answers(text, _report(9, taken_at=NOW - 60_000))
+
+
 async def test_a_long_text_is_not_answered_for_by_one_report() -> None:
     book = Book()
     assert not await book.ledger.answers(await book.text(course=Course.UNANSWERED, parts=2), _report(9))
