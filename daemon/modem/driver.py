@@ -200,7 +200,7 @@ class Driver:
         devices = await probe.candidates(self._config.probe)
         try:
             found = await probe.find(devices, self._config.baud, self._clock)
-        except NoAnswer:
+        except (NoAnswer, PortLost):
             with contextlib.suppress(NotCommitted):
                 before = await self._notes.get(_FOUND_NOTE)
                 if before and before in devices:
