@@ -172,7 +172,11 @@ class ModemChannel(Channel):
     async def run(self, stop: asyncio.Event, sink: Sink) -> None:
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
-        if await self._ledger.last_unanswered():
+        try:
+            is_owed = await self._ledger.last_unanswered() is not None
+        except NotCommitted:
+            is_owed = True  # it may be
+        if is_owed:
             self._driver.expect_late()
         await self._driver.run(stop)
 
@@ -258,6 +262,12 @@ class ModemChannel(Channel):
     async def lookup(self, sent: Sent) -> Lookup:
         """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash or
         said late, and a status report may tell of a text for which the modem gave no reference."""
+        try:
+            return await self._look_up(sent)
+        except NotCommitted as error:
+            return CannotTell(str(error), again=_REPORT_AGAIN_SECONDS)
+
+    async def _look_up(self, sent: Sent) -> Lookup:
         text = await self._ledger.attempt(sent.reference)
         if text is None:  # each is noted before it is handed over
             known = await self._ledger.remembers(sent.attempt.started_at)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.channels.base import Sent
+from outbox.errors import StorageBusy
 from outbox.outcome import (
     Absent,
     Accepted,
@@ -22,6 +23,7 @@ from outbox.outcome import (
     Rejected,
     Unknown,
 )
+from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import ADA, Shop, open_shop
 
 BEN = "+447700900999"
@@ -199,6 +201,35 @@ async def test_a_modem_that_started_anew_owes_nothing(tmp_path: Path) -> None:
         shop.modem.say("RDY")
         await shop.clock.until(lambda: shop.modem.state.announces)
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2"), Accepted)
+
+
+async def test_a_database_that_can_not_be_read_for_a_moment_ends_nothing_and_gives_no_text_up(tmp_path: Path) -> None:
+    class Moody(MemoryNotes):
+        busy = False
+
+        async def get(self, key: str) -> str | None:
+            if self.busy and key == "modem.sent":
+                raise StorageBusy("the database can't be used (disk I/O error)")
+            return await super().get(key)
+
+    notes = Moody()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.answers_later = 130
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        notes.busy = True
+        await shop.again(killed=True)
+        await shop.ready()
+        told = await _look(shop)
+        assert isinstance(told, CannotTell)
+        assert told.again
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.code == "owing"
+        notes.busy = False
+        await shop.clock.sleep(90)
+        assert isinstance(await _look(shop), Found)
 
 
 # ------------------------------------------------------------ reports that come twice
