@@ -347,13 +347,16 @@ class ModemChannel(Channel):
     async def late(self, submission: Taken | CommandRefused) -> None:
         """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""
         text = await self._ledger.last_unanswered()
-        if text is None or text.parts > 1:
+        if text is None:
+            return
+        before = () if text.has_gone else text.handle.references
+        if len(before) != text.parts - 1:
             return
         if isinstance(submission, Taken):
-            await self._ledger.end(text, (submission.reference,), Course.TAKEN)
+            await self._ledger.end(text, (*before, submission.reference), Course.TAKEN)
             await self._judge_again()
         elif submission.fault.kind is not Kind.UNSURE and not text.has_gone:
-            await self._ledger.end(text, (), None)
+            await self._ledger.end(text, before, Course.BROKEN if before else None)
 
     def _address(self, sender: Address) -> tuple[str, bool]:
         """The sender's number in E.164, and whether it is one: names, short codes and numbers that only mean something locally

@@ -69,6 +69,26 @@ async def test_a_late_refusal_tells_that_it_did_not_go_out(tmp_path: Path) -> No
         assert shop.modem.sent == []
 
 
+@pytest.mark.parametrize("last", [1, 2])
+async def test_a_late_reference_of_a_long_texts_last_part_tells_of_the_whole_text(tmp_path: Path, last: int) -> None:
+    """Of three; that of the one before it tells nothing of the last, which was not handed over."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.on_sent = lambda _: (
+            setattr(shop.modem.faults, "answers_later", 70) if len(shop.modem.sent) == last else None
+        )
+        assert isinstance(await shop.send("a" * 400), Unknown)
+        await shop.clock.sleep(20)
+        found = await _look(shop)
+        assert isinstance(found, Found if last == 2 else CannotTell)
+        for reference in shop.modem.references:
+            shop.modem.report(reference, ADA, 0)
+        await shop.clock.sleep(5)
+        whole = [".".join(map(str, shop.modem.references))] * (last == 2)
+        assert [update.provider_id.rpartition("-")[2] for update in shop.record.receipts] == whole
+
+
 async def test_a_late_error_of_another_command_is_not_the_unanswered_texts(tmp_path: Path) -> None:
     """The list of texts was given up as well, and its error comes before the text's own answer."""
     async with open_shop(tmp_path) as shop:
