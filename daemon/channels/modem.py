@@ -172,7 +172,11 @@ class ModemChannel(Channel):
     async def run(self, stop: asyncio.Event, sink: Sink) -> None:
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
-        if await self._ledger.last_unanswered():
+        try:
+            is_owed = await self._ledger.last_unanswered() is not None
+        except NotCommitted:
+            is_owed = True  # it may be
+        if is_owed:
             self._driver.expect_late()
         await self._driver.run(stop)
 
@@ -237,7 +241,8 @@ class ModemChannel(Channel):
 
         async def record(transmission: Transmission) -> None:
             assert noted is not None
-            await self._ledger.end(noted, transmission.references, _course(transmission))
+            course = _course(transmission)
+            await self._ledger.end(noted, transmission.references, course, repeated=transmission.repeated)
 
         try:
             transmission = await self._driver.send(parts, timeout=self.settings.timeout, begin=begin, record=record)
@@ -257,6 +262,12 @@ class ModemChannel(Channel):
     async def lookup(self, sent: Sent) -> Lookup:
         """Whether an attempt went out although its outcome was lost: the ledger knows what the network took before a crash or
         said late, and a status report may tell of a text for which the modem gave no reference."""
+        try:
+            return await self._look_up(sent)
+        except NotCommitted as error:
+            return CannotTell(str(error), again=_REPORT_AGAIN_SECONDS)
+
+    async def _look_up(self, sent: Sent) -> Lookup:
         text = await self._ledger.attempt(sent.reference)
         if text is None:  # each is noted before it is handed over
             known = await self._ledger.remembers(sent.attempt.started_at)
@@ -336,13 +347,16 @@ class ModemChannel(Channel):
     async def late(self, submission: Taken | CommandRefused) -> None:
         """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""
         text = await self._ledger.last_unanswered()
-        if text is None or text.parts > 1:
+        if text is None:
+            return
+        before = () if text.has_gone else text.handle.references
+        if len(before) != text.parts - 1:
             return
         if isinstance(submission, Taken):
-            await self._ledger.end(text, (submission.reference,), Course.TAKEN)
+            await self._ledger.end(text, (*before, submission.reference), Course.TAKEN)
             await self._judge_again()
         elif submission.fault.kind is not Kind.UNSURE and not text.has_gone:
-            await self._ledger.end(text, (), None)
+            await self._ledger.end(text, before, Course.BROKEN if before else None)
 
     def _address(self, sender: Address) -> tuple[str, bool]:
         """The sender's number in E.164, and whether it is one: names, short codes and numbers that only mean something locally

@@ -200,7 +200,7 @@ class Driver:
         devices = await probe.candidates(self._config.probe)
         try:
             found = await probe.find(devices, self._config.baud, self._clock)
-        except NoAnswer:
+        except (NoAnswer, PortLost):
             with contextlib.suppress(NotCommitted):
                 before = await self._notes.get(_FOUND_NOTE)
                 if before and before in devices:
@@ -326,7 +326,10 @@ class Driver:
             return
         self._refused_by_lte += 1
         if self._refused_by_lte == _LTE_REFUSALS and self._link:
-            await try_command(self._link, "AT+CGSMS=1")
+            try:
+                await try_command(self._link, "AT+CGSMS=1")
+            except PortLost:  # `live` sees to it; what was refused stays refused, and the next refusal says it again
+                self._refused_by_lte -= 1
         elif self._refused_by_lte > _LTE_REFUSALS and self._ready:
             command = self._ready.family.without_lte or "its command for the network mode"
             remedy = f"the operator may carry no SMS over 4G: keep the modem in 3G ({command}, docs/modem.md), or ask the operator"

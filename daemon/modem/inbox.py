@@ -6,7 +6,7 @@ So a crash hands a message over twice at most, under the same id, and never lose
 import contextlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from daemon.modem import answers, pdu
@@ -61,6 +61,8 @@ class Inbox:
         self._inline_parts: deque[Arrived] = deque(maxlen=_MOST_KEPT)
         self._handed: deque[str] = deque(maxlen=_MOST_KEPT)
         """Parts of long texts that were handed over. One that is still there, or comes once more, would pass for half a text."""
+        self._undated: dict[str, int] = {}
+        """Texts that lie here and whose service centre wrote no moment, by id, and since when (ms): that tells equal ones apart."""
         self._inline_assembly = Assembly()
         self._inline_count = 0
         self._ignored = 0
@@ -124,7 +126,8 @@ class Inbox:
             taken += 1
         for whole in self._inline_assembly.sort(self._inline_parts, now=self._clock.monotonic()):
             with contextlib.suppress(NotCommitted):  # its parts stay, for the next time
-                await self._hear.message(whole.incoming)
+                await self._hear.message(self._told_apart(whole.incoming))
+                self._undated.pop(whole.incoming.id, None)
                 handed = set(whole.places)
                 self._inline_parts = deque(
                     (part for part in self._inline_parts if part.place not in handed), maxlen=_MOST_KEPT
@@ -180,11 +183,12 @@ class Inbox:
         assembly = self._assemblies.setdefault(memory, Assembly())
         for whole in assembly.sort(arrived, now=self._clock.monotonic(), free=free):
             with contextlib.suppress(NotCommitted):
-                await self._hear.message(whole.incoming)
+                await self._hear.message(self._told_apart(whole.incoming))
                 handed += 1
                 if len(whole.places) > 1:
                     self._handed.extend(part.pdu for part in arrived if part.place in whole.places)
-                await self._delete(link, whole.places)
+                if await self._delete(link, whole.places):
+                    self._undated.pop(whole.incoming.id, None)
         return handed
 
     async def _read_surely(self, link: Dialogue, stored: Stored) -> Stored | None:
@@ -234,10 +238,22 @@ class Inbox:
                 found += [stored] if stored.came_in else []
         return found
 
-    async def _delete(self, link: Dialogue, places: Iterable[int]) -> None:
+    async def _delete(self, link: Dialogue, places: Iterable[int]) -> bool:
+        """Whether all are gone. What stays is handed over again under the same id, and then deleted."""
+        gone = True
         for place in places:
-            with contextlib.suppress(CommandFailed):  # handed over again under the same id, and then deleted
+            try:
                 await link.command(f"AT+CMGD={place}")
+            except CommandFailed:
+                gone = False
+        return gone
+
+    def _told_apart(self, incoming: Incoming) -> Incoming:
+        """Equal texts of different moments are two, also where nothing in them says so."""
+        if incoming.sent_at is not None:
+            return incoming
+        since = self._undated.setdefault(incoming.id, self._clock.now())
+        return replace(incoming, id=f"{incoming.id}-{since:x}")
 
 
 def _decoded(text: str) -> Deliver | StatusReport | None:

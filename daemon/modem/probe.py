@@ -53,23 +53,28 @@ def _distinct(paths: Iterable[str]) -> list[str]:
 
 
 async def find(devices: Iterable[str], baud: int, clock: Clock) -> str:
-    """The first of them that answers as a modem that sends SMS. Raises PortLost where there is no port to try, and NoAnswer
-    where none answers."""
+    """The first of them that answers as a modem that sends SMS. Raises PortLost where there is no port to try or one can't be
+    opened, and NoAnswer where none answers."""
     tried: list[str] = []
+    closed: list[PortLost] = []
     for device in devices:
         tried.append(device)
-        if await _answers(device, baud, clock):
-            return device
+        try:
+            if await _answers(device, baud, clock):
+                return device
+        except NoDevice:
+            continue
+        except PortLost as error:
+            closed.append(error)
     if not tried:
         raise NoDevice("no modem is plugged in: there is no port of a maker of modems")
+    if closed:
+        raise closed[0]
     raise NoAnswer(f"AT at {', '.join(tried)}")
 
 
 async def _answers(device: str, baud: int, clock: Clock) -> bool:
-    try:
-        port = await open_port(device, baud)
-    except PortLost:
-        return False
+    port = await open_port(device, baud)
     link = Dialogue(port, clock, lambda _: None)
     try:
         async with asyncio.TaskGroup() as group:

@@ -100,6 +100,8 @@ class Text:
     course: Course = Course.UNDER_WAY
     told: dict[str, str] = field(default_factory=dict)
     """Part (from 1) -> what became of it."""
+    repeated: bool = False
+    """A part that may have gone out was handed over once more: a report may come on a reference that nobody knows."""
     begun: float | None = None
     ended: float | None = None
     """Monotonic: when it was noted, and when its answer was given up. None: before this service began."""
@@ -133,8 +135,11 @@ class Ledger:
             raise
         return text
 
-    async def end(self, text: Text, references: Sequence[int], course: Course | None) -> None:
+    async def end(
+        self, text: Text, references: Sequence[int], course: Course | None, *, repeated: bool = False
+    ) -> None:
         """Note how far it got; None: nothing of it left. What can't be written now is kept in memory and written with the next."""
+        text.repeated = text.repeated or repeated
         text.handle = Handle(text.handle.device, text.handle.stamp, tuple(references))
         text.ended = self._clock.monotonic()
         if course is None:
@@ -196,7 +201,9 @@ class Ledger:
         rivals = [
             other
             for other in await self._load()
-            if other.course in _OPEN and self._could_be(other, report) and other.message != text.message
+            if (other.course in _OPEN or other.repeated or other.handle.device != text.handle.device)
+            and self._could_be(other, report)
+            and other.message != text.message
         ]
         if rivals or report.sent_at is None or not self._could_be(text, report):
             return False
@@ -225,6 +232,8 @@ class Ledger:
         if report.sent_at is None:
             return True
         taken_at = _ms(report.sent_at)
+        if text.begun is None and abs(text.handle.stamp - taken_at) <= _SLACK_MS:
+            return True  # whatever was done to the clock since, as by a start without a battery
         travelled = _ms(report.done_at) - taken_at if report.done_at else 0
         if travelled > self._age(text) + _SLACK_MS:
             return False
@@ -252,7 +261,16 @@ class Ledger:
         recent = [text for text in self._texts or () if self._age(text) < WINDOW_MS][-MOST_TEXTS:]
         self._texts = recent
         rows = [
-            [str(text.handle), text.mark, text.told, text.message, text.attempt, text.parts, text.course]
+            [
+                str(text.handle),
+                text.mark,
+                text.told,
+                text.message,
+                text.attempt,
+                text.parts,
+                text.course,
+                int(text.repeated),
+            ]
             for text in recent
         ]
         await self._notes.set(_KEY, json.dumps(rows, separators=(",", ":")))
@@ -271,6 +289,7 @@ def _read(
     attempt: str = "",
     parts: int = 0,
     course: str = "",
+    repeated: int = 0,
     *_: Any,
 ) -> Text | None:
     """One row as it was noted; earlier releases noted only the first three."""
@@ -279,7 +298,7 @@ def _read(
         return None
     how = Course(course)
     how = Course.UNANSWERED if how is Course.UNDER_WAY else how  # cut off
-    return Text(known, mark, message, attempt, parts or len(known.references), how, told)
+    return Text(known, mark, message, attempt, parts or len(known.references), how, told, bool(repeated))
 
 
 def _marks(reference: str) -> tuple[str, str]:

@@ -25,6 +25,8 @@ class Transmission:
     parts: int
     references: tuple[int, ...] = ()
     trouble: CommandRefused | Silent | None = None
+    repeated: bool = False
+    """A part whose answer was unclear was handed over once more, and may have gone out both times."""
 
     @property
     def complete(self) -> bool:
@@ -55,34 +57,38 @@ async def transmit(
 ) -> Transmission:
     """Send the parts one after another. `seconds`: how long the network may take for each. Never raises for the modem's sake."""
     references: list[int] = []
+    repeated = False
     if len(parts) > 1:
         with contextlib.suppress(PortLost):  # the first part will tell
             await try_command(link, _KEEP_LINK)
     for part in parts:
-        submission = await _submit(
+        submission, again = await _submit(
             link, clock, part, service_centre, seconds, long=len(parts) > 1, begun=bool(references)
         )
+        repeated = repeated or again
         if not isinstance(submission, Taken):
-            return Transmission(len(parts), tuple(references), submission)
+            return Transmission(len(parts), tuple(references), submission, repeated)
         references.append(submission.reference)
         on_taken()
-    return Transmission(len(parts), tuple(references))
+    return Transmission(len(parts), tuple(references), repeated=repeated)
 
 
 async def _submit(
     link: Dialogue, clock: Clock, part: Submit, service_centre: str, seconds: float, *, long: bool, begun: bool
-) -> Submission:
+) -> tuple[Submission, bool]:
     """`begun`: earlier parts are under way, so what may pass is tried again rather than given up. So is what the line garbled,
-    and a part that may have gone out all the same: a phone shows a part once, however often it comes."""
+    and a part that may have gone out all the same: a phone shows a part once, however often it comes. Whether one such was, too."""
     length, pdu = part.command(service_centre)
+    repeated = False
     submission = await link.submit(length, pdu, timeout=seconds)
     for turn in range(1, _PART_TRIES):
         if not isinstance(submission, CommandRefused):
             break
         kind = submission.fault.kind
         if (begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE):
+            repeated = repeated or (kind is Kind.UNSURE and submission.written)
             await clock.sleep(_PART_PAUSE * turn)
         elif kind is not Kind.GARBLED or turn > 1:
             break
         submission = await link.submit(length, pdu, timeout=seconds)
-    return submission
+    return submission, repeated

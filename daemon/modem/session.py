@@ -259,8 +259,12 @@ class Session:
         )
 
     async def _credit(self) -> None:
-        if self._board.status.stage is Stage.READY:
+        if self._board.status.stage is not Stage.READY:
+            return
+        try:
             await self.ask(self._link, self._balance_code)
+        except CommandFailed as error:  # by 4G alone few can ask: no reason to bring it back
+            self._board.set(credit=str(error), credit_at=self._clock.now())
 
     async def ask(self, link: Dialogue, code: str) -> UssdReply:
         """A service code and the network's reply. Raises NoAnswer, CommandFailed, PortLost."""

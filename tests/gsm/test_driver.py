@@ -291,6 +291,18 @@ async def test_the_credit_is_asked_for_once_a_day(tmp_path: Path) -> None:
         assert sum(command.startswith("AT+CUSD=1") for command in b.modem.commands) == 1
 
 
+async def test_a_stick_that_refuses_the_code_of_the_credit_is_not_brought_back_for_it(tmp_path: Path) -> None:
+    """By 4G alone few can ask."""
+    async with bench(
+        tmp_path, balance_code="*100#", prepare=lambda modem: modem.faults.errors.update({"AT+CUSD": ["ERROR"] * 9})
+    ) as b:
+        await b.ready()
+        await b.clock.until(lambda: b.driver.status.credit, within=300)
+        assert b.driver.status.credit == "the modem answered AT+CUSD with ERROR: error without a reason"
+        await b.clock.sleep(600)
+        assert (b.driver.status.stage, b.driver.status.resets) == (Stage.READY, 0)
+
+
 async def test_a_network_that_never_answers_a_code(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.channels.base import Sent
+from outbox.errors import StorageBusy
 from outbox.outcome import (
     Absent,
     Accepted,
@@ -22,6 +23,7 @@ from outbox.outcome import (
     Rejected,
     Unknown,
 )
+from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import ADA, Shop, open_shop
 
 BEN = "+447700900999"
@@ -65,6 +67,26 @@ async def test_a_late_refusal_tells_that_it_did_not_go_out(tmp_path: Path) -> No
         await shop.clock.sleep(30)
         assert await _look(shop) == Absent()
         assert shop.modem.sent == []
+
+
+@pytest.mark.parametrize("last", [1, 2])
+async def test_a_late_reference_of_a_long_texts_last_part_tells_of_the_whole_text(tmp_path: Path, last: int) -> None:
+    """Of three; that of the one before it tells nothing of the last, which was not handed over."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.on_sent = lambda _: (
+            setattr(shop.modem.faults, "answers_later", 70) if len(shop.modem.sent) == last else None
+        )
+        assert isinstance(await shop.send("a" * 400), Unknown)
+        await shop.clock.sleep(20)
+        found = await _look(shop)
+        assert isinstance(found, Found if last == 2 else CannotTell)
+        for reference in shop.modem.references:
+            shop.modem.report(reference, ADA, 0)
+        await shop.clock.sleep(5)
+        whole = [".".join(map(str, shop.modem.references))] * (last == 2)
+        assert [update.provider_id.rpartition("-")[2] for update in shop.record.receipts] == whole
 
 
 async def test_a_late_error_of_another_command_is_not_the_unanswered_texts(tmp_path: Path) -> None:
@@ -201,6 +223,35 @@ async def test_a_modem_that_started_anew_owes_nothing(tmp_path: Path) -> None:
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2"), Accepted)
 
 
+async def test_a_database_that_can_not_be_read_for_a_moment_ends_nothing_and_gives_no_text_up(tmp_path: Path) -> None:
+    class Moody(MemoryNotes):
+        busy = False
+
+        async def get(self, key: str) -> str | None:
+            if self.busy and key == "modem.sent":
+                raise StorageBusy("the database can't be used (disk I/O error)")
+            return await super().get(key)
+
+    notes = Moody()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.answers_later = 130
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        notes.busy = True
+        await shop.again(killed=True)
+        await shop.ready()
+        told = await _look(shop)
+        assert isinstance(told, CannotTell)
+        assert told.again
+        held = await shop.send("for Ben", to=BEN, message="m2")
+        assert isinstance(held, Deferred)
+        assert held.code == "owing"
+        notes.busy = False
+        await shop.clock.sleep(90)
+        assert isinstance(await _look(shop), Found)
+
+
 # ------------------------------------------------------------ reports that come twice
 
 
@@ -240,6 +291,25 @@ async def test_a_report_that_came_before_its_texts_late_reference_is_no_other_te
         assert [(update.provider_id, update.state) for update in shop.record.receipts] == [
             (found.provider_id, ReceiptState.DELIVERED)
         ]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_report_on_a_part_that_went_out_twice_delivers_no_other_text(tmp_path: Path, killed: bool) -> None:
+    """Its first answer was unclear, so it was handed over once more. Both arrive, and the reference of one is not known."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        began = shop.clock.now()
+        assert isinstance(await shop.send("a" * 300), Accepted)
+        if killed:
+            await shop.again(killed=True)
+            await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        assert isinstance(await shop.send("B", message="m2"), Unknown)
+        shop.modem.report((shop.modem.references[0] - 1) % 256, ADA, 0, taken_at=began)
+        await shop.clock.sleep(5)
+        assert isinstance(await _look(shop, message="m2"), CannotTell)
 
 
 # ------------------------------------------------------------ all of it, in any order

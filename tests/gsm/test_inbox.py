@@ -159,6 +159,30 @@ async def test_two_equal_texts_of_different_moments_have_two_ids(tmp_path: Path)
         assert len({message.id for message in b.ear.messages}) == 2
 
 
+async def test_equal_texts_of_different_moments_have_two_ids_also_where_the_service_centre_writes_no_moment(
+    tmp_path: Path,
+) -> None:
+    """STOP, START, and STOP again."""
+    stop = "07911356131313F3040B915155210300F00000" + "00" * 7 + "0453EA130A"
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.receive_pdu(stop)
+        await _texts(b, 1)
+        await b.clock.sleep(5)
+        b.modem.receive_pdu(stop)
+        await _texts(b, 2)
+        await b.clock.sleep(5)
+        b.modem.say(f"+CMT: ,{len(stop) // 2 - 8}\r\n{stop}")
+        await _texts(b, 3)
+        await b.clock.sleep(5)
+        b.modem.faults.errors["AT+CMGD"] = ["+CMS ERROR: 314"]
+        b.modem.receive_pdu(stop)
+        assert await _texts(b, 5) == ["STOP"] * 5
+        ids = [message.id for message in b.ear.messages]
+        assert len(set(ids[:4])) == 4
+        assert ids[3] == ids[4]  # handed over twice
+
+
 async def test_parts_do_not_fill_the_memory_for_good(tmp_path: Path) -> None:
     async with bench(tmp_path, sim=Sim(capacity=5)) as b:
         await b.ready()

@@ -172,3 +172,25 @@ async def test_auto_finds_it_and_finds_it_again_elsewhere(tmp_path: Path) -> Non
             stop.set()
             await running
             passing.cancel()
+
+
+async def test_why_a_port_can_not_be_opened_is_told_also_where_it_is_looked_for(tmp_path: Path) -> None:
+    """ModemManager holds the one that takes commands; at the stick's others nobody answers."""
+    clock, rng, stop = PassingClock(), random.Random(1), asyncio.Event()
+    driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), Ear(), MemoryNotes(), clock)
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    (tmp_path / "ttyUSB0").symlink_to(os.ttyname(theirs))
+    async with plugged("pty", SimulatedModem(clock, rng), clock, rng, tmp_path) as plug, asyncio.TaskGroup() as group:
+        held = await open_port(plug.device, 115200)
+        passing = group.create_task(clock.pass_by())
+        running = group.create_task(driver.run(stop))
+        await clock.until(lambda: driver.status.stage is Stage.ABSENT)
+        assert "another program holds it" in driver.status.reason
+        held.close()
+        await clock.until(lambda: driver.status.stage is Stage.READY)
+        stop.set()
+        await running
+        passing.cancel()
+    os.close(ours)
+    os.close(theirs)

@@ -1,11 +1,13 @@
 """A modem that hangs, and one without a network: brought back by the least step that helps."""
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
 from daemon.modem.command_queue import NotStarted
+from daemon.modem.dialogue import CommandRefused
 from daemon.modem.simulator import SimulatedModem
 from daemon.modem.status import Stage
 from tests.support.gsm import bench
@@ -137,6 +139,23 @@ async def test_texts_that_4g_does_not_carry_are_sent_the_old_way(tmp_path: Path)
         await b.ready()
         b.modem.faults.no_sms_over_lte = True
         assert [(await b.send()).complete for _ in range(4)] == [False, False, False, True]
+
+
+async def test_a_stick_that_goes_as_it_is_told_to_send_the_old_way_leaves_the_refusal_as_it_was(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty", character="ec25") as b:
+        await b.ready()
+        b.modem.faults.no_sms_over_lte = True
+        b.modem.faults.late["AT+CGSMS=1"] = 3.0
+        for _ in range(2):
+            await b.send()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(b.send())
+            await b.clock.until(lambda: b.modem.commands[-1] == "AT+CGSMS=1")
+            b.plug.pull()
+        assert isinstance(sending.result().trouble, CommandRefused)
+        b.plug.put()
+        await b.ready()
+        assert [(await b.send()).complete for _ in range(2)] == [False, True]
 
 
 async def test_where_that_helps_nothing_the_owner_is_told_how_to_keep_it_out_of_4g(tmp_path: Path) -> None:

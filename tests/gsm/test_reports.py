@@ -154,6 +154,24 @@ async def test_a_clock_that_was_set_since_costs_no_receipt(step: int, course: Co
         assert await book.judge(report) == _delivered(text.handle)
 
 
+@pytest.mark.parametrize("step", [-7200, -3 * 365 * 86_400])
+async def test_a_clock_that_is_behind_after_a_power_cut_costs_no_receipt(step: int) -> None:
+    """A Pi comes up with the time that it noted last, and the line that would bring the right one is down."""
+    before = Book()
+    sent = await before.taken(7)
+    unanswered = await before.text(course=Course.UNANSWERED, attempt="m9.1", number="+447700900999")
+    book = before.again()
+    book.clock.step(step)
+    report = _report(7, taken_at=NOW, done_at=NOW + 3_600_000)
+    assert await book.judge(report) == _delivered(sent)
+    found = await book.ledger.attempt("m9.1")
+    assert found is not None
+    assert found.handle == unanswered.handle
+    assert await book.ledger.answers(found, _report(9, number="+447700900999", taken_at=NOW, done_at=NOW + 3_600_000))
+    too_early = _report(7, taken_at=NOW - 86_400_000, done_at=NOW)
+    assert await book.judge(too_early) is None  # another text's of that reference
+
+
 @pytest.mark.parametrize(
     ("reference", "age", "number", "device"),
     [
@@ -327,6 +345,14 @@ async def test_a_report_that_may_be_about_either_try_of_one_text_answers_for_it(
     await book.text(course=Course.UNANSWERED, age=60_000, attempt="m1.1")
     second = await book.text(course=Course.UNANSWERED, attempt="m1.2")
     assert await book.ledger.answers(second, _report(9))
+
+
+async def test_a_report_that_comes_to_another_stick_answers_for_no_text_of_that_one() -> None:
+    """The SIM was put into it: the report is about what went out by the one before."""
+    book = Book()
+    await book.taken(9, age=60_000, device="x")
+    text = await book.text(course=Course.UNANSWERED)
+    assert not await book.ledger.answers(text, _report(9, taken_at=NOW - 60_000))
 
 
 async def test_a_long_text_is_not_answered_for_by_one_report() -> None:
