@@ -5,6 +5,7 @@ it lives: `run` must be running for anything to go, and hands what comes in to a
 """
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from collections import deque
@@ -173,10 +174,9 @@ class ModemChannel(Channel):
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
         try:
-            is_owed = await self._ledger.last_unanswered() is not None
-        except NotCommitted:
-            is_owed = True  # it may be
-        if is_owed:
+            if await self._ledger.last_unanswered():
+                self._driver.expect_late()
+        except NotCommitted:  # it may be owed
             self._driver.expect_late()
         await self._driver.run(stop)
 
@@ -342,7 +342,8 @@ class ModemChannel(Channel):
         for report in list(self._unmatched):
             if await self._ledger.judge(report, device=self._device_mark):
                 await self.report(report)
-                self._unmatched.remove(report)
+                with contextlib.suppress(ValueError):  # somebody else judged it meanwhile
+                    self._unmatched.remove(report)
 
     async def late(self, submission: Taken | CommandRefused) -> None:
         """The answer to the newest text, which had been given up: what it says counts where that tells of the whole text."""

@@ -1,15 +1,11 @@
 """A text is called sent, or delivered, on evidence only: sticks that answer late, or report twice."""
 
 import asyncio
-import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from daemon.channels.base import Sent
+from daemon.channels.base import ReceiptUpdate
 from outbox.errors import StorageBusy
 from outbox.outcome import (
     Absent,
@@ -17,24 +13,15 @@ from outbox.outcome import (
     CannotTell,
     Deferred,
     Found,
-    Lookup,
-    Outcome,
     ReceiptState,
-    Rejected,
     Unknown,
 )
 from tests.support.gsm import MemoryNotes
-from tests.support.modem_shop import ADA, Shop, open_shop
+from tests.support.modem_shop import ADA, BEN, look_up, open_shop
 
-BEN = "+447700900999"
 both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
 
 # ------------------------------------------------------------ answers that come late
-
-
-async def _look(shop: Shop, attempt: int = 1, *, message: str = "m1", to: str = ADA) -> Lookup:
-    kept = shop.record.keep(Unknown("x"), message=message, n=attempt, to=to)
-    return await shop.channel.lookup(Sent(attempt=kept, order_ref="B", trigger="order.ready", now=shop.clock.now()))
 
 
 async def test_a_late_reference_is_never_the_next_texts(tmp_path: Path) -> None:
@@ -49,7 +36,7 @@ async def test_a_late_reference_is_never_the_next_texts(tmp_path: Path) -> None:
         assert isinstance(held, Deferred)
         assert held.throttled  # costs Ben's text nothing
         await shop.clock.sleep(20)
-        found = await _look(shop)
+        found = await look_up(shop)
         assert isinstance(found, Found)
         assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
         refused = await shop.send("for Ben", to=BEN, message="m2", attempt=2)  # at once: nothing is owed any more
@@ -65,7 +52,7 @@ async def test_a_late_refusal_tells_that_it_did_not_go_out(tmp_path: Path) -> No
         shop.modem.faults.answers_later = 75
         assert isinstance(await shop.send(), Unknown)
         await shop.clock.sleep(30)
-        assert await _look(shop) == Absent()
+        assert await look_up(shop) == Absent()
         assert shop.modem.sent == []
 
 
@@ -80,7 +67,7 @@ async def test_a_late_reference_of_a_long_texts_last_part_tells_of_the_whole_tex
         )
         assert isinstance(await shop.send("a" * 400), Unknown)
         await shop.clock.sleep(20)
-        found = await _look(shop)
+        found = await look_up(shop)
         assert isinstance(found, Found if last == 2 else CannotTell)
         for reference in shop.modem.references:
             shop.modem.report(reference, ADA, 0)
@@ -101,9 +88,9 @@ async def test_a_late_error_of_another_command_is_not_the_unanswered_texts(tmp_p
         assert isinstance(await shop.send("for Ada"), Unknown)
         await shop.clock.until(lambda: not shop.modem.faults.errors["AT+CMGL"])
         await shop.clock.sleep(5)
-        assert isinstance(await _look(shop), CannotTell)
+        assert isinstance(await look_up(shop), CannotTell)
         await shop.clock.sleep(45)
-        assert isinstance(await _look(shop), Found)
+        assert isinstance(await look_up(shop), Found)
 
 
 async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_killed(tmp_path: Path) -> None:
@@ -121,7 +108,7 @@ async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_kill
         assert isinstance(held, Deferred)
         assert held.code == "owing"
         await shop.clock.sleep(45)
-        found = await _look(shop)
+        found = await look_up(shop)
         assert isinstance(found, Found)
         assert found.provider_id.endswith(f"-{shop.modem.references[0]}")
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
@@ -136,7 +123,7 @@ async def test_a_late_reference_is_not_the_next_texts_though_a_report_came_befor
         await shop.ready()
         shop.modem.faults.answers_later = 134
         assert isinstance(await shop.send("for Ada"), Unknown)
-        assert isinstance(await _look(shop), Found)
+        assert isinstance(await look_up(shop), Found)
         await shop.again(killed=killed)
         await shop.ready()
         shop.modem.faults.answers_later = 71
@@ -155,10 +142,10 @@ async def test_a_late_refusal_does_not_undo_what_a_report_says(tmp_path: Path) -
         await shop.ready()
         shop.modem.faults.silent_after_pdu = True
         assert isinstance(await shop.send("for Ada"), Unknown)
-        assert isinstance(await _look(shop), Found)
+        assert isinstance(await look_up(shop), Found)
         shop.modem.say("+CMS ERROR: 38")
         await shop.clock.sleep(5)
-        assert isinstance(await _look(shop), Found)
+        assert isinstance(await look_up(shop), Found)
 
 
 async def test_what_comes_while_the_modem_is_set_up_after_a_crash_is_heard(tmp_path: Path) -> None:
@@ -182,7 +169,7 @@ async def test_what_comes_while_the_modem_is_set_up_after_a_crash_is_heard(tmp_p
         await shop.ready()
         await shop.clock.until(lambda: shop.record.receipts, within=60)
         assert [update.provider_id for update in shop.record.receipts] == [before.provider_id]
-        found = await _look(shop)
+        found = await look_up(shop)
         assert isinstance(found, Found)
         assert found.provider_id.endswith(f"-{shop.modem.references[1]}")
 
@@ -241,7 +228,7 @@ async def test_a_database_that_can_not_be_read_for_a_moment_ends_nothing_and_giv
         notes.busy = True
         await shop.again(killed=True)
         await shop.ready()
-        told = await _look(shop)
+        told = await look_up(shop)
         assert isinstance(told, CannotTell)
         assert told.again
         held = await shop.send("for Ben", to=BEN, message="m2")
@@ -249,7 +236,7 @@ async def test_a_database_that_can_not_be_read_for_a_moment_ends_nothing_and_giv
         assert held.code == "owing"
         notes.busy = False
         await shop.clock.sleep(90)
-        assert isinstance(await _look(shop), Found)
+        assert isinstance(await look_up(shop), Found)
 
 
 # ------------------------------------------------------------ reports that come twice
@@ -269,7 +256,7 @@ async def test_a_repeated_report_of_one_text_delivers_no_other(tmp_path: Path) -
         assert isinstance(await shop.send("B", message="m2"), Unknown)
         shop.modem.report(shop.modem.references[0], ADA, 0, taken_at=taken_at)
         await shop.clock.sleep(5)
-        assert isinstance(await _look(shop, message="m2"), CannotTell)
+        assert isinstance(await look_up(shop, message="m2"), CannotTell)
         assert {update.provider_id for update in shop.record.receipts} == {first.provider_id}
 
 
@@ -285,8 +272,8 @@ async def test_a_report_that_came_before_its_texts_late_reference_is_no_other_te
         assert isinstance(await shop.send("B", message="m2"), Unknown)
         shop.modem.report(shop.modem.references[0], ADA, 0, taken_at=began)
         await shop.clock.sleep(30)
-        assert not isinstance(await _look(shop), Found)
-        found = await _look(shop, message="m2")
+        assert not isinstance(await look_up(shop), Found)
+        found = await look_up(shop, message="m2")
         assert isinstance(found, Found)
         assert [(update.provider_id, update.state) for update in shop.record.receipts] == [
             (found.provider_id, ReceiptState.DELIVERED)
@@ -309,129 +296,35 @@ async def test_a_report_on_a_part_that_went_out_twice_delivers_no_other_text(tmp
         assert isinstance(await shop.send("B", message="m2"), Unknown)
         shop.modem.report((shop.modem.references[0] - 1) % 256, ADA, 0, taken_at=began)
         await shop.clock.sleep(5)
-        assert isinstance(await _look(shop, message="m2"), CannotTell)
+        assert isinstance(await look_up(shop, message="m2"), CannotTell)
 
 
-# ------------------------------------------------------------ all of it, in any order
-
-
-@dataclass
-class Story:
-    """What was claimed of each try, and what really happened to it."""
-
-    shop: Shop
-    claims: dict[tuple[str, int], Outcome | Lookup] = field(default_factory=dict)
-    numbers: dict[tuple[str, int], str] = field(default_factory=dict)
-
-    async def send(self, message: str, to: str) -> None:
-        attempt = 1 + sum(name == message for name, _ in self.numbers)
-        name = (message, attempt)
-        self.numbers[name] = to
-        self.claims[name] = await self.shop.send(f"{message} {attempt}", to=to, message=message, attempt=attempt)
-
-    async def look_up(self) -> None:
-        for name, claim in list(self.claims.items()):
-            if isinstance(claim, Unknown | CannotTell):
-                self.claims[name] = await _look(self.shop, name[1], message=name[0], to=self.numbers[name])
-
-    def check(self) -> None:
-        modem = self.shop.modem
-        really = {
-            one.text: (one.number, reference) for one, reference in zip(modem.sent, modem.references, strict=True)
-        }
-        assert {number for number, _ in really.values()} <= {ADA, BEN}
-        arrived = [update for update in self.shop.record.receipts if update.state is ReceiptState.DELIVERED]
-        delivered = {update.provider_id for update in arrived}
-        for name, claim in self.claims.items():
-            if isinstance(claim, Accepted | Found):
-                taken = [
-                    reference
-                    for text, (number, reference) in really.items()
-                    if text.split()[0] == name[0] and number == self.numbers[name]
-                ]
-                reference = int(claim.provider_id.rpartition("-")[2])
-                assert reference in taken, (name, claim)
-                if reference in self.undelivered:
-                    assert claim.provider_id not in delivered
-                    assert getattr(claim, "receipt", None) is not ReceiptState.DELIVERED
-            elif isinstance(claim, Absent | Deferred | Rejected):
-                assert " ".join(map(str, name)) not in really, (name, claim)
-
-    @property
-    def undelivered(self) -> set[int]:
-        """References whose phones were off."""
-        return {one for one in self.shop.modem.references if one % 2}
-
-
-_STEPS = st.one_of(
-    st.tuples(st.just("send"), st.sampled_from(["m1", "m2", "m3"]), st.sampled_from([ADA, BEN])),
-    st.tuples(st.just("late"), st.integers(1, 140), st.none()),
-    st.tuples(st.just("slow"), st.integers(1, 55), st.none()),
-    st.tuples(st.just("wait"), st.integers(1, 120), st.none()),
-    st.tuples(
-        st.sampled_from(
-            ["silent", "refuse", "refuse for good", "error", "no prompt", "forget", "RDY", "repeat", "restart", "kill",
-             "replug", "first"]
-        ),
-        st.none(),
-        st.none(),
-    ),
-)  # fmt: skip
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.lists(_STEPS, min_size=3, max_size=14), st.sampled_from(["plain", "ec25", "e3372", "sierra"]))
-def test_whatever_comes_in_whatever_order_nothing_is_claimed_without_evidence(
-    steps: list[tuple[str, int | str | None, str | None]], character: str
+async def test_a_report_that_is_looked_at_from_two_sides_at_once_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def run(folder: Path) -> None:
-        async with open_shop(folder, character=character) as shop:
-            await shop.ready()
-            story = Story(shop)
-            shop.modem.report_for = lambda reference: 0x46 if reference % 2 else 0x00
-            for step, argument, to in steps:
-                await _play(story, step, argument, to)
-                await story.look_up()
-            for _ in range(3):
-                await shop.clock.sleep(60)
-                await story.look_up()
-            story.check()
+    """Ada's late reference comes, and her report with it is put on record, while Ben's text is looked up; the card is slow."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.errors["AT+CMGS"] = ["ERROR"]
+        assert isinstance(await shop.send("for Ben", to=BEN, message="m2"), Unknown)
+        shop.modem.faults.answers_later = 70
+        began = shop.clock.now()
+        assert isinstance(await shop.send("for Ada"), Unknown)
+        shop.modem.report(shop.modem.references[0], ADA, 0, taken_at=began)
+        await shop.clock.until(lambda: shop.channel._unmatched)
+        told, written = shop.record.on_receipt, asyncio.Event()
 
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder)))
+        async def slow(update: ReceiptUpdate) -> None:
+            await written.wait()
+            await told(update)
 
-
-async def _play(story: Story, step: str, argument: int | str | None, to: str | None) -> None:
-    shop, faults = story.shop, story.shop.modem.faults
-    match step:
-        case "send":
-            await story.send(str(argument), to or ADA)
-            faults.silent_after_pdu = faults.no_prompt = False
-            faults.network_seconds = 0.0
-        case "late":
-            faults.answers_later = float(argument or 0)
-        case "slow":
-            faults.network_seconds = float(argument or 0)
-        case "wait":
-            await shop.clock.sleep(float(argument or 0))
-        case "silent":
-            faults.silent_after_pdu = True
-        case "refuse" | "refuse for good" | "error":
-            final = {"refuse": "+CMS ERROR: 38", "error": "ERROR"}.get(step, "+CMS ERROR: 28")
-            faults.errors["AT+CMGS"] = [final]
-        case "no prompt":
-            faults.no_prompt = True
-        case "forget":
-            shop.modem.start_anew()
-            shop.modem.state.text_mode = True
-        case "RDY":
-            shop.modem.start_anew("RDY")
-        case "repeat":
-            shop.modem.repeat_reports()
-        case "first":
-            faults.report_first = not faults.report_first
-        case "replug":
-            shop.plug.pull()
-            shop.plug.put()
-        case "restart" | "kill":
-            await shop.again(killed=step == "kill")
+        monkeypatch.setattr(shop.record, "on_receipt", slow)
+        await shop.clock.sleep(20)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(look_up(shop, message="m2", to=BEN))
+            await shop.clock.sleep(1)
+            written.set()
+        assert isinstance(looking.result(), CannotTell)
+        assert isinstance(await look_up(shop), Found)
+        assert isinstance(await shop.send("for Cy", message="m3"), Accepted)

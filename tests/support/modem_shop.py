@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.channels.base import Outgoing, ReceiptUpdate, Reply, Surroundings
+from daemon.channels.base import Outgoing, ReceiptUpdate, Reply, Sent, Surroundings
 from daemon.channels.modem import ModemChannel, ModemSettings
 from daemon.config import decode
 from daemon.modem.simulator import Plug, Sim, SimulatedModem
 from outbox.errors import StorageBusy
 from outbox.model import Attempt, Rendered
-from outbox.outcome import Accepted, Outcome
+from outbox.outcome import Accepted, Lookup, Outcome, Unknown
 from tests.support.gsm import MemoryNotes, PassingClock, plugged
 
 ADA = "+447700900123"
+BEN = "+447700900999"
 TEXT = "Hi Ada, your balloons (order B-1042) are ready to collect. Balloon Loft"
 
 
@@ -131,6 +132,12 @@ class Shop:
             happened_at=now,
             expires_at=None if expires_in is None else now + round(expires_in * 1000),
         )
+
+
+async def look_up(shop: Shop, attempt: int = 1, *, message: str = "m1", to: str = ADA) -> Lookup:
+    """What the channel says of that try, as the resolver asks."""
+    kept = shop.record.keep(Unknown("x"), message=message, n=attempt, to=to)
+    return await shop.channel.lookup(Sent(attempt=kept, order_ref="B", trigger="order.ready", now=shop.clock.now()))
 
 
 @asynccontextmanager
