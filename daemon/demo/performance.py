@@ -181,7 +181,7 @@ class Performance:
     async def _rest(self) -> None:
         """Wait until nothing is under way any more; what still is after `SETTLE_SECONDS` the verdict will name."""
         deadline = self._clock.monotonic() + SETTLE_SECONDS
-        while self._clock.monotonic() < deadline and (await self._under_way() or not self._tried_again()):
+        while self._clock.monotonic() < deadline and (not self._tried_again() or await self._under_way()):
             await self._clock.sleep(0.25)
 
     async def _under_way(self) -> bool:
