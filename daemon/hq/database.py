@@ -85,7 +85,9 @@ async def ensure_month(db: Connection, at: datetime) -> str:
     if not re.fullmatch(r"audit_\d{4}_\d{2}", name):
         raise ValueError(name)
     statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF audit FOR VALUES FROM ({}) TO ({})")
-    await db.execute(statement.format(sql.Identifier(name), sql.Literal(begin), sql.Literal(end)))
+    async with db.transaction():
+        await db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))  # "if not exists" alone fails where two make it at once
+        await db.execute(statement.format(sql.Identifier(name), sql.Literal(begin), sql.Literal(end)))
     return name
 
 

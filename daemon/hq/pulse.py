@@ -67,6 +67,7 @@ class Pulse:
             "arrived": [arrived for _, (arrived, _) in rows],
             "at": [health.at for _, (_, health) in rows],
             "body": [Jsonb(None, dumps=_dumps(health)) for _, (_, health) in rows],
+            "now": self._now(),
         }
         try:
             async with db.transaction():

@@ -1,8 +1,8 @@
--- keep: how stores are, the newest word of each.
+-- keep: how stores are, the newest word of each; one that came while our clock was ahead is none.
 INSERT INTO health (store, arrived, at, body)
 SELECT * FROM unnest(%(store)s::text[], %(arrived)s::timestamptz[], %(at)s::bigint[], %(body)s::jsonb[])
 ON CONFLICT (store) DO UPDATE SET arrived = excluded.arrived, at = excluded.at, body = excluded.body
-WHERE excluded.arrived > health.arrived;
+WHERE excluded.arrived > health.arrived OR health.arrived > %(now)s;
 
 -- heads: what each of these stores says of its newest entry, where the archive has that entry.
 SELECT h.store, h.epoch, h.seq, a.hash

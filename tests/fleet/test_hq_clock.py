@@ -1,0 +1,43 @@
+"""Headquarters' own clock: the months it files by, and what it heard while it was ahead."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from daemon.fleet.wire import Health, pack
+from daemon.hq.database import ensure_month, opened
+from daemon.hq.pulse import Pulse
+
+pytestmark = pytest.mark.engines
+
+WORD: dict[str, Any] = {
+    "at": 0,
+    "clock_trusted": True,
+    "release": "0",
+    "epoch": "",
+    "seq": 0,
+    "hash": "",
+    "channels": {},
+}
+
+
+async def test_two_headquarters_begin_a_month_at_once(database: str) -> None:
+    async with opened(database) as one, opened(database) as other:
+        for month in range(1, 13):
+            begun = datetime(2031, month, 1, tzinfo=UTC)
+            names = await asyncio.gather(ensure_month(one, begun), ensure_month(other, begun))
+            assert set(names) == {f"audit_2031_{month:02}"}
+
+
+async def test_a_clock_that_was_ahead_hides_no_store_that_is_in_trouble(database: str) -> None:
+    """A store that came well by tomorrow's clock looked well until tomorrow, whatever it said since."""
+    today = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    async with opened(database) as db:
+        for ahead, uplink in ((timedelta(days=1), "up"), (timedelta(0), "down")):
+            pulse = Pulse(lambda ahead=ahead: today + ahead)  # type: ignore[misc]
+            pulse.hear("health.soho", pack(Health(**WORD, uplink=uplink)))
+            await pulse.write(db)
+        found = await (await db.execute("SELECT body ->> 'uplink', arrived FROM health")).fetchall()
+    assert found == [("down", today)]
