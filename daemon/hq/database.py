@@ -78,7 +78,7 @@ async def migrate(dsn: str) -> int:
 
 
 async def ensure_month(db: Connection, at: datetime) -> str:
-    """The partition for what arrives in that month; its name."""
+    """The partition for what arrives in that month; its name. Under a lock: "if not exists" alone fails where two make it at once."""
     begin = datetime(at.year, at.month, 1, tzinfo=UTC)
     end = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
     name = f"audit_{begin:%Y_%m}"
@@ -86,7 +86,7 @@ async def ensure_month(db: Connection, at: datetime) -> str:
         raise ValueError(name)
     statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF audit FOR VALUES FROM ({}) TO ({})")
     async with db.transaction():
-        await db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))  # "if not exists" alone fails where two make it at once
+        await db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         await db.execute(statement.format(sql.Identifier(name), sql.Literal(begin), sql.Literal(end)))
     return name
 
