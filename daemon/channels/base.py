@@ -296,6 +296,10 @@ class Channel(ABC):
             return ""
         return next((addresses[kind] for kind in self.address_kinds if addresses.get(kind)), None)
 
+    def heeded(self, trigger: str) -> Sequence[Medium]:
+        """Media beside its own whose opt-outs hold for what it sends of an event of that type."""
+        return self.heeds
+
     def units(self, out: Outgoing) -> int:
         """How much of the rate and the day's limit it takes: for the modem, its SMS."""
         return 1

@@ -30,6 +30,7 @@ from daemon.channels.base import (
     Sent,
 )
 from daemon.http import Http, Request, Response, json_request, objects
+from outbox.model import Medium
 from outbox.outcome import Accepted, Outcome, ReceiptState
 
 _SCOPES = (
@@ -88,6 +89,9 @@ class HubSpot(HttpChannel):
         return Request(method="GET", path=path, query=query, headers=self.headers)
 
     # sending
+
+    def heeded(self, trigger: str) -> Sequence[Medium]:
+        return ("email",) if trigger in self.settings.templates else ()
 
     async def prepare(self, out: Outgoing, *, until: float) -> Request | Outcome:
         if out.trigger in self.settings.templates and out.addresses.get("email"):

@@ -17,6 +17,7 @@ from daemon.channels._verdict import Problem, Verdict, channel, message, throttl
 from daemon.channels.base import Health, Misconfigured, OAuthSettings, Outgoing, PollPlan, ReceiptUpdate, Sent
 from daemon.http import Http, Request, Response, json_request
 from daemon.oauth import Token
+from outbox.model import Medium
 from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, ReceiptState, Rejected, Scope
 
 _STATES: Mapping[str, ReceiptState] = {
@@ -106,6 +107,14 @@ class Sfmc(OAuthChannel):
             self.origin = f"https://{place.netloc}"
         return super().token_of(response)
 
+    def heeded(self, trigger: str) -> Sequence[Medium]:
+        return (self.settings.medium,) if trigger in self.settings.templates else ()
+
+    def address_of(self, addresses: Mapping[str, str]) -> str | None:
+        """Opt-outs name what is written to: of texts the number."""
+        number = addresses.get("phone") if self.settings.medium == "sms" else None
+        return number or super().address_of(addresses)
+
     async def prepare(self, out: Outgoing, *, until: float) -> Request | Outcome:
         if out.trigger not in self.settings.templates and not self.settings.event_definition_key:
             return Rejected(Scope.MESSAGE, "no_definition", "no send definition is configured for this event")
@@ -116,7 +125,7 @@ class Sfmc(OAuthChannel):
     def build(self, out: Outgoing) -> Request:
         known = values_of(out)
         data = {name: known[ours] for name, ours in self.settings.fields.items() if known.get(ours)}
-        key = known.get(self.settings.contact_key) or out.to
+        key = known.get(self.settings.contact_key) or out.addresses.get("email") or out.to
         definition = self.settings.templates.get(out.trigger)
         if definition is None:
             body: dict[str, Any] = {

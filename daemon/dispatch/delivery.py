@@ -133,8 +133,8 @@ class Delivery:
                 spent = share
             else:
                 prepared = await self._silenced(message, prepared, "sms") or share
-        if isinstance(prepared, Ready) and channel.heeds:
-            prepared = await self._silenced(message, prepared, *channel.heeds) or prepared
+        if isinstance(prepared, Ready) and (heeded := channel.heeded(message.trigger)):
+            prepared = await self._silenced(message, prepared, *heeded) or prepared
         return prepared, spent
 
     async def _look_again_later(self, lane: Lane, spent: Spent | None, units: int, error: Exception) -> Message | None:
@@ -215,7 +215,9 @@ class Delivery:
                 if begun.opted_out
                 else None
             )
-        wanted = partial(self._is_wanted, message, begun, (channel.medium, *channel.heeds), called_off)
+        wanted = partial(
+            self._is_wanted, message, begun, (channel.medium, *channel.heeded(message.trigger)), called_off
+        )
         outcome = await self._send_in_turn(lane, channel, begun, out, wanted, is_probe=is_probe)
         if outcome is None:
             self._nothing_left(lane, spent, units)

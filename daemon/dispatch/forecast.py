@@ -123,7 +123,7 @@ class Forecast:
             yield Hindrance(lane.why)
         if due.order.held and not message.policy.stands_alone:
             yield Hindrance(ON_HOLD)
-        for medium in (channel.medium, *channel.heeds) if address else ():
+        for medium in (channel.medium, *channel.heeded(message.trigger)) if address else ():
             if why := await self._box.consent.blocked(medium, address):
                 yield Hindrance(why, passes_on=True)
         for obstacle in self._preparer.obstacles(due, channel, max(now, message.due_at)):

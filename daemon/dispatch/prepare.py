@@ -78,7 +78,7 @@ class Preparer:
             wanted = " or ".join(channel.address_kinds) or "destination"
             kinds = list(channel.address_kinds)
             yield PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
-        declined = [medium for medium in (channel.medium, *channel.heeds) if _declined(due, medium)]
+        declined = [medium for medium in (channel.medium, *channel.heeded(message.trigger)) if _declined(due, medium)]
         if message.audience == "customer" and declined:
             words = f"the customer does not want {declined[0]}"
             yield PassOver(Reason(words, "declined", media=declined[:1]), opted_out=True)

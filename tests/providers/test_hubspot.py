@@ -128,6 +128,12 @@ async def test_a_record_of_hubspot_s_own_is_named_by_its_id() -> None:
         assert at.lines() == ["PATCH /crm/v3/objects/deals/5544"]
 
 
+async def test_a_mail_of_its_own_heeds_who_wants_no_mail() -> None:
+    async with bench("hubspot", templates={"order.ready": 4126643121}) as at:
+        assert at.channel.heeded("order.ready") == ("email",)
+        assert at.channel.heeded("order.placed") == (), "a property is written, whoever wants no mail"
+
+
 async def test_a_single_mail_carries_the_message_s_id() -> None:
     async with bench("hubspot", templates={"order.ready": 4126643121}) as at:
         assert await at.channel.send(at.out()) == Accepted("cf3f0d5a")

@@ -116,3 +116,17 @@ async def test_without_an_event_or_a_definition_there_is_nothing_to_do() -> None
     async with open_http(FakeClock()) as http:
         with pytest.raises(Misconfigured, match="event_definition_key"):
             build("sfmc", {}, secrets, http)
+
+
+async def test_what_it_mails_or_texts_heeds_who_wants_none_of_it() -> None:
+    """A transactional send is a mail or a text by another hand; a journey's event is neither."""
+    both = {"email": "ada@example.com", "phone": "+447700900123"}
+    for medium, address in (("email", both["email"]), ("sms", both["phone"])):
+        async with bench("sfmc", medium=medium) as at:
+            assert at.channel.heeded("order.ready") == (medium,)
+            assert at.channel.heeded("order.placed") == ()
+            assert at.channel.address_of(both) == address
+    async with bench("sfmc", medium="sms") as at:
+        await at.channel.send(at.out(to=both["phone"], addresses=both))
+        recipient = at.body(SEND)["recipient"]
+    assert (recipient["contactKey"], recipient["to"]) == (both["email"], "447700900123"), "the contact's key stays"
