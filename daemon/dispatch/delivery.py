@@ -210,14 +210,11 @@ class Delivery:
             return await self._look_again_later(lane, spent, units, error)
         if isinstance(begun, Refusal):
             self._nothing_left(lane, spent, units)
-            return (
-                await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
-                if begun.opted_out
-                else None
-            )
-        wanted = partial(
-            self._is_wanted, message, begun, (channel.medium, *channel.heeded(message.trigger)), called_off
-        )
+            if not begun.opted_out:
+                return None
+            return await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
+        media = (channel.medium, *channel.heeded(message.trigger))
+        wanted = partial(self._is_wanted, message, begun, media, called_off)
         outcome = await self._send_in_turn(lane, channel, begun, out, wanted, is_probe=is_probe)
         if outcome is None:
             self._nothing_left(lane, spent, units)

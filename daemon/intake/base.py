@@ -140,6 +140,11 @@ class SourceSettings(Table, frozen=True, kw_only=True):
     """Whether orders that the shop marks as tests count."""
 
 
+def secrets_begin_with(source: str) -> str:
+    """How the names of a source's secrets begin in `.env`."""
+    return "".join(c if c.isalnum() else "_" for c in source).upper()
+
+
 class Source(ABC):
     """One `[sources.NAME]`. The constructor does no IO and raises ConfigError for a table that can't be meant."""
 
@@ -160,7 +165,7 @@ class Source(ABC):
 
     def secret_name(self, what: str) -> str:
         """The variable of `.env` that holds a secret of this source: named after it, `webshop` -> WEBSHOP_WEBHOOK_SECRET."""
-        return f"{''.join(c if c.isalnum() else '_' for c in self.name).upper()}_{what}"
+        return f"{secrets_begin_with(self.name)}_{what}"
 
     def clean(self, words: str) -> str:
         """A sender's own words with this source's secrets, and anybody's address, taken out."""

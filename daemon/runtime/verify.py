@@ -16,6 +16,7 @@ from daemon.dispatch.reply_words import check_replies
 from daemon.dispatch.sms.guard import check_sms
 from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
+from daemon.intake.base import secrets_begin_with
 from daemon.iso import currency_trouble
 from daemon.planner.check import mistakes_of_texts
 from daemon.planner.formats import REF
@@ -93,7 +94,13 @@ def _of_channels(settings: Settings) -> Iterator[ConfigError]:
 
 
 def _of_sources(settings: Settings) -> Iterator[ConfigError]:
+    owners: dict[str, str] = {}
     for name, table in settings.sources.items():
+        owner = owners.setdefault(secrets_begin_with(name), name)
+        if owner != name:
+            yield ConfigError(
+                f"sources.{name}: its secrets would be those of [sources.{owner}] ({secrets_begin_with(name)}_...): call one of them otherwise"
+            )
         try:
             sources.build(name, table, settings.secrets, settings.store)
         except ConfigError as error:

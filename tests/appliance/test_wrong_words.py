@@ -51,6 +51,10 @@ CASES = [
         '[channels.twilio]\nfrom = "+447400123456"\nauth_token = "hunter2"\n',
         "secrets don't stand here: write TWILIO_AUTH_TOKEN=... into .env",
     ),
+    (
+        '[sources.web-shop]\nkind = "pos"\n[sources.Web_Shop]\nkind = "pos"\n',
+        "sources.Web_Shop: its secrets would be those of [sources.web-shop] (WEB_SHOP_...)",
+    ),
     ('[channels.smpt]\nhost = "a"\n', "channels.smpt: no such channel; did you mean 'smtp'?"),
 ]
 
