@@ -322,9 +322,8 @@ class Delivery:
             poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
         if isinstance(outcome, Rejected) and outcome.opted_out:
             reason, actor = outcome.reason, f"{channel.title} ({outcome.code})"
-            await self._recorded(
-                lambda: self._box.consent.stop(channel.medium, attempt.address, reason=reason, actor=actor)
-            )
+            medium = next(iter(channel.heeded(message.trigger)), channel.medium)
+            await self._recorded(lambda: self._box.consent.stop(medium, attempt.address, reason=reason, actor=actor))
         await self._heed_early(channel, attempt, outcome)
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
         await self._heed_early(channel, attempt, outcome)

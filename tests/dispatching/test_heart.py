@@ -9,7 +9,7 @@ from daemon.channels.base import Channel
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from daemon.dispatch.prepare import Preparer
 from outbox.model import Due, Rendered, State
-from outbox.outcome import Deferred, ReceiptState
+from outbox.outcome import Deferred, ReceiptState, Rejected, Scope
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import BUSY, MISTAKE, NO_CREDIT, NOT_THEM, SHORT, SLOWER, TOOK
 
@@ -240,3 +240,15 @@ async def test_who_wants_no_mail_gets_none_by_a_shop_that_mails_what_it_is_given
             customer["consent"] = {"email": False}
         await heart.tell("e1", customer=customer)
         assert [request.channel for request in heart.providers.arrived] == ["vonage"]
+
+
+async def test_who_unsubscribed_there_is_mailed_by_nobody(tmp_path: Path) -> None:
+    """A customer system that mails refuses since they unsubscribed with it: that is said of mail, not of customer systems."""
+    channels = {"woocommerce": {"concurrency": 1}, "vonage": {"concurrency": 1}}
+    routes = [{"on": "order.*", "to": "customer", "via": ["woocommerce", "vonage"]}]
+    async with Heart(tmp_path, shop(channels=channels, route=routes)) as heart:
+        heart.providers.will("woocommerce", Rejected(Scope.RECIPIENT, "gone", "unsubscribed", opted_out=True))
+        await heart.tell("e1")
+        assert [request.channel for request in heart.providers.arrived] == ["vonage"]
+        assert await heart.box.consent.blocked("email", "ada@example.com")
+        assert not await heart.box.consent.blocked("crm", "ada@example.com")
