@@ -19,7 +19,7 @@ from outbox.clock import Clock
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
 LOOKUP_SECONDS = 1.0
-TAKE_SECONDS = 2.0
+TAKE_SECONDS = 5.0
 """How long a server that does not answer is waited for."""
 JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
 
