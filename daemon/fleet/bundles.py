@@ -153,9 +153,10 @@ class Bundles:
         self._say("")
 
     async def _part_with_another(self) -> None:
-        """This store came from another fleet: what its publisher signed counts no more, and its numbers mean nothing here."""
+        """This store came from another fleet: what its publisher signed counts no more, and its numbers mean nothing here. A publisher that
+        is not set is no other: an old bundle would pass for news once it is set again."""
         publisher, was = self._settings().fleet.publisher, self._memory.publisher
-        if was == publisher:
+        if not publisher or was == publisher:
             return
         if was:
             if (current := self._store.current()) is not None:

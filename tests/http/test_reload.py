@@ -53,9 +53,7 @@ async def test_all_that_is_asked_after_a_reload_is_answered_by_the_new_configura
         assert led_to["via"] == ["sendgrid"]
         shown = await face.post("/v1/messages/preview", {"template": "order.ready", "medium": "sms"})
         assert "The Other Shop" in shown.json["text"]
-        async with asyncio.timeout(5):
-            while store.service.engine is not store.services.engine:
-                await asyncio.sleep(0.001)
+        await until_in_force(store)
 
 
 async def test_a_configuration_that_can_t_be_used_changes_nothing(face: Face, store: SmallStore) -> None:

@@ -1,5 +1,7 @@
 """A shop whose clock is wrong, or goes back, or whose order is dated years ahead: nothing is lost, and nothing is blind for good."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -193,16 +195,22 @@ ERP = {
 }
 
 
+@asynccontextmanager
+async def shop_and_erp(folder: Path) -> AsyncIterator[tuple[WooShop, Shopfront]]:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
+    async with open_front(folder, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+        yield shop, front
+
+
 def erp(type: str, **said: str) -> AHook:
     body = msgspec.json.encode({"type": type, "ref": "1", **said})
     return AHook(source="erp", body=body, headers={"x-token": "t0k"})
 
 
 async def test_an_edit_that_moves_no_date_is_newer_than_what_others_told_since(tmp_path: Path) -> None:
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
-    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+    async with shop_and_erp(tmp_path) as (shop, front):
         await front.poll()
         shop.save(1, "on-hold", billing={"phone": "07400 123456"})
         await pass_time(front, 60)
@@ -217,10 +225,7 @@ async def test_an_edit_that_moves_no_date_is_newer_than_what_others_told_since(t
 async def test_what_a_payment_provider_or_an_erp_calls_an_order_does_not_hide_it_from_its_shop(tmp_path: Path) -> None:
     """The shop's own id is what its order is asked by, and what a note of ours is put at: of another's number the shop may have an order
     too, of somebody else."""
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
-    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+    async with shop_and_erp(tmp_path) as (shop, front):
         await front.poll()
         shop.save(1, "on-hold")
         await pass_time(front, 60)
@@ -235,13 +240,10 @@ async def test_what_a_payment_provider_or_an_erp_calls_an_order_does_not_hide_it
 
 async def test_a_payment_provider_that_is_first_to_tell_does_not_name_the_order_either(tmp_path: Path) -> None:
     """It tells of the payment before the shop is asked: a note to the customer goes to the shop's order all the same."""
-    clock = FakeClock()
-    shop = WooShop(clock.now)
-    secrets = {**SECRETS, "ERP_WEBHOOK_SECRET": "t0k"}
-    async with open_front(tmp_path, secrets=secrets, http=asked(shop), clock=clock, webshop=TABLE, erp=ERP) as front:
+    async with shop_and_erp(tmp_path) as (shop, front):
         await front.poll()
         shop.save(1, "on-hold")
-        await clock.advance(5)
+        await front.clock.advance(5)
         await front.take(erp("payment.confirmed", id="77"))
         await pass_time(front, 60)
         (order,) = await front.box.views.orders_by_ref(["1"])

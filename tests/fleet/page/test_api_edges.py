@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
@@ -38,15 +39,22 @@ async def test_what_the_api_is_asked_by_somebody_who_means_ill(site: Site) -> No
             assert answer.status == 422
 
 
-async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClock) -> None:
-    """A dashboard's token was stolen and taken away; the thief's stream is open and goes on watching the stores."""
-    await site.store("soho")
+@asynccontextmanager
+async def the_stream(site: Site) -> AsyncIterator[aiohttp.ClientResponse]:
+    """As a dashboard reads it."""
     async with site.services.pool.connection() as db:
         await tokens.add(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
     async with (
         aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
         http.get("/v1/stream") as answer,
     ):
+        yield answer
+
+
+async def test_a_stream_ends_for_who_may_read_no_more(site: Site, clock: FakeClock) -> None:
+    """A dashboard's token was stolen and taken away; the thief's stream is open and goes on watching the stores."""
+    await site.store("soho")
+    async with the_stream(site) as answer:
         while not (await answer.content.readline()).startswith(b"data:"):
             pass
         async with site.services.pool.connection() as db:
@@ -61,12 +69,7 @@ async def test_a_stream_has_what_was_written_after_it_looked_though_it_came_befo
 ) -> None:
     """What stores say is written in lots, a second later: a dashboard that looked in between never saw that the line was down."""
     await site.store("soho")
-    async with site.services.pool.connection() as db:
-        await tokens.add(db, 0, "grafana", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
-    async with (
-        aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http,
-        http.get("/v1/stream") as answer,
-    ):
+    async with the_stream(site) as answer:
         seen: list[str] = []
 
         async def read() -> None:
