@@ -7,6 +7,7 @@ copy takes its place, and what the new release had is set aside.
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -142,7 +143,8 @@ class Upgrade:
 
 
 async def _to_its_end(switch: Coroutine[Any, Any, Upgraded]) -> Upgraded:
-    """Ctrl-C in the middle of it would leave the service stopped, or on a release at which nobody looked: it waits."""
+    """Ctrl-C in the middle of it, or a connection that drops, would leave the service stopped, or on a release at which nobody looked: that
+    waits."""
 
     async def ended() -> Upgraded | InstallError | OSError:
         try:
@@ -150,15 +152,24 @@ async def _to_its_end(switch: Coroutine[Any, Any, Upgraded]) -> Upgraded:
         except (InstallError, OSError) as error:
             return error
 
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        loop.add_signal_handler(number, _wait)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(ended(), name="upgrade")
         while not task.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(task)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        loop.remove_signal_handler(number)
     outcome = task.result()
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def _wait() -> None:
+    """What a signal would end goes on."""
 
 
 def _taken(wheel: Path, folder: Path) -> Path:

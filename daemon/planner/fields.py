@@ -42,7 +42,8 @@ def _text(value: object) -> str:
 def _moment(name: str, moment: Moment | None) -> dict[str, str]:
     if moment is None:
         return {name: "", f"{name}_day": "", f"{name}_time": ""}
-    return {name: str(moment), f"{name}_day": moment.short_day, f"{name}_time": moment.time_of_day}
+    time = moment.time_of_day if moment.has_time else ""
+    return {name: str(moment), f"{name}_day": moment.short_day, f"{name}_time": time}
 
 
 def _data(event: EventView) -> dict[str, str]:

@@ -19,6 +19,7 @@ from babel.numbers import format_currency
 
 from daemon.config import Store
 from daemon.planner.moments import local
+from daemon.wire.promises import is_day
 
 REF = "{ref}"
 """Stands for an order's number in `[store] order_url`."""
@@ -98,7 +99,7 @@ class Money(Decimal):
 
 
 class Moment(datetime):
-    """An instant on the store's clock that prints as day and time ("Tue 24 Nov, 12:00")."""
+    """An instant on the store's clock that prints as day and time ("Tue 24 Nov, 12:00"), a promised day as that ("Tue 24 Nov")."""
 
     _locale: Locale
 
@@ -107,6 +108,11 @@ class Moment(datetime):
         moment = cls.combine(there.date(), there.timetz())
         moment._locale = locale
         return moment
+
+    @property
+    def has_time(self) -> bool:
+        """Whether it is a moment of its day: what is promised for midnight is promised for the day."""
+        return not is_day(self)
 
     @property
     def time_of_day(self) -> str:
@@ -129,7 +135,7 @@ class Moment(datetime):
         return format_date(self, "medium", locale=self._locale)
 
     def __str__(self) -> str:
-        return f"{self.short_day}, {self.time_of_day}"
+        return f"{self.short_day}, {self.time_of_day}" if self.has_time else self.short_day
 
 
 @lru_cache(maxsize=1024)

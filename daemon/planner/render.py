@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
@@ -20,11 +21,12 @@ from daemon.config import Settings, Store
 from daemon.planner.fields import named_fields
 from daemon.planner.formats import Formats
 from daemon.planner.jinja_environment import JinjaEnvironment, explain
-from daemon.planner.moments import milliseconds
+from daemon.planner.moments import local, milliseconds
 from daemon.planner.render_context import StoreView, views
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
 from daemon.planner.wording import Wording
+from daemon.wire.promises import kept_until
 from outbox.model import Event, Medium, Order, Rendered
 from outbox.orders import ENDS
 
@@ -140,7 +142,7 @@ class Renderer:
         place = self._find(name, medium, chain, audience)
         formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
         if audience == "customer":
-            event, order = _looking_ahead(event, order)
+            event, order = _looking_ahead(event, order, self.store.zone)
         values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
@@ -246,18 +248,22 @@ class Renderer:
         return RenderError(where or name, line, explain(error))
 
 
-def _looking_ahead(event: Event, order: Order) -> tuple[Event, Order]:
+def _looking_ahead(event: Event, order: Order, zone: ZoneInfo) -> tuple[Event, Order]:
     """Without the time that was promised where it was over when this happened: whose order leaves at 12:40 is not told to expect it by
     12:00. Of an order that is at its end it stays: there it is looked back to. So it does for a provider's own template, which can't leave
     a field out."""
     if event.type != order.status or event.type in ENDS:
         return event, order
     told = event.order.promised_at
-    if told is not None and milliseconds(told) < order.status_at:
+    if told is not None and _kept_until(milliseconds(told), zone) < order.status_at:
         event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=None))
-    if order.promised_at is not None and order.promised_at < order.status_at:
+    if order.promised_at is not None and _kept_until(order.promised_at, zone) < order.status_at:
         order = msgspec.structs.replace(order, promised_at=None)
     return event, order
+
+
+def _kept_until(promised_at: int, zone: ZoneInfo) -> int:
+    return milliseconds(kept_until(local(promised_at, zone)))
 
 
 def _passes(error: Exception) -> bool:

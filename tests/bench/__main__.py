@@ -21,6 +21,7 @@ ALL = (
     "slow_sync",
     "delivery",
     "latency",
+    "till",
     "start",
     "idle",
     "burst",

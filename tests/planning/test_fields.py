@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.config import Settings
+from daemon.planner.moments import milliseconds
 from daemon.planner.render import Renderer
 from outbox.model import Customer, Item, OrderFields
 from tests.support.planning import NOW, SHOP, event, order
@@ -47,6 +48,12 @@ def test_every_name_is_always_there_and_is_text() -> None:
     bare = renderer().fields(event(), order(customer=Customer()))
     assert full.keys() == bare.keys()
     assert all(isinstance(value, str) for value in bare.values())
+
+
+def test_a_day_that_is_promised_has_no_time() -> None:
+    day = milliseconds(datetime(2026, 11, 24, tzinfo=SHOP.zone))
+    fields = renderer().fields(event(), order(promised_at=day))
+    assert (fields["promised"], fields["promised_day"], fields["promised_time"]) == ("Tue 24 Nov", "Tue 24 Nov", "")
 
 
 def test_the_team_gets_initials() -> None:

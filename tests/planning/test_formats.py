@@ -66,6 +66,8 @@ def test_moments(locale: str, country: str, short: str, full: str, clock: str) -
         clock,
     )
     assert str(moment) == f"{short}, {clock}"
+    day = formats(locale, country).moment(NOON - 12 * 3_600_000)
+    assert (str(day), day.has_time if day else None) == (short, False), "midnight stands for the day"
 
 
 def test_moments_are_the_stores_own_and_not_mixed_up_between_zones() -> None:

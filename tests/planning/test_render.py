@@ -226,6 +226,15 @@ class TestMail:
                 assert ("12:00" in text) is told, text
             assert "12:00" in shop.render(kind, "chat", event=what, order=late, audience="team").text
 
+    @pytest.mark.parametrize(("hour", "told"), [(15, True), (25, False)])
+    def test_what_is_promised_for_a_day_is_not_over_in_its_morning(self, shop: Shop, hour: int, told: bool) -> None:
+        day = milliseconds(datetime(2026, 11, 24, tzinfo=SHOP.zone))
+        sent = order(
+            status="order.out_for_delivery", status_at=day + hour * HOUR, promised_at=day, fulfilment="delivery"
+        )
+        text = shop.render("order.out_for_delivery", order=sent, event=event("order.out_for_delivery")).text
+        assert ("should be there by Tue 24 Nov." in text) is told, text
+
     @pytest.mark.parametrize("locale", ["en", "es", "fr", "de"])
     def test_what_comes_tomorrow_is_not_awaited_today(self, shop: Shop, locale: str) -> None:
         """A parcel is on its way for days."""

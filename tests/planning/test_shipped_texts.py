@@ -12,6 +12,7 @@ import pytest
 from daemon.config import Settings, Store, Templates
 from daemon.planner.check import STAFF_TEMPLATES, check_templates
 from daemon.planner.defaults import OPTIONAL
+from daemon.planner.moments import milliseconds
 from daemon.planner.render import FREE_TEXT, Renderer
 from daemon.planner.samples import NAME, REF, complete, minimal, sample_text
 from daemon.planner.sms_text import measure
@@ -171,6 +172,26 @@ def test_the_times_and_amounts_are_told() -> None:
     assert "We will refund £48.50 within 10 days." in first.text
     [first, *_] = texts(STORES["de"], "order.delayed", "email")
     assert "Der neue Termin ist Mittwoch, 25. November, 12:00 Uhr." in first.text
+
+
+@every_text
+def test_what_is_promised_for_a_day_is_told_without_a_time(language: str, template: str) -> None:
+    """A shop's plug-in that asks for a date alone says midnight: nobody expects a customer then."""
+    store = STORES[language]
+    event, order = complete(template, store.currency)
+    day = datetime(2026, 11, 25, tzinfo=store.zone)
+    event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=day))
+    order = msgspec.structs.replace(order, promised_at=milliseconds(day), fulfilment="delivery")
+    ways: tuple[tuple[Medium, str], ...] = (("sms", "customer"), ("email", "customer"), ("chat", "team"))
+    for medium, audience in ways:
+        said = RENDERERS[id(store)].render(
+            template, medium, language, event=event, order=order, text=sample_text(template), audience=audience
+        )
+        assert not re.search(r"\b(0?0|12)[:h]00", said.text + (said.html or "")), said.text
+        assert not re.search(r" (at|um|à|a las?|avant|antes de)[.,;)]", said.text), said.text
+        assert "  " not in said.text
+        if template in ("order.confirmed", "order.delayed") and medium != "email":
+            assert re.search(r"\b25\b", said.text), said.text
 
 
 @pytest.mark.parametrize("language", STORES)

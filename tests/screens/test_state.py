@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 from daemon.wire.customers import Reply
 from daemon.wire.messages import Message
 from daemon.wire.orders import Customer, Order, Told
-from daemon.wire.service import Uplink
+from daemon.wire.service import Store, Uplink
 from daemon.wire.values import When, Word
 from tests.support.sample_shop import DAY, NOW
+from tui.i18n import Texts
 from tui.shop.queue import things
 from tui.shop.revisions import Part
 from tui.shop.state import Shop, outbox_filter
 from tui.shop.view import View
 from tui.wording.stages import stage_of
+from tui.wording.times import Times
+
+TIMES = Times(Texts("en"), Store())
 
 
 def order(
@@ -215,10 +219,10 @@ def test_what_nobody_knows_is_asked_about_until_somebody_told_of_it(unsure: str,
     shop.load_messages([message("m1", state="unknown", trigger=unsure)])
     told = message("m2", state="delivered", trigger=phoned, at=NOW + 1000)
     shop.change_message(msgspec.structs.replace(told, reason_code=Word("phoned")))
-    assert ([each.kind for each in things(shop, (), NOW + 2000)] == ["unsure"]) is is_asked
+    assert ([each.kind for each in things(shop, (), TIMES, NOW + 2000)] == ["unsure"]) is is_asked
     taken_back = message("m3", state="unknown", trigger=phoned, at=NOW + 3000)
     shop.change_message(taken_back)
-    assert "unsure" in [each.kind for each in things(shop, (), NOW + 4000)]
+    assert "unsure" in [each.kind for each in things(shop, (), TIMES, NOW + 4000)]
 
 
 def test_reading_again_drops_what_is_gone() -> None:

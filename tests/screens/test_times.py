@@ -66,6 +66,25 @@ def test_how_long_until() -> None:
     assert times().until(NOW + 22 * HOUR, NOW) == "tomorrow 08:15"
 
 
+def test_a_day_that_is_promised_has_no_time_and_is_late_when_it_is_over() -> None:
+    """The shop's calendar asks for a date alone: till now such orders were late from one in the night."""
+    here = times()
+    today = here.midnight(NOW)
+    said = {days: here.promise(today + days * DAY, NOW) for days in (-3, -1, 0, 1, 3, 9)}
+    assert said == {-3: "21 Nov", -1: "yesterday", 0: "today", 1: "tomorrow", 3: "Fri", 9: "3 Dec"}
+    assert [here.brief_promise(today + days * DAY, NOW) for days in (-3, 0, 1)] == ["21 Nov", "Tue", "Wed"]
+    assert (here.promise(NOW, NOW), here.brief_promise(NOW, NOW)) == ("10:15", "10:15")
+    assert here.late(today, NOW) == ""
+    assert here.late(today, today + DAY + 3 * MINUTE) == "3 min late"
+    assert here.late_from(NOW) == NOW + MINUTE
+    assert (here.promise(None, NOW), here.brief_promise(None, NOW)) == ("", "")
+
+
+def test_a_promised_day_of_twenty_five_hours() -> None:
+    sunday = 1_792_882_800_000  # 2026-10-24T23:00Z, midnight in London; clocks go back at 01:00Z
+    assert times().late_from(sunday) == sunday + 25 * HOUR + MINUTE
+
+
 def test_how_late() -> None:
     assert times().late(NOW - 3 * MINUTE, NOW) == "3 min late"
     assert times().late(NOW - 30_000, NOW) == "", "half a minute is not late"

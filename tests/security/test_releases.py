@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -205,7 +206,7 @@ async def test_without_room_for_the_safety_copy_the_old_release_runs_on(
 
 
 class Interrupted(Stopping):
-    """Ctrl-C comes while the service is being stopped, and once more."""
+    """Ctrl-C comes while the service is being stopped, and once more; then the connection drops by which the owner is there."""
 
     async def run(
         self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
@@ -215,12 +216,16 @@ class Interrupted(Stopping):
             for _ in range(2):
                 self.upgrading.cancel()
                 await asyncio.sleep(0)
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                assert signal.getsignal(number) is not signal.SIG_DFL
+                os.kill(os.getpid(), number)
+                await asyncio.sleep(0)
         return Ran(0, "") if "is-active" in command else ran
 
     upgrading: "asyncio.Task[object]"
 
 
-async def test_ctrl_c_while_the_service_is_stopped_leaves_it_running(folder: Path) -> None:
+async def test_who_goes_away_while_the_service_is_stopped_leaves_it_running(folder: Path) -> None:
     made = signed(release(folder, library(folder / "links")))
     machine = Interrupted(folder / "root")
     home = machine.path("/opt/tether")

@@ -71,11 +71,11 @@ class Asking:
     async def _promise(self, order: Order, value: str) -> None:
         """Another time for an order."""
         times, now = self._session.times, self._session.now()
-        said = times.at(times.moment(value), now)
+        said = times.promise(times.moment(value), now)
         question = self._t(
             "Promised for {time} instead of {before}. It is noted; the customer is not told.",
             time=said,
-            before=times.at(order.promised_at, now) or self._t("no time"),
+            before=times.promise(order.promised_at, now) or self._t("no time"),
         )
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)

@@ -27,7 +27,7 @@ class Cards:
             return [[Span(fit(order.ref, width), STRONG)]]
         now = self._session.now()
         late = self.late(order)
-        time = self._session.times.brief(order.promised_at, now) + ("!" if late else " ")
+        time = self._session.times.brief_promise(order.promised_at, now) + ("!" if late else " ")
         left = [Span(order.ref.ljust(6), STRONG), Span(f" {order.customer.name or ''}")]
         return [justify(width, left, [Span(time, BAD if late else DIM)]), *self._below(order, late, width)]
 
@@ -50,7 +50,7 @@ class Cards:
     def line(self, order: Order, width: int) -> list[Line]:
         """One line of the list: more columns where there is more room; name, time and whether told on the smallest."""
         now, told, late = self._session.now(), self.told(order), self.late(order)
-        time = self._session.times.brief(order.promised_at, now)
+        time = self._session.times.brief_promise(order.promised_at, now)
         name = order.customer.name or ""
         if width < 70:
             cells = [

@@ -102,7 +102,7 @@ class NewOrderBox(Box[Taken | None]):
             return []
         lines: list[Line] = []
         if promised := shown["order"].get("promised_at"):
-            time = self.session.times.at(self.session.times.moment(promised), self.session.now())
+            time = self.session.times.promise(self.session.times.moment(promised), self.session.now())
             lines.append([Span(t("Promised for {time}.", time=time), DIM)])
         if self._preview is None:
             why = t("What will go out can't be shown: {why}", why=t(self._why))

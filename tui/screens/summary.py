@@ -71,7 +71,7 @@ class Summary:
         waits = (now - order.status_at) / 1000 if order.status_at and stage_of(order) == "ready" else 0
         paid = session.words.status(order.payment) if order.payment else ""
         facts = [
-            f"{way} {session.times.at(order.promised_at, now)}".strip(),
+            f"{way} {session.times.promise(order.promised_at, now)}".strip(),
             session.t("waiting for {span}", span=session.times.span(waits)) if waits >= 60 else "",
             f"{session.times.money(order.total, order.currency)} {paid}".strip(),
             session.words.status(order.after_sale) if order.after_sale else "",

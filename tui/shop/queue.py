@@ -11,7 +11,7 @@ from daemon.wire.service import Channel, Trouble
 from daemon.wire.sources import Kept
 from tui.shop.state import Shop, is_telling, newest_message
 from tui.wording.stages import stage_of
-from tui.wording.times import LATE
+from tui.wording.times import Times
 from tui.wording.words import BY_A_PERSON, UNTOLD
 
 SILENT = "silent"
@@ -32,14 +32,14 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
 
 
-def things(shop: Shop, kept: Sequence[Kept], now: int) -> list[Thing]:
+def things(shop: Shop, kept: Sequence[Kept], times: Times, now: int) -> list[Thing]:
     """Ready and untold, unread replies, late orders, others who are untold, unsure outcomes, what nobody understood, channels, trouble."""
     opened = shop.open_orders
     untold = [order for order in opened if _is_untold(order)]
     return [
         *_oldest(_untold(order) for order in untold if stage_of(order) == "ready"),
         *_replies(shop),
-        *_oldest(_late(order) for order in opened if _is_late(order, now)),
+        *_oldest(_late(order) for order in opened if stage_of(order) != "ready" and times.late(order.promised_at, now)),
         *_oldest(_untold(order) for order in untold if stage_of(order) != "ready"),
         *_oldest(
             Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
@@ -69,10 +69,6 @@ def _is_told_since(unsure: Message, shop: Shop) -> bool:
     of_it = [each for each in of_order if each.trigger == unsure.trigger and is_telling(each)]
     last = min(of_it, key=newest_message, default=unsure)
     return last.reason_code in BY_A_PERSON and last.updated_at >= unsure.updated_at
-
-
-def _is_late(order: Order, now: int) -> bool:
-    return stage_of(order) != "ready" and order.promised_at is not None and order.promised_at + LATE <= now
 
 
 def _untold(order: Order) -> Thing:

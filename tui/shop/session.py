@@ -26,7 +26,7 @@ from tui.shop.state import NEVER, Shop, is_telling
 from tui.shop.training import Training, mission_of
 from tui.terminal.clock import Clock
 from tui.terminal.glyphs import Glyphs
-from tui.wording.times import LATE, Times
+from tui.wording.times import Times
 from tui.wording.words import BAD, GOOD, PLAIN, UNTOLD, WARN, Words
 
 NOTICE_SECONDS = 8.0
@@ -123,8 +123,9 @@ class Session:
         shop, now = self.shop, self.now()
         stands = [shop.revisions[part] for part in Part]
         if stands != self._queue_of or now >= self._queue_until:
-            self._queue, self._queue_of = things(shop, shop.kept, now), stands
-            late = (order.promised_at + LATE for order in shop.open_orders if order.promised_at is not None)
+            self._queue, self._queue_of = things(shop, shop.kept, self.times, now), stands
+            promised = (order.promised_at for order in shop.open_orders if order.promised_at is not None)
+            late = map(self.times.late_from, promised)
             self._queue_until = min((at for at in late if at > now), default=NEVER)
         return self._queue
 

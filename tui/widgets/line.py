@@ -90,7 +90,7 @@ class Found(Lines):
             Cell(order.ref, 9, STRONG),
             Cell(order.customer.name or "", 14 if width < 100 else 22),
             Cell(does or words.status(order.status), 0, WARN if does else ""),
-            Cell(late or session.times.brief(order.promised_at, now), 13, BAD if late else DIM),
+            Cell(late or session.times.brief_promise(order.promised_at, now), 13, BAD if late else DIM),
         ]
         if not does:
             cells.append(Cell(told.words, 20 if width < 100 else 30, told.tone))
@@ -106,7 +106,7 @@ class Found(Lines):
             case "step":
                 return f"{session.t(STAGE_WORDS[stage_of(order)])} {going} {session.words.status(said.value).upper()}"
             case "promise":
-                return f"{going} {session.times.at(session.times.moment(said.value), session.now())}"
+                return f"{going} {session.times.promise(session.times.moment(said.value), session.now())}"
             case "contact":
                 return f"{going} {said.value}"
             case "hold":

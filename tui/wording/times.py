@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
+from daemon.wire.promises import is_day, kept_until
 from daemon.wire.service import Store
 from tui.i18n import Texts, text
 from tui.wording.promised import Clock
@@ -32,7 +34,7 @@ class Times:
         self._promises = Clock(texts, month_first=store.country == "US")
 
     def local(self, moment: int) -> datetime:
-        return datetime.fromtimestamp(moment / 1000, self._zone or UTC)
+        return _local(moment, self._zone)
 
     def midnight(self, now: int) -> int:
         """When today began."""
@@ -58,6 +60,17 @@ class Times:
             return self._t("tomorrow {time}", time=time)
         return f"{self._day(at) if 1 < days < 7 else self._date(at)} {time}"
 
+    def promise(self, promised: int | None, now: int) -> str:
+        """The same of what was promised; a day without a time as that: "today", "tomorrow", "Fri", "3 Nov"."""
+        if promised is None or not is_day(at := self.local(promised)):
+            return self.at(promised, now)
+        days = (at.date() - self.local(now).date()).days
+        if days == 0:
+            return self._t("today")
+        if abs(days) == 1:
+            return self.at(promised, now).removesuffix(f" {at:%H:%M}")
+        return self._day(at) if 1 < days < 7 else self._date(at)
+
     def brief(self, moment: int | None, now: int) -> str:
         """The same in at most six or so cells: the time today, else the day."""
         if moment is None:
@@ -65,6 +78,12 @@ class Times:
         at = self.local(moment)
         days = (at.date() - self.local(now).date()).days
         return f"{at:%H:%M}" if days == 0 else self._day(at) if 0 < days < 7 else self._date(at)
+
+    def brief_promise(self, promised: int | None, now: int) -> str:
+        """The same of what was promised; a day without a time as that, today's too: "Tue"."""
+        if promised is None or not is_day(at := self.local(promised)):
+            return self.brief(promised, now)
+        return self._day(at) if at.date() == self.local(now).date() else self.brief(promised, now)
 
     def second(self, moment: int) -> str:
         """For the record: "24 Nov 10:15:03"."""
@@ -96,11 +115,15 @@ class Times:
         said, is_today = self.at(moment, now), self.local(moment).date() == self.local(now).date()
         return self._t("at {time}", time=said) if is_today else said
 
+    def late_from(self, promised: int) -> int:
+        """When it begins to be late (ms); what was promised for a day, when that is over."""
+        return _kept_until(promised, self._zone) + LATE
+
     def late(self, promised: int | None, now: int) -> str:
         """ "3 min late"; "" when it isn't."""
-        if promised is None or now < promised + LATE:
+        if promised is None or now < promised + LATE or now < self.late_from(promised):
             return ""
-        return self._t("{span} late", span=self.span((now - promised) / 1000))
+        return self._t("{span} late", span=self.span((now - _kept_until(promised, self._zone)) / 1000))
 
     def moment(self, written: str) -> int:
         """A time that `promised` wrote, as ms."""
@@ -126,6 +149,15 @@ class Times:
 
     def _date(self, at: datetime) -> str:
         return self._t("{day} {month}", day=at.day, month=self._t(MONTHS).split()[at.month - 1])
+
+
+@lru_cache(maxsize=16_384)
+def _kept_until(promised: int, zone: ZoneInfo | None) -> int:
+    return round(kept_until(_local(promised, zone)).timestamp() * 1000)
+
+
+def _local(moment: int, zone: ZoneInfo | None) -> datetime:
+    return datetime.fromtimestamp(moment / 1000, zone or UTC)
 
 
 def _locale(store: Store, language: str) -> Locale:

@@ -1,0 +1,14 @@
+"""What an order is promised for: a moment, or a day. Pure; moments are on the store's clock."""
+
+from datetime import datetime, time, timedelta
+
+
+def is_day(promised: datetime) -> bool:
+    """Whether it names a day and no time of it: its midnight, which is what stands where a shop asks its customers for a date alone.
+    Nobody collects balloons then."""
+    return promised.time() == time()
+
+
+def kept_until(promised: datetime) -> datetime:
+    """Until when it is kept: a day that is promised, until it is over."""
+    return promised + timedelta(days=1) if is_day(promised) else promised
