@@ -293,11 +293,11 @@ async def _source(
             f"there is no backup {asked.which!r} in {settings.backup.to}: `tether backup --list` says which there are"
         )
     if asked.which == LATEST:
-        _refuse_older(settings, name, asked)
+        _refuse_older(settings, name, names, asked)
     return wanted(name, is_kept=True), lambda target: store.get(name, target)
 
 
-def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:
+def _refuse_older(settings: "Settings", name: str, names: Sequence[str], asked: Asked) -> None:
     """An old backup is as well signed as a new one: whoever takes the newer ones away brings the past back."""
     from daemon.upkeep.backup_note import last_backup
     from daemon.upkeep.errors import BackupError
@@ -305,7 +305,12 @@ def _refuse_older(settings: "Settings", name: str, asked: Asked) -> None:
     last = last_backup(settings)
     if last is None or last.place != settings.backup.to or last.newest <= name or OLDER in asked.accepted:
         return
+    why = "is not there: somebody took it away, or this is another stick"
+    if last.newest in names:
+        why = (
+            f"is named for a day that has not come, by a clock that was ahead: `tether restore {last.newest}` takes it"
+        )
     raise BackupError(
-        f"the newest backup in {settings.backup.to} is {name}, but {last.newest} was made after it and is not there: somebody took it away, "
-        f"or this is another stick. `--accept {OLDER}` takes {name} all the same"
+        f"the newest backup in {settings.backup.to} is {name}, but {last.newest} was made after it and {why}. "
+        f"`--accept {OLDER}` takes {name} all the same"
     )

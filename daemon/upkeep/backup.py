@@ -9,7 +9,6 @@ import errno
 import os
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from daemon.keys.heads import signed
 from daemon.keys.keyring import Keyring, keyring
 from daemon.upkeep.archive import Manifest, pack, read_through
 from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
-from daemon.upkeep.backup_store import BackupStore, keeping
+from daemon.upkeep.backup_store import BackupStore, keeping, named_at
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.heads import note
 from daemon.upkeep.seal import check, seal
@@ -111,7 +110,7 @@ async def _back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made
     _need_room(database.parent, round(size * ROOM) + settings.data.reserve)
     _need_room(workspace, size)
     now = clock.now()
-    name = f"tether-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"
+    name = f"{named_at(now)}.backup"
     with (
         tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=database.parent) as plain,
         tempfile.TemporaryDirectory(prefix=".tether-backup-", dir=workspace) as folder,

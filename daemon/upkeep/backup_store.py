@@ -4,8 +4,9 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,13 +19,13 @@ NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
 """What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else in a store is
 ever read or removed."""
 
-
+DAY_MS = 86_400_000
 TO_BE_MOUNTED, MOUNTED = Path("/etc/fstab"), Path("/proc/self/mountinfo")
 """What the owner wants mounted (fstab(5)), and what is (proc_pid_mountinfo(5))."""
 
 
 class BackupStore(Protocol):
-    """Names sort by age. All methods raise BackupError with the reason."""
+    """All methods raise BackupError with the reason."""
 
     async def names(self) -> Sequence[str]:
         """The backups on it, the oldest first."""
@@ -48,12 +49,13 @@ class BackupStore(Protocol):
 class Folder:
     """A folder of this machine. It is never made where an absolute path names it: a stick that is not plugged in would fill the card."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
+        self._clock = clock
 
     async def names(self) -> Sequence[str]:
         self._look()
-        return sorted(entry.name for entry in self._path.iterdir() if NAME.fullmatch(entry.name))
+        return _by_age((entry.name for entry in self._path.iterdir()), self._clock.now())
 
     async def put(self, archive: Path, name: str) -> None:
         self._look()
@@ -87,6 +89,18 @@ class Folder:
             raise BackupError(
                 f"nothing is mounted at {bare}: is the stick plugged in? `mount {bare}` says more ([backup] to)"
             )
+
+
+def named_at(ms: int) -> str:
+    """What a backup of that moment is called, up to its ending."""
+    return f"tether-{datetime.fromtimestamp(ms / 1000, UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _by_age(names: Iterable[str], now: int) -> Sequence[str]:
+    """Those of them that are backups, the oldest first. What is named for a day that has not come was made before our clock was put right:
+    else it would be the newest for good, and the one before the last would go each time."""
+    known = named_at(now + DAY_MS)
+    return sorted(filter(NAME.fullmatch, names), key=lambda name: (name < known, name))
 
 
 def _bare_mount_point(path: Path) -> Path | None:
@@ -135,11 +149,12 @@ def _keep(archive: Path, place: Path) -> None:
 class BucketStore:
     """Any S3-compatible bucket."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, clock: Clock) -> None:
         self._bucket = bucket
+        self._clock = clock
 
     async def names(self) -> Sequence[str]:
-        return sorted(name for name in await self._bucket.names() if NAME.fullmatch(name))
+        return _by_age(await self._bucket.names(), self._clock.now())
 
     async def put(self, archive: Path, name: str) -> None:
         await self._bucket.put(archive, name)
@@ -164,10 +179,10 @@ async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[BackupStore
         )
     if backup.to.startswith("s3://"):
         async with open_bucket(backup, settings.secrets, clock) as bucket:
-            yield BucketStore(bucket)
+            yield BucketStore(bucket, clock)
         return
     path = Path(backup.to).expanduser()
     if not path.is_absolute():
         path = settings.folder / path
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    yield Folder(path)
+    yield Folder(path, clock)

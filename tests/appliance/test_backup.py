@@ -212,6 +212,28 @@ async def test_the_oldest_go(settings: Settings) -> None:
     assert other.exists()
 
 
+async def test_what_a_clock_that_was_ahead_named_is_not_the_newest_for_good(settings: Settings) -> None:
+    """The stick was read as two years later for a week: from then on each new backup took the place of the one before it."""
+    clock = FakeClock()
+    await a_day(settings.folder, clock)
+    ahead = FakeClock(clock.now() + 730 * 86_400_000)
+    early = []
+    for _ in range(3):
+        early.append(await made(settings, ahead))
+        await ahead.advance(86_400)
+    names: list[str] = []
+    for _ in range(3):
+        names.append(await made(settings, clock))
+        async with keeping(settings, clock) as store:
+            assert (await store.names())[-1] == names[-1]
+        await clock.advance(86_400)
+    async with keeping(settings, clock) as store:
+        assert list(await store.names()) == names
+    assert not {*early} & {*names}
+    async with keeping(settings, FakeClock(0)) as store:
+        assert list(await store.names()) == names, "a new card's clock is not set: all lie ahead"
+
+
 async def test_a_backup_holds_the_configuration_and_no_secret(settings: Settings) -> None:
     (settings.folder / ".env").write_text("TWILIO_AUTH_TOKEN=hush-hush-hush\n")
     await a_day(settings.folder, FakeClock())
@@ -324,7 +346,7 @@ async def test_a_stick_that_forgets_what_it_is_given_is_noticed(settings: Settin
     await a_day(settings.folder, clock)
     (settings.folder / "kept").mkdir()
     with pytest.raises(BackupError):
-        await back_up(settings, Forgetful(settings.folder / "kept"), clock)
+        await back_up(settings, Forgetful(settings.folder / "kept", clock), clock)
 
 
 async def test_without_a_place_it_says_where_to_name_one(tmp_path: Path) -> None:

@@ -96,10 +96,10 @@ def test_a_folder_that_the_service_may_write_to_is_no_disk_by_that(
     monkeypatch.setattr(backup_store, "TO_BE_MOUNTED", table)
     monkeypatch.setattr(backup_store, "MOUNTED", mounts)
     with pytest.raises(BackupError, match="nothing is mounted at"):
-        Folder(stick).workspace()
+        Folder(stick, FakeClock()).workspace()
     with mounts.open("a") as file:
         file.write(f"41 40 8:17 / {stick} rw - vfat /dev/sda1 rw\n")
-    assert Folder(stick).workspace() == stick
+    assert Folder(stick, FakeClock()).workspace() == stick
 
 
 async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -> None:
@@ -113,7 +113,7 @@ async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -
     await a_shop(settings.folder, clock)
     (settings.folder / "kept").mkdir()
     with pytest.raises(BackupError, match="/media/usb can't be written: Permission denied: may the service's user"):
-        await back_up(settings, Roots(settings.folder / "kept"), clock)
+        await back_up(settings, Roots(settings.folder / "kept", clock), clock)
     noted = last_backup(settings)
     assert noted is not None
     assert "Permission denied" in noted.error

@@ -104,6 +104,12 @@ async def test_the_newest_backup_taken_away_is_noticed(tmp_path: Path) -> None:
         assert "--accept older" in refused.stderr
         assert old in (await asyncio.to_thread(shop.tether, "restore", "--dry-run", "--accept", "older")).stdout
         assert old in (await asyncio.to_thread(shop.tether, "restore", old, "--dry-run")).stdout
+        ahead, noted = "tether-20990101T000000Z.backup", tmp_path / "tether.db.backup.json"
+        (tmp_path / "kept" / ahead).write_bytes(b"")
+        noted.write_text(noted.read_text().replace(new, ahead))
+        refused = await asyncio.to_thread(shop.tether, "restore", "--dry-run", check=False)
+        assert refused.returncode == 1
+        assert f"a clock that was ahead: `tether restore {ahead}` takes it" in refused.stderr
 
 
 async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> None:
