@@ -90,7 +90,9 @@ class Shopify(ShopifyApi):
                 else order["total_price"].money(),
                 currency=currency,
                 fulfilment=_fulfilment(order),
-                promised_at=self.promised((a["name"], a["value"]) for a in order["note_attributes"]),
+                promised_at=self.promised(
+                    ((a["name"], a["value"]) for a in order["note_attributes"]), _fulfilment(order)
+                ),
                 items=tuple(_items(order)) or None,
                 note=order["note"].text(),
                 url=order["order_status_url"].text(),

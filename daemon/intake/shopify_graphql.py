@@ -13,6 +13,7 @@ from daemon.http import Request, Response, form_request, json_request, objects
 from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
 from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
+from daemon.intake.promised import Named, names_of, promised_at
 from daemon.intake.shopify_marks import CANCELLED, payments, state_of
 from daemon.intake.values import Place, decimal_of
 from outbox.model import Customer, Item, OrderFields
@@ -60,8 +61,8 @@ class ShopifySettings(SourceSettings, frozen=True, kw_only=True):
     url: str = ""
     """Stands for scheme and host of the shop's API, if it is not https://SHOP."""
     version: str = "2026-10"
-    promised: str = ""
-    """The key of the note attribute that holds the promised time."""
+    promised: Named = ""
+    """The key of the note attribute that holds the promised time; the keys, where day and time are apart."""
 
 
 class ShopifyApi(Source, Polled):
@@ -167,7 +168,9 @@ class ShopifyApi(Source, Polled):
                 total=_money(price, currency),
                 currency=currency,
                 fulfilment=_fulfilment(node),
-                promised_at=self.promised((a["key"], a["value"]) for a in node["customAttributes"]),
+                promised_at=self.promised(
+                    ((a["key"], a["value"]) for a in node["customAttributes"]), _fulfilment(node)
+                ),
                 items=tuple(_items(node, currency)) or None,
                 note=node["note"].text(),
                 url=node["statusPageUrl"].text(),
@@ -223,11 +226,11 @@ class ShopifyApi(Source, Polled):
         if financial == "refunded" and not refunds:
             yield Fact("refund.issued", data=_amount(total, currency) | {"full": True})
 
-    def promised(self, attributes: Iterable[tuple[Place, Place]]) -> datetime | None:
-        """The promised time, where the store's settings name the attribute that holds it."""
-        wanted = folded(self.settings.promised)
-        found = (value for key, value in attributes if wanted and folded(key.text() or "") == wanted)
-        return next((at for value in found if (at := value.moment(self.store.zone))), None)
+    def promised(self, attributes: Iterable[tuple[Place, Place]], fulfilment: str | None) -> datetime | None:
+        """The promised time, where the store's settings name the attributes that hold it."""
+        wanted = [folded(name) for name in names_of(self.settings.promised)]
+        found = (value for key, value in attributes if wanted and folded(key.text() or "") in wanted)
+        return promised_at(found, self.store.zone, brought=fulfilment == "delivery")
 
 
 def _id(node: Place) -> str:

@@ -17,6 +17,8 @@ from daemon.intake.base import Body, Unreadable
 
 MAX_DEPTH = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BASIC_DAY = re.compile(r"20\d{6}")
+"""ISO 8601 without its hyphens."""
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)$")
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -129,7 +131,7 @@ def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:
             value = int(value)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value / 1000 if abs(value) > 10**11 else value, UTC)
-        if not isinstance(value, str) or len(value) < 10:
+        if not isinstance(value, str) or (len(value) < 10 and not _BASIC_DAY.fullmatch(value)):
             return None
         found = datetime.fromisoformat(_OFFSET.sub(r"\1:\2", value.strip()))
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)

@@ -17,6 +17,7 @@ from daemon.intake import signatures
 from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
 from daemon.intake.money import rounded
+from daemon.intake.promised import names_of, promised_at
 from daemon.intake.values import Place, decimal_of, json_of
 from daemon.intake.woocommerce_api import WooCommerceApi, WooCommerceSettings
 from outbox.model import Customer, Item, OrderFields
@@ -148,10 +149,9 @@ class WooCommerce(WooCommerceApi):
         return self.furthest([(status, usual), *((mark, "") for mark in _marks(order))])
 
     def _promised(self, order: Place) -> datetime | None:
-        if not self.settings.promised:
-            return None
-        found = (meta["value"] for meta in order["meta_data"] if meta["key"].value == self.settings.promised)
-        return next((at for value in found if (at := value.moment(self.store.zone))), None)
+        wanted = names_of(self.settings.promised)
+        found = (meta["value"] for meta in order["meta_data"] if wanted and meta["key"].value in wanted)
+        return promised_at(found, self.store.zone, brought=_fulfilment(order) == "delivery")
 
 
 def _deleted(order: Place, now: int) -> Snapshot:

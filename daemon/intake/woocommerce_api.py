@@ -18,6 +18,7 @@ from daemon.http import Pairs, Request, Response, encode
 from daemon.intake import oauth1
 from daemon.intake.base import Reading, Source, SourceSettings
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
+from daemon.intake.promised import Named
 from daemon.intake.values import Place
 
 PAGE = 25
@@ -37,8 +38,8 @@ class WooCommerceSettings(SourceSettings, frozen=True, kw_only=True):
     """Whether the key goes into the URL, for hosts that strip the Authorization header."""
     plain_permalinks: bool = False
     """Whether the shop is without pretty permalinks: /?rest_route= instead of /wp-json."""
-    promised: str = ""
-    """The key of `meta_data` that holds the promised time."""
+    promised: Named = ""
+    """The key of `meta_data` that holds the promised time; the keys, where day and time are apart."""
 
 
 class WooCommerceApi(Source, Polled):

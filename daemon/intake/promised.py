@@ -1,0 +1,60 @@
+"""When an order is promised for, as the calendars of web shops write it into an order's own fields: a moment, a day, or a day and beside it the
+time of day or the hours from which the customer chose. Pure.
+
+Zapiet (https://docs.zapiet.com/guides/note-attributes) and Chwazi
+(https://chwazidatetime.com/docs/how-to-access-meta-keys-inside-chwazi) write "2021-05-13" and "13:00", "1:00 PM" or "1:00 PM - 2:00PM".
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, tzinfo
+
+from daemon.intake.values import Place
+
+Named = str | tuple[str, ...]
+"""The field that holds it, or the fields; "": none does."""
+_CLOCK = r"(\d{1,2})(?:[:.h](\d\d))?\s?(?:([ap])\.?m\.?)?"
+_HOURS = re.compile(rf"{_CLOCK}(?:\s?(?:-|–|to|bis|à|a)\s?{_CLOCK})?", re.IGNORECASE)
+
+
+def names_of(named: Named) -> tuple[str, ...]:
+    return tuple(filter(None, (named,) if isinstance(named, str) else named))
+
+
+def promised_at(values: Iterable[Place], zone: tzinfo, *, brought: bool) -> datetime | None:
+    """The first day or moment among them, and where that is a day alone, the first time of day; of hours the last where it is `brought` to
+    the customer, who waits for it until then, else the first. A day without a time is its midnight in `zone`."""
+    day: datetime | None = None
+    hours: tuple[time, ...] = ()
+    for value in values:
+        if found := _hours(value.text() or ""):
+            hours = hours or found
+        elif day is None:
+            day = value.moment(zone)
+    if day is None or not hours or (there := day.astimezone(zone)).time() != time():
+        return day
+    return datetime.combine(there.date(), hours[-1 if brought else 0], zone).astimezone(UTC)
+
+
+def _hours(text: str) -> tuple[time, ...]:
+    """One time of day, or the first and the last of some hours; () where the text is neither."""
+    found = _HOURS.fullmatch(text)
+    if found is None:
+        return ()
+    hour, minute, half, last_hour, last_minute, last_half = found.groups()
+    clocks = [(hour, minute, half or last_half)]
+    if last_hour:
+        clocks.append((last_hour, last_minute, last_half))
+    if not any(minute or half for _, minute, half in clocks):
+        return ()
+    try:
+        return tuple(_clock(int(hour), int(minute or 0), (half or "").lower()) for hour, minute, half in clocks)
+    except ValueError:
+        return ()
+
+
+def _clock(hour: int, minute: int, half: str) -> time:
+    """Raises ValueError for what no clock shows."""
+    if half and not 1 <= hour <= 12:
+        raise ValueError(hour)
+    return time(hour % 12 + (12 if half == "p" else 0) if half else hour, minute)
