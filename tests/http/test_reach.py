@@ -176,3 +176,16 @@ async def test_an_opt_out_by_an_order_and_by_nothing_usable(face: Face, store: S
         ({"medium": "sms"}, 422),
     ):
         assert (await face.call("PUT", "/v1/optouts", wish, as_="desk")).status == status, wish
+
+
+async def test_news_whose_event_has_another_till_s_number_is_told_as_it_was(face: Face, store: SmallStore) -> None:
+    """Both tills count from one: the second's customer was to hear what the first had run out of."""
+    await store.token("till-1", "events")
+    for till, ref, item in (("till-1", "B-1", "Gold star"), ("till-2", "B-1042", "Silver moon")):
+        told = event("1", "order.out_of_stock", ref, data={"item": item})
+        told["customer"] = {"name": "Kofi"}
+        assert (await face.post("/v1/events", told, as_=till)).status == 202
+    says = {each["order_ref"]: each["say"] for each in (await read(face, "/v1/call-list"))["items"]}
+    assert ("Gold star" in says["B-1"], "Silver moon" in says["B-1042"]) == (True, True)
+    (planned,) = (await face.post(f"{ORDER}/contact/preview", {"phone": "07700 900456"}, as_="desk")).json["messages"]
+    assert "Silver moon" in planned["text"]

@@ -9,7 +9,7 @@ from daemon.planner.manual import ManualWish
 from daemon.wire.requests.orders import ManualMessage, WhatIf
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
-from outbox.model import Event, Order, Planner
+from outbox.model import Event, Message, Order, Planner
 
 
 async def order_of(call: Call[NoQuery, B]) -> Order:
@@ -30,6 +30,13 @@ def own_id(call: Call[NoQuery, B]) -> str:
     if 0 < len(key) <= 180 and key.isprintable():
         return f"counter-{key}"
     return f"counter-{call.services.rng.getrandbits(96):024x}"
+
+
+async def told_in(services: Services, message: Message) -> Event | None:
+    """The event that a message tells of, which others may share their id with; None once it was forgotten."""
+    found = await services.box.views.events(message.event_id, source=None)
+    own = next((each for each in found if each.seq == message.event_seq), None)
+    return None if own is None else present.decoded(own)
 
 
 def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:

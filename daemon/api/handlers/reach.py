@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id
+from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id, told_in
 from daemon.api.handlers.preview import prospect
 from daemon.api.handlers.staff import contact_event, posted, told_event, untold_event
 from daemon.api.plumbing import present
@@ -140,8 +140,7 @@ async def _said(services: Services, untold: Message | None) -> Mapping[str, Any]
     """What the untold event said beyond its order, which the text may need."""
     if untold is None:
         return None
-    events = await services.box.views.events(untold.event_id, source=None)
-    event = present.decoded(events[0]) if events else None
+    event = await told_in(services, untold)
     if event is None or not event.data:
         return None
     return {name: value for name, value in event.data.items() if name != "by_hand"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from daemon.api.handlers.by_hand import told_in
 from daemon.api.handlers.reach import tell_by_person
 from daemon.api.handlers.staff import SILENT
 from daemon.api.plumbing import present
@@ -93,14 +94,14 @@ async def _call(services: Services, message: Message, order: Order, *, whole: bo
 
 async def _say(services: Services, message: Message, order: Order) -> str:
     """The words of the text that did not arrive; where it can't be made, what it was about."""
-    events = await services.box.views.events(message.event_id, source=None)
+    event = await told_in(services, message)
     try:
         made = preview(
             services.engine.renderer,
             message.template,
             "sms",
             services.settings.store.locale,
-            event=present.decoded(events[0]) if events else None,
+            event=event,
             order=order,
             text=message.text,
         )
