@@ -103,7 +103,7 @@ class Client:
             value = msgspec.json.decode(content) if _is_json(answer) and content else content
         except msgspec.DecodeError as error:
             raise Failure(f"what answered at {self._path} is no service of ours: {error}") from error
-        if answer.status >= 400:
+        if answer.status >= 400 and not _is_of_items(value):
             raise Failure(_words(answer.status, value))
         return value
 
@@ -162,6 +162,11 @@ def _exchange(
 
 def _is_json(answer: HTTPResponse) -> bool:
     return "json" in answer.headers.get_content_type()
+
+
+def _is_of_items(value: Any) -> bool:
+    """Whether it says of each event of an array what became of it: its status is what they share."""
+    return isinstance(value, dict) and "items" in value
 
 
 def actor() -> str:

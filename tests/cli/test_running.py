@@ -65,6 +65,9 @@ async def test_events_from_a_file_and_from_standard_input(tether: Tether, tmp_pa
     as_json = await tether("event", "--file", "-", "--json", stdin=json.dumps(several))
     assert as_json.code == 1
     assert [item["status"] for item in as_json.json["items"]] == [200, 422]
+    done = await tether("event", "--file", "-", stdin=json.dumps(several[1:]))
+    assert (done.code, done.out) == (1, "")
+    assert "item 0: type" in done.err
 
 
 @pytest.mark.parametrize(
