@@ -10,6 +10,7 @@ from daemon.cli.frame import (
     JsonOption,
     app,
     as_json,
+    hand_down,
     read,
     settings_of,
     table,
@@ -28,6 +29,7 @@ NameArgument = Annotated[str, typer.Argument(help="The channel's name, such as t
 def list_channels(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Every enabled channel and the line."""
     if context.invoked_subcommand:
+        hand_down(context, config=config, json=json)
         return
     settings = settings_of(config)
     answer = got(settings, "/v1/channels")

@@ -87,6 +87,11 @@ def _root(config: ConfigOption = None, show_version: VersionOption = False) -> N
     _root_config = config
 
 
+def hand_down(context: typer.Context, **options: object) -> None:
+    """Options that stand before the verb of a group count for the verb, where it has them."""
+    context.default_map = {context.invoked_subcommand or "": {name: value for name, value in options.items() if value}}
+
+
 class Failure(Exception):
     """Something went wrong that the text explains; the process ends with `code`."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, hand_down, read, settings_of, table, when
 from daemon.cli.service import done, got, listed, segment
 from daemon.wire.stages import Stage
 
@@ -50,6 +50,7 @@ def list_orders(
 ) -> None:
     """Orders, the newest change first."""
     if context.invoked_subcommand:
+        hand_down(context, config=config, json=json)
         return
     settings = settings_of(config)
     items = listed(settings, "/v1/orders", most=limit, stage=stage)
