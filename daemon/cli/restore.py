@@ -303,7 +303,16 @@ def _refuse_older(settings: "Settings", name: str, names: Sequence[str], asked: 
     from daemon.upkeep.errors import BackupError
 
     last = last_backup(settings)
-    if last is None or last.place != settings.backup.to or last.newest <= name or OLDER in asked.accepted:
+    if OLDER in asked.accepted:
+        return
+    if last is None or last.place != settings.backup.to:
+        if (ahead := max(names)) > name:
+            raise BackupError(
+                f"the newest backup in {settings.backup.to} is {name} by this machine's clock, and {ahead} is named for a day that has not "
+                f"come: is the clock right (`timedatectl`)? `tether restore {ahead}` takes that one, `--accept {OLDER}` takes {name}"
+            )
+        return
+    if last.newest <= name:
         return
     why = "is not there: somebody took it away, or this is another stick"
     if last.newest in names:

@@ -112,6 +112,20 @@ async def test_the_newest_backup_taken_away_is_noticed(tmp_path: Path) -> None:
         assert f"a clock that was ahead: `tether restore {ahead}` takes it" in refused.stderr
 
 
+async def test_a_new_card_whose_clock_is_behind_takes_no_old_backup_for_the_latest(tmp_path: Path) -> None:
+    """The line was down, so the clock stood where the card's image was made: between the backups on the stick."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        old = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)["name"]
+        newer = "tether-20990101T000000Z.backup"
+        (tmp_path / "kept" / newer).write_bytes(b"")
+        (tmp_path / "tether.db.backup.json").unlink()
+        refused = await asyncio.to_thread(shop.tether, "restore", "--dry-run", check=False)
+        assert (refused.returncode, f"`tether restore {newer}` takes that one" in refused.stderr) == (1, True)
+        assert old in (await asyncio.to_thread(shop.tether, "restore", "--dry-run", "--accept", "older")).stdout
+
+
 async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> None:
     async with open_shop(tmp_path, pace=0.02) as shop:
         shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
