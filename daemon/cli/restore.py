@@ -253,7 +253,10 @@ def _settings_for(
         if place.exists():
             shutil.copy2(place, place.with_name(f"{place.name}.bak"))
         place.write_text(text, encoding="utf-8")
-        print(f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}")
+        print(
+            f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}",
+            file=sys.stderr if asked.json else sys.stdout,
+        )
     return settings_of(config), words
 
 

@@ -151,6 +151,13 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         assert new.read_text() == shop.config.read_text()
         tokens = await asyncio.to_thread(shop.tether, "token", "list", "--json", "--config", str(new))
         assert [token["name"] for token in json.loads(tokens.stdout)] == ["till-1"]
+        script = await asyncio.to_thread(
+            shop.tether,
+            *("restore", str(archive), "--yes", "--json", "--words", str(words)),
+            *("--config", str(tmp_path / "script" / "tether.toml"), "--accept", "optouts,forgotten,tokens,receipts"),
+        )
+        assert json.loads(script.stdout)["restored"]["aside"] is None
+        assert "was taken from the backup" in script.stderr
 
 
 async def test_the_configuration_of_the_package_makes_room_for_the_one_in_the_backup(tmp_path: Path) -> None:
