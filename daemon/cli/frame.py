@@ -240,7 +240,25 @@ def settings_of(config: Path | None) -> "Settings":
             raise ConfigError(
                 f"{error.filename}: this user may not read it; put sudo in front, or ask its owner"
             ) from error
-        return Settings(data=Data(path=Path(INSTALLED_DATABASE)))
+        return _at_the_counter(Settings(data=Data(path=Path(INSTALLED_DATABASE))))
+
+
+def _at_the_counter(settings: "Settings") -> "Settings":
+    """With the store as its service tells of it: times are shown on the store's clocks. A service that tells nothing says why when it is
+    asked for what the command wants."""
+    import msgspec
+
+    from daemon.cli.service import got
+    from daemon.wire.service import Glance
+
+    try:
+        told = read(got(settings, "/v1/status", only="it knows the store's time zone"), Glance).store
+    except Failure:
+        return settings
+    own = {
+        name: value for name in ("name", "country", "timezone", "locale", "currency") if (value := getattr(told, name))
+    }
+    return msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, **own))
 
 
 def settle(work: Callable[[], Awaitable[T]]) -> T:

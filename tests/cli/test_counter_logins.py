@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon import config
-from daemon.cli import doctor, frame
+from daemon.cli import doctor, frame, service
 from daemon.config import ConfigError, Settings
 
 
@@ -20,6 +20,20 @@ def test_the_usual_place_is_taken_where_the_configuration_may_not_be_read(monkey
     monkeypatch.setattr(config, "find", shut)
     monkeypatch.delenv("TETHER_CONFIG", raising=False)
     assert frame.settings_of(None).socket == Path("/var/lib/tether/tether.sock")
+
+
+def test_times_are_shown_on_the_store_s_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff of a shop in New York were told that an order was promised for three in the afternoon. It was for ten in the morning."""
+
+    def status(settings: Settings, path: str, *, only: str) -> object:
+        return {"store": {"name": "Loft", "timezone": "America/New_York", "country": "US", "currency": "USD"}}
+
+    monkeypatch.setattr(config, "find", shut)
+    monkeypatch.setattr(service, "got", status)
+    monkeypatch.delenv("TETHER_CONFIG", raising=False)
+    settings = frame.settings_of(None)
+    assert frame.when(1_795_532_400_000, settings) == "2026-11-24 10:00:00"
+    assert (settings.store.currency, settings.socket) == ("USD", Path("/var/lib/tether/tether.sock"))
 
 
 def test_a_configuration_that_was_named_is_never_another(monkeypatch: pytest.MonkeyPatch) -> None:
