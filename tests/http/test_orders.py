@@ -133,10 +133,11 @@ async def test_status_posted_twice_acts_once(face: Face, order: str) -> None:
     assert other.status == 409
 
 
-async def test_idempotency_key_stands_for_an_id(face: Face, order: str) -> None:
+@pytest.mark.parametrize("key", ["press-7", "press-" + 200 * "7"], ids=["short", "long"])
+async def test_idempotency_key_stands_for_an_id(face: Face, order: str, key: str) -> None:
     for _ in range(2):
-        key = {"Idempotency-Key": "press-7"}
-        assert (await staff(face, f"{order}/status", {"status": "order.ready"}, headers=key)).status == 200
+        headers = {"Idempotency-Key": key}
+        assert (await staff(face, f"{order}/status", {"status": "order.ready"}, headers=headers)).status == 200
     assert len(await face.store.events()) == 2
 
 

@@ -1,5 +1,7 @@
 """What the calls by which staff act at an order share: which order, under what id, and the event that it becomes."""
 
+import hashlib
+
 from daemon.api.handlers import staff
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery
@@ -10,6 +12,9 @@ from daemon.wire.requests.orders import ManualMessage, WhatIf
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
 from outbox.model import Event, Message, Order, Planner
+
+LONGEST_KEY = 180
+"""Characters of a key that has room in an event's id as it is; of a longer one, its digest stands there."""
 
 
 async def order_of(call: Call[NoQuery, B]) -> Order:
@@ -27,9 +32,9 @@ def unknown_order(ref: str) -> Problem:
 def own_id(call: Call[NoQuery, B]) -> str:
     """By the client's Idempotency-Key where it has one, so that a repeat has no second effect."""
     key = call.request.headers.get("Idempotency-Key", "")
-    if 0 < len(key) <= 180 and key.isprintable():
-        return f"counter-{key}"
-    return f"counter-{call.services.rng.getrandbits(96):024x}"
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"counter-{key or f'{call.services.rng.getrandbits(96):024x}'}"
 
 
 async def told_in(services: Services, message: Message) -> Event | None:
