@@ -20,4 +20,4 @@ def run(
     from daemon.runtime.process import main
 
     settings = settings_of(config)
-    sys.exit(main(settings, reread=lambda: settings_of(config), host=host, port=port))
+    sys.exit(main(settings, reread=lambda: settings_of(settings.file or config), host=host, port=port))
