@@ -5,8 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, settings_of
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of
 from daemon.cli.service import done
+
+NOT_UNDER_WAY = ("suppressed", "failed")
+"""Where a message stands from its beginning that nothing can carry to them."""
 
 
 @app.command(
@@ -31,13 +34,18 @@ def send(
             "say what to send: --text, --template, or a template with the words it leaves room for"
         )
     from daemon.wire.requests import orders as acts
+    from daemon.wire.steps import StatusSet
 
     wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
     answer = done(settings_of(config), acts.write(order, wish))
+    made = read(answer, StatusSet).messages
+    unsent = [message for message in made if message.state in NOT_UNDER_WAY]
     if json:
         as_json(answer)
-    else:
+    elif not made or len(unsent) < len(made):
         print(f"on its way; see it with: tether messages --order {order}")
+    if unsent:
+        raise Failure("; ".join(f"nothing goes to {message.recipient or to}: {message.reason}" for message in unsent))
 
 
 def _given(**values: Any) -> dict[str, Any]:

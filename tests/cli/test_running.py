@@ -179,6 +179,10 @@ async def test_writing_by_hand(tether: Tether, shop: Shop) -> None:
     asked = [arrival.text for arrival in shop.sandbox.messages if "Which gold?" in arrival.text]
     assert asked
     assert asked[0] != "Which gold?", "the template stands around it"
+    await taken(tether, "event", "order.placed", "--order", "B-61", "--name", "Ada")
+    nobody = await tether("send", "B-61", "--text", "Come at four.")
+    assert (nobody.code, nobody.out) == (1, ""), "it is not on its way"
+    assert "nothing goes to customer: no phone number" in nobody.err
     wrong = await tether("send", "B-6", "--text", "hi", "--via", "pigeon")
     assert wrong.code == 1
     assert wrong.err.count("pigeon") == 1, "said once"
