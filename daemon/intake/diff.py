@@ -17,6 +17,8 @@ from outbox.orders import moves_status, rank, to_ms
 
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
+DELAYED = "order.delayed"
+_ADDRESSES = ("phone", "email")
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
@@ -75,7 +77,7 @@ def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News
             news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, sighting)))
     if not news and known and now.order.ref:
         news += _changed(now, known, ref, sighting)
-    return news
+    return [msgspec.structs.replace(one, event=_not_again(one.event, known)) for one in news]
 
 
 def _back(now: Snapshot, known: Sequence[Known]) -> Snapshot:
@@ -177,6 +179,34 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
     return News(event, is_history, to_ms(now.updated) if fact.state else None, to_ms(now.updated), now.odd)
 
 
+def _not_again(event: Event, known: Sequence[Known]) -> Event:
+    """Without the time and the addresses that it told before and shows still: staff, or another source, may have said since what holds now.
+    Nor is what was promised already the new time of what is late."""
+    told = _told(known)
+    order, customer = event.order, event.customer
+    promised = _told(_heard(known) if event.type == DELAYED else known).get("promised_at")
+    if order.promised_at == promised:
+        order = msgspec.structs.replace(order, promised_at=None)
+    if customer is not None:
+        same = [name for name in _ADDRESSES if getattr(customer, name) == told.get(name)]
+        customer = msgspec.structs.replace(customer, **dict.fromkeys(same))
+    return msgspec.structs.replace(event, order=order, customer=customer)
+
+
+def _heard(known: Sequence[Known]) -> Sequence[Known]:
+    """Less the newest edits, of which nobody hears by themselves."""
+    last = max((place for place, one in enumerate(known) if one.type != CHANGED), default=-1)
+    return known[: last + 1]
+
+
+def _told(known: Sequence[Known]) -> dict[str, Any]:
+    """The newest that was said of each detail."""
+    told: dict[str, Any] = {}
+    for one in sorted(known, key=lambda one: (one.seen or 0, one.received_at)):
+        told |= one.details
+    return told
+
+
 def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting) -> list[News]:
     """That its details are others than were told, its status being the same. Of whom was forgotten nothing is gathered anew unless
     something happens."""
@@ -187,10 +217,7 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
     is_later = sighting.asked is not None and sighting.asked > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
-    told: dict[str, Any] = {}
-    for one in sorted(known, key=lambda one: (one.seen or 0, one.received_at)):
-        told |= one.details
-    names = differing(told, details_of(now.order, now.customer))
+    names = differing(_told(known), details_of(now.order, now.customer))
     if not names:
         return []
     fact = Fact(CHANGED, at=_undated(seen, newest, sighting), data={"changed": list(names)})

@@ -1,0 +1,99 @@
+"""A shop shows all of an order with whatever happens to it: what it shows unchanged is no news, and does not undo what others said since."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from outbox.model import Order, Plan, Posted
+from outbox.orders import to_ms
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import posted
+from tests.support.planning import plan, route, store
+from tests.support.sources import FakeHttp, Shopfront, open_front
+from tests.support.woo_shop import WooShop
+
+SECRETS = {"WEBSHOP_KEY": "ck_1", "WEBSHOP_SECRET": "cs_1"}
+WEBSHOP = {
+    "kind": "woocommerce",
+    "url": "https://shop.example.com",
+    "poll": "60s",
+    "promised": "pickup",
+    "statuses": {"late": "order.delayed"},
+}
+ADA = {"first_name": "Ada", "phone": "07400 123456", "email": "ada@example.com", "country": "GB"}
+STORE = store("twilio", route=[route()], planning={"default_routes": False})
+
+
+def routes(event: Posted, before: Order | None, after: Order) -> Plan:
+    return plan(STORE, event, after, before)
+
+
+def promised(hour: int) -> dict[str, Any]:
+    return {"meta_data": [{"key": "pickup", "value": f"2026-11-25T{hour}:00"}]}
+
+
+@asynccontextmanager
+async def polled(folder: Path) -> AsyncIterator[tuple[Shopfront, WooShop]]:
+    clock = FakeClock()
+    shop = WooShop(clock.now, hpos=True)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    async with open_front(folder, secrets=SECRETS, http=http, clock=clock, plan=routes, webshop=WEBSHOP) as front:
+        await later(front)
+        yield front, shop
+
+
+async def later(front: Shopfront) -> None:
+    await front.poll()
+    await front.clock.advance(60)
+
+
+async def test_what_staff_noted_holds_while_the_shop_shows_what_it_showed(tmp_path: Path) -> None:
+    """A number that is put right and another time: with its next word the shop brought the old ones back, and told again what staff had told."""
+    async with polled(tmp_path) as (front, shop):
+        shop.save(1, "on-hold", billing=ADA, **promised(12))
+        await later(front)
+        noted: list[tuple[str, dict[str, Any]]] = [
+            ("staff.contact", {"customer": {"phone": "07400 999999", "email": "ada@example.org"}}),
+            ("order.changed", {"order": {"promised_at": "2026-11-25T15:00:00Z"}}),
+            ("order.ready", {}),
+        ]
+        for type, said in noted:
+            by_hand = posted(f"k-{type}", type, "1", source="counter", at=front.clock.now(), **said)
+            await front.box.spool.accept(by_hand, routes)
+        await later(front)
+        shop.save(1, "ready-for-pickup")
+        await later(front)
+        assert await front.told() == ["order.ready"]
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.customer.phone, order.customer.email) == ("07400 999999", "ada@example.org")
+        assert order.promised_at == to_ms(datetime(2026, 11, 25, 15, tzinfo=UTC))
+        shop.save(1, "completed", billing={**ADA, "phone": "07400 111111"}, **promised(16))
+        await later(front)
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.customer.phone, order.customer.email) == ("07400 111111", "ada@example.org")
+        assert order.promised_at == to_ms(datetime(2026, 11, 25, 16, tzinfo=UTC))
+
+
+async def test_a_delay_tells_a_new_time_only_where_the_shop_gave_one(tmp_path: Path) -> None:
+    """ "New time: 12:00" is what was promised already."""
+    async with polled(tmp_path) as (front, shop):
+        for number in (1, 2, 3):
+            shop.save(number, "on-hold", billing=ADA, **promised(12))
+        await later(front)
+        shop.save(2, "on-hold", **promised(15))
+        await later(front)
+        shop.save(1, "late")
+        shop.save(2, "late")
+        shop.save(3, "late", **promised(15))
+        await later(front)
+        told = []
+        for number in (1, 2, 3):
+            (delayed,) = await front.box.views.events(f"{number}:order.delayed")
+            told.append(msgspec.json.decode(delayed.raw)["order"].get("promised_at"))
+        assert told == [None, "2026-11-25T15:00:00Z", "2026-11-25T15:00:00Z"]
+        kept = await front.box.views.orders_by_ref(["1"])
+        assert [order.promised_at for order in kept] != [None], "on the board it is late by what was promised"
