@@ -77,6 +77,11 @@ def test_moments_are_the_stores_own_and_not_mixed_up_between_zones() -> None:
     assert (here.time_of_day, there.time_of_day) == ("12:00", "21:00")
 
 
+def test_a_day_whose_midnight_the_clocks_leave_out_has_no_time_either() -> None:
+    day = formats("es", "CL", timezone="America/Santiago").moment(1_788_667_200_000)
+    assert str(day) == "dom, 6 sept"
+
+
 def test_a_moment_beyond_the_calendar_is_none() -> None:
     assert formats("en").moment(10**16) is None
     assert formats("en").moment(None) is None

@@ -85,6 +85,16 @@ def test_a_promised_day_of_twenty_five_hours() -> None:
     assert times().late_from(sunday) == sunday + 25 * HOUR + MINUTE
 
 
+def test_a_promised_day_that_begins_at_one() -> None:
+    """In Chile, Egypt, Lebanon and on the Azores the clocks go forward at midnight."""
+    sunday = 1_788_667_200_000  # 2026-09-06T04:00Z, 01:00 in Santiago
+    here = Times(Texts("en"), Store(timezone="America/Santiago"))
+    assert here.promise(sunday, sunday - DAY) == "tomorrow"
+    assert here.brief_promise(sunday, sunday) == "Sun"
+    assert here.late_from(sunday) == sunday + 23 * HOUR + MINUTE
+    assert here.late_from(sunday - DAY) == sunday + MINUTE
+
+
 def test_how_late() -> None:
     assert times().late(NOW - 3 * MINUTE, NOW) == "3 min late"
     assert times().late(NOW - 30_000, NOW) == "", "half a minute is not late"

@@ -64,6 +64,9 @@ def test_on_the_day_the_clocks_change() -> None:
     """In the hour that is left out the clock shows one later."""
     assert said("2026-03-29", "02:30") == "Sun 29 Mar 03:30"
     assert said("2026-10-25", "12:00") == "Sun 25 Oct 12:00"
+    santiago = ZoneInfo("America/Santiago")
+    assert said("2026-09-06", zone=santiago) == "Sun 06 Sep 01:00", "there that day begins at one"
+    assert said("2026-09-06", "13:00", zone=santiago) == "Sun 06 Sep 13:00"
 
 
 @given(
