@@ -15,6 +15,8 @@ from daemon.wire.promises import is_day
 Named = str | tuple[str, ...]
 """The field that holds it, or the fields; "": none does."""
 _CLOCK = r"(\d{1,2})(?:[:.h](\d\d))?\s?(?:([ap])\.?m\.?)?"
+_OTHER_HALF = {"a": "p", "p": "a"}
+"""Of "11:00 - 1:00 PM" the first hour is before noon."""
 _HOURS = re.compile(rf"{_CLOCK}(?:\s?(?:-|–|to|bis|à|a)\s?{_CLOCK})?", re.IGNORECASE)
 
 
@@ -38,24 +40,33 @@ def promised_at(values: Iterable[Place], zone: tzinfo, *, brought: bool) -> date
 
 
 def _hours(text: str) -> tuple[time, ...]:
-    """One time of day, or the first and the last of some hours; () where the text is neither."""
+    """One time of day, or the first and the last of some hours, the last being midnight of that day where they go on into the next; ()
+    where the text is neither."""
     found = _HOURS.fullmatch(text)
     if found is None:
         return ()
     hour, minute, half, last_hour, last_minute, last_half = found.groups()
-    clocks = [(hour, minute, half or last_half)]
-    if last_hour:
-        clocks.append((last_hour, last_minute, last_half))
-    if not any(minute or half for _, minute, half in clocks):
+    if not any((minute, half, last_minute, last_half)):
         return ()
     try:
-        return tuple(_clock(int(hour), int(minute or 0), (half or "").lower()) for hour, minute, half in clocks)
+        first = _clock(hour, minute, half or last_half)
+        if not last_hour:
+            return (first,)
+        last = _clock(last_hour, last_minute, last_half or half)
+        if last < first and not half and last_half:
+            first = _clock(hour, minute, _OTHER_HALF[last_half.lower()])
+        elif last < first and half and not last_half:
+            last = _clock(last_hour, last_minute, _OTHER_HALF[half.lower()])
     except ValueError:
         return ()
+    return (first, last if first <= last else time())
 
 
-def _clock(hour: int, minute: int, half: str) -> time:
+def _clock(hour: str, minute: str | None, half: str | None) -> time:
     """Raises ValueError for what no clock shows."""
-    if half and not 1 <= hour <= 12:
+    hours = int(hour)
+    if not half:
+        return time(hours, int(minute or 0))
+    if not 1 <= hours <= 12:
         raise ValueError(hour)
-    return time(hour % 12 + (12 if half == "p" else 0) if half else hour, minute)
+    return time(hours % 12 + (12 if half.lower() == "p" else 0), int(minute or 0))
