@@ -30,6 +30,7 @@ from daemon.intake.mapping import Expression, compile_table
 from daemon.intake.money import MoneyForm, amount_of
 from daemon.intake.polling import configured as polling
 from daemon.intake.polling.polled import Polled, SourcePage, Turn
+from daemon.intake.promised import moment_or_day
 from daemon.intake.soap import outbound_message
 from daemon.intake.values import Place, form_of, json_of, parse_json
 from outbox.model import Customer, Event, Item, OrderFields
@@ -236,7 +237,7 @@ class Mapped(Source, Polled):
             ref=found.pop("ref", nothing).line() or "",
             total=self._amount(total, currency),
             currency=currency or (self.store.currency if total else None),
-            promised_at=found.pop("promised_at", nothing).moment(self._zone),
+            promised_at=moment_or_day(found.pop("promised_at", nothing), self._zone, self.store.zone),
             items=tuple(self._lines(found.pop("items", nothing), currency)) or None,
             note=found.pop("note", nothing).text(),
             **{name: place.line() for name, place in found.items()},

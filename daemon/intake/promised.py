@@ -15,6 +15,7 @@ from daemon.wire.promises import is_day
 Named = str | tuple[str, ...]
 """The field that holds it, or the fields; "": none does."""
 _CLOCK = r"(\d{1,2})(?:[:.h](\d\d))?\s?(?:([ap])\.?m\.?)?"
+_DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
 _OTHER_HALF = {"a": "p", "p": "a"}
 """Of "11:00 - 1:00 PM" the first hour is before noon."""
 _HOURS = re.compile(rf"{_CLOCK}(?:\s?(?:-|–|to|bis|à|a)\s?{_CLOCK})?", re.IGNORECASE)
@@ -37,6 +38,12 @@ def promised_at(values: Iterable[Place], zone: tzinfo, *, brought: bool) -> date
     if day is None or not hours or not is_day(there := day.astimezone(zone)):
         return day
     return datetime.combine(there.date(), hours[-1 if brought else 0], zone).astimezone(UTC)
+
+
+def moment_or_day(value: Place, zone: tzinfo, store_zone: tzinfo) -> datetime | None:
+    """A moment that is in `zone` where it names none; or a day, of which no clock but the store's can tell when it begins."""
+    is_date = isinstance(value.value, str) and _DATE.fullmatch(value.value.strip())
+    return value.moment(store_zone if is_date else zone)
 
 
 def _hours(text: str) -> tuple[time, ...]:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.config import ConfigError
+from daemon.config import ConfigError, Store
 from daemon.http import Request, Response
 from daemon.intake import presets
 from daemon.intake.base import Body, Reading, Unreadable
 from daemon.intake.money import amount_of
+from daemon.intake.registry import build
 from outbox.model import Event
 from tests.support.shared import shared
 from tests.support.sources import NOW, AHook, FakeHttp, base64_hmac, json_response, open_front, source_of
@@ -68,6 +69,17 @@ def test_what_a_row_becomes() -> None:
     assert made.occurred_at.isoformat() == "2026-11-24T09:00:00+00:00"
     assert made.customer is not None
     assert (made.customer.name, made.customer.email, made.customer.phone) == ("Ada Lind", "ada@example.com", None)
+
+
+def test_a_day_that_is_promised_is_the_stores_whatever_zone_the_moments_are_in() -> None:
+    """A date was read as midnight in UTC: in New York it was told as the evening before."""
+    store = Store(timezone="America/New_York")
+    for written, at in (("2026-11-25", "2026-11-25T00:00-05:00"), ("2026-11-25 11:00:00", "2026-11-25T06:00-05:00")):
+        table = {"kind": "mapped", **ERP, "order": {"ref": "order_no", "promised_at": "day"}}
+        body = Body(msgspec.json.encode({"event_id": 1, "status": "void", "order_no": "B-1", "day": written}))
+        (heard,) = build("erp", table, {}, store).read(body, now=NOW).events
+        assert heard.event.order.promised_at is not None
+        assert heard.event.order.promised_at.astimezone(store.zone).isoformat(timespec="minutes") == at
 
 
 def test_an_expression_that_raises_is_named_and_costs_no_event() -> None:
