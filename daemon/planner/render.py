@@ -51,6 +51,7 @@ HTML_LAYOUT = f"{SHARED}/email.html.j2"
 _SUBJECT = re.compile(r"\s*Subject:[ \t]*(.*?)[ \t]*(?:\n|$)")
 _SPACES = re.compile(r"[ \t]{2,}")
 _LINE_ENDS = re.compile(r"[ \t]+(?=\n)|(?<=\n)[ \t]+(?=\S)")
+_ENDED_TWICE = re.compile(r"(?<=\w)\.\.(?=\s|$)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _NOTICE_COUNTRIES = frozenset({"US", "CA"})
 _SHOP = "woocommerce"
@@ -295,8 +296,8 @@ def _for_medium(words: str, medium: Medium, subject: str | None) -> Rendered:
 
 
 def _tidy(words: str) -> str:
-    """Without the white space that conditions in a template leave behind."""
-    words = _LINE_ENDS.sub("", _SPACES.sub(" ", words))
+    """Without the white space that conditions in a template leave behind, and with one dot where a sentence ends with "p.m." or "25 nov."."""
+    words = _ENDED_TWICE.sub(".", _LINE_ENDS.sub("", _SPACES.sub(" ", words)))
     return _EMPTY_LINES.sub("\n\n", words).strip()
 
 

@@ -192,6 +192,9 @@ def test_what_is_promised_for_a_day_is_told_without_a_time(language: str, templa
         assert "  " not in said.text
         if template in ("order.confirmed", "order.delayed") and medium != "email":
             assert re.search(r"\b25\b", said.text), said.text
+        assert not re.search(r"\w\.\.(\s|$)", said.text), said.text
+        if template in ("order.delayed", "order.changed"):
+            assert not re.search(r"\b(time|hora|horaire)\b", said.text, re.IGNORECASE), said.text
 
 
 @pytest.mark.parametrize("language", STORES)
@@ -218,6 +221,7 @@ def test_one_o_clock_in_spanish_is_one(hour: int, told: str) -> None:
         for medium in ("sms", "email"):
             text = renderer.render(template, medium, "es-US", event=event, order=there).text  # type: ignore[arg-type]
             assert f" {told}" in text, text
+            assert not re.search(r"\w\.\.(\s|$)", text), text
 
 
 class Page(HTMLParser):
