@@ -198,6 +198,20 @@ def test_what_is_promised_for_a_day_is_told_without_a_time(language: str, templa
 
 
 @pytest.mark.parametrize("language", STORES)
+@pytest.mark.parametrize("template", ["order.placed", "order.confirmed"])
+def test_what_is_brought_is_promised_by_a_time_and_not_for_it(language: str, template: str) -> None:
+    """Who chose 13:00 to 14:00 has to be at home from one o'clock on, not at two."""
+    store = STORES[language]
+    event, order = complete(template, store.currency)
+    for medium in ("sms", "email"):
+        for fulfilment in ("pickup", "delivery"):
+            there = msgspec.structs.replace(order, fulfilment=fulfilment)
+            mail = RENDERERS[id(store)].render(template, medium, language, event=event, order=there).text  # type: ignore[arg-type]
+            said = mail.partition("-----")[0]
+            assert bool(re.search(r"\b(by|bis|avant|antes de)\b", said)) is (fulfilment == "delivery"), said
+
+
+@pytest.mark.parametrize("language", STORES)
 @pytest.mark.parametrize(("amount", "told"), [("-48.50", "48"), ("0.00", "0")])
 def test_a_refund_is_told_as_it_is(language: str, amount: str, told: str) -> None:
     """Tills write what they give back with a minus sign."""
