@@ -10,7 +10,7 @@ from daemon.wire.messages import Message
 from daemon.wire.orders import Customer, Order, Told
 from daemon.wire.service import Store, Uplink
 from daemon.wire.values import When, Word
-from tests.support.sample_shop import DAY, NOW
+from tests.support.sample_shop import DAY, HOUR, NOW
 from tui.i18n import Texts
 from tui.shop.queue import things
 from tui.shop.revisions import Part
@@ -223,6 +223,15 @@ def test_what_nobody_knows_is_asked_about_until_somebody_told_of_it(unsure: str,
     taken_back = message("m3", state="unknown", trigger=phoned, at=NOW + 3000)
     shop.change_message(taken_back)
     assert "unsure" in [each.kind for each in things(shop, (), TIMES, NOW + 4000)]
+
+
+def test_what_is_promised_for_a_day_is_late_since_that_is_over() -> None:
+    """It stood there as late for a day, beside its "3 min late"."""
+    shop, today = Shop(), TIMES.midnight(NOW)
+    promised = {"B-1": today - DAY, "B-2": today + HOUR, "B-3": today - HOUR}
+    shop.load_orders([order(ref, promised=at) for ref, at in promised.items()])
+    late = [(thing.key, thing.since) for thing in things(shop, (), TIMES, NOW)]
+    assert late == [("late B-3", today - HOUR), ("late B-1", today), ("late B-2", today + HOUR)]
 
 
 def test_reading_again_drops_what_is_gone() -> None:

@@ -39,7 +39,7 @@ def things(shop: Shop, kept: Sequence[Kept], times: Times, now: int) -> list[Thi
     return [
         *_oldest(_untold(order) for order in untold if stage_of(order) == "ready"),
         *_replies(shop),
-        *_oldest(_late(order) for order in opened if stage_of(order) != "ready" and times.late(order.promised_at, now)),
+        *_oldest(_late(order, times) for order in opened if stage_of(order) != "ready" and times.late(order.promised_at, now)),
         *_oldest(_untold(order) for order in untold if stage_of(order) != "ready"),
         *_oldest(
             Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each,
@@ -76,8 +76,8 @@ def _untold(order: Order) -> Thing:
     return Thing(kind="untold", key=f"untold {order.ref}", since=since, order=order)
 
 
-def _late(order: Order) -> Thing:
-    return Thing(kind="late", key=f"late {order.ref}", since=order.promised_at or 0, order=order)
+def _late(order: Order, times: Times) -> Thing:
+    return Thing(kind="late", key=f"late {order.ref}", since=times.kept_until(order.promised_at or 0), order=order)
 
 
 def _replies(shop: Shop) -> list[Thing]:

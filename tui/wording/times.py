@@ -115,15 +115,19 @@ class Times:
         said, is_today = self.at(moment, now), self.local(moment).date() == self.local(now).date()
         return self._t("at {time}", time=said) if is_today else said
 
+    def kept_until(self, promised: int) -> int:
+        """Until when it is kept (ms): what was promised for a day, until that is over."""
+        return _kept_until(promised, self._zone)
+
     def late_from(self, promised: int) -> int:
-        """When it begins to be late (ms); what was promised for a day, when that is over."""
-        return _kept_until(promised, self._zone) + LATE
+        """When it begins to be late (ms)."""
+        return self.kept_until(promised) + LATE
 
     def late(self, promised: int | None, now: int) -> str:
         """ "3 min late"; "" when it isn't."""
         if promised is None or now < promised + LATE or now < self.late_from(promised):
             return ""
-        return self._t("{span} late", span=self.span((now - _kept_until(promised, self._zone)) / 1000))
+        return self._t("{span} late", span=self.span((now - self.kept_until(promised)) / 1000))
 
     def moment(self, written: str) -> int:
         """A time that `promised` wrote, as ms."""
