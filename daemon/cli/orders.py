@@ -11,6 +11,7 @@ from daemon.cli.service import done, got, listed, segment
 from daemon.wire.stages import Stage
 
 if TYPE_CHECKING:
+    from daemon.config import Settings
     from daemon.wire.orders import Entry
 
 
@@ -64,13 +65,18 @@ def list_orders(
             row.ref,
             row.customer.name,
             row.status,
-            when(row.promised_at, settings),
+            _promised(row.promised_at, settings),
             row.told.state if row.told else None,
             "held" if row.held else "",
         )
         for row in read(items, list[Order])
     ]
     table(("order", "customer", "status", "promised", "told", ""), rows, empty="no orders yet")
+
+
+def _promised(moment: int | None, settings: "Settings") -> str:
+    """A day that is promised without a time is its midnight."""
+    return when(moment, settings).removesuffix(" 00:00:00")
 
 
 @orders.command(epilog="Example: tether orders show B-1042")
@@ -87,7 +93,7 @@ def show(ref: RefArgument, config: ConfigOption = None, json: JsonOption = False
     customer = order.customer
     print(f"{order.ref}  {order.status}{'  (held)' if order.held else ''}")
     print(f"customer  {customer.name or '-'}  {customer.phone or '-'}  {customer.email or '-'}")
-    promised = when(order.promised_at, settings)
+    promised = _promised(order.promised_at, settings)
     print(f"promised  {promised}   total {order.total or '-'} {order.currency or ''}\n")
     for entry in order.timeline:
         if entry.kind == "override" and entry.type == ECHO:

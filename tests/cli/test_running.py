@@ -137,12 +137,17 @@ async def test_a_token_works_at_once_and_no_longer_when_revoked(tether: Tether, 
 
 
 async def test_orders_and_one_orders_story(tether: Tether) -> None:
-    await taken(tether, *posted(4, name="Grace", email="grace@example.com"))
+    day = ("--promised", "2026-11-25T00:00:00Z")
+    await taken(tether, *posted(4, name="Grace", email="grace@example.com"), *day)
     await settled(tether, "B-4")
-    assert "B-4" in (await taken(tether, "orders")).out
+    listed = (await taken(tether, "orders")).out
+    assert "B-4" in listed
+    assert "2026-11-25" in listed
+    assert "2026-11-25 00:00" not in listed, "it is promised for the day"
     assert any(row["ref"] == "B-4" for row in (await taken(tether, "orders", "--json", "--stage", "ready")).json)
     story = (await taken(tether, "orders", "show", "B-4")).out
     assert "Grace" in story
+    assert "promised  2026-11-25 " in story
     assert "order.ready" in story
     assert "are ready to collect" in story
     assert "07700 900123" not in story
