@@ -1,6 +1,7 @@
 """What providers say later: polled on a schedule that backs off, posted to the hook, or told by the modem. One service takes it all."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -58,13 +59,17 @@ class ReceiptService:
         """ms: when the next look comes by itself."""
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
-        """One receipt. What can't reach its recipient goes to the message's next channel; an opt-out goes to the ledger."""
+        """One receipt. What can't reach its recipient goes to the message's next channel, and while the line is down it is not the modem's
+        again; an opt-out goes to the ledger."""
         update = _without_secrets(channel, harmless.cleaned(update))
         silence = None
         if update.opted_out:
             why = update.detail or update.code or "the provider says they opted out"
             silence = Silence(channel.medium, why, channel.title)
         message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update), silence)
+        lane = self._lanes.get(channel.name)
+        if lane and message is not None and update.state is ReceiptState.UNDELIVERED and not lane.is_cloud:
+            lane.leave_aside(message.seq, math.inf)
         if silence is not None and message is None and update.provider_id:
             while len(self._early) >= MOST_EARLY:
                 del self._early[next(iter(self._early))]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from outbox.model import State
+from outbox.outcome import ReceiptState
 from tests.support.heart import ROUTES, Heart, shop
 from tests.support.scripted import BUSY, Providers, ScriptedChannel, Sendgrid, Webhook
 
@@ -93,3 +94,18 @@ async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(
         heart.providers.line_is_cut = False
         await heart.pass_time(310)
         assert heart.providers.texts("twilio") == ["order.ready"]
+
+
+async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_outage(tmp_path: Path) -> None:
+    """A landline's number: the network takes each text and gives it up at once, and the SIM's day was used up by them."""
+    by_mail_in_the_end = {"on": "order.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail_in_the_end, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1")
+        await heart.pass_time(70)
+        await heart.receipt(heart.providers.arrived[0], ReceiptState.UNDELIVERED)
+        await heart.pass_time(3600)
+        assert heart.providers.texts("modem") == ["order.ready"]
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
