@@ -176,6 +176,8 @@ class Settle(Operation[Message]):
         attempt.counts = int(self._to.counts and (not was_uncounted or isinstance(self._outcome, Accepted)))
         attempt.poll_at = self._poll_at
         self._take_early_receipt(batch, attempt)
+        if self._to.via is not None:
+            row.via, row.via_index = ",".join(self._to.via), self._to.via.index(row.channel)
         to = self._in_hindsight(batch, row, attempt)
         if batch.is_forgotten(row):
             attempt.provider_id = attempt.detail = attempt.receipt_detail = ""

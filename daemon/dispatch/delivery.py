@@ -383,8 +383,10 @@ class Delivery:
     def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
         """A message that the modem took out of its turn and could not send goes back to where it was, none the worse: its own channel has
         not been asked. What it refused, or what has but one try left, it is not given again in this outage."""
-        if message.channel == lane.name or isinstance(outcome, Accepted | Unknown):
+        if message.channel == lane.name:
             return to
+        if isinstance(outcome, Accepted | Unknown):
+            return msgspec.structs.replace(to, via=lane.out_of_turn(message))
         back = msgspec.structs.replace(to, state=State.QUEUED, via_index=message.via_index)
         if isinstance(outcome, Rejected) and outcome.scope is not Scope.CHANNEL:
             lane.leave_aside(message.seq, math.inf)

@@ -12,7 +12,7 @@ from daemon.channels.base import Channel
 from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Day, midnight_after
 from daemon.token_bucket import TokenBucket
-from outbox.model import Due, Medium
+from outbox.model import Due, Medium, Message
 from outbox.outcome import Rejected
 from outbox.reasons import Reason
 
@@ -280,6 +280,11 @@ class Lane:
         """Messages of other channels that it is not to look at now."""
         self._aside = {seq: until for seq, until in self._aside.items() if until > monotonic}
         return self._aside.keys()
+
+    def out_of_turn(self, message: Message) -> tuple[str, ...]:
+        """The ways of a message that this channel took before its turn: those that it passed by, and nobody asked, come last."""
+        via, own, here = message.via, message.via_index, message.via.index(self.name)
+        return via if here < own else (*via[:own], self.name, *via[here + 1 :], *via[own:here])
 
     def sweep_from(self, seq: int) -> None:
         """That message may have come back to wait here: the next sweep is not to pass it by."""

@@ -109,3 +109,18 @@ async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_out
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
+
+
+async def test_what_the_modem_could_not_deliver_out_of_its_turn_is_left_to_its_own_channel(tmp_path: Path) -> None:
+    """The mail was never tried: it waited for the line."""
+    mail_first = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
+    async with Heart(tmp_path, shop(route=[mail_first, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1")
+        await heart.pass_time(70)
+        assert heart.providers.texts("modem") == ["order.ready"]
+        await heart.receipt(heart.providers.arrived[0], ReceiptState.UNDELIVERED)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        message = await heart.message()
+        assert (message.channel, message.state, message.possible_duplicate) == ("sendgrid", State.SENT, False)
