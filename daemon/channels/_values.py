@@ -2,6 +2,20 @@
 
 from daemon.channels.base import Outgoing
 
+_ONCE = frozenset(
+    {
+        "order.placed",
+        "order.confirmed",
+        "order.in_production",
+        "order.ready",
+        "order.out_for_delivery",
+        "order.completed",
+        "order.cancelled",
+    }
+)
+"""What an order becomes and then becomes something else. The rest may come twice with nothing between: another delay, the next part of a
+refund."""
+
 
 def values_of(out: Outgoing) -> dict[str, str]:
     """`Outgoing.data`, and over it what is known of this very message: its text as it was rendered, its id, whither it goes."""
@@ -30,9 +44,11 @@ def title_of(out: Outgoing) -> str:
 def status_of(out: Outgoing) -> str:
     """The value that a CRM's workflow waits for: "order.ready B-1042".
 
-    It carries the order's number because writing an unchanged value fires nothing, and staff's own text its id for the same reason.
+    It carries the order's number because writing an unchanged value fires nothing, and the message's id for the same reason where the
+    next one may say the same of that order.
     """
-    return f"{out.trigger} {out.order_ref}" if out.trigger else f"message {out.order_ref} {out.message_id}"
+    said = f"{out.trigger or 'message'} {out.order_ref}"
+    return said if out.trigger in _ONCE else f"{said} {out.message_id}"
 
 
 def names_of(out: Outgoing) -> tuple[str, str]:

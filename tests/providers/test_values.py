@@ -22,8 +22,17 @@ def test_a_status_differs_between_orders_and_between_texts_of_staff() -> None:
     assert all("B-1042" in status for status in written)
 
 
-def test_a_repeat_writes_the_same_status() -> None:
-    assert status_of(outgoing()) == status_of(outgoing(attempt=2))
+def test_what_an_order_is_told_of_again_is_another_status() -> None:
+    """A second delay, the next part of a refund: no workflow would run on a value that stays what it was."""
+    for trigger in ("order.delayed", "refund.issued", "payment.failed", "staff.message"):
+        first, second = (status_of(outgoing(trigger=trigger, message_id=message_id)) for message_id in ("m1", "m2"))
+        assert first.startswith(f"{trigger} B-1042")
+        assert first != second
+
+
+@pytest.mark.parametrize("trigger", ["order.ready", "order.delayed"])
+def test_a_repeat_writes_the_same_status(trigger: str) -> None:
+    assert status_of(outgoing(trigger=trigger)) == status_of(outgoing(trigger=trigger, attempt=2))
 
 
 @pytest.mark.parametrize(
