@@ -8,7 +8,8 @@ _SQL = Queries("spool.sql")
 
 
 class Shift(Operation["int | None"]):
-    """Move the waits of the next `limit` messages above `after`; returns the last one looked at, None at the end."""
+    """Move the waits of the next `limit` messages above `after`, with the first of them those for receipts; returns the last one looked
+    at, None at the end."""
 
     __slots__ = ("_after", "_began", "_delta", "_limit", "_noticed")
 
@@ -35,6 +36,8 @@ class Shift(Operation["int | None"]):
             "began": self._began,
             "noticed": self._noticed,
         }
+        if not self._after:
+            batch.db.execute(_SQL["shift_receipts"], values)
         moved = batch.db.execute(_SQL["shift"], values)
         if moved.rowcount:
             shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})

@@ -204,8 +204,9 @@ class Spool:
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the
-        start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came. None is moved and others not
-        because the database was busy in between: it is tried again for `SHIFT_TRIES` seconds. Raises StorageBusy, StorageFull."""
+        start is of use, where the clock was behind: it is as old as it is, whatever the clock said when it came; and so does when the receipts
+        of what left since then are asked for. None is moved and others not because the database was busy in between: it is tried again for
+        `SHIFT_TRIES` seconds. Raises StorageBusy, StorageFull."""
         clock, after, tries = self._store.clock, 0, 0
         noticed = clock.now() - delta_ms
         began = noticed - round((clock.monotonic() - self._began) * 1000)

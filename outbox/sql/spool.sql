@@ -85,5 +85,9 @@ UPDATE message SET due_at = due_at + iif(relative = 1, :delta, 0),
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);
 
+-- shift_receipts: move when the receipts of what this run sent are asked for, and from when that is counted.
+UPDATE attempt SET poll_at = poll_at + :delta, finished_at = finished_at + :delta
+WHERE poll_at IS NOT NULL AND finished_at >= :began AND NOT (:delta > 0 AND finished_at > :noticed);
+
 -- shifted: the channels at which a slice has something to take up.
 SELECT DISTINCT channel FROM message WHERE seq > :after AND seq <= :upto AND ready = 1 AND +state = 'queued';

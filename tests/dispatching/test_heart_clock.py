@@ -30,6 +30,19 @@ async def test_patience_is_as_long_by_a_clock_that_is_stepped(heart: Heart, step
     assert heart.providers.texts("modem") == ["order.ready"]
 
 
+@pytest.mark.parametrize("step", [8 * 3600, -3600])
+async def test_a_receipt_is_asked_for_as_soon_by_a_clock_that_is_stepped(heart: Heart, step: int) -> None:
+    """At the shop's opening a Pi wakes with the evening's time, sends what waits, and a time server puts it right."""
+    await heart.tell("e1")
+    heart.providers.arrived[0].undelivered = True
+    await heart.step_clock(step)
+    await heart.pass_time(30)
+    assert await heart.states() == [State.SENT]
+    heart.providers.arrived[0].undelivered = False
+    await heart.pass_time(50)
+    assert await heart.states() == [State.DELIVERED]
+
+
 async def test_what_waits_at_a_paused_channel_is_looked_at_by_a_clock_that_was_put_back(heart: Heart) -> None:
     for channel in ("vonage", "modem"):
         await heart.engine.board.pause(channel, reason="", actor="Mia")
