@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 LINE_WAIT = 15.0
+LAME_WAIT = 900.0
+"""Seconds between looks at whether a channel that is misconfigured can be asked by now."""
+LAME_MOST = 86_400.0
+"""Seconds after which it has nothing new to say any more."""
 MOST_EARLY = 1000
 
 
@@ -170,6 +174,9 @@ class ReceiptService:
 
     async def _ask(self, lane: Lane | None, sent: list[Sent]) -> None:
         channel = lane.channel if lane else None
+        if lane is not None and channel is None:
+            await self._box.receipts.schedule({one.attempt.seq: self._once_mended(one) for one in sent})
+            return
         if channel is None or channel.poll is None:
             await self._box.receipts.schedule({one.attempt.seq: None for one in sent})
             return
@@ -188,13 +195,19 @@ class ReceiptService:
     def _next_ask(self, channel: Channel, sent: Sent) -> int | None:
         """The schedule counts from when the provider took it, so that it survives a restart without a counter."""
         assert channel.poll is not None
-        began = sent.attempt.finished_at or sent.attempt.started_at
-        at = began
+        at = _began(sent)
         for delay in channel.poll.delays:
             at += round(delay * 1000)
             if at > sent.now:
                 return at
         return None
+
+    def _once_mended(self, sent: Sent) -> int | None:
+        return None if sent.now - _began(sent) > LAME_MOST * 1000 else sent.now + round(LAME_WAIT * 1000)
+
+
+def _began(sent: Sent) -> int:
+    return sent.attempt.finished_at or sent.attempt.started_at
 
 
 def _without_secrets(channel: Channel, update: ReceiptUpdate) -> ReceiptUpdate:
