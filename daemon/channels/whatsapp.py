@@ -5,9 +5,11 @@ template is sent where there is one; without, text is tried and 131047 moves the
 numbers and closed windows often show only in a later webhook. The file is longer than most for the length of Meta's table of codes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from daemon import consent_words
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
 from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
 from daemon.channels.base import Health, Inbound, Outgoing, PollPlan, ReceiptUpdate, Reply, Sent
@@ -23,6 +25,13 @@ _STATES: Mapping[str, ReceiptState] = {
     "read": ReceiptState.READ,
     "failed": ReceiptState.UNDELIVERED,
 }
+_WRITTEN: Sequence[tuple[re.Pattern[str], Sequence[str]]] = (
+    (re.compile(r"\+521(\d{10})"), (r"+52\1",)),
+    (re.compile(r"\+549(\d{10})"), (r"\g<0>", r"+54\1")),
+    (re.compile(r"\+55(\d\d)([6-9]\d{7})"), (r"+55\g<1>9\2", r"\g<0>")),
+)
+"""How people write a number whose id at WhatsApp is another: Mexico's with a digit of old, Argentina's with the one of mobile phones, Brazil's
+without the one that came later. The likeliest first."""
 
 
 class WhatsAppSettings(GraphSettings, frozen=True, kw_only=True):
@@ -152,8 +161,10 @@ class WhatsApp(GraphChannel):
                 receipts += [
                     _receipt(row) for row in objects(value.get("statuses")) if str(row.get("status")) in _STATES
                 ]
-                replies += [_reply(row) for row in objects(value.get("messages")) if row.get("from")]
-                replies += [_wish(row) for row in objects(value.get("user_preferences")) if row.get("wa_id")]
+                for row in objects(value.get("messages")):
+                    replies += _replies(row) if row.get("from") else []
+                for row in objects(value.get("user_preferences")):
+                    replies += _wishes(row) if row.get("wa_id") else []
         return Inbound(receipts=receipts, replies=replies)
 
 
@@ -185,24 +196,36 @@ def _receipt(row: Mapping[str, Any]) -> ReceiptUpdate:
     )
 
 
-def _reply(row: Mapping[str, Any]) -> Reply:
+def _replies(row: Mapping[str, Any]) -> list[Reply]:
+    """What they wrote; a wish about consent once more for each other number that an order may know them by."""
     text, button = row.get("text"), row.get("button")
     words = text.get("body") if isinstance(text, dict) else button.get("text") if isinstance(button, dict) else ""
-    return Reply(
-        address=_number(row["from"]), text=str(words or ""), id=str(row.get("id", "")), at=_ms(row.get("timestamp"))
-    )
+    number, *others = _numbers(row["from"])
+    said = Reply(address=number, text=str(words or ""), id=str(row.get("id", "")), at=_ms(row.get("timestamp")))
+    reading = consent_words.read(said.text)
+    if reading is None or reading.wish is consent_words.Wish.HELP:
+        return [said]
+    consent: Literal["stop", "start"] = "stop" if reading.wish is consent_words.Wish.STOP else "start"
+    return [said, *(Reply(address=other, id=f"{said.id} {other}", at=said.at, consent=consent) for other in others)]
 
 
-def _wish(row: Mapping[str, Any]) -> Reply:
+def _wishes(row: Mapping[str, Any]) -> list[Reply]:
     """They pressed "stop" or "resume" in WhatsApp itself. It has no id of Meta's: what it says is what it is known by."""
     consent: Any = {"stop": "stop", "resume": "start"}.get(str(row.get("value")))
-    address, at = _number(row["wa_id"]), _ms(row.get("timestamp"))
-    id = f"{address} {consent} {at}" if at else ""
-    return Reply(address=address, text=str(row.get("detail", "")), id=id, at=at, consent=consent)
+    at, text = _ms(row.get("timestamp")), str(row.get("detail", ""))
+    return [
+        Reply(address=number, text=text, id=f"{number} {consent} {at}" if at else "", at=at, consent=consent)
+        for number in _numbers(row["wa_id"])
+    ]
 
 
-def _number(wa_id: Any) -> str:
-    return f"+{str(wa_id).removeprefix('+')}"
+def _numbers(wa_id: Any) -> list[str]:
+    """By which an order may know them."""
+    number = f"+{str(wa_id).removeprefix('+')}"
+    for pattern, forms in _WRITTEN:
+        if match := pattern.fullmatch(number):
+            return [match.expand(form) for form in forms]
+    return [number]
 
 
 def _ms(timestamp: Any) -> int | None:

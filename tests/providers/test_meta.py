@@ -1,5 +1,7 @@
 """WhatsApp and Messenger: templates, the closed window, and Meta's signed webhooks."""
 
+from typing import Any
+
 import pytest
 
 from daemon.channels.base import InboundRefused, ReceiptUpdate
@@ -141,3 +143,25 @@ async def test_whatsapp_s_history_is_asked_only_when_wanted() -> None:
             ReceiptUpdate(state=ReceiptState.SENT, provider_id="wamid.1", at=NOW),
             ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id="wamid.1", at=NOW),
         ]
+
+
+@pytest.mark.parametrize(
+    ("wa_id", "numbers"),
+    [
+        ("447700900123", ["+447700900123"]),
+        ("5215512345678", ["+525512345678"]),
+        ("5491123456789", ["+5491123456789", "+541123456789"]),
+        ("553187654321", ["+5531987654321", "+553187654321"]),
+        ("5531987654321", ["+5531987654321"]),
+    ],
+)
+async def test_a_wish_holds_for_the_number_that_the_order_knows(wa_id: str, numbers: list[str]) -> None:
+    """WhatsApp's ids of Mexico, Argentina and Brazil are not the numbers that people write."""
+    stop: dict[str, Any] = {"messages": [{**whatsapp_case.MESSAGE, "from": wa_id}]}
+    pressed: dict[str, Any] = {"user_preferences": [{"wa_id": wa_id, "value": "stop", "timestamp": NOW // 1000}]}
+    here: dict[str, Any] = {"messages": [{**whatsapp_case.MESSAGE, "from": wa_id, "text": {"body": "HERE"}}]}
+    async with bench("whatsapp") as at:
+        for value, expected in ((stop, numbers), (pressed, numbers), (here, numbers[:1])):
+            replies = at.channel.receive(whatsapp_case.posted(value)).replies
+            assert [reply.address for reply in replies] == expected
+            assert len({reply.id for reply in replies}) == len(replies)
