@@ -204,9 +204,14 @@ class Mailgun(HttpChannel):
         return msgspec.structs.replace(inbound, receipts=receipts, replies=replies)
 
     async def _asked(self, update: ReceiptUpdate, until: float) -> Sequence[ReceiptUpdate]:
+        """All that became of the mail. Who once had enough of them, and wants them again, is not silenced anew by opening an old one."""
         answer = await self._answer(self._events(("message-id", update.provider_id)), until)
         found = map(_receipt, objects(answer.object().get("items")))
-        ours = [each for each in found if each and each.provider_id == update.provider_id]
+        ours = [
+            msgspec.structs.replace(each, opted_out=each.opted_out and update.opted_out)
+            for each in found
+            if each and each.provider_id == update.provider_id
+        ]
         if not ours and update.state is ReceiptState.UNDELIVERED:
             raise InboundRefused("Mailgun does not list that it failed yet: it will be sent again", status=503)
         return ours

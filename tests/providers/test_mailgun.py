@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from outbox.outcome import ReceiptState
-from tests.conformance.cases.mailgun import event
+from tests.conformance.cases.mailgun import event, listed, posted
 from tests.support.at_vendor import Bench, bench
-from tests.support.channel_case import Answer, sent
+from tests.support.channel_case import EMAIL, Answer, says, sent
 
 PAGE = 300
 
@@ -41,3 +41,15 @@ async def test_a_mail_is_found_among_all_that_a_newsletter_leaves() -> None:
         for start in range(0, len(waiting), plan.batch):
             found += await at.channel.receipts(waiting[start : start + plan.batch])
     assert [(update.provider_id, update.state) for update in found] == [(id, ReceiptState.DELIVERED) for id in ids]
+
+
+async def test_who_opens_an_old_mail_is_not_silenced_anew() -> None:
+    """They had enough once, and asked at the counter to be told again."""
+    became = listed(event("delivered"), event("unsubscribed"), event("opened"))
+    steps = {"/events": became, "/unsubscribes/": says({"address": EMAIL, "tags": ["*"]})}
+    async with bench("mailgun", steps) as at:
+        opened = await at.channel.believed(at.channel.receive(posted(event("opened"))))
+        assert ReceiptState.READ in [update.state for update in opened.receipts]
+        assert not any(update.opted_out for update in opened.receipts)
+        left = await at.channel.believed(at.channel.receive(posted(event("unsubscribed"))))
+        assert any(update.opted_out for update in left.receipts)
