@@ -4,6 +4,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
+
 from outbox.outcome import ReceiptState
 from tests.conformance.cases.mailgun import event, listed, posted
 from tests.support.at_vendor import Bench, bench
@@ -53,3 +55,15 @@ async def test_who_opens_an_old_mail_is_not_silenced_anew() -> None:
         assert not any(update.opted_out for update in opened.receipts)
         left = await at.channel.believed(at.channel.receive(posted(event("unsubscribed"))))
         assert any(update.opted_out for update in left.receipts)
+
+
+@pytest.mark.parametrize(("tags", "silenced"), [(["newsletter"], False), (["newsletter", "*"], True), ([], True)])
+async def test_who_has_enough_of_the_newsletter_waits_for_word_on_an_order(tags: list[str], silenced: bool) -> None:
+    steps = {
+        "/events": listed(),
+        "/complaints/": Answer(404, "{}"),
+        "/unsubscribes/": says({"address": EMAIL, "tags": tags}),
+    }
+    async with bench("mailgun", steps) as at:
+        told = await at.channel.believed(at.channel.receive(posted(event("unsubscribed"))))
+    assert [reply.address for reply in told.replies] == [EMAIL] * silenced
