@@ -1,17 +1,14 @@
 """What comes between while a message is on its way: the line breaks, staff change their mind, the process ends."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from daemon.channels.base import Channel, Misconfigured
 from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
-from tests.support import scripted
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Providers
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -390,23 +387,3 @@ async def test_killed_before_the_answer_is_on_record(heart: Heart) -> None:
     await heart.start()
     await heart.pass_time(30)
     assert [request.out.possible_duplicate for request in heart.providers.arrived] == [False, True]
-
-
-async def test_receipts_are_asked_for_once_a_channel_is_mended(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slip in `.env`, noticed a moment later: what had left meanwhile is no matter of the slip."""
-
-    usual = scripted.build
-
-    def lacking(providers: Providers, name: str, table: Any) -> Channel:
-        if name == "twilio":
-            raise Misconfigured("TWILIO_AUTH_TOKEN is missing")
-        return usual(providers, name, table)
-
-    await heart.tell("e1")
-    with monkeypatch.context() as slip:
-        slip.setattr(scripted, "build", lacking)
-        await heart.reload(heart.settings)
-        await heart.pass_time(60)
-    await heart.reload(heart.settings)
-    await heart.pass_time(900)
-    assert await heart.states() == [State.DELIVERED]
