@@ -19,12 +19,15 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}")
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
-def posted_heard(source: str, heard: Heard, *, now: int) -> Posted:
+def posted_heard(source: str, heard: Heard, *, now: int, history: bool = False) -> Posted:
     """Raises Unreadable for what can't be an event."""
     event, odd = checked(heard.event)
-    form = msgspec.to_builtins(event)
-    odd = (*heard.odd, *odd)
-    return _posted(source, event, form | ({"unread": list(odd)} if odd else {}), now)
+    form: dict[str, Any] = msgspec.to_builtins(event)
+    if history:
+        form["history"] = True
+    if odd := (*heard.odd, *odd):
+        form["unread"] = list(odd)
+    return _posted(source, event, form, now)
 
 
 def posted_news(source: str, news: News, *, now: int) -> Posted:

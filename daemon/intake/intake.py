@@ -75,7 +75,6 @@ class Intake:
         self._clock = clock
         self._trusted = clock_trusted
         self._zone = settings.store.zone
-        self._door = door
         self._recorder = Recorder(box, door, clock, retention=settings.data.retention)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
@@ -128,8 +127,7 @@ class Intake:
             unread += self._left(source, (await self._recorder.tell(source, whole)).unread)
         if reading.fetch:
             await self._keep_to_fetch(hook)
-        posted, more = await self._recorder.heard(source, reading.events)
-        await self._door.accept_told(posted)
+        more = await self._recorder.heard(source, reading.events)
         if reasons := "; ".join((*reading.unread, *unread, *more)):
             await self._keep(hook, reasons)
         return HookAnswer(body=reading.answer, content_type=reading.content_type)

@@ -62,10 +62,7 @@ class Recorder:
                 except Unreadable as error:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
-        posted, more = await self.heard(source, reading.events)
-        if asked is not None:
-            posted = [one for one in posted if not await self._box.views.events(one.event.id, source=source.name)]
-        await self._door.accept_told(posted)
+        more = await self.heard(source, reading.events, asked=asked)
         return Recorded((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
@@ -121,15 +118,27 @@ class Recorder:
 
     # ------------------------------------------------------------ events as they are
 
-    async def heard(self, source: Source, events: Sequence[Heard]) -> tuple[list[Posted], list[str]]:
-        """Events with their orders' names found, ready to be taken; and what could not be."""
-        posted, unread = [], []
+    async def heard(self, source: Source, events: Sequence[Heard], *, asked: int | None = None) -> Sequence[str]:
+        """Take events, their orders' names found; what could not be taken. What a source that was asked dates before it was there is
+        history. Raises OutboxError as `tell` does."""
+        if asked is not None:
+            events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
+        horizon = 0 if asked is None else await self.born(source.name)
+        posted: list[Posted] = []
+        old: list[Posted] = []
+        unread = []
         for one in events:
+            history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < horizon
             try:
-                posted.append(posted_heard(source.name, await self._with_ref(source, one), now=self._clock.now()))
+                named = await self._with_ref(source, one)
+                (old if history else posted).append(
+                    posted_heard(source.name, named, now=self._clock.now(), history=history)
+                )
             except Unreadable as error:
                 unread.append(f"event {one.event.id}: {error}")
-        return posted, unread
+        await self._door.accept_told(old, self._silently)
+        await self._door.accept_told(posted)
+        return unread
 
     async def _with_ref(self, source: Source, heard: Heard) -> Heard:
         """An order that has no name here but its `source_id`, or one that nobody knows, is the one known by the same `source_id`."""

@@ -226,7 +226,8 @@ class Poller:
             mended.extend(await self._record.tell(reading, asked))
 
         self._reader.forget()
-        begin = since = begun - SWEEP_MS
+        first = await self._first()
+        begin = since = max(begun - SWEEP_MS, first if first <= begun else 0)
         if self._source.has_bin:
             await self._reader.read(Turn(since, thrown=True), since, mend)
         while begin < begun:

@@ -1,0 +1,62 @@
+"""An ERP that is asked: what it shows from before the box was there is told to nobody, and nothing new is no fault."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemon.http import Response
+from tests.support.fake_clock import FakeClock
+from tests.support.sources import NOW, FakeHttp, json_response, open_front
+
+ERP: dict[str, Any] = {
+    "kind": "mapped",
+    "id": "id",
+    "type": "type",
+    "order": {"ref": "id"},
+    "poll": "60s",
+    "ask": {"url": "https://erp.example.com/orders?since={since}", "changed": "changed", "auth": "none"},
+}
+DAY = 86_400.0
+
+
+async def test_what_was_there_before_is_told_to_nobody_in_the_first_night(tmp_path: Path) -> None:
+    """The comparison of the last two weeks told all of them, at three in the morning."""
+    clock = FakeClock()
+    rows = [{"id": "1", "type": "order.cancelled", "changed": "2026-11-24T09:00:00Z"}]
+
+    def answer(request: Any) -> Response:
+        since = request.path.partition("since=")[2].replace("%3A", ":")
+        return json_response([row for row in rows if row["changed"] >= since])
+
+    async with open_front(tmp_path, http=FakeHttp(answer), clock=clock, erp=ERP) as front:
+        await front.poll("erp")
+        await clock.advance(60)
+        rows.append({"id": "2", "type": "order.ready", "changed": "2026-11-24T10:15:30Z"})
+        await front.poll("erp")
+        await clock.advance(DAY)
+        rows.append({"id": "3", "type": "order.ready", "changed": "2026-11-24T11:00:00Z"})  # missed until the night
+        await front.poll("erp")
+        assert [ref for _, ref in await front.events()] == ["2", "3"]
+        assert await front.told() == ["order.ready", "order.ready"]
+
+
+async def test_what_it_is_asked_for_from_before_is_read_silently(tmp_path: Path) -> None:
+    """`tether sources sync erp --since 3d` told the last three days of a shop whose box was there since an hour."""
+    clock = FakeClock()
+    rows = [
+        {"id": "1", "type": "order.cancelled", "changed": "2026-11-24T09:00:00Z"},
+        {"id": "2", "type": "order.ready", "changed": "2026-11-24T10:15:30Z"},
+    ]
+    http = FakeHttp(lambda request: json_response(rows if clock.now() > NOW else []))
+    async with open_front(tmp_path, http=http, clock=clock, erp={**ERP, "at": "changed"}) as front:
+        await front.poll("erp")
+        await clock.advance(3600)
+        front.intake.pollers["erp"].sync(NOW - 3 * 86_400_000)
+        await front.poll("erp")
+        assert await front.told() == ["order.ready"]
+        events = await front.box.replay.since(0, limit=10)
+        assert [(one.order_ref, msgspec.json.decode(one.raw).get("history")) for one in events] == [
+            ("1", True),
+            ("2", None),
+        ]
