@@ -75,7 +75,7 @@ class Intake:
         self._clock = clock
         self._trusted = clock_trusted
         self._zone = settings.store.zone
-        self._recorder = Recorder(box, door, clock, retention=settings.data.retention)
+        self._recorder = Recorder(box, door, clock, retention=settings.data.retention, clock_trusted=clock_trusted)
         self._callers = {
             name: Caller(source, http, clock) for name, source in self._sources.items() if isinstance(source, Polled)
         }

@@ -4,7 +4,7 @@ So poller and webhook can't tell the same thing twice, and what is told again af
 decides; what is history (`diff`) is taken with nobody told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -39,11 +39,14 @@ class Recorded(msgspec.Struct, frozen=True):
 class Recorder:
     """Turns readings into events that are taken. All calls return after the commit."""
 
-    def __init__(self, box: Outbox, door: Door, clock: Clock, *, retention: float) -> None:
+    def __init__(
+        self, box: Outbox, door: Door, clock: Clock, *, retention: float, clock_trusted: Callable[[], bool]
+    ) -> None:
         self._kept_ms = round(retention * 1000)
         self._box = box
         self._door = door
         self._clock = clock
+        self._trusted = clock_trusted
         self._locks = KeyedLocks()
 
     async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Recorded:
@@ -99,12 +102,13 @@ class Recorder:
         return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))
 
     async def born(self, name: str) -> int:
-        """When (ms) this source was first there: what happened before is history."""
+        """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
         key = f"source.{name}.born"
         kept = await self._box.notes.get(key)
         if kept is None:
             kept = str(self._clock.now())
-            await self._box.notes.set(key, kept)
+            if self._trusted():
+                await self._box.notes.set(key, kept)
         return int(kept)
 
     async def named(self, source: Source, snapshot: Snapshot) -> Snapshot:

@@ -1,5 +1,6 @@
 """An ERP that is asked: what it shows from before the box was there is told to nobody, and nothing new is no fault."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,17 @@ async def test_what_it_is_asked_for_from_before_is_read_silently(tmp_path: Path)
             ("1", True),
             ("2", None),
         ]
+
+
+async def test_a_box_that_starts_before_its_clock_is_set_was_not_there_that_long_ago(tmp_path: Path) -> None:
+    """All since the day that a Pi without a battery starts with counted as news, once the time server was heard."""
+    rows = [{"id": "1", "type": "order.cancelled", "changed": "2026-11-24T09:00:00Z"}]
+    http = FakeHttp(lambda request: json_response(rows))
+    stopped = asyncio.Event()
+    stopped.set()
+    for clock, trusted in ((FakeClock(NOW - 90 * 86_400_000), False), (FakeClock(), True)):
+        async with open_front(tmp_path, http=http, clock=clock, trusted=trusted, erp={**ERP, "at": "changed"}) as front:
+            await front.intake.run(stopped)
+            if trusted:
+                await front.poll("erp")
+            assert await front.told() == []
