@@ -75,3 +75,11 @@ async def test_a_box_that_starts_before_its_clock_is_set_was_not_there_that_long
             if trusted:
                 await front.poll("erp")
             assert await front.told() == []
+
+
+async def test_no_content_is_an_answer_with_nothing_new(tmp_path: Path) -> None:
+    """The source counted as failing, and was asked every five minutes at best."""
+    http = FakeHttp(lambda request: Response(status=204, headers={}, body=b""))
+    async with open_front(tmp_path, http=http, erp=ERP) as front:
+        assert await front.poll("erp") == 60
+        assert front.intake.rows()[0].problem == ""

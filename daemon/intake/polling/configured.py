@@ -79,6 +79,8 @@ class Asking:
 
     def page(self, response: Response, turn: Turn, zone: tzinfo) -> tuple[Sequence[Any], Sequence[datetime], str]:
         """Its items, when each of them changed, and the token of the next page. Raises Fault."""
+        if response.status in (204, 304):
+            return [], [], ""
         answer = response.json()
         odd: list[str] = []
         items = self._items.find(answer, odd).value
