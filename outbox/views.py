@@ -140,6 +140,10 @@ class Views:
         found: str | None = await self._store.value(_SQL["ref_of"], source_id=source_id)
         return found
 
+    async def events_of_order(self, ref: str) -> Sequence[StoredEvent]:
+        """An order's events in the order in which they came."""
+        return [stored_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)]
+
     async def told(self, refs: Sequence[str]) -> Mapping[str, Message]:
         """By order: the newest message to the customer whose trigger is the order's status."""
         found = await self._messages("told", refs=encode(refs).decode())
@@ -153,7 +157,7 @@ class Views:
         messages = await self._messages("messages_of_order", ref=ref)
         return Story(
             order=orders[0],
-            events=[stored_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)],
+            events=await self.events_of_order(ref),
             messages=messages,
             attempts=await self.attempts([message.id for message in messages]),
             replies=(await self._replies.list(order_ref=ref, limit=_STORY_REPLIES)).items,

@@ -14,9 +14,10 @@ from daemon.intake.diff import Known, News, Sighting, capped, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
+from daemon.intake.says_again import Said, less_said_before
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
-from outbox.model import Customer, Order, OrderFields, Plan, Posted
+from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
 from outbox.orders import to_ms
 
 DAY_MS = 86_400_000
@@ -128,6 +129,7 @@ class Recorder:
         if asked is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
         horizon = 0 if asked is None else await self.born(source.name)
+        told: dict[str, list[Said]] = {}
         posted: list[Posted] = []
         old: list[Posted] = []
         unread = []
@@ -135,14 +137,25 @@ class Recorder:
             history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < horizon
             try:
                 named = await self._with_ref(source, one)
+                less = await self._less_said(source, named, told)
                 (old if history else posted).append(
-                    posted_heard(source.name, named, now=self._clock.now(), history=history)
+                    posted_heard(source.name, less, now=self._clock.now(), history=history)
                 )
             except Unreadable as error:
                 unread.append(f"event {one.event.id}: {error}")
         await self._door.accept_told(old, self._silently)
         await self._door.accept_told(posted)
         return unread
+
+    async def _less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard:
+        """`told`: by order, what was said so far, those of these events that are not on record yet among it."""
+        event = heard.event
+        if event.order.ref not in told:
+            told[event.order.ref] = [_said(one) for one in await self._box.views.events_of_order(event.order.ref)]
+        earlier = told[event.order.ref]
+        less = less_said_before(event, source.name, earlier)
+        earlier.append(Said(source.name, event.id, event.type, details_of(less.order, less.customer)))
+        return msgspec.structs.replace(heard, event=less)
 
     async def _with_ref(self, source: Source, heard: Heard) -> Heard:
         """An order that has no name here but its `source_id`, or one that nobody knows, is the one known by the same `source_id`."""
@@ -186,3 +199,9 @@ def _known(stored: StoredEvent) -> Known:
         details_of(marks.order, marks.customer) if marks else {},
         forgotten=marks is None,
     )
+
+
+def _said(stored: StoredEvent) -> Said:
+    event = msgspec.json.decode(stored.raw, type=Event) if stored.raw else None
+    details = details_of(event.order, event.customer) if event else {}
+    return Said(stored.source, stored.id, stored.type, details)
