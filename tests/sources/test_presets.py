@@ -1,5 +1,7 @@
 """The shipped configurations of `mapped`, on their systems' samples and on what else these send."""
 
+import hmac
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -63,6 +65,31 @@ def test_stripe_tells_what_this_refund_gave_back_not_all_so_far(
     (heard,) = source_of("mapped", preset="stripe").read(Body(msgspec.json.encode(event)), now=NOW).events
     assert heard.event.data == {"amount": amount, "currency": "EUR"}
     assert not heard.odd
+
+
+async def test_a_refund_with_a_reference_of_its_own_is_of_the_order_that_was_paid(tmp_path: Path) -> None:
+    key = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+
+    def adyen(code: str, reference: str, number: str, original: str) -> AHook:
+        signed = f"{number}:{original}:Loft:{reference}:4850:EUR:{code}:true".encode()
+        item = {
+            "eventCode": code,
+            "success": "true",
+            "merchantAccountCode": "Loft",
+            "merchantReference": reference,
+            "pspReference": number,
+            "originalReference": original,
+            "amount": {"value": 4850, "currency": "EUR"},
+            "additionalData": {"hmacSignature": b64encode(hmac.digest(bytes.fromhex(key), signed, "sha256")).decode()},
+        }
+        body = {"live": "true", "notificationItems": [{"NotificationRequestItem": item}]}
+        return AHook(source="card", body=msgspec.json.encode(body))
+
+    table = {"kind": "mapped", "preset": "adyen"}
+    async with open_front(tmp_path, secrets={"CARD_WEBHOOK_SECRET": key}, card=table) as front:
+        await front.take(adyen("AUTHORISATION", "B-1042", "7914", ""))
+        await front.take(adyen("REFUND", "refund-1 of B-1042", "8825", "7914"))
+        assert await front.events() == [("7914:payment.confirmed", "B-1042"), ("8825:refund.issued", "B-1042")]
 
 
 async def test_a_tills_number_that_begins_anew_each_day_is_another_order_each_day(tmp_path: Path) -> None:
