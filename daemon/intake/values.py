@@ -19,6 +19,8 @@ MAX_DEPTH = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BASIC_DAY = re.compile(r"20\d{6}")
 """ISO 8601 without its hyphens."""
+_BASIC_TIME = re.compile(r"(20\d{6})(\d{4}(?:\d\d)?)")
+"""The same with the time of day, and nothing between them. As an epoch it would lie in 1976 or in the 27th century."""
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)$")
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -95,7 +97,7 @@ class Place:
         return f"{amount:f}"
 
     def moment(self, zone: tzinfo = UTC) -> datetime | None:
-        """RFC 3339, or an epoch in seconds or ms; without an offset it is in `zone`."""
+        """RFC 3339 or ISO 8601's basic form, or an epoch in seconds or ms; without an offset it is in `zone`."""
         if self.value in (None, "", False):
             return None
         found = moment_of(self.value, zone)
@@ -127,7 +129,9 @@ def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:
     if isinstance(value, bool):
         return None
     try:
-        if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) >= 9:
+        if isinstance(value, str | int) and (written := _BASIC_TIME.fullmatch(str(value).strip())):
+            value = "T".join(written.groups())
+        elif isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) >= 9:
             value = int(value)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value / 1000 if abs(value) > 10**11 else value, UTC)

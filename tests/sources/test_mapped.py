@@ -82,6 +82,14 @@ def test_a_day_that_is_promised_is_the_stores_whatever_zone_the_moments_are_in()
         assert heard.event.order.promised_at.astimezone(store.zone).isoformat(timespec="minutes") == at
 
 
+@pytest.mark.parametrize("written", ["20261124101500", 20261124101500, "202611241015", "20261124T101500"])
+def test_a_moment_in_digits_alone_is_no_epoch(written: object) -> None:
+    """As milliseconds it was in the year 2612, or in 1976, so that the event came too late to be told."""
+    made = event({"event_id": 1, "status": "void", "order_no": "B-1", "changed": written}, tz="Europe/Berlin")
+    assert made.occurred_at is not None
+    assert made.occurred_at.isoformat() == "2026-11-24T09:15:00+00:00"
+
+
 def test_an_expression_that_raises_is_named_and_costs_no_event() -> None:
     (heard,) = read({"event_id": "1", "status": "void", "order_no": "B-1", "first": None}).events
     assert heard.event.customer is None
