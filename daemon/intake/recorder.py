@@ -49,6 +49,8 @@ class Recorder:
         self._clock = clock
         self._trusted = clock_trusted
         self._locks = KeyedLocks()
+        self._since: dict[str, float] = {}
+        """Monotonic: since when the sources are there of which it is not noted yet."""
 
     async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Recorded:
         """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
@@ -106,11 +108,13 @@ class Recorder:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
         key = f"source.{name}.born"
         kept = await self._box.notes.get(key)
-        if kept is None:
-            kept = str(self._clock.now())
-            if self._trusted():
-                await self._box.notes.set(key, kept)
-        return int(kept)
+        if kept is not None:
+            return int(kept)
+        monotonic = self._clock.monotonic()
+        born = self._clock.now() - round((monotonic - self._since.setdefault(name, monotonic)) * 1000)
+        if self._trusted():
+            await self._box.notes.set(key, str(born))
+        return born
 
     async def named(self, source: Source, snapshot: Snapshot) -> Snapshot:
         """The same with its order's ref, found by the id. Raises Unreadable."""
