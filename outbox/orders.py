@@ -100,7 +100,7 @@ def project(order: Order | None, posted: Posted) -> Order:
         if event.type != order.after_sale:
             changes["after_sale_source"] = posted.source
     changes["updated_at"] = now
-    changes["news_at"] = at if newer else min(order.news_at, now)
+    changes["news_at"] = at if newer and _says_details(posted) else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)
 
 
@@ -123,9 +123,17 @@ def _first(posted: Posted, at: int) -> Order:
         customer=event.customer or _NOBODY,
         created_at=posted.received_at,
         updated_at=posted.received_at,
-        news_at=at,
+        news_at=at if _says_details(posted) else 0,
         **_fields(None, said, newer=True),
     )
+
+
+def _says_details(posted: Posted) -> bool:
+    """Whether it says anything of the order or its customer beside what happened: what says nothing makes no other word old."""
+    event = posted.event
+    if event.customer is not None and event.customer != _NOBODY:
+        return True
+    return any(getattr(event.order, name) is not None for name in (*_SAID, "promised_at") if name != "source_id")
 
 
 def _fields(order: Order | None, said: OrderFields, *, newer: bool) -> dict[str, Any]:
