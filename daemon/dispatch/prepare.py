@@ -6,6 +6,7 @@ import msgspec
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
+from daemon.planner.recipients import customer_recipient
 from daemon.planner.render import Renderer, RenderError
 from daemon.planner.rules.quiet import quiet_until
 from outbox import harmless
@@ -95,7 +96,15 @@ class Preparer:
     def address(self, due: Due, channel: Channel) -> str | None:
         if due.message.audience == "team":
             return channel.destination()
-        return channel.address_of(due.message.addresses)
+        return channel.address_of(self._addresses(due))
+
+    def _addresses(self, due: Due) -> Mapping[str, str]:
+        """Where its customer is reached by now: what was planned may have waited while a number was put right. An answer goes to whom wrote,
+        and what is of an order before, that had the same number, to whom had that."""
+        message, order = due.message, due.order
+        if message.audience != "customer" or message.policy.answers or message.created_at < order.created_at:
+            return message.addresses
+        return {**message.addresses, **customer_recipient(order.customer, self._settings.store.country).addresses}
 
     def render(self, due: Due, channel: Channel, *, first_sms: bool = False) -> Rendered:
         message = due.message
@@ -143,7 +152,7 @@ class Preparer:
             message_id=message.id,
             attempt=0,
             to=address,
-            addresses=message.addresses,
+            addresses=self._addresses(due),
             trigger=message.trigger if message.text is None else "",
             template=message.template,
             order_ref=message.order_ref,

@@ -44,3 +44,15 @@ async def test_on_its_way_is_told_tonight_though_a_refund_waits_for_the_morning(
         assert heart.providers.texts() == ["order.out_for_delivery"]
         await heart.pass_time(10 * HOUR)
         assert heart.providers.texts() == ["order.out_for_delivery", "refund.issued"]
+
+
+async def test_what_waits_goes_to_the_number_that_staff_put_right_meanwhile(tmp_path: Path) -> None:
+    """The wrong one is somebody else's."""
+    right = {"phone": "07700 900456"}
+    async with Heart(tmp_path, shop(store={"name": "Balloon Loft", "country": "GB"})) as heart:
+        await heart.tell("e1", "order.delayed")
+        await heart.tell("e2", "staff.contact", customer=right)
+        await heart.pass_time(180)
+        assert [(one.out.to, one.out.addresses["email"]) for one in heart.providers.left] == [
+            ("+447700900456", "ada@example.com")
+        ]
