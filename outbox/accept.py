@@ -122,15 +122,18 @@ class Accept(Operation[Acceptance]):
             return Plan((failed,))
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
-        """What waits for a trigger that this event settled is not to be sent any more. The end of an order is newer news like any
-        other: what its route wants told in any case stays."""
+        """What waits for a trigger that this event settled is not to be sent any more, nor is at its end what waits for a moment before
+        or after the promised time. The end of an order is newer news like any other: what its route wants told in any case stays."""
         if not plan.drops:
             return
-        is_end = self._posted.event.type in ENDS
+        type = self._posted.event.type
+        is_end = type in ENDS
+        is_over = is_end and order.order.status == type
         for row in batch.open_of(order.seq):
             stays = row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)
-            if row.trigger in plan.drops and not stays:
-                self._put_aside(batch, row, _superseded_by(self._posted.event.type))
+            reminds = is_over and moves_status(row.trigger) and row.queue_place > batch.now and not row.relative
+            if (row.trigger in plan.drops or reminds) and not stays:
+                self._put_aside(batch, row, _superseded_by(type))
 
     def _reschedule(self, batch: Batch, order: OrderRow, seq: int, plan: Plan) -> None:
         """What waits for a moment that is counted from the promised time goes with it."""

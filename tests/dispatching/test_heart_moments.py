@@ -56,3 +56,14 @@ async def test_what_waits_goes_to_the_number_that_staff_put_right_meanwhile(tmp_
         assert [(one.out.to, one.out.addresses["email"]) for one in heart.providers.left] == [
             ("+447700900456", "ada@example.com")
         ]
+
+
+async def test_nobody_is_called_to_the_shop_for_what_they_have(tmp_path: Path) -> None:
+    """Collected before its time, of which this store tells its team alone."""
+    call = {"on": "order.confirmed", "to": "customer", "via": ["twilio"], "at": "-2h", "template": "order.ready"}
+    done = {"on": "order.completed", "to": "team", "via": ["webhook"]}
+    async with Heart(tmp_path, shop(route=[call, done, REMINDER])) as heart:
+        await heart.tell("e1", "order.confirmed", order={"promised_at": "2026-11-24T16:00:00Z"})
+        await heart.tell("e2", "order.completed")
+        await heart.pass_time(5 * HOUR)
+        assert heart.providers.texts("twilio") == ["order.confirmed"], "that alone has supersede = false"
