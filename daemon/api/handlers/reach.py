@@ -5,13 +5,14 @@ the same undo.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id, told_in
 from daemon.api.handlers.preview import prospect
-from daemon.api.handlers.staff import contact_event, posted, told_event, untold_event
+from daemon.api.handlers.staff import UNSENT, contact_event, posted, told_event, untold_event
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
@@ -24,6 +25,7 @@ from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
 from outbox import Story
+from outbox.errors import IllegalMove
 from outbox.masks import mask_address
 from outbox.model import Customer, Message, Order, Plan, PlannedMessage, Planner, Posted, State
 from outbox.reasons import NO_REASON, Reason
@@ -197,17 +199,31 @@ async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
     services = call.services
     earlier = [each for each in story.messages if each.recipient == told.recipient and each.trigger == told.trigger]
     before = max((each for each in earlier if each.seq < told.seq), key=lambda each: each.seq, default=None)
+    if before is not None:
+        await _make_way(call, before)
 
     def plan(posted: Posted, _: Order | None, after: Order) -> Plan:
         if before is None:
             return Plan([_entry(posted, told.trigger, State.CANCELLED, TAKEN_BACK)])
         again = _entry(posted, told.trigger, before.state, before.reason)
-        kept = ("addresses", "via", "template", "text", "subject", "priority", "expires_at", "policy")
+        kept = ["addresses", "via", "template", "text", "subject", "priority", "expires_at", "policy"]
+        if before.state in UNSENT:
+            kept += ["due_at", "relative"]
         return Plan([msgspec.structs.replace(again, **{name: getattr(before, name) for name in kept})])
 
     event = untold_event(story.order.ref, told.event_id)
     told_back = posted(event, now=services.clock.now(), actor=call.caller.actor)
     await services.engine.door.accept(told_back, plan)
+
+
+async def _make_way(call: Call[NoQuery, Any], waiting: Message) -> None:
+    """What waits still goes on as the entry that takes its place, and not twice. Raises Problem 409 for one that is on its way."""
+    if waiting.state in UNSENT:
+        spool = call.services.box.spool
+        with suppress(IllegalMove):
+            waiting = await spool.cancel(waiting.id, actor=call.caller.actor, reason="undone")
+    if waiting.state in (State.SENDING, *UNSENT):
+        raise Problem(409, "too late to undo: the message is on its way")
 
 
 def _entry(posted: Posted, about: str, state: State, reason: Reason) -> PlannedMessage:

@@ -1,0 +1,40 @@
+"""What staff take back leaves nothing behind: nobody is told twice, no time stands that holds no more, and what is on its way stays one."""
+
+from typing import Any
+
+import pytest
+
+from outbox.model import State
+from tests.support.face import Face, event
+
+ORDER = "/v1/orders/B-1042"
+
+
+async def staff(face: Face, what: str, body: Any) -> Any:
+    return await face.post(f"{ORDER}/{what}", body, as_="desk")
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_what_waits_does_not_go_twice_when_staff_had_not_told_it_after_all(face: Face, held: bool) -> None:
+    await face.post("/v1/events", event("e-1", "refund.issued", data={"amount": "5.00"}))
+    if held:
+        await staff(face, "hold", {})
+    (refund,) = await face.store.messages()
+    await staff(face, "told", {"message_id": refund.id, "id": "t-1"})
+    assert (await staff(face, "undo", {"event_id": "t-1"})).status == 200
+    if held:
+        await staff(face, "release", {})
+    (waits,) = [each for each in await face.store.messages() if each.state is State.QUEUED]
+    assert (waits.trigger, waits.via, waits.addresses) == ("refund.issued", refund.via, refund.addresses)
+
+
+async def test_what_is_on_its_way_stays_one_when_staff_had_not_told_it_after_all(face: Face) -> None:
+    """An entry that is being sent for good held up all that its customer was to hear, and the service's next start."""
+    await face.post("/v1/events", event())
+    (ready,) = await face.store.messages()
+    await face.store.begin(ready.id)
+    await staff(face, "told", {"id": "t-1"})
+    answer = await staff(face, "undo", {"event_id": "t-1"})
+    assert (answer.status, "on its way" in answer.problem["detail"]) == (409, True)
+    assert [each.state for each in await face.store.messages()] == [State.SENDING, State.DELIVERED]
+    assert await face.store.box.spool.rescue() == 1
