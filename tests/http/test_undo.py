@@ -2,16 +2,35 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from daemon.config import RouteTable
 from outbox.model import State
-from tests.support.face import Face, event
+from tests.support.face import Face, event, opened
+from tests.support.small_store import store_settings
 
 ORDER = "/v1/orders/B-1042"
+PROMISED = {"promised_at": "2026-11-24T15:00:00Z"}
 
 
 async def staff(face: Face, what: str, body: Any) -> Any:
     return await face.post(f"{ORDER}/{what}", body, as_="desk")
+
+
+async def test_who_was_told_is_not_told_again_with_the_reminder_that_waits_again() -> None:
+    at_once = {"on": "order.confirmed", "to": "customer", "via": ["sendgrid"]}
+    reminder = {"on": "order.confirmed", "to": "customer", "via": ["twilio"], "at": "-2h", "template": "order.ready"}
+    routes = [msgspec.convert(each, RouteTable) for each in (at_once, reminder)]
+    async with opened(store_settings(route=routes)) as face:
+        await face.post("/v1/events", event("e-1", "order.confirmed", order=PROMISED))
+        told, waits = await face.store.messages()
+        await face.store.end(told.id, State.SENT)
+        await staff(face, "status", {"status": "order.ready", "id": "k-1"})
+        assert (await face.store.message(waits.id)).state is State.SUPERSEDED
+        assert (await staff(face, "undo", {"event_id": "k-1"})).status == 200
+        queued = [each for each in await face.store.messages() if each.state is State.QUEUED]
+        assert [(each.trigger, each.template) for each in queued] == [("order.confirmed", "order.ready")]
 
 
 @pytest.mark.parametrize("held", [False, True])

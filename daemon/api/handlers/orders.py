@@ -118,7 +118,7 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     return Undone(event.id, cancelled, status)
 
 
-async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: frozenset[str]) -> None:
+async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers) -> None:
     """Another status instead of the one undone; only `hear` are told of it."""
     services = call.services
     now = max(services.clock.now(), order.status_at + 1)

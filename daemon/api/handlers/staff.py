@@ -36,6 +36,10 @@ NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, Stat
 STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
 
 
+Hearers = frozenset[tuple[str, str]]
+"""(recipient, template) of messages; own words ("") stand for any."""
+
+
 def status_event(ref: str, wish: StatusChange | Mapping[str, Any], event_id: str) -> Event:
     """The event of a status set by hand. It holds no time: a repeat of the same wish is the same event."""
     change = wish if isinstance(wish, StatusChange) else msgspec.convert(wish, StatusChange)
@@ -142,12 +146,12 @@ def in_own_words(plan: Planner, text: str) -> Planner:
     return worded
 
 
-def only_for(plan: Planner, recipients: frozenset[str]) -> Planner:
-    """The same plan for these recipients only."""
+def only_for(plan: Planner, hear: Hearers) -> Planner:
+    """The same plan for these recipients, and of what they are told by each of its texts, only."""
 
     def fewer(event: Posted, before: Order | None, after: Order) -> Plan:
         planned = plan(event, before, after)
-        kept = [each for each in planned.messages if each.recipient in recipients]
+        kept = [each for each in planned.messages if hear & {(each.recipient, each.template), (each.recipient, "")}]
         return Plan(kept, planned.drops, moved=planned.moved)
 
     return fewer
@@ -165,10 +169,11 @@ def _replace(message: PlannedMessage, **changes: Any) -> PlannedMessage:
 
 
 class Return(msgspec.Struct, frozen=True):
-    """Where an undone status goes back to, and who had not heard of that status yet when it was replaced."""
+    """Where an undone status goes back to, and who had not heard of that status yet when it was replaced: by which text, since one status
+    may be told at once and again before the promised time."""
 
     status: str
-    unheard: frozenset[str]
+    unheard: Hearers
 
 
 def began(story: Story, event: StoredEvent) -> bool:
@@ -186,7 +191,7 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
         return None
     status = max(earlier, key=_happened).type
     unheard = frozenset(
-        each.recipient
+        (each.recipient, each.template)
         for each in story.messages
         if each.trigger == status and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
     )
