@@ -33,6 +33,14 @@ async def test_who_was_told_is_not_told_again_with_the_reminder_that_waits_again
         assert [(each.trigger, each.template) for each in queued] == [("order.confirmed", "order.ready")]
 
 
+async def test_a_new_time_goes_with_the_step_that_gave_it(face: Face) -> None:
+    await face.post("/v1/events", event("e-1", "order.confirmed", order=PROMISED))
+    later = {"status": "order.delayed", "promised_at": "2026-11-24T17:00:00Z", "id": "k-1"}
+    await staff(face, "status", later)
+    assert (await staff(face, "undo", {"event_id": "k-1"})).json["status"] == "order.confirmed"
+    assert (await face.get(ORDER)).json["promised_at"] == "2026-11-24T15:00:00.000Z"
+
+
 @pytest.mark.parametrize("held", [False, True])
 async def test_what_waits_does_not_go_twice_when_staff_had_not_told_it_after_all(face: Face, held: bool) -> None:
     await face.post("/v1/events", event("e-1", "refund.issued", data={"amount": "5.00"}))

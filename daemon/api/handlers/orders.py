@@ -110,7 +110,8 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     status = found.order.status
     if back := staff.way_back(found, event):
         status = back.status
-        again = staff.status_event(ref, {"status": back.status}, f"undo-{event.id}"[:200])
+        change = StatusChange(back.status, promised_at=staff.promised_before(found, event))
+        again = staff.status_event(ref, change, f"undo-{event.id}"[:200])
         await _move(call, again, found.order, back.unheard)
     elif staff.began(found, event):
         status = staff.DELETED

@@ -5,16 +5,18 @@ period, tells nobody when that is asked for, or carries the person's own words.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from daemon.api.plumbing.present import decoded
 from daemon.wire.event_types import EVENT_TYPES
 from daemon.wire.requests.orders import ManualMessage, StatusChange
 from daemon.wire.values import encode
 from outbox import StoredEvent, Story
 from outbox.model import Customer, Event, Order, OrderFields, Plan, PlannedMessage, Planner, Posted, State
-from outbox.orders import SECOND_MS, moves_status
+from outbox.orders import SECOND_MS, moves_status, project, to_ms
 from outbox.reasons import Reason
 
 SOURCE = "counter"
@@ -166,6 +168,24 @@ def _replace(message: PlannedMessage, **changes: Any) -> PlannedMessage:
 
 
 # ---------------------------------------------------------------- undoing
+
+
+def promised_before(story: Story, undone: StoredEvent) -> datetime | None:
+    """The promised time that an undone step took the place of; None: it set none that stands."""
+    order: Order | None = None
+    own: datetime | None = None
+    for each in story.events:
+        event = decoded(each)
+        if event is None:
+            continue
+        told = Posted(each.source, event, each.raw, each.received_at, each.actor)
+        if each.seq == undone.seq:
+            own = event.order.promised_at
+        else:
+            order = project(order, told)
+    if own is None or order is None or order.promised_at is None or to_ms(own) != story.order.promised_at:
+        return None
+    return datetime.fromtimestamp(order.promised_at / 1000, UTC)
 
 
 class Return(msgspec.Struct, frozen=True):
