@@ -19,6 +19,9 @@ QUESTIONS = frozenset({"order.customization_needed", "order.out_of_stock"})
 ENDS = frozenset({"order.completed", "order.cancelled"})
 """Statuses after which nothing is awaited any more."""
 
+_LOCAL = 7
+"""Digits by which a number is the same with its country and without."""
+
 _RANKS = {
     "order.placed": 1,
     "order.confirmed": 2,
@@ -77,7 +80,7 @@ def project(order: Order | None, posted: Posted) -> Order:
     that counts is of whoever first said where it stands: what others call it, who were paid for it or make it, says nothing to them.
     """
     at = happened_at(posted)
-    if order is None:
+    if order is None or _is_given_out_again(order, posted):
         return _first(posted, at)
     event, now = posted.event, posted.received_at
     newer = not _is_older(at, order.news_at, now)
@@ -102,6 +105,26 @@ def project(order: Order | None, posted: Posted) -> Order:
     changes["updated_at"] = now
     changes["news_at"] = at if newer and _says_details(posted) else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)
+
+
+def _is_given_out_again(order: Order, posted: Posted) -> bool:
+    """Whether its number is another order's by now: a till that counts anew each day places one for somebody else, after the end of that.
+    Nothing that was known holds for it: least of all where its customer is reached."""
+    said = posted.event.customer
+    if posted.event.type != "order.placed" or order.status not in ENDS or said is None or comes_late(order, posted):
+        return False
+    theirs, mine = _reached_by(said), _reached_by(order.customer)
+    if theirs and mine:
+        return not theirs & mine
+    names = {customer.name.strip().casefold() for customer in (said, order.customer) if customer.name}
+    return len(names) > 1
+
+
+def _reached_by(customer: Customer) -> set[str]:
+    """Where, in a form in which two ways of writing a number are one."""
+    number = "".join(filter(str.isdecimal, customer.phone or ""))[-_LOCAL:]
+    others = (customer.email or "", *(customer.addresses or {}).values())
+    return {address for address in (number, *(each.strip().casefold() for each in others)) if address}
 
 
 def _first(posted: Posted, at: int) -> Order:
