@@ -3,7 +3,7 @@ question that the order's status asked. Whatever is not certain does nothing: th
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,7 @@ from outbox.model import Order
 from outbox.orders import QUESTIONS
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
-from outbox.rows import encode
+from outbox.rows import decode_order, encode
 from outbox.snapshot import Wants
 
 _SQL = Queries("replies.sql")
@@ -35,15 +35,29 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """How it is answered; its text is one of `texts`. None: there is no way to, or nobody to."""
 
 
-def orders_for(batch: Batch, action: Action, digests: list[str]) -> list[str]:
+def newest_order(batch: Batch, digests: list[str], index: PersonIndex) -> str | None:
+    """Of that person."""
+    found = batch.db.execute(_SQL["order_of"], {"digests": encode(digests).decode()}).fetchall()
+    rows = _of_whom_has_it(found, digests, index)
+    ref: str | None = rows[0][0] if rows else None
+    return ref
+
+
+def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIndex) -> list[str]:
     """The open orders of that person which the words can only mean, the newest first; none where that is not certain."""
-    rows = batch.db.execute(_SQL["open_of"], {"digests": encode(digests).decode()}).fetchall()
-    found = {ref: (status, bool(asked)) for ref, status, asked in rows}
+    found_of = batch.db.execute(_SQL["open_of"], {"digests": encode(digests).decode()}).fetchall()
+    rows = _of_whom_has_it(found_of, digests, index)
+    found = {ref: (status, bool(asked)) for ref, status, asked, _ in rows}
     if action == "arrived":
         ready = [ref for ref, (status, _) in found.items() if status == _READY]
         return ready or list(found)
     asked_of = [ref for ref, (status, asked) in found.items() if status in QUESTIONS and asked]
     return asked_of if len(asked_of) == 1 else []
+
+
+def _of_whom_has_it(rows: list[Any], digests: list[str], index: PersonIndex) -> list[Any]:
+    """Where there are any, those whose customer has the address now: it may have been somebody else's, and was put right since."""
+    return [row for row in rows if index.names(decode_order(row[-1]).customer, digests)] or rows
 
 
 def act(batch: Batch, wish: Act, refs: list[str], reply: str, at: int) -> None:

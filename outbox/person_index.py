@@ -27,6 +27,10 @@ class PersonIndex:
     def rows(self, known: Known, what: What, seq: int) -> list[Row]:
         return [(self._digester(address), what, seq, kind) for kind, address in sorted(known)]
 
+    def names(self, customer: Customer, digests: Sequence[str]) -> bool:
+        """Whether one of these digests is of an address that a customer has now."""
+        return any(self._digester(address) in digests for _, address in self._identities.of_customer(customer))
+
     def of_reply(self, address: str, seq: int) -> list[Row]:
         return self.rows(self._identities.of_address(address), "reply", seq)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from outbox.acting import Act, act, confirm, orders_for
+from outbox.acting import Act, act, confirm, newest_order, orders_for
 from outbox.answers import AutomaticAnswer, answer
 from outbox.batch import Batch
 from outbox.consent import Say
@@ -79,9 +79,9 @@ class Add(Operation["str | None"]):
             return ref
         self.is_new = True
         digests = list(self._index.digests(reply.address))
-        meant = orders_for(batch, wish.action, digests) if wish else []
+        meant = orders_for(batch, wish.action, digests, self._index) if wish else []
         self.acted_on = wish if meant else None
-        ref = meant[0] if meant else _newest_order(batch, digests)
+        ref = meant[0] if meant else newest_order(batch, digests, self._index)
         at = reply.at or batch.now
         added = batch.db.execute(
             _SQL["add"],
@@ -104,11 +104,6 @@ class Add(Operation["str | None"]):
         if self.acted_on:
             act(batch, self.acted_on, meant, number, min(at, batch.now))
         return ref
-
-
-def _newest_order(batch: Batch, digests: list[str]) -> str | None:
-    found = batch.db.execute(_SQL["order_of"], {"digests": encode(digests).decode()}).fetchone()
-    return found[0] if found else None
 
 
 class Take(Operation[bool]):

@@ -2,15 +2,15 @@
 SELECT r.order_ref FROM json_each(:ids) AS w CROSS JOIN reply AS r
 ON r.channel = :channel AND r.provider_id = w.value AND r.provider_id <> '' LIMIT 1;
 
--- order_of: the newest order of an address.
-SELECT o.ref FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
-CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether') ORDER BY p.seq DESC LIMIT 1;
+-- order_of: the orders that an address was ever on, the newest first.
+SELECT o.ref, o.body FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
+CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether') ORDER BY p.seq DESC LIMIT 50;
 
--- open_of: the open orders of an address, the newest first: ref, status, and whether the customer may have got what that status says.
+-- open_of: the same of open orders: ref, status, whether the customer may have got what that status says, and body.
 SELECT o.ref, coalesce(o.body ->> '{order.status}', ''), EXISTS (
     SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
         AND m.state IN ('sent', 'delivered', 'unknown')
-)
+), o.body
 FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
 CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
     AND coalesce(o.body ->> '{order.status}', '') NOT IN ('order.completed', 'order.cancelled', 'order.deleted')

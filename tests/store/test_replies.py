@@ -28,6 +28,17 @@ async def test_a_reply_goes_to_the_newest_order_of_its_address(tmp_path: Path) -
         assert (stranger.order_ref, stranger.name) == (None, "")
 
 
+async def test_a_reply_is_not_put_to_an_order_that_its_number_stood_on_by_mistake(tmp_path: Path) -> None:
+    """Staff typed another customer's number, and put it right."""
+    other = "+447700900456"
+    async with open_box(tmp_path) as box:
+        for n, ref, phone in ((1, "B-1", other), (2, "B-2", other), (3, "B-2", PHONE)):
+            message = planned(f"m{n}", addresses={})
+            await accept_one(box, message, id=f"e{n}", ref=ref, customer={"phone": phone})
+        assert await box.replies.add("modem", Reply(address=other, text="yes, gold")) == "B-1"
+        assert await box.replies.add("modem", Reply(address=PHONE, text="silver")) == "B-2"
+
+
 async def test_the_same_provider_id_is_taken_once(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for _ in range(2):
