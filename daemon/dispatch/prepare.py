@@ -102,7 +102,9 @@ class Preparer:
         """Where its customer is reached by now: what was planned may have waited while a number was put right. An answer goes to whom wrote,
         and what is of an order before, that had the same number, to whom had that."""
         message, order = due.message, due.order
-        if message.audience != "customer" or message.policy.answers or message.created_at < order.created_at:
+        if message.audience != "customer" or message.policy.answers:
+            return message.addresses
+        if not order.created_at <= message.created_at <= order.updated_at:
             return message.addresses
         return {**message.addresses, **customer_recipient(order.customer, self._settings.store.country).addresses}
 

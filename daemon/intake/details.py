@@ -13,6 +13,9 @@ _OF_THE_ORDER = tuple(name for name in OrderFields.__struct_fields__ if name not
 _OF_THE_CUSTOMER = tuple(name for name in Customer.__struct_fields__ if name not in ("locale", "consent", "addresses"))
 
 
+ADDRESSES = ("phone", "email")
+
+
 def differing(told: Details, later: Details) -> Sequence[str]:
     """What the later ones say that was not told so yet. What they do not say is no change."""
     return [name for name, value in later.items() if _plain(name, told.get(name)) != _plain(name, value)]

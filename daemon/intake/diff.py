@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
-from daemon.intake.details import Details, details_of, differing
+from daemon.intake.details import ADDRESSES, Details, details_of, differing
 from outbox.model import Event
 from outbox.orders import moves_status, rank, to_ms
 
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
 DELAYED = "order.delayed"
-_ADDRESSES = ("phone", "email")
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
@@ -188,7 +187,7 @@ def _not_again(event: Event, known: Sequence[Known]) -> Event:
     if order.promised_at == promised:
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
-        same = [name for name in _ADDRESSES if getattr(customer, name) == told.get(name)]
+        same = [name for name in ADDRESSES if getattr(customer, name) == told.get(name)]
         customer = msgspec.structs.replace(customer, **dict.fromkeys(same))
     return msgspec.structs.replace(event, order=order, customer=customer)
 

@@ -8,11 +8,9 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED
-from daemon.intake.details import Details
+from daemon.intake.details import ADDRESSES, Details
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
-
-_ADDRESSES = ("phone", "email")
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -37,7 +35,7 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
     if order.promised_at is not None and _is_known(event.type, order.promised_at, last.get("promised_at"), before):
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
-        same = [name for name in _ADDRESSES if getattr(customer, name) == last.get(name)]
+        same = [name for name in ADDRESSES if getattr(customer, name) == last.get(name)]
         customer = msgspec.structs.replace(customer, **dict.fromkeys(same))
     return msgspec.structs.replace(event, order=order, customer=customer)
 
