@@ -6,7 +6,7 @@ import math
 import msgspec
 
 from outbox.batch import Batch
-from outbox.errors import EventConflict, NotItsOwn
+from outbox.errors import EventConflict, NotItsOwn, OrderExists
 from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
 from outbox.orders import ENDS, moves_status, project
 from outbox.person_index import PersonIndex
@@ -49,6 +49,8 @@ class Accept(Operation[Acceptance]):
             raise NotItsOwn(
                 f"the token {posted.token!r} may tell only of its own orders, and {before.ref!r} is not one of them"
             )
+        if posted.begins and before is not None:
+            raise OrderExists(f"there is an order {before.ref!r} already: take another number")
         after = project(before, posted)
         order = self._keep_order(batch, known, after)
         batch.sequences.event += 1

@@ -13,6 +13,10 @@ class NotItsOwn(OutboxError):
     """Whoever posted this may tell only of its own orders, and this one is another's. Nothing was changed."""
 
 
+class OrderExists(OutboxError):
+    """It was to take a new order in, and its number is another's. Nothing was changed."""
+
+
 class UnknownOrder(OutboxError):
     """No event named this order, so its customer is not known."""
 

@@ -141,6 +141,8 @@ class Posted(msgspec.Struct, frozen=True):
     """It may tell only of orders that its own token was the first to name, or of new ones."""
     plain: bool = False
     """Whoever posted it may not write to customers in words of their own (`Policy.plain`)."""
+    begins: bool = False
+    """It takes a new order in: refused where its number is another's."""
 
 
 class Outlook(msgspec.Struct, frozen=True):

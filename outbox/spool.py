@@ -61,7 +61,7 @@ class Spool:
     async def accept(self, posted: Posted, plan: Planner) -> Acceptance:
         """Take an event: on the disk, with all it leads to, when this returns. `posted.raw` is the event's own JSON, in our form.
 
-        Raises EventConflict, StorageFull, StorageBusy.
+        Raises EventConflict, OrderExists, StorageFull, StorageBusy.
         """
         self._store.ensure_space()
         acceptance = await self._store.write(Accept(posted, plan, self._store.index))

@@ -17,7 +17,7 @@ class Door:
     async def accept(self, posted: Posted, plan: "Planner | None" = None) -> Acceptance:
         """Take one. `plan`: in place of the routes, where whoever tells of it says as well who is to hear of it.
 
-        Raises EventConflict, StorageFull, StorageBusy.
+        Raises EventConflict, OrderExists, StorageFull, StorageBusy.
         """
         return await self._box.spool.accept(posted, plan or self.plan)
 

@@ -1,5 +1,6 @@
 """An order that staff take at the counter: shown first, told after the grace period, undone like a step."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -54,6 +55,17 @@ async def test_a_number_that_exists_is_refused_and_a_repeat_is_not(face: Face) -
     assert (await staff(face, "/v1/orders", new(ref="C-2"))).status == 200
     again = await staff(face, "/v1/orders", new(ref="C-2"))
     assert (again.status, again.json["duplicate"]) == (200, True)
+
+
+async def test_a_number_that_two_take_in_one_moment_is_one_customer_s(face: Face) -> None:
+    first, second = new("n-1"), new("n-2") | {"customer": {"name": "Ben", "phone": "+447700900456"}}
+    answers = await asyncio.gather(*(staff(face, "/v1/orders", each) for each in (first, second)))
+    assert sorted(answer.status for answer in answers) == [200, 409]
+    name = "Ada Lovelace" if answers[0].status == 200 else "Ben"
+    assert (await face.get("/v1/orders/C-1")).json["customer"]["name"] == name
+    assert len(await face.store.events()) == 1
+    refused = next(answer for answer in answers if answer.status == 409)
+    assert refused.fields == ["order.ref"]
 
 
 async def test_the_preview_says_what_they_would_get_and_changes_nothing(face: Face) -> None:

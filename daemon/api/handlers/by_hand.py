@@ -61,11 +61,14 @@ def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
         raise Problem(422, str(error.args[0]), field="via" if wish.via else "to") from error
 
 
-async def act(call: Call[NoQuery, B], event: Event, plan: Planner, grace: float | None) -> StatusSet:
+async def act(
+    call: Call[NoQuery, B], event: Event, plan: Planner, grace: float | None, *, begins: bool = False
+) -> StatusSet:
+    """`begins`: it takes a new order in. Raises OrderExists where that number is another's by now."""
     services = call.services
     seconds = float(services.settings.counter.grace) if grace is None else grace
     now = services.clock.now()
-    posted = staff.posted(event, now=now, actor=call.caller.actor)
+    posted = staff.posted(event, now=now, actor=call.caller.actor, begins=begins)
     taken = await services.engine.door.accept(posted, staff.with_grace(plan, seconds))
     messages = await services.box.views.messages_of_event(taken.seq)
     began = await _received_at(services, taken.event_id, now) if taken.duplicate else now

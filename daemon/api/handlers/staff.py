@@ -99,8 +99,8 @@ def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[s
     return data or None
 
 
-def posted(event: Event, *, now: int, actor: str) -> Posted:
-    return Posted(SOURCE, event, encode(event), now, actor)
+def posted(event: Event, *, now: int, actor: str, begins: bool = False) -> Posted:
+    return Posted(SOURCE, event, encode(event), now, actor, begins=begins)
 
 
 def grace_of(stored: StoredEvent, default: float) -> float:

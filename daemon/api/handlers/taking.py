@@ -23,7 +23,7 @@ async def _new(call: Call[NoQuery, Event]) -> Event:
 
 
 async def take(call: Call[NoQuery, Event]) -> StatusSet:
-    return await act(call, await _new(call), call.services.engine.planning.plan, None)
+    return await act(call, await _new(call), call.services.engine.planning.plan, None, begins=True)
 
 
 async def preview(call: Call[NoQuery, Event]) -> Preview:

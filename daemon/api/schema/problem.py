@@ -76,6 +76,8 @@ def of(error: Exception) -> Problem | None:
             return error
         case errors.EventConflict() | errors.IllegalMove():
             return Problem(409, str(error))
+        case errors.OrderExists():
+            return Problem(409, str(error), field="order.ref")
         case errors.NotItsOwn():
             return Problem(403, str(error), field="order.ref")
         case errors.NotFound():
