@@ -14,7 +14,7 @@ from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
 from outbox.shift import Shift
 from outbox.source_clocks import SourceClocks
-from outbox.staff import Cancel, Hold, Retry
+from outbox.staff import Cancel, Hold, Retry, TakeBack
 from outbox.store import Store
 
 _SQL = Queries("spool.sql")
@@ -240,6 +240,10 @@ class Spool:
     async def cancel(self, message_id: str, *, actor: str, reason: str) -> Message:
         """Stop a message; one that is being sent is stopped if it comes back unsent. Raises NotFound, IllegalMove."""
         return await self._store.write(Cancel(message_id, actor, reason))
+
+    async def take_back(self, message_ids: Sequence[str], *, actor: str) -> int:
+        """Stop those that wait of a step's messages; none of them where one has left. How many. Raises NotFound, IllegalMove."""
+        return await self._store.write(TakeBack(message_ids, actor))
 
 
 def _dues(text: str | None) -> list[Due]:

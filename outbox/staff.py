@@ -1,5 +1,7 @@
 """What people do to messages: hold and release an order, retry and cancel a message. Each act is on record with its actor."""
 
+from collections.abc import Sequence
+
 from outbox.batch import Batch, with_held
 from outbox.errors import IllegalMove
 from outbox.model import Message, State
@@ -8,9 +10,10 @@ from outbox.rows import MessageRow
 from outbox.snapshot import Wants
 from outbox.writer import Operation
 
-UNDONE = "undone"
+UNDONE = Reason("undone", "undone")
 """Why a message is cancelled whose step is taken back."""
-
+WAITING = frozenset({State.QUEUED, State.HELD})
+LEFT = frozenset({State.SENDING, State.SENT, State.DELIVERED, State.UNKNOWN})
 
 RELEASED = Reason("released", "released")
 
@@ -119,6 +122,27 @@ class Cancel(Operation[Message]):
         return row.message()
 
     def _why(self) -> Reason:
-        if self._reason == UNDONE:
-            return Reason(UNDONE, "undone")
         return Reason(self._reason or f"cancelled by {self._actor}", "cancelled", by=self._actor, words=self._reason)
+
+
+class TakeBack(Operation[int]):
+    """Stop these messages, whose step is taken back: all that wait, or none where one of them has left. Says how many."""
+
+    __slots__ = ("_actor", "_ids")
+
+    def __init__(self, ids: Sequence[str], actor: str) -> None:
+        self._ids = ids
+        self._actor = actor
+
+    def wants(self, wants: Wants) -> None:
+        wants.message_ids.extend(self._ids)
+
+    def apply(self, batch: Batch) -> int:
+        rows = [batch.message_by_id(id) for id in self._ids]
+        gone = next((row for row in rows if row.state in LEFT), None)
+        if gone is not None:
+            raise IllegalMove(f"message {gone.id} is {gone.state}: it can't be taken back")
+        waiting = [row for row in rows if row.state in WAITING]
+        for row in waiting:
+            batch.move(row, State.CANCELLED, UNDONE, actor=self._actor)
+        return len(waiting)

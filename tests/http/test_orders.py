@@ -218,6 +218,23 @@ async def test_undo_of_what_is_on_its_way(face: Face, order: str) -> None:
     assert "on its way" in answer.problem["detail"]
 
 
+async def test_undo_of_what_leaves_in_that_very_moment(face: Face, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    views = face.store.box.views
+    story = views.story
+
+    async def read_before_it_leaves(ref: str) -> Any:
+        found = await story(ref)
+        await face.store.begin(done["messages"][0]["id"])
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(views, "story", read_before_it_leaves)
+        answer = await staff(face, f"{order}/undo", {"event_id": done["event_id"]})
+    assert answer.status == 409
+    assert (await face.get(order)).json["status"] == "order.ready", "its customer is told so"
+
+
 async def test_undo_of_what_staff_did_not_do(face: Face, order: str) -> None:
     answer = await staff(face, f"{order}/undo", {"event_id": "e-1"})
     assert (answer.status, answer.fields) == (404, ["event_id"])

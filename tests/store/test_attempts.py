@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outbox import Refusal
-from outbox.errors import NotFound, StorageBusy
+from outbox.errors import IllegalMove, NotFound, StorageBusy
 from outbox.model import Policy, Rendered, State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
@@ -23,6 +23,8 @@ from tests.support.outbox_box import (
     message_of,
     open_box,
     planned,
+    plans,
+    posted,
     send,
     state_of,
 )
@@ -221,6 +223,20 @@ async def test_one_cancelled_while_under_way_is_sent_if_the_provider_took_it(tmp
         attempt = await begin(box, message)
         await box.spool.cancel(message.id, actor="Mia", reason="wrong")
         assert (await box.spool.settle(attempt, Accepted("P"), SENT)).state is State.SENT
+
+
+async def test_the_messages_of_a_step_are_taken_back_all_or_none(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(
+            posted(), plans(planned("a"), planned("b", recipient="team"), planned("c", recipient="owner"))
+        )
+        attempt = await begin(box, await message_of(box, "b"))
+        with pytest.raises(IllegalMove):
+            await box.spool.take_back(["a", "b", "c"], actor="Mia")
+        assert [await state_of(box, id) for id in "abc"] == [State.QUEUED, State.SENDING, State.QUEUED]
+        await box.spool.settle(attempt, Rejected(Scope.MESSAGE, "1", "no"), Transition(state=State.FAILED))
+        assert await box.spool.take_back(["a", "b", "c"], actor="Mia") == 2
+        assert [await state_of(box, id) for id in "abc"] == [State.CANCELLED, State.FAILED, State.CANCELLED]
 
 
 async def test_one_whose_order_is_held_meanwhile_is_held_when_it_comes_back(tmp_path: Path) -> None:

@@ -101,12 +101,12 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     if services.clock.now() > event.received_at + round(grace * 1000):
         raise Problem(409, f"too late to undo: the {grace:g} s are over")
     own = [each for each in found.messages if each.event_seq == event.seq]
-    if event.type != staff.TOLD and any(each.state not in staff.NEVER_LEFT for each in own):
-        raise Problem(409, "too late to undo: the message is on its way")
-    cancelled = await _cancel(call, [each.id for each in own if each.state in staff.UNSENT])
+    cancelled = 0
     if event.type == staff.TOLD:
         for message in own:
             await untell(call, found, message)
+    elif own:
+        cancelled = await _take_back(call, [each.id for each in own])
     status = found.order.status
     if back := staff.way_back(found, event):
         status = back.status
@@ -127,13 +127,12 @@ async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: sta
     await services.engine.door.accept(posted, staff.only_for(services.engine.planning.plan, hear))
 
 
-async def _cancel(call: Call[NoQuery, Undo], ids: list[str]) -> int:
-    for message_id in ids:
-        try:
-            await call.services.box.spool.cancel(message_id, actor=call.caller.actor, reason="undone")
-        except IllegalMove as error:
-            raise Problem(409, "too late to undo: the message is on its way") from error
-    return len(ids)
+async def _take_back(call: Call[NoQuery, Undo], ids: list[str]) -> int:
+    """All of them or none: what was looked at a moment ago may be on its way by now."""
+    try:
+        return await call.services.box.spool.take_back(ids, actor=call.caller.actor)
+    except IllegalMove as error:
+        raise Problem(409, "too late to undo: the message is on its way") from error
 
 
 async def what_if(call: Call[NoQuery, WhatIf]) -> Preview:

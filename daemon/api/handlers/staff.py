@@ -34,7 +34,6 @@ DELETED = "order.deleted"
 
 SILENT = Reason("staff chose not to tell", "silent")
 UNSENT = frozenset({State.QUEUED, State.HELD})
-NEVER_LEFT = UNSENT | {State.SUPPRESSED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.EXPIRED}
 STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
 
 
