@@ -235,6 +235,28 @@ async def test_undo_of_what_leaves_in_that_very_moment(face: Face, order: str, m
     assert (await face.get(order)).json["status"] == "order.ready", "its customer is told so"
 
 
+async def test_two_steps_are_undone_one_after_the_other_and_nobody_hears(face: Face, order: str) -> None:
+    ready = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    await face.store.clock.advance(2)
+    completed = (await staff(face, f"{order}/status", {"status": "order.completed"})).json
+    assert (await staff(face, f"{order}/undo", {"event_id": completed["event_id"]})).json["status"] == "order.ready"
+    told = await face.store.message((await face.get(order)).json["told"]["message_id"])
+    assert (told.trigger, told.state) == ("order.ready", State.QUEUED)
+    assert told.due_at == told.created_at + 6000, "so long it can be undone"
+    undone = await staff(face, f"{order}/undo", {"event_id": ready["event_id"]})
+    assert undone.json["status"] == "order.in_production"
+    assert (await face.store.message(told.id)).state is State.CANCELLED
+
+
+async def test_undo_of_what_the_undo_of_a_later_step_told(face: Face, order: str) -> None:
+    ready = (await staff(face, f"{order}/status", {"status": "order.ready"})).json
+    completed = (await staff(face, f"{order}/status", {"status": "order.completed"})).json
+    await staff(face, f"{order}/undo", {"event_id": completed["event_id"]})
+    await face.store.begin((await face.get(order)).json["told"]["message_id"])
+    assert (await staff(face, f"{order}/undo", {"event_id": ready["event_id"]})).status == 409
+    assert (await face.get(order)).json["status"] == "order.ready"
+
+
 async def test_undo_of_what_staff_did_not_do(face: Face, order: str) -> None:
     answer = await staff(face, f"{order}/undo", {"event_id": "e-1"})
     assert (answer.status, answer.fields) == (404, ["event_id"])

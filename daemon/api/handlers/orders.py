@@ -100,7 +100,8 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     grace = staff.grace_of(event, float(services.settings.counter.grace))
     if services.clock.now() > event.received_at + round(grace * 1000):
         raise Problem(409, f"too late to undo: the {grace:g} s are over")
-    own = [each for each in found.messages if each.event_seq == event.seq]
+    news = staff.told_by(found, event)
+    own = [each for each in found.messages if each.event_seq in news]
     cancelled = 0
     if event.type == staff.TOLD:
         for message in own:
@@ -111,20 +112,23 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     if back := staff.way_back(found, event):
         status = back.status
         change = StatusChange(back.status, promised_at=staff.promised_before(found, event))
-        again = staff.status_event(ref, change, f"undo-{event.id}"[:200])
-        await _move(call, again, found.order, back.unheard)
+        again = staff.status_event(ref, change, f"{staff.BACK}{event.id}"[:200])
+        wait = staff.left_of(back.earlier, float(services.settings.counter.grace), services.clock.now())
+        await _move(call, again, found.order, back.unheard, wait)
     elif staff.began(found, event):
         status = staff.DELETED
-        await _move(call, staff.deletion(ref, event.id), found.order, frozenset())
+        await _move(call, staff.deletion(ref, event.id), found.order, frozenset(), 0.0)
     return Undone(event.id, cancelled, status)
 
 
-async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers) -> None:
-    """Another status instead of the one undone; only `hear` are told of it."""
+async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers, wait: float) -> None:
+    """Another status instead of the one undone; only `hear` are told of it, and not before `wait` seconds are over, in which that can be
+    undone as well."""
     services = call.services
     now = max(services.clock.now(), order.status_at + 1)
     posted = staff.posted(event, now=now, actor=call.caller.actor)
-    await services.engine.door.accept(posted, staff.only_for(services.engine.planning.plan, hear))
+    plan = staff.only_for(services.engine.planning.plan, hear)
+    await services.engine.door.accept(posted, staff.with_grace(plan, wait))
 
 
 async def _take_back(call: Call[NoQuery, Undo], ids: list[str]) -> int:

@@ -32,6 +32,9 @@ UNTOLD = "staff.untold"
 
 DELETED = "order.deleted"
 
+BACK = "undo-"
+"""What the id of an event begins with that takes a step back; the undone one's follows."""
+
 SILENT = Reason("staff chose not to tell", "silent")
 UNSENT = frozenset({State.QUEUED, State.HELD})
 STATUSES = tuple(sorted(kind for kind in EVENT_TYPES if kind.startswith("order.")))
@@ -83,12 +86,12 @@ def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
 
 
 def untold_event(ref: str, told_id: str) -> Event:
-    return Event(id=f"undo-{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
+    return Event(id=f"{BACK}{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
 
 
 def deletion(ref: str, undone_id: str) -> Event:
     """An order whose taking is undone."""
-    return Event(id=f"undo-{undone_id}"[:200], type=DELETED, order=OrderFields(ref=ref))
+    return Event(id=f"{BACK}{undone_id}"[:200], type=DELETED, order=OrderFields(ref=ref))
 
 
 def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -188,11 +191,29 @@ def promised_before(story: Story, undone: StoredEvent) -> datetime | None:
 
 
 class Return(msgspec.Struct, frozen=True):
-    """Where an undone status goes back to, and who had not heard of that status yet when it was replaced: by which text, since one status
-    may be told at once and again before the promised time."""
+    """Where an undone status goes back to, what had led there, and who had not heard of that status yet when it was replaced: by which text,
+    since one status may be told at once and again before the promised time."""
 
     status: str
+    earlier: StoredEvent
     unheard: Hearers
+
+
+def told_by(story: Story, event: StoredEvent) -> frozenset[int]:
+    """The numbers of the events that told the news of that step: its own, and what told it again when a later step was undone."""
+    again = (
+        each.seq
+        for each in story.events
+        if each.seq > event.seq and (each.source, each.type) == (SOURCE, event.type) and each.id.startswith(BACK)
+    )
+    return frozenset((event.seq, *again))
+
+
+def left_of(stored: StoredEvent, default: float, now: int) -> float:
+    """The seconds in which that event can be undone still; 0 for what staff did not do."""
+    if stored.source != SOURCE or not stored.raw:
+        return 0.0
+    return max(0.0, (stored.received_at - now) / 1000 + grace_of(stored, default))
 
 
 def began(story: Story, event: StoredEvent) -> bool:
@@ -208,13 +229,13 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
     earlier = [each for each in story.events if each.seq < undone.seq and moves_status(each.type)]
     if not earlier:
         return None
-    status = max(earlier, key=_happened).type
+    last = max(earlier, key=_happened)
     unheard = frozenset(
         (each.recipient, each.template)
         for each in story.messages
-        if each.trigger == status and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
+        if each.trigger == last.type and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
     )
-    return Return(status, unheard)
+    return Return(last.type, last, unheard)
 
 
 def _happened(event: StoredEvent) -> tuple[int, int]:
