@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from outbox import Outbox
+from outbox.model import State
 from tests.support.face import Face, event
 from tests.support.small_store import SmallStore
 
@@ -52,10 +53,16 @@ async def test_a_number_given_at_the_counter_is_kept_and_told(face: Face, store:
 
 
 async def test_nothing_leaves_before_the_grace_period_is_over_and_undo_stops_it(face: Face, store: SmallStore) -> None:
+    """Nobody has told them then: they are among those to be helped as before."""
     await untold(face, store)
     await face.post(f"{ORDER}/contact", {"phone": "07700 900456", "id": "k-1"}, as_="desk")
+    assert (await read(face, "/v1/status"))["calls"] == 0
     undone = await face.post(f"{ORDER}/undo", {"event_id": "k-1"}, as_="desk")
-    assert (undone.json["cancelled"], (await read(face))["told"]["state"]) == (1, "cancelled")
+    assert undone.json["cancelled"] == 1
+    told = (await read(face))["told"]
+    assert (told["state"], told["reason_code"]) == ("suppressed", "no_address")
+    assert (await read(face, "/v1/status"))["calls"] == 1
+    assert [each.state for each in await store.messages() if each.recipient == "customer"][1] is State.CANCELLED
 
 
 async def test_what_the_team_was_not_told_is_no_news_for_the_customer(face: Face, store: SmallStore) -> None:

@@ -103,11 +103,11 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     news = staff.told_by(found, event)
     own = [each for each in found.messages if each.event_seq in news]
     cancelled = 0
-    if event.type == staff.TOLD:
-        for message in own:
-            await untell(call, found, message)
-    elif own:
+    if event.type != staff.TOLD and own:
         cancelled = await _take_back(call, [each.id for each in own])
+    for message in own:
+        if event.type == staff.TOLD or (event.type == staff.CONTACT and message.state in staff.UNSENT):
+            await untell(call, found, message)
     status = found.order.status
     if back := staff.way_back(found, event):
         status = back.status

@@ -195,7 +195,7 @@ async def tell_by_person(call: Call[NoQuery, Any], order: Order, wish: ToldBy) -
 
 
 async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
-    """Staff had not told them after all: what stood before stands again, as an entry of its own."""
+    """Staff had not told them after all, nor does anything else: what stood before stands again, as an entry of its own."""
     services = call.services
     earlier = [each for each in story.messages if each.recipient == told.recipient and each.trigger == told.trigger]
     before = max((each for each in earlier if each.seq < told.seq), key=lambda each: each.seq, default=None)
