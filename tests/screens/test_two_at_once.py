@@ -18,6 +18,21 @@ async def test_a_step_that_a_colleague_took_meanwhile_is_not_taken_again() -> No
         assert not counter.posted("/status"), "its customer would be told a second time"
 
 
+async def test_who_was_told_by_staff_was_told_what_stood_there_and_not_what_a_colleague_did_meanwhile() -> None:
+    """Kim phones him that it is ready while somebody cancels it: of that he knows nothing, and nothing can reach him."""
+    async with opened() as counter:
+        told = str(counter.service.shop.orders["B-1039"]["told"]["message_id"])
+        counter.app.open_order("B-1039")
+        await counter.see("B-1039  Kofi")
+        await counter.press("f")
+        await counter.see("B-1039 Kofi is to be told: READY", "I told them myself")
+        counter.service.change_order("B-1039", status="order.cancelled", stage="done", told=None)
+        await counter.until(lambda: counter.app.session.shop.orders["B-1039"].status == "order.cancelled")
+        await counter.press(*["down"] * 2, "enter")
+        await counter.until(lambda: counter.posted("/told"))
+        assert [body["message_id"] for body in counter.posted("/told")] == [told]
+
+
 async def test_a_step_in_own_words_that_a_colleague_took_meanwhile_is_not_taken_again() -> None:
     async with opened() as counter:
         await counter.press("n")

@@ -106,15 +106,16 @@ class Fixes:
         await self._session.undoably(ref, call, name=name, done=done, tells=help.tells)
 
     async def told(self, order: Order, how: Literal["phone", "in_person"], message_id: str = "") -> None:
-        """Staff told the customer themselves."""
+        """Staff told the customer themselves, of what they saw of the order: it may stand elsewhere by now."""
         ref, t = order.ref, self._t
+        seen = message_id or (order.told.message_id if order.told else "")
         name = t("{ref}: phoned", ref=ref) if how == "phone" else t("{ref}: told in person", ref=ref)
         done = (
             t("{ref}: phoned, it stands in the order's story.", ref=ref)
             if how == "phone"
             else t("{ref}: told in person, it stands in the order's story.", ref=ref)
         )
-        await self._session.undoably(ref, order_acts.told(ref, how, message_id), name=name, done=done)
+        await self._session.undoably(ref, order_acts.told(ref, how, seen), name=name, done=done)
 
     # ------------------------------------------------------------ who wants silence
 
