@@ -6,7 +6,7 @@ from textual.strip import Strip
 from daemon.wire.orders import Order
 from tests.support.counter import opened
 from tests.support.glass import Glass
-from tests.support.sample_shop import NOW, SampleShop
+from tests.support.sample_shop import DAY, NOW, SampleShop
 from tui.widgets.rows import Rows
 
 
@@ -248,6 +248,18 @@ async def test_the_list_shows_all_open_orders_by_promised_time() -> None:
         assert shown == ["B-1039", "B-1040", "B-1036", "B-1043", "B-1042", "B-1044", "B-1047"]
         await counter.press("l")
         await counter.see("making 3")
+
+
+async def test_what_is_late_stands_above_what_is_promised_for_some_time_today() -> None:
+    shop = SampleShop.ordinary()
+    shop.add_order("B-1035", "order.in_production", "making", now=NOW, name="Uma", promised=NOW - NOW % DAY)
+    async with opened(shop) as counter:
+        await counter.see("making 4")
+        making = counter.app.session.shop.stages["making"]
+        assert [order.ref for order in making] == ["B-1040", "B-1043", "B-1044", "B-1035"]
+        lines = counter.text.splitlines()
+        late, today = (next(n for n, line in enumerate(lines) if name in line) for name in ("Sam", "Uma"))
+        assert late < today
 
 
 async def test_columns_that_come_back_are_drawn_only_where_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,7 @@ class Session:
         self.t = Texts(language)
         self.words = Words(self.t, glyphs, moment=lambda ms: self.times.brief(ms, self.now()))
         self.times = Times(self.t, Store())
+        self.shop.learn_clock(self.times.kept_until)
         self.feed = Feed(client, Live(client, clock, rng), self.shop, clock, tell, settled)
         self.undoables: list[Undoable] = []
         self.under_way: list[str] = []
@@ -138,6 +139,7 @@ class Session:
         """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
         if self.times.store != self.shop.glance.store:
             self.times = Times(self.t, self.shop.glance.store)
+            self.shop.learn_clock(self.times.kept_until)
             self.shop.retell()
         if self.words.learn_titles(self.shop.channels):
             self.shop.retell()

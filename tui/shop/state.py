@@ -31,11 +31,6 @@ class Link(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def by_promise(order: Order) -> Rank:
-    """The earliest promised first: what is late stands on top."""
-    return (order.promised_at or NEVER, order.ref)
-
-
 def newest_order(order: Order) -> Rank:
     return (-order.updated_at, order.ref)
 
@@ -104,11 +99,12 @@ class Shop:
         """The parts that were read whole at least once."""
         self.alarms: list[Message] = []
         """Messages that failed just now for an order that waits for its customer: whoever rings the bell empties it."""
+        self._kept_until: Callable[[int], int] = int
         self.stages: dict[str, View[Order]] = {
-            stage: View(newest_order if stage == "done" else by_promise, partial(self._stands_in, stage))
+            stage: View(newest_order if stage == "done" else self._by_promise, partial(self._stands_in, stage))
             for stage in STAGES
         }
-        self.open_orders: View[Order] = View(by_promise, self._is_open)
+        self.open_orders: View[Order] = View(self._by_promise, self._is_open)
         self.outbox: View[Message] = View(newest_message)
         self._sifted = ("all", "", 0)
         self.unsure: View[Message] = View(newest_message, lambda message: message.state == "unknown")
@@ -209,11 +205,21 @@ class Shop:
             self._sifted = sifted
             self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight))
 
+    def learn_clock(self, kept_until: Callable[[int], int]) -> None:
+        """Until when (ms) what is promised for a moment, or for a day, is kept by the shop's clock."""
+        self._kept_until = kept_until
+        self._refill_orders()
+
     def start_day(self, midnight: int) -> None:
         self.midnight = midnight
         self._refill_orders()
 
     # ------------------------------------------------------------ inside
+
+    def _by_promise(self, order: Order) -> Rank:
+        """What is to be kept first: what is late stands on top, what is promised for today below what has its hour."""
+        promised = order.promised_at
+        return (NEVER if promised is None else self._kept_until(promised), order.ref)
 
     def _stands_in(self, stage: str, order: Order) -> bool:
         return stage_of(order) == stage and (stage != "done" or order.updated_at >= self.midnight)
