@@ -106,6 +106,21 @@ async def test_a_step_while_the_service_is_away_is_not_done_and_that_is_said() -
         assert not counter.service.posts
 
 
+async def test_what_nobody_knows_is_said_for_as_long_as_it_is_asked_again() -> None:
+    """Who reads nothing of it any more writes once more, and the customer hears it twice."""
+    async with opened() as counter:
+        counter.service.lose = 1_000
+        await counter.press("n")
+        await counter.see("Sam will be told")
+        await counter.press("enter")
+        await counter.see("No answer yet: B-1040: ready.", passing=0.1)
+        await counter.pass_time(30)
+        assert "No answer yet: B-1040: ready. Asking again; it is not done twice." in counter.text
+        counter.service.lose = 0
+        await counter.see("B-1040 is now: ready.", passing=1)
+        assert "No answer yet" not in counter.text
+
+
 async def test_leaving_says_what_is_not_done_yet() -> None:
     async with opened() as counter:
         await counter.press("n")

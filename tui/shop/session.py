@@ -97,6 +97,8 @@ class Session:
         self.undoables: list[Undoable] = []
         self.under_way: list[str] = []
         """What was asked of the service and has no answer yet, in staff's words."""
+        self._unsure: dict[str, str] = {}
+        """By the action's id: what may be done or not, and is asked again."""
         self._rng = rng
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
@@ -181,6 +183,8 @@ class Session:
             self._notice = None
         if self._notice is None and (failed := self._alarm.standing) is not None:
             return Notice(self._untold(failed), BAD, NEVER)
+        if self._notice is None and self._unsure:
+            return Notice(self._asking_again(next(reversed(self._unsure.values()))), WARN, NEVER)
         return self._notice
 
     def _untold(self, message: Message) -> str:
@@ -239,6 +243,7 @@ class Session:
             return None
         finally:
             self.under_way.remove(name)
+            self._unsure.pop(action.id, None)
         if done:
             self.say(done, GOOD)
         self.practised(practised)
@@ -314,7 +319,11 @@ class Session:
             self.say(done, GOOD)
 
     def _say_unsure(self, action: Action) -> None:
-        self.say(self.t("No answer yet: {name}. Asking again; it is not done twice.", name=action.name), WARN)
+        self._unsure[action.id] = action.name
+        self.say(self._asking_again(action.name), WARN)
+
+    def _asking_again(self, name: str) -> str:
+        return self.t("No answer yet: {name}. Asking again; it is not done twice.", name=name)
 
     def _new_id(self) -> str:
         return f"counter-{self._rng.getrandbits(80):020x}"
