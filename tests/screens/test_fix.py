@@ -51,6 +51,17 @@ async def test_another_way_that_reaches_them() -> None:
         assert body["via"] == ["sendgrid"]
 
 
+async def test_another_way_promises_nothing_while_the_line_is_down() -> None:
+    shop = SampleShop.ordinary()
+    shop.uplink = {"state": "down", "since": moment(NOW)}
+    async with opened(shop) as counter:
+        await at_fix(counter)
+        await counter.see("send it by e-mail")
+        await counter.press("down", "enter")
+        await counter.see("B-1039: noted.", "u undo")
+        assert "will be told" not in counter.text
+
+
 @pytest.mark.parametrize(("downs", "how", "says"), [(3, "phone", "phoned by Kim"), (4, "in_person", "told by Kim")])
 async def test_told_by_a_person_turns_the_card_calm_and_can_be_undone(downs: int, how: str, says: str) -> None:
     shop = SampleShop.ordinary()

@@ -202,8 +202,9 @@ class FixBox(Box[Help | None]):
 
     def _choose(self, offer: Offer, *, words: bool = False) -> None:
         name = self.session.name_of(self._order.ref)
-        is_quiet = self.session.shop.glance.quiet_until is not None
-        help = offer.help._replace(words=words, tells=NOBODY if is_quiet else Hears(name))
+        glance = self.session.shop.glance
+        waits = glance.quiet_until is not None or glance.uplink.state == "down"
+        help = offer.help._replace(words=words, tells=NOBODY if waits else Hears(name))
         if self._message_id and help.kind in {"contact", "phone", "in_person"}:
             help = help._replace(body={**help.body, "message_id": self._message_id})
         self.answer(help)
