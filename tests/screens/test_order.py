@@ -3,7 +3,7 @@
 from textual.widgets import TextArea
 
 from tests.support.counter import opened
-from tests.support.sample_shop import SampleShop
+from tests.support.sample_shop import NOW, SampleShop
 
 
 async def test_it_tells_whose_what_when_and_the_whole_story() -> None:
@@ -82,6 +82,23 @@ async def test_a_failed_message_is_sent_again() -> None:
         await counter.see("1 sent again.")
         assert len(counter.posted("/messages/m00003/retry")) == 1
         await counter.press("r")
+        await counter.see("Nothing here failed. m writes a message.")
+
+
+async def test_news_that_failed_more_than_once_is_sent_once_and_none_that_somebody_told_since() -> None:
+    shop = SampleShop.ordinary()
+    again = shop.add_message("B-1039", "order.ready", now=NOW, state="failed", reason="no usable phone for Twilio")
+    async with opened(shop) as counter:
+        counter.app.open_order("B-1039")
+        await counter.see("B-1039  Kofi", "✗ failed")
+        await counter.press("home", "r")
+        await counter.see("They will be sent again: 1, about B-1039.")
+        await counter.press("enter")
+        await counter.see("1 sent again.")
+        assert [path for _, path, _, _ in counter.service.posts] == [f"/v1/messages/{again['id']}/retry"]
+        counter.service.change_message(again["id"], state="delivered", reason="")
+        await counter.until(lambda: counter.app.session.shop.messages[again["id"]].state == "delivered")
+        await counter.press("home", "r")
         await counter.see("Nothing here failed. m writes a message.")
 
 
