@@ -5,7 +5,6 @@ the same undo.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -218,12 +217,12 @@ async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
 
 async def _make_way(call: Call[NoQuery, Any], waiting: Message) -> None:
     """What waits still goes on as the entry that takes its place, and not twice. Raises Problem 409 for one that is on its way."""
-    if waiting.state in UNSENT:
-        spool = call.services.box.spool
-        with suppress(IllegalMove):
-            waiting = await spool.cancel(waiting.id, actor=call.caller.actor, reason="undone")
-    if waiting.state in (State.SENDING, *UNSENT):
-        raise Problem(409, "too late to undo: the message is on its way")
+    if waiting.state not in (State.SENDING, *UNSENT):
+        return
+    try:
+        await call.services.box.spool.take_back([waiting.id], actor=call.caller.actor)
+    except IllegalMove as error:
+        raise Problem(409, "too late to undo: the message is on its way") from error
 
 
 def _entry(posted: Posted, about: str, state: State, reason: Reason) -> PlannedMessage:
