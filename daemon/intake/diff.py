@@ -13,7 +13,7 @@ import msgspec
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
 from daemon.intake.details import ADDRESSES, Details, details_of, differing
 from outbox.model import Event
-from outbox.orders import moves_status, rank, to_ms
+from outbox.orders import SECOND_MS, moves_status, rank, to_ms
 
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
@@ -22,7 +22,7 @@ _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
 class Known(msgspec.Struct, frozen=True):
-    """An event that this source has told of this order."""
+    """An event that this source, or another, has told of this order."""
 
     id: str
     type: str
@@ -35,6 +35,8 @@ class Known(msgspec.Struct, frozen=True):
     details: Details = {}
     forgotten: bool = False
     """What it said is gone: whom it was about was forgotten."""
+    at: int = 0
+    """When it happened (ms)."""
 
 
 class News(msgspec.Struct, frozen=True):
@@ -76,7 +78,12 @@ def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News
             news.append(_news(now, fact, id, ref, is_history=_is_history(now, fact, known, sighting)))
     if not news and known and now.order.ref:
         news += _changed(now, known, ref, sighting)
-    return [msgspec.structs.replace(one, event=_not_again(one.event, known)) for one in news]
+    return news
+
+
+def not_again(news: Sequence[News], known: Sequence[Known], others: Sequence[Known]) -> list[News]:
+    """The same, without what it told before and what does not hold any more. `others`: what other sources, and staff, told of the order."""
+    return [msgspec.structs.replace(one, event=_not_again(one.event, known, others)) for one in news]
 
 
 def _back(now: Snapshot, known: Sequence[Known]) -> Snapshot:
@@ -178,18 +185,27 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
     return News(event, is_history, to_ms(now.updated) if fact.state else None, to_ms(now.updated), now.odd)
 
 
-def _not_again(event: Event, known: Sequence[Known]) -> Event:
-    """Without the time and the addresses that it told before and shows still: staff, or another source, may have said since what holds now.
-    Nor is what was promised already the new time of what is late."""
-    told = _told(known)
+def _not_again(event: Event, known: Sequence[Known], others: Sequence[Known]) -> Event:
+    """Without the time and the addresses of which others have said since what holds now. Nor is what was promised already the new time of
+    what is late."""
     order, customer = event.order, event.customer
-    promised = _told(_heard(known) if event.type == DELAYED else known).get("promised_at")
-    if order.promised_at == promised:
+    is_old = event.type == DELAYED and order.promised_at == _told(_heard(known)).get("promised_at")
+    if is_old or _is_outdone("promised_at", order.promised_at, known, others):
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
-        same = [name for name in ADDRESSES if getattr(customer, name) == told.get(name)]
-        customer = msgspec.structs.replace(customer, **dict.fromkeys(same))
+        outdone = [name for name in ADDRESSES if _is_outdone(name, getattr(customer, name), known, others)]
+        customer = msgspec.structs.replace(customer, **dict.fromkeys(outdone))
     return msgspec.structs.replace(event, order=order, customer=customer)
+
+
+def _is_outdone(name: str, shown: object, known: Sequence[Known], others: Sequence[Known]) -> bool:
+    """Whether it shows what it told before, and others have said otherwise since. What it told late, when there was other news of the order,
+    did not count then, and is said again."""
+    if shown is None or _told(known).get(name) != shown:
+        return False
+    told_at = max(one.at for one in known if one.details.get(name) == shown)
+    since = (one for one in others if one.at // SECOND_MS >= told_at // SECOND_MS)
+    return any(one.details.get(name, shown) != shown for one in since)
 
 
 def _heard(known: Sequence[Known]) -> Sequence[Known]:

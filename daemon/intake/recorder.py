@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unreadable
 from daemon.intake.details import details_of
-from daemon.intake.diff import Known, News, Sighting, capped, diff
+from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
@@ -101,8 +101,14 @@ class Recorder:
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
-            return diff(snapshot, told, Sighting(horizon=late, moved=True, long_ago=now - REMEMBERED_MS))
-        return diff(snapshot, told, Sighting(horizon=horizon, asked=asked))
+            sighting = Sighting(horizon=late, moved=True, long_ago=now - REMEMBERED_MS)
+        else:
+            sighting = Sighting(horizon=horizon, asked=asked)
+        news = diff(snapshot, told, sighting)
+        if not news or not told:
+            return news
+        others = [one for one in await self._box.views.events_of_order(told[-1].ref) if one.source != source.name]
+        return not_again(news, told, [_known(one) for one in others])
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
@@ -202,6 +208,7 @@ def _known(stored: StoredEvent) -> Known:
         stored.received_at,
         details_of(marks.order, marks.customer) if marks else {},
         forgotten=marks is None,
+        at=stored.received_at if stored.occurred_at is None else min(stored.occurred_at, stored.received_at),
     )
 
 

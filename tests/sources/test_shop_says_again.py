@@ -97,3 +97,21 @@ async def test_a_delay_tells_a_new_time_only_where_the_shop_gave_one(tmp_path: P
         assert told == [None, "2026-11-25T15:00:00Z", "2026-11-25T15:00:00Z"]
         kept = await front.box.views.orders_by_ref(["1"])
         assert [order.promised_at for order in kept] != [None], "on the board it is late by what was promised"
+
+
+async def test_an_edit_that_was_seen_late_holds_from_the_shop_s_next_word_on(tmp_path: Path) -> None:
+    """The line was down while the number was put right in the shop, and the mail address at the counter: the number was lost for good."""
+    async with polled(tmp_path) as (front, shop):
+        shop.save(1, "on-hold", billing=ADA, **promised(12))
+        await later(front)
+        shop.save(1, "on-hold", billing={**ADA, "phone": "07400 111111"}, **promised(15))
+        await front.clock.advance(20)
+        mended = {"customer": {"email": "ada@example.org"}}
+        noted = posted("k-1", "staff.contact", "1", source="counter", at=front.clock.now(), **mended)
+        await front.box.spool.accept(noted, routes)
+        await later(front)
+        shop.save(1, "ready-for-pickup")
+        await later(front)
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.customer.phone, order.customer.email) == ("07400 111111", "ada@example.org")
+        assert order.promised_at == to_ms(datetime(2026, 11, 25, 15, tzinfo=UTC))
