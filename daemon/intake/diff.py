@@ -18,6 +18,8 @@ from outbox.orders import SECOND_MS, moves_status, rank, to_ms
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
 DELAYED = "order.delayed"
+_TELL_THE_TIME = frozenset({PLACED, CONFIRMED, DELAYED})
+"""Of these the customer hears with the time that is promised."""
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
@@ -209,8 +211,8 @@ def _is_outdone(name: str, shown: object, known: Sequence[Known], others: Sequen
 
 
 def _heard(known: Sequence[Known]) -> Sequence[Known]:
-    """Less the newest edits, of which nobody hears by themselves."""
-    last = max((place for place, one in enumerate(known) if one.type != CHANGED), default=-1)
+    """Up to the last of which the customer heard with the time: of an edit by itself nobody hears, and a payment's text says nothing of it."""
+    last = max((place for place, one in enumerate(known) if one.type in _TELL_THE_TIME), default=0)
     return known[: last + 1]
 
 

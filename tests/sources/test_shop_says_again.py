@@ -81,20 +81,25 @@ async def test_what_staff_noted_holds_while_the_shop_shows_what_it_showed(tmp_pa
 async def test_a_delay_tells_a_new_time_only_where_the_shop_gave_one(tmp_path: Path) -> None:
     """ "New time: 12:00" is what was promised already."""
     async with polled(tmp_path) as (front, shop):
-        for number in (1, 2, 3):
+        for number in (1, 2, 3, 4):
             shop.save(number, "on-hold", billing=ADA, **promised(12))
         await later(front)
         shop.save(2, "on-hold", **promised(15))
+        shop.save(4, "on-hold", **promised(15))
+        await later(front)
+        shop.save(4, "processing", date_paid_gmt=f"{datetime.fromtimestamp(shop.clock(), UTC):%Y-%m-%dT%H:%M:%S}")
         await later(front)
         shop.save(1, "late")
         shop.save(2, "late")
         shop.save(3, "late", **promised(15))
+        shop.save(4, "late")
         await later(front)
+        assert "payment.confirmed" in [one.type for one in await front.box.views.events_of_order("4")]
         told = []
-        for number in (1, 2, 3):
+        for number in (1, 2, 3, 4):
             (delayed,) = await front.box.views.events(f"{number}:order.delayed")
             told.append(msgspec.json.decode(delayed.raw)["order"].get("promised_at"))
-        assert told == [None, "2026-11-25T15:00:00Z", "2026-11-25T15:00:00Z"]
+        assert told == [None, *["2026-11-25T15:00:00Z"] * 3], "of the fourth its payment was told, which says no time"
         kept = await front.box.views.orders_by_ref(["1"])
         assert [order.promised_at for order in kept] != [None], "on the board it is late by what was promised"
 
