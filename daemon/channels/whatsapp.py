@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import msgspec
+
 from daemon import consent_words
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
 from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
@@ -206,7 +208,10 @@ def _replies(row: Mapping[str, Any]) -> list[Reply]:
     if reading is None or reading.wish is consent_words.Wish.HELP:
         return [said]
     consent: Literal["stop", "start"] = "stop" if reading.wish is consent_words.Wish.STOP else "start"
-    return [said, *(Reply(address=other, id=f"{said.id} {other}", at=said.at, consent=consent) for other in others)]
+    return [
+        said,
+        *(msgspec.structs.replace(said, address=other, id=f"{said.id} {other}", consent=consent) for other in others),
+    ]
 
 
 def _wishes(row: Mapping[str, Any]) -> list[Reply]:

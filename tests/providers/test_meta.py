@@ -165,3 +165,4 @@ async def test_a_wish_holds_for_the_number_that_the_order_knows(wa_id: str, numb
             replies = at.channel.receive(whatsapp_case.posted(value)).replies
             assert [reply.address for reply in replies] == expected
             assert len({reply.id for reply in replies}) == len(replies)
+            assert len({reply.text for reply in replies}) == 1, "by what words is kept of each"
