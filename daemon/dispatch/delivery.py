@@ -239,10 +239,8 @@ class Delivery:
         words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
         reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
         via_index = next_via_index(message, self._usable, after=self._via_index(lane, message))
-        if via_index is None:
-            to = Transition(state=State.QUEUED, reason=reason, due_at=lane.tomorrow(now), counts=False)
-        else:
-            to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=False)
+        due_at = lane.tomorrow(now) if via_index is None else None
+        to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, counts=False)
         return await self.move(message, to)
 
     def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:
@@ -326,6 +324,8 @@ class Delivery:
             await self._recorded(lambda: self._box.consent.stop(medium, attempt.address, reason=reason, actor=actor))
         await self._heed_early(channel, attempt, outcome)
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        if isinstance(outcome, Accepted) and settled.state is State.QUEUED and not lane.is_cloud:
+            lane.leave_aside(settled.seq, math.inf)
         await self._heed_early(channel, attempt, outcome)
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)

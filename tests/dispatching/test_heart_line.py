@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.channels.base import ReceiptUpdate
 from outbox.model import State
 from outbox.outcome import ReceiptState
 from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import BUSY, Providers, ScriptedChannel, Sendgrid, Webhook
+from tests.support.scripted import BUSY, Providers, Request, ScriptedChannel, Sendgrid, Webhook
 
 
 def put_into_the_shop(monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedChannel], place: tuple[str, int]) -> None:
@@ -124,3 +125,21 @@ async def test_what_the_modem_could_not_deliver_out_of_its_turn_is_left_to_its_o
         await heart.pass_time(10)
         message = await heart.message()
         assert (message.channel, message.state, message.possible_duplicate) == ("sendgrid", State.SENT, False)
+
+
+async def test_nor_is_what_the_network_gave_up_before_that_it_was_taken_is_on_record(tmp_path: Path) -> None:
+    """A slow card: the report is there before the modem's own answer is written down, each time."""
+    by_mail_in_the_end = {"on": "order.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail_in_the_end, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+
+        async def give_up(request: Request) -> None:
+            channel = heart.engine.lanes["modem"].channel
+            assert channel is not None
+            early = ReceiptUpdate(state=ReceiptState.UNDELIVERED, provider_id=request.provider_id)
+            await heart.engine.receipts.apply(channel, early)
+
+        heart.providers.on_leaving = give_up
+        await heart.tell("e1")
+        await heart.pass_time(3600)
+        assert heart.providers.texts("modem") == ["order.ready"]
