@@ -1,10 +1,11 @@
 """What of an order a shop may change without moving it: its contents, its customer, its time. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from daemon.intake.values import decimal_of
 from outbox.model import Customer, OrderFields
+from outbox.orders import SECOND_MS
 
 Details: TypeAlias = Mapping[str, Any]
 """By name, what was said; what nobody said is not in it."""
@@ -14,6 +15,25 @@ _OF_THE_CUSTOMER = tuple(name for name in Customer.__struct_fields__ if name not
 
 
 ADDRESSES = ("phone", "email")
+
+
+class Saying(Protocol):
+    """Something that was said of an order, and when that happened (ms)."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def details(self) -> Details: ...
+
+
+def is_outdone(name: str, said: object, own: Iterable[Saying], others: Iterable[Saying]) -> bool:
+    """Whether a source said that before, and others have said otherwise since. What it said late, when there was newer news of the order,
+    did not count then, and is to be said again."""
+    said_at = max((one.at for one in own if one.details.get(name) == said), default=None)
+    if said is None or said_at is None:
+        return False
+    since = (one for one in others if one.at // SECOND_MS >= said_at // SECOND_MS)
+    return any(one.details.get(name, said) != said for one in since)
 
 
 def differing(told: Details, later: Details) -> Sequence[str]:

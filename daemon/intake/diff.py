@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
-from daemon.intake.details import ADDRESSES, Details, details_of, differing
+from daemon.intake.details import ADDRESSES, Details, details_of, differing, is_outdone
 from outbox.model import Event
-from outbox.orders import SECOND_MS, moves_status, rank, to_ms
+from outbox.orders import moves_status, rank, to_ms
 
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
@@ -190,24 +190,18 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
 def _not_again(event: Event, known: Sequence[Known], others: Sequence[Known]) -> Event:
     """Without the time and the addresses of which others have said since what holds now. Nor is what was promised already the new time of
     what is late."""
-    order, customer = event.order, event.customer
-    is_old = event.type == DELAYED and order.promised_at == _told(_heard(known)).get("promised_at")
-    if is_old or _is_outdone("promised_at", order.promised_at, known, others):
+    told, order, customer = _told(known), event.order, event.customer
+
+    def is_old(name: str, shown: object) -> bool:
+        return told.get(name) == shown and is_outdone(name, shown, known, others)
+
+    is_no_new_time = event.type == DELAYED and order.promised_at == _told(_heard(known)).get("promised_at")
+    if is_no_new_time or is_old("promised_at", order.promised_at):
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
-        outdone = [name for name in ADDRESSES if _is_outdone(name, getattr(customer, name), known, others)]
+        outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
         customer = msgspec.structs.replace(customer, **dict.fromkeys(outdone))
     return msgspec.structs.replace(event, order=order, customer=customer)
-
-
-def _is_outdone(name: str, shown: object, known: Sequence[Known], others: Sequence[Known]) -> bool:
-    """Whether it shows what it told before, and others have said otherwise since. What it told late, when there was other news of the order,
-    did not count then, and is said again."""
-    if shown is None or _told(known).get(name) != shown:
-        return False
-    told_at = max(one.at for one in known if one.details.get(name) == shown)
-    since = (one for one in others if one.at // SECOND_MS >= told_at // SECOND_MS)
-    return any(one.details.get(name, shown) != shown for one in since)
 
 
 def _heard(known: Sequence[Known]) -> Sequence[Known]:

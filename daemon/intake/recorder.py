@@ -164,7 +164,9 @@ class Recorder:
             told[event.order.ref] = [_said(one) for one in await self._box.views.events_of_order(event.order.ref)]
         earlier = told[event.order.ref]
         less = less_said_before(event, source.name, earlier)
-        earlier.append(Said(source.name, event.id, event.type, details_of(less.order, less.customer)))
+        now = self._clock.now()
+        at = now if event.occurred_at is None else min(to_ms(event.occurred_at), now)
+        earlier.append(Said(source.name, event.id, event.type, details_of(less.order, less.customer), at))
         return msgspec.structs.replace(heard, event=less)
 
     async def _with_ref(self, source: Source, heard: Heard) -> Heard:
@@ -208,11 +210,15 @@ def _known(stored: StoredEvent) -> Known:
         stored.received_at,
         details_of(marks.order, marks.customer) if marks else {},
         forgotten=marks is None,
-        at=stored.received_at if stored.occurred_at is None else min(stored.occurred_at, stored.received_at),
+        at=_happened_at(stored),
     )
 
 
 def _said(stored: StoredEvent) -> Said:
     event = msgspec.json.decode(stored.raw, type=Event) if stored.raw else None
     details = details_of(event.order, event.customer) if event else {}
-    return Said(stored.source, stored.id, stored.type, details)
+    return Said(stored.source, stored.id, stored.type, details, _happened_at(stored))
+
+
+def _happened_at(stored: StoredEvent) -> int:
+    return stored.received_at if stored.occurred_at is None else min(stored.occurred_at, stored.received_at)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED
-from daemon.intake.details import ADDRESSES, Details
+from daemon.intake.details import ADDRESSES, Details, is_outdone
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
 
@@ -20,31 +20,40 @@ class Said(msgspec.Struct, frozen=True):
     id: str
     type: str
     details: Details
+    at: int
+    """When it happened (ms)."""
 
 
 def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
-    """Without the time and the addresses that its source said last: staff, or another source, may have said since what holds now. Nor is a
-    time that was promised already the new one of what is late. `told`: of its order, oldest first; of an event that comes again what came
-    before it counts."""
+    """Without the time and the addresses that its source said last and of which others (staff, another source) have said since what holds
+    now. Nor is a time that was promised already the new one of what is late. `told`: of its order, oldest first; of an event that comes again
+    what came before it counts."""
     before = list(takewhile(lambda one: (one.source, one.id) != (source, event.id), told))
+    own = [one for one in before if one.source == source]
+    others = [one for one in before if one.source != source]
     last: dict[str, Any] = {}
-    for one in before:
-        if one.source == source:
-            last |= one.details
+    for one in own:
+        last |= one.details
     order, customer = event.order, event.customer
-    if order.promised_at is not None and _is_known(event.type, order.promised_at, last.get("promised_at"), before):
+
+    def is_old(name: str, said: object) -> bool:
+        return last.get(name) == said and is_outdone(name, said, own, others)
+
+    at = order.promised_at
+    is_no_new_time = event.type == DELAYED and at is not None and _is_known(at, last.get("promised_at"), before)
+    if is_no_new_time or (event.type != DELAYED and is_old("promised_at", at)):
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
-        same = [name for name in ADDRESSES if getattr(customer, name) == last.get(name)]
-        customer = msgspec.structs.replace(customer, **dict.fromkeys(same))
+        outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
+        customer = msgspec.structs.replace(customer, **dict.fromkeys(outdone))
     return msgspec.structs.replace(event, order=order, customer=customer)
 
 
-def _is_known(type: str, at: datetime, last: datetime | None, before: Sequence[Said]) -> bool:
+def _is_known(at: datetime, last: datetime | None, before: Sequence[Said]) -> bool:
     """Of what is late: whether that time holds and was promised otherwise than by a delay or an edit, of which nobody hears by itself; or
     does not hold any more, and its source says it still."""
     said = [(one.type, time) for one in before if (time := one.details.get("promised_at")) is not None]
-    if type != DELAYED or not said or said[-1][1] != at:
+    if not said or said[-1][1] != at:
         return last == at
     first, _ = list(takewhile(lambda one: one[1] == at, reversed(said)))[-1]
     return first not in (CHANGED, DELAYED)

@@ -93,3 +93,17 @@ async def test_a_delay_tells_a_new_time_only_where_it_is_one(
         (delayed,) = await front.box.views.events("late:order.delayed")
         shown = msgspec.json.decode(delayed.raw)["order"].get("promised_at")
         assert shown == (None if told is None else f"2026-11-25T{told}:00:00Z")
+
+
+async def test_an_edit_that_was_heard_late_holds_from_the_erp_s_next_word_on(tmp_path: Path) -> None:
+    """The line was down while the number was put right there, and the mail address at the counter."""
+    dated = {**ERP, "at": "at"}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=dated) as front:
+        await front.take(erp("1", "order.placed", at="2026-11-24T10:00:00Z"))
+        await note(front, "staff.contact", customer={"email": "ada@example.org"})
+        for id, type, at in (("2", "order.changed", "10:10"), ("3", "order.ready", "10:20")):
+            await front.clock.advance(600)
+            await front.take(erp(id, type, 15, phone="07400 111111", at=f"2026-11-24T{at}:00Z"))
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.customer.phone, order.customer.email) == ("07400 111111", "ada@example.org")
+        assert order.promised_at == to_ms(datetime(2026, 11, 25, 15, tzinfo=UTC))
