@@ -65,3 +65,90 @@ async def test_what_is_on_its_way_stays_one_when_staff_had_not_told_it_after_all
     assert (answer.status, "on its way" in answer.problem["detail"]) == (409, True)
     assert [each.state for each in await face.store.messages()] == [State.SENDING, State.DELIVERED]
     assert await face.store.box.spool.rescue() == 1
+
+
+@pytest.fixture
+async def order(face: Face) -> str:
+    await face.post("/v1/events", event("e-1", "order.in_production", order={"total": "48.50", "currency": "GBP"}))
+    return ORDER
+
+
+async def test_undo_within_the_grace_period(face: Face, order: str) -> None:
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    await face.store.clock.advance(5)
+    answer = await staff(face, "undo", {"event_id": done["event_id"]})
+    assert answer.json == {"event_id": done["event_id"], "cancelled": 1, "status": "order.in_production"}
+    shown = (await face.get(order)).json
+    assert shown["status"] == "order.in_production"
+    assert (await face.get(f"/v1/messages/{done['messages'][0]['id']}")).json["state"] == "cancelled"
+    again = await staff(face, "undo", {"event_id": done["event_id"]})
+    assert again.status == 200
+    assert again.json["cancelled"] == 0
+
+
+async def test_undo_tells_again_who_had_not_heard_yet(face: Face, order: str) -> None:
+    older = (await face.store.messages())[0].id
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    assert (await face.store.message(older)).state is State.SUPERSEDED
+    await staff(face, "undo", {"event_id": done["event_id"]})
+    told = (await face.get(order)).json["told"]
+    assert told["state"] == "queued"
+    assert told["message_id"] != older
+
+
+async def test_undo_too_late(face: Face, order: str) -> None:
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    await face.store.clock.advance(9)
+    assert (await staff(face, "undo", {"event_id": done["event_id"]})).status == 409
+
+
+async def test_undo_of_what_is_on_its_way(face: Face, order: str) -> None:
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    await face.store.begin(done["messages"][0]["id"])
+    answer = await staff(face, "undo", {"event_id": done["event_id"]})
+    assert answer.status == 409
+    assert "on its way" in answer.problem["detail"]
+
+
+async def test_undo_of_what_leaves_in_that_very_moment(face: Face, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    views = face.store.box.views
+    story = views.story
+
+    async def read_before_it_leaves(ref: str) -> Any:
+        found = await story(ref)
+        await face.store.begin(done["messages"][0]["id"])
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(views, "story", read_before_it_leaves)
+        answer = await staff(face, "undo", {"event_id": done["event_id"]})
+    assert answer.status == 409
+    assert (await face.get(order)).json["status"] == "order.ready", "its customer is told so"
+
+
+async def test_two_steps_are_undone_one_after_the_other_and_nobody_hears(face: Face, order: str) -> None:
+    ready = (await staff(face, "status", {"status": "order.ready"})).json
+    await face.store.clock.advance(2)
+    completed = (await staff(face, "status", {"status": "order.completed"})).json
+    assert (await staff(face, "undo", {"event_id": completed["event_id"]})).json["status"] == "order.ready"
+    told = await face.store.message((await face.get(order)).json["told"]["message_id"])
+    assert (told.trigger, told.state) == ("order.ready", State.QUEUED)
+    assert told.due_at == told.created_at + 6000, "so long it can be undone"
+    undone = await staff(face, "undo", {"event_id": ready["event_id"]})
+    assert undone.json["status"] == "order.in_production"
+    assert (await face.store.message(told.id)).state is State.CANCELLED
+
+
+async def test_undo_of_what_the_undo_of_a_later_step_told(face: Face, order: str) -> None:
+    ready = (await staff(face, "status", {"status": "order.ready"})).json
+    completed = (await staff(face, "status", {"status": "order.completed"})).json
+    await staff(face, "undo", {"event_id": completed["event_id"]})
+    await face.store.begin((await face.get(order)).json["told"]["message_id"])
+    assert (await staff(face, "undo", {"event_id": ready["event_id"]})).status == 409
+    assert (await face.get(order)).json["status"] == "order.ready"
+
+
+async def test_undo_of_what_staff_did_not_do(face: Face, order: str) -> None:
+    answer = await staff(face, "undo", {"event_id": "e-1"})
+    assert (answer.status, answer.fields) == (404, ["event_id"])
