@@ -125,7 +125,7 @@ class Accept(Operation[Acceptance]):
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
         """What waits for a trigger that this event settled is not to be sent any more, nor is at its end what waits for a moment before
-        or after the promised time. The end of an order is newer news like any other: what its route wants told in any case stays."""
+        or after the promised time, unless it tells of that end. The end of an order is newer news like any other: what its route wants told in any case stays."""
         if not plan.drops:
             return
         type = self._posted.event.type
@@ -133,7 +133,8 @@ class Accept(Operation[Acceptance]):
         is_over = is_end and order.order.status == type
         for row in batch.open_of(order.seq):
             stays = row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)
-            reminds = is_over and moves_status(row.trigger) and row.queue_place > batch.now and not row.relative
+            is_earlier = is_over and moves_status(row.trigger) and row.trigger != type
+            reminds = is_earlier and row.queue_place > batch.now and not row.relative
             if (row.trigger in plan.drops or reminds) and not stays:
                 self._put_aside(batch, row, _superseded_by(type))
 

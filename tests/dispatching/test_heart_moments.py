@@ -67,3 +67,15 @@ async def test_nobody_is_called_to_the_shop_for_what_they_have(tmp_path: Path) -
         await heart.tell("e2", "order.completed")
         await heart.pass_time(5 * HOUR)
         assert heart.providers.texts("twilio") == ["order.confirmed"], "that alone has supersede = false"
+
+
+async def test_who_is_thanked_the_next_day_is_thanked_though_the_shop_says_too_that_it_is_complete(
+    tmp_path: Path,
+) -> None:
+    thanks = {"on": "order.completed", "to": "customer", "via": ["twilio"], "at": "+2h"}
+    async with Heart(tmp_path, shop(route=[thanks])) as heart:
+        await heart.tell("e1", "order.completed", order={"promised_at": "2026-11-24T16:00:00Z"})
+        await heart.pass_time(HOUR)
+        await heart.tell("e2", "order.completed", source="webshop")
+        await heart.pass_time(8 * HOUR)
+        assert heart.providers.texts("twilio") == ["order.completed"]
