@@ -44,10 +44,11 @@ def newest_order(batch: Batch, digests: list[str], index: PersonIndex) -> str | 
 
 
 def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIndex) -> list[str]:
-    """The open orders of that person which the words can only mean, the newest first; none where that is not certain."""
+    """The open orders of that person which the words can only mean, the newest first; none where that is not certain, as of one whose
+    customer is reached elsewhere by now."""
     found_of = batch.db.execute(_SQL["open_of"], {"digests": encode(digests).decode()}).fetchall()
     rows = _of_whom_has_it(found_of, digests, index)
-    found = {ref: (status, bool(asked)) for ref, status, asked, _ in rows}
+    found = {ref: (status, bool(asked)) for ref, status, asked, body in rows if not _is_anothers(body, digests, index)}
     if action == "arrived":
         ready = [ref for ref, (status, _) in found.items() if status == _READY]
         return ready or list(found)
@@ -58,6 +59,11 @@ def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIn
 def _of_whom_has_it(rows: list[Any], digests: list[str], index: PersonIndex) -> list[Any]:
     """Where there are any, those whose customer has the address now: it may have been somebody else's, and was put right since."""
     return [row for row in rows if index.names(decode_order(row[-1]).customer, digests)] or rows
+
+
+def _is_anothers(body: str, digests: list[str], index: PersonIndex) -> bool:
+    customer = decode_order(body).customer
+    return bool(index.of_customer(customer)) and not index.names(customer, digests)
 
 
 def act(batch: Batch, wish: Act, refs: list[str], reply: str, at: int) -> None:

@@ -128,6 +128,16 @@ async def test_of_a_stranger_and_of_somebody_whose_order_is_done_it_is_a_message
         assert await shop.said() == []
 
 
+async def test_whose_number_an_order_has_no_more_does_not_answer_for_its_customer(tmp_path: Path) -> None:
+    """It stood there by mistake, or the next customer's order has the number that theirs had: what they agree to is not made for that one."""
+    async with counter(tmp_path) as shop:
+        await told(shop.box, "order.out_of_stock")
+        right = {"name": "Kofi", "phone": "+447700900456"}
+        await accept_one(shop.box, id="right", type="staff.contact", customer=right)
+        reply = await shop.hears("yes")
+        assert (reply.action, reply.order_ref, (await shop.order()).answer) == ("", "B-1", "")
+
+
 async def test_a_yes_to_nothing_or_to_one_of_two_questions_answers_none(tmp_path: Path) -> None:
     async with counter(tmp_path) as shop:
         await told(shop.box, "order.ready")
