@@ -19,6 +19,9 @@ QUESTIONS = frozenset({"order.customization_needed", "order.out_of_stock"})
 ENDS = frozenset({"order.completed", "order.cancelled"})
 """Statuses after which nothing is awaited any more."""
 
+_OVER = ENDS | {"order.deleted"}
+"""Statuses after which its number may be another order's."""
+
 _LOCAL = 7
 """Digits by which a number is the same with its country and without."""
 
@@ -111,7 +114,7 @@ def _is_given_out_again(order: Order, posted: Posted) -> bool:
     """Whether its number is another order's by now: a till that counts anew each day places one for somebody else, after the end of that.
     Nothing that was known holds for it: least of all where its customer is reached."""
     said = posted.event.customer
-    if posted.event.type != "order.placed" or order.status not in ENDS or said is None or comes_late(order, posted):
+    if posted.event.type != "order.placed" or order.status not in _OVER or said is None or comes_late(order, posted):
         return False
     theirs, mine = _reached_by(said), _reached_by(order.customer)
     if theirs and mine:

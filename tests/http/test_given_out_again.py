@@ -28,3 +28,13 @@ async def test_who_orders_again_by_the_number_of_a_cancelled_order_is_still_know
         assert (await face.post("/v1/events", again)).status == 202
         assert (await face.get("/v1/orders/42")).json["customer"]["email"] == "a…@example.com"
         await face.post("/v1/events", event(f"{id}-over", "order.cancelled", "42"))
+
+
+async def test_a_number_that_staff_took_by_mistake_is_the_tills_customers_alone(face: Face) -> None:
+    taken = await face.post("/v1/orders", event("k-1", "order.placed", "42"), as_="desk")
+    assert (await face.post("/v1/orders/42/undo", {"event_id": taken.json["event_id"]}, as_="desk")).status == 200
+    await face.store.clock.advance(60)
+    own = event("e-1", "order.placed", "42")
+    own["customer"] = {"name": "Kofi", "phone": "07700 900456"}
+    (message,) = (await face.post("/v1/events", own)).json["messages"]
+    assert (await face.store.message(message["id"])).addresses == {"phone": "+447700900456"}
