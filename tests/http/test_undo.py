@@ -41,6 +41,21 @@ async def test_a_new_time_goes_with_the_step_that_gave_it(face: Face) -> None:
     assert (await face.get(ORDER)).json["promised_at"] == "2026-11-24T15:00:00.000Z"
 
 
+async def test_what_is_told_again_says_all_that_it_said(face: Face) -> None:
+    """It was a delay without a new time, and not in the words that staff had found for it."""
+    await face.post("/v1/events", event("e-1", "order.confirmed", order=PROMISED))
+    later, words = "2026-11-24T17:00:00Z", "The van broke down: we are with you at five."
+    change = {"status": "order.delayed", "promised_at": later, "text": words, "data": {"message": "The van."}}
+    await staff(face, "status", {**change, "id": "k-1"})
+    await staff(face, "status", {"status": "order.ready", "id": "k-2"})
+    assert (await staff(face, "undo", {"event_id": "k-2"})).json["status"] == "order.delayed"
+    (again,) = await face.store.box.views.events("undo-k-2", source="counter")
+    told = msgspec.json.decode(again.raw)
+    assert (told["order"]["promised_at"], told["data"]["message"]) == (later, "The van.")
+    (waits,) = [each for each in await face.store.messages() if each.state is State.QUEUED]
+    assert (waits.trigger, waits.text) == ("order.delayed", words)
+
+
 @pytest.mark.parametrize("held", [False, True])
 async def test_what_waits_does_not_go_twice_when_staff_had_not_told_it_after_all(face: Face, held: bool) -> None:
     await face.post("/v1/events", event("e-1", "refund.issued", data={"amount": "5.00"}))

@@ -111,23 +111,28 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     status = found.order.status
     if back := staff.way_back(found, event):
         status = back.status
-        change = StatusChange(back.status, promised_at=staff.promised_before(found, event))
+        change = staff.step_back(found, event, back)
         again = staff.status_event(ref, change, f"{staff.BACK}{event.id}"[:200])
         wait = staff.left_of(back.earlier, float(services.settings.counter.grace), services.clock.now())
-        await _move(call, again, found.order, back.unheard, wait)
+        await _move(call, again, found.order, back.unheard, wait, change.text)
     elif staff.began(found, event):
         status = staff.DELETED
         await _move(call, staff.deletion(ref, event.id), found.order, frozenset(), 0.0)
     return Undone(event.id, cancelled, status)
 
 
-async def _move(call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers, wait: float) -> None:
-    """Another status instead of the one undone; only `hear` are told of it, and not before `wait` seconds are over, in which that can be
-    undone as well."""
+async def _move(
+    call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers, wait: float, text: str | None = None
+) -> None:
+    """Another status instead of the one undone; only `hear` are told of it, customers in the words of `text` where there are some, and not
+    before `wait` seconds are over, in which that can be undone as well."""
     services = call.services
     now = max(services.clock.now(), order.status_at + 1)
     posted = staff.posted(event, now=now, actor=call.caller.actor)
-    plan = staff.only_for(services.engine.planning.plan, hear)
+    plan: Planner = services.engine.planning.plan
+    if text is not None:
+        plan = staff.in_own_words(plan, text)
+    plan = staff.only_for(plan, hear)
     await services.engine.door.accept(posted, staff.with_grace(plan, wait))
 
 

@@ -199,6 +199,17 @@ class Return(msgspec.Struct, frozen=True):
     unheard: Hearers
 
 
+def step_back(story: Story, undone: StoredEvent, back: Return) -> StatusChange:
+    """The earlier status once more, with all that its text needs: what was said with it, staff's own words, and the time that holds then."""
+    event, promised = decoded(back.earlier), promised_before(story, undone)
+    data = dict(event.data or {}) if event else {}
+    by_hand = data.pop("by_hand", {})
+    if promised is None and event and event.order.promised_at and story.order.promised_at:
+        promised = datetime.fromtimestamp(story.order.promised_at / 1000, UTC)
+    text = by_hand.get("text") if back.earlier.source == SOURCE else None
+    return StatusChange(back.status, promised_at=promised, data=data or None, text=text)
+
+
 def told_by(story: Story, event: StoredEvent) -> frozenset[int]:
     """The numbers of the events that told the news of that step: its own, and what told it again when a later step was undone."""
     again = (
