@@ -56,6 +56,16 @@ async def test_what_is_told_again_says_all_that_it_said(face: Face) -> None:
     assert (waits.trigger, waits.text) == ("order.delayed", words)
 
 
+async def test_what_the_till_says_too_is_told_all_the_same(face: Face, order: str) -> None:
+    """It led to no message of its own: theirs went with the step that was undone, and the customer was not told."""
+    ready = (await staff(face, "status", {"status": "order.ready"})).json
+    assert (await face.post("/v1/events", event("e-2"))).json["messages"] == []
+    answer = await staff(face, "undo", {"event_id": ready["event_id"]})
+    assert (answer.status, "says so too" in answer.problem["detail"]) == (409, True)
+    assert (await face.get(order)).json["status"] == "order.ready"
+    assert (await face.store.message(ready["messages"][0]["id"])).state is State.QUEUED
+
+
 @pytest.mark.parametrize("held", [False, True])
 async def test_what_waits_does_not_go_twice_when_staff_had_not_told_it_after_all(face: Face, held: bool) -> None:
     await face.post("/v1/events", event("e-1", "refund.issued", data={"amount": "5.00"}))

@@ -100,6 +100,8 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     grace = staff.grace_of(event, float(services.settings.counter.grace))
     if services.clock.now() > event.received_at + round(grace * 1000):
         raise Problem(409, f"too late to undo: the {grace:g} s are over")
+    if other := staff.said_too(found, event):
+        raise Problem(409, f"too late to undo: {other} says so too")
     news = staff.told_by(found, event)
     own = [each for each in found.messages if each.event_seq in news]
     cancelled = 0

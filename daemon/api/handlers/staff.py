@@ -190,6 +190,12 @@ def promised_before(story: Story, undone: StoredEvent) -> datetime | None:
     return datetime.fromtimestamp(order.promised_at / 1000, UTC)
 
 
+def said_too(story: Story, undone: StoredEvent) -> str | None:
+    """Another source that has said the same since, of which nobody is told by it: what staff told counts for both."""
+    since = (each for each in story.events if each.seq > undone.seq and each.source != SOURCE)
+    return next((each.source for each in since if each.type == undone.type), None)
+
+
 class Return(msgspec.Struct, frozen=True):
     """Where an undone status goes back to, what had led there, and who had not heard of that status yet when it was replaced: by which text,
     since one status may be told at once and again before the promised time."""
