@@ -106,6 +106,16 @@ async def test_an_address_can_be_kept_without_telling_anything(face: Face, store
     assert (order["customer"]["email"], order["told"]["state"]) == ("k…@example.com", "suppressed")
 
 
+async def test_staff_phone_the_number_that_was_put_right(face: Face, store: SmallStore) -> None:
+    """What had failed was planned for the wrong one: a stranger was called."""
+    await face.post("/v1/events", event())
+    (ready,) = await store.messages()
+    await store.end(ready.id, State.FAILED)
+    await face.post(f"{ORDER}/contact", {"phone": "07700 900456", "tell": False}, as_="desk")
+    (call,) = (await read(face, "/v1/call-list"))["items"]
+    assert (call["message_id"], call["phone"]) == (ready.id, "+447700900456")
+
+
 async def test_whom_a_number_was_given_who_said_stop_is_named_before_enter(
     face: Face, store: SmallStore, box: Outbox
 ) -> None:

@@ -10,6 +10,7 @@ from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.planner.preview import preview
+from daemon.planner.recipients import customer_recipient
 from daemon.planner.render import RenderError
 from daemon.wire import customers as wire_customers
 from daemon.wire.customers import CallDone, CallList, Replies, ReplyRead
@@ -79,7 +80,8 @@ async def calls(call: Call[ListQuery, None]) -> CallList:
 
 
 async def _call(services: Services, message: Message, order: Order, *, whole: bool) -> wire_customers.Call:
-    phone = message.addresses.get("phone") or order.customer.phone
+    now = customer_recipient(order.customer, services.settings.store.country).addresses
+    phone = now.get("phone") or message.addresses.get("phone") or order.customer.phone
     return wire_customers.Call(
         message_id=message.id,
         order_ref=order.ref,
