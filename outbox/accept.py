@@ -125,7 +125,8 @@ class Accept(Operation[Acceptance]):
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
         """What waits for a trigger that this event settled is not to be sent any more, nor is at its end what waits for a moment before
-        or after the promised time, unless it tells of that end. The end of an order is newer news like any other: what its route wants told in any case stays."""
+        or after the promised time, unless it tells of that end. The end of an order is newer news like any other: what its route wants
+        told in any case stays."""
         if not plan.drops:
             return
         type = self._posted.event.type

@@ -117,17 +117,17 @@ def _is_given_out_again(order: Order, posted: Posted) -> bool:
     if posted.event.type != "order.placed" or order.status not in _OVER or said is None or comes_late(order, posted):
         return False
     theirs, mine = _reached_by(said), _reached_by(order.customer)
-    if theirs and mine:
-        return not theirs & mine
+    if both := theirs.keys() & mine.keys():
+        return all(theirs[kind] != mine[kind] for kind in both)
     names = {customer.name.strip().casefold() for customer in (said, order.customer) if customer.name}
     return len(names) > 1
 
 
-def _reached_by(customer: Customer) -> set[str]:
-    """Where, in a form in which two ways of writing a number are one."""
+def _reached_by(customer: Customer) -> dict[str, str]:
+    """Where, by kind of address, in a form in which two ways of writing a number are one."""
     number = "".join(filter(str.isdecimal, customer.phone or ""))[-_LOCAL:]
-    others = (customer.email or "", *(customer.addresses or {}).values())
-    return {address for address in (number, *(each.strip().casefold() for each in others)) if address}
+    given = {**(customer.addresses or {}), "email": customer.email or "", "phone": number}
+    return {kind: address.strip().casefold() for kind, address in given.items() if address.strip()}
 
 
 def _first(posted: Posted, at: int) -> Order:

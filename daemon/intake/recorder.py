@@ -24,6 +24,8 @@ DAY_MS = 86_400_000
 REMEMBERED_MS = 30 * DAY_MS
 """An order older than this, or than what is kept (`retention`), of which nothing is known is history: what was told of it may be gone."""
 LATE_MS = DAY_MS
+UNSURE_MS = DAY_MS
+"""By so much a mapped source may date what happens just now too early: with the day alone, or in a zone of its own."""
 """How late a webhook may come and still be news: shops try for hours, and queue."""
 LONG_ID = 8
 """Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
@@ -138,7 +140,7 @@ class Recorder:
         history. Raises OutboxError as `tell` does."""
         if asked is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
-        horizon = 0 if asked is None else await self.born(source.name)
+        horizon = 0 if asked is None else await self.born(source.name) - UNSURE_MS
         told: dict[str, list[Said]] = {}
         posted: list[Posted] = []
         old: list[Posted] = []

@@ -12,6 +12,9 @@ from daemon.intake.details import ADDRESSES, Details, is_outdone
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
 
+_TELL_NO_TIME = ("payment.", "refund.", "return.")
+"""Families of which the customer hears without the time that is promised."""
+
 
 class Said(msgspec.Struct, frozen=True):
     """An event of an order, and what it said of it."""
@@ -56,4 +59,4 @@ def _is_known(at: datetime, last: datetime | None, before: Sequence[Said]) -> bo
     if not said or said[-1][1] != at:
         return last == at
     first, _ = list(takewhile(lambda one: one[1] == at, reversed(said)))[-1]
-    return first not in (CHANGED, DELAYED)
+    return first not in (CHANGED, DELAYED) and not first.startswith(_TELL_NO_TIME)

@@ -46,7 +46,7 @@ async def test_what_it_is_asked_for_from_before_is_read_silently(tmp_path: Path)
     """`tether sources sync erp --since 3d` told the last three days of a shop whose box was there since an hour."""
     clock = FakeClock()
     rows = [
-        {"id": "1", "type": "order.cancelled", "changed": "2026-11-24T09:00:00Z"},
+        {"id": "1", "type": "order.cancelled", "changed": "2026-11-22T09:00:00Z"},
         {"id": "2", "type": "order.ready", "changed": "2026-11-24T10:15:30Z"},
     ]
     http = FakeHttp(lambda request: json_response(rows if clock.now() > NOW else []))
@@ -63,9 +63,18 @@ async def test_what_it_is_asked_for_from_before_is_read_silently(tmp_path: Path)
         ]
 
 
+async def test_what_is_dated_with_the_day_alone_is_told_on_the_day_of_the_installation(tmp_path: Path) -> None:
+    """The owner's first try: nobody was told, and nothing said why."""
+    rows = [{"id": "1", "type": "order.ready", "changed": "2026-11-24"}]
+    http = FakeHttp(lambda request: json_response(rows))
+    async with open_front(tmp_path, http=http, erp={**ERP, "at": "changed"}) as front:
+        await front.poll("erp")
+        assert await front.told() == ["order.ready"]
+
+
 async def test_a_box_that_starts_before_its_clock_is_set_was_not_there_that_long_ago(tmp_path: Path) -> None:
     """All since the day that a Pi without a battery starts with counted as news, once the time server was heard."""
-    rows = [{"id": "1", "type": "order.cancelled", "changed": "2026-11-24T09:00:00Z"}]
+    rows = [{"id": "1", "type": "order.cancelled", "changed": "2026-11-22T09:00:00Z"}]
     http = FakeHttp(lambda request: json_response(rows))
     stopped = asyncio.Event()
     stopped.set()

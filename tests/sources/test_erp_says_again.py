@@ -73,6 +73,7 @@ BY_STAFF, BY_ERP = "order.changed by staff", "order.changed"
         ([("order.placed", 12), (BY_ERP, 15)], 15, 15),
         ([("order.placed", 12), (BY_ERP, 12)], 12, None),
         ([("order.placed", 12), (BY_ERP, 15), ("order.in_production", 15)], 15, 15),
+        ([("order.placed", 12), ("payment.confirmed", 15)], 15, 15),
         ([("order.placed", 12), (BY_STAFF, 15)], 12, None),
         ([("order.placed", 12), (BY_STAFF, 15)], 15, 15),
         ([("order.placed", 12), ("order.delayed", 15)], 15, 15),
