@@ -21,6 +21,11 @@ CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, phone TEXT NOT NULL
 """
 
 
+class Waiting(queue.Queue[tuple[int, str, str]]):
+    """Messages by number, with whom they are for and what they say. One connection serves both threads: two would wait for each other's
+    commits, ten milliseconds at a time."""
+
+
 def connect(file: Path) -> sqlite3.Connection:
     database = sqlite3.connect(file, check_same_thread=False, timeout=10)
     database.execute("PRAGMA journal_mode = WAL")
@@ -29,9 +34,8 @@ def connect(file: Path) -> sqlite3.Connection:
     return database
 
 
-def send(file: Path, provider: str, waiting: "queue.Queue[tuple[int, str, str]]") -> None:
+def send(database: sqlite3.Connection, lock: threading.Lock, provider: str, waiting: Waiting) -> None:
     """A text for each, one after the other."""
-    database = connect(file)
     line = http.client.HTTPConnection(urlsplit(provider).netloc, timeout=10)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic x"}
     while True:
@@ -39,14 +43,12 @@ def send(file: Path, provider: str, waiting: "queue.Queue[tuple[int, str, str]]"
         form = urlencode({"To": phone, "From": "+15005550006", "Body": text})
         line.request("POST", "/2010-04-01/Accounts/AC0/Messages.json", form, headers)
         line.getresponse().read()
-        with database:
+        with lock, database:
             database.execute("UPDATE messages SET sent = 1 WHERE id = ?", (number,))
 
 
-def app(file: Path, waiting: "queue.Queue[tuple[int, str, str]]") -> Flask:
+def app(database: sqlite3.Connection, lock: threading.Lock, waiting: Waiting) -> Flask:
     flask = Flask(__name__)
-    database = connect(file)
-    lock = threading.Lock()
 
     @flask.post("/v1/events")
     def take() -> tuple[Response, int]:
@@ -75,10 +77,9 @@ class Quiet(WSGIRequestHandler):
 
 
 def main(folder: str, provider: str) -> None:
-    file = Path(folder) / "script.db"
-    waiting: queue.Queue[tuple[int, str, str]] = queue.Queue()
-    server = make_server("127.0.0.1", 0, app(file, waiting), threaded=True, request_handler=Quiet)
-    threading.Thread(target=send, args=(file, provider, waiting), daemon=True).start()
+    database, lock, waiting = connect(Path(folder) / "script.db"), threading.Lock(), Waiting()
+    server = make_server("127.0.0.1", 0, app(database, lock, waiting), threaded=True, request_handler=Quiet)
+    threading.Thread(target=send, args=(database, lock, provider, waiting), daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
 
