@@ -12,9 +12,8 @@ Details: TypeAlias = Mapping[str, Any]
 
 _OF_THE_ORDER = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "source_id", "url"))
 _OF_THE_CUSTOMER = tuple(name for name in Customer.__struct_fields__ if name not in ("locale", "consent", "addresses"))
-
-
 ADDRESSES = ("phone", "email")
+"""By what a customer is reached, of what shops show."""
 
 
 class Saying(Protocol):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, tzinfo
 
 from daemon.intake.values import Place
 from daemon.wire.promises import is_day
+from outbox.model import YEARS
 
 Named = str | tuple[str, ...]
 """The field that holds it, or the fields; "": none does."""
@@ -35,7 +36,7 @@ def promised_at(values: Iterable[Place], zone: tzinfo, *, brought: bool) -> date
             hours = hours or found
         elif day is None:
             day = value.moment(zone)
-    if day is None or not hours or not is_day(there := day.astimezone(zone)):
+    if day is None or not hours or day.year not in YEARS or not is_day(there := day.astimezone(zone)):
         return day
     return datetime.combine(there.date(), hours[-1 if brought else 0], zone).astimezone(UTC)
 

@@ -75,6 +75,18 @@ def test_on_the_day_the_clocks_change() -> None:
     assert said("2026-09-06", "13:00", zone=santiago) == "Sun 06 Sep 13:00"
 
 
+@pytest.mark.parametrize("day", ["0001-01-01T00:00:00Z", "9999-12-31T23:30:00Z", "9999-12-31", "99991231"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Pacific/Kiritimati"])
+def test_a_customer_who_wants_it_where_the_calendar_ends(day: str, zone: str) -> None:
+    """They mean to keep the shop from being read: one order that raises would be asked for over and over, and none after it be told."""
+    store = Store(timezone=zone)
+    source = build("webshop", {"kind": "woocommerce", "promised": ["day", "hours"]}, {}, store)
+    written = [{"key": "day", "value": day}, {"key": "hours", "value": "13:00 - 14:00"}]
+    order = {"id": 1, "status": "processing", "date_modified_gmt": "2026-11-23T10:00:00", "meta_data": written}
+    (snapshot,) = source.read(Body(msgspec.json.encode(order)), now=NOW).snapshots
+    assert snapshot.order.promised_at is None
+
+
 @given(
     st.lists(st.one_of(st.none(), st.text(max_size=40), st.integers(), st.floats(), st.lists(st.none())), max_size=4)
 )
