@@ -67,8 +67,8 @@ def test_on_a_quick_disk_nobody_is_waited_for(watch: Watch) -> None:
 
 def test_on_a_slow_disk_those_who_were_answered_are_expected_back(watch: Watch) -> None:
     queue: WriteQueue[Job] = WriteQueue(watch)
-    queue.committed(3, 0.4)
-    assert queue.patience() == pytest.approx(0.05)
+    queue.committed(3, 400.0)
+    assert queue.patience() == pytest.approx(50.0)
     queue.put(jobs("a"))
     assert names(queue.take()) == "a"
     threading.Timer(0.005, queue.put, [jobs("bc")]).start()
