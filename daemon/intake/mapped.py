@@ -38,6 +38,7 @@ from outbox.model import Customer, Event, Item, OrderFields
 ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
 CUSTOMER_KEYS = frozenset(Customer.__struct_fields__) - {"consent", "addresses"}
 _MONEY_DATA = frozenset({"amount"})
+_A_TEST = "a test: set test_orders = true to tell of those"
 
 
 class MappedSettings(SourceSettings, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ class MappedSettings(SourceSettings, frozen=True, kw_only=True):
     skip: str = ""
     """Finds something in what is to be passed over: tests, our own writes."""
     test: str = ""
-    """Finds something in what is only a test: it counts if `test_orders` says so."""
+    """Finds something in what is only a test, or around it: it counts if `test_orders` says so."""
     challenge: str = ""
     """A parameter of the URL whose value is answered as it came: how some senders check an address."""
     id: str = ""
@@ -136,7 +137,7 @@ class Mapped(Source, Polled):
     def read(self, body: Body, *, now: int) -> Reading:
         value = self._value(body)
         answer, content_type = self._answer()
-        reading = self.read_items(self._each(value))
+        reading = Reading(note=_A_TEST) if self._is_only_a_test(value, []) else self.read_items(self._each(value))
         return msgspec.structs.replace(reading, answer=answer, content_type=content_type)
 
     def read_items(self, items: Sequence[Any]) -> Reading:
@@ -188,8 +189,8 @@ class Mapped(Source, Polled):
         odd: list[str] = []
         if self._is("skip", item, odd):
             return "passed over by `skip`"
-        if not self.settings.test_orders and self._is("test", item, odd):
-            return "a test: set test_orders = true to tell of those"
+        if self._is_only_a_test(item, odd):
+            return _A_TEST
         status = self._expressions["type"].find(item, odd).text()
         if status is None:
             if odd:
@@ -211,6 +212,9 @@ class Mapped(Source, Polled):
             id=f"{their_id}:{type}", type=type, order=order, occurred_at=at, customer=customer, data=data or None
         )
         return Heard(event, tuple(odd))
+
+    def _is_only_a_test(self, found: Any, odd: list[str]) -> bool:
+        return not self.settings.test_orders and self._is("test", found, odd)
 
     def _is(self, key: str, item: Any, odd: list[str]) -> bool:
         return key in self._expressions and bool(self._expressions[key].find(item, odd))

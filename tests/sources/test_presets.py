@@ -157,3 +157,20 @@ def test_adyens_minor_units_are_its_own(currency: str, amount: str) -> None:
     body = msgspec.json.encode({"live": "true", "notificationItems": [{"NotificationRequestItem": item}]})
     (heard,) = source_of("mapped", preset="adyen").read(Body(body), now=NOW).events
     assert (heard.event.order.total, heard.event.data) == (amount, {"amount": amount, "currency": currency})
+
+
+@pytest.mark.parametrize(("live", "test_orders", "told"), [("true", False, 1), ("false", False, 0), ("false", True, 1)])
+def test_what_adyens_test_system_says_is_a_test(live: str, test_orders: bool, told: int) -> None:
+    """Its word for that stands around the notifications, and not in them: customers heard of payments that nobody made."""
+    item = {
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+        "pspReference": "7914073381342284",
+        "merchantReference": "B-1042",
+        "amount": {"value": 4850, "currency": "EUR"},
+    }
+    body = Body(msgspec.json.encode({"live": live, "notificationItems": [{"NotificationRequestItem": item}] * 2}))
+    reading = source_of("mapped", preset="adyen", test_orders=test_orders).read(body, now=NOW)
+    assert len(reading.events) == 2 * told
+    assert ("test_orders" in reading.note) is (told == 0)
+    assert (reading.answer, reading.unread) == (b"[accepted]", ())
