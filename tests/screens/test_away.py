@@ -106,6 +106,56 @@ async def test_a_step_while_the_service_is_away_is_not_done_and_that_is_said() -
         assert not counter.service.posts
 
 
+async def test_an_order_that_was_not_taken_in_is_not_typed_again() -> None:
+    async with opened(size=(100, 30)) as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        for value in ("B-7", "Wendy", "07700 900555", "", "Arch", "18:30"):
+            await counter.type(value)
+            await counter.press("enter")
+        await counter.press("right", "tab", "right", "tab")
+        await counter.see("Wendy will be told", "Promised for")
+        await counter.service.stop()
+        await counter.press("enter")
+        await counter.see("NOT DONE: B-7: new order. The service says: it is not running", passing=1)
+        await counter.service.start()
+        await counter.see("line up", passing=1)
+        await counter.press("a")
+        await counter.see("B-7", "Wendy", "07700 900555", "Arch", "18:30", "[delivery]", "[placed]")
+        await counter.press(*["tab"] * 8)
+        await counter.see("Wendy will be told", "Promised for")
+        await counter.press("enter")
+        await counter.see("B-7 is taken in.")
+        [posted] = [body for _, path, body, _ in counter.service.posts if path == "/v1/orders"]
+        assert posted["type"] == "order.placed"
+        assert posted["order"]["ref"] == "B-7"
+        assert posted["order"]["fulfilment"] == "delivery"
+        await counter.press("a")
+        await counter.see("take it in", "empty: one is made")
+        assert "07700 900555" not in counter.text
+
+
+async def test_words_that_were_not_taken_are_not_written_again() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/B-1042/messages"] = (507, "the disk is full")
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.see("message to Ada")
+        await counter.type("Your arch is blue, not red")
+        await counter.press("enter", "enter")
+        await counter.see("NOT DONE: B-1042: message. The service says: the disk is full", passing=1)
+        counter.service.refuse.clear()
+        await counter.press("m")
+        await counter.see("Your arch is blue, not red", "Ada will be told", passing=0.1)
+        await counter.press("enter", "enter")
+        await counter.see("B-1042: your message is taken.")
+        assert [body["text"] for body in counter.posted("/messages")] == ["Your arch is blue, not red"]
+        await counter.press("m")
+        await counter.see("message to Ada")
+        assert "blue" not in counter.text
+
+
 async def test_what_nobody_knows_is_said_for_as_long_as_it_is_asked_again() -> None:
     """Who reads nothing of it any more writes once more, and the customer hears it twice."""
     async with opened() as counter:

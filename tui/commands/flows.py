@@ -1,7 +1,7 @@
 """What happens when staff act: which boxes open, and what is done with their answers. Each runs as a task of the app."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual.app import App
@@ -35,6 +35,10 @@ class Flows:
         self._fixes = fixes
         self._rng = rng
         self._t = session.t
+        self._not_taken: Mapping[str, str] = {}
+        """What was typed of the newest order that the service did not take in: it need not be typed again."""
+        self._not_sent: dict[str, str] = {}
+        """The words that it did not take for a customer, by the order."""
 
     # ------------------------------------------------------------ orders
 
@@ -86,12 +90,15 @@ class Flows:
         """Write to its customer; whether the service took it."""
         if not self._session.may_act():
             return False
-        draft = await self._words(order)
+        draft = await self._words(order, self._not_sent.pop(order.ref, ""))
         if draft is None:
             return False
-        return await self._session.write(
+        is_taken = await self._session.write(
             order.ref, text=draft.text, template=draft.template, via=draft.via, tells=draft.tells
         )
+        if draft.text and not is_taken:
+            self._not_sent[order.ref] = draft.text
+        return is_taken
 
     async def answer(self, order: Order) -> None:
         """Write to its customer. What stood there when that was begun is read by it, once it was taken."""
@@ -112,11 +119,14 @@ class Flows:
         """Take an order at the counter."""
         if not self._session.may_act():
             return
-        taken = await self._app.push_screen_wait(NewOrderBox(self._new_ref()))
-        if taken is not None:
-            ref = taken.event["order"]["ref"]
-            name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
-            await self._session.undoably(ref, order_acts.take_in(taken.event), name=name, done=done, tells=taken.tells)
+        typed, self._not_taken = self._not_taken, {}
+        taken = await self._app.push_screen_wait(NewOrderBox(self._new_ref(), typed))
+        if taken is None:
+            return
+        ref, call = taken.event["order"]["ref"], order_acts.take_in(taken.event)
+        name, done = self._t("{ref}: new order", ref=ref), self._t("{ref} is taken in.", ref=ref)
+        if not await self._session.undoably(ref, call, name=name, done=done, tells=taken.tells):
+            self._not_taken = taken.typed
 
     def _new_ref(self) -> str:
         """A number that no order known here has."""

@@ -37,10 +37,11 @@ FIELDS = (
 
 
 class Taken(NamedTuple):
-    """`event` is to be posted, but for its id."""
+    """`event` is to be posted, but for its id. `typed` makes the box stand there again as it was."""
 
     event: Mapping[str, Any]
     tells: Hears
+    typed: Mapping[str, str]
 
 
 class Wrong(NamedTuple):
@@ -56,9 +57,11 @@ class NewOrderBox(Box[Taken | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "on", text("next field"), key_display="enter")]
     title_ = text("new order")
 
-    def __init__(self, made_ref: str) -> None:
+    def __init__(self, made_ref: str, typed: Mapping[str, str] = {}) -> None:
+        """`typed`: what to begin with, by the widget's id."""
         super().__init__()
         self._made_ref = made_ref
+        self._typed = typed
         self._trouble = ""
         self._existing = ""
         self._shown: Mapping[str, Any] | None = None
@@ -89,6 +92,12 @@ class NewOrderBox(Box[Taken | None]):
         yield Press("", id="existing", classes="hidden")
 
     def on_mount(self) -> None:
+        for id, value in self._typed.items():
+            widget = self.query_one(f"#{id}")
+            if isinstance(widget, Choice):
+                widget.show(value)
+            elif isinstance(widget, Input):
+                widget.value = value
         self.query_one("#field-ref", Input).focus()
 
     def _labels(self, width: int) -> list[Line]:
@@ -134,7 +143,9 @@ class NewOrderBox(Box[Taken | None]):
             await self._show(entered=True)
             return
         name = self._shown["customer"].get("name") or self.t("the customer")
-        self.answer(Taken(self._shown, hears(self._preview, name)))
+        typed = {each.id or "": each.value for each in (*self.query(Input), *self.query(Choice))}
+        typed["field-ref"] = self._shown["order"]["ref"]
+        self.answer(Taken(self._shown, hears(self._preview, name), typed))
 
     async def _show(self, *, entered: bool = False) -> None:
         """Show what the order as it stands would lead to. `entered`: the cursor goes to what is wrong."""
