@@ -1,7 +1,9 @@
 """Owners for long-lived tasks: what may fail with the weather is started again; what fails by a bug takes the service down."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -49,6 +51,25 @@ async def first_of(*events: asyncio.Event) -> None:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+
+@asynccontextmanager
+async def recoverable_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """A TaskGroup whose failure is caught by the task that opened it, which then goes on.
+
+    A group cancels its own task when one of its tasks fails, and that stays counted. On Python 3.11.2, which Debian 12 has, `asyncio.timeout`
+    in a task so marked ends it when the time is over, instead of raising TimeoutError (https://github.com/python/cpython/issues/102780).
+    """
+    me = asyncio.current_task()
+    assert me is not None
+    before = me.cancelling()
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup:
+        if sys.version_info < (3, 12) and me.cancelling() > before:
+            me.uncancel()
+        raise
 
 
 async def call_off(*tasks: "asyncio.Task[None]") -> None:

@@ -328,7 +328,10 @@ async def _close(client: "Client") -> None:
         transport = getattr(client, "_transport", None)
         writer = getattr(transport, "_io_writer", None) or getattr(transport, "_bare_io_writer", None)
         if writer is not None:
-            writer.transport.abort()
+            with contextlib.suppress(
+                AttributeError
+            ):  # Python 3.11.2, which Debian 12 has, can't where it is closed already
+                writer.transport.abort()
 
 
 def _why(server: str, errors: Sequence[Exception]) -> NatsAway:

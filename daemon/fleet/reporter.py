@@ -11,6 +11,7 @@ from daemon.fleet.membership import Membership
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.pace import Pace
 from daemon.fleet.wire import AuditBatch, Cursors, Health, audit_id, deflate, pack, states_id
+from daemon.supervise import recoverable_group
 from outbox import Outbox
 
 Observe = Callable[[], Awaitable[Health]]
@@ -58,7 +59,7 @@ class Reporter:
             if ready is None:
                 return False
             batch, body = ready
-            async with asyncio.TaskGroup() as group:
+            async with recoverable_group() as group:
                 sent = self._publish(nats, f"up.{self._me.store}.audit", body, audit_id(self._me.store, batch))
                 group.create_task(sent)
                 ahead = group.create_task(self._next_audit(batch.entries[-1].seq)) if left else None

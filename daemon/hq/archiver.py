@@ -21,7 +21,7 @@ from daemon.hq.nats import as_fleet
 from daemon.hq.pulse import Pulse
 from daemon.hq.stores import Stores
 from daemon.hq.streams import ask, ensure
-from daemon.supervise import call_off
+from daemon.supervise import call_off, recoverable_group
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 
@@ -135,7 +135,7 @@ class Archiver:
         self._poked = True
         health_at = check_at = float("-inf")
         read_at = self._now()
-        async with asyncio.TaskGroup() as group:
+        async with recoverable_group() as group:
             ahead = group.create_task(line.read(UP, after, limit=PAGE))
             while True:
                 asked_at = self._now()

@@ -4,7 +4,7 @@ import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -101,7 +101,8 @@ async def running(room: Mailroom, **options: Any) -> AsyncIterator[int]:
         listener.close()
         for server in servers:
             if server.transport is not None:
-                server.transport.abort()
+                with suppress(AttributeError):  # Python 3.11.2, which Debian 12 has, can't where it is closed already
+                    server.transport.abort()
         await listener.wait_closed()
 
 
