@@ -3,7 +3,8 @@
 On a disk that syncs slowly, those who were answered by one commit come back a moment later, just too late for the next: half of them
 would always wait for the other half. So the present transaction stays open a little while its company is still on its way.
 
-Events go first: a till waits for its answer, while nobody waits for an attempt or its outcome to be on record.
+Events go first: a till waits for its answer, while nobody waits for an attempt or its outcome to be on record. So while a till posts one
+event after the other, these ride with its next one: it finds no transaction of theirs under way, and one sync is enough for all.
 """
 
 import queue
@@ -17,6 +18,9 @@ LARGEST_GROUP = 512
 
 COMPANY = 16
 """Others that a transaction takes along with few who go first: more would make those wait for work that is not theirs."""
+
+RIDE = 0.004
+"""Seconds that those who do not go first wait for one who does, after one came: about a till's next request."""
 
 SLOW_SYNC = 0.002
 """Seconds: below it, waiting for company costs more than it brings."""
@@ -49,6 +53,8 @@ class WriteQueue(Generic[J]):
         """Whether some who wait were passed over for the present transaction: then it is closed to others too."""
         self._expected = 0
         self._sync = 0.0
+        self._one_came = False
+        """Whether somebody who goes first came since nobody was waited for in vain."""
 
     def put(self, jobs: Sequence[J]) -> None:
         self._queue.put(jobs)
@@ -63,6 +69,8 @@ class WriteQueue(Generic[J]):
         while not self._backlog and not self._closed:
             self._pull(None)
             self._pull_all()
+        if self._one_came:
+            self._wait_for_one()
         self._left_behind = False
         if self._backlog and self._backlog[0].alone:
             return [self._backlog.popleft()]
@@ -91,6 +99,15 @@ class WriteQueue(Generic[J]):
         self._expected = min(count + len(self._backlog), LARGEST_GROUP)
         self._sync = (self._sync + sync) / 2
 
+    def _wait_for_one(self) -> None:
+        """Until somebody is here who goes first, or alone; not for long."""
+        until = self._monotonic() + RIDE
+        while not self._closed and not any(job.goes_first or job.alone for job in self._backlog):
+            left = until - self._monotonic()
+            if left <= 0 or not self._pull(left):
+                self._one_came = False
+                return
+
     def _group(self, room: int) -> list[J]:
         """Those who go first, with a little company; everybody where nobody does. Nobody overtakes one that goes alone."""
         here = list(takewhile(lambda job: not job.alone, self._backlog))
@@ -98,6 +115,7 @@ class WriteQueue(Generic[J]):
         most = min(room - len(first), max(COMPANY, len(first))) if first else room
         others = [job for job in here if not job.goes_first][:most]
         group = first + others
+        self._one_came = self._one_came or bool(first)
         self._left_behind = len(group) < len(here)
         if self._left_behind:
             taken = set(map(id, group))

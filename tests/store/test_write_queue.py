@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from outbox import write_queue
 from outbox.write_queue import COMPANY, LARGEST_GROUP, WriteQueue
 
 
@@ -95,6 +96,42 @@ def test_an_event_goes_before_what_nobody_waits_for(watch: Watch) -> None:
     queue.put(jobs("a" * 40 + "1"))
     assert names(queue.take()) == "1" + "a" * COMPANY
     assert names(queue.take()) == "a" * (40 - COMPANY), "and then nobody is kept back"
+
+
+def test_what_nobody_waits_for_rides_with_a_tills_next_event(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_queue, "RIDE", 30.0)
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1"))
+    assert names(queue.take()) == "1"
+    queue.put(jobs("a"))
+    threading.Timer(0.01, queue.put, [jobs("b")]).start()
+    threading.Timer(0.03, queue.put, [jobs("2")]).start()
+    assert names(queue.take()) == "2ab"
+
+
+def test_a_till_that_posts_no_more_is_waited_for_once(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1a"))
+    assert names(queue.take()) == "1a"
+    queue.put(jobs("b"))
+    assert names(queue.take()) == "b"
+    monkeypatch.setattr(write_queue, "RIDE", 1e6)
+    queue.put(jobs("c"))
+    assert names(queue.take()) == "c"
+
+
+@pytest.mark.parametrize("next", ["D", ""])
+def test_one_that_goes_alone_and_the_end_wait_for_no_till(
+    next: str, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_queue, "RIDE", 1e6)
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1"))
+    assert names(queue.take()) == "1"
+    queue.put(jobs("a" + next))
+    queue.close()
+    assert names(queue.take()) == "a"
+    assert names(queue.take()) == next
 
 
 def test_many_events_take_as_many_others_along(watch: Watch) -> None:
