@@ -11,6 +11,7 @@ import pytest
 from daemon.appliance.packaged import EXECUTABLE, HEADQUARTERS, PLACES, system_files
 from daemon.cli.frame import EX_CONFIG
 from daemon.modem.quirks import MODEM_VENDORS
+from tests.support.units import complaints
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r"\btether_[a-z_]+\b")
@@ -143,8 +144,7 @@ def test_systemd_reads_the_units_without_a_complaint(unit: str, tmp_path: Path) 
         text=True,
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
     )
-    complaints = [line for line in done.stderr.splitlines() if "tether" in line]
-    assert not complaints, done.stderr
+    assert not complaints(done.stderr), done.stderr
 
 
 @pytest.mark.parametrize(

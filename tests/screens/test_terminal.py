@@ -135,7 +135,7 @@ async def test_it_ends_when_its_terminal_has_gone(tmp_path: Path) -> None:
         await terminal.until("SERVICE AWAY")
         terminal.vanish()
         async with asyncio.timeout(20):
-            assert await process.wait() == 1
+            assert await process.wait() in (1, 120)  # 120 is Python's own, where it has something left to write
 
 
 def test_what_can_not_be_opened_is_refused_before_anything_is_drawn() -> None:
