@@ -10,7 +10,7 @@ WORKERS ?= 5
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test arm64 clean system-test system-deb
+.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm64 clean system-test system-deb system-debootstrap
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -97,6 +97,14 @@ release-key: $(VENV)/.run  ## a new key that signs releases (RELEASE_KEY); its p
 boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py
 
+SUITE ?= bookworm
+debian-test: system-debootstrap  ## `make test` in a Debian 12 made for it (root, debootstrap, a package mirror; SUITE=trixie for 13)
+	tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && \
+	debootstrap --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
+	cp -L /etc/hosts /etc/resolv.conf "$$tree/etc" && cp -L /etc/ssl/certs/ca-certificates.crt "$$tree/etc/ssl/certs" && \
+	git clone --quiet . "$$tree/srv/tether" && { [ ! -d ../shared ] || cp -r ../shared/. "$$tree/srv/shared"; } && \
+	unshare --mount sh -ec 'for each in proc sys dev; do mount --rbind "/$$each" "$$0/$$each"; done; exec chroot "$$0" make -C /srv/tether test' "$$tree"
+
 arm64: $(VENV)/.run  ## see that every dependency has a wheel for a 64-bit Raspberry Pi, for each Python we run on
 	@mkdir -p build/arm64
 	@for python in 3.11 3.12 3.13; do echo "Python $$python"; \
@@ -137,6 +145,9 @@ system-test:
 	@[ -e node_modules/axe-core/axe.min.js ] || ! command -v npm >/dev/null || \
 	  npm install --no-save --no-package-lock --silent --no-fund --no-audit axe-core@4 >/dev/null || \
 	  echo "no axe-core: the board's accessibility check will skip"
+
+system-debootstrap:
+	@command -v debootstrap >/dev/null || { echo "installing debootstrap"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debootstrap; }
 
 system-deb:
 	@command -v dh >/dev/null || { echo "installing debhelper"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debhelper dpkg-dev; }
