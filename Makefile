@@ -99,7 +99,7 @@ boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrad
 
 SUITE ?= bookworm
 debian-test: system-debootstrap  ## `make test` in a Debian 12 made for it (root, debootstrap, a package mirror; SUITE=trixie for 13)
-	tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && \
+	tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && chmod 755 "$$tree" && \
 	debootstrap --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
 	cp -L /etc/hosts /etc/resolv.conf "$$tree/etc" && cp -L /etc/ssl/certs/ca-certificates.crt "$$tree/etc/ssl/certs" && \
 	git clone --quiet . "$$tree/srv/tether" && { [ ! -d ../shared ] || cp -r ../shared/. "$$tree/srv/shared"; } && \
