@@ -328,9 +328,8 @@ async def _close(client: "Client") -> None:
         transport = getattr(client, "_transport", None)
         writer = getattr(transport, "_io_writer", None) or getattr(transport, "_bare_io_writer", None)
         if writer is not None:
-            with contextlib.suppress(
-                AttributeError
-            ):  # Python 3.11.2, which Debian 12 has, can't where it is closed already
+            # On Python 3.11.2, which Debian 12 has, what is closed already can't be cut.
+            with contextlib.suppress(AttributeError):
                 writer.transport.abort()
 
 

@@ -68,11 +68,10 @@ async def test_whatever_is_typed_or_scanned_on_a_busy_machine_is_text(
         pid = tmux.open(sys.executable, "-m", "tui", service.where, "--language", "en")
         await tmux.until("NOT TOLD: no phone")
         with sharing_its_processor(pid, 3):
-            began = asyncio.get_running_loop().time()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
             for start in range(0, len(typed), at_once):
-                await asyncio.sleep(
-                    began + start * pause - asyncio.get_running_loop().time()
-                )  # tmux takes its time, too
+                await asyncio.sleep(began + start * pause - loop.time())  # tmux takes its time, too
                 tmux.type(typed[start : start + at_once])
             await tmux.until(typed)
             tmux.run("send-keys", "Enter")
