@@ -98,7 +98,11 @@ class NewOrderBox(Box[Taken | None]):
                 widget.show(value)
             elif isinstance(widget, Input):
                 widget.value = value
-        self.query_one("#field-ref", Input).focus()
+        if self._typed:  # away from the fields: who begins another customer's order is not to write into this one
+            self.query_one("#take").focus()
+            run_newest(self, self._show, "show")
+        else:
+            self.query_one("#field-ref").focus()
 
     def _labels(self, width: int) -> list[Line]:
         return [[Span(fit(self.t(label), width), DIM)] for _, label, _ in FIELDS]
