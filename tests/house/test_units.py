@@ -58,6 +58,9 @@ def test_the_service_is_told_of_and_watched() -> None:
     text = (UNITS / "tether.service").read_text(encoding="utf-8")
     for line in ("Type=notify-reload", "WatchdogSec=60", "RestartPreventExitStatus=78", "NoNewPrivileges=yes"):
         assert line in text.splitlines()
+    assert text.index("Type=notify\n") < text.index("Type=notify-reload\n"), (
+        "what systemd 252 does not know it passes over"
+    )
 
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not on this machine")
