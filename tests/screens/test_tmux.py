@@ -43,7 +43,7 @@ class Tmux:
         self.run("send-keys", "-l", text)
 
     async def until(self, sign: str) -> None:
-        until = asyncio.get_running_loop().time() + 60
+        until = asyncio.get_running_loop().time() + 40  # before the test's own time is up, so that it is said what stood there
         while sign not in (seen := self.run("capture-pane", "-p")):
             assert asyncio.get_running_loop().time() < until, f"{sign!r} did not come, but:\n{seen}"
             await asyncio.sleep(0.05)
@@ -58,8 +58,8 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
 
 @pytest.mark.parametrize(
     ("typed", "at_once", "pause"),
-    [("nour", 1, 0.8), ("nesrin 5012345678900", 1, 1 / 30), ("nesrin 5012345678900", 20, 0.0)],
-    ids=["5 in 4 seconds", "30 a second", "1,000 a second"],
+    [("nour", 1, 0.5), ("nesrin 5012345678900", 1, 1 / 30), ("nesrin 5012345678900", 20, 0.0)],
+    ids=["2 a second", "30 a second", "1,000 a second"],
 )
 async def test_whatever_is_typed_or_scanned_on_a_busy_machine_is_text(
     tmux: Tmux, tmp_path: Path, typed: str, at_once: int, pause: float
