@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from outbox.digest import Digester
+from outbox.log_file import log_of
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
@@ -24,6 +25,8 @@ _STORE = Queries("store.sql")
 
 MOST_PROBES = 4000
 """Places tried in a table between what can be read from its ends."""
+_TREE_PAGES = (b"\x02", b"\x05", b"\x0a", b"\x0d")
+"""How a page of a table's or an index's tree begins ("B-tree Pages" of sqlite.org/fileformat2.html)."""
 
 _MEND = (
     "drop_messages",
@@ -62,7 +65,7 @@ def salvage(source: Path, target: Path) -> Salvaged:
         migrate(new, target, _steps(old))
         new.execute("PRAGMA synchronous = OFF")
         new.execute("BEGIN")
-        copied = [_copy(old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
+        copied = [_copy(source, old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
         dropped, gaps = sum(lost for lost, _ in copied), sum(gap for _, gap in copied)
         optouts_lost = _find_key(new)
         dropped += _drop_unreadable(new)
@@ -112,16 +115,17 @@ def _steps(old: sqlite3.Connection) -> Sequence[tuple[int, str]]:
     return steps[:version] if 0 < version < len(steps) else steps
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple[int, bool]:
+def _copy(source: Path, old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple[int, bool]:
     """Returns how many rows could be read and not kept, and whether there is a gap that could not be read."""
     wanted = new.execute(_SQL["columns"], {"name": table}).fetchall()
     try:
         present = {name for name, _ in old.execute(_SQL["columns"], {"name": table})}
-    except (sqlite3.Error, ValueError):  # a message of SQLite's may quote what is no text
+        has_root = _has_root(source, old, table)
+    except (sqlite3.Error, ValueError, OSError):  # a message of SQLite's may quote what is no text
         return 0, True
     columns = [name for name, _ in wanted if name in present]
     key = [name for name, place in sorted(wanted, key=lambda column: column[1]) if place]
-    if not set(key) <= set(columns):
+    if not set(key) <= set(columns) or not has_root:
         return 0, True
     names = ", ".join(f'"{name}"' for name in columns)
     insert = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608
@@ -132,6 +136,20 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError):
             dropped += 1
     return dropped, not reader.is_whole
+
+
+def _has_root(source: Path, old: sqlite3.Connection, table: str) -> bool:
+    """Whether the page on which a table begins can be one: without it no row can be reached, wherever one looks for it."""
+    log = log_of(source)
+    if log.exists() and log.stat().st_size:
+        return True  # the page may stand in there
+    found = old.execute(_SQL["root"], {"name": table}).fetchone()
+    if found is None:
+        return False
+    (root,), (size,) = found, old.execute("PRAGMA page_size").fetchone()
+    with source.open("rb") as file:
+        file.seek((root - 1) * size)
+        return file.read(1) in _TREE_PAGES
 
 
 class TableReader:
@@ -177,7 +195,9 @@ class TableReader:
             for row in self._until_it_fails(sql):
                 last = row[self._places[0]]
                 yield row
-            gaps += [(start, middle), (middle if last is None else last, end)]
+            gaps.append((start, middle))
+            if self._failed:
+                gaps.append((middle if last is None else last, end))
 
     def _until_it_fails(self, sql: str) -> Iterator[Sequence[Any]]:
         self._failed = False

@@ -4,6 +4,9 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
 -- columns: of a table, with their places in the primary key (0: not in it).
 SELECT name, pk FROM pragma_table_info(:name) ORDER BY cid;
 
+-- root: the page on which a table begins.
+SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = :name AND typeof(rootpage) = 'integer' AND rootpage BETWEEN 1 AND 4294967294;
+
 -- drop_order: it can't be read.
 DELETE FROM orders WHERE seq = :seq;
 

@@ -15,6 +15,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.upkeep import recover
 from daemon.upkeep.copies import remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
+from outbox import salvage as salvaging
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, Unknown
 from outbox.proof import trouble_with
@@ -152,6 +153,30 @@ async def test_a_file_of_noise_costs_what_was_in_it_and_not_the_service(database
     assert recovered.salvaged.rows["orders"] == 0
     async with open_box(database.parent) as box:
         await accept_one(box, planned("new"), id="new", ref="B-new")
+
+
+def test_a_table_that_begins_nowhere_is_not_searched(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of looks into a file of which nothing was left took seconds."""
+    asked: list[str] = []
+    opened = salvaging.open_damaged
+
+    def watched(source: Path) -> sqlite3.Connection:
+        db = opened(source)
+        db.set_trace_callback(asked.append)
+        return db
+
+    monkeypatch.setattr(salvaging, "open_damaged", watched)
+    with closing(sqlite3.connect(database)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'orders'").fetchone()
+    with database.open("r+b") as file:
+        file.seek((root - 1) * PAGE)
+        file.write(bytes(PAGE))
+    saved = salvage(database, tmp_path / "saved.db")
+    assert (saved.rows["orders"], saved.gaps) == (0, 1)
+    assert not [one for one in asked if 'FROM "orders"' in one]
+    assert [one for one in asked if 'FROM "audit"' in one]
 
 
 async def test_the_owner_is_told_and_the_audit_says_where_it_broke(database: Path) -> None:
