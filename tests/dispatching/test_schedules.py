@@ -115,13 +115,18 @@ class Schedules(RuleBasedStateMachine):
         """What staff sent again, whatever its order's hold."""
         self.sent_again: set[str] = set()
         self.events = 0
+        self.idle = True
+        """Nothing happened since the start: another one would show nothing new."""
 
     def run(self, work: Any) -> Any:
+        self.idle = False
         return self.runner.run(work)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(first=st.lists(st.tuples(st.sampled_from(REFS), st.sampled_from(TYPES)), min_size=1, max_size=4))
+    def begin(self, first: list[tuple[str, str]]) -> None:
         self.run(self._begin())
+        for ref, type in first:
+            self.an_event_comes(ref, type)
 
     async def _begin(self) -> None:
         self.heart = Heart(self.folder)
@@ -180,10 +185,15 @@ class Schedules(RuleBasedStateMachine):
                     self.superseded.add(old.id)
             self.planned[told.id] = new
 
-    @precondition(lambda self: self.heart.providers.under_way)
+    @precondition(lambda self: self._to_arrive())
     @rule(which=one_of_them)
     def a_request_arrives(self, which: int) -> None:
-        self._under_way(which).arrive()
+        self.idle = False
+        to_arrive = self._to_arrive()
+        to_arrive[which % len(to_arrive)].arrive()
+
+    def _to_arrive(self) -> list[Request]:
+        return [request for request in self.heart.providers.under_way if not request.has_arrived]
 
     @precondition(lambda self: self.heart.providers.under_way)
     @rule(which=one_of_them, answer=answers)
@@ -275,10 +285,12 @@ class Schedules(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the process
 
+    @precondition(lambda self: not self.idle)
     @rule()
     def the_service_restarts(self) -> None:
         self.run(self._again(self.heart.stop()))
 
+    @precondition(lambda self: not self.idle)
     @rule()
     def the_process_is_killed(self) -> None:
         self.run(self._again(self.heart.kill()))
@@ -295,7 +307,9 @@ class Schedules(RuleBasedStateMachine):
     async def _again(self, end: Any) -> None:
         await end
         await self.heart.start()
+        self.idle = True
 
+    @precondition(lambda self: not self.idle)
     @rule(without=st.sampled_from([None, None, "twilio", "modem"]))
     def the_configuration_is_read_anew(self, without: str | None) -> None:
         self.run(self.heart.reload(shop_without(without)))
@@ -378,7 +392,7 @@ MORE = os.environ.get("TETHER_SCHEDULES")
 
 TestSchedules = pytest.mark.slow(pytest.mark.timeout(0 if MORE else 300)(Schedules.TestCase))
 TestSchedules.settings = settings(
-    max_examples=int(MORE or 70),
+    max_examples=int(MORE or 45),
     stateful_step_count=40,
     deadline=None,
     derandomize=MORE is None,

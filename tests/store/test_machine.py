@@ -10,7 +10,16 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from outbox import Outbox, Refusal
 from outbox.errors import IllegalMove, NotFound
@@ -21,6 +30,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import PHONE, Update, open_box, planned, plans, posted
 
 REFS = ["B-1", "B-2"]
+CHANNELS = ["twilio", "sendgrid"]
 TYPES = ["order.placed", "order.ready", "payment.failed", "refund.issued"]
 ENDED = {State.SENT, State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPERSEDED, State.SUPPRESSED, State.CANCELLED}
 
@@ -40,8 +50,10 @@ class Spooling(RuleBasedStateMachine):
 
     attempts: Bundle[Attempt] = Bundle("attempts")
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(
+        first=st.lists(st.tuples(st.sampled_from(REFS), st.sampled_from(TYPES), st.booleans()), min_size=2, max_size=5)
+    )
+    def open(self, first: list[tuple[str, str, bool]]) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
         self.clock = FakeClock()
@@ -52,6 +64,9 @@ class Spooling(RuleBasedStateMachine):
         self.events = 0
         self.stack = AsyncExitStack()
         self.box: Outbox = self.run(self.stack.enter_async_context(open_box(self.folder, self.clock)))
+        for ref, type, supersede in first:
+            self.accept(ref, type, count=1, supersede=supersede, manual=False, urgent=False, delay=0, drops=())
+        self.at_start: dict[str, State] = {}
 
     def run(self, work: Any) -> Any:
         return self.runner.run(work)
@@ -89,7 +104,7 @@ class Spooling(RuleBasedStateMachine):
                 f"m{self.events}_{n}",
                 trigger=type,
                 due_at=self.clock.now() + delay,
-                via=("twilio", "sendgrid"),
+                via=tuple(CHANNELS),
                 relative=not delay,
                 policy=Policy(supersede=supersede, manual=manual, urgent=urgent),
             )
@@ -127,8 +142,16 @@ class Spooling(RuleBasedStateMachine):
             )
             self.run(self.box.spool.move(message.seq, morning))
 
-    @rule(target=attempts, channel=st.sampled_from(["twilio", "sendgrid"]), limit=st.integers(1, 3))
+    @rule(target=attempts, channel=st.sampled_from(CHANNELS), limit=st.integers(1, 3))
     def begin(self, channel: str, limit: int) -> Any:
+        return multiple(*self._begin(channel, limit))
+
+    @rule(channel=st.sampled_from(CHANNELS), limit=st.integers(1, 3), back=st.sampled_from(BACK))
+    def send(self, channel: str, limit: int, back: tuple[Outcome, Transition]) -> None:
+        for attempt in self._begin(channel, limit):
+            self.settle(attempt, back)
+
+    def _begin(self, channel: str, limit: int) -> list[Attempt]:
         begun = []
         for due in self.run(self.box.spool.due(channel, now=self.clock.now(), limit=limit)):
             message = due.message
@@ -142,7 +165,7 @@ class Spooling(RuleBasedStateMachine):
             assert isinstance(attempt, Attempt | Refusal)
             if isinstance(attempt, Attempt):
                 begun.append(attempt)
-        return multiple(*begun)
+        return begun
 
     def is_first_of_its_line(self, message: Message) -> None:
         """None of the same (order, recipient) is under way, and none that comes before it waits, but for the morning."""
@@ -165,6 +188,7 @@ class Spooling(RuleBasedStateMachine):
     def interrupt(self, attempt: Attempt) -> None:
         self.run(self.box.spool.interrupt(attempt))
 
+    @precondition(lambda self: State.UNKNOWN in self.seen.values())
     @rule(back=st.sampled_from(BACK))
     def resolve(self, back: tuple[Outcome, Transition]) -> None:
         for _, attempt in self.run(self.box.spool.unknowns(now=self.clock.now(), limit=1)):
@@ -210,12 +234,14 @@ class Spooling(RuleBasedStateMachine):
         self.clock._monotonic += seconds
         self.clock.step(seconds)
 
+    @precondition(lambda self: self.seen != self.at_start)
     @rule()
     def restart(self) -> None:
         self.run(self.stack.aclose())
         self.box = self.run(self.stack.enter_async_context(open_box(self.folder, self.clock)))
         self.run(self.box.spool.rescue())
-        assert all(message.state is not State.SENDING for message in self.all())
+        self.at_start = {message.id: message.state for message in self.all()}
+        assert State.SENDING not in self.at_start.values()
 
     # ------------------------------------------------------------ what must hold
 
@@ -256,7 +282,7 @@ class Spooling(RuleBasedStateMachine):
         far = self.clock.now() + 10**9
         ready = {
             (due.message.order_ref, due.message.recipient)
-            for channel in ("twilio", "sendgrid")
+            for channel in CHANNELS
             for due in self.run(self.box.spool.due(channel, now=far, limit=100))
         }
         waiting = {(m.order_ref, m.recipient) for m in self.all() if m.state is State.QUEUED}
