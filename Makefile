@@ -133,14 +133,17 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# PostgreSQL is the archive of headquarters, Chromium proves the board in a real browser, curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
+# PostgreSQL is the archive of headquarters, Chromium proves the board in a real browser (its shell without a window does where there is one: it is
+# lighter), curl and PHP the examples for tills, gammu the modem's simulator, sqlite3 what is saved of a
 # damaged database; where they can't be had, those tests say so and skip.
 system-test:
-	@missing=$$(for program in chromium curl gammu sqlite3 tmux; do command -v $$program >/dev/null || echo $$program; done; \
+	@missing=$$(for program in curl gammu sqlite3 tmux; do command -v $$program >/dev/null || echo $$program; done; \
+	  command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || echo chromium; \
 	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql; \
 	  php -r 'exit((int) !extension_loaded("curl"));' 2>/dev/null || echo php-cli php-curl); \
-	[ -z "$$missing" ] || { echo "installing for the tests:" $$missing; \
-	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \
+	[ -z "$$missing" ] || { $(SUDO) apt-get update -qq; \
+	  ! apt-cache show chromium-headless-shell >/dev/null 2>&1 || missing=$$(echo $$missing | sed 's/\bchromium\b/&-headless-shell/'); \
+	  echo "installing for the tests:" $$missing; $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; } || \
 	  echo "could not be installed, and the tests that need them will skip:" $$missing
 	@[ -e node_modules/axe-core/axe.min.js ] || ! command -v npm >/dev/null || \
 	  npm install --no-save --no-package-lock --silent --no-fund --no-audit axe-core@4 >/dev/null || \
