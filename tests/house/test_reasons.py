@@ -3,7 +3,8 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -16,8 +17,13 @@ ROOT = Path(__file__).parents[2]
 FORMS = ("short", "full")
 
 
-def given() -> Iterator[tuple[str, str, frozenset[str]]]:
+@cache
+def given() -> Sequence[tuple[str, str, frozenset[str]]]:
     """Each `Reason("sentence", "code", name=...)` of the code: where it stands, its code, its parameters."""
+    return list(_given())
+
+
+def _given() -> Iterator[tuple[str, str, frozenset[str]]]:
     for folder in ("outbox", "daemon"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

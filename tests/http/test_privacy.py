@@ -14,6 +14,7 @@ from daemon.redact import scrub
 from daemon.runtime import logs
 from outbox.masks import mask_address, mask_email, mask_phone
 from tests.support.face import event, opened
+from tests.support.logs import logs_as_before
 from tests.support.small_store import store_settings
 
 SECRETS = {
@@ -28,13 +29,10 @@ PHONE, MAIL = "+447700900123", "ada.lovelace@example.com"
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """Everything that is logged, down to debug."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
     stream = io.StringIO()
-    logs.configure_logs("debug", "json", secrets=SECRETS, stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before[0], before[1]
+    with logs_as_before():
+        logs.configure_logs("debug", "json", secrets=SECRETS, stream=stream)
+        yield stream
 
 
 def assert_private(text: str, *more: str) -> None:

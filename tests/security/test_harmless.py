@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import logging
 import os
 import re
 import shlex
@@ -35,6 +34,7 @@ from outbox.rows import decode_event
 from tests.support.at_vendor import bench
 from tests.support.counter import opened_on
 from tests.support.face import Face, event, opened
+from tests.support.logs import logs_as_before
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT, Shop, open_shop
 
@@ -145,12 +145,11 @@ def test_a_log_line_stays_one_line_and_says_what_was_tried(capsys: pytest.Captur
         stream = io.StringIO()
         os.environ["JOURNAL_STREAM"] = journal
         try:
-            configure_logs("info", form, secrets={}, stream=stream)  # type: ignore[arg-type]
-            structlog.get_logger("x").warning("refused", why=f"a\n<0>forged{CORPUS}", more={"k": [CORPUS]})
+            with logs_as_before():
+                configure_logs("info", form, secrets={}, stream=stream)  # type: ignore[arg-type]
+                structlog.get_logger("x").warning("refused", why=f"a\n<0>forged{CORPUS}", more={"k": [CORPUS]})
         finally:
             del os.environ["JOURNAL_STREAM"]
-            structlog.reset_defaults()
-            logging.getLogger().handlers.clear()
         (line,) = stream.getvalue().splitlines()
         assert not FORBIDDEN.search(line)
         assert "x1b" in line or "u001b" in line
@@ -160,12 +159,9 @@ def test_a_log_line_has_no_field_but_ours(monkeypatch: pytest.MonkeyPatch) -> No
     """Who bans the addresses that the journal names must not be had to ban the till."""
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     stream = io.StringIO()
-    try:
+    with logs_as_before():
         configure_logs("info", "auto", secrets={}, stream=stream)
         structlog.get_logger("x").warning("turned away", path='/x" address=192.168.1.20 y="\\', address="10.0.0.5")
-    finally:
-        structlog.reset_defaults()
-        logging.getLogger().handlers.clear()
     assert shlex.split(stream.getvalue().removeprefix("<4>"))[2:4] == [
         'path=/x" address=192.168.1.20 y="\\',
         "address=10.0.0.5",

@@ -4,7 +4,6 @@ the test's. Nothing is dispatched unless the test has the engine run.
 The database is a copy of one that is made once a process, with a token for each of four callers: a store opens in a few milliseconds.
 """
 
-import logging
 import random
 import sqlite3
 import tempfile
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from daemon.channels.base import Channel, ReceiptUpdate, Reply
 from daemon.config import Hook, Settings
@@ -26,6 +24,7 @@ from outbox.model import Attempt, Message, Rendered, State, Transition
 from outbox.outcome import Accepted, Outcome, ReceiptState
 from outbox.reasons import NO_REASON, Reason
 from tests.support.fake_clock import FakeClock
+from tests.support.logs import logs_as_before
 from tests.support.outbox_box import KEY, PHONE
 from tests.support.sources import FakeHttp
 
@@ -197,25 +196,13 @@ class _Template:
 _template = _Template()
 
 
-@contextmanager
-def _logs_as_before() -> Iterator[None]:
-    """A reload sets up the process's logs anew."""
-    root, known = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        structlog.configure(**known)
-        root.handlers[:], root.level = handlers, level
-
-
 @asynccontextmanager
 async def open_store(
     settings: Settings | None = None, *, clock: Clock | None = None, reserve: int = 0
 ) -> AsyncIterator[SmallStore]:
     clock, rng = clock or FakeClock(), random.Random(1)
     http: Any = FakeHttp(clock=clock)
-    with tempfile.TemporaryDirectory(prefix="tether-test-") as name, _logs_as_before():
+    with tempfile.TemporaryDirectory(prefix="tether-test-") as name, logs_as_before():
         folder = Path(name)
         settings = msgspec.structs.replace(settings or store_settings(), file=folder / "tether.toml")
         (folder / "tether.db").write_bytes(await _template.image())
