@@ -80,8 +80,12 @@ class Place:
 
     def number(self) -> int | float | None:
         """A finite number, also as text."""
-        found = decimal_of(self.text() or "")
+        text = self.text()
+        if text is None:
+            return None
+        found = decimal_of(text)
         if found is None:
+            self._note("a number")
             return None
         return int(found) if found == found.to_integral_value() else float(found)
 
@@ -113,7 +117,9 @@ class Place:
         return found
 
     def _note(self, expected: str) -> None:
-        self.odd.append(f"{self.path}: expected {expected}, not {_kind(self.value)}")
+        note = f"{self.path}: expected {expected}, not {_kind(self.value)}"
+        if note not in self.odd:  # some values are read twice
+            self.odd.append(note)
 
 
 def decimal_of(text: str) -> Decimal | None:

@@ -96,6 +96,15 @@ def test_an_expression_that_raises_is_named_and_costs_no_event() -> None:
     assert any(one.startswith("customer.name:") for one in heard.odd)
 
 
+def test_a_quantity_that_is_no_number_is_told_and_counts_as_one() -> None:
+    """ "1,200" is a thousand to one sender and little more than one to another."""
+    items = "lines[].{name: what, quantity: pieces}"
+    row = {"event_id": 1, "status": "void", "order_no": "B-1", "lines": [{"what": "Arch", "pieces": "1,200"}]}
+    (heard,) = read(row, order={"ref": "order_no", "items": items}).events
+    assert [(item.name, item.quantity) for item in heard.event.order.items or ()] == [("Arch", 1)]
+    assert [one for one in heard.odd if "expected a number, not '1,200'" in one]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
