@@ -168,13 +168,13 @@ class Spooling(RuleBasedStateMachine):
         return begun
 
     def is_first_of_its_line(self, message: Message) -> None:
-        """None of the same (order, recipient) is under way, and none that comes before it waits, but for the morning."""
-        for other in self.all():
-            if (other.order_ref, other.recipient) == (message.order_ref, message.recipient) and other.id != message.id:
-                assert other.state is not State.SENDING, (other, message)
-                passed = message.policy.urgent and not other.relative and message.due_at < other.due_at
-                if other.state is State.QUEUED and not passed:
-                    assert self.place[message.id] < self.place[other.id], (other, message)
+        """None of the same (order, recipient) is under way, and none that comes before it waits: what is urgent passes a line whose first
+        waits for the morning."""
+        line = [one for one in self.all() if (one.order_ref, one.recipient) == (message.order_ref, message.recipient)]
+        assert State.SENDING not in [one.state for one in line]
+        first = min((one for one in line if one.state is State.QUEUED), key=lambda one: self.place[one.id])
+        passed = message.policy.urgent and not first.relative and message.due_at < first.due_at
+        assert first.id == message.id or passed, (first, message)
 
     @rule(attempt=consumes(attempts), back=st.sampled_from(BACK))
     def settle(self, attempt: Attempt, back: tuple[Outcome, Transition]) -> None:
