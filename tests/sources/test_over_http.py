@@ -189,16 +189,16 @@ async def test_a_shop_that_is_asked_tells_its_customers(tmp_path: Path) -> None:
     web_shop = web.Application()
 
     async def answer(request: web.Request) -> web.Response:
-        assert request.query["oauth_consumer_key"] == "ck"  # over http the key signs, and does not travel
-        changed = [
+        query = request.query
+        assert query["oauth_consumer_key"] == "ck"  # over http the key signs, and does not travel
+        found = [
             order
             for order in orders
-            if request.query["modified_after"]
-            < str(order["date_modified_gmt"])
-            < request.query.get("modified_before", "9")
-            and request.query["status"] == "any"
+            if query.get("modified_after", "") < str(order["date_modified_gmt"]) < query.get("modified_before", "9")
+            and str(order["id"]) in query.get("include", str(order["id"])).split(",")
+            and query["status"] == "any"
         ]
-        return web.json_response(changed, headers={"X-WP-Total": str(len(changed))})
+        return web.json_response(found, headers={"X-WP-Total": str(len(found))})
 
     def now() -> str:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")

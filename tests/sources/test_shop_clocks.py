@@ -267,7 +267,7 @@ async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp
         assert await told(front) == ["1:order.placed", "1:order.changed"]
 
 
-@pytest.mark.parametrize(
+REFUSALS = pytest.mark.parametrize(
     "refusal",
     [
         Response(status=404, headers={"content-type": "application/json"}, body=b'{"code":"rest_no_route"}'),
@@ -279,6 +279,9 @@ async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp
         Response(status=404, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>Not found</title>"),
     ],
 )
+
+
+@REFUSALS
 async def test_a_plug_in_that_shuts_the_way_to_single_orders_deletes_none(tmp_path: Path, refusal: Response) -> None:
     """A hardening plug-in lets lists through and answers for every single order as if there were no such address; another hides a status
     from lists. Who is on the board stays there, and the shop is asked as often as ever."""
@@ -298,3 +301,25 @@ async def test_a_plug_in_that_shuts_the_way_to_single_orders_deletes_none(tmp_pa
             await pass_time(front, 60)
         assert await told(front) == ["1:order.placed", "1:order.confirmed"]
         assert front.intake.pollers["webshop"].status.problem == ""
+
+
+@REFUSALS
+async def test_a_firewall_that_lets_no_list_of_numbers_through_makes_the_shop_asked_no_more_seldom(
+    tmp_path: Path, refusal: Response
+) -> None:
+    """`include=1,2,3` looks like an attack to some: every question failed with it, and customers heard five minutes late."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+
+    def answer(request: Request) -> Response:
+        return refusal if "include=" in request.path else shop.answer(request.method, request.path, request.headers)
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        for _ in range(17):
+            await pass_time(front, 60)
+        assert front.intake.pollers["webshop"].status.problem == ""
+        shop.save(1, "processing")
+        await pass_time(front, 60)
+        assert await told(front) == ["1:order.placed", "1:order.confirmed"]

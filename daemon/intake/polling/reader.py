@@ -148,7 +148,7 @@ class Reader:
         return page
 
     async def look_up(self, ids: Sequence[str], tell: Tell) -> Sequence[str] | None:
-        """How these orders are now; which of them the source has no more. None: it can't be asked. Raises Fault.
+        """How these orders are now; which of them the source has no more. None: it can't be asked, or refuses it. Raises Fault.
 
         A list leaves out what stands at a status that a plug-in hides from lists: one by one it is told from what is gone."""
         asked = self._clock.now()
@@ -157,7 +157,8 @@ class Reader:
             return None
         response = await self._caller.call(lambda token: request)
         if not response.ok or response.is_page:
-            raise fault_of(response, self._source.words(response))
+            self._refused(fault_of(response, self._source.words(response)), "a source shows no orders by their numbers")
+            return None
         page = self._source.page(response, Turn(asked))
         await self._give([(page.reading, asked)], tell)
         return [id for id in ids if id not in page.ids and await self._is_gone(id, tell)]
@@ -168,22 +169,19 @@ class Reader:
         if self._source.is_gone(response):
             return True
         if not response.ok or response.is_page:
-            self._cannot_see(id, fault_of(response, self._source.words(response)))
+            fault = fault_of(response, self._source.words(response))
+            self._refused(fault, f"a source lists order {id} no more and does not show it by itself; it stays as it is")
             return False
         await self._give([(self._source.read_single(response), asked)], tell)
         return False
 
-    def _cannot_see(self, id: str, fault: Fault) -> None:
-        """A way to single orders that is shut says nothing of them, and is no reason to ask for the list more seldom. Raises what passes."""
+    def _refused(self, fault: Fault, what: str) -> None:
+        """A way to known orders that is shut says nothing of them, and is no reason to ask for the list of changes more seldom. Raises what
+        passes."""
         if not (fault.lasting or fault.page):
             raise fault
         if str(fault) != self._shut:
-            log.warning(
-                "a source lists no such order and does not show it by itself; it stays as it is",
-                source=self._name,
-                order=id,
-                reason=str(fault),
-            )
+            log.warning(what, source=self._name, reason=str(fault))
         self._shut = str(fault)
 
 
