@@ -5,6 +5,7 @@ a busy machine is no defect. Files of tests are in memory where there is room, s
 killed has written is there either way, and what a power cut leaves is tested on disks of its own (TMPDIR=/var/tmp for a real disk)."""
 
 import gc
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,16 @@ structlog.configure(
 
 hypothesis.settings.register_profile("tether", deadline=None)
 hypothesis.settings.load_profile("tether")
+
+
+@pytest.fixture(autouse=True)
+def no_server_fails_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Ours and stand-ins': one that answers 500 to a question it does not know proves nothing, and costs the waits that follow from it."""
+    yield
+    failed = [
+        each for each in caplog.get_records("call") if each.name == "aiohttp.server" and each.levelno >= logging.ERROR
+    ]
+    assert not failed, caplog.text
 
 
 @pytest.fixture(scope="session")

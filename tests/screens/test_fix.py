@@ -130,6 +130,7 @@ async def test_who_asked_for_silence_is_shown_since_when_and_by_what_words_with_
         await counter.until(lambda: counter.posted("/optouts"))
         (body,) = counter.posted("/optouts")
         assert body == {"medium": "sms", "order_ref": "B-1039", "reason": "yes please"}
+        await counter.see("It is noted. f tells them now.")
 
 
 def mute_shop() -> SampleShop:

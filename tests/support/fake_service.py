@@ -290,7 +290,9 @@ class FakeService:
                 stamp = {"id": entry_id, "actor": "till-2", "at": moment(self.clock.now())}
                 self.shop.optouts[entry_id] = {**body, "address": "+44…0123", **stamp}
             case ["DELETE", "optouts"]:
-                self.shop.optouts.pop(body["id"], None)
+                which = body.get("id") or f"{body['order_ref']} {body['medium']}"
+                if not (self.shop.optouts.pop(which, None) or self.shop.silent.pop(which, None)):
+                    return problem(404, "there is no such opt-out")
             case ["POST", "status", "seen"]:
                 self.shop.trouble = []
             case ["POST", "orders"]:
