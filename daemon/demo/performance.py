@@ -103,8 +103,10 @@ class Performance:
             if not self._sandbox.line.up:
                 await self._sandbox.restore()
         await self._rest()
+        arrivals = [
+            arrival for arrival in self._sandbox.messages if arrival.seq > self._begin
+        ]  # before the attempts, which are on record first
         messages = [await self._till.message(message["id"]) for message in await self._ours()]
-        arrivals = [arrival for arrival in self._sandbox.messages if arrival.seq > self._begin]
         refs = {event.ref for event in self._posted}
         ours = [a for a in arrivals if a.medium == "crm" or any(ref in a.body or ref in a.text for ref in refs)]
         verdict = judge(self._day, self._posted, messages, ours, self._sandbox.media)
