@@ -123,6 +123,10 @@ class Sandbox:
 
     # ------------------------------------------------------------ the HTTP socket (a `line.Listener`)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._host, self.port
+
     async def listen(self) -> None:
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=75.0)
         loop = asyncio.get_running_loop()

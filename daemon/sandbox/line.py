@@ -1,6 +1,7 @@
 """The store's line to the stand-ins: two listening sockets that can be cut and mended."""
 
 import asyncio
+import socket
 from typing import Literal, Protocol, TypeAlias
 
 from outbox.clock import Clock
@@ -11,6 +12,11 @@ Mode: TypeAlias = Literal["refused", "silent"]
 
 class Listener(Protocol):
     """One listening socket."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        ...
 
     async def listen(self) -> None:
         """Begin to take connections; on the same port as before, if there was one."""
@@ -31,6 +37,8 @@ class Line:
         self._closing = asyncio.Event()
         self._change = asyncio.Lock()
         self._cuts = 0
+        self._held: list[socket.socket] = []
+        """The ports of a line that is cut: bound, so that no other program is given them meanwhile, and deaf."""
         self._timers = asyncio.TaskGroup()
         self.mode: Mode | None = None
         """None: it is up."""
@@ -49,6 +57,7 @@ class Line:
         self._closing.set()
         self._mended.set()
         await self._timers.__aexit__(None, None, None)
+        self._let_go()
         await self._each("deafen")
 
     @property
@@ -62,7 +71,9 @@ class Line:
             if mode != self.mode:
                 if mode == "refused":
                     await self._each("deafen")
+                    self._hold()
                 elif self.mode == "refused":
+                    self._let_go()
                     await self._each("listen")
                 self.mode = mode
             if for_seconds is not None:
@@ -75,6 +86,7 @@ class Line:
     async def restore(self) -> None:
         async with self._change:
             if self.mode == "refused":
+                self._let_go()
                 await self._each("listen")
             self.mode = None
             self._mended.set()
@@ -95,3 +107,19 @@ class Line:
     async def _each(self, action: Literal["listen", "deafen"]) -> None:
         for listener in self._listeners:
             await (listener.listen() if action == "listen" else listener.deafen())
+
+    def _hold(self) -> None:
+        """As far as they can be had at this moment."""
+        for listener in self._listeners:
+            held = socket.socket()
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                held.bind(listener.address)
+            except OSError:
+                held.close()
+            else:
+                self._held.append(held)
+
+    def _let_go(self) -> None:
+        while self._held:
+            self._held.pop().close()

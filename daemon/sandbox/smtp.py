@@ -60,6 +60,10 @@ class SmtpSink:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._host, self.port
+
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, self._host, self.port, limit=2**20)
         self.port = self._server.sockets[0].getsockname()[1]

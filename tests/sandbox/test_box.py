@@ -313,3 +313,16 @@ async def test_a_port_in_use_is_an_error_and_leaves_nothing_open(box: Sandbox) -
         await other.__aenter__()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", other.port)
+
+
+async def test_no_other_program_is_given_the_port_of_a_line_that_is_cut(box: Sandbox) -> None:
+    """It could not be mended, since the system had given the port to somebody's connection."""
+    await box.cut()
+    for port in (box.port, box.smtp_port):
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+    await box.restore()
+    _, writer = await asyncio.open_connection("127.0.0.1", box.smtp_port)
+    writer.close()
