@@ -121,7 +121,7 @@ def _copy(source: Path, old: sqlite3.Connection, new: sqlite3.Connection, table:
     try:
         present = {name for name, _ in old.execute(_SQL["columns"], {"name": table})}
         has_root = _has_root(source, old, table)
-    except (sqlite3.Error, ValueError, OSError):  # a message of SQLite's may quote what is no text
+    except (sqlite3.Error, ValueError, OSError):  # no text in a message of SQLite's, a card that dies
         return 0, True
     columns = [name for name, _ in wanted if name in present]
     key = [name for name, place in sorted(wanted, key=lambda column: column[1]) if place]

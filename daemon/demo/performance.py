@@ -103,9 +103,8 @@ class Performance:
             if not self._sandbox.line.up:
                 await self._sandbox.restore()
         await self._rest()
-        arrivals = [
-            arrival for arrival in self._sandbox.messages if arrival.seq > self._begin
-        ]  # before the attempts, which are on record first
+        # Before the messages with their attempts: one is on record when it arrives, and others may come while these are read.
+        arrivals = [arrival for arrival in self._sandbox.messages if arrival.seq > self._begin]
         messages = [await self._till.message(message["id"]) for message in await self._ours()]
         refs = {event.ref for event in self._posted}
         ours = [a for a in arrivals if a.medium == "crm" or any(ref in a.body or ref in a.text for ref in refs)]

@@ -1,6 +1,7 @@
 """Damage to the database file: noticed, set aside, and saved as far as it can be read; the service comes up taking events."""
 
 import asyncio
+import errno
 import os
 import random
 import shutil
@@ -19,7 +20,7 @@ from outbox import salvage as salvaging
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, Unknown
 from outbox.proof import trouble_with
-from outbox.salvage import salvage
+from outbox.salvage import TableReader, salvage
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import NOW, SENT, accept_one, begin, due_ids, message_of, open_box, planned, send
 
@@ -177,6 +178,29 @@ def test_a_table_that_begins_nowhere_is_not_searched(
     assert (saved.rows["orders"], saved.gaps) == (0, 1)
     assert not [one for one in asked if 'FROM "orders"' in one]
     assert [one for one in asked if 'FROM "audit"' in one]
+
+
+def test_a_card_that_dies_under_it_costs_the_tables_and_not_the_start(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(*_: object) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(salvaging, "_has_root", dying)
+    saved = salvage(database, tmp_path / "saved.db")
+    assert saved.rows["orders"] == 0
+    assert saved.gaps > 10
+
+
+def test_what_was_read_whole_between_two_lost_ends_is_not_read_again(database: Path, tmp_path: Path) -> None:
+    """A sound stretch was halved again and again, until the tries were used up that the damaged ones wanted."""
+    with closing(sqlite3.connect(database)) as db:
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        seqs = [row[0] for row in TableReader(db, "orders", ["seq"], ["seq"])._between(0, 2**20)]
+    assert sorted(set(seqs)) == list(range(1, ORDERS + 1))
+    assert len(seqs) == ORDERS, "each once"
+    assert len(asked) < 30
 
 
 async def test_the_owner_is_told_and_the_audit_says_where_it_broke(database: Path) -> None:

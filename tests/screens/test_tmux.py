@@ -43,9 +43,8 @@ class Tmux:
         self.run("send-keys", "-l", text)
 
     async def until(self, sign: str) -> None:
-        until = (
-            asyncio.get_running_loop().time() + 40
-        )  # before the test's own time is up, so that it is said what stood there
+        """Seen before the test's own time is up, or else it is said what stood there."""
+        until = asyncio.get_running_loop().time() + 40
         while sign not in (seen := self.run("capture-pane", "-p")):
             assert asyncio.get_running_loop().time() < until, f"{sign!r} did not come, but:\n{seen}"
             await asyncio.sleep(0.05)

@@ -170,18 +170,20 @@ class Reader:
             return True
         if not response.ok or response.is_page:
             fault = fault_of(response, self._source.words(response))
-            self._refused(fault, f"a source lists order {id} no more and does not show it by itself; it stays as it is")
+            self._refused(
+                fault, "a source lists no such order and does not show it by itself; it stays as it is", order=id
+            )
             return False
         await self._give([(self._source.read_single(response), asked)], tell)
         return False
 
-    def _refused(self, fault: Fault, what: str) -> None:
+    def _refused(self, fault: Fault, what: str, **of: str) -> None:
         """A way to known orders that is shut says nothing of them, and is no reason to ask for the list of changes more seldom. Raises what
         passes."""
         if not (fault.lasting or fault.page):
             raise fault
         if str(fault) != self._shut:
-            log.warning(what, source=self._name, reason=str(fault))
+            log.warning(what, source=self._name, **of, reason=str(fault))
         self._shut = str(fault)
 
 
