@@ -103,7 +103,6 @@ class Engine:
             enabled=lambda name: self.dispatcher.enabled(name),
             on_channel=self._channel_changed,
             on_settled=self._settled,
-            on_taken=self._taken,
             hold=hold,
         )
         self.dispatcher = Dispatcher(box, self.lanes, self._delivery, preparer, self.uplink, clock)
@@ -119,7 +118,6 @@ class Engine:
             clock,
             rng,
             usable=self._usable,
-            on_taken=self._taken,
             awaits=self.receipts.awaits,
             on_receipt=self.receipts.apply,
         )
@@ -137,9 +135,6 @@ class Engine:
         )
         self._recalling = asyncio.Lock()
         self._is_recalled = False
-
-    async def _taken(self, channel: Channel, provider_id: str, address: str) -> None:
-        await self.receipts.heed_early(channel, provider_id, address)
 
     async def _known(self) -> None:
         """Whoever asks before it runs is answered by the record."""

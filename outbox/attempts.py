@@ -12,6 +12,7 @@ from outbox.reasons import FORGOTTEN, UNDELIVERED, Reason
 from outbox.remote import stopped_elsewhere
 from outbox.rows import AttemptRow, MessageRow, encode
 from outbox.shares import Asked
+from outbox.silence import Said, decode_silence, heed
 from outbox.snapshot import Wants
 from outbox.writer import Operation
 
@@ -149,13 +150,14 @@ class Uncount(Operation[None]):
 class Settle(Operation[Message]):
     """End an attempt with its outcome and move its message, both in one."""
 
-    __slots__ = ("_attempt", "_outcome", "_poll_at", "_to")
+    __slots__ = ("_attempt", "_outcome", "_poll_at", "_said", "_to")
 
-    def __init__(self, attempt: Attempt, outcome: Outcome, to: Transition, poll_at: int | None) -> None:
+    def __init__(self, attempt: Attempt, outcome: Outcome, to: Transition, poll_at: int | None, said: Said) -> None:
         self._attempt = attempt
         self._outcome = outcome
         self._to = to
         self._poll_at = poll_at
+        self._said = said
 
     def wants(self, wants: Wants) -> None:
         wants.messages.append(self._attempt.message_seq)
@@ -214,9 +216,12 @@ class Settle(Operation[Message]):
         if attempt.provider_id:
             batch.at_provider[attempt.channel, attempt.provider_id] = attempt.seq
         early = batch.early_receipts.get((attempt.channel, attempt.provider_id))
-        if early is not None and attempt.receipt is None:
-            attempt.receipt, attempt.receipt_at, attempt.receipt_detail = early
+        if early is not None:
             batch.used_receipts.append((attempt.channel, attempt.provider_id))
+            if early.state.says_more_than(attempt.receipt):
+                attempt.receipt, attempt.receipt_at, attempt.receipt_detail, _ = early
+            if early.silence is not None and attempt.address:
+                heed(batch, self._said(decode_silence(early.silence), attempt.address))
         if attempt.receipt not in (None, ReceiptState.SENT):
             attempt.poll_at = None
 

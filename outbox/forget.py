@@ -186,8 +186,8 @@ class Forget(Operation[Removed]):
     def _drop_early_receipts(self, db: sqlite3.Connection, theirs: set[str]) -> None:
         """The few of a day that no attempt is known for. Providers' ids may hold the number (WhatsApp's do, in base64), and their
         words may quote it."""
-        for channel, provider_id, detail in db.execute(_SQL["early_receipts"]).fetchall():
-            named = self._index.digests_in(f"{provider_id} {detail} ".encode() + _decoded(provider_id))
+        for channel, provider_id, words in db.execute(_SQL["early_receipts"]).fetchall():
+            named = self._index.digests_in(f"{provider_id} {words} ".encode() + _decoded(provider_id))
             if named & theirs:
                 db.execute(_SQL["drop_early_receipt"], {"channel": channel, "provider_id": provider_id})
 

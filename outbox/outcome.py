@@ -1,5 +1,6 @@
 """What one try of sending may say: a value the dispatcher reads, never an exception's text."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -90,3 +91,15 @@ class ReceiptState(StrEnum):
     DELIVERED = "delivered"
     READ = "read"
     UNDELIVERED = "undelivered"  # final: the message moves to its next channel
+
+    def says_more_than(self, last: "ReceiptState | None") -> bool:
+        """Only then does it count: a delivery corrects a failure, nothing takes a delivery back."""
+        return last is None or _RANK[self] > _RANK[last]
+
+
+_RANK: Mapping[ReceiptState, int] = {
+    ReceiptState.SENT: 1,
+    ReceiptState.UNDELIVERED: 2,
+    ReceiptState.DELIVERED: 3,
+    ReceiptState.READ: 4,
+}

@@ -1,32 +1,24 @@
 """What providers say later of what they took. Receipts come twice, late, out of turn and before the provider's own answer: each says
 no less than those before it, and none is lost."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
 
 from outbox.batch import Batch
-from outbox.consent import Say
 from outbox.model import Attempt, Message, State, Transition
 from outbox.moves import go
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.reasons import UNDELIVERED, Reason
-from outbox.rows import AttemptRow, MessageRow
-from outbox.snapshot import Wants
+from outbox.rows import AttemptRow, MessageRow, encode
+from outbox.silence import Said, Silence, heed, said_at
+from outbox.snapshot import EarlyReceipt, Wants
 from outbox.store import Store
 from outbox.writer import Operation
 
 _SQL = Queries("receipts.sql")
-
-_RANK: Mapping[ReceiptState, int] = {
-    ReceiptState.SENT: 1,
-    ReceiptState.UNDELIVERED: 2,
-    ReceiptState.DELIVERED: 3,
-    ReceiptState.READ: 4,
-}
-"""A receipt counts when it says more than the last: a delivery corrects a failure, nothing takes a delivery back."""
 
 EARLY_KEPT_SECONDS = 86_400
 
@@ -73,14 +65,6 @@ class GoOn(msgspec.Struct, frozen=True):
         return Transition(state=State.QUEUED, reason=self.reason, via_index=via_index)
 
 
-class Silence(msgspec.Struct, frozen=True):
-    """The provider says that the recipient asked for silence by that medium: in what words, and who says so."""
-
-    medium: str
-    reason: str
-    actor: str
-
-
 class Awaited(msgspec.Struct, frozen=True):
     """An attempt whose receipt is to be asked for."""
 
@@ -92,20 +76,16 @@ class Awaited(msgspec.Struct, frozen=True):
 class Apply(Operation["Message | None"]):
     """One receipt."""
 
-    __slots__ = ("_channel", "_go_on", "_silence", "_update")
+    __slots__ = ("_channel", "_go_on", "_said", "_silence", "_update")
 
     def __init__(
-        self,
-        channel: str,
-        update: ReceiptUpdate,
-        go_on: GoOn | None,
-        silence: Callable[[str], Say] | None,
+        self, channel: str, update: ReceiptUpdate, go_on: GoOn | None, silence: Silence | None, said: Said
     ) -> None:
-        """`silence`: the word on consent that it is, of the address that the attempt went to."""
         self._channel = channel
         self._update = update
         self._go_on = go_on
         self._silence = silence
+        self._said = said
 
     def wants(self, wants: Wants) -> None:
         if self._update.provider_id:
@@ -123,21 +103,13 @@ class Apply(Operation["Message | None"]):
         if is_known and not attempt.provider_id and update.provider_id and attempt.outcome is not None:
             attempt.provider_id = update.provider_id
             batch.change_attempt(attempt)
-        if _RANK[update.state] > (_RANK[attempt.receipt] if attempt.receipt else 0):
+        if update.state.says_more_than(attempt.receipt):
             self._take(batch, row, attempt, words=_words(update) if is_known else "")
         elif update.state is not attempt.receipt:
             batch.record("receipt.ignored", self._told(attempt), row.order_ref, row.id)
         if self._silence and attempt.address:
-            self._stop(batch, self._silence(attempt.address))
+            heed(batch, self._said(self._silence, attempt.address))
         return row.message()
-
-    @staticmethod
-    def _stop(batch: Batch, say: Say) -> None:
-        """With the receipt, or a crash between the two would lose it: nobody asks for that receipt again."""
-        wants = Wants()
-        say.wants(wants)
-        batch.load(wants)
-        say.apply(batch)
 
     def _find(self, batch: Batch) -> AttemptRow | None:
         update = self._update
@@ -150,22 +122,15 @@ class Apply(Operation["Message | None"]):
         update = self._update
         if not update.provider_id:
             return
-        batch.db.execute(
-            _SQL["keep_early"],
-            {
-                "channel": self._channel,
-                "provider_id": update.provider_id,
-                "state": update.state.value,
-                "at": update.at or batch.now,
-                "detail": _words(update),
-                "now": batch.now,
-            },
-        )
+        silence = None if self._silence is None else encode(self._silence).decode()
+        early = EarlyReceipt(update.state, update.at or batch.now, _words(update), silence)
+        named = {"channel": self._channel, "provider_id": update.provider_id}
+        batch.db.execute(_SQL["keep_early"], {**named, **early._asdict(), "now": batch.now})
+        if silence is not None:
+            batch.db.execute(_SQL["keep_silence"], {**named, "silence": silence})
         # The attempt it belongs to may be settled in this very transaction.
         known = batch.early_receipts.get((self._channel, update.provider_id))
-        if known is None or _RANK[update.state] > _RANK[known[0]]:
-            early = (update.state, update.at or batch.now, _words(update))
-            batch.early_receipts[self._channel, update.provider_id] = early
+        batch.early_receipts[self._channel, update.provider_id] = early.beside(known)
         batch.touched += 1
         batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
 
@@ -238,21 +203,7 @@ class Receipts:
 
         `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails). `silence`: what it says of consent.
         """
-        return await self._store.write(Apply(channel, update, go_on, None if silence is None else self._said(silence)))
-
-    def _said(self, silence: Silence) -> Callable[[str], Say]:
-        def said(address: str) -> Say:
-            return Say(
-                silence.medium,
-                address,
-                self._store.digester(address),
-                stopped=True,
-                reason=silence.reason,
-                actor=silence.actor,
-                shared=self._store.shares.of(silence.medium, address),
-            )
-
-        return said
+        return await self._store.write(Apply(channel, update, go_on, silence, said_at(self._store)))
 
     async def is_anothers(self, channel: str, provider_id: str, seq: int) -> bool:
         """Whether the channel calls another attempt than that one (its seq) by this id."""

@@ -4,7 +4,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,22 @@ class OrderRow:
     is_new: bool = False
 
 
+class EarlyReceipt(NamedTuple):
+    """A receipt that came before the provider's own answer was on record, and what it says of consent (`outbox.silence`, as JSON)."""
+
+    state: ReceiptState
+    at: int
+    detail: str
+    silence: str | None = None
+
+    def beside(self, known: "EarlyReceipt | None") -> "EarlyReceipt":
+        """What says more of the two, with what either says of consent."""
+        if known is None:
+            return self
+        more = self if self.state.says_more_than(known.state) else known
+        return more._replace(silence=self.silence or known.silence)
+
+
 class Snapshot:
     """The rows that operations asked for by their `Wants`."""
 
@@ -65,7 +81,7 @@ class Snapshot:
         """By digest, what its people said on consent: the newest last."""
         self.pseudonyms: dict[str, str] = {}
         """By digest of an address: its name in the record."""
-        self.early_receipts: dict[tuple[str, str], tuple[ReceiptState, int, str]] = {}
+        self.early_receipts: dict[tuple[str, str], EarlyReceipt] = {}
         self.at_provider: dict[tuple[str, str], int] = {}
         self.by_reference: dict[tuple[str, int], int] = {}
         self._rows: dict[int, MessageRow] = {}
@@ -102,8 +118,8 @@ class Snapshot:
                 self.words[digest].append(ConsentWord(medium, bool(stopped), reason, at))
             self.pseudonyms |= dict(self._all("pseudonyms", digests=wants.digests))
         if wants.receipts:
-            for channel, id, state, at, detail in self._all("early_receipts", keys=wants.receipts):
-                self.early_receipts[channel, id] = (ReceiptState(state), at, detail)
+            for channel, id, state, *rest in self._all("early_receipts", keys=wants.receipts):
+                self.early_receipts[channel, id] = EarlyReceipt(ReceiptState(state), *rest)
 
     @staticmethod
     def _also(wants: Wants, attempt: int, message: int) -> None:

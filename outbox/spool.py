@@ -13,6 +13,7 @@ from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
 from outbox.shift import Shift
+from outbox.silence import said_at
 from outbox.source_clocks import SourceClocks
 from outbox.staff import Cancel, Hold, Retry, TakeBack
 from outbox.store import Store
@@ -33,6 +34,7 @@ class Spool:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._said = said_at(store)
         self._began = store.clock.monotonic()
         self.source_clocks = SourceClocks()
         self.unrouted: Counter[str] = Counter()
@@ -174,13 +176,13 @@ class Spool:
 
         A message that is to be queued again ends superseded or cancelled if it was meanwhile, or is held if its order is.
         """
-        return await self._store.write(Settle(attempt, outcome, to, poll_at))
+        return await self._store.write(Settle(attempt, outcome, to, poll_at, self._said))
 
     async def resolve(
         self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None
     ) -> Message:
         """What looking an unknown attempt up has shown."""
-        return await self._store.write(Settle(attempt, outcome, to, poll_at))
+        return await self._store.write(Settle(attempt, outcome, to, poll_at, self._said))
 
     async def uncount(self, attempts: Sequence[Attempt]) -> None:
         """They failed as the line went: they stay on record, and count for nothing."""

@@ -54,10 +54,6 @@ class OnSettled(Protocol):
     def __call__(self, message: Message, poll_at: int | None) -> None: ...
 
 
-OnTaken = Callable[[Channel, str, str], Awaitable[None]]
-"""Told of every attempt that was taken, before and after it is on record: the provider's id of it, and the address."""
-
-
 class Delivery:
     """Tries messages. What it learns of a channel goes to its lane; what follows for the message is `fallback`'s decision."""
 
@@ -75,7 +71,6 @@ class Delivery:
         enabled: Callable[[str], bool],
         on_channel: Callable[[Lane, str], Awaitable[None]],
         on_settled: OnSettled,
-        on_taken: OnTaken,
         hold: Hold,
     ) -> None:
         self._hold = hold
@@ -90,7 +85,6 @@ class Delivery:
         self._enabled = enabled
         self._lessons = Lessons(uplink, clock, on_channel)
         self._on_settled = on_settled
-        self._on_taken = on_taken
         self.outages = Outages(box, uplink, clock)
 
     async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
@@ -322,11 +316,9 @@ class Delivery:
             reason, actor = outcome.reason, f"{channel.title} ({outcome.code})"
             medium = next(iter(channel.heeded(message.trigger)), channel.medium)
             await self._recorded(lambda: self._box.consent.stop(medium, attempt.address, reason=reason, actor=actor))
-        await self._heed_early(channel, attempt, outcome)
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
         if isinstance(outcome, Accepted) and settled.state is State.QUEUED and not lane.is_cloud:
             lane.leave_aside(settled.seq, math.inf)
-        await self._heed_early(channel, attempt, outcome)
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):
             note = self._first_sms_note(attempt.address)
             await self._recorded(lambda: self._box.notes.set(note, "told"))
@@ -334,11 +326,6 @@ class Delivery:
             await self.outages.doubt(attempt)
         self._on_settled(settled, poll_at)
         return settled
-
-    async def _heed_early(self, channel: Channel, attempt: Attempt, outcome: Outcome) -> None:
-        """Before it is on record, since what goes on from there may text another way at once; and after, for what was told meanwhile."""
-        if isinstance(outcome, Accepted) and outcome.provider_id:
-            await self._recorded(lambda: self._on_taken(channel, outcome.provider_id, attempt.address))
 
     async def _is_first_sms(self, due: Due, channel: Channel) -> bool:
         if not self._preparer.wants_first_sms_notice(due, channel):

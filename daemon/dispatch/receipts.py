@@ -23,7 +23,8 @@ from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 from outbox.outcome import ReceiptState
 from outbox.reasons import Reason
-from outbox.receipts import GoOn, Silence
+from outbox.receipts import GoOn
+from outbox.silence import Silence
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,6 @@ LAME_WAIT = 900.0
 """Seconds between looks at whether a channel that is misconfigured can be asked by now."""
 LAME_MOST = 86_400.0
 """Seconds after which it has nothing new to say any more."""
-MOST_EARLY = 1000
 
 
 class ReceiptService:
@@ -56,8 +56,6 @@ class ReceiptService:
         self._usable = usable
         self._store = store
         self._words = words
-        self._early: dict[tuple[str, str], str] = {}
-        """By channel and its provider's id: why somebody opted out whose attempt is not on record as taken yet."""
         self.wake = asyncio.Event()
         self._sleeps_until: float | None = None
         """ms: when the next look comes by itself."""
@@ -74,17 +72,6 @@ class ReceiptService:
         lane = self._lanes.get(channel.name)
         if lane and message is not None and update.state is ReceiptState.UNDELIVERED and not lane.is_cloud:
             lane.leave_aside(message.seq, math.inf)
-        if silence is not None and message is None and update.provider_id:
-            while len(self._early) >= MOST_EARLY:
-                del self._early[next(iter(self._early))]
-            self._early[channel.name, update.provider_id] = silence.reason
-
-    async def heed_early(self, channel: Channel, provider_id: str, address: str) -> None:
-        """An attempt was taken: whom the provider said before to have opted out has an address now."""
-        early = (channel.name, provider_id)
-        if (why := self._early.get(early)) and address:
-            await self._box.consent.stop(channel.medium, address, reason=why, actor=channel.title)
-        self._early.pop(early, None)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
         """All that one request of a provider said."""

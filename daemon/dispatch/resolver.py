@@ -3,17 +3,15 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 
 import msgspec
 import structlog
 
 from daemon.channels.base import Channel, ReceiptUpdate, Sent
 from daemon.config import Settings
-from daemon.dispatch.delivery import OnTaken
 from daemon.dispatch.fallback import Situation, after_unknown, decide
 from daemon.dispatch.lane import Lane
-from daemon.dispatch.recorded import STORAGE_WAIT, recorded
+from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, harmless
 from outbox.backoff import full_jitter
@@ -43,7 +41,6 @@ class Resolver:
         clock: Clock,
         rng: random.Random,
         usable: Callable[[str], bool],
-        on_taken: OnTaken,
         awaits: Callable[[int], None],
         on_receipt: Callable[[Channel, ReceiptUpdate], Awaitable[None]],
     ) -> None:
@@ -55,7 +52,6 @@ class Resolver:
         self._clock = clock
         self._rng = rng
         self._usable = usable
-        self._on_taken = on_taken
         self._awaits = awaits
         self._on_receipt = on_receipt
         self._asked_since: dict[int, float] = {}
@@ -106,12 +102,9 @@ class Resolver:
                 poll_at = None
                 if channel and channel.poll and state is State.SENT and answer.provider_id:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
-                heed = partial(self._heed_early, channel, answer.provider_id, attempt.address)
-                await heed()
                 if channel and poll_at is None and receipt is ReceiptState.UNDELIVERED:
                     await self._on_receipt(channel, ReceiptUpdate(state=receipt, provider_id=answer.provider_id))
                 await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
-                await heed()
                 if poll_at is not None:
                     self._awaits(poll_at)
             case Absent():
@@ -122,10 +115,6 @@ class Resolver:
                 await self._box.spool.resolve(
                     attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
                 )
-
-    async def _heed_early(self, channel: Channel | None, provider_id: str, address: str) -> None:
-        if channel and provider_id:
-            await recorded(partial(self._on_taken, channel, provider_id, address), self._clock)
 
     async def _ask(self, channel: Channel | None, due: Due, attempt: Attempt) -> Lookup:
         if channel is None or not channel.can_look_up:

@@ -102,7 +102,7 @@ DELETE FROM attempt WHERE seq = :seq;
 INSERT INTO audit ({audit.columns}) SELECT {audit.selected} FROM (VALUES ({audit.values})) WHERE column1 IS NOT NULL;
 
 -- early_receipts: receipts that came before these provider ids were on record.
-SELECT r.channel, r.provider_id, r.state, r.at, r.detail
+SELECT r.channel, r.provider_id, r.state, r.at, r.detail, r.silence
 FROM json_each(:keys) AS k CROSS JOIN early_receipt AS r ON r.channel = k.value ->> 0 AND r.provider_id = k.value ->> 1;
 
 -- delete_early_receipt: it is with its attempt now.

@@ -84,7 +84,7 @@ DELETE FROM pseudonym WHERE digest IN (SELECT value FROM json_each(:digests));
 INSERT OR REPLACE INTO forgotten (digest, at) SELECT value, :now FROM json_each(:digests);
 
 -- early_receipts: receipts that no attempt is known for yet.
-SELECT channel, provider_id, detail FROM early_receipt;
+SELECT channel, provider_id, detail || ifnull(' ' || silence, '') FROM early_receipt;
 
 -- drop_early_receipt: it names somebody who is forgotten.
 DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;

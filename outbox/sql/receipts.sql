@@ -1,8 +1,11 @@
 -- keep_early: a receipt of an attempt that is not known yet: what says more replaces what says less.
-INSERT INTO early_receipt (channel, provider_id, state, at, detail, kept_at)
-VALUES (:channel, :provider_id, :state, :at, :detail, :now)
+INSERT INTO early_receipt (channel, provider_id, state, at, detail, silence, kept_at)
+VALUES (:channel, :provider_id, :state, :at, :detail, :silence, :now)
 ON CONFLICT (channel, provider_id) DO UPDATE SET state = excluded.state, at = excluded.at, detail = excluded.detail
 WHERE early_receipt.state = 'sent' OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));
+
+-- keep_silence: what a receipt of an attempt that is not known yet says of consent, whatever else is known of it.
+UPDATE early_receipt SET silence = :silence WHERE channel = :channel AND provider_id = :provider_id;
 
 -- due: attempts whose receipts are to be asked for, as one JSON array of [attempt, order ref, type].
 SELECT '[' || group_concat(json_array(json(a.row), o.ref, m.trigger)) || ']'

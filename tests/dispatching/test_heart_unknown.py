@@ -8,7 +8,7 @@ import pytest
 
 from daemon.channels.base import ReceiptUpdate, Sent
 from outbox.errors import StorageBusy
-from outbox.model import State
+from outbox.model import Message, State
 from outbox.outcome import Absent, Found, Lookup, ReceiptState
 from tests.support.heart import Heart, shop
 from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK, Twilio
@@ -153,27 +153,45 @@ async def test_an_opt_out_that_is_told_before_the_answer_stops_every_text(
 ) -> None:
     """A provider that blocks a number posts so at once, by its own id alone: it is not to be texted another way, though the database is busy
     just when the answer is there."""
-    stop, tries = heart.box.consent.stop, []
+    settle, tries = heart.box.spool.settle, []
 
-    async def stop_in_the_end(*of: Any, **how: Any) -> None:
+    async def settle_in_the_end(*of: Any, **how: Any) -> Message:
         tries.append(of)
         if busy and len(tries) == 1:
             raise StorageBusy("another program holds the database")
-        await stop(*of, **how)
+        return await settle(*of, **how)
 
-    monkeypatch.setattr(heart.box.consent, "stop", stop_in_the_end)
+    monkeypatch.setattr(heart.box.spool, "settle", settle_in_the_end)
     heart.providers.waits = True
     await heart.tell("e1")
-    (request,) = heart.providers.under_way
-    channel = heart.engine.lanes["twilio"].channel
-    assert channel is not None
-    early = ReceiptUpdate(state=UNDELIVERED, provider_id=request.provider_id, code="21610", opted_out=True)
-    await heart.engine.receipts.apply(channel, early)
+    await _opts_out_early(heart)
     heart.providers.waits = False
     await heart.answer(answer, arrives=True)
     await heart.pass_time(8)
     assert await heart.box.consent.blocked("sms", "+447700900123") is not None
     assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid"]
+
+
+async def test_an_opt_out_that_is_told_before_the_answer_outlives_a_power_cut(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1")
+    await _opts_out_early(heart)
+    heart.providers.under_way[0].arrive()
+    await heart.kill()
+    heart.providers.waits = False
+    await heart.start()
+    await heart.pass_time(8)
+    assert await heart.box.consent.blocked("sms", "+447700900123") is not None
+    await heart.tell("e2", ref="B-2")
+    assert [one.channel for one in heart.providers.left] == ["twilio", "sendgrid", "sendgrid"]
+
+
+async def _opts_out_early(heart: Heart) -> None:
+    (request,) = heart.providers.under_way
+    channel = heart.engine.lanes["twilio"].channel
+    assert channel is not None
+    early = ReceiptUpdate(state=UNDELIVERED, provider_id=request.provider_id, code="21610", opted_out=True)
+    await heart.engine.receipts.apply(channel, early)
 
 
 async def test_what_came_too_late_leaves_when_staff_send_it_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
 from outbox.reasons import Reason
 from outbox.receipts import GoOn
+from outbox.silence import Silence
 from tests.support.outbox_box import (
     NOW,
     SENT,
@@ -199,6 +200,37 @@ async def test_early_receipts_out_of_turn_in_the_moment_of_the_answer_say_the_mo
             box.spool.settle(attempt, Accepted("P1"), SENT),
         )
         assert await state_of(box, "m1") is State.DELIVERED
+
+
+async def test_one_by_our_reference_hides_none_by_the_providers_id(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        await box.receipts.apply("twilio", Update(state=ReceiptState.SENT, reference="m1.1"))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1"))
+        assert (await box.spool.settle(attempt, Accepted("P1"), SENT)).state is State.DELIVERED
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("after", [ReceiptState.SENT, DELIVERED])
+async def test_an_early_word_on_consent_counts_whatever_is_told_beside_it(
+    tmp_path: Path, after: ReceiptState, together: bool
+) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        silence = Silence("sms", "21610", "Twilio")
+        turns = [
+            box.receipts.apply("twilio", Update(state=UNDELIVERED, provider_id="P1"), silence=silence),
+            box.receipts.apply("twilio", Update(state=after, provider_id="P1")),
+            box.spool.settle(attempt, Accepted("P1"), SENT),
+        ]
+        if together:
+            await asyncio.gather(*turns)
+        else:
+            for turn in turns:
+                await turn
+        why = await box.consent.blocked("sms", attempt.address)
+        assert why is not None
+        assert why == Reason("21610", "opted_out", medium="sms", since=NOW, how="21610")
 
 
 @pytest.mark.parametrize("early", [False, True])
