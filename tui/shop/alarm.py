@@ -24,6 +24,11 @@ class Alarm:
         self._message_id = ""
 
     @property
+    def at(self) -> float:
+        """When it began to sound (monotonic seconds)."""
+        return self._until - SECONDS
+
+    @property
     def standing(self) -> Message | None:
         """The message that it sounds for, as it is now."""
         message = self._shop.messages.get(self._message_id)

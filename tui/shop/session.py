@@ -19,6 +19,7 @@ from tui.service.client import Client, ServiceError
 from tui.service.live import Live
 from tui.service.perform import Action, Performer, not_done
 from tui.shop.alarm import Alarm
+from tui.shop.failures import Failure, Failures
 from tui.shop.feed import Feed
 from tui.shop.queue import SILENT, Thing, things
 from tui.shop.revisions import Part
@@ -104,6 +105,7 @@ class Session:
         self._noticed = noticed
         self._notice: Notice | None = None
         self._alarm = Alarm(self.shop, clock)
+        self._failures = Failures(clock)
         self._tell = tell
         self._queue: list[Thing] = []
         self._queue_of: list[int] = []
@@ -162,6 +164,7 @@ class Session:
         """Put a sentence above the keys for a while; trouble stays longer."""
         seconds = TROUBLE_SECONDS if tone == BAD else NOTICE_SECONDS
         self._notice = Notice(text, tone, self.clock.monotonic() + seconds)
+        self._failures.wait(seconds)
         self._noticed()
 
     def say_untold(self, message: Message) -> None:
@@ -172,15 +175,27 @@ class Session:
 
     def hush(self) -> None:
         """The sentence was read."""
-        if self._notice is None:
+        if self._notice is not None:
+            self._notice = None
+        elif self._failure is not None:
+            self._failures.hush()
+        else:
             self._alarm.hush()
-        self._notice = None
         self._noticed()
+
+    @property
+    def _failure(self) -> Failure | None:
+        """The newest, unless somebody was not told since."""
+        failure = self._failures.standing
+        is_older = failure is not None and self._alarm.standing is not None and failure.at < self._alarm.at
+        return None if is_older else failure
 
     @property
     def notice(self) -> Notice | None:
         if self._notice is not None and self.clock.monotonic() >= self._notice.until:
             self._notice = None
+        if self._notice is None and (failure := self._failure) is not None:
+            return Notice(failure.text, BAD, failure.until)
         if self._notice is None and (failed := self._alarm.standing) is not None:
             return Notice(self._untold(failed), BAD, NEVER)
         if self._notice is None and self._unsure:
@@ -229,21 +244,12 @@ class Session:
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
-            if not_done(error):
-                self.say(self.t("NOT DONE: {name}. The service says: {why}", name=name, why=self.t(str(error))), BAD)
-            else:
-                self.say(
-                    self.t(
-                        "NOT SURE whether done: {name}. Look before you repeat it. ({why})",
-                        name=name,
-                        why=self.t(str(error)),
-                    ),
-                    BAD,
-                )
+            self._say_failed(name, error)
             return None
         finally:
             self.under_way.remove(name)
             self._unsure.pop(action.id, None)
+        self._failures.done(name)
         if done:
             self.say(done, GOOD)
         self.practised(practised)
@@ -312,11 +318,22 @@ class Session:
         if taken.undo_until and is_undoable:
             self.undoables.append(Undoable(ref, taken.event_id, taken.undo_until, done, tells, before))
             self._notice = None
+            self._failures.wait(NOTICE_SECONDS)
             self._noticed()
         if states and UNTOLD.issuperset(states):
             self.say(f"{done} {self.t('{name} will NOT be told.', name=self.name_of(ref))}", BAD)
         elif not is_undoable:
             self.say(done, GOOD)
+
+    def _say_failed(self, name: str, error: ServiceError) -> None:
+        why = self.t(str(error))
+        if not_done(error):
+            said = self.t("NOT DONE: {name}. The service says: {why}", name=name, why=why)
+        else:
+            said = self.t("NOT SURE whether done: {name}. Look before you repeat it. ({why})", name=name, why=why)
+        self._failures.note(name, said)
+        self._notice = None
+        self._noticed()
 
     def _say_unsure(self, action: Action) -> None:
         self._unsure[action.id] = action.name
