@@ -1,5 +1,6 @@
 """Who may call: tokens and scopes, the counter's own door, signatures, and how often."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -13,6 +14,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from daemon.config import Hook, Rate, Settings
+from tests.http.test_hostile import connected, status
 from tests.support.face import Face, event, opened, serving
 from tests.support.fake_clock import FakeClock
 from tests.support.shared import shared
@@ -107,6 +109,28 @@ async def test_token_works_the_moment_it_is_made_and_ends_when_revoked(face: Fac
     assert (await face.call("DELETE", "/v1/tokens/till-9")).json == {"name": "till-9", "revoked": True}
     assert (await face.post("/v1/events", event(), as_=None, headers=bearer)).status == 401
     assert (await face.call("DELETE", "/v1/tokens/till-9")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "body"),
+    [("admin", "/v1/tokens", {"name": "mine", "scopes": ["admin"]}), ("events", "/v1/events", event())],
+)
+async def test_what_a_token_began_before_it_was_revoked_is_not_done(
+    face: Face, scope: str, path: str, body: dict[str, object]
+) -> None:
+    """A thief holds the end of a call back until the owner has noticed, and makes a token that outlives the stolen one."""
+    stolen = (await face.post("/v1/tokens", {"name": "lost", "scopes": [scope]})).json["token"]
+    raw = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stolen}\r\nContent-Type: application/json\r\n"
+    async with connected(face) as (reader, writer):
+        writer.write(f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw[:9])
+        assert (await face.get("/healthz", as_=None)).status == 200, "the call has begun"
+        assert (await face.call("DELETE", "/v1/tokens/lost")).status == 200
+        writer.write(raw[9:])
+        async with asyncio.timeout(5):
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 401
+    assert "mine" not in [each["name"] for each in (await face.get("/v1/tokens")).json["items"]]
+    assert (await face.get("/v1/orders")).json["items"] == []
 
 
 async def test_token_names_are_taken_once(face: Face) -> None:

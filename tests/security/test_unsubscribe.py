@@ -1,6 +1,7 @@
 """The link in a mail that ends the mails. An adversary guesses links to silence others, has a scanner follow the link of somebody, wants
 to learn an address from one, or posts whatever to the one door that asks for no token."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,7 @@ from daemon.config import Hook, Settings, Store
 from daemon.dispatch.prepare import Preparer, Ready
 from daemon.planner.render import Renderer
 from outbox import Outbox
+from tests.http.test_hostile import connected, status
 from tests.support.at_vendor import bench
 from tests.support.channel_case import EMAIL, outgoing
 from tests.support.face import Face, opened
@@ -93,6 +95,15 @@ async def test_the_door_takes_no_more_than_a_button_sends(face: Face, box: Outbo
     answer = await face.call("POST", f"/unsubscribe/{box.unsubscribe.token(MAIL)}", as_=None, raw=b"x" * 5000)
     assert answer.status == 413
     assert await box.consent.blocked("email", MAIL) is None
+
+
+async def test_a_stranger_s_body_in_chunks_is_ended_where_it_is_too_large(face: Face) -> None:
+    """They name no length, send what fits into the memory, and hold its end back: on each of a hundred connections."""
+    async with connected(face) as (reader, writer):
+        head = b"POST /unsubscribe/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"1388\r\n" + b"x" * 5000 + b"\r\n")
+        async with asyncio.timeout(5):
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 413
 
 
 async def test_after_the_person_is_forgotten_their_link_still_silences(box: Outbox) -> None:

@@ -46,7 +46,7 @@ class Hook:
                     caller = self._signed(request, raw)
             else:
                 caller = self._gate.admit(request, Scope.EVENTS)
-                raw = await self._body(request)
+                raw = await self._body(request, caller)
             kind = headers.get("Content-Type", "application/json")
             if kind in _PLAIN and raw[:1] == b"{" and not cloudevents.is_binary(headers):
                 return await self._one(read_event(raw), raw, caller)
@@ -58,11 +58,13 @@ class Hook:
         except Exception as error:  # every failure becomes a problem here, a bug too
             return self._gate.failed(request, error)
 
-    async def _body(self, request: web.Request) -> bytes:
+    async def _body(self, request: web.Request, caller: Caller) -> bytes:
         """Most events have arrived whole by the time they are asked for: then there is nothing to wait for."""
         content = request.content
         if not content.is_eof() or "Content-Encoding" in request.headers:
-            return await self._gate.body_of(request)
+            raw = await self._gate.body_of(request)
+            self._gate.still(request, caller)
+            return raw
         raw = content.read_nowait()
         if len(raw) > BODY_LIMIT:
             raise Problem(413, f"the body is larger than {BODY_LIMIT // 2**20} MiB")

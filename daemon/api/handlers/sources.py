@@ -46,6 +46,7 @@ class TryDoor:
     async def take(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         services = call.services
         raw = await self._gate.body_of(call.request)
+        self._gate.still(call.request, call.caller)
         body = body_of(raw, {"content-type": call.request.headers.get("Content-Type", "")})
         try:
             tried = await services.engine.intake.try_out(call.path("source"), body)

@@ -36,6 +36,8 @@ BURST_S = 10.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
+UNKNOWN_TOKEN = "this token is not known, or was revoked"
+
 NOBODY = Caller("", frozenset(), "", "")
 
 
@@ -67,6 +69,11 @@ class Gate(ABC):
     @abstractmethod
     def insufficient(self, caller: Caller, scope: Scope, connection: Connection) -> Problem:
         """What a caller is told who may not do that."""
+
+    def still(self, request: web.Request, caller: Caller) -> None:
+        """A body takes its time to arrive: whose token was revoked meanwhile is refused. Raises Problem 401."""
+        if not caller.stands():
+            raise self.refused(request, UNKNOWN_TOKEN, error="invalid_token")
 
     def vouched(self, request: web.Request) -> None:
         """A good token or signature came: its address gets the places that are kept for such."""
@@ -103,7 +110,7 @@ class Gate(ABC):
         proved = connection_of(request).guest.proved
         try:
             async with asyncio.timeout(BODY_WAIT_S if proved else UNVOUCHED_BODY_WAIT_S):
-                raw = await request.read()
+                raw = await _up_to(request, limit)
         except TimeoutError as error:
             self.guards.tally.count("body_wait", path=request.path)
             raise Problem(408, "the body did not arrive in time", headers={"Connection": "close"}) from error
@@ -155,6 +162,7 @@ class Gate(ABC):
         body: object = None
         if route.body is not None and not route.raw:
             raw = await self.json_of(request, required=route.body_required)
+            self.still(request, caller)
             body = bodies.parse(raw or b"{}", route.body)
         try:
             answer = await handler(Call(request, self.services, caller, query, body))  # type: ignore[arg-type]
@@ -209,7 +217,7 @@ class TokenGate(Gate):
         secret = header[7:].strip()
         token = self.services.box.tokens.find(secret) if secret.isascii() else None
         if token is None:
-            raise self.refused(request, "this token is not known, or was revoked", error="invalid_token")
+            raise self.refused(request, UNKNOWN_TOKEN, error="invalid_token")
         self.vouched(request)
         person = _person(request)
         actor = f"{person} ({token.name})" if person else token.name
@@ -279,6 +287,14 @@ def _check_json_type(request: web.Request) -> None:
             f"send the body as application/json in UTF-8, not {given[:80]!r}",
             headers={"Accept": "application/json"},
         )
+
+
+async def _up_to(request: web.Request, limit: int) -> bytes:
+    """The body, or as much of it as shows that it is too large: one that comes in chunks does not say so beforehand."""
+    body = bytearray()
+    while len(body) <= limit and (piece := await request.content.readany()):
+        body += piece
+    return bytes(body)
 
 
 def _too_large(limit: int) -> Problem:
