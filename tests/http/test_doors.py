@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.config import Hook
-from tests.http.test_hostile import ask, status
+from tests.http.test_hostile import ask, connected, status
 from tests.support.face import Answer, Face, event, opened
 from tests.support.senders import signed_by_till, signed_by_twilio
 from tests.support.small_store import CHANNELS, SmallStore, store_settings
@@ -47,6 +47,20 @@ async def test_metas_challenge_is_passed_through() -> None:
         answer = await face.get(asked + "known", as_=None)
         assert (answer.status, answer.body) == (200, b"1158201444")
         assert (await face.get(asked + "guessed", as_=None)).status == 403
+
+
+async def test_setting_a_webhook_up_proves_nobody() -> None:
+    """A stranger sends a shop's unsigned ping on each of many connections, so that they count as the till's and keep its places."""
+    shop = {"webshop": {"kind": "woocommerce"}}
+    async with opened(store_settings(sources=shop, secrets={"WEBSHOP_WEBHOOK_SECRET": "s"})) as face:
+        async with connected(face) as (reader, writer):
+            form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nwebhook_id=9"
+            writer.write(b"POST /v1/hooks/webshop HTTP/1.1\r\nHost: x\r\n" + form)
+            async with asyncio.timeout(5):
+                assert status(await reader.readuntil(b"\r\n\r\n")) == 200
+                await face.store.clock.advance(12)
+                assert not (await reader.read()).startswith(b"HTTP")
+        assert (await face.get("/healthz", as_=None)).status == 200
 
 
 async def test_receipts_that_are_forged_or_nobodys(face: Face, store: SmallStore) -> None:
