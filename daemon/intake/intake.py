@@ -6,6 +6,7 @@ A webhook that only names records (a CRM's) is kept first and answered; the reco
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote_plus
 
 import msgspec
 import structlog
@@ -151,14 +152,28 @@ class Intake:
 
     async def _keep_to_fetch(self, hook: Hook) -> None:
         await self._box.quarantine.keep(
-            hook.source, hook.body, headers=_kept(hook.headers), reason="what it names is being fetched", retry=True
+            hook.source,
+            self._without_token(hook),
+            headers=_kept(hook.headers),
+            reason="what it names is being fetched",
+            retry=True,
         )
         self._fetch.set()
 
     async def _keep(self, hook: Hook, reason: str) -> None:
         """What could not be understood."""
         log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
-        await self._box.quarantine.keep(hook.source, hook.body, headers=_kept(hook.headers), reason=reason)
+        await self._box.quarantine.keep(
+            hook.source, self._without_token(hook), headers=_kept(hook.headers), reason=reason
+        )
+
+    def _without_token(self, hook: Hook) -> bytes:
+        """One that comes in the body itself would let whoever reads what is kept speak as the source."""
+        body = hook.body
+        for secret in self._source(hook.source).webhook_secrets():
+            for form in {secret.encode(), msgspec.json.encode(secret)[1:-1], quote_plus(secret).encode()}:
+                body = body.replace(form, b"[secret]")
+        return body
 
     # ------------------------------------------------------------ reading again
 

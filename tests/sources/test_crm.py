@@ -189,6 +189,18 @@ async def test_a_record_that_zoho_has_no_more_is_not_fetched_for_ever(tmp_path: 
         assert await fetch(front) == []
 
 
+async def test_the_token_in_a_notification_is_not_kept_with_it(tmp_path: Path) -> None:
+    """Who may read what is kept at the counter, or is handed all that is kept of them, would speak as the CRM by it."""
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=FakeHttp(zoho), crm=ZOHO) as front:
+        await front.take(AHook(source="crm", body=shared("samples/zoho-notification.json").read_bytes()))
+        await front.take(AHook(source="crm", body=b'{"token": "TOKEN_SET_BY_US", "ids": [1]}'))
+        waiting = (await front.box.quarantine.list(state="waiting", limit=9)).items
+        bodies = [(await front.box.quarantine.get(each.seq)).body for each in waiting]
+        assert len(bodies) == 2
+        assert all(b"TOKEN_SET_BY_US" not in body and b"[secret]" in body for body in bodies)
+        assert await fetch(front) == [""]
+
+
 async def test_zoho_is_asked_for_every_field_that_is_read(tmp_path: Path) -> None:
     """It gives no other than it is asked for."""
     fields = {"country": "Mailing_Country", "phone": "Mobile", "ref": "Order_No"}
