@@ -52,6 +52,20 @@ async def test_a_number_given_at_the_counter_is_kept_and_told(face: Face, store:
     assert (again.json["duplicate"], len((await read(face, "/v1/messages"))["items"])) == (True, 2)
 
 
+async def test_a_repeat_is_none_though_what_was_untold_is_under_way_by_then(face: Face, store: SmallStore) -> None:
+    """Its answer was lost; what the news says beyond its order came from the message that was not told then."""
+    asked = event(type="order.out_of_stock", data={"item": "Silver moon"})
+    asked["customer"] = {"name": "Kofi"}
+    await face.post("/v1/events", asked)
+    await store.clock.advance(1)
+    first = await face.post(f"{ORDER}/contact", {"phone": "07700 900456", "id": "k-1"}, as_="desk")
+    again = await face.post(f"{ORDER}/contact", {"phone": "07700 900456", "id": "k-1"}, as_="desk")
+    assert [each.status for each in (first, again)] == [200, 200]
+    assert [each.json["duplicate"] for each in (first, again)] == [False, True]
+    other = await face.post(f"{ORDER}/contact", {"phone": "07700 900457", "id": "k-1"}, as_="desk")
+    assert other.status == 409
+
+
 async def test_nothing_leaves_before_the_grace_period_is_over_and_undo_stops_it(face: Face, store: SmallStore) -> None:
     """Nobody has told them then: they are among those to be helped as before."""
     await untold(face, store)

@@ -4,14 +4,14 @@ What staff do here are events of source `counter` like their steps: on record wi
 the same undo.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id, told_in
 from daemon.api.handlers.preview import prospect
-from daemon.api.handlers.staff import UNSENT, contact_event, posted, told_event, untold_event
+from daemon.api.handlers.staff import SOURCE, UNSENT, contact_event, posted, told_event, untold_event
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
@@ -23,7 +23,7 @@ from daemon.planner.recipients import Recipient, customer_recipient
 from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
-from outbox import Story
+from outbox import Story, StoredEvent
 from outbox.errors import IllegalMove
 from outbox.masks import mask_address
 from outbox.model import Customer, Message, Order, Plan, PlannedMessage, Planner, Posted, State
@@ -98,7 +98,8 @@ async def contact(call: Call[NoQuery, Contact]) -> StatusSet:
     customer = _customer(services, wish)
     untold = await _untold(services, order, wish)
     event_id = wish.id or own_id(call)
-    event = contact_event(order.ref, event_id, customer, await _said(services, untold))
+    before = await services.box.views.events(event_id, source=SOURCE)
+    event = contact_event(order.ref, event_id, customer, await _said(services, untold, before))
     return await act(call, event, _again(services, wish, untold), wish.grace)
 
 
@@ -137,8 +138,14 @@ async def _untold(services: Services, order: Order, wish: Contact) -> Message | 
     return message if message is not None and message.state in NOT_REACHED else None
 
 
-async def _said(services: Services, untold: Message | None) -> Mapping[str, Any] | None:
-    """What the untold event said beyond its order, which the text may need."""
+async def _said(
+    services: Services, untold: Message | None, before: Sequence[StoredEvent] = ()
+) -> Mapping[str, Any] | None:
+    """What the untold event said beyond its order, which the text may need. `before`: the event of this very call, where it is repeated:
+    what was untold then is under way now."""
+    if before:
+        first = present.decoded(before[0])
+        return None if first is None else first.data
     if untold is None:
         return None
     event = await told_in(services, untold)
