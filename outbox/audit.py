@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from outbox import harmless
-from outbox.audit_base import Base, read_base
+from outbox.audit_base import WHOLE, Base, is_vouched, read_base
 from outbox.batch import Batch
 from outbox.chain import START, link
 from outbox.heads import End
@@ -179,13 +179,14 @@ class Audit:
         return found
 
     async def _verify(self, base: Base) -> Verification:
-        before, number = base.before, base.seq
+        before, number, vouched = base.before, base.seq, base == WHOLE
         async for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in self._entries():
             before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
             number += 1
             if seq != number or digest != before:
                 return Verification(False, await self._count(), min(seq, number))
-        return Verification(True, number - base.seq, None)
+            vouched = vouched or is_vouched(base, kind, detail)
+        return Verification(vouched, number - base.seq, None if vouched else base.seq + 1)
 
     async def base(self) -> Base:
         """Where the record begins: older entries are at headquarters only."""
@@ -241,7 +242,7 @@ class Audit:
 
 def verify_export(lines: Iterable[bytes]) -> Verification:
     """The same for an export in JSON Lines, without the database. Raises ValueError, naming the line, for what is none."""
-    before, number, base, first_bad, head = START, 0, 0, None, b""
+    before, number, base, vouched, first_bad, head = START, 0, WHOLE, True, None, b""
     for place, line in enumerate(lines, 1):
         if head:
             raise ValueError(f"line {place}: something stands behind the signed head")
@@ -250,9 +251,8 @@ def verify_export(lines: Iterable[bytes]) -> Verification:
             continue
         try:
             if place == 1 and line.startswith(_BASE):
-                begins = msgspec.json.decode(line, type=_Begins).begins_after
-                before, number = begins.before, begins.seq
-                base = number
+                base = msgspec.json.decode(line, type=_Begins).begins_after
+                before, number, vouched = base.before, base.seq, False
                 continue
             entry = _exported.decode(line)
         except (msgspec.MsgspecError, ValueError) as error:
@@ -262,8 +262,11 @@ def verify_export(lines: Iterable[bytes]) -> Verification:
         number += 1
         if first_bad is None and (entry.seq != number or digest != before.hex()):
             first_bad = min(entry.seq, number)
+        vouched = vouched or (first_bad is None and is_vouched(base, entry.kind, entry.detail))
+    if first_bad is None and not vouched:
+        first_bad = base.seq + 1
     return Verification(
-        first_bad is None, number - base, first_bad, before.hex(), head.decode("utf-8", "replace").strip()
+        first_bad is None, number - base.seq, first_bad, before.hex(), head.decode("utf-8", "replace").strip()
     )
 
 

@@ -1,5 +1,6 @@
 """Where the record begins, once its oldest entries are at headquarters and were taken out here: the number and hash of the last of them, from
-which the rest is proved. Headquarters has the same hash, so that a beginning that was made up does not stand."""
+which the rest is proved. The record says itself, further on, that they were: who cuts its beginning off can't add that without changing its end.
+Headquarters has the same hash, so that a beginning that was made up does not stand."""
 
 import msgspec
 
@@ -23,10 +24,19 @@ class Base(msgspec.Struct, frozen=True):
 
 
 WHOLE = Base()
+_TAKEN_OUT = "audit.taken_out"
 
 
 def read_base(note: str | None) -> Base:
     return WHOLE if note is None else msgspec.json.decode(note, type=Base)
+
+
+def is_vouched(base: Base, kind: str, detail: str) -> bool:
+    """Whether that entry is the record's own word that it begins there."""
+    if kind != _TAKEN_OUT:
+        return False
+    said = msgspec.json.decode(detail)
+    return bool(said["up_to"] == base.seq and said["hash"] == base.hash)
 
 
 class TakeOut(Operation[int]):
@@ -50,5 +60,5 @@ class TakeOut(Operation[int]):
         base = Base(last, bytes(hash_).hex())
         batch.db.execute(_SQL["keep_base"], {"value": msgspec.json.encode(base).decode()})
         batch.db.execute(_SQL["take_out"], {"seq": last})
-        batch.record("audit.taken_out", {"up_to": last, "hash": base.hash})
+        batch.record(_TAKEN_OUT, {"up_to": last, "hash": base.hash})
         return last

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from outbox.audit_base import read_base
+from outbox.audit_base import WHOLE, is_vouched, read_base
 from outbox.chain import link
 from outbox.faults import in_our_words, is_no_damage
 from outbox.migrate import migrations
@@ -85,12 +85,16 @@ def prove(path: Path) -> Proof:
         with closing(opened_to_read(path)) as db:
             base = read_base(next((value for (value,) in db.execute(_SQL["base"])), None))
             before, entries, newest_at, first_bad, last_epoch, last_seq = base.before, 0, 0, None, "", 0
+            vouched = base == WHOLE
             for epoch, seq, at, kind, actor, order_ref, message_id, detail, digest in db.execute(_SQL["entries"]):
                 before = link(before, epoch, seq, at, kind, actor, order_ref, message_id, detail)
                 entries, newest_at, last_epoch, last_seq = entries + 1, at, epoch, seq
                 if first_bad is None and (seq != base.seq + entries or digest != before):
                     first_bad = min(seq, base.seq + entries)
                 before = digest
+                vouched = vouched or (first_bad is None and is_vouched(base, kind, detail))
+            if first_bad is None and not vouched:
+                first_bad = base.seq + 1
             tables = [name for (name,) in db.execute(_SQL["tables"])]
             counts = {name: int(db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables}  # noqa: S608
             schema = int(db.execute(_SQL["schema"]).fetchone()[0])

@@ -76,6 +76,17 @@ def cut_and_rehashed(database: Path, entries: int) -> None:
     assert prove(database).first_bad is None
 
 
+async def test_a_beginning_that_was_cut_off_is_found(settings: Settings) -> None:
+    """Whoever writes to the database says that headquarters has what they take away."""
+    await recorded(settings, 30)
+    with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
+        (hash,) = db.execute("SELECT hash FROM audit WHERE seq = 20").fetchone()
+        db.execute("DELETE FROM audit WHERE seq <= 20")
+        base = json.dumps({"seq": 20, "hash": hash.hex()})
+        db.execute("INSERT INTO note (key, value) VALUES ('audit.base', ?)", (base,))
+    assert prove(settings.database).first_bad == 21
+
+
 def standings(settings: Settings, *heads: Head) -> list[Standing]:
     keys = keyring(settings)
     return [each.standing for each in compared(settings, [head.end for head in heads], keys)]
@@ -300,6 +311,8 @@ async def test_an_export_says_by_its_head_that_it_is_whole(tmp_path: Path) -> No
         )
         assert "entries were changed, added or cut off" in (await said(*lines[:-2], lines[-1]))[1]
         assert "behind the signed head" in (await said(*lines, lines[-2]))[1]
+        begins = json.dumps({"begins_after": {"seq": 1, "hash": json.loads(lines[0])["hash"]}})
+        assert "entry 2 does not follow" in (await said(begins + "\n", *lines[1:]))[1], "its beginning was cut off"
         forged = signed(End(head.epoch, head.seq - 1, json.loads(lines[-3])["hash"], head.at), EVIL)
         assert f"signed by {EVIL.public}: compare" in (await said(*lines[:-2], forged.line + "\n"))[1]
         sheet = tmp_path / "audit.csv"
