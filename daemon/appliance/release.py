@@ -46,7 +46,7 @@ class Releases:
 
     def current(self) -> Path | None:
         """The release in force; None: there is none."""
-        return self.link.resolve() if self.link.is_symlink() else None
+        return self._home / self.link.readlink() if self.link.is_symlink() else None
 
     async def build(self, wheel: Path, *, links: Path | None = None) -> Path:
         """Install a wheel into an environment of its own, beside the others: first the libraries that the lock inside it pins, each by its
@@ -96,7 +96,7 @@ class Releases:
         folder, names = self._home / "releases", []
         for release in sorted(folder.iterdir()) if folder.is_dir() else ():
             if release not in kept:
-                shutil.rmtree(release)
+                shutil.rmtree(release, ignore_errors=True)
                 names.append(release.name)
         return names
 

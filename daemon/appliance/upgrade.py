@@ -105,6 +105,7 @@ class Upgrade:
     async def _go_back(self, old: Path, copy: Path | None, why: str) -> str:
         await self._machine.run("systemctl", "stop", UNIT, seconds=120)
         self._releases.put_in_force(old)
+        self._releases.forget_but(old)  # its room may be what the database needs
         try:
             words = await asyncio.to_thread(self._old_database, copy)
         except (OutboxError, OSError) as error:
@@ -117,12 +118,7 @@ class Upgrade:
         if copy is None or prove(copy).schema == prove(database).schema:
             return ""
         aside = set_aside(database, "of-the-new-release", self._clock.now())
-        owner = database.stat()
-        fresh = database.with_name(f"{database.name}.back")
-        private(fresh)
-        copy_of(copy, fresh)
-        _same_owner(fresh, owner.st_uid, owner.st_gid)
-        put_in_place(fresh, database)
+        put_in_place(copy, database)
         return f"\nThe database is the one from before; what came in meanwhile is in {aside}"
 
     async def _safety_copy(self) -> Path | None:

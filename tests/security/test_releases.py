@@ -205,6 +205,31 @@ async def test_without_room_for_the_safety_copy_the_old_release_runs_on(
     assert (modes, copy.exists()) == ([0o600], False)
 
 
+@pytest.mark.parametrize("room", [True, False])
+async def test_what_was_begun_is_undone_though_the_releases_lie_on_another_disk(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    """The card was small, and /opt/tether is a link. What is left of the new release would take the room that orders need."""
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
+    home, disk = machine.path("/opt/tether"), folder / "root/mnt/disk/tether"
+    (disk / "releases/0.1.0/bin").mkdir(parents=True)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.symlink_to(disk)
+    (home / "venv").symlink_to("releases/0.1.0")
+    if not room:
+        settings.database.write_bytes(b"all of it")
+
+        def full(database: Path, target: Path) -> None:
+            raise StorageFull("the disk is full")
+
+        monkeypatch.setattr("daemon.appliance.upgrade.copy_of", full)
+    with pytest.raises(InstallError, match="is not well, so" if room else "could not be copied, so"):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert built(folder) == ["0.1.0"]
+    assert (home / "venv/bin").is_dir(), "the old one runs again"
+
+
 class Interrupted(Stopping):
     """Ctrl-C comes while the service is being stopped, and once more; then the connection drops by which the owner is there."""
 
