@@ -67,6 +67,25 @@ async def test_a_sound_database_is_left_alone(database: Path) -> None:
     assert await make_sound(database.with_name("none.db"), FakeClock()) is None
 
 
+async def test_the_log_is_read_where_the_database_s_name_is_a_link(tmp_path: Path) -> None:
+    """It was moved to a disk of its own: its log lies there, with all that came since it was last brought in."""
+    disk, name = tmp_path / "disk", tmp_path / "tether.db"
+    disk.mkdir()
+    name.symlink_to(disk / "tether.db")
+    settings = Settings(file=tmp_path / "tether.toml")
+    database = await a_week(disk)
+    async with open_box(disk) as box:
+        await accept_one(box, planned("last"), id="last", ref="B-LAST")
+        left = {file: file.read_bytes() for file in (database, database.with_name("tether.db-wal"))}
+    for file, content in left.items():
+        file.write_bytes(content)
+    spoil(database, 20, 1)
+    assert await make_sound(settings.database, FakeClock()) is not None
+    async with open_box(disk) as box:
+        assert await box.views.orders_by_ref(["B-LAST"])
+    assert name.is_symlink()
+
+
 async def test_what_was_set_aside_by_a_clock_that_is_not_set_is_kept_as_long_as_any(database: Path) -> None:
     """After a power cut the clock stands where it was made: what is all that is left of lost orders was removed as old five minutes later."""
     written = FakeClock().now() / 1000
