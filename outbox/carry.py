@@ -126,7 +126,7 @@ class Carry(Operation[Carried]):
 
     def _cancel_told(self, batch: Batch) -> int:
         waiting = batch.db.execute(_SQL["open_told"]).fetchone()[0]
-        batch.adopt(rows := decode_messages(waiting or "[]"))
+        rows = batch.with_line(decode_messages(waiting or "[]"))
         for row in rows:
             batch.move(
                 row,

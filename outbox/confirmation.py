@@ -80,8 +80,7 @@ class Free(Operation[int]):
 
     def apply(self, batch: Batch) -> int:
         found = batch.db.execute(_SQL["held_for_it"], {"limit": SLICE, "code": WHY.code}).fetchone()[0]
-        rows = decode_messages(found or "[]")
-        batch.adopt(rows)
+        rows = batch.with_line(decode_messages(found or "[]"))
         for row in rows:
             batch.move(row, State.QUEUED, Reason("the restore was confirmed", "released"), actor=self._actor)
         return len(rows)

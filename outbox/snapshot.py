@@ -144,6 +144,11 @@ class Snapshot:
                 self._by_order[row.order_seq].append(row)
                 self._was_open[row.seq] = row.open
 
+    def with_line(self, rows: Sequence[MessageRow]) -> list[MessageRow]:
+        """Rows that were just read, with those before and behind them in the batch's view."""
+        self.load(Wants(messages=[row.seq for row in rows]))
+        return [self.message(row.seq) for row in rows]
+
     def _all(self, name: str, **values: object) -> list[Any]:
         return self.db.execute(_SQL[name], _json(values)).fetchall()
 

@@ -21,6 +21,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.keys.digests import BoxKeys
 from daemon.keys.heads import vouch
 from daemon.keys.keyring import keyring
+from daemon.planner.identity import StoreIdentities
 from daemon.upkeep.archive import Manifest
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal_header import Header
@@ -110,7 +111,9 @@ class Candidate:
         again by hand. What the replaced database promised since holds on, and texts wait until staff confirm."""
         made_at = self.proved.manifest.made_at
         made = datetime.fromtimestamp(made_at / 1000, UTC)
-        async with Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=self._keys) as box:
+        identities = StoreIdentities(self._settings.store.country)
+        opened = Outbox.open(self._path, clock=self._clock, rng=self._rng, keys=self._keys, identities=identities)
+        async with opened as box:
             epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             await box.spool.rescue()
             carried = await box.promises.carry(self._promises, made_at=made_at)
@@ -127,7 +130,7 @@ class Candidate:
             await box.audit.append(RESTORED, actor=ACTOR, detail=detail)
             await box.confirmation.ask(RestoredFrom(self._name, made_at, self._clock.now()))
         proof = await asyncio.to_thread(prove, self._path)
-        if proof.first_bad is not None:
+        if proof.first_bad != self.proved.manifest.proof.first_bad:  # a repair may have lost entries before it was made
             raise BackupError(
                 f"the chain does not hold after the new epoch began (entry {proof.first_bad}): nothing was replaced"
             )
@@ -193,7 +196,8 @@ async def candidate(
             if wanted.lost_words:
                 await asyncio.to_thread(rekey, path)
             keys = BoxKeys(settings, wanted.openers.keys)
-            async with Outbox.open(path, clock=clock, rng=rng, keys=keys) as box:
+            identities = StoreIdentities(settings.store.country)
+            async with Outbox.open(path, clock=clock, rng=rng, keys=keys, identities=identities) as box:
                 due = _due_by(clock.now(), manifest.made_at)
                 waiting = [_is_doubtful(message, due) async for message in _open_messages(box)]
             key = wanted.openers.keys[0] if wanted.openers.keys else keyring(settings).own

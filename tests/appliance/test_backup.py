@@ -102,6 +102,18 @@ async def test_what_is_restored_is_what_was_there(settings: Settings) -> None:
         assert await due_ids(box, now=clock.now()) == ["waits"]
 
 
+async def test_what_is_made_after_a_repair_that_lost_an_entry_can_be_restored(settings: Settings) -> None:
+    """Each night's backup was made, and none of them could be put back."""
+    clock = FakeClock()
+    await a_day(settings.folder, clock)
+    with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
+        db.execute("DELETE FROM audit WHERE seq = 3")
+    name = await made(settings, clock)
+    async with brought(settings, name, clock) as found:
+        restored = await found.put_in_place(send_waiting=False)
+    assert (restored.proof.first_bad, restored.proof.counts["message"]) == (3, 4)
+
+
 async def test_what_may_have_been_sent_since_is_not_sent_again(settings: Settings) -> None:
     clock = FakeClock()
     await a_day(settings.folder, clock)

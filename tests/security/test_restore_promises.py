@@ -17,13 +17,26 @@ from daemon.appliance.restore import Candidate, Restored, Wanted, candidate
 from daemon.channels.base import Reply
 from daemon.config import Backup, Settings
 from daemon.keys.digests import BoxKeys
+from daemon.planner.identity import StoreIdentities
 from daemon.upkeep.backup import back_up
 from daemon.upkeep.backup_store import keeping
 from outbox import Outbox
 from outbox.model import State
 from outbox.outcome import Accepted
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import MAIL, PHONE, SENT, accept_one, open_own_box, planned, plans, posted, send, state_of
+from tests.support.outbox_box import (
+    MAIL,
+    PHONE,
+    SENT,
+    accept_one,
+    due_ids,
+    open_own_box,
+    planned,
+    plans,
+    posted,
+    send,
+    state_of,
+)
 
 OTHER = "+447700900777"
 
@@ -88,6 +101,37 @@ async def test_who_opted_out_since_is_not_texted(settings: Settings, clock: Fake
         message = await accept_one(box, planned("m1"), id="e1", ref="B-1")
         refusal = await box.spool.begin(message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
         assert getattr(refusal, "opted_out", False)
+
+
+async def test_what_stands_behind_a_text_that_left_since_has_its_turn(settings: Settings, clock: FakeClock) -> None:
+    async with shop(settings, clock) as box:
+        told = await accept_one(box, planned("told", trigger="refund.issued"), id="e1", ref="B-1")
+        await accept_one(box, planned("behind", trigger="refund.issued"), id="e2", ref="B-1")
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await send(box, told, Accepted("P1"), SENT)
+    await restore(settings, name, clock, send_waiting=True)
+    async with shop(settings, clock) as box:
+        assert await state_of(box, "told") is State.CANCELLED
+        await box.confirmation.confirm(actor="owner")
+        assert await due_ids(box, now=clock.now()) == ["behind"]
+
+
+async def test_who_is_found_by_a_number_as_the_till_wrote_it_is_so_after_a_restore(
+    settings: Settings, clock: FakeClock
+) -> None:
+    """The backup of an earlier release, or one that is kept under a new key, is indexed when it is put in place."""
+    known = StoreIdentities(settings.store.country)
+    async with shop(settings, clock) as box:
+        box.know_by(known)
+        await accept_one(box, planned("m1"), id="e1", ref="B-1", customer={"name": "Ada", "phone": "07700 900123"})
+    with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
+        db.execute("DELETE FROM person")
+        db.execute("DELETE FROM note WHERE key = 'people.indexed'")
+    await restore(settings, await backup(settings, clock), clock)
+    async with shop(settings, clock) as box:
+        box.know_by(known)
+        assert (await box.people.forget(PHONE, actor="owner", dry_run=True)).orders == 1
 
 
 async def test_who_was_forgotten_since_is_not_remembered(settings: Settings, clock: FakeClock) -> None:
