@@ -11,7 +11,7 @@ from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMess
 from outbox.orders import ENDS, moves_status, project
 from outbox.person_index import PersonIndex
 from outbox.reasons import ON_HOLD, Reason, encode_args
-from outbox.rows import EventRow, MessageRow, body_of, encode
+from outbox.rows import EventRow, MessageRow, body_of, decode_body, encode
 from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
@@ -124,9 +124,9 @@ class Accept(Operation[Acceptance]):
             return Plan((failed,))
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
-        """What waits for a trigger that this event settled is not to be sent any more, nor is at its end what waits for a moment before
-        or after the promised time, unless it tells of that end. The end of an order is newer news like any other: what its route wants
-        told in any case stays."""
+        """What waits for a trigger that this event settled is not to be sent any more, nor another way where it left and turns out not to
+        have arrived; nor is at its end what waits for a moment before or after the promised time, unless it tells of that end. The end of an
+        order is newer news like any other: what its route wants told in any case stays."""
         if not plan.drops:
             return
         type = self._posted.event.type
@@ -135,9 +135,12 @@ class Accept(Operation[Acceptance]):
         for row in batch.open_of(order.seq):
             stays = row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)
             is_earlier = is_over and moves_status(row.trigger) and row.trigger != type
-            reminds = is_earlier and row.queue_place > batch.now and not row.relative
+            reminds = is_earlier and _reminds(row, batch.now)
             if (row.trigger in plan.drops or reminds) and not stays:
                 self._put_aside(batch, row, _superseded_by(type))
+        for row in batch.sent_of(order.seq, set(plan.drops) - {type}):
+            if not (row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)):
+                batch.call_off(row, State.SUPERSEDED)
 
     def _reschedule(self, batch: Batch, order: OrderRow, seq: int, plan: Plan) -> None:
         """What waits for a moment that is counted from the promised time goes with it."""
@@ -260,6 +263,11 @@ def _first_state(planned: PlannedMessage, order: Order) -> tuple[State, Reason]:
     if planned.state is State.QUEUED and order.held and not planned.policy.stands_alone:
         return State.HELD, planned.reason or ON_HOLD
     return planned.state, planned.reason
+
+
+def _reminds(row: MessageRow, now: int) -> bool:
+    """Whether it waits for a moment before or after the promised time, or did until the quiet hours or the line kept it."""
+    return decode_body(row.body).policy.timed or (row.queue_place > now and not row.relative)
 
 
 def _superseded_by(type: str) -> Reason:

@@ -43,7 +43,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
     State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
     State.SENT: frozenset(
-        {State.DELIVERED, State.QUEUED, State.HELD, State.FAILED, State.SUPPRESSED, State.EXPIRED, State.SUPERSEDED}
+        {State.DELIVERED, State.QUEUED, State.HELD} | _OVER
     ),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
@@ -234,6 +234,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sent by a person: neither held nor superseded."""
     answers: str = ""
     """The kind of wish that it answers by itself ("stop"): neither held nor superseded, and said to whom has just asked for silence."""
+    timed: bool = False
+    """It waits for a moment before or after the promised time."""
     plain: bool = False
     """What its sender set is shown to the customer where it is a value (a colour, a number), and not where it is prose."""
 

@@ -159,7 +159,9 @@ class Apply(Operation["Message | None"]):
                 go(batch, row, Transition(state=State.SENT))
             return
         if newest and row.state in (State.SENT, State.UNKNOWN):
-            if row.state is State.SENT and batch.is_outdated(row):
+            if row.pending_state:
+                go(batch, row, Transition(state=State.QUEUED, reason=UNDELIVERED))
+            elif row.state is State.SENT and batch.is_outdated(row):
                 go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))
             elif self._go_on is None or batch.is_forgotten(row):
                 go(batch, row, Transition(state=State.FAILED, reason=UNDELIVERED))

@@ -238,6 +238,18 @@ class Snapshot:
         """The order's messages that something still works on."""
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
+    def sent_of(self, order_seq: int, triggers: Collection[str]) -> list[MessageRow]:
+        """The order's messages about these types that left and are not known to have arrived."""
+        if not triggers:
+            return []
+        found: str | None = self.db.execute(
+            _SQL["sent_of"], {"order": order_seq, "triggers": encode(sorted(triggers)).decode()}
+        ).fetchone()[0]
+        self.adopt(decode_messages(found or "[]"))
+        return [
+            row for row in self._by_order[order_seq] if row.state is State.SENT and row.trigger in triggers
+        ]
+
     def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""
         return stopped(self.words.get(digest, ()), medium)

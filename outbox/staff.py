@@ -117,6 +117,8 @@ class Cancel(Operation[Message]):
         if row.state is State.SENDING:
             batch.call_off(row, State.CANCELLED)
             batch.record("message.cancelling", {"reason": self._reason}, row.order_ref, row.id, self._actor)
+        elif row.state is State.SENT:
+            raise IllegalMove(f"message {row.id} is sent: it can't become cancelled")
         elif row.state is not State.CANCELLED:
             batch.move(row, State.CANCELLED, self._why(), actor=self._actor)
         return row.message()

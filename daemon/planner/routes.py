@@ -135,6 +135,7 @@ class _Compiler:
                 urgent=table.urgent,
                 on_unknown=table.on_unknown,
                 supersede=table.supersede,
+                timed=table.at is not None,
             ),
         )
 

@@ -69,6 +69,20 @@ async def test_nobody_is_called_to_the_shop_for_what_they_have(tmp_path: Path) -
         assert heart.providers.texts("twilio") == ["order.confirmed"], "that alone has supersede = false"
 
 
+async def test_nor_when_its_moment_came_in_the_quiet_hours(tmp_path: Path) -> None:
+    """It is 10:15: at two it meets the quiet hours, and at half past two they have their order."""
+    call = {"on": "order.confirmed", "to": "customer", "via": ["twilio"], "at": "-2h", "template": "order.ready"}
+    done = {"on": "order.completed", "to": "team", "via": ["webhook"]}
+    night = {"from": "13:30", "to": "15:30", "media": ["sms"]}
+    async with Heart(tmp_path, shop(route=[call, done], quiet_hours=night)) as heart:
+        await heart.tell("e1", "order.confirmed", order={"promised_at": "2026-11-24T16:00:00Z"})
+        await heart.pass_time(4.25 * HOUR)
+        assert (await heart.message()).state is State.QUEUED
+        await heart.tell("e2", "order.completed")
+        await heart.pass_time(3 * HOUR)
+        assert heart.providers.texts("twilio") == []
+
+
 async def test_who_is_thanked_the_next_day_is_thanked_though_the_shop_says_too_that_it_is_complete(
     tmp_path: Path,
 ) -> None:

@@ -246,6 +246,26 @@ async def test_an_old_status_that_could_not_be_delivered_is_not_told_after_a_new
     assert (await heart.states())[0] is State.SUPERSEDED
 
 
+async def test_what_is_settled_by_the_time_that_it_turns_out_undelivered_is_not_told_another_way(heart: Heart) -> None:
+    """They have paid: to be asked for it once more, they would pay twice."""
+    await heart.tell("e1", "payment.failed")
+    await heart.tell("e2", "payment.confirmed")
+    await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
+    assert heart.providers.texts() == ["payment.failed", "payment.confirmed"]
+    assert (await heart.states())[0] is State.SUPERSEDED
+
+
+async def test_what_staff_stopped_as_it_left_is_not_told_another_way(heart: Heart) -> None:
+    heart.providers.waits = True
+    await heart.tell("e1")
+    await heart.box.spool.cancel((await heart.message()).id, actor="Mia", reason="she rang")
+    await heart.answer(TOOK, arrives=True)
+    assert await heart.states() == [State.SENT]
+    await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
+    await heart.pass_time(60)
+    assert (await heart.states(), len(heart.providers.left)) == ([State.CANCELLED], 1)
+
+
 async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> None:
     heart.providers.will("vonage", CUT, arrives=True)
     await heart.tell("e1", "refund.issued")

@@ -101,6 +101,7 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
         on_unknown="ask",
         supersede=False,
         manual=True,
+        timed=True,
         plain=True,
         answers="help",
     )

@@ -18,6 +18,7 @@ HOT = {
         "known_orders",
         "open_of_orders",
         "messages_with_line",
+        "sent_of",
         "messages_by_id",
         "attempts",
         "stopped",
