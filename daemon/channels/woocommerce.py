@@ -76,7 +76,7 @@ class WooCommerce(HttpChannel):
             return Rejected(
                 Scope.MESSAGE, "no_shop_order", "this order did not come from the shop, so it has no note there"
             )
-        if out.order_source_id == out.order_ref and (doubt := await self._doubt(out, until)):
+        if doubt := await self._doubt(out, until):
             return doubt
         if out.attempt == 1 and not out.possible_duplicate:
             return self.build(out)
@@ -90,8 +90,8 @@ class WooCommerce(HttpChannel):
         return self.build(out)
 
     async def _doubt(self, out: Outgoing, until: float) -> Outcome | None:
-        """Why the shop's order of that number is not this one: a till's number may be one of the shop's by chance, and the shop would mail
-        whoever placed that. A shop that does not show it says of the note itself what is wrong."""
+        """Why the shop's order of that number is not this one: a till's number, or another system's id, may be one of the shop's by chance,
+        and the shop would mail whoever placed that. A shop that does not show it says of the note itself what is wrong."""
         asked = Request(method="GET", path=f"/wp-json/wc/v3/orders/{out.order_source_id}", headers=self.headers)
         answer = await self.ask(asked, out, until=until)
         if not isinstance(answer, Response):
