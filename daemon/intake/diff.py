@@ -18,6 +18,7 @@ from outbox.orders import moves_status, rank, to_ms
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
 DELAYED = "order.delayed"
+UNPAID = "payment.failed"
 _TELL_THE_TIME = frozenset({PLACED, CONFIRMED, DELAYED})
 """Of these the customer hears with the time that is promised."""
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
@@ -104,7 +105,12 @@ def _newest(known: Sequence[Known]) -> Known | None:
 
 
 def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:
-    """Coming back to where it is confirmed, from wherever it stood, is no confirmation."""
+    """Coming back to where it is confirmed, from wherever it stood, is no confirmation. Placed after a payment of it had failed, it is paid
+    otherwise since then."""
+    newest = _newest(known)
+    if fact.type == PLACED and newest is not None and newest.type == UNPAID:
+        failed = datetime.fromtimestamp((newest.as_of or 0) / 1000, UTC)
+        return msgspec.structs.replace(fact, at=max(fact.at or failed, failed))
     if fact.type == CONFIRMED and any(one.as_of is not None and moves_status(one.type) for one in known):
         return msgspec.structs.replace(fact, type=REOPENED, usual=True)
     return fact
@@ -155,8 +161,8 @@ def _is_history(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sig
     if _is_silent(fact, known):
         return True
     created = to_ms(now.created or fact.at or now.updated)
-    if fact.type == PLACED:
-        return created < sighting.horizon
+    if fact.type == PLACED and not fact.state:
+        return (to_ms(fact.at or now.updated) if known else created) < sighting.horizon
     if sighting.moved and (fact.state or (fact.at is None and fact.type == REFUND)):
         is_end = fact.type in _ENDS or not fact.state
         return is_end and not known and to_ms(fact.at or now.created or now.updated) < sighting.long_ago

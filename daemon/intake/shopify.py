@@ -12,7 +12,7 @@ from daemon.intake import signatures
 from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.money import rounded
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
-from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, payments, state_of
+from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, state_of
 from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
 
@@ -135,10 +135,11 @@ class Shopify(ShopifyApi):
             yield Fact("refund.issued", data=_given(amount=order["total_price"].money(), currency=currency, full=True))
 
     def _parcel(self, parcel: Place) -> Snapshot | None:
-        """fulfillments/create and /update: one parcel, named #1001.1 after its order. That it was packed says nothing of the order:
-        there may be more in it than is in the parcel."""
+        """fulfillments/create and /update: one parcel, named #1001.1 after its order. That it was packed, or received, says nothing of the
+        order: there may be more in it than is in the parcel."""
         shipment = "" if _is_taken_back(parcel) else folded(parcel["shipment_status"].text() or "")
-        state = self.furthest([(shipment, SHIPMENT.get(shipment, ""))] if shipment else [])
+        usual = SHIPMENT.get(shipment, "")
+        state = self.furthest([(shipment, "" if usual == WHOLE else usual)] if shipment else [])
         if not state:
             return None
         fact = Fact(state, at=parcel["updated_at"].moment(), data=_tracking([parcel]), state=True)

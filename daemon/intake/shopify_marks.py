@@ -14,8 +14,8 @@ SHIPMENT: Mapping[str, str] = {
 }
 """A parcel's `shipment_status`, or its `displayStatus` in lower case. What is not here (in_transit, label_printed) tells nobody."""
 
-_WHOLE = "order.completed"
-_FULFILMENT: Mapping[str, str] = {"in_progress": "order.in_production", "fulfilled": _WHOLE}
+WHOLE = "order.completed"
+_FULFILMENT: Mapping[str, str] = {"in_progress": "order.in_production", "fulfilled": WHOLE}
 _ON_ITS_WAY = frozenset(
     [
         "label_printed",
@@ -58,7 +58,8 @@ def state_of(
     handed_over = any(parcel in _ON_ITS_WAY for parcel in parcels)
     marks.append((fulfilment, "" if fulfilment == "fulfilled" and handed_over else _FULFILMENT.get(fulfilment, "")))
     usual = {parcel: SHIPMENT.get(parcel, "") for parcel in parcels}
-    marks += [(parcel, "" if type == _WHOLE and fulfilment in _IN_PART else type) for parcel, type in usual.items()]
+    in_part = fulfilment in _IN_PART or handed_over
+    marks += [(parcel, "" if type == WHOLE and in_part else type) for parcel, type in usual.items()]
     marks += [mark for tag in tags for mark in ((f"tag:{tag}", ""), (tag, ""))]
     marks += [(field, "") for field in fields]
     if is_cancelled:

@@ -135,7 +135,10 @@ class WooCommerce(WooCommerceApi):
             yield Fact("payment.confirmed", at=paid, data=_given(amount=total, currency=currency))
         state = self._state(order, status)
         if state and state != PLACED:
-            at = order["date_completed_gmt"].moment() if state == "order.completed" else None
+            ended = (
+                status == "completed" and state == "order.completed"
+            )  # set once it is "completed", whatever that means here
+            at = order["date_completed_gmt"].moment() if ended else None
             data = _given(pay_url=order["payment_url"].text()) if state == "payment.failed" else {}
             yield Fact(state, at=at, data=data, state=True, draft=is_draft and state == "order.cancelled")
         elif not state and status in _UNDER_WAY and status not in self.statuses:

@@ -7,7 +7,7 @@ and for the end of an order, of which they may hear by no way at all.
 from collections.abc import Mapping
 
 from outbox.model import Order, Posted
-from outbox.orders import moves_status, rank
+from outbox.orders import happened_at, moves_status, rank
 
 PAID = "payment.confirmed"
 UNPAID = ("payment.failed", "payment.pending")
@@ -41,7 +41,15 @@ def drops(posted: Posted, before: Order | None, *, late: bool) -> tuple[str, ...
     found = _POINTLESS.get(posted.event.type, ())
     if late:
         return tuple(type for type in found if not moves_status(type))
-    return found + tuple(type for type in _taken_back(posted, before) if type not in found)
+    more = (*_taken_back(posted, before), *_paid_otherwise(posted, before))
+    return found + tuple(type for type in more if type not in found)
+
+
+def _paid_otherwise(posted: Posted, before: Order | None) -> tuple[str, ...]:
+    """That a payment failed, of what was placed after that: it is paid by transfer, or on collection."""
+    if posted.event.type != "order.placed" or before is None or before.payment != "payment.failed":
+        return ()
+    return ("payment.failed",) if happened_at(posted) >= before.payment_at else ()
 
 
 def _taken_back(posted: Posted, before: Order | None) -> tuple[str, ...]:

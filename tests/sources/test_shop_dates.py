@@ -1,0 +1,57 @@
+"""When things happened in a web shop: a payment that failed before another way was chosen, an order that was written long before it was
+placed, an end that is not the shop's own."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.model import State
+from tests.support.fake_clock import FakeClock
+from tests.support.sources import FakeHttp, open_front
+from tests.support.street import ADA, DAY, PAID, POLLED, SECRETS, Street, heard, shipped
+from tests.support.woo_shop import WooShop
+
+
+@pytest.mark.parametrize("status", ["processing", "on-hold"])
+async def test_who_pays_otherwise_after_their_card_was_declined_is_not_asked_to_pay(
+    street: Street, status: str
+) -> None:
+    """In cash on collection, or by transfer: the word of the failed payment waits ten minutes, and they would pay twice."""
+    street.shop.save(1, "failed", billing=ADA)
+    await street.later(120)
+    street.shop.save(1, status)
+    await street.later()
+    page = await street.front.box.views.messages(limit=100)
+    failed = [message.state for message in page.items if message.trigger == "payment.failed"]
+    assert failed == [State.SUPERSEDED] * 2
+    assert ("order.placed", "customer") in await heard(street)
+
+
+async def test_a_quote_that_becomes_an_order_weeks_later_is_news(street: Street) -> None:
+    street.shop.save(1, "pending", billing=ADA)
+    await street.later(35 * DAY)
+    street.shop.save(1, "on-hold")
+    await street.later()
+    assert ("order.placed", "team") in await heard(street)
+
+
+async def test_an_end_of_the_store_s_own_is_not_of_when_the_shop_called_it_completed(tmp_path: Path) -> None:
+    """There "completed" means that it was sent; a plug-in says two days later that it was delivered."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    own = {"completed": "order.out_for_delivery", "delivered": "order.completed"}
+    async with open_front(
+        tmp_path, secrets=SECRETS, http=http, clock=clock, plan=shipped(), webshop={**POLLED, "statuses": own}
+    ) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "processing", billing=ADA, **PAID)
+        await street.later()
+        shop.save(1, "completed", date_completed_gmt="2026-11-24T10:17:00")
+        await street.later(2 * DAY)
+        shop.save(1, "delivered")
+        await street.later()
+        assert (await street.order()).status == "order.completed"
+        (last,) = [each for each in await front.box.views.events_of_order("1") if each.type == "order.completed"]
+        assert last.occurred_at == shop.orders[1].modified * 1000
