@@ -42,9 +42,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.HELD: frozenset({State.QUEUED, State.SENT, State.DELIVERED}) | _OVER,
     State.SENDING: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD, State.UNKNOWN}) | _OVER,
     State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.QUEUED, State.HELD}) | _OVER,
-    State.SENT: frozenset(
-        {State.DELIVERED, State.QUEUED, State.HELD} | _OVER
-    ),
+    State.SENT: frozenset({State.DELIVERED, State.QUEUED, State.HELD} | _OVER),
     State.DELIVERED: frozenset(),
     State.FAILED: frozenset({State.QUEUED, State.DELIVERED}),
     State.EXPIRED: frozenset({State.QUEUED, State.DELIVERED}),

@@ -246,9 +246,7 @@ class Snapshot:
             _SQL["sent_of"], {"order": order_seq, "triggers": encode(sorted(triggers)).decode()}
         ).fetchone()[0]
         self.adopt(decode_messages(found or "[]"))
-        return [
-            row for row in self._by_order[order_seq] if row.state is State.SENT and row.trigger in triggers
-        ]
+        return [row for row in self._by_order[order_seq] if row.state is State.SENT and row.trigger in triggers]
 
     def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""

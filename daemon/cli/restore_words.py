@@ -15,7 +15,9 @@ def tell_proved(name: str, proved: "Proved", *, send_waiting: bool) -> None:
     print(f"{name}, made {made:%Y-%m-%d %H:%M} UTC by Tether {manifest.release}")
     print(f"signed by {proved.header.key}" if proved.header else "NOT SIGNED: nothing proves who made it")
     bad = manifest.proof.first_bad
-    held = "hang together" if bad is None else f"are there, of which those from {bad} on don't follow: a repair lost some"
+    held = (
+        "hang together" if bad is None else f"are there, of which those from {bad} on don't follow: a repair lost some"
+    )
     print(f"every page is sound, and {manifest.proof.entries} audit entries {held}")
     table(("kept", "rows"), sorted(manifest.proof.counts.items()), empty="it is empty")
     print(f"\n{proved.doubtful} messages waited then and may have been sent since: ", end="")

@@ -23,7 +23,7 @@ from daemon.planner.recipients import Recipient, customer_recipient
 from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
-from outbox import Story, StoredEvent
+from outbox import StoredEvent, Story
 from outbox.errors import IllegalMove
 from outbox.masks import mask_address
 from outbox.model import Customer, Message, Order, Plan, PlannedMessage, Planner, Posted, State

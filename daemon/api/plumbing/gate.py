@@ -36,7 +36,7 @@ BURST_S = 10.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
-UNKNOWN_TOKEN = "this token is not known, or was revoked"
+NOT_KNOWN = "this token is not known, or was revoked"
 
 NOBODY = Caller("", frozenset(), "", "")
 
@@ -73,7 +73,7 @@ class Gate(ABC):
     def still(self, request: web.Request, caller: Caller) -> None:
         """A body takes its time to arrive: whose token was revoked meanwhile is refused. Raises Problem 401."""
         if not caller.stands():
-            raise self.refused(request, UNKNOWN_TOKEN, error="invalid_token")
+            raise self.refused(request, NOT_KNOWN, error="invalid_token")
 
     def vouched(self, request: web.Request) -> None:
         """A good token or signature came: its address gets the places that are kept for such."""
@@ -217,7 +217,7 @@ class TokenGate(Gate):
         secret = header[7:].strip()
         token = self.services.box.tokens.find(secret) if secret.isascii() else None
         if token is None:
-            raise self.refused(request, UNKNOWN_TOKEN, error="invalid_token")
+            raise self.refused(request, NOT_KNOWN, error="invalid_token")
         self.vouched(request)
         person = _person(request)
         actor = f"{person} ({token.name})" if person else token.name
