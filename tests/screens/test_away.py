@@ -9,6 +9,9 @@ from tests.support.counter import opened
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import DAY, HOUR, NOW, SampleShop
+from tests.support.typist import Typist
+from tui.line.tempo import Tempo
+from tui.screens.new_order import NewOrderBox
 from tui.shop.feed import GLANCE_PAUSE
 
 
@@ -297,3 +300,30 @@ async def test_events_of_a_newer_service_do_no_harm() -> None:
         counter.service.tell("attempt", {"message_id": "m00001", "order_ref": "B-1042", "n": 2})
         counter.service.change_order("B-1043", status="order.ready", stage="ready")
         await counter.see("ready 3")
+
+
+async def test_what_was_typed_outlives_a_name_that_begins_like_its_key() -> None:
+    """An order that was not taken in is kept; "anna" is somebody to be found."""
+    async with opened(tempo=Tempo()) as counter:
+        counter.app.flows._not_taken = {"field-name": "Wendy"}
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types("anna", [0.1] * 4)
+        await counter.see("> anna")
+        await typist.presses("escape")
+        await typist.presses("a")
+        await counter.see("take it in", "Wendy")
+
+
+async def test_a_box_does_not_come_back_over_what_is_done_by_then() -> None:
+    """The service was restarted: an opt-out that was not noted asked again eight seconds later, and took the next customer's name."""
+    async with opened() as counter:
+        counter.app.act(counter.app.fixes.silence("07700 900777"))
+        await counter.see("07700 900777")
+        await counter.service.stop()
+        await counter.press("enter", "1", "a")
+        await counter.see("take it in")
+        await counter.until(lambda: not counter.app.session.under_way, passing=0.5)
+        await counter.pilot.pause()
+        assert isinstance(counter.app.screen, NewOrderBox)
+        await counter.see("NOT DONE: opt-out: 07700 900777.")

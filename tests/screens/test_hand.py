@@ -100,3 +100,8 @@ def test_without_waits_every_key_is_what_it_is_bound_to() -> None:
     assert hand.character("n", 0, COMMAND) is Meaning.COMMAND
     assert hand.character("s", 0, Where(box=True, bound=True)) is Meaning.COMMAND
     assert hand.enter(0.001, Where(box=True)) is Meaning.PASS
+
+
+def test_two_spaces_turn_a_choice_twice_and_begin_no_name() -> None:
+    hand, choice = Hand(Tempo()), Where(box=True, shown_at=0, has_field=True, bound=True)
+    assert [hand.character(" ", at, choice) for at in (1, 1.2, 1.4)] == [Meaning.COMMAND] * 3

@@ -249,3 +249,13 @@ async def test_an_address_that_is_too_long_is_refused_and_not_noted() -> None:
         await counter.see("is reached at")
         await counter.press("enter")
         await counter.see("NOT DONE: B-1036: change. The service says: phone: longer than 320 characters")
+
+
+async def test_what_is_pasted_over_a_box_goes_into_its_field_and_loses_nothing() -> None:
+    async with opened() as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        await counter.type("B-7")
+        counter.app.screen.query_one("#take").focus()
+        counter.app.post_message(Paste("00"))
+        await counter.see("B-700", "take it in")

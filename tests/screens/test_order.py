@@ -274,3 +274,16 @@ async def test_a_tall_screen_shows_the_detail_beside_the_story() -> None:
         counter.app.open_order("B-1042")
         await counter.see("Ada: “on my way!”")
         assert "│" in counter.line("placed   webshop")
+
+
+async def test_who_writes_on_after_enter_loses_no_letter() -> None:
+    """Enter goes to "send"; the next letter goes back into the text, and is part of it."""
+    async with opened() as counter:
+        counter.app.open_order("B-1042")
+        await counter.see("READY")
+        await counter.press("m")
+        await counter.see("message to Ada")
+        await counter.type("Ready.")
+        await counter.press("enter")
+        await counter.type("Bring a bag")
+        assert counter.app.screen.query_one(TextArea).text == "Ready.Bring a bag"

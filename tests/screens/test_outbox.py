@@ -128,3 +128,17 @@ async def test_what_it_says_that_it_shows_is_so_after_a_change_of_language() -> 
         await counter.see("[f failed]", "1 shown")
         await counter.command("language: Deutsch")
         await counter.see("[a alle]", "6 gezeigt")
+
+
+async def test_a_mark_ends_with_what_was_done() -> None:
+    """Else the next key, meant for another, has them again, or does nothing."""
+    async with opened() as counter:
+        counter.service.change_message("m00004", state="failed", reason="no usable phone for Twilio")
+        await counter.press("2", "f")
+        await counter.see("2 shown")
+        await counter.press("space", "r")
+        await counter.see("They will be sent again: 1")
+        await counter.press("enter")
+        await counter.see("1 sent again.", "1 shown")
+        await counter.press("r")
+        await counter.see("They will be sent again: 1")

@@ -231,3 +231,16 @@ async def test_a_name_leaves_the_page_as_it_was(page: str, name: str, seen: str,
         await counter.until(lambda: counter.app.omnibox.text == name)
         assert counter.app.page is before
         await counter.see(seen)
+
+
+async def test_two_enters_while_the_screen_is_held_up_answer_a_box_once() -> None:
+    """The second one closed what was below it, or ended the screen."""
+    async with opened(tempo=Tempo()) as counter:
+        typist, app = Typist(counter), counter.app
+        app.act(app.flows.hold(app.session.shop.orders["B-1042"]))
+        await counter.see("Nothing is sent about")
+        await typist.rest()
+        await typist.types("\r\r", [2, 0.2], {0})
+        await counter.see("B-1042 is on hold")
+        assert len(counter.posted("/hold")) == 1
+        assert app.screen_stack[-1] is app.page

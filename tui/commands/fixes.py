@@ -79,17 +79,21 @@ class Fixes:
                 said = await self._app.push_screen_wait(AskBox(t("allow again"), question, label=t("their words")))
                 if said:
                     call = people_acts.allow_writing_to(medium, ref, said)
-                    await self._session.do(call, name=t("allow again"), done=t("It is noted. f tells them now."))
+                    name = f"{ref}: {t('allow again')}"
+                    await self._session.do(call, name=name, done=t("It is noted. f tells them now."))
                 elif said is not None:
                     self._session.say(t("Nothing was noted: their words are needed."), WARN)
 
     async def _in_other_words(self, order: Order, help: Help) -> None:
         """The usual words, to be changed, go that way."""
+        stood = self._app.screen
         try:
             found = await self._session.client.contact_preview(order.ref, help.body)
             words = next((each.text for each in found.messages if each.tells_customer), "")
         except ServiceError:
             words = ""  # the box says what stands in the way
+        if self._app.screen is not stood:  # they do something else by now
+            return
         message = self._session.shop.messages.get(str(help.body.get("message_id", "")))
         purpose = f"{order.ref}  {news(self._session, order, message)}"
         draft = await self._app.push_screen_wait(WriteBox(order, words, order.status, purpose, help.body))
@@ -130,9 +134,13 @@ class Fixes:
                 call = people_acts.stop_writing_to(wish.medium, wish.ref, why)
             else:
                 call = people_acts.stop_writing(wish.medium, wish.address, why)
-            if await self._session.do(call, name=t("opt-out"), done=t("It is noted: no more of that.")) is not None:
+            stood, name = self._app.screen, f"{t('opt-out')}: {wish.address or wish.ref}"
+            if await self._session.do(call, name=name, done=t("It is noted: no more of that.")) is not None:
                 return
-            again = SilenceBox(wish.address or wish.ref, wish.medium, NO_ADDRESS if wish.address else "")
+            if self._app.screen is not stood:  # they do something else by now, and were told that it was not done
+                return
+            is_wrong = bool(wish.address) and self._session.shop.link.state == "up"
+            again = SilenceBox(wish.address or wish.ref, wish.medium, NO_ADDRESS if is_wrong else "")
             wish = await self._app.push_screen_wait(again)
 
     # ------------------------------------------------------------ what nobody understood

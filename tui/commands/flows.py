@@ -65,7 +65,10 @@ class Flows:
     async def _step(self, order: Order, status: str) -> None:
         step = await self._app.push_screen_wait(NextStepBox(order, status))
         while step is not None and step.address_first:
+            stood = self._app.screen
             await self._fixes.address_first(order)
+            if self._app.screen is not stood:  # they do something else by now
+                return
             step = await self._app.push_screen_wait(NextStepBox(order, status))
         if step is None or self._is_taken(order, status):
             return
@@ -90,7 +93,8 @@ class Flows:
         """Write to its customer; whether the service took it."""
         if not self._session.may_act():
             return False
-        draft = await self._words(order, self._not_sent.pop(order.ref, ""))
+        draft = await self._words(order, self._not_sent.get(order.ref, ""))
+        self._not_sent.pop(order.ref, None)
         if draft is None:
             return False
         is_taken = await self._session.write(
@@ -111,7 +115,10 @@ class Flows:
         """What is to be sent; whom nothing would reach is helped first."""
         draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))
         while draft is not None and draft.address_first:
+            stood = self._app.screen
             await self._fixes.address_first(order)
+            if self._app.screen is not stood:
+                return None
             draft = await self._app.push_screen_wait(WriteBox(order, draft.text, status, purpose))
         return draft
 
@@ -119,8 +126,8 @@ class Flows:
         """Take an order at the counter."""
         if not self._session.may_act():
             return
-        typed, self._not_taken = self._not_taken, {}
-        taken = await self._app.push_screen_wait(NewOrderBox(self._new_ref(), typed))
+        taken = await self._app.push_screen_wait(NewOrderBox(self._new_ref(), self._not_taken))
+        self._not_taken = {}
         if taken is None:
             return
         ref, call = taken.event["order"]["ref"], order_acts.take_in(taken.event)
@@ -155,20 +162,21 @@ class Flows:
 
     # ------------------------------------------------------------ messages
 
-    async def retry(self, messages: Sequence[Message]) -> None:
+    async def retry(self, messages: Sequence[Message]) -> bool:
         if not messages or not self._session.may_act():
-            return
+            return False
         question = self._t("They will be sent again: {n}, about {refs}.", n=len(messages), refs=_refs(messages))
         if await self._ask(self._t("send again"), question) is None:
-            return
+            return False
         await self._each(
             messages, text("{n} sent again."), text("{ref}: send again"), lambda each: message_acts.retry(each.id)
         )
+        return True
 
-    async def other_channel(self, messages: Sequence[Message]) -> None:
+    async def other_channel(self, messages: Sequence[Message]) -> bool:
         """Send by another channel: one that this message's route names, or any that is enabled."""
         if not messages or not self._session.may_act():
-            return
+            return False
         names = list(dict.fromkeys([*(way for each in messages for way in each.via), *self._session.shop.channels]))
         options = [
             (name, self._session.words.way_and_name(name))
@@ -182,15 +190,17 @@ class Flows:
             await self._each(
                 messages, text("{n} sent another way."), name, lambda each: message_acts.retry(each.id, channel)
             )
+        return bool(channel)
 
-    async def cancel(self, messages: Sequence[Message]) -> None:
+    async def cancel(self, messages: Sequence[Message]) -> bool:
         if not messages or not self._session.may_act():
-            return
+            return False
         question = self._t("They will not be sent: {n}, about {refs}.", n=len(messages), refs=_refs(messages))
         reason = await self._ask(self._t("stop messages"), question, label=self._t("why (may be empty)"))
         if reason is not None:
             name = text("{ref}: stop the message")
             await self._each(messages, text("{n} stopped."), name, lambda each: message_acts.cancel(each.id, reason))
+        return reason is not None
 
     async def _each(self, messages: Sequence[Message], done: str, name: str, call: Callable[[Message], Act]) -> None:
         """One call a message; trouble with one is said and the others go on."""

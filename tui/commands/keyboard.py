@@ -75,11 +75,14 @@ class Keyboard:
         return self._edit(key.key, where)
 
     async def paste(self, text: str) -> bool:
-        """Text that came at once is text, wherever no field takes it."""
+        """Text that came at once is text, wherever no field takes it: a box with a field does."""
         where = self._where(None)
         if where.in_field or not isinstance(self._app.screen, Page | Box):
             return False
         self._hand.forget()
+        if isinstance(self._app.screen, Box) and (field := self._field()) is not None:
+            self._into(field)
+            return False
         await self._close_boxes()
         self._insert("".join(filter(str.isprintable, " ".join(text.split()))))
         return True
@@ -103,6 +106,10 @@ class Keyboard:
     def _field(self) -> Widget | None:
         return next((each for each in self._app.screen.query("Input, TextArea").results(Widget) if each.display), None)
 
+    def _into(self, field: Widget) -> None:
+        """It has what comes now. At once, with nothing selected: `focus` would take effect after that."""
+        self._app.screen.set_focus(field, from_app_focus=True)
+
     # ------------------------------------------------------------ what a key does
 
     async def _character(self, meaning: Meaning, key: events.Key) -> bool:
@@ -119,7 +126,7 @@ class Keyboard:
             case Meaning.TO_FIELD:
                 field = self._field()
                 if field is not None and (self._app.focused is None or isinstance(self._app.focused, Button)):
-                    field.focus()
+                    self._into(field)
                 return False
             case _:
                 return False

@@ -14,6 +14,8 @@ LEAST = 3
 """Keys as fast as a scanner's in a row that make a scan."""
 FIND = "/"
 """Opens a page's own field: what follows is for that, so that it begins no name."""
+NO_NAMES = frozenset({FIND, " "})
+"""Commands that no name or number begins with."""
 
 
 class Meaning(Enum):
@@ -75,7 +77,7 @@ class Hand:
         if alive and self._joins(character, gap, where):
             return Meaning.JOIN
         if where.bound:
-            self.chain = (chain if alive else "") + character if character != FIND else ""
+            self.chain = (chain if alive else "") + character if character not in NO_NAMES else ""
             return Meaning.COMMAND
         if not where.box:
             return self._text(Meaning.LINE)

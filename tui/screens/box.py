@@ -97,8 +97,9 @@ class Box(Steady[Result], ModalScreen[Result]):
         return [*shown, Key("esc", text("back"), "screen.close")]
 
     def answer(self, result: Result | None) -> None:
-        """Close with this."""
-        _closing = self.dismiss(result)
+        """Close with this, once: `dismiss` closes whatever is on top."""
+        if self.app.screen is self:
+            _closing = self.dismiss(result)
 
     def render(self) -> Any:
         whole = super().render()

@@ -1,6 +1,6 @@
 """The outbox: what waits, goes out, failed, and why; one or many are sent again, another way, or stopped."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from functools import partial
 from typing import Any, ClassVar
 
@@ -242,10 +242,17 @@ class OutboxPage(ListPage[Message]):
             self.counter.act(self.counter.fixes.fix_message(self.current))
 
     def action_retry(self) -> None:
-        self.counter.act(self.counter.flows.retry(self._chosen))
+        self.counter.act(self._then_unmark(self.counter.flows.retry))
 
     def action_other_channel(self) -> None:
-        self.counter.act(self.counter.flows.other_channel(self._chosen))
+        self.counter.act(self._then_unmark(self.counter.flows.other_channel))
 
     def action_cancel(self) -> None:
-        self.counter.act(self.counter.flows.cancel(self._chosen))
+        self.counter.act(self._then_unmark(self.counter.flows.cancel))
+
+    async def _then_unmark(self, flow: Callable[[Sequence[Message]], Awaitable[bool]]) -> None:
+        """What is done with them, and no key meant for another has them again."""
+        chosen = self._chosen
+        if await flow(chosen):
+            self.rows.marked -= {each.id for each in chosen}
+            self.redraw()

@@ -16,17 +16,20 @@ class Alarm:
         self._clock = clock
         self._message_id = ""
         self._until = 0.0
+        self.at = 0.0
+        """When it began to sound (monotonic seconds)."""
 
     def sound(self, message: Message) -> None:
-        self._message_id, self._until = message.id, self._clock.monotonic() + SECONDS
+        self.at = self._clock.monotonic()
+        self._message_id, self._until = message.id, self.at + SECONDS
+
+    def prolong(self, seconds: float) -> None:
+        """Something else is said for so long."""
+        if self.standing is not None:
+            self._until += seconds
 
     def hush(self) -> None:
         self._message_id = ""
-
-    @property
-    def at(self) -> float:
-        """When it began to sound (monotonic seconds)."""
-        return self._until - SECONDS
 
     @property
     def standing(self) -> Message | None:

@@ -17,32 +17,35 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Failures:
-    """By what was asked, in staff's words; the newest last."""
+    """By what was asked of whom; the newest last."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._by_name: dict[str, Failure] = {}
+        self._by_key: dict[str, Failure] = {}
         self._waits_until = 0.0
 
-    def note(self, name: str, text: str) -> None:
+    def note(self, key: str, text: str) -> None:
         now = self._clock.monotonic()
-        self.done(name)
+        self.done(key)
         self._waits_until = now
-        self._by_name[name] = Failure(text, now, now + SECONDS)
+        self._by_key[key] = Failure(text, now, now + SECONDS)
 
-    def done(self, name: str) -> None:
+    def done(self, key: str) -> None:
         """It was done after all."""
-        self._by_name.pop(name, None)
+        self._by_key.pop(key, None)
 
     def hush(self) -> None:
         """The newest was read."""
-        self._by_name.popitem()
+        self._by_key.popitem()
 
     def wait(self, seconds: float) -> None:
         """Something else is said for so long."""
         self._waits_until = self._clock.monotonic() + seconds
-        for name, failure in self._by_name.items():
-            self._by_name[name] = msgspec.structs.replace(failure, until=failure.until + seconds)
+        self.prolong(seconds)
+
+    def prolong(self, seconds: float) -> None:
+        for key, failure in self._by_key.items():
+            self._by_key[key] = msgspec.structs.replace(failure, until=failure.until + seconds)
 
     @property
     def standing(self) -> Failure | None:
@@ -50,5 +53,5 @@ class Failures:
         now = self._clock.monotonic()
         if now < self._waits_until:
             return None
-        self._by_name = {name: failure for name, failure in self._by_name.items() if failure.until > now}
-        return next(reversed(self._by_name.values()), None)
+        self._by_key = {key: failure for key, failure in self._by_key.items() if failure.until > now}
+        return next(reversed(self._by_key.values()), None)

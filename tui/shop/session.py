@@ -165,18 +165,21 @@ class Session:
         seconds = TROUBLE_SECONDS if tone == BAD else NOTICE_SECONDS
         self._notice = Notice(text, tone, self.clock.monotonic() + seconds)
         self._failures.wait(seconds)
+        self._alarm.prolong(seconds)
         self._noticed()
 
     def say_untold(self, message: Message) -> None:
         """A message failed whose order waits for its customer."""
         self._notice = None
         self._alarm.sound(message)
+        self._failures.prolong(TROUBLE_SECONDS)
         self._noticed()
 
     def hush(self) -> None:
         """The sentence was read."""
         if self._notice is not None:
             self._notice = None
+            self._failures.wait(0)
         elif self._failure is not None:
             self._failures.hush()
         else:
@@ -238,18 +241,18 @@ class Session:
         """Have it done and say so. None: it was not done, or nobody knows; that was said too."""
         if not self.may_act():
             return None
-        action = Action(call=call, id=self._new_id(), name=name)
+        action, key = Action(call=call, id=self._new_id(), name=name), f"{call.path} {name}"
         practised = mission_of(call, self.shop) if self.training else ""
         self.under_way.append(name)
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
-            self._say_failed(name, error)
+            self._say_failed(key, name, error)
             return None
         finally:
             self.under_way.remove(name)
             self._unsure.pop(action.id, None)
-        self._failures.done(name)
+        self._failures.done(key)
         if done:
             self.say(done, GOOD)
         self.practised(practised)
@@ -325,13 +328,14 @@ class Session:
         elif not is_undoable:
             self.say(done, GOOD)
 
-    def _say_failed(self, name: str, error: ServiceError) -> None:
+    def _say_failed(self, key: str, name: str, error: ServiceError) -> None:
         why = self.t(str(error))
         if not_done(error):
             said = self.t("NOT DONE: {name}. The service says: {why}", name=name, why=why)
         else:
             said = self.t("NOT SURE whether done: {name}. Look before you repeat it. ({why})", name=name, why=why)
-        self._failures.note(name, said)
+        self._alarm.prolong(TROUBLE_SECONDS)
+        self._failures.note(key, said)
         self._notice = None
         self._noticed()
 

@@ -105,7 +105,10 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
                 self._draw_row(index)
 
     def refill(self) -> bool:
-        """Look at the source again; whether what the cursor was on has gone, and it is on another thing."""
+        """Look at the source again; whether what the cursor was on has gone, and it is on another thing. What has gone is not marked any
+        more."""
+        if self.marked:
+            self.marked &= set(map(self._key, self.source))
         count = len(self.source)
         self.virtual_size = Size(self.size.width or self.virtual_size.width, count * self._row_height)
         index, was_on = self._find(self._cursor_key), self._cursor_key
