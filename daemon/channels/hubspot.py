@@ -31,12 +31,14 @@ from daemon.channels.base import (
 )
 from daemon.http import Http, Request, Response, json_request, objects
 from outbox.model import Medium
-from outbox.outcome import Accepted, Outcome, ReceiptState
+from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState
 
 _SCOPES = (
     "give the private app the scopes for this object, its schema, and automation: Settings, Integrations, Private apps"
 )
 _TOKEN = "HUBSPOT_ACCESS_TOKEN is not valid: copy it again from Settings, Integrations, Private apps"  # noqa: S105
+_SEARCH_LAGS = 30
+"""Seconds after which its search shows for sure what was made."""
 _FRESH = 300_000
 """How old a webhook may be, ms."""
 
@@ -119,6 +121,8 @@ class HubSpot(HttpChannel):
         found = await self._find_contact(out, until)
         if not isinstance(found, str):
             return found
+        if not found and out.attempt == 2 and not out.addresses.get("email"):
+            return Deferred("the search may not show yet what an earlier try made", "search_lags", after=_SEARCH_LAGS)
         if not found:
             return self._new_contact(out, self._status(out))
         return self._json("PATCH", f"/crm/v3/objects/contacts/{_part(found)}", {"properties": self._status(out)})

@@ -128,15 +128,17 @@ class Intercom(HttpChannel):
     async def _contact(self, out: Outgoing, until: float) -> Contact | Failure:
         known = out.addresses.get("intercom", "")
         if _CONTACT_ID.fullmatch(known):
-            return await self._by_id(known, out, until) if self.settings.kind == "email" else Contact(id=known)
+            return await self._of_id(known, out, until)
         found = await self._by_external_id(known, out, until) if known else None
         for kind in ("email", "phone"):
             if found is None and out.addresses.get(kind):
                 found = await self._search(kind, out, until)
         return await self._create(known, out, until) if found is None else found
 
-    async def _by_id(self, known: str, out: Outgoing, until: float) -> Contact | Failure:
-        """With what Intercom says of mailing it."""
+    async def _of_id(self, known: str, out: Outgoing, until: float) -> Contact | Failure:
+        """To be mailed, with what Intercom says of mailing it."""
+        if self.settings.kind != "email":
+            return Contact(id=known)
         answer = await self.ask(
             Request(method="GET", path=f"/contacts/{known}", headers=self.headers), out, until=until
         )
@@ -150,7 +152,7 @@ class Intercom(HttpChannel):
             return answer
         if answer.status == 410:
             survivor = _CONTACT_ID.search(answer.headers.get("link", ""))
-            return Contact(id=survivor[0]) if survivor else None
+            return await self._of_id(survivor[0], out, until) if survivor else None
         return _read(answer.object()) if answer.ok else None
 
     async def _search(self, kind: str, out: Outgoing, until: float) -> Contact | Failure | None:
@@ -174,11 +176,9 @@ class Intercom(HttpChannel):
             made = _read({**answer.object(), "created_at": out.now // 1000})
             return made or Deferred("Intercom made a contact but did not say which", "no_contact")
         existing = _CONTACT_ID.search(answer.text)
-        return (
-            Contact(id=existing[0])
-            if existing
-            else Deferred("the contact exists but is not found yet", "409", after=15)
-        )
+        if existing is None:
+            return Deferred("the contact exists but is not found yet", "409", after=15)
+        return await self._of_id(existing[0], out, until)
 
     # answers
 
@@ -224,6 +224,23 @@ class Intercom(HttpChannel):
             return Inbound(replies=_written(item, body.id))
         return Inbound()
 
+    async def believed(self, inbound: Inbound) -> Inbound:
+        """All of it. But a notification names no number, and an order may know whoever wants silence by nothing else."""
+        written = next((reply for reply in inbound.replies if reply.text), None)
+        contact = next((reply.address for reply in inbound.replies if _CONTACT_ID.fullmatch(reply.address)), "")
+        consent = _consent(written.text) if written else None
+        if written is None or not contact or consent is None:
+            return inbound
+        asked = Request(method="GET", path=f"/contacts/{contact}", headers=self.headers)
+        answer = await self.call(asked, until=self.deadline())
+        if not isinstance(answer, Response) or not (answer.ok or answer.status == 404):
+            raise InboundRefused("Intercom could not be asked for their number: it will be sent again", status=503)
+        number = re.sub(r"[^\d+]", "", str(answer.object().get("phone") or ""))
+        if not number:
+            return inbound
+        named = Reply(address=number, id=f"{written.id} {number}", consent=consent)
+        return msgspec.structs.replace(inbound, replies=[*inbound.replies, named])
+
 
 class _Notification(msgspec.Struct):
     topic: str
@@ -259,11 +276,17 @@ def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
     text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
     names = _names(item, author)
     said = [Reply(address=name, text=text, id=str(part.get("id") or notification)) for name in names[:1]]
+    consent = _consent(text)
+    if consent is None:
+        return said
+    return said + [Reply(address=name, id=f"{said[0].id} {name}", consent=consent) for name in names[1:]]
+
+
+def _consent(text: str) -> Literal["stop", "start"] | None:
     reading = consent_words.read(text)
     if reading is None or reading.wish is consent_words.Wish.HELP:
-        return said
-    consent: Literal["stop", "start"] = "stop" if reading.wish is consent_words.Wish.STOP else "start"
-    return said + [Reply(address=name, id=f"{said[0].id} {name}", consent=consent) for name in names[1:]]
+        return None
+    return "stop" if reading.wish is consent_words.Wish.STOP else "start"
 
 
 def _names(item: Mapping[str, Any], author: Mapping[str, Any]) -> list[str]:

@@ -121,7 +121,9 @@ class Vonage(HttpChannel):
         self.account = self.secret["VONAGE_API_KEY"]
         self.headers = basic(self.account, self.secret["VONAGE_API_SECRET"])
         self._in_part: deque[str] = deque(maxlen=_MOST_IN_PART)
-        """The references of texts of which some parts were refused."""
+        """The references of texts of which some parts were refused, or did not arrive."""
+        self._awaited: dict[str, set[str]] = {}
+        """By reference of a text in several parts, the ids of those that are not known to have arrived."""
 
     def build(self, out: Outgoing) -> Request:
         pairs = [
@@ -149,6 +151,10 @@ class Vonage(HttpChannel):
         """Of a long text some parts may be taken and others not: no phone shows it, or only with a hole."""
         outcome, parts = super().read(response, out), objects(response.object().get("messages"))
         taken = _taken(parts)
+        if isinstance(outcome, Accepted) and len(parts) > 1:
+            self._awaited[out.reference] = {str(part.get("message-id")) for part in parts}
+            if len(self._awaited) > _MOST_IN_PART:
+                del self._awaited[next(iter(self._awaited))]
         if isinstance(outcome, Accepted) or not taken:
             return outcome
         self._in_part.append(out.reference)
@@ -157,9 +163,21 @@ class Vonage(HttpChannel):
         return outcome
 
     def _of_whole_texts(self, said: Inbound) -> Inbound:
-        """Without the news that a part of a text arrived whose others were refused: its reference is the whole text's."""
-        arrived = (receipt for receipt in said.receipts if receipt.state is not ReceiptState.UNDELIVERED)
-        return Inbound() if any(receipt.reference in self._in_part for receipt in arrived) else said
+        """Without the news that a part of a text arrived whose others were refused, did not arrive, or have not yet: its reference is the
+        whole text's."""
+        return msgspec.structs.replace(said, receipts=[each for each in said.receipts if self._is_of_the_whole(each)])
+
+    def _is_of_the_whole(self, receipt: ReceiptUpdate) -> bool:
+        if receipt.state is ReceiptState.UNDELIVERED:
+            if self._awaited.pop(receipt.reference, None) is not None:
+                self._in_part.append(receipt.reference)
+            return True
+        if receipt.reference in self._in_part:
+            return False
+        awaited = self._awaited.get(receipt.reference)
+        if awaited and receipt.state is not ReceiptState.SENT:
+            awaited.discard(receipt.provider_id)
+        return not awaited or receipt.state is ReceiptState.SENT
 
     def problem(self, response: Response) -> Problem:
         parts = objects(response.object().get("messages"))

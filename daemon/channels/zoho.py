@@ -19,7 +19,7 @@ from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, 
 from daemon.channels.base import Health, OAuthSettings, Outgoing
 from daemon.http import Http, Request, Response, form_request, json_request, objects
 from daemon.oauth import Token
-from outbox.outcome import Accepted, Outcome
+from outbox.outcome import Accepted, Deferred, Outcome
 
 _HOSTS: Mapping[str, tuple[str, str]] = {
     "us": ("www.zohoapis.com", "accounts.zoho.com"),
@@ -33,6 +33,8 @@ _HOSTS: Mapping[str, tuple[str, str]] = {
 }
 _TOKEN = "make a new refresh token for this data centre (dc): api-console.zoho.com, Self Client"  # noqa: S105
 _SCOPES = "the refresh token lacks a scope: make one with ZohoCRM.modules.ALL and ZohoCRM.settings.fields.ALL"
+_SEARCH_LAGS = 30
+"""Seconds after which its search shows for sure what was made."""
 _FIELD = "a field does not take this value: it must be a single line of text, and no pick list"
 
 
@@ -171,6 +173,8 @@ class Zoho(OAuthChannel):
         found = await self._find("Contacts", _who(out), out, until)
         if not isinstance(found, str):
             return found
+        if not found and out.attempt == 2 and not out.addresses.get("email"):
+            return Deferred("the search may not show yet what an earlier try made", "search_lags", after=_SEARCH_LAGS)
         return self._update("Contacts", found, status, trigger) if found else self._new_contact(out, status, trigger)
 
     def _new_contact(self, out: Outgoing, status: Mapping[str, str], trigger: list[str]) -> Request:

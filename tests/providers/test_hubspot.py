@@ -85,6 +85,11 @@ async def test_by_phone_a_contact_is_searched_for_first() -> None:
     async with bench("hubspot") as at:
         await at.channel.send(at.out(**phone))
         assert at.lines()[-1] == "POST /crm/v3/objects/contacts"
+    async with bench("hubspot") as at:  # what an earlier try made is not found yet
+        outcome = await at.channel.send(at.out(attempt=2, **phone))
+        assert at.lines() == ["POST /crm/v3/objects/contacts/search"]
+    assert isinstance(outcome, Deferred)
+    assert outcome.after == 30
 
 
 async def test_a_known_order_is_written_and_a_new_one_is_made_with_its_contact() -> None:

@@ -1,5 +1,8 @@
 """Intercom: finding or making the contact before the message."""
 
+import pytest
+
+from daemon.channels.base import InboundRefused
 from outbox.outcome import Accepted, Deferred, Rejected, Scope
 from tests.conformance.cases.intercom import CONTACT, ROW, error, posted
 from tests.support.at_vendor import bench
@@ -119,6 +122,34 @@ async def test_a_stop_holds_for_every_name_that_an_order_may_know_its_writer_by(
         ("cust-77", "", "stop"),
     ]
     assert len({reply.id for reply in replies}) == 3
+
+
+async def test_a_stop_holds_for_whom_an_order_knows_by_their_number_alone() -> None:
+    part = {"id": "9", "body": "<p>Stop</p>", "author": {"type": "user", "id": CONTACT}}
+    item = {"conversation_parts": {"conversation_parts": [part]}}
+    known, own = says({**ROW, "phone": "+44 7700 900123"}), rf"GET .*/contacts/{CONTACT}$"
+    async with bench("intercom", {own: known}) as at:
+        replies = (await at.channel.believed(at.channel.receive(posted("conversation.user.replied", item)))).replies
+    assert [(reply.address, reply.consent) for reply in replies] == [(CONTACT, None), ("+447700900123", "stop")]
+    async with bench("intercom", {own: Answer(503)}) as at:
+        with pytest.raises(InboundRefused, match="sent again"):
+            await at.channel.believed(at.channel.receive(posted("conversation.user.replied", item)))
+    async with bench("intercom") as at:
+        said = at.channel.receive(posted("conversation.user.replied", {"source": {**part, "body": "Thanks!"}}))
+        assert (await at.channel.believed(said), at.lines()) == (said, [])
+
+
+@pytest.mark.parametrize("how", ["merged", "made meanwhile"])
+async def test_who_unsubscribed_under_another_id_is_not_mailed(how: str) -> None:
+    merged = Answer(410, b"{}", {"Link": f'<https://api.intercom.io/contacts/{CONTACT}>; rel="contact"'})
+    taken = says({"errors": [{"code": "conflict", "message": f"A contact exists, id={CONTACT}"}]}, 409)
+    steps = {FIND: merged} if how == "merged" else {FIND: Answer(404), SEARCH: NOBODY, CREATE: taken}
+    own = {rf"GET .*/contacts/{CONTACT}$": says({**ROW, "unsubscribed_from_emails": True})}
+    async with bench("intercom", {**steps, **own}, kind="email") as at:
+        outcome = await at.channel.send(at.out(addresses=KNOWN))
+        assert "POST /messages" not in at.lines()
+    assert isinstance(outcome, Rejected)
+    assert outcome.opted_out
 
 
 async def test_a_text_is_no_html() -> None:

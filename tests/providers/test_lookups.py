@@ -17,6 +17,7 @@ from tests.conformance.cases.plivo import UUID
 from tests.conformance.cases.slack import REFERENCE
 from tests.conformance.cases.twilio import SID
 from tests.conformance.cases.vonage import RECEIPT, form, taken
+from tests.conformance.cases.vonage import SID as VONAGE
 from tests.support.at_vendor import Bench, bench
 from tests.support.channel_case import NOW, Answer, says, sent, told
 
@@ -79,6 +80,19 @@ async def test_that_a_part_of_a_text_arrived_does_not_say_that_the_text_did(refu
             assert not it.channel.receive(form({**of_a_part, "status": status})).receipts
         (stopped,) = it.channel.receive(form({**of_a_part, "status": "rejected", "err-code": "9"})).receipts
         assert stopped.opted_out
+
+
+async def test_a_long_text_has_arrived_when_all_of_it_has() -> None:
+    async with bench("vonage", {"^POST": taken("0", "0")}) as it:
+        out = it.out()
+        assert told(await it.channel.send(out)).startswith("accepted")
+        ids = [f"{VONAGE[:-1]}{number}" for number in (1, 2)]
+        first, second = ({**RECEIPT, "client-ref": out.reference, "messageId": each} for each in ids)
+        assert not it.channel.receive(form(first)).receipts
+        assert it.channel.receive(form(second)).receipts
+        await it.channel.send(out)
+        assert it.channel.receive(form({**second, "status": "failed"})).receipts
+        assert not it.channel.receive(form(first)).receipts
 
 
 async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:

@@ -83,6 +83,13 @@ async def test_by_phone_a_contact_is_searched_for_and_made_without_an_upsert() -
         assert "POST /crm/v8/Contacts" in at.lines()
 
 
+async def test_a_contact_that_is_not_found_yet_is_not_made_twice() -> None:
+    async with bench("zoho", module="Contacts") as at:
+        outcome = await at.channel.send(at.out(attempt=2, **PHONE))
+        assert "POST /crm/v8/Contacts" not in at.lines()
+    assert isinstance(outcome, Deferred)
+
+
 async def test_a_contact_that_zoho_refuses_is_the_message_s_fate() -> None:
     async with bench("zoho", {"Contacts/upsert": error("INVALID_DATA", "invalid data")}) as at:
         outcome = await at.channel.send(at.out())
