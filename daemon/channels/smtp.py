@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import aiosmtplib
 import msgspec
 
-from daemon.channels._mail import compose, is_plain, sender
+from daemon.channels._mail import compose, in_ascii, is_plain, sender
 from daemon.channels._verdict import Failure
 from daemon.channels.base import Channel, CommonSettings, Health, Misconfigured, Outgoing
 from daemon.http import Http
@@ -144,7 +144,7 @@ class Smtp(Channel):
         return aiosmtplib.SMTP(
             hostname=self.settings.host,
             port=self.port,
-            local_hostname=self.sender.host,
+            local_hostname=in_ascii("", self.sender.address).rpartition("@")[2],
             timeout=self.settings.timeout,
             use_tls=security == "tls",
             start_tls=security == "starttls",

@@ -195,6 +195,12 @@ async def test_an_address_outside_ascii_goes_by_smtputf8(room: Mailroom, port: i
     assert room.recipients == ["jörg@example.com"]
 
 
+async def test_a_shop_whose_own_domain_is_outside_ascii_mails(room: Mailroom, port: int) -> None:
+    sender = "Ballons <hallo@bällerei.example>"
+    outcome = await smtp(port, **{"from": sender}).send(outgoing(to="ada@example.com", addresses={"email": EMAIL}))
+    assert isinstance(outcome, Accepted)
+
+
 async def test_a_server_that_knows_no_smtputf8_cannot_reach_such_an_address(room: Mailroom) -> None:
     async with running(room, enable_SMTPUTF8=False) as port:
         outcome = await smtp(port).send(outgoing(to="jörg@example.com", addresses={"email": "jörg@example.com"}))

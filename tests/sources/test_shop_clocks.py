@@ -251,6 +251,10 @@ async def test_a_payment_provider_that_is_first_to_tell_does_not_name_the_order_
         await front.take(erp("refund.issued", id="77"))
         (order,) = await front.box.views.orders_by_ref(["1"])
         assert order.source_id == "1"
+        shop.delete(1)
+        for _ in range(16):
+            await pass_time(front, 60)
+        assert (await told(front))[-1] == "1:order.deleted", "it is looked at as any of the shop's"
 
 
 async def test_an_order_at_a_status_that_lists_hide_is_not_taken_for_deleted(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from daemon.intake.base import DELETED, Reading, Source
 from daemon.intake.recorder import Recorder
 from outbox import Outbox
+from outbox.model import Order
 
 PAGE = 500
 _OVER = frozenset({"order.completed", "order.cancelled", DELETED})
@@ -35,11 +36,17 @@ class PollRecord:
         while True:
             page = await self._box.views.orders(since=since, limit=PAGE, cursor=cursor)
             for order in page.items:
-                if order.source == self._source.name and order.source_id and order.status not in _OVER:
+                if order.source_id and order.status not in _OVER and await self._is_its(order, order.source_id):
                     found[order.source_id] = order.ref
             if page.next is None:
                 return found
             cursor = page.next
+
+    async def _is_its(self, order: Order, id: str) -> bool:
+        """Also where another, a payment provider, was the first to tell of it."""
+        if self._source.name in (order.source, order.status_source):
+            return True
+        return any(one.order_ref == order.ref for one in await self._box.replay.told(self._source.name, id))
 
     def clean(self, words: str) -> str:
         return self._source.clean(words)
