@@ -21,6 +21,7 @@ from outbox.writer import Operation
 _SQL = Queries("receipts.sql")
 
 EARLY_KEPT_SECONDS = 86_400
+RIVALS_MS = 60_000
 
 _MAY_GO_AGAIN = frozenset({State.UNKNOWN, State.QUEUED, State.HELD})
 """Where a message may stand of whose newest attempt it is not known whether it arrived."""
@@ -210,6 +211,19 @@ class Receipts:
     async def is_anothers(self, channel: str, provider_id: str, seq: int) -> bool:
         """Whether the channel calls another attempt than that one (its seq) by this id."""
         return await self._store.value(_SQL["anothers"], channel=channel, provider_id=provider_id, seq=seq) is not None
+
+    async def rivals(self, attempt: Attempt) -> int:
+        """How many others by its channel to its address, of within a minute, are under way or of unknown outcome: what is known of one by
+        number and time alone may be another's."""
+        found: int = await self._store.value(
+            _SQL["rivals"],
+            channel=attempt.channel,
+            address=attempt.address,
+            seq=attempt.seq,
+            since=attempt.started_at - RIVALS_MS,
+            until=attempt.started_at + RIVALS_MS,
+        )
+        return found
 
     async def schedule(self, times: Mapping[int, int | None]) -> None:
         """When (ms) to ask for the receipts of attempts, by their seq; None: no more."""

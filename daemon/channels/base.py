@@ -99,6 +99,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     others: frozenset[str] = frozenset()
     """What the provider calls other attempts of ours by: none of them is this one, however much it looks like it."""
+    rivals: int = 0
+    """How many others to that address, of about then, may be what the provider lists."""
 
     @property
     def reference(self) -> str:

@@ -123,10 +123,16 @@ class Plivo(HttpChannel):
         begun = sent.attempt.started_at + ahead(response, sent.now)
         window = range(begun - _SLACK, begun + round(self.settings.timeout * 2000) + _SLACK)
         times = [_ms(row.get("message_time")) for row in objects(rows)]
-        for row, at in zip(objects(rows), times, strict=True):
-            uuid = str(row.get("message_uuid"))
-            if uuid not in sent.others and at in window:
-                return Found(uuid, _RECEIPTS.get(str(row.get("message_state"))))
+        listed = [
+            (str(row.get("message_uuid")), row.get("message_state"))
+            for row, at in zip(objects(rows), times, strict=True)
+            if str(row.get("message_uuid")) not in sent.others and at in window
+        ]
+        if len(listed) > sent.rivals:
+            uuid, state = listed[0]
+            return Found(uuid, _RECEIPTS.get(str(state)))
+        if listed:
+            return CannotTell("it may be another text to that number that is listed", again=60)
         if len(rows) >= _PAGE and min(filter(None, times), default=window.start) >= window.start:
             return CannotTell("more messages went to that number since than one page lists")
         if sent.now - sent.attempt.started_at < 30_000:

@@ -120,7 +120,11 @@ class Resolver:
         if channel is None or not channel.can_look_up:
             return CannotTell(attempt.detail or "the provider can't be asked")
         sent = Sent(
-            attempt=attempt, order_ref=due.message.order_ref, trigger=due.message.trigger, now=self._clock.now()
+            attempt=attempt,
+            order_ref=due.message.order_ref,
+            trigger=due.message.trigger,
+            now=self._clock.now(),
+            rivals=await self._box.receipts.rivals(attempt),
         )
         try:
             return await self._look_up(channel, sent)

@@ -24,3 +24,11 @@ WITH RECURSIVE lot (n) AS (
 )
 SELECT a.seq FROM lot CROSS JOIN attempt AS a ON a.seq / 64 = lot.n AND a.provider_id = :provider_id AND a.provider_id <> ''
 WHERE a.channel = :channel AND a.seq <> :seq LIMIT 1;
+
+-- rivals: how many other attempts by a channel to an address, of about then, are under way or of unknown outcome.
+SELECT count(*) FROM (
+    SELECT last_attempt FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown'
+    UNION ALL
+    SELECT last_attempt FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'sending'
+) AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt
+WHERE a.channel = :channel AND a.address = :address AND a.seq <> :seq AND a.started_at BETWEEN :since AND :until;

@@ -9,7 +9,7 @@ import pytest
 from daemon.channels.base import ReceiptUpdate, Sent
 from outbox.errors import StorageBusy
 from outbox.model import Message, State
-from outbox.outcome import Absent, Found, Lookup, ReceiptState
+from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
 from tests.support.heart import Heart, shop
 from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK, Twilio
 
@@ -40,6 +40,25 @@ async def test_another_text_to_the_same_number_is_not_taken_for_one_that_did_not
     await heart.pass_time(5)
     assert [request.out.order_ref for request in heart.providers.arrived] == ["B-2", "B-1"]
     assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
+
+
+async def test_the_newer_of_two_to_one_number_is_not_taken_for_the_older_that_was_lost(heart: Heart) -> None:
+    """The line hung over both. The older one was never told, and the newer one twice."""
+
+    async def by_number(sent: Sent) -> Lookup:
+        listed = [one for one in heart.providers.arrived if one.provider_id not in sent.others]
+        if listed and len(listed) <= sent.rivals:
+            return CannotTell("it may be the other", again=60)
+        return Found(listed[0].provider_id) if listed else Absent()
+
+    channel: Any = heart.engine.lanes["twilio"].channel
+    channel.lookup = by_number
+    heart.providers.will("twilio", CUT)
+    await heart.tell("e1", ref="B-1")
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e2", ref="B-2")
+    await heart.pass_time(2 * 86_400)
+    assert {request.out.order_ref for request in heart.providers.arrived} == {"B-1", "B-2"}
 
 
 async def test_what_a_lookup_found_is_followed_to_its_delivery(heart: Heart) -> None:

@@ -82,6 +82,15 @@ async def test_that_a_part_of_a_text_arrived_does_not_say_that_the_text_did(refu
         assert stopped.opted_out
 
 
+async def test_one_listed_text_is_not_taken_for_either_of_two() -> None:
+    """Plivo lists neither text nor reference of ours: of two to one number whose answers were lost, it may be the other that it took."""
+    other = {**PLIVO, "message_uuid": "other"}
+    for rows, known in (([PLIVO], "cannot_tell"), ([PLIVO, other], f"found:{UUID}")):
+        async with bench("plivo", {"^GET": says({"objects": rows}, Date=at(NOW + 60_000))}) as it:
+            asked = msgspec.structs.replace(sent(it.out(), channel="plivo"), rivals=1)
+            assert told(await it.channel.lookup(asked)) == known
+
+
 async def test_a_long_text_has_arrived_when_all_of_it_has() -> None:
     async with bench("vonage", {"^POST": taken("0", "0")}) as it:
         out = it.out()

@@ -10,7 +10,7 @@ from tests.support.outbox_box import accept_one, open_box
 
 HOT = {
     "spool.sql": ("due", "due_offline", "waiting", "unknowns", "next_due", "next_unknown", "under_way"),
-    "receipts.sql": ("due", "next_due", "keep_early", "keep_silence", "anothers"),
+    "receipts.sql": ("due", "next_due", "keep_early", "keep_silence", "anothers", "rivals"),
     "batch.sql": (
         "newest",
         "told",
