@@ -1,7 +1,7 @@
 """`tether upgrade`: a release that is signed beside the old one, a safety copy, the switch, a look whether it is well, and the way back by itself.
 
 Going back keeps the database, so that no event taken meanwhile is lost, unless the new release had changed its schema: then the safety
-copy takes its place, and what the new release had is set aside.
+copy takes its place (`going_back`), and what the new release had is set aside.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from typing import Any
 
 import msgspec
 
+from daemon.appliance.going_back import put_back
 from daemon.appliance.machine import Machine
 from daemon.appliance.release import Releases
 from daemon.appliance.trust import is_older, signature_of, trusted_keys
 from daemon.appliance.trust import prove as prove_signed
 from daemon.appliance.unit import UNIT, Unit
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings
 from daemon.upkeep.errors import InstallError
-from daemon.upkeep.swap import put_in_place, set_aside
 from outbox.clock import Clock
 from outbox.errors import OutboxError
 from outbox.lock import private
@@ -107,19 +107,19 @@ class Upgrade:
         self._releases.put_in_force(old)
         self._releases.forget_but(old)  # its room may be what the database needs
         try:
-            words = await asyncio.to_thread(self._old_database, copy)
-        except (OutboxError, OSError) as error:
+            words = await self._old_database(copy)
+        except (OutboxError, OSError, ConfigError) as error:
             words = f"\nThe database from before could not be put back ({error}); it is {copy}"
         trouble = await self._start_on(old)
         return f"{why}{words}" + (f"\nand the old release does not run either: {trouble}" if trouble else "")
 
-    def _old_database(self, copy: Path | None) -> str:
-        database = self._settings.database
-        if copy is None or prove(copy).schema == prove(database).schema:
+    async def _old_database(self, copy: Path | None) -> str:
+        if copy is None or not await asyncio.to_thread(_differ, copy, self._settings.database):
             return ""
-        aside = set_aside(database, "of-the-new-release", self._clock.now())
-        put_in_place(copy, database)
-        return f"\nThe database is the one from before; what came in meanwhile is in {aside}"
+        owner = copy.stat()
+        words = await put_back(self._settings, self._clock, copy, made_at=round(owner.st_mtime * 1000))
+        _same_owner(self._settings.database, owner.st_uid, owner.st_gid)
+        return words
 
     async def _safety_copy(self) -> Path | None:
         database = self._settings.database
@@ -178,6 +178,10 @@ def _taken(wheel: Path, folder: Path) -> Path:
     except OSError as error:
         raise InstallError(f"{wheel} can't be read: {error.strerror}") from error
     return own
+
+
+def _differ(copy: Path, database: Path) -> bool:
+    return prove(copy).schema != prove(database).schema
 
 
 def _same_owner(file: Path, uid: int, gid: int) -> None:

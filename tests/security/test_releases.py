@@ -3,24 +3,17 @@
 No network: wheels are made here, and libraries come from a folder.
 """
 
-import asyncio
-import base64
-import hashlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import sysconfig
-import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from daemon.appliance.machine import Machine, Ran
-from daemon.appliance.release import LOCK_IN_WHEEL, Releases
+from daemon.appliance.release import Releases
 from daemon.appliance.trust import SHIPPED, prove, signature_of, trusted_keys
 from daemon.appliance.upgrade import Upgrade
 from daemon.config import Settings
@@ -28,62 +21,15 @@ from daemon.packaging.__main__ import main as packaging
 from daemon.packaging.minisign import SecretKey, public_text, read_public, secret_text, sign, verify, write_secret
 from daemon.packaging.sbom import pins
 from daemon.upkeep.errors import InstallError
-from outbox.errors import StorageFull
 from tests.support.fake_clock import FakeClock
+from tests.support.releases import EVIL, KEY, NAME, built, library, prepared, release, signed, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY = SecretKey(b"12345678", b"k" * 32)
-EVIL = SecretKey(b"12345678", b"e" * 32)
-NAME = "tether_box-0.2.0-py3-none-any.whl"
-
-
-def wheel(folder: Path, name: str, files: dict[str, str], scripts: str = "") -> Path:
-    """A wheel, by hand."""
-    project, version = name.split("-")[:2]
-    info = f"{project}-{version}.dist-info"
-    files = {
-        **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {project.replace('_', '-')}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        **({f"{info}/entry_points.txt": scripts} if scripts else {}),
-    }
-    path = folder / name
-    with zipfile.ZipFile(path, "w") as made:
-        lines = []
-        for member, text in files.items():
-            made.writestr(zipfile.ZipInfo(member, (2026, 11, 24, 10, 15, 0)), text)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            lines.append(f"{member},sha256={digest},{len(text.encode())}\n")
-        made.writestr(
-            zipfile.ZipInfo(f"{info}/RECORD", (2026, 11, 24, 10, 15, 0)), "".join([*lines, f"{info}/RECORD,,\n"])
-        )
-    return path
-
-
-def library(folder: Path, text: str = "") -> str:
-    """A library that the release needs; its SHA-256."""
-    made = wheel(folder, "ballast-1.0-py3-none-any.whl", {"ballast.py": text})
-    return hashlib.sha256(made.read_bytes()).hexdigest()
-
-
-def release(folder: Path, needs: str, name: str = NAME) -> Path:
-    files = {
-        "tether_fake.py": "import ballast\n\ndef main():\n    print('usage')\n",
-        LOCK_IN_WHEEL: f"ballast==1.0 \\\n    --hash=sha256:{needs}\n",
-    }
-    return wheel(folder, name, files, "[console_scripts]\ntether = tether_fake:main\n")
-
-
-def signed(path: Path, key: SecretKey = KEY, comment: str | None = None) -> Path:
-    signature_of(path).write_text(sign(path, key, comment or f"file:{path.name} release:0.2.0"))
-    return path
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "links").mkdir()
-    (tmp_path / "key.pub").write_text(public_text(KEY.public))
-    return tmp_path
+    return prepared(tmp_path)
 
 
 async def upgraded(folder: Path, path: Path, *, older: bool = False, running: str = "0.1.0") -> str:
@@ -96,10 +42,6 @@ async def upgraded(folder: Path, path: Path, *, older: bool = False, running: st
     with pytest.raises(InstallError) as refused:
         await upgrade.run(path, links=folder / "links", key=folder / "key.pub", older=older)
     return str(refused.value)
-
-
-def built(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "root/opt/tether/releases").iterdir())
 
 
 async def test_one_that_nobody_signed_is_not_installed(folder: Path) -> None:
@@ -154,114 +96,6 @@ async def test_an_older_release_wants_a_word_of_its_own(folder: Path) -> None:
     """A hole that was mended is opened again by a release that is signed as well as any."""
     made = signed(release(folder, library(folder / "links")))
     assert "0.2.0 is older than 0.10.0" in await upgraded(folder, made, running="0.10.0")
-
-
-class Stopping(Machine):
-    """Makes environments of nothing, and notes what the service is told to do. It never becomes well again: nobody waits for that here."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.told: list[str] = []
-
-    async def run(
-        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
-    ) -> Ran | None:
-        if "venv" in command:
-            Path(command[-1]).mkdir(parents=True)
-        if command[0] == "systemctl":
-            self.told.append(str(command[1]))
-        return Ran(int("is-active" in command), "")
-
-
-async def test_without_room_for_the_safety_copy_the_old_release_runs_on(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And what there is of the copy, which is of customers' data, is nobody else's to read while it is made."""
-    made = signed(release(folder, library(folder / "links")))
-    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
-    settings.database.write_bytes(b"all of it")
-    copy = settings.database.with_name("tether.db.before-upgrade")
-    modes: list[int] = []
-
-    def half(database: Path, target: Path) -> None:
-        with target.open("ab") as file:
-            file.write(database.read_bytes()[:3])
-        modes.append(target.stat().st_mode & 0o777)
-        raise StorageFull("the disk is full")
-
-    monkeypatch.setattr("daemon.appliance.upgrade.copy_of", half)
-    home = machine.path("/opt/tether")
-    (home / "releases/0.1.0/bin").mkdir(parents=True)
-    (home / "venv").symlink_to("releases/0.1.0")
-    upgrade, umask = Upgrade(machine, FakeClock(), settings), os.umask(0o022)
-    try:
-        with pytest.raises(InstallError, match=r"could not be copied, so 0\.1\.0 runs on: the disk is full"):
-            await upgrade.run(made, links=None, key=folder / "key.pub", older=False)
-    finally:
-        os.umask(umask)
-    assert machine.told[:1] == ["stop"]
-    assert "start" in machine.told
-    assert (built(folder), (home / "venv").resolve().name) == (["0.1.0"], "0.1.0")
-    assert (modes, copy.exists()) == ([0o600], False)
-
-
-@pytest.mark.parametrize("room", [True, False])
-async def test_what_was_begun_is_undone_though_the_releases_lie_on_another_disk(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, room: bool
-) -> None:
-    """The card was small, and /opt/tether is a link. What is left of the new release would take the room that orders need."""
-    made = signed(release(folder, library(folder / "links")))
-    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
-    home, disk = machine.path("/opt/tether"), folder / "root/mnt/disk/tether"
-    (disk / "releases/0.1.0/bin").mkdir(parents=True)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    home.symlink_to(disk)
-    (home / "venv").symlink_to("releases/0.1.0")
-    if not room:
-        settings.database.write_bytes(b"all of it")
-
-        def full(database: Path, target: Path) -> None:
-            raise StorageFull("the disk is full")
-
-        monkeypatch.setattr("daemon.appliance.upgrade.copy_of", full)
-    with pytest.raises(InstallError, match="is not well, so" if room else "could not be copied, so"):
-        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
-    assert built(folder) == ["0.1.0"]
-    assert (home / "venv/bin").is_dir(), "the old one runs again"
-
-
-class Interrupted(Stopping):
-    """Ctrl-C comes while the service is being stopped, and once more; then the connection drops by which the owner is there."""
-
-    async def run(
-        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
-    ) -> Ran | None:
-        ran = await super().run(*command, seconds=seconds, env=env)
-        if "stop" in command:
-            for _ in range(2):
-                self.upgrading.cancel()
-                await asyncio.sleep(0)
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                assert signal.getsignal(number) is not signal.SIG_DFL
-                os.kill(os.getpid(), number)
-                await asyncio.sleep(0)
-        return Ran(0, "") if "is-active" in command else ran
-
-    upgrading: "asyncio.Task[object]"
-
-
-async def test_who_goes_away_while_the_service_is_stopped_leaves_it_running(folder: Path) -> None:
-    made = signed(release(folder, library(folder / "links")))
-    machine = Interrupted(folder / "root")
-    home = machine.path("/opt/tether")
-    (home / "releases/0.1.0/bin").mkdir(parents=True)
-    (home / "venv").symlink_to("releases/0.1.0")
-    upgrade = Upgrade(machine, FakeClock(), Settings(file=folder / "tether.toml"))
-    machine.upgrading = asyncio.create_task(upgrade.run(made, links=None, key=folder / "key.pub", older=False))
-    with suppress(asyncio.CancelledError, InstallError):
-        await machine.upgrading
-    assert machine.told[:1] == ["stop"]
-    assert "start" in machine.told, "it was left stopped"
 
 
 async def test_what_is_pressed_at_the_terminal_ends_no_program_of_the_machine_s() -> None:
