@@ -26,7 +26,8 @@ to = "customer"
 via = ["twilio"]
 """
 MOST_MB = 200
-SOON_S = 5.0
+SOON_S = 9.0
+"""Less than the ten seconds after which a stranger's body is given up: nobody waits for that."""
 MANY = 450
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
@@ -40,7 +41,7 @@ class Till:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def tells(self, number: int | str) -> None:
-        """Within the time that a till waits."""
+        """Before any stranger is given up."""
         async with (
             asyncio.timeout(SOON_S),
             aiohttp.ClientSession(self._url, headers=self._headers) as till,
