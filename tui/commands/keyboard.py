@@ -80,7 +80,7 @@ class Keyboard:
         if where.in_field or not isinstance(self._app.screen, Page | Box):
             return False
         self._hand.forget()
-        if isinstance(self._app.screen, Box) and (field := self._field()) is not None:
+        if where.has_field and (field := self._field()) is not None:
             self._into(field)
             return False
         await self._close_boxes()
