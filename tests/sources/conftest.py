@@ -1,3 +1,5 @@
+"""A web shop beside a box, for tests of what the box makes of it."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 
