@@ -65,7 +65,8 @@ class Preparer:
             return obstacle
         address = self.address(due, channel) or ""
         try:
-            rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms))
+            looked_at = now if self._clock_sure() and not due.message.policy.timed else 0
+            rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms, now=looked_at))
         except RenderError as error:
             return PassOver(Reason(f"the text could not be made: {error}", "text_broken", error=str(error)))
         return Ready(self._outgoing(due, channel, address, rendered, now))
@@ -108,7 +109,7 @@ class Preparer:
             return message.addresses
         return {**message.addresses, **customer_recipient(order.customer, self._settings.store.country).addresses}
 
-    def render(self, due: Due, channel: Channel, *, first_sms: bool = False) -> Rendered:
+    def render(self, due: Due, channel: Channel, *, first_sms: bool = False, now: int = 0) -> Rendered:
         message = due.message
         return self._renderer.render(
             message.template,
@@ -121,6 +122,7 @@ class Preparer:
             audience=message.audience,
             first_sms=first_sms,
             plain=message.policy.plain,
+            now=now,
         )
 
     def _fields(self, due: Due, channel: Channel, locale: str) -> Mapping[str, str]:

@@ -158,7 +158,7 @@ def _part(place: Place, facts: tuple[Fact, ...], ref: str = "") -> Snapshot:
     )
 
 
-def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
+def _refund(refund: Place, currency: str | None, *, full: bool | None = None) -> Fact:
     """Its amount is the sum of its successful transactions, which is what the customer sees on the account. Without any it is of goods:
     what was taken out of the order, or put back into stock."""
     paid = [t for t in refund["transactions"] if t["status"].text() == "success"]
@@ -168,8 +168,9 @@ def _refund(refund: Place, currency: str | None, *, full: bool = False) -> Fact:
         amount=rounded(sum(amounts, Decimal()), currency) if amounts or refund["transactions"].value == [] else None,
         currency=currency,
         reason=refund["note"].text(),
-        full=full,
     )
+    if full is not None:
+        data["full"] = full
     return Fact("refund.issued", key=refund["id"].need(), at=refund["created_at"].moment(), data=data)
 
 

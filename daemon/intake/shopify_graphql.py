@@ -218,8 +218,7 @@ class ShopifyApi(Source, Polled):
             note = refund["note"].text()
             its = money["currencyCode"].text()
             data = _amount(_money(money, its), its) | ({"reason": note} if note else {})
-            if financial == "refunded" and refund is refunds[-1]:
-                data["full"] = True
+            data["full"] = financial == "refunded" and refund is refunds[-1]
             yield Fact(
                 "refund.issued", key=refund["legacyResourceId"].need(), at=refund["createdAt"].moment(), data=data
             )

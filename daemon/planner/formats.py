@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 
 from daemon.config import Store
 from daemon.planner.moments import local
@@ -56,6 +56,12 @@ class Formats:
             return None
         code = currency.upper() if currency and _CURRENCY.fullmatch(currency) else self.currency
         return Money.of(number, code, self.locale)
+
+    def number(self, value: object) -> str:
+        """A quantity as people of the place write it: "2", "1,5"."""
+        if isinstance(value, float) and not value.is_integer():
+            return str(format_decimal(value, locale=self.locale))
+        return decimal_or_text(value)
 
     def moment(self, ms: int | None) -> "Moment | None":
         """An instant (ms) on the store's clock; None for none, or for one beyond the calendar."""
@@ -127,12 +133,12 @@ class Moment(datetime):
     @property
     def full_day(self) -> str:
         """ "Tuesday 24 November"."""
-        return format_date(self, _full_day_pattern(self._locale), locale=self._locale)
+        return _first(format_date(self, _full_day_pattern(self._locale), locale=self._locale), self, self._locale)
 
     @property
     def calendar_date(self) -> str:
         """ "24 Nov 2026"."""
-        return format_date(self, "medium", locale=self._locale)
+        return _first(format_date(self, "medium", locale=self._locale), self, self._locale)
 
     def __str__(self) -> str:
         return f"{self.short_day}, {self.time_of_day}" if self.has_time else self.short_day
@@ -148,9 +154,14 @@ def _time(wall: time, locale: Locale) -> str:
     return format_time(wall, "short", locale=locale)
 
 
+def _first(written: str, day: date, locale: Locale) -> str:
+    """French says "1er" of the first of a month, which the calendars' data leaves to the writer."""
+    return re.sub(r"\b1\b", "1er", written, count=1) if locale.language == "fr" and day.day == 1 else written
+
+
 @lru_cache(maxsize=256)
 def _short_day(day: date, locale: Locale) -> str:
-    return format_skeleton("MMMEd", day, locale=locale)
+    return _first(format_skeleton("MMMEd", day, locale=locale), day, locale)
 
 
 @lru_cache(maxsize=64)

@@ -98,10 +98,12 @@ class Renderer:
         audience: str = "customer",
         first_sms: bool = False,
         plain: bool = False,
+        now: int = 0,
     ) -> Rendered:
         """The text of one message. `template` "" sends `text` as it is; with a template, `text` fills its place for own
         words. `locale` is the customer's; the team is told in the store's. `first_sms`: no text went to this number before.
-        `plain`: the sender's own sentences stay out (`daemon.planner.wording`).
+        `plain`: the sender's own sentences stay out (`daemon.planner.wording`). `now` (ms): when it goes out, by which a time that was
+        promised may be over; 0: nobody knows.
 
         Raises RenderError with the place.
         """
@@ -115,6 +117,7 @@ class Renderer:
             subject=subject,
             audience=audience,
             plain=plain,
+            now=now,
         )
         if medium != "sms":
             return draft
@@ -135,6 +138,7 @@ class Renderer:
         subject: str | None = None,
         audience: str = "customer",
         plain: bool = False,
+        now: int = 0,
     ) -> Rendered:
         """As `render`, but an SMS as it was written, before `simplify` makes it cheaper."""
         name = template or FREE_TEXT
@@ -143,7 +147,7 @@ class Renderer:
         place = self._find(name, medium, chain, audience)
         formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
         if audience == "customer":
-            event, order = _looking_ahead(event, order, self.store.zone)
+            event, order = _looking_ahead(event, order, self.store.zone, now)
         values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
@@ -249,16 +253,16 @@ class Renderer:
         return RenderError(where or name, line, explain(error))
 
 
-def _looking_ahead(event: Event, order: Order, zone: ZoneInfo) -> tuple[Event, Order]:
+def _looking_ahead(event: Event, order: Order, zone: ZoneInfo, now: int) -> tuple[Event, Order]:
     """Without the time that was promised where it was over when this happened: whose order leaves at 12:40 is not told to expect it by
     12:00. Of an order that is at its end it stays: there it is looked back to. So it does for a provider's own template, which can't leave
     a field out."""
     if event.type != order.status or event.type in ENDS:
         return event, order
     told = event.order.promised_at
-    if told is not None and _kept_until(milliseconds(told), zone) < order.status_at:
+    if told is not None and _kept_until(milliseconds(told), zone) < max(order.status_at, now):
         event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=None))
-    if order.promised_at is not None and _kept_until(order.promised_at, zone) < order.status_at:
+    if order.promised_at is not None and _kept_until(order.promised_at, zone) < max(order.status_at, now):
         order = msgspec.structs.replace(order, promised_at=None)
     return event, order
 

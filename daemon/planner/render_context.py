@@ -14,11 +14,11 @@ from typing import Any, get_type_hints
 from jinja2 import ChainableUndefined
 
 from daemon.config import Store
-from daemon.planner.formats import Formats, Moment, Money, decimal_or_text
+from daemon.planner.formats import Formats, Moment, Money
 from daemon.planner.jinja_environment import View
 from daemon.planner.links import without_links
 from daemon.planner.moments import milliseconds
-from daemon.planner.rules.stages import is_brought
+from daemon.planner.rules.stages import is_brought, stage_of
 from daemon.planner.wording import FREE, Wording
 from outbox.masks import mask_email, mask_phone
 from outbox.model import Customer, Event, Item, Order, OrderFields
@@ -49,6 +49,33 @@ _TITLES = frozenset(
 )
 _JOINED = frozenset(["and", "und", "et", "y", "e"])
 """Stands between two titles: Mr and Mrs."""
+_FIRMS = frozenset(
+    [
+        "AG",
+        "BV",
+        "KG",
+        "LLC",
+        "OHG",
+        "PLC",
+        "SA",
+        "SAS",
+        "SL",
+        "SRL",
+        "UG",
+        "company",
+        "corp",
+        "e.V",
+        "gbr",
+        "gmbh",
+        "inc",
+        "limited",
+        "ltd",
+        "mbh",
+        "sarl",
+    ]
+)
+"""How the names of firms end, capitals where people's do too."""
+_FIRMS_BEGIN = frozenset(["the", "firma", "fa"])
 _CODE = re.compile(r"[{}\[\]()<>_=%$#\\|]")
 """Nobody's name has any of it: what a stranger wrote there is for a program."""
 _CLOSING = frozenset({"order.completed", "order.cancelled"})
@@ -120,7 +147,7 @@ class ItemView(View):
         self._item, self._currency, self._formats = item, currency, formats
         self.name = wording.name(_on_one_line(item.name))
         self.sku = _shown_if_any(item.sku, wording)
-        self.quantity = wording.of(decimal_or_text(item.quantity))
+        self.quantity = wording.of(formats.number(item.quantity))
 
     @property
     def price(self) -> Money | None:
@@ -183,6 +210,11 @@ class OrderView(View):
         return self.status not in _CLOSING
 
     @property
+    def begun(self) -> bool:
+        """Whether it is being made, or further."""
+        return self.status == "order.in_production" or stage_of(self.status) in ("ready", "out", "done")
+
+    @property
     def delivered(self) -> bool:
         """Whether it is brought to the customer, as far as `fulfilment` says so."""
         return is_brought(self.fulfilment)
@@ -217,6 +249,8 @@ class CustomerView(View):
         name = self.name
         if not name or self._masked:
             return name
+        if _is_firm(name):
+            return name
         family, _, given = name.partition(",")
         first = name.split()[0]
         return _called(given) or _called(family) or (first if _has_letters(first) else None)
@@ -239,6 +273,11 @@ def _has_letters(word: str) -> bool:
 def _is_bait(name: str, hosts: Collection[str]) -> bool:
     """Whether a mail program would make a link of some of it. Dots between initials lead nowhere: those are taken apart, not out."""
     return without_links(name, hosts).replace(" ", "") != name.replace(" ", "")
+
+
+def _is_firm(name: str) -> bool:
+    begins, *rest = (word.strip(".,") for word in name.split())
+    return begins.casefold() in _FIRMS_BEGIN or any(not _FIRMS.isdisjoint((word, word.casefold())) for word in rest)
 
 
 def _called(name: str) -> str:
@@ -294,7 +333,7 @@ class EventView(View):
         currency = data.get("currency")
         own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
         amount = self._formats.amount(data.get("amount"), currency if own else self._order.currency)
-        if amount is not None and self._event.type.startswith("refund."):
+        if amount is not None and (self._event.type.startswith("refund.") or self._event.type == "order.cancelled"):
             return self._formats.amount(abs(Decimal(amount)), amount.currency)
         return amount
 
@@ -303,7 +342,9 @@ class EventView(View):
         """Whether a refund gives back all that the order cost, by its source's word (`data.full`) or by its amount."""
         data = self._event.data or {}
         amount, total = self.amount, self._formats.amount(self._order.total, self._order.currency)
-        return data.get("full") is True or (amount is not None and total is not None and amount >= total > 0)
+        if isinstance(data.get("full"), bool):
+            return bool(data["full"])
+        return amount is not None and total is not None and amount.currency == total.currency and amount >= total > 0
 
     def told(self, name: str) -> bool:
         """Whether that detail of the order is among those that changed; where nobody says which, any may be."""
