@@ -284,16 +284,11 @@ class Settings(Table, frozen=True):
 
     @property
     def database(self) -> Path:
-        """The file itself, where its name is a link: its log and its lock lie beside it."""
-        return self._database_name.resolve()
-
-    @property
-    def _database_name(self) -> Path:
         return self.folder / self.data.path
 
     @property
     def socket(self) -> Path:
-        return self._database_name.parent / self.hook.socket
+        return self.database.parent / self.hook.socket
 
     @property
     def own_templates(self) -> Path:

@@ -124,9 +124,9 @@ class Accept(Operation[Acceptance]):
             return Plan((failed,))
 
     def _drop(self, batch: Batch, order: OrderRow, plan: Plan) -> None:
-        """What waits for a trigger that this event settled is not to be sent any more, nor another way where it left and turns out not to
-        have arrived; nor is at its end what waits for a moment before or after the promised time, unless it tells of that end. The end of an
-        order is newer news like any other: what its route wants told in any case stays."""
+        """What waits for a trigger that this event settled is not to be sent any more, nor is at its end what waits for a moment before
+        or after the promised time, unless it tells of that end. The end of an order is newer news like any other: what its route wants
+        told in any case stays."""
         if not plan.drops:
             return
         type = self._posted.event.type
@@ -138,9 +138,6 @@ class Accept(Operation[Acceptance]):
             reminds = is_earlier and _reminds(row, batch.now)
             if (row.trigger in plan.drops or reminds) and not stays:
                 self._put_aside(batch, row, _superseded_by(type))
-        for row in batch.sent_of(order.seq, set(plan.drops) - {type}):
-            if not (row.manual or (is_end and moves_status(row.trigger) and not row.supersedes)):
-                batch.call_off(row, State.SUPERSEDED)
 
     def _reschedule(self, batch: Batch, order: OrderRow, seq: int, plan: Plan) -> None:
         """What waits for a moment that is counted from the promised time goes with it."""

@@ -207,6 +207,8 @@ class Settle(Operation[Message]):
             return Transition(state=State.DELIVERED)
         if attempt.receipt is ReceiptState.UNDELIVERED and self._to.state is State.SENT:
             via_index = row.via_index + 1
+            if row.pending_state:
+                return Transition(state=State.QUEUED, reason=UNDELIVERED)
             if via_index < len(row.channels()):
                 return Transition(state=State.QUEUED, reason=UNDELIVERED, via_index=via_index)
             return Transition(state=State.FAILED, reason=UNDELIVERED)

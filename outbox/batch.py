@@ -165,7 +165,10 @@ class Batch(Snapshot):
             raise IllegalMove(f"message {row.id} is {row.state}: it can't become {state}")
         row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
-        if state not in OPEN and state is not State.SENT:  # what left may still come back undelivered
+        stopped = (
+            state is State.SENT and row.pending_state == State.CANCELLED
+        )  # what left may still come back undelivered
+        if state not in OPEN and not stopped:
             row.pending_state = ""
         self.requeue(row)
         self.touch(row)
@@ -178,7 +181,7 @@ class Batch(Snapshot):
         self.record(f"message.{state}", {k: v for k, v in told.items() if v}, row.order_ref, row.id, actor)
 
     def call_off(self, row: MessageRow, state: State) -> None:
-        """It is under way: it goes to that state if it comes back, unsent or undelivered."""
+        """It is under way: it goes to that state if it comes back unsent."""
         row.pending_state = state.value
         self.calls_off = True
         self.touch(row)

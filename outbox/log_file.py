@@ -13,7 +13,9 @@ _FIRST_EPOCH = "SELECT id FROM epoch ORDER BY first_seq LIMIT 1"
 
 
 def log_of(database: Path) -> Path:
-    return database.with_name(database.name + "-wal")
+    """Beside the file itself, where the database's name is a link."""
+    real = database.resolve()
+    return real.with_name(real.name + "-wal")
 
 
 def trouble_with_log(database: Path) -> str:

@@ -17,6 +17,8 @@ QUESTIONS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Statuses that ask the customer something: yes or no answers them."""
 
 ENDS = frozenset({"order.completed", "order.cancelled"})
+PAID = "payment.confirmed"
+UNPAID = ("payment.failed", "payment.pending")
 """Statuses after which nothing is awaited any more."""
 
 _OVER = ENDS | {"order.deleted"}

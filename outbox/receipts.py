@@ -162,7 +162,7 @@ class Apply(Operation["Message | None"]):
         if newest and row.state in (State.SENT, State.UNKNOWN):
             if row.pending_state:
                 go(batch, row, Transition(state=State.QUEUED, reason=UNDELIVERED))
-            elif row.state is State.SENT and batch.is_outdated(row):
+            elif row.state is State.SENT and (batch.is_outdated(row) or batch.is_settled(row)):
                 go(batch, row, Transition(state=State.SUPERSEDED, reason=OUTDATED))
             elif self._go_on is None or batch.is_forgotten(row):
                 go(batch, row, Transition(state=State.FAILED, reason=UNDELIVERED))
@@ -213,13 +213,13 @@ class Receipts:
         return await self._store.value(_SQL["anothers"], channel=channel, provider_id=provider_id, seq=seq) is not None
 
     async def rivals(self, attempt: Attempt) -> int:
-        """How many others by its channel to its address, of within a minute, are under way or of unknown outcome: what is known of one by
-        number and time alone may be another's."""
+        """How many for other messages by its channel to its address, of within a minute, are under way or ended in doubt, whatever became of
+        their messages: what is known of one by number and time alone may be another's."""
         found: int = await self._store.value(
             _SQL["rivals"],
             channel=attempt.channel,
             address=attempt.address,
-            seq=attempt.seq,
+            message=attempt.message_seq,
             since=attempt.started_at - RIVALS_MS,
             until=attempt.started_at + RIVALS_MS,
         )

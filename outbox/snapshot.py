@@ -11,6 +11,7 @@ import msgspec
 from outbox.errors import NotFound
 from outbox.ledger import ConsentWord, stopped
 from outbox.model import Order, State
+from outbox.orders import ENDS, PAID, UNPAID, moves_status
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import OPEN, AttemptRow, MessageRow, decode_attempts, decode_messages, decode_order, encode
@@ -238,15 +239,15 @@ class Snapshot:
         """The order's messages that something still works on."""
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
-    def sent_of(self, order_seq: int, triggers: Collection[str]) -> list[MessageRow]:
-        """The order's messages about these types that left and are not known to have arrived."""
-        if not triggers:
-            return []
-        found: str | None = self.db.execute(
-            _SQL["sent_of"], {"order": order_seq, "triggers": encode(sorted(triggers)).decode()}
-        ).fetchone()[0]
-        self.adopt(decode_messages(found or "[]"))
-        return [row for row in self._by_order[order_seq] if row.state is State.SENT and row.trigger in triggers]
+    def is_settled(self, row: MessageRow) -> bool:
+        """Whether what it tells of has been settled since: the payment was made, or the order is at another end."""
+        status, payment = self.db.execute(_SQL["standing"], {"seq": row.order_seq}).fetchone()
+        for order in self.orders.values():
+            if order.seq == row.order_seq:
+                status, payment = order.order.status, order.order.payment
+        if row.trigger in UNPAID:
+            return bool(payment == PAID)
+        return status in ENDS and row.trigger != status and moves_status(row.trigger) and bool(row.supersedes)
 
     def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""

@@ -3,7 +3,6 @@ was sent is not sent again, who said STOP or was forgotten stays so, and it is a
 
 import asyncio
 import random
-from collections.abc import Collection
 from pathlib import Path
 
 from daemon.config import Settings
@@ -26,7 +25,7 @@ UNDONE = "upgrade.undone"
 
 async def put_back(settings: Settings, clock: Clock, copy: Path, *, made_at: int) -> str:
     """`copy` (made at that moment, ms) becomes the database again. In words, where the new release's is now, and what is not carried over.
-    Raises OutboxError, OSError, ConfigError; until the files are exchanged nothing has changed but the copy."""
+    Raises OutboxError, OSError, ConfigError."""
     database = settings.database
     aside = await asyncio.to_thread(set_aside, database, "of-the-new-release", clock.now())
     promises = await asyncio.to_thread(promises_of, aside, copy, made_at=made_at)
@@ -39,15 +38,23 @@ async def put_back(settings: Settings, clock: Clock, copy: Path, *, made_at: int
         reserve=0,
         identities=StoreIdentities(settings.store.country),
     )
-    async with opened as box:
-        epoch = await box.audit.begin_epoch("an upgrade was undone", actor=ACTOR)
-        await box.promises.carry(promises, made_at=made_at)
-        await box.people.forget_again(promises.forgotten, actor=ACTOR)
-        left = Break(epoch, kept, replaced, clock.now())
-        await box.audit.append(UNDONE, actor=ACTOR, detail={**vouch(key, UNDONE, left), "aside": aside.name})
+    lost, cancelled, trouble = promises.lost, 0, ""
+    try:
+        async with opened as box:
+            epoch = await box.audit.begin_epoch("an upgrade was undone", actor=ACTOR)
+            cancelled = (await box.promises.carry(promises, made_at=made_at)).cancelled
+            await box.people.forget_again(promises.forgotten, actor=ACTOR)
+            left = Break(epoch, kept, replaced, clock.now())
+            await box.audit.append(UNDONE, actor=ACTOR, detail={**vouch(key, UNDONE, left), "aside": aside.name})
+    except OutboxError as error:  # a full card: the old release can't run on the new one's database in any case
+        lost, trouble = frozenset(WORDS), f" ({error})"
     Lock.path_for(copy).unlink(missing_ok=True)
     await asyncio.to_thread(put_in_place, copy, database)
-    return f"\nThe database is the one from before; what came in meanwhile is in {aside}{_lost(promises.lost)}"
+    return (
+        f"\nThe database is the one from before; what came in meanwhile is in {aside}"
+        + (f"\nMessages that left since, or may have, and are not sent again: {cancelled}" if cancelled else "")
+        + "".join(f"\nIt could not be carried over{trouble}, so {WORDS[name]}" for name in sorted(lost))
+    )
 
 
 def _end_of(database: Path) -> End | None:
@@ -56,7 +63,3 @@ def _end_of(database: Path) -> End | None:
         return newest_end(database)
     except OutboxError:
         return None
-
-
-def _lost(names: Collection[str]) -> str:
-    return "".join(f"\nIt could not be read from that, so {WORDS[name]}" for name in sorted(names))

@@ -179,7 +179,7 @@ async def candidate(
     if not wanted.look_only:
         lock.take()
     try:
-        with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=database.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=database.resolve().parent) as folder:
             archive, path = Path(folder) / "fetched", Path(folder) / "restored.db"
             await fetch(archive)
             manifest, header = await asyncio.to_thread(

@@ -125,7 +125,8 @@ class Upgrade:
         database = self._settings.database
         if not database.exists():
             return None
-        copy = database.with_name(f"{database.name}.before-upgrade")
+        real = database.resolve()
+        copy = real.with_name(f"{real.name}.before-upgrade")
         copy.unlink(missing_ok=True)
         private(copy)
         try:

@@ -17,6 +17,7 @@ import msgspec
 from daemon.channels._http import HttpChannel
 from daemon.channels._hubspot_mail import SEND_RESULTS, read_status
 from daemon.channels._hubspot_setup import TO_CONTACT, HubSpotSettings, Setup
+from daemon.channels._just_made import JustMade
 from daemon.channels._values import names_of, status_of, values_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels.base import (
@@ -31,14 +32,12 @@ from daemon.channels.base import (
 )
 from daemon.http import Http, Request, Response, json_request, objects
 from outbox.model import Medium
-from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState
+from outbox.outcome import Accepted, Outcome, ReceiptState
 
 _SCOPES = (
     "give the private app the scopes for this object, its schema, and automation: Settings, Integrations, Private apps"
 )
 _TOKEN = "HUBSPOT_ACCESS_TOKEN is not valid: copy it again from Settings, Integrations, Private apps"  # noqa: S105
-_SEARCH_LAGS = 30
-"""Seconds after which its search shows for sure what was made."""
 _FRESH = 300_000
 """How old a webhook may be, ms."""
 
@@ -83,6 +82,7 @@ class HubSpot(HttpChannel):
         self.headers = {"Authorization": f"Bearer {self.secret['HUBSPOT_ACCESS_TOKEN']}"}
         self.poll = PollPlan(delays=(10, 60, 300, 1800, 7200)) if settings.templates else None
         self.tells_delivery = bool(settings.templates or settings.receipt_property)
+        self._just_made = JustMade()
 
     def _json(self, method: str, path: str, body: Any) -> Request:
         return json_request(method, path, body, headers=self.headers)
@@ -121,8 +121,6 @@ class HubSpot(HttpChannel):
         found = await self._find_contact(out, until)
         if not isinstance(found, str):
             return found
-        if not found and out.attempt == 2 and not out.addresses.get("email"):
-            return Deferred("the search may not show yet what an earlier try made", "search_lags", after=_SEARCH_LAGS)
         if not found:
             return self._new_contact(out, self._status(out))
         return self._json("PATCH", f"/crm/v3/objects/contacts/{_part(found)}", {"properties": self._status(out)})
@@ -142,7 +140,8 @@ class HubSpot(HttpChannel):
         answer = await self.ask(self._json("POST", "/crm/v3/objects/contacts/search", search), out, until=until)
         if not isinstance(answer, Response):
             return answer
-        return str(next((row["id"] for row in objects(answer.object().get("results")) if row.get("id")), ""))
+        found = next((row["id"] for row in objects(answer.object().get("results")) if row.get("id")), None)
+        return str(found) if found else self._just_made.wait(wanted["value"], out.now) or ""
 
     def _new_contact(self, out: Outgoing, status: Mapping[str, str]) -> Request:
         first, last = names_of(out)
@@ -154,6 +153,7 @@ class HubSpot(HttpChannel):
         properties = {**{name: value for name, value in known.items() if value}, **status}
         email = out.addresses.get("email")
         if not email:
+            self._just_made.note(out.addresses.get("phone") or out.to, out.now)
             return self._json("POST", "/crm/v3/objects/contacts", {"properties": properties})
         entry = {"id": email, "idProperty": "email", "properties": properties}
         return self._json("POST", "/crm/v3/objects/contacts/batch/upsert", {"inputs": [entry]})

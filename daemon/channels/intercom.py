@@ -225,7 +225,8 @@ class Intercom(HttpChannel):
         return Inbound()
 
     async def believed(self, inbound: Inbound) -> Inbound:
-        """All of it. But a notification names no number, and an order may know whoever wants silence by nothing else."""
+        """All of it. But a notification names no number, and an order may know whoever wants silence by nothing else: where Intercom tells
+        it. What was written counts in any case."""
         written = next((reply for reply in inbound.replies if reply.text), None)
         contact = next((reply.address for reply in inbound.replies if _CONTACT_ID.fullmatch(reply.address)), "")
         consent = _consent(written.text) if written else None
@@ -233,9 +234,8 @@ class Intercom(HttpChannel):
             return inbound
         asked = Request(method="GET", path=f"/contacts/{contact}", headers=self.headers)
         answer = await self.call(asked, until=self.deadline())
-        if not isinstance(answer, Response) or not (answer.ok or answer.status == 404):
-            raise InboundRefused("Intercom could not be asked for their number: it will be sent again", status=503)
-        number = re.sub(r"[^\d+]", "", str(answer.object().get("phone") or ""))
+        phone = answer.object().get("phone") if isinstance(answer, Response) and answer.ok else None
+        number = re.sub(r"[^\d+]", "", str(phone or ""))
         if not number:
             return inbound
         named = Reply(address=number, id=f"{written.id} {number}", consent=consent)

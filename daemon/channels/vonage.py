@@ -221,7 +221,7 @@ class Vonage(HttpChannel):
             )
             for row in rows
         ]
-        return [update for update in updates if update]
+        return [update for update in updates if update and self._is_of_the_whole(update)]
 
     def receive(self, request: InboundRequest) -> Inbound:
         secret = self.secret.get("VONAGE_SIGNATURE_SECRET")

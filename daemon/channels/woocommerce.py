@@ -1,7 +1,7 @@
 """WooCommerce, a note on the order that the shop mails to its customer: https://woocommerce.github.io/woocommerce-rest-api-docs (2026-11).
 
 Quirks: a guest without an e-mail address gets nothing, and the shop says 201 all the same, so this channel needs one; every POST mails again, so the note ends with a short mark of ours and a later try looks for it first; the order is named by
-the shop's own id, not by its number, and where only that is known it is asked whose it is; a firewall or a page for maintenance answers HTML; over plain HTTP keys are never sent.
+the shop's own id, which another system's may be by chance, so it is asked whose the order is; a firewall or a page for maintenance answers HTML; over plain HTTP keys are never sent.
 """
 
 import html
@@ -96,7 +96,10 @@ class WooCommerce(HttpChannel):
         answer = await self.ask(asked, out, until=until)
         if not isinstance(answer, Response):
             return None if isinstance(answer, Rejected) else answer
-        billing = answer.object().get("billing")
+        order = answer.object()
+        if out.order_ref != out.order_source_id and order.get("number") == out.order_ref:
+            return None
+        billing = order.get("billing")
         if not isinstance(billing, dict):
             return None
         placed_by = str(billing.get("email") or "").strip().casefold()

@@ -13,13 +13,14 @@ from urllib.parse import quote, urlsplit
 
 from msgspec.structs import replace
 
+from daemon.channels._just_made import JustMade
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._values import names_of, status_of
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, later, message, throttled
 from daemon.channels.base import Health, OAuthSettings, Outgoing
 from daemon.http import Http, Request, Response, form_request, json_request, objects
 from daemon.oauth import Token
-from outbox.outcome import Accepted, Deferred, Outcome
+from outbox.outcome import Accepted, Outcome
 
 _HOSTS: Mapping[str, tuple[str, str]] = {
     "us": ("www.zohoapis.com", "accounts.zoho.com"),
@@ -33,8 +34,6 @@ _HOSTS: Mapping[str, tuple[str, str]] = {
 }
 _TOKEN = "make a new refresh token for this data centre (dc): api-console.zoho.com, Self Client"  # noqa: S105
 _SCOPES = "the refresh token lacks a scope: make one with ZohoCRM.modules.ALL and ZohoCRM.settings.fields.ALL"
-_SEARCH_LAGS = 30
-"""Seconds after which its search shows for sure what was made."""
 _FIELD = "a field does not take this value: it must be a single line of text, and no pick list"
 
 
@@ -95,6 +94,7 @@ class Zoho(OAuthChannel):
         super().__init__(settings, secrets, http)
         api, accounts = _HOSTS[settings.dc]
         self.origin, self.token_origin = f"https://{api}", f"https://{accounts}"
+        self._just_made = JustMade()
 
     def token_request(self) -> Request:
         pairs = [
@@ -155,9 +155,14 @@ class Zoho(OAuthChannel):
             return answer
         return str(next((row["id"] for row in objects(answer.object().get("data")) if row.get("id")), ""))
 
+    async def _find_contact(self, out: Outgoing, until: float) -> str | Failure:
+        found = await self._find("Contacts", _who(out), out, until)
+        lags = None if found or out.addresses.get("email") else self._just_made.wait(_number(out), out.now)
+        return lags or found
+
     async def _contact(self, out: Outgoing, until: float) -> str | Failure:
         """The id of the customer's contact, found or made, without firing anything."""
-        found = await self._find("Contacts", _who(out), out, until)
+        found = await self._find_contact(out, until)
         if found:
             return found
         answer = await self.ask(self._new_contact(out, {}, []), out, until=until)
@@ -170,11 +175,9 @@ class Zoho(OAuthChannel):
         self, out: Outgoing, status: Mapping[str, str], trigger: list[str], until: float
     ) -> Request | Failure:
         """The write of a contact that is known, which leaves its name alone, or of a new one."""
-        found = await self._find("Contacts", _who(out), out, until)
+        found = await self._find_contact(out, until)
         if not isinstance(found, str):
             return found
-        if not found and out.attempt == 2 and not out.addresses.get("email"):
-            return Deferred("the search may not show yet what an earlier try made", "search_lags", after=_SEARCH_LAGS)
         return self._update("Contacts", found, status, trigger) if found else self._new_contact(out, status, trigger)
 
     def _new_contact(self, out: Outgoing, status: Mapping[str, str], trigger: list[str]) -> Request:
@@ -185,6 +188,7 @@ class Zoho(OAuthChannel):
         record = {name: value for name, value in record.items() if value}
         if email:
             return self._upsert("Contacts", record, ["Email"], trigger)
+        self._just_made.note(_number(out), out.now)
         return json_request("POST", "/crm/v8/Contacts", {"data": [record], "trigger": trigger})
 
     # answers
@@ -257,3 +261,7 @@ def _who(out: Outgoing) -> tuple[str, str]:
 def _escaped(value: str) -> str:
     """A value inside a search's criteria."""
     return re.sub(r"([\\(),])", r"\\\1", value)
+
+
+def _number(out: Outgoing) -> str:
+    return out.addresses.get("phone") or out.to

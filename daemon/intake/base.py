@@ -176,6 +176,10 @@ class Source(ABC):
         """A secret's value; "" where it is not set."""
         return self._secrets.get(self.secret_name(what), "").strip()
 
+    def without_token(self, body: bytes) -> bytes:
+        """A body as it may be kept: a token that comes in it would let whoever reads it speak as the source."""
+        return body
+
     def webhook_secrets(self) -> tuple[str, ...]:
         """What its webhooks are signed with: two while one is exchanged, separated by a comma or a space. Raises HookRefused."""
         found = tuple(self.secret("WEBHOOK_SECRET").replace(",", " ").split())

@@ -6,7 +6,6 @@ A webhook that only names records (a CRM's) is kept first and answered; the reco
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote_plus
 
 import msgspec
 import structlog
@@ -153,7 +152,7 @@ class Intake:
     async def _keep_to_fetch(self, hook: Hook) -> None:
         await self._box.quarantine.keep(
             hook.source,
-            self._without_token(hook),
+            self._source(hook.source).without_token(hook.body),
             headers=_kept(hook.headers),
             reason="what it names is being fetched",
             retry=True,
@@ -164,16 +163,8 @@ class Intake:
         """What could not be understood."""
         log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
         await self._box.quarantine.keep(
-            hook.source, self._without_token(hook), headers=_kept(hook.headers), reason=reason
+            hook.source, self._source(hook.source).without_token(hook.body), headers=_kept(hook.headers), reason=reason
         )
-
-    def _without_token(self, hook: Hook) -> bytes:
-        """One that comes in the body itself would let whoever reads what is kept speak as the source."""
-        body = hook.body
-        for secret in self._source(hook.source).webhook_secrets():
-            for form in {secret.encode(), msgspec.json.encode(secret)[1:-1], quote_plus(secret).encode()}:
-                body = body.replace(form, b"[secret]")
-        return body
 
     # ------------------------------------------------------------ reading again
 

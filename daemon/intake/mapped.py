@@ -121,6 +121,10 @@ class Mapped(Source, Polled):
             return None
         return Reading(note="a check of the address", answer=asked.encode(), content_type="text/plain; charset=utf-8")
 
+    def without_token(self, body: bytes) -> bytes:
+        table = self.settings.signature
+        return body if table is None else signatures.without_token(table, body)
+
     def verify(self, hook: Hook) -> None:
         table = self.settings.signature
         if table is None:

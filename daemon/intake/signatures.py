@@ -103,6 +103,23 @@ def token(table: SignatureTable, hook: Hook, secrets: Sequence[str]) -> None:
         raise HookRefused("the token is missing or not the right one")
 
 
+def without_token(table: SignatureTable, body: bytes) -> bytes:
+    """The body, without a token that comes in a field of it."""
+    if table.kind != "token" or not table.field:
+        return body
+    try:
+        whole = value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    *path, last = table.field.split(".")
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, dict) or last not in value:
+        return body
+    value[last] = "[secret]"
+    return msgspec.json.encode(whole)
+
+
 def signed_text(template: str, hook: Hook) -> bytes:
     """What was signed. Raises HookRefused when a header or field of it is missing."""
     made = bytearray()

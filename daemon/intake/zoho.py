@@ -48,6 +48,9 @@ class ZohoSettings(SourceSettings, frozen=True, kw_only=True):
     """Stands for scheme and host of the token endpoint."""
 
 
+_TOKEN = signatures.SignatureTable(kind="token", field="token")
+
+
 class Zoho(Source, Polled):
     kind = "zoho"
     title = "Zoho CRM"
@@ -80,7 +83,10 @@ class Zoho(Source, Polled):
         return [self.secret_name(what) for what in wanted if not self.secret(what)]
 
     def verify(self, hook: Hook) -> None:
-        signatures.token(signatures.SignatureTable(kind="token", field="token"), hook, self.webhook_secrets())
+        signatures.token(_TOKEN, hook, self.webhook_secrets())
+
+    def without_token(self, body: bytes) -> bytes:
+        return signatures.without_token(_TOKEN, body)
 
     # ------------------------------------------------------------ reading
 

@@ -25,10 +25,10 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
-from daemon.planner.rules.drops import PAID, UNPAID, drops
+from daemon.planner.rules.drops import drops
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import comes_late, happened_at, is_paid_since, moves_status
+from outbox.orders import PAID, UNPAID, comes_late, happened_at, is_paid_since, moves_status
 from outbox.reasons import Reason
 
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})

@@ -49,7 +49,7 @@ async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable
     for copy in doomed:
         if copy.kind == "aside":
             for suffix in ("", *SIDE_FILES):
-                settings.database.with_name(copy.name + suffix).unlink(missing_ok=True)
+                settings.database.resolve().with_name(copy.name + suffix).unlink(missing_ok=True)
     backups = [copy.name for copy in doomed if copy.kind == "backup"]
     if backups:
         async with keeping(settings, clock) as store:
@@ -62,6 +62,7 @@ async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable
 
 def asides(database: Path) -> Sequence[Path]:
     """Databases that lie beside the one in use, each by its own file, or by its log where that is all that is left."""
+    database = database.resolve()
     if not database.parent.is_dir():
         return ()
     names = {path.name for path in database.parent.iterdir() if path.name.startswith(database.name)}
@@ -111,7 +112,7 @@ def _stamp(name: str) -> int:
 
 
 def _remove_left_overs(settings: Settings, now: int) -> None:
-    folders = {settings.database.parent}
+    folders = {settings.database.parent, settings.database.resolve().parent}
     if settings.backup.to and not settings.backup.to.startswith("s3://"):
         folders.add(settings.folder / Path(settings.backup.to).expanduser())
     for folder in (each for each in folders if each.is_dir()):

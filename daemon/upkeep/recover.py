@@ -76,7 +76,7 @@ async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -
 
 
 def _make_sound(database: Path, clock: Clock) -> Recovered | None:
-    was_here = Lock.path_for(database).exists() or log_of(database).exists()
+    was_here = Lock.path_for(database.resolve()).exists() or log_of(database).exists()
     if not database.exists() and not was_here:
         return None
     lock = Lock(database)
@@ -106,7 +106,8 @@ def _look(database: Path, clock: Clock) -> Recovered | None:
 def _begin_anew(database: Path, now: int) -> Recovered:
     """There was one, and somebody took it away: a new one begins, and says so."""
     aside = set_aside(database, "damaged", now, fold=False) if log_of(database).exists() else None
-    for file in (log_of(database), database.with_name(database.name + "-shm")):
+    real = database.resolve()
+    for file in (log_of(real), real.with_name(real.name + "-shm")):
         file.unlink(missing_ok=True)
     recovered = Recovered(trouble=GONE, aside=aside, salvaged=Salvaged(rows={}, dropped=0, optouts_lost=0))
     recovery_note.write(database, recovered, now)
@@ -117,7 +118,7 @@ def _begin_anew(database: Path, now: int) -> Recovered:
 def _repair(database: Path, trouble: str, now: int) -> Recovered:
     log.error("the database is damaged; saving what can be read", database=str(database), trouble=trouble)
     aside = set_aside(database, "damaged", now, fold=False)
-    with tempfile.TemporaryDirectory(prefix=".tether-recover-", dir=database.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".tether-recover-", dir=database.resolve().parent) as folder:
         saved, path = _save(aside, Path(folder))
         recovered = Recovered(trouble=trouble, aside=aside, salvaged=saved)
         recovery_note.write(database, recovered, now)

@@ -11,7 +11,9 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def put_in_place(fresh: Path, database: Path) -> None:
-    """Let `fresh` (closed, without a log) be the database. Who calls owns the database (outbox.lock), and has set the old one aside."""
+    """Let `fresh` (closed, without a log) be the database: the file itself, where its name is a link. Who calls owns the database
+    (outbox.lock), has set the old one aside, and has `fresh` on the same disk."""
+    database = database.resolve()
     for suffix in SIDE_FILES:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     fresh.chmod(0o600)
@@ -23,6 +25,7 @@ def set_aside(database: Path, why: str, now: int, *, fold: bool = True) -> Path:
     """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well.
     Not `fold`: with its log in any case, since it may be the log that is wrong. The moment in its name is never before it was last written:
     named by a clock that is not set, it would be past its end at once."""
+    database = database.resolve()
     files = [database.with_name(database.name + suffix) for suffix in ("", *SIDE_FILES)]
     moment = max(now / 1000, *(file.stat().st_mtime for file in files if file.exists()))
     stamp = f"{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%SZ}"

@@ -44,9 +44,8 @@ FROM (
     CROSS JOIN message AS n ON n.order_seq = t.order_seq AND n.open = 1 AND n.seq <> t.seq
 ) AS wanted CROSS JOIN message_row AS m ON m.seq = wanted.seq;
 
--- sent_of: messages of an order about these types that left and are not known to have arrived, as one JSON array.
-SELECT '[' || group_concat(m.row) || ']' FROM message AS n CROSS JOIN message_row AS m ON m.seq = n.seq
-WHERE n.order_seq = :order AND n.open = 0 AND n.state = 'sent' AND n.trigger IN (SELECT value FROM json_each(:triggers));
+-- standing: where an order stands, and its payment.
+SELECT coalesce(body ->> '{order.status}', ''), coalesce(body ->> '{order.payment}', '') FROM orders WHERE seq = :seq;
 
 -- messages_by_id: the numbers of these messages.
 SELECT m.seq, m.id FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value;

@@ -25,10 +25,9 @@ WITH RECURSIVE lot (n) AS (
 SELECT a.seq FROM lot CROSS JOIN attempt AS a ON a.seq / 64 = lot.n AND a.provider_id = :provider_id AND a.provider_id <> ''
 WHERE a.channel = :channel AND a.seq <> :seq LIMIT 1;
 
--- rivals: how many other attempts by a channel to an address, of about then, are under way or of unknown outcome.
-SELECT count(*) FROM (
-    SELECT last_attempt FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown'
-    UNION ALL
-    SELECT last_attempt FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'sending'
-) AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt
-WHERE a.channel = :channel AND a.address = :address AND a.seq <> :seq AND a.started_at BETWEEN :since AND :until;
+-- rivals: how many attempts for other messages by a channel to an address, of about then, are under way, or ended without its being known
+-- what the provider calls them; read from the newest back to the first older.
+SELECT count(*) FROM attempt AS a
+WHERE a.seq > coalesce((SELECT seq FROM attempt WHERE started_at < :since ORDER BY seq DESC LIMIT 1), 0)
+    AND a.started_at <= :until AND a.channel = :channel AND a.address = :address AND a.message_seq <> :message
+    AND (a.outcome IS NULL OR a.outcome = 'unknown') AND a.provider_id = '';

@@ -14,7 +14,7 @@ import pytest
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.upkeep import recover
-from daemon.upkeep.copies import remove_overdue
+from daemon.upkeep.copies import asides, remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox import salvage as salvaging
 from outbox.model import State, Transition
@@ -72,7 +72,6 @@ async def test_the_log_is_read_where_the_database_s_name_is_a_link(tmp_path: Pat
     disk, name = tmp_path / "disk", tmp_path / "tether.db"
     disk.mkdir()
     name.symlink_to(disk / "tether.db")
-    settings = Settings(file=tmp_path / "tether.toml")
     database = await a_week(disk)
     async with open_box(disk) as box:
         await accept_one(box, planned("last"), id="last", ref="B-LAST")
@@ -80,10 +79,13 @@ async def test_the_log_is_read_where_the_database_s_name_is_a_link(tmp_path: Pat
     for file, content in left.items():
         file.write_bytes(content)
     spoil(database, 20, 1)
-    assert await make_sound(settings.database, FakeClock()) is not None
-    async with open_box(disk) as box:
+    recovered = await make_sound(name, FakeClock())
+    assert recovered is not None
+    assert recovered.aside is not None
+    async with open_box(tmp_path) as box:
         assert await box.views.orders_by_ref(["B-LAST"])
     assert name.is_symlink()
+    assert asides(name) == [recovered.aside]
 
 
 async def test_what_was_set_aside_by_a_clock_that_is_not_set_is_kept_as_long_as_any(database: Path) -> None:

@@ -11,7 +11,7 @@ from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
 from tests.support.heart import Heart, shop
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK, Twilio
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Twilio
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -42,8 +42,9 @@ async def test_another_text_to_the_same_number_is_not_taken_for_one_that_did_not
     assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.SENT], [State.SENT]]
 
 
-async def test_the_newer_of_two_to_one_number_is_not_taken_for_the_older_that_was_lost(heart: Heart) -> None:
-    """The line hung over both. The older one was never told, and the newer one twice."""
+@pytest.mark.parametrize("arrives", [(False, True), (True, False)])
+async def test_of_two_to_one_number_neither_is_taken_for_the_other(heart: Heart, arrives: tuple[bool, bool]) -> None:
+    """The line hung over both. One of them was never told, and the other twice without a mark."""
 
     async def by_number(sent: Sent) -> Lookup:
         listed = [one for one in heart.providers.arrived if one.provider_id not in sent.others]
@@ -53,10 +54,9 @@ async def test_the_newer_of_two_to_one_number_is_not_taken_for_the_older_that_wa
 
     channel: Any = heart.engine.lanes["twilio"].channel
     channel.lookup = by_number
-    heart.providers.will("twilio", CUT)
-    await heart.tell("e1", ref="B-1")
-    heart.providers.will("twilio", CUT, arrives=True)
-    await heart.tell("e2", ref="B-2")
+    for ref, has_arrived in zip(("B-1", "B-2"), arrives, strict=True):
+        heart.providers.will("twilio", CUT, arrives=has_arrived)
+        await heart.tell(ref, ref=ref)
     await heart.pass_time(2 * 86_400)
     assert {request.out.order_ref for request in heart.providers.arrived} == {"B-1", "B-2"}
 
@@ -272,6 +272,34 @@ async def test_what_is_settled_by_the_time_that_it_turns_out_undelivered_is_not_
     await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
     assert heart.providers.texts() == ["payment.failed", "payment.confirmed"]
     assert (await heart.states())[0] is State.SUPERSEDED
+
+
+async def test_what_a_newer_status_was_to_replace_goes_another_way_where_that_one_failed(tmp_path: Path) -> None:
+    routes = [
+        {"on": "order.confirmed", "to": "customer", "via": ["twilio", "sendgrid"]},
+        {"on": "order.delayed", "to": "customer", "via": ["vonage"]},
+    ]
+    async with Heart(tmp_path, shop(route=routes)) as heart:
+        heart.providers.waits = True
+        await heart.tell("e1", "order.confirmed")
+        await heart.tell("e2", "order.delayed")
+        await heart.answer(TOOK)
+        await heart.answer(NOT_THEM)
+        heart.providers.waits = False
+        await heart.receipt(heart.providers.left[0], UNDELIVERED)
+        await heart.pass_time(60)
+        assert heart.providers.texts("sendgrid") == ["order.confirmed"]
+
+
+async def test_another_source_s_order_does_not_hide_that_a_payment_failed(heart: Heart) -> None:
+    for channel in ("sendgrid", "vonage"):
+        await heart.engine.board.pause(channel, reason="", actor="Mia")
+    await heart.tell("e1", "payment.failed", source="webshop")
+    await heart.tell("e2", "order.placed", source="erp")
+    for channel in ("sendgrid", "vonage"):
+        await heart.engine.board.resume(channel, actor="Mia")
+    await heart.still()
+    assert "payment.failed" in heart.providers.texts()
 
 
 async def test_what_staff_stopped_as_it_left_is_not_told_another_way(heart: Heart) -> None:

@@ -16,7 +16,7 @@ from outbox.outcome import CannotTell, Found
 from tests.conformance.cases.plivo import UUID
 from tests.conformance.cases.slack import REFERENCE
 from tests.conformance.cases.twilio import SID
-from tests.conformance.cases.vonage import RECEIPT, form, taken
+from tests.conformance.cases.vonage import RECEIPT, form, record, taken
 from tests.conformance.cases.vonage import SID as VONAGE
 from tests.support.at_vendor import Bench, bench
 from tests.support.channel_case import NOW, Answer, says, sent, told
@@ -102,6 +102,10 @@ async def test_a_long_text_has_arrived_when_all_of_it_has() -> None:
         await it.channel.send(out)
         assert it.channel.receive(form({**second, "status": "failed"})).receipts
         assert not it.channel.receive(form(first)).receipts
+    async with bench("vonage", {"^POST": taken("0", "0"), "^GET": record(message_id=ids[0])}, reports=True) as it:
+        await it.channel.send(out)
+        asked = sent(out, channel="vonage", provider_id=ids[0])
+        assert list(await it.channel.receipts([asked])) == [], "only its first part is asked for"
 
 
 async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:

@@ -59,6 +59,12 @@ async def test_a_till_s_number_is_no_order_of_the_shop_s(whose: str, ref: str) -
     assert "bob" not in repr(outcome)
 
 
+async def test_an_order_of_that_number_is_ours_whatever_address_they_have_by_now() -> None:
+    own = {"id": 1042, "number": "B-1042", "billing": {"email": "ada@work.example"}}
+    async with bench("woocommerce", {ORDER: says(own)}) as at:
+        assert isinstance(await at.channel.send(at.out(order_ref="B-1042")), Accepted)
+
+
 async def test_a_shop_that_numbers_orders_by_their_ids_is_asked_whose_it_is() -> None:
     async with bench("woocommerce", {ORDER: says({"id": 1042, "billing": {"email": "Ada@Example.com "}})}) as at:
         assert await at.channel.send(at.out(order_ref="1042")) == Accepted("281")

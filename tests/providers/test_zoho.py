@@ -84,10 +84,12 @@ async def test_by_phone_a_contact_is_searched_for_and_made_without_an_upsert() -
 
 
 async def test_a_contact_that_is_not_found_yet_is_not_made_twice() -> None:
-    async with bench("zoho", module="Contacts") as at:
-        outcome = await at.channel.send(at.out(attempt=2, **PHONE))
-        assert "POST /crm/v8/Contacts" not in at.lines()
-    assert isinstance(outcome, Deferred)
+    for module in ("Contacts", "Deals"):
+        async with bench("zoho", module=module) as at:
+            await at.channel.send(at.out(**PHONE))
+            outcome = await at.channel.send(at.out(attempt=2, **PHONE))
+            assert at.lines().count("POST /crm/v8/Contacts") == 1
+        assert isinstance(outcome, Deferred)
 
 
 async def test_a_contact_that_zoho_refuses_is_the_message_s_fate() -> None:

@@ -131,7 +131,8 @@ async def test_what_the_new_release_did_is_not_done_again_by_the_old_one(folder:
     (home / "venv").symlink_to("releases/0.1.0")
     with pytest.raises(InstallError, match="what came in meanwhile is in") as refused:
         await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
-    assert "could not be read" not in str(refused.value)
+    assert "could not be carried over" not in str(refused.value)
+    assert "not sent again: 1" in str(refused.value)
     async with open_own_box(folder) as box:
         assert await state_of(box, "waits") is State.CANCELLED
         assert await box.consent.blocked("sms", PHONE) == "STOP"

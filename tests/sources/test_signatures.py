@@ -1,6 +1,7 @@
 """Who may post: each scheme against its vendor's own library, the sheets' vectors, and what must be refused."""
 
 import hmac
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -270,3 +271,27 @@ def test_shopifys_header_of_another_shop_is_refused() -> None:
     shop.verify(AHook(body=BODY, headers=headers))
     with pytest.raises(HookRefused, match="another shop"):
         shop.verify(AHook(body=BODY, headers={**headers, "x-shopify-shop-domain": "other.myshopify.com"}))
+
+
+@pytest.mark.parametrize(
+    ("table", "body", "kept"),
+    [
+        ({"kind": "token", "field": "auth.token"}, {"auth": {"token": "2024"}, "id": "2024117"}, True),
+        ({"kind": "token", "field": "auth.token"}, {"id": "2024117"}, False),
+        ({"kind": "token", "header": "X-Token"}, {"token": "2024", "id": "2024117"}, False),
+        ({"kind": "hmac", "header": "X-Sig", "field": "token"}, {"token": "2024"}, False),
+    ],
+)
+def test_only_the_token_itself_is_taken_out_of_what_is_kept(
+    table: dict[str, Any], body: dict[str, Any], kept: bool
+) -> None:
+    raw = json.dumps(body).encode()
+    without = signatures.without_token(signatures.SignatureTable(**table), raw)
+    if not kept:
+        assert without == raw
+    else:
+        assert json.loads(without) == {**body, "auth": {"token": "[secret]"}}
+
+
+def test_a_body_that_is_none_is_kept_as_it_is() -> None:
+    assert signatures.without_token(signatures.SignatureTable(kind="token", field="token"), b"{") == b"{"

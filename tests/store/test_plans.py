@@ -10,7 +10,7 @@ from tests.support.outbox_box import accept_one, open_box
 
 HOT = {
     "spool.sql": ("due", "due_offline", "waiting", "unknowns", "next_due", "next_unknown", "under_way"),
-    "receipts.sql": ("due", "next_due", "keep_early", "keep_silence", "anothers", "rivals"),
+    "receipts.sql": ("due", "next_due", "keep_early", "keep_silence", "anothers"),
     "batch.sql": (
         "newest",
         "told",
@@ -18,7 +18,7 @@ HOT = {
         "known_orders",
         "open_of_orders",
         "messages_with_line",
-        "sent_of",
+        "standing",
         "messages_by_id",
         "attempts",
         "stopped",

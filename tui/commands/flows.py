@@ -77,7 +77,7 @@ class Flows:
             return
         purpose = f"{order.ref}  {self._session.words.status(status)}"
         draft = await self._words(order, step.words, status, purpose)
-        if draft is not None and not self._is_taken(order, status):
+        if draft is not None and not draft.address_first and not self._is_taken(order, status):
             await self._session.step(order.ref, status, text=draft.text, tells=draft.tells)
 
     def _is_taken(self, order: Order, status: str) -> bool:
@@ -97,6 +97,9 @@ class Flows:
         self._not_sent.pop(order.ref, None)
         if draft is None:
             return False
+        if draft.address_first:
+            self._not_sent[order.ref] = draft.text
+            return False
         is_taken = await self._session.write(
             order.ref, text=draft.text, template=draft.template, via=draft.via, tells=draft.tells
         )
@@ -112,13 +115,13 @@ class Flows:
                 await self.mark_read(reply)
 
     async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
-        """What is to be sent; whom nothing would reach is helped first."""
+        """What is to be sent; whom nothing would reach is helped first. With `address_first`: they do something else by now."""
         draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))
         while draft is not None and draft.address_first:
             stood = self._app.screen
             await self._fixes.address_first(order)
             if self._app.screen is not stood:
-                return None
+                return draft
             draft = await self._app.push_screen_wait(WriteBox(order, draft.text, status, purpose))
         return draft
 

@@ -50,6 +50,7 @@ DEEDS: Mapping[str, str] = {
     "token.created": text("access given"),
     "token.revoked": text("access taken away"),
     "backup.restored": text("a backup took its place"),
+    "upgrade.undone": text("an upgrade was undone"),
     "restore.confirmed": text("restore confirmed"),
 }
 

@@ -7,10 +7,8 @@ and for the end of an order, of which they may hear by no way at all.
 from collections.abc import Mapping
 
 from outbox.model import Order, Posted
-from outbox.orders import happened_at, moves_status, rank
+from outbox.orders import PAID, UNPAID, happened_at, moves_status, rank
 
-PAID = "payment.confirmed"
-UNPAID = ("payment.failed", "payment.pending")
 _HANDED_OVER = ("order.ready", "order.out_for_delivery", "order.completed", "order.cancelled")
 _UNDER_WAY = (
     "order.placed",
@@ -24,6 +22,7 @@ _UNDER_WAY = (
 )
 _CALLS = tuple(type for type in _UNDER_WAY if type not in ("order.placed", "order.confirmed"))
 """What bids the customer come, wait or answer: nothing of it holds once the order is over, whether or not they hear of that."""
+_TAKES_IT = ("order.placed", "order.confirmed")
 _POINTLESS: Mapping[str, tuple[str, ...]] = {
     PAID: UNPAID,
     "payment.failed": ("payment.failed",),
@@ -46,10 +45,11 @@ def drops(posted: Posted, before: Order | None, *, late: bool) -> tuple[str, ...
 
 
 def _paid_otherwise(posted: Posted, before: Order | None) -> tuple[str, ...]:
-    """That a payment failed, of what was placed after that: it is paid by transfer, or on collection."""
-    if posted.event.type != "order.placed" or before is None or before.payment != "payment.failed":
+    """That a payment failed, of what was placed or confirmed after that by whoever said so: it is paid by transfer, or on collection."""
+    if posted.event.type not in _TAKES_IT or before is None or before.payment != "payment.failed":
         return ()
-    return ("payment.failed",) if happened_at(posted) >= before.payment_at else ()
+    is_later = before.payment_source == posted.source and happened_at(posted) >= before.payment_at
+    return ("payment.failed",) if is_later else ()
 
 
 def _taken_back(posted: Posted, before: Order | None) -> tuple[str, ...]:
