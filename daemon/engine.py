@@ -162,6 +162,12 @@ class Engine:
             await self.uplink.force(LineState(forced))
         self._is_recalled = True
 
+    async def clock_stepped(self) -> None:
+        """It may be another day than it was taken for: what is used of it is read from the record again."""
+        async with self._recalling:
+            await recorded(self._recall, self._clock)
+        self.dispatcher.wake()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
         if cut := await recorded(self._box.spool.rescue, self._clock):

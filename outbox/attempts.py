@@ -254,6 +254,15 @@ class Interrupt(Operation[None]):
         go(batch, row, Transition(state=State.QUEUED, reason=cut, due_at=row.due_at, relative=bool(row.relative)))
 
 
+class InTurn(Operation[None]):
+    """Nothing but its place in the queue: when it is done, all that was asked for before is done."""
+
+    __slots__ = ()
+
+    def apply(self, batch: Batch) -> None:
+        """Nothing to do."""
+
+
 class Rescue(Operation[int]):
     """After a crash: what was on its way may have arrived. A slice of at most `limit`; returns how many."""
 

@@ -113,7 +113,7 @@ class Index(Operation["int | None"]):
     def apply(self, batch: Batch) -> int | None:
         found = batch.db.execute(_SQL["own_addresses"], {"after": self._after, "limit": INDEX_SLICE}).fetchall()
         for seq, medium, address, local in found:
-            share(batch.db, self._shares.of(medium, address), medium=medium, local=local, said=seq)
+            share(batch.db, self._shares.of(medium, address), medium=medium, local=local, said=seq, late=True)
             batch.touched += 1
         return found[-1][0] if found else None
 

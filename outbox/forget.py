@@ -145,6 +145,10 @@ class Forget(Operation[Removed]):
         self._rekey(db, person)
         self._drop_early_receipts(db, set(person.digests))
         batch.record("person.forgotten", {"to": name, "orders": len(person.orders)}, actor=self._actor)
+        for id, ref in db.execute(
+            _SQL["messages_of"], about
+        ).fetchall():  # headquarters has whom each went to, until it is told of it anew
+            batch.record("person.forgotten", order_ref=ref, message_id=id, actor=self._actor)
         return removed
 
     @staticmethod

@@ -14,10 +14,21 @@ _SQL = Queries("fleet.sql")
 _Row: TypeAlias = tuple[str, int, str, int, str, int, int]
 
 
-def share(db: sqlite3.Connection, digests: Sequence[tuple[str, str]], *, medium: str, local: str, said: int) -> None:
-    """A word of ours is to be told under each of the fleet's keys."""
+def share(
+    db: sqlite3.Connection,
+    digests: Sequence[tuple[str, str]],
+    *,
+    medium: str,
+    local: str,
+    said: int,
+    late: bool = False,
+) -> None:
+    """A word of ours is to be told under each of the fleet's keys. `late`: it was said before we had them."""
     for kid, digest in digests:
-        db.execute(_SQL["say"], {"kid": kid, "digest": digest, "medium": medium, "local": local, "said": said})
+        db.execute(
+            _SQL["say_late" if late else "say"],
+            {"kid": kid, "digest": digest, "medium": medium, "local": local, "said": said},
+        )
 
 
 def share_again(db: sqlite3.Connection, *, medium: str, local: str, said: int) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from outbox.accept import Accept
-from outbox.attempts import Begin, Interrupt, Refusal, Rescue, Settle, Uncount
+from outbox.attempts import Begin, Interrupt, InTurn, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError, StorageBusy, StorageFull
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
 from outbox.moves import Move
@@ -197,7 +197,9 @@ class Spool:
         return await self._store.write(Move(message_seq, to, expect))
 
     async def rescue(self) -> int:
-        """After a start: attempts that were under way when the last run ended are unknown now. Returns how many."""
+        """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have
+        asked the writer for something that it has not done yet: that comes first."""
+        await self._store.write(InTurn())
         rescued = 0
         while open_ones := await self._store.rows(_SQL["under_way"], limit=RESCUE_SLICE):
             messages, attempts = [row[0] for row in open_ones], [row[1] for row in open_ones]

@@ -8,9 +8,12 @@ since such an address may be at the other end of a tunnel.
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
+
+from aiohappyeyeballs import start_connection
 
 from daemon.config import ConfigError
 from daemon.supervise import first_of
@@ -22,6 +25,7 @@ Connect = Callable[[str, int, float], Coroutine[Any, Any, bool]]
 LATELY = 1.0
 """Seconds for which another channel's success, or a probe that connected, speaks against an outage without asking again."""
 PROBE_TIMEOUT = 3.0
+NEXT_ADDRESS_AFTER = 0.25
 PROBE = "(probe)"
 _LAN_NAMES = (".local", ".localhost", ".localdomain", ".lan", ".home", ".home.arpa", ".internal")
 
@@ -32,13 +36,15 @@ class LineState(StrEnum):
 
 
 async def connect(host: str, port: int, timeout: float) -> bool:
-    """Whether a TCP connection to that place can be made within that many seconds."""
+    """Whether a TCP connection to that place can be made within that many seconds, at whichever of its addresses answers first (RFC 8305),
+    as with requests: IPv6 that is announced and that nobody carries is no outage."""
     try:
         async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(host, port)
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            reached = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
     except (OSError, TimeoutError):
         return False
-    writer.transport.abort()
+    reached.close()
     return True
 
 

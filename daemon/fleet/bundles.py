@@ -82,6 +82,7 @@ class Bundles:
         """What was refused in this run, and why."""
         self._offers: Sequence[Offer] = ()
         self._news = asyncio.Event()
+        self._has_begun = False
         self.name = ""
         self.problem = ""
 
@@ -92,7 +93,8 @@ class Bundles:
 
     async def run(self, stop: asyncio.Event) -> None:
         try:
-            await self.begin()
+            if not self._has_begun:
+                await self.begin()
             while not stop.is_set():
                 await self._clock.wait(self._news, WATCH_SECONDS)
                 if self._news.is_set():
@@ -101,6 +103,8 @@ class Bundles:
                 await self.watch()
         except (StorageBusy, StorageFull, OSError) as error:
             self._say(f"bundles can't be kept on this box: {error}")
+            if self._offers:
+                self._news.set()  # nobody brings them again
             raise
 
     async def begin(self) -> None:
@@ -124,6 +128,7 @@ class Bundles:
             await self._note()
             if probation.starts + 1 >= STARTS:
                 await self._take_back(f"the service began {STARTS} times anew with it")
+        self._has_begun = True
 
     # ------------------------------------------------------------ what the line brought
 
@@ -180,6 +185,7 @@ class Bundles:
     async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
         name = manifest.name
         if current is not None and current.name == name:
+            self.name = name
             if current.digest != manifest.digest:
                 self._say(f"{name}: another one of that number is in force here: publish it once more")
             elif self._settings().bundle is not None:
@@ -202,9 +208,11 @@ class Bundles:
             return str(error)
         self._memory.trying = {name: self._memory.trying.get(name, 0) + 1}
         await self._note()
-        place = await asyncio.to_thread(self._store.put, manifest, files)
-        wrong = await self._trial(self._settings(), place)
-        self._memory.trying = {}
+        try:
+            place = await asyncio.to_thread(self._store.put, manifest, files)
+            wrong = await self._trial(self._settings(), place)
+        finally:
+            self._memory.trying = {}  # whatever failed here, the service was not cut off
         if wrong:
             await self._note()
             return "; ".join(wrong)

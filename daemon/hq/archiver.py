@@ -106,9 +106,16 @@ class Archiver:
         """First of all the servers hear again whose key does not count: they keep that in files that a power cut may take from them."""
         replicas = 1 if self._settings.hq.single else REPLICAS
         async with opened(self._settings.postgres.dsn) as db:
-            await Stores(self._settings, self._clock, self._rng).enforce(db)
+            await self._enforce(db)
             async with as_fleet(self._settings, self._clock, self._rng) as line:
                 await self._on(db, line, replicas)
+
+    async def _enforce(self, db: Connection) -> None:
+        """A server that can't keep it (its disk is full) holds up no archive: the others have it, and so it when it is well again."""
+        try:
+            await Stores(self._settings, self._clock, self._rng).enforce(db)
+        except NatsAway as error:
+            log.error("not every server of NATS may know which keys do not count", reason=str(error))
 
     async def _on(self, db: Connection, line: NatsConnection, replicas: int) -> None:
         streams = await ensure(line, self._clock, replicas=replicas)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from daemon.fleet.claim import claim_by
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.claims import EVERYTHING, account_claim, revoked_by, user_claim
@@ -21,6 +22,7 @@ LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
 LOOKUP_SECONDS = 1.0
 TAKE_SECONDS = 5.0
 """How long a server that does not answer is waited for."""
+CONNECTED, CONNECTED_PAGE = "$SYS.REQ.ACCOUNT.{account}.CONNZ", 200
 JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
 
 
@@ -97,6 +99,35 @@ async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Rando
     async with as_system(settings, clock, rng) as line:
         answers = await line.ask_all(LOOKUP.format(account=account.public), b"", wait=LOOKUP_SECONDS, most=1)
     return revoked_by(answers[0].decode("ascii", "replace"), operator.public) if answers else {}
+
+
+class _Client(msgspec.Struct, frozen=True):
+    jwt: str = ""
+
+
+class _Clients(msgspec.Struct, frozen=True):
+    connections: list[_Client] = []
+
+
+class _Connected(msgspec.Struct, frozen=True):
+    data: _Clients = _Clients()
+
+
+async def keys_that_come_as(store: str, settings: HqSettings, clock: Clock, rng: random.Random) -> frozenset[str]:
+    """The keys with which somebody is that store to NATS at this moment, by headquarters' own claims: this archive may be older than they are."""
+    account, found, offset = settings.key(ACCOUNT, "account").public, set[str](), 0
+    async with as_system(settings, clock, rng) as line:
+        while True:
+            asked = msgspec.json.encode({"auth": True, "limit": CONNECTED_PAGE, "offset": offset})
+            answers = await line.ask_all(
+                CONNECTED.format(account=account), asked, wait=LOOKUP_SECONDS, most=len(settings.nats.servers)
+            )
+            pages = [msgspec.json.decode(each, type=_Connected).data.connections for each in answers]
+            claims = [claim_by(client.jwt, account) for page in pages for client in page]
+            found |= {claim.sub for claim in claims if claim is not None and claim.name == store}
+            if all(len(page) < CONNECTED_PAGE for page in pages):
+                return frozenset(found)
+            offset += CONNECTED_PAGE
 
 
 class _Error(msgspec.Struct, frozen=True):

@@ -202,6 +202,8 @@ class Publisher:
                 f"no store that would try it for {group} is a canary: tether hq store group NAME --group canary, or without --canary",
             )
         names = [store.name for store in nearer]
+        if group in names:
+            raise Declined(409, f"{group} is a store, which has it at once: nobody tries it for it; without --canary")
         return ([CANARY] if group == ALL else names), names
 
     # ------------------------------------------------------------ what follows by itself

@@ -22,7 +22,7 @@ from daemon.fleet.wire import NAME
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
-from daemon.hq.nats import put_in_force, revoked_in_force
+from daemon.hq.nats import keys_that_come_as, put_in_force, revoked_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
 from daemon.hq.record import record
 from outbox.clock import Clock
@@ -203,8 +203,14 @@ class Stores:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
             values = {"name": name, "now": self._now()}
             await db.execute(_SQL["revoke"], values)
-            if found[2]:
-                await self._note_revoked(db, name, found[2], found[5])
+            keys = {found[2], *await keys_that_come_as(name, self._settings, self._clock, self._rng)} - {""}
+            if not keys and found[6]:
+                raise Declined(
+                    409,
+                    f"headquarters' archive is older than the joining of {name} and does not know its key: try again while it is connected",
+                )
+            for key in keys:
+                await self._note_revoked(db, name, key, found[5])
             await self.enforce(db)
             await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 

@@ -264,7 +264,7 @@ class Service:
         await self.box.spool.shift(round(seconds * 1000))
         stepped = partial(self.box.audit.append, "clock.stepped", detail={"seconds": round(seconds, 3)})
         await recorded(stepped, self.clock)
-        self.engine.dispatcher.wake()
+        await self.engine.clock_stepped()
 
     async def _tell_systemd(self, notifier: Notifier, every: float) -> None:
         """Only a service whose store answers and whose loop turns counts as alive."""

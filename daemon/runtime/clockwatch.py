@@ -92,6 +92,8 @@ class ClockWatch:
         step = offset - self._offset
         if abs(step) < STEP:
             return 0.0
+        if self._ahead < JUMP:  # so far the clock was believed, and what was put on record bears its time
+            self.saw(round((self._offset + self._clock.monotonic()) * 1000))
         self._offset = offset
         self._ahead = max(self._ahead + step, 0.0)
         await self._on_step(step)

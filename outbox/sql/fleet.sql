@@ -4,6 +4,13 @@ VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '', (SELECT coale
 ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = excluded.said, base = max(seq, told_seq), knew = excluded.knew
 WHERE excluded.said > said;
 
+-- say_late: a word of ours from before this key, or from before the fleet. What others said meanwhile it can't have answered, whatever we know
+-- of it now: an opt-in answers our own last word that was told, and no more.
+INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, knew)
+VALUES (:kid, :digest, :medium, :local, :said, 0, 0, 0, 0, '', '', 0)
+ON CONFLICT (kid, digest) DO UPDATE SET local = excluded.local, said = excluded.said, base = told_seq, knew = 0
+WHERE excluded.said > said;
+
 -- say_again: a word on an address whose digest is known from before, though the address itself need not be.
 UPDATE fleet_consent SET said = :said, base = max(seq, told_seq), knew = (SELECT coalesce(max(f.seq), 0) FROM fleet_consent AS f)
 WHERE local = :local AND local <> '' AND medium = :medium;
@@ -37,11 +44,13 @@ WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
 SELECT coalesce(max(seq), 0) FROM fleet_consent;
 
 -- start_over: the fleet's order begins anew; what was stopped stays so until it is said again. A word of ours that one elsewhere ended is
--- not to be told again.
+-- not to be told again, nor an opt-in that the fleet would not have or that one elsewhere overruled: here it would be the first.
 UPDATE fleet_consent SET seq = min(seq, 1), told_seq = 0, base = 0, knew = 0, heard = 0, told = iif(EXISTS (
     SELECT 1 FROM consent AS c CROSS JOIN consent AS n ON n.digest = c.digest AND n.medium = c.medium AND n.seq > c.seq AND n.stopped = 0
     WHERE c.seq = fleet_consent.said
-), said, 0);
+) OR (told >= said AND stopped = 1 AND seq > told_seq AND EXISTS (
+    SELECT 1 FROM consent AS c WHERE c.seq = fleet_consent.said AND c.stopped = 0
+)), said, 0);
 
 -- own_addresses: words on consent whose address is still known and that hold, to be told under another key.
 SELECT c.seq, c.medium, c.address, c.digest FROM consent AS c

@@ -28,6 +28,9 @@ CROSS JOIN message_row AS r ON r.seq = m.seq;
 -- names_of: the names under which these addresses stand in the record.
 SELECT p.name FROM json_each(:digests) AS w CROSS JOIN pseudonym AS p ON p.digest = w.value;
 
+-- messages_of: the messages of these orders.
+SELECT m.id, o.ref FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value CROSS JOIN message AS m ON m.order_seq = o.seq;
+
 -- forget_attempts: where they went, what they said, and providers' words and ids, which may hold a number.
 UPDATE attempt SET address = '', sent = NULL, detail = '', receipt_detail = '', provider_id = '', poll_at = NULL WHERE message_seq IN (
     SELECT m.seq FROM json_each(:orders) AS w CROSS JOIN message AS m ON m.order_seq = w.value

@@ -214,10 +214,10 @@ async def test_a_mistake_of_ours_in_one_text_ends_nothing_but_that_text(
     """It stands at the head of the queue after every start: the service would never get past it."""
     render = Preparer.render
 
-    def mistaken(self: Preparer, due: Due, channel: Channel, *, first_sms: bool = False) -> Rendered:
+    def mistaken(self: Preparer, due: Due, channel: Channel, **options: Any) -> Rendered:
         if due.message.order_ref == "B-1" and channel.name == "twilio":
             raise ZeroDivisionError("of our own")
-        return render(self, due, channel, first_sms=first_sms)
+        return render(self, due, channel, **options)
 
     monkeypatch.setattr(Preparer, "render", mistaken)
     await heart.tell("e1", ref="B-1")

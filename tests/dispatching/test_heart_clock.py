@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outbox.model import State
 from outbox.outcome import Deferred
-from tests.support.heart import ROUTES, Heart, shop
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 
 
 async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
@@ -92,3 +93,40 @@ async def test_what_came_by_a_clock_that_was_behind_expires_when_it_is_old(tmp_p
         assert await heart.states() == [State.QUEUED]
         await heart.pass_time(200)
         assert await heart.states() == [State.EXPIRED]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("limit", ["day", "parts"])
+async def test_a_clock_that_was_wrong_for_a_while_begins_no_new_day(
+    tmp_path: Path, limit: str, restarted: bool
+) -> None:
+    """Also where something left by it: that hid the whole day."""
+    by_day = {"channels": {**CHANNELS, "twilio": {"daily_limit": 2}}}
+    only = [{"on": "order.*", "to": "customer", "via": ["twilio"]}]
+    tables: dict[str, Any] = {"sms": {"daily_parts": 2}} if limit == "parts" else by_day
+    async with Heart(tmp_path, shop(route=only, **tables)) as heart:
+        for number in (1, 2):
+            await heart.tell(f"e{number}", ref=f"B-{number}")
+        if restarted:
+            await heart.kill()
+            heart.clock.step(-3 * 86_400)
+            await heart.start()
+        else:
+            await heart.step_clock(-3 * 86_400)
+        await heart.tell("e4", ref="B-4")
+        await heart.pass_time(30)
+        await heart.step_clock(3 * 86_400)
+        await heart.tell("e3", ref="B-3")
+        await heart.pass_time(30)
+        assert len(heart.providers.arrived) == 3, "two of today, and the one of another day"
+
+
+async def test_a_clock_that_goes_back_while_it_runs_is_not_believed(tmp_path: Path) -> None:
+    async with Heart(tmp_path) as heart:
+        heart.synchronised = False
+        await heart.tell("e1")
+        await heart.pass_time(60)
+        await heart.step_clock(-3600)
+        assert not heart.watch.trusted()
+        await heart.pass_time(3700)
+        assert heart.watch.trusted()

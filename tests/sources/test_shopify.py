@@ -395,11 +395,3 @@ async def test_webhooks_at_once_for_many_orders_and_for_one(tmp_path: Path) -> N
         assert len(await front.events()) == 40
         conflicts = await front.box.audit.list(kind="event.conflict", limit=5)
         assert conflicts.items == []
-
-
-async def test_what_an_app_s_webhook_says_and_nobody_understands_is_kept(tmp_path: Path) -> None:
-    """Signed by the app's own secret: there is no WEBHOOK_SECRET."""
-    secrets = {"WEBSHOP_CLIENT_ID": "id", "WEBSHOP_CLIENT_SECRET": SECRETS["WEBSHOP_WEBHOOK_SECRET"]}
-    async with open_front(tmp_path, secrets=secrets, webshop={"kind": "shopify"}) as front:
-        await front.take(shopify_hook(b"[]"))
-        assert len(await front.waiting()) == 1

@@ -1,4 +1,4 @@
-"""An order that goes out in several parcels: what one of them says is not said of the whole."""
+"""An order of Shopify's that goes out in several parcels, and an app that signs by its own secret."""
 
 from pathlib import Path
 
@@ -23,3 +23,11 @@ async def test_one_parcel_that_was_received_completes_no_order_of_which_another_
         assert "order.completed" not in await front.told()
         await front.take(shopify_hook(msgspec.json.encode(order | {"updated_at": "2026-11-28T09:00:00+01:00"})))
         assert "order.completed" not in await front.told()
+
+
+async def test_what_an_app_s_webhook_says_and_nobody_understands_is_kept(tmp_path: Path) -> None:
+    """Signed by the app's own secret: there is no WEBHOOK_SECRET."""
+    secrets = {"WEBSHOP_CLIENT_ID": "id", "WEBSHOP_CLIENT_SECRET": SECRETS["WEBSHOP_WEBHOOK_SECRET"]}
+    async with open_front(tmp_path, secrets=secrets, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(b"[]"))
+        assert len(await front.waiting()) == 1

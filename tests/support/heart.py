@@ -179,7 +179,7 @@ class Heart:
 
     async def _stepped(self, seconds: float) -> None:
         await self.box.spool.shift(round(seconds * 1000))
-        self.engine.dispatcher.wake()
+        await self.engine.clock_stepped()
 
     # ------------------------------------------------------------ what happens to it
 

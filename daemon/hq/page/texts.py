@@ -202,7 +202,7 @@ async def _reviewed(
         reviewed=draft.digest,
         problems=list(problems) or (await _wrong(draft.files) if draft.files else []),
         stores=[store.name for store in seen.stores if draft.group in store.groups],
-        canaries=[store.name for store in seen.stores if draft.group in store.groups and CANARY in store.groups],
+        canaries=[store.name for store in seen.stores if draft.group in store.groups[1:] and CANARY in store.groups],
         minutes=CANARY_MINUTES,
     )
 

@@ -1,0 +1,48 @@
+"""The card is full, or damaged for a moment, while a bundle comes: it is taken once there is room, and no bundle is blamed for the card."""
+
+import asyncio
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.fleet.bundle_store import BundleStore
+from daemon.supervise import supervised
+from tests.fleet import test_bundles
+from tests.fleet.test_bundles import Store, bundle
+
+store = test_bundles.store
+
+
+async def test_a_bundle_that_came_while_the_card_was_full_is_taken_once_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, has_room, tries = BundleStore.put, asyncio.Event(), []
+
+    def full(self: BundleStore, *args: Any) -> Path:
+        tries.append(args)
+        if not has_room.is_set():
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return put(self, *args)
+
+    async def pass_time(seconds: int) -> None:
+        for _ in range(seconds):
+            await asyncio.sleep(0.002)
+            await store.clock.advance(1)
+
+    monkeypatch.setattr(BundleStore, "put", full)
+    stop = asyncio.Event()
+    bundles = supervised(
+        "fleet bundles", lambda: store.bundles.run(stop), clock=store.clock, stop=stop, weather=(OSError,)
+    )
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(bundles)
+        store.bundles.offer([("all", bundle(3))])
+        await pass_time(200)
+        assert tries
+        assert "no space left" in store.bundles.problem
+        has_room.set()
+        await pass_time(400)
+        running.cancel()
+    assert (store.says, store.bundles.problem) == ("Hooray", "")
