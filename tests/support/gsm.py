@@ -25,7 +25,7 @@ from daemon.modem.status import Stage
 from tests.support.fake_clock import FakeClock, settle
 
 _IDLE = 0.004
-_IN_FLIGHT = 0.1
+_IN_FLIGHT = 0.4
 """Real seconds that octets may take through a port of this machine before they count as lost."""
 
 
