@@ -22,6 +22,7 @@ UNPAID = ("payment.failed", "payment.pending")
 """Statuses after which nothing is awaited any more."""
 
 _OVER = ENDS | {"order.deleted"}
+_HANDED_OVER = frozenset({"order.ready", "order.out_for_delivery"})
 """Statuses after which its number may be another order's."""
 
 _LOCAL = 7
@@ -187,6 +188,17 @@ def _pays(type: str, at: int, order: Order, now: int) -> bool:
     if order.payment_at > now:
         return not _is_older(at, order.payment_at, now)
     return (at, type == confirmed) >= (order.payment_at, order.payment == confirmed)
+
+
+def is_settled(trigger: str, order: Order) -> bool:
+    """Whether news of that type is not so any more, by where its order stands: it was paid, or is paid otherwise, is at an end, or has stepped
+    back from where the news calls somebody to the shop."""
+    if order.status in _OVER and order.status != trigger:
+        return trigger in UNPAID or (moves_status(trigger) and trigger not in ENDS)
+    if trigger in UNPAID:
+        placed = order.status in ("order.placed", "order.confirmed") and order.status_at >= order.payment_at
+        return order.payment == PAID or (placed and order.status_source == order.payment_source)
+    return trigger in _HANDED_OVER and 0 < rank(order.status) < rank(trigger)
 
 
 def rank(status: str) -> int:

@@ -219,6 +219,7 @@ class Receipts:
             _SQL["rivals"],
             channel=attempt.channel,
             address=attempt.address,
+            seq=attempt.seq,
             message=attempt.message_seq,
             since=attempt.started_at - RIVALS_MS,
             until=attempt.started_at + RIVALS_MS,

@@ -11,7 +11,7 @@ import msgspec
 from outbox.errors import NotFound
 from outbox.ledger import ConsentWord, stopped
 from outbox.model import Order, State
-from outbox.orders import ENDS, PAID, UNPAID, moves_status
+from outbox.orders import is_settled, moves_status
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import OPEN, AttemptRow, MessageRow, decode_attempts, decode_messages, decode_order, encode
@@ -240,14 +240,13 @@ class Snapshot:
         return [row for row in self._by_order[order_seq] if row.state in OPEN]
 
     def is_settled(self, row: MessageRow) -> bool:
-        """Whether what it tells of has been settled since: the payment was made, or the order is at another end."""
-        status, payment = self.db.execute(_SQL["standing"], {"seq": row.order_seq}).fetchone()
-        for order in self.orders.values():
-            if order.seq == row.order_seq:
-                status, payment = order.order.status, order.order.payment
-        if row.trigger in UNPAID:
-            return bool(payment == PAID)
-        return status in ENDS and row.trigger != status and moves_status(row.trigger) and bool(row.supersedes)
+        """Whether what it tells of is not so any more, by where its order stands."""
+        known = next((order.order for order in self.orders.values() if order.seq == row.order_seq), None)
+        if known is None:
+            (body,) = self.db.execute(_SQL["order_body"], {"seq": row.order_seq}).fetchone()
+            known = decode_order(body)
+        stays = row.manual or (moves_status(row.trigger) and not row.supersedes)
+        return not stays and is_settled(row.trigger, known)
 
     def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""

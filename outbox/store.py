@@ -139,7 +139,7 @@ class Store:
         looked_at, enough = self._space
         now = self.clock.monotonic()
         if now - looked_at >= SPACE_LOOKED_AT_EVERY:
-            disk = os.statvfs(self.path.parent)
+            disk = os.statvfs(self.path.resolve().parent)
             enough = disk.f_bavail * disk.f_frsize >= self._reserve
             self._space = (now, enough)
         if not enough:
@@ -168,7 +168,7 @@ class Store:
         )
         try:
             db.executescript(_SQL["before_anything"])
-            migrate(db, self.path)
+            migrate(db, self.path.resolve())
             db.executescript(_SQL["writer"] + ";" + _SQL["row_views"])
             self.digester = Digester(key_for(db, self._keys, self.path))
             self.index = PersonIndex(self._identities, self.digester)

@@ -226,7 +226,7 @@ class Intercom(HttpChannel):
 
     async def believed(self, inbound: Inbound) -> Inbound:
         """All of it. But a notification names no number, and an order may know whoever wants silence by nothing else: where Intercom tells
-        it. What was written counts in any case."""
+        it. Where it can't just now, all is to be sent again: what is heard twice is taken once."""
         written = next((reply for reply in inbound.replies if reply.text), None)
         contact = next((reply.address for reply in inbound.replies if _CONTACT_ID.fullmatch(reply.address)), "")
         consent = _consent(written.text) if written else None
@@ -234,7 +234,9 @@ class Intercom(HttpChannel):
             return inbound
         asked = Request(method="GET", path=f"/contacts/{contact}", headers=self.headers)
         answer = await self.call(asked, until=self.deadline())
-        phone = answer.object().get("phone") if isinstance(answer, Response) and answer.ok else None
+        if not isinstance(answer, Response) or answer.status in (408, 429) or answer.status >= 500:
+            raise InboundRefused("Intercom could not be asked for their number: it will be sent again", status=503)
+        phone = answer.object().get("phone") if answer.ok else None
         number = re.sub(r"[^\d+]", "", str(phone or ""))
         if not number:
             return inbound

@@ -42,7 +42,7 @@ async def connect(host: str, port: int, timeout: float) -> bool:
         async with asyncio.timeout(timeout):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
             reached = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
-    except (OSError, TimeoutError):
+    except (OSError, RuntimeError, TimeoutError):  # uvloop refuses some sockets in its own words
         return False
     reached.close()
     return True

@@ -259,10 +259,13 @@ def _looking_ahead(event: Event, order: Order, zone: ZoneInfo, now: int) -> tupl
     a field out."""
     if event.type != order.status or event.type in ENDS:
         return event, order
+    by = (
+        order.status_at if event.type == "order.delayed" else max(order.status_at, now)
+    )  # a delay without its time says that nobody knows it
     told = event.order.promised_at
-    if told is not None and _kept_until(milliseconds(told), zone) < max(order.status_at, now):
+    if told is not None and _kept_until(milliseconds(told), zone) < by:
         event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=None))
-    if order.promised_at is not None and _kept_until(order.promised_at, zone) < max(order.status_at, now):
+    if order.promised_at is not None and _kept_until(order.promised_at, zone) < by:
         order = msgspec.structs.replace(order, promised_at=None)
     return event, order
 

@@ -59,7 +59,8 @@ class Vigil:
 
     async def _save(self, lost: StorageLost) -> str:
         stamp = f"{datetime.fromtimestamp(self._clock.now() / 1000, UTC):%Y%m%dT%H%M%SZ}"
-        aside = self._box.path.with_name(f"{self._box.path.name}.before-replaced-{stamp}")
+        real = self._box.path.resolve()
+        aside = real.with_name(f"{real.name}.before-replaced-{stamp}")
         try:
             async with asyncio.timeout(SAVE_S):
                 copy = await self._box.rescue(aside)

@@ -191,7 +191,7 @@ class TroubleWatch:
 
 
 def _room(database: Path) -> int:
-    disk = os.statvfs(database.parent)
+    disk = os.statvfs(database.resolve().parent)
     return disk.f_bavail * disk.f_frsize
 
 

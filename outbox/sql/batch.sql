@@ -44,8 +44,8 @@ FROM (
     CROSS JOIN message AS n ON n.order_seq = t.order_seq AND n.open = 1 AND n.seq <> t.seq
 ) AS wanted CROSS JOIN message_row AS m ON m.seq = wanted.seq;
 
--- standing: where an order stands, and its payment.
-SELECT coalesce(body ->> '{order.status}', ''), coalesce(body ->> '{order.payment}', '') FROM orders WHERE seq = :seq;
+-- order_body: what is known of an order.
+SELECT CAST(body AS TEXT) FROM orders WHERE seq = :seq;
 
 -- messages_by_id: the numbers of these messages.
 SELECT m.seq, m.id FROM json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value;

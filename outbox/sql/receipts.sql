@@ -26,8 +26,7 @@ SELECT a.seq FROM lot CROSS JOIN attempt AS a ON a.seq / 64 = lot.n AND a.provid
 WHERE a.channel = :channel AND a.seq <> :seq LIMIT 1;
 
 -- rivals: how many attempts for other messages by a channel to an address, of about then, are under way, or ended without its being known
--- what the provider calls them; read from the newest back to the first older.
+-- what the provider calls them; looked for among the thousand before it and what followed.
 SELECT count(*) FROM attempt AS a
-WHERE a.seq > coalesce((SELECT seq FROM attempt WHERE started_at < :since ORDER BY seq DESC LIMIT 1), 0)
-    AND a.started_at <= :until AND a.channel = :channel AND a.address = :address AND a.message_seq <> :message
+WHERE a.seq > :seq - 1000 AND a.started_at BETWEEN :since AND :until AND a.channel = :channel AND a.address = :address AND a.message_seq <> :message
     AND (a.outcome IS NULL OR a.outcome = 'unknown') AND a.provider_id = '';

@@ -123,7 +123,7 @@ SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP B
 
 -- texts_since: each text message since a moment that was taken, or may have been: by what, to whom, when, and what it said. As `sent_since`.
 SELECT channel, address, started_at, CAST(sent AS TEXT) FROM attempt
-WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at >= :since
+WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000
     AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
     AND channel IN (SELECT value FROM json_each(:channels))
 ORDER BY seq;
@@ -135,8 +135,9 @@ SELECT EXISTS (
 );
 
 -- sent_since: by channel, how many units of attempts since a moment were taken or may have been, and when one last was taken. Among the last
--- ten thousand, which no store makes in a day: one that was made by a wrong clock hides none.
+-- ten thousand, which no store makes in a day: one that was made by a wrong clock hides none, nor does what a clock that was days ahead made
+-- count today (26 hours: the longest day).
 SELECT channel, sum(units), max(iif(outcome = 'accepted', finished_at, NULL)) FROM attempt
-WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at >= :since
+WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000
     AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
 GROUP BY channel;

@@ -274,6 +274,42 @@ async def test_what_is_settled_by_the_time_that_it_turns_out_undelivered_is_not_
     assert (await heart.states())[0] is State.SUPERSEDED
 
 
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        ("order.ready", "order.in_production"),
+        ("order.ready", "order.deleted"),
+        ("payment.failed", "order.cancelled"),
+        ("payment.failed", "order.placed"),
+    ],
+)
+async def test_what_is_not_so_any_more_goes_no_other_way(tmp_path: Path, told: str, since: str) -> None:
+    """It left, and comes back undelivered; of what came since this store tells its team alone."""
+    routes = [
+        {"on": told, "to": "customer", "via": ["twilio", "sendgrid"]},
+        {"on": since, "to": "team", "via": ["webhook"]},
+    ]
+    async with Heart(tmp_path, shop(route=routes, planning={"default_routes": False})) as heart:
+        await heart.tell("e0", "order.confirmed")
+        await heart.tell("e1", told)
+        await heart.pass_time(1)
+        await heart.tell("e2", since)
+        (left,) = [one for one in heart.providers.arrived if one.channel == "twilio"]
+        await heart.receipt(left, UNDELIVERED)
+        await heart.pass_time(60)
+        assert told not in heart.providers.texts("sendgrid")
+
+
+async def test_a_cancellation_is_told_another_way_though_the_order_is_deleted_since(tmp_path: Path) -> None:
+    route = {"on": "order.cancelled", "to": "customer", "via": ["twilio", "sendgrid"]}
+    async with Heart(tmp_path, shop(route=[route])) as heart:
+        await heart.tell("e1", "order.cancelled")
+        await heart.tell("e2", "order.deleted")
+        await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
+        await heart.still()
+        assert heart.providers.texts("sendgrid") == ["order.cancelled"]
+
+
 async def test_what_a_newer_status_was_to_replace_goes_another_way_where_that_one_failed(tmp_path: Path) -> None:
     routes = [
         {"on": "order.confirmed", "to": "customer", "via": ["twilio", "sendgrid"]},

@@ -35,6 +35,14 @@ def test_a_time_that_is_over_when_it_goes_out_is_not_promised(renderer: Renderer
     assert time not in told(renderer, "order.ready", **waits, now=NOW + 9 * HOUR)
 
 
+def test_a_delay_tells_its_new_time_though_that_is_over_when_it_goes_out(renderer: Renderer) -> None:
+    """Without it, it would say that nobody knows the time yet, and that it will be told."""
+    new = datetime.fromtimestamp((NOW + HOUR) / 1000, UTC)
+    late = event("order.delayed", order=OrderFields(ref="B-1042", promised_at=new))
+    given = {"event": late, "order": order(status="order.delayed", promised_at=NOW + HOUR)}
+    assert new.strftime("%H:%M") in told(renderer, "order.delayed", **given, now=NOW + 2 * HOUR)
+
+
 @pytest.mark.parametrize(
     ("locale", "waits"),
     [("en", "has to wait"), ("de", "ruht"), ("fr", "en attente"), ("es", "queda en espera")],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon.channels.base import InboundRefused
 from outbox.outcome import Accepted, Deferred, Rejected, Scope
 from tests.conformance.cases.intercom import CONTACT, ROW, error, posted
 from tests.support.at_vendor import bench
@@ -130,10 +131,12 @@ async def test_a_stop_holds_for_whom_an_order_knows_by_their_number_alone() -> N
     async with bench("intercom", {own: known}) as at:
         replies = (await at.channel.believed(at.channel.receive(posted("conversation.user.replied", item)))).replies
     assert [(reply.address, reply.consent) for reply in replies] == [(CONTACT, None), ("+447700900123", "stop")]
-    for away in (Answer(503), Answer(403)):
-        async with bench("intercom", {own: away}) as at:
-            said = at.channel.receive(posted("conversation.user.replied", item))
-            assert await at.channel.believed(said) == said
+    async with bench("intercom", {own: Answer(403)}) as at:
+        said = at.channel.receive(posted("conversation.user.replied", item))
+        assert await at.channel.believed(said) == said
+    async with bench("intercom", {own: Answer(503)}) as at:
+        with pytest.raises(InboundRefused, match="sent again"):
+            await at.channel.believed(at.channel.receive(posted("conversation.user.replied", item)))
     async with bench("intercom") as at:
         said = at.channel.receive(posted("conversation.user.replied", {"source": {**part, "body": "Thanks!"}}))
         assert (await at.channel.believed(said), at.lines()) == (said, [])

@@ -18,7 +18,7 @@ HOT = {
         "known_orders",
         "open_of_orders",
         "messages_with_line",
-        "standing",
+        "order_body",
         "messages_by_id",
         "attempts",
         "stopped",

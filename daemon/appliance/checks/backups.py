@@ -34,7 +34,7 @@ async def check_backups(case: Examination) -> Sequence[Finding]:
     if hours > OLD_HOURS:
         return [problem("backup", f"the newest is {hours / 24:.0f} days old", "`systemctl status tether-backup.timer`")]
     found = [ok("backup", f"{last.name}, {hours:.0f} hours old"), *_check_key(settings)]
-    if _on_one_disk(settings.backup.to, settings.folder, settings.database.parent):
+    if _on_one_disk(settings.backup.to, settings.folder, settings.database.resolve().parent):
         found.append(
             advice(
                 "backup",

@@ -23,7 +23,7 @@ WORN_TENTHS = 9
 
 async def check_disk(case: Examination) -> Sequence[Finding]:
     settings = case.settings
-    folder = next(each for each in settings.database.parents if each.exists())
+    folder = next(each for each in settings.database.resolve().parents if each.exists())
     found = list(_room(folder, settings.data.reserve))
     found.append(await asyncio.to_thread(_trial, folder, case.clock))
     return [*found, *_wear(case.machine), *_power(case.machine)]
