@@ -6,6 +6,7 @@ import msgspec
 
 from outbox.batch import Batch
 from outbox.chain import START
+from outbox.errors import StorageDamaged
 from outbox.queries import Queries
 from outbox.writer import Operation
 
@@ -27,16 +28,34 @@ WHOLE = Base()
 _TAKEN_OUT = "audit.taken_out"
 
 
+class _TakenOut(msgspec.Struct):
+    """What the record says of itself."""
+
+    up_to: int
+    hash: str
+
+
 def read_base(note: str | None) -> Base:
-    return WHOLE if note is None else msgspec.json.decode(note, type=Base)
+    """Raises StorageDamaged for a note that says no beginning."""
+    if note is None:
+        return WHOLE
+    try:
+        base = msgspec.json.decode(note, type=Base)
+        bytes.fromhex(base.hash)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StorageDamaged(f"the note of where the record begins can't be read: {error}") from error
+    return base
 
 
 def is_vouched(base: Base, kind: str, detail: str) -> bool:
-    """Whether that entry is the record's own word that it begins there."""
+    """Whether that entry is the record's own word that it begins there. It may be from a file that anybody wrote."""
     if kind != _TAKEN_OUT:
         return False
-    said = msgspec.json.decode(detail)
-    return bool(said["up_to"] == base.seq and said["hash"] == base.hash)
+    try:
+        said = msgspec.json.decode(detail, type=_TakenOut)
+    except msgspec.MsgspecError:
+        return False
+    return said.up_to == base.seq and said.hash == base.hash
 
 
 class TakeOut(Operation[int]):

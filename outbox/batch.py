@@ -165,9 +165,8 @@ class Batch(Snapshot):
             raise IllegalMove(f"message {row.id} is {row.state}: it can't become {state}")
         row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
-        stopped = (
-            state is State.SENT and row.pending_state == State.CANCELLED
-        )  # what left may still come back undelivered
+        # What left may still come back undelivered.
+        stopped = state is State.SENT and row.pending_state == State.CANCELLED
         if state not in OPEN and not stopped:
             row.pending_state = ""
         self.requeue(row)

@@ -145,9 +145,8 @@ class Forget(Operation[Removed]):
         self._rekey(db, person)
         self._drop_early_receipts(db, set(person.digests))
         batch.record("person.forgotten", {"to": name, "orders": len(person.orders)}, actor=self._actor)
-        for id, ref in db.execute(
-            _SQL["messages_of"], about
-        ).fetchall():  # headquarters has whom each went to, until it is told of it anew
+        # Headquarters has whom each went to, until it is told of it anew.
+        for id, ref in db.execute(_SQL["messages_of"], about).fetchall():
             batch.record("person.forgotten", order_ref=ref, message_id=id, actor=self._actor)
         return removed
 

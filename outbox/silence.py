@@ -43,6 +43,7 @@ def said_at(store: Store) -> Said:
 
 
 def heed(batch: Batch, say: Say) -> None:
+    """Write the word down with what else the batch does."""
     wants = Wants()
     say.wants(wants)
     batch.load(wants)

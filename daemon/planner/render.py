@@ -259,9 +259,8 @@ def _looking_ahead(event: Event, order: Order, zone: ZoneInfo, now: int) -> tupl
     a field out."""
     if event.type != order.status or event.type in ENDS:
         return event, order
-    by = (
-        order.status_at if event.type == "order.delayed" else max(order.status_at, now)
-    )  # a delay without its time says that nobody knows it
+    # A delay without its time says that nobody knows it.
+    by = order.status_at if event.type == "order.delayed" else max(order.status_at, now)
     told = event.order.promised_at
     if told is not None and _kept_until(milliseconds(told), zone) < by:
         event = msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, promised_at=None))

@@ -28,7 +28,9 @@ from daemon.upkeep.backup import back_up
 from daemon.upkeep.backup_store import keeping
 from daemon.upkeep.heads import RecordHeads, compared, heads_of_file, heads_path, note, told
 from daemon.upkeep.recover import make_sound, record
+from outbox.audit import verify_export
 from outbox.chain import START, link
+from outbox.errors import StorageDamaged
 from outbox.heads import Break, End, Standing, newest_end
 from outbox.proof import prove
 from tests.support.fake_clock import FakeClock
@@ -85,6 +87,32 @@ async def test_a_beginning_that_was_cut_off_is_found(settings: Settings) -> None
         base = json.dumps({"seq": 20, "hash": hash.hex()})
         db.execute("INSERT INTO note (key, value) VALUES ('audit.base', ?)", (base,))
     assert prove(settings.database).first_bad == 21
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '{"seq": "x"}', '{"seq": 20, "hash": "zz"}'])
+async def test_a_note_of_the_beginning_that_is_none_is_damage(settings: Settings, note: str) -> None:
+    """Whoever writes to the database would have the check end in a crash, which the owner takes for a fault of the program."""
+    await recorded(settings, 3)
+    with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
+        db.execute("INSERT INTO note (key, value) VALUES ('audit.base', ?)", (note,))
+    with pytest.raises(StorageDamaged, match="where the record begins"):
+        prove(settings.database)
+
+
+HONEST = json.dumps({"up_to": 1, "hash": START.hex()})
+
+
+@pytest.mark.parametrize(
+    ("detail", "first_bad"),
+    [(HONEST, None)] + [(odd, 2) for odd in ("{", "[]", '"x"', "{}", '{"up_to": 1}', '{"up_to": [1], "hash": 1}')],
+)
+def test_a_word_for_the_beginning_that_is_none_vouches_for_nothing(detail: str, first_bad: int | None) -> None:
+    """An export that somebody wrote: its chain needs no key, its beginning does not hold all the same."""
+    entry = {"epoch": "e", "seq": 2, "at": 1, "kind": "audit.taken_out", "actor": "tether"}
+    entry |= {"order_ref": "", "message_id": "", "detail": detail}
+    digest = link(START, *entry.values()).hex()  # type: ignore[arg-type]
+    lines = [{"begins_after": {"seq": 1, "hash": START.hex()}}, entry | {"hash": digest}]
+    assert verify_export([json.dumps(line).encode() for line in lines]).first_bad == first_bad
 
 
 def standings(settings: Settings, *heads: Head) -> list[Standing]:
