@@ -30,7 +30,7 @@ from daemon.planner.identity import StoreIdentities
 from daemon.runtime.checkup import checkup
 from daemon.runtime.clockwatch import ClockWatch
 from daemon.runtime.housekeeping import Housekeeping
-from daemon.runtime.listeners import listening, unix_door
+from daemon.runtime.listeners import absent_address, listening, unix_door
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.notify import Notifier, given_time
 from daemon.runtime.signals import heed_signals
@@ -230,6 +230,7 @@ class Service:
             lambda: self.engine.board.board(),
             self.messenger.tell,
             self.watch.trouble,
+            lambda: absent_address(self.settings.hook),
             lambda: self.engine.intake.rows(),
             lambda: self.engine.sms.trouble(self.clock.now()),
             lambda: {} if self.fleet is None else self.fleet.trouble(),
@@ -369,7 +370,9 @@ async def serve(
                 news.append(lost)
             await service.box.audit.append("service.started", detail={"config": str(settings.file or "")})
             async with (
-                listening(service.services, settings.socket, folder=settings.folder) as url,
+                listening(
+                    service.services, settings.socket, folder=settings.folder, unattended=notifier.is_heard
+                ) as url,
                 asyncio.TaskGroup() as group,
             ):
                 heed_signals(service, notifier, group)

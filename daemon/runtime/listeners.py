@@ -1,17 +1,21 @@
 """Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
 
 import errno
+import ipaddress
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from socket import (
+    AF_INET,
     AF_INET6,
     AF_UNIX,
     AI_PASSIVE,
+    IPPROTO_IP,
     IPPROTO_IPV6,
     IPV6_V6ONLY,
     SO_RCVBUF,
     SO_REUSEADDR,
+    SOCK_DGRAM,
     SOCK_STREAM,
     SOL_SOCKET,
     gaierror,
@@ -36,26 +40,32 @@ SHUTDOWN_SECONDS = 5.0
 BACKLOG = 512
 RECEIVED_AT_ONCE = 32 * 2**10
 """What the system takes in of a connection before it is read: with TLS each such piece is held three times over."""
+IP_FREEBIND = 15
+"""Listen at an address that the machine does not have yet (ip(7)); it counts for both families."""
 SOCKET_MODE = 0o666
 """Any user may knock: the door asks the kernel who it is, and the folder's own permissions say who gets as far as that."""
 
 
 @asynccontextmanager
-async def listening(services: Services, path: Path, *, folder: Path) -> AsyncIterator[str]:
-    """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened."""
+async def listening(services: Services, path: Path, *, folder: Path, unattended: bool = False) -> AsyncIterator[str]:
+    """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened.
+
+    `unattended`: nobody is there to read a refusal, and a Pi is often up before the router has given it its address. So the service works
+    without it (`absent_address` says so), and tills get through once it comes."""
     guards = Guards(services.clock)
     async with AsyncExitStack() as doors:
-        url = await doors.enter_async_context(tcp_door(services, guards, folder=folder))
+        early = unattended and bool(absent_address(services.settings.hook))
+        url = await doors.enter_async_context(tcp_door(services, guards, folder=folder, early=early))
         await doors.enter_async_context(unix_door(services, guards, path))
         yield url
 
 
 @asynccontextmanager
-async def tcp_door(services: Services, guards: Guards, *, folder: Path) -> AsyncIterator[str]:
-    """Tokens and signatures, over TLS where it is set up; yields the URL."""
+async def tcp_door(services: Services, guards: Guards, *, folder: Path, early: bool = False) -> AsyncIterator[str]:
+    """Tokens and signatures, over TLS where it is set up; yields the URL. `early`: the machine may not have the address yet."""
     hook = services.settings.hook
     context = tls_context(hook, folder)
-    with _tcp_sockets(hook) as sockets:
+    with _tcp_sockets(hook, early=early) as sockets:
         places = guards.places["tcp"] = Places(rooms().tcp, services.clock, guards.tally)
         runner = await set_up(make_app(TokenGate(services, guards)), shutdown_timeout=SHUTDOWN_SECONDS)
         async with Acceptor(runner, places, guards.tally, services.clock, context=context).accepting(sockets):
@@ -92,6 +102,24 @@ def cannot_listen(hook: Hook, error: OSError) -> str:
     return words
 
 
+def absent_address(hook: Hook) -> str:
+    """Why no till on the network gets through just now; "": not for want of the hook's address."""
+    try:
+        family = AF_INET6 if ipaddress.ip_address(hook.host).version == 6 else AF_INET
+        with socket(family, SOCK_DGRAM) as probe:
+            probe.bind((hook.host, 0))
+    except ValueError:
+        return ""
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            return ""
+        return (
+            f"no till on the network gets through: hook.host: {hook.host} is no address of this machine now (`ip addr` lists them). "
+            "Is the cable in and the router on? If it gives this machine other addresses, write 0.0.0.0"
+        )
+    return ""
+
+
 def try_to_listen(hook: Hook) -> None:
     """Listen as the service would, and let go. Raises ConfigError."""
     with _tcp_sockets(hook):
@@ -99,7 +127,7 @@ def try_to_listen(hook: Hook) -> None:
 
 
 @contextmanager
-def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
+def _tcp_sockets(hook: Hook, *, early: bool = False) -> Iterator[Sequence[socket]]:
     """One for each address that the host's name stands for."""
     with ExitStack() as stack:
         sockets: list[socket] = []
@@ -114,6 +142,8 @@ def _tcp_sockets(hook: Hook) -> Iterator[Sequence[socket]]:
                 listener.setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVED_AT_ONCE)
                 if family == AF_INET6:
                     listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+                if early:
+                    listener.setsockopt(IPPROTO_IP, IP_FREEBIND, 1)
                 _listen(listener, address)
                 sockets.append(listener)
         except OSError as error:

@@ -27,6 +27,11 @@ class Notifier:
         self.watchdog_seconds = int(usec) / 1e6 if usec.isdigit() and int(usec) > 0 else None
         """How often systemd wants to hear that all is well; None: it does not watch."""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether systemd started this, and so most likely no person."""
+        return bool(self._address)
+
     def ready(self, status: str = "") -> None:
         self._send("READY=1", f"STATUS={harmless.line(status)}")
 
@@ -47,7 +52,7 @@ class Notifier:
         self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> None:
-        if not self._address:
+        if not self.is_heard:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
             channel.connect(self._address)

@@ -45,6 +45,7 @@ class TroubleWatch:
         board: Callable[[], Awaitable[Sequence[ChannelStatus]]],
         tell: Callable[[str], Awaitable[bool]],
         clock_trouble: Callable[[], str],
+        hook_trouble: Callable[[], str],
         sources: Callable[[], Sequence[SourceRow]],
         texts: Callable[[], Mapping[str, str]],
         fleet: Callable[[], Mapping[str, str]] = dict,
@@ -56,6 +57,7 @@ class TroubleWatch:
         self._board = board
         self._tell = tell
         self._clock_trouble = clock_trouble
+        self._hook_trouble = hook_trouble
         self._sources = sources
         self._texts = texts
         self.news: list[str] = []
@@ -151,6 +153,8 @@ class TroubleWatch:
             wrong["disk"] = "the disk is full: new orders are refused until there is room. What waits is still sent"
         if trouble := self._clock_trouble():
             wrong["clock"] = trouble
+        if trouble := self._hook_trouble():
+            wrong["hook"] = trouble
         for source, ahead in self._clocks_ahead().items():
             wrong[f"clock of {source}"] = (
                 f"{source}'s clock is {spoken(ahead / 1000)} ahead: set it right. What it tells counts as having happened just now"

@@ -59,6 +59,7 @@ class Team:
     told: list[str] = field(default_factory=list)
     reached: bool = True
     clock_trouble: str = ""
+    hook_trouble: str = ""
     sources: list[SourceRow] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class Team:
             self._board,
             self._tell,
             lambda: self.clock_trouble,
+            lambda: self.hook_trouble,
             lambda: self.sources,
             lambda: self.texts,
         )

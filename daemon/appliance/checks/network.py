@@ -10,7 +10,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError, Settings
-from daemon.runtime.listeners import try_to_listen
+from daemon.runtime.listeners import absent_address, try_to_listen
 
 LOOK_UP_SECONDS = 5.0
 
@@ -30,6 +30,11 @@ async def check_port(case: Examination) -> Sequence[Finding]:
         ]
     )
     if case.running:
+        if trouble := absent_address(hook):
+            return [
+                *found,
+                problem("port", trouble, "correct tether.toml and restart the service, or wait for the router"),
+            ]
         return [*found, ok("port", f"the service takes events at {where}")]
     try:
         await asyncio.to_thread(try_to_listen, hook)
