@@ -12,19 +12,26 @@ FROM (
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
--- due_offline: those at other channels that the one which works without the internet may take by now, as one JSON array.
+-- due_offline: those at other channels that the one which works without the internet may take by now, and what stands before such a one in
+-- its queue, as one JSON array: order is kept, and a mail that could wait holds up no news that can't.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 0 AND due_at <= :now
-        AND offline_after <= :down_for AND channel <> :channel
+        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+            SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 1 AND due_at <= :now
-        AND offline_after <= :down_for AND channel <> :channel
+        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+            SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 2 AND due_at <= :now
-        AND offline_after <= :down_for AND channel <> :channel
+        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+            SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;

@@ -135,6 +135,28 @@ async def test_while_the_line_is_down_the_modem_takes_what_has_waited_long_enoug
         ]
 
 
+async def test_a_mail_that_could_wait_holds_up_no_news_that_cannot(tmp_path: Path) -> None:
+    """A payment's mail may wait an hour for the line, "ready" a minute: the modem takes both then, in order. Nobody else's mail goes sooner
+    for it, nor what stands before news whose hour has not come, nor before what no modem may take."""
+    async with open_box(tmp_path) as box:
+        mail, ready = Policy(offline_after=3600), Policy(offline_after=60)
+        for ref in ("one", "later", "never"):
+            await accept_one(
+                box, planned(f"paid {ref}", trigger="payment.confirmed", policy=mail), id=f"p-{ref}", ref=ref
+            )
+        await accept_one(box, planned("team", recipient="team", policy=ready), id="r-team", ref="later")
+        await accept_one(box, planned("ready one", policy=ready), id="r-one", ref="one")
+        await accept_one(box, planned("ready later", policy=ready, due_at=NOW + 9), id="r-later", ref="later")
+        await accept_one(box, planned("ready never", policy=Policy()), id="r-never", ref="never")
+
+        async def after(seconds: float) -> list[str]:
+            return ids(await box.spool.due_offline("modem", now=NOW, down_for=seconds, limit=9))
+
+        assert await after(59) == []
+        assert await after(60) == ["paid one", "team"]
+        assert await after(3600) == ["paid one", "paid later", "paid never", "team"]
+
+
 async def test_a_sweep_sees_all_that_waits_at_a_channel_page_by_page(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         messages = [
