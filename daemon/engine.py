@@ -28,6 +28,7 @@ from daemon.dispatch.forecast import Forecast
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.prepare import Preparer
+from daemon.dispatch.probe import Probe
 from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.recorded import recorded
 from daemon.dispatch.reply_words import ReplyWords
@@ -79,11 +80,13 @@ class Engine:
         hosts = _hosts(self.lanes)
         near = near_channels(hosts, [name for name in hosts if _is_relayed(self.lanes[name])])
         far = [host for name, places in hosts.items() if name not in near for host in places]
+        self._probe = Probe()
         self.uplink = Uplink(
             clock,
             probe_hosts(settings.uplink.probe) or far,
             every=settings.uplink.every,
             on_change=self._line_changed,
+            probe=self._probe,
             near=near,
         )
         self.restored = RestoredGate(box)
@@ -188,6 +191,7 @@ class Engine:
                 self.resolver.wake.set()
                 self.receipts.wake.set()
         finally:
+            self._probe.close()
             for lane in self.lanes.values():
                 if lane.channel is not None:
                     await lane.channel.close()

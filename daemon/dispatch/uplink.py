@@ -8,12 +8,9 @@ since such an address may be at the other end of a tunnel.
 
 import asyncio
 import ipaddress
-import socket
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
-
-from aiohappyeyeballs import start_connection
 
 from daemon.config import ConfigError
 from daemon.supervise import first_of
@@ -25,7 +22,6 @@ Connect = Callable[[str, int, float], Coroutine[Any, Any, bool]]
 LATELY = 1.0
 """Seconds for which another channel's success, or a probe that connected, speaks against an outage without asking again."""
 PROBE_TIMEOUT = 3.0
-NEXT_ADDRESS_AFTER = 0.25
 PROBE = "(probe)"
 _LAN_NAMES = (".local", ".localhost", ".localdomain", ".lan", ".home", ".home.arpa", ".internal")
 
@@ -33,19 +29,6 @@ _LAN_NAMES = (".local", ".localhost", ".localdomain", ".lan", ".home", ".home.ar
 class LineState(StrEnum):
     UP = "up"
     DOWN = "down"
-
-
-async def connect(host: str, port: int, timeout: float) -> bool:
-    """Whether a TCP connection to that place can be made within that many seconds, at whichever of its addresses answers first (RFC 8305),
-    as with requests: IPv6 that is announced and that nobody carries is no outage."""
-    try:
-        async with asyncio.timeout(timeout):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            reached = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
-    except (OSError, RuntimeError, TimeoutError):  # uvloop refuses some sockets in its own words
-        return False
-    reached.close()
-    return True
 
 
 def probe_hosts(entries: Sequence[str]) -> list[Host]:
@@ -89,7 +72,7 @@ class Uplink:
         *,
         every: float,
         on_change: Callable[[LineState, str], Awaitable[None]],
-        probe: Connect = connect,
+        probe: Connect,
         near: Collection[str] = (),
     ) -> None:
         """`near`: channels that are reached with and without the line."""

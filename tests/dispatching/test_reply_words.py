@@ -11,6 +11,7 @@ import pytest
 from daemon.channels.base import Channel, Notes, Reply, Surroundings
 from daemon.channels.registry import build
 from daemon.config import ConfigError, Settings, decode
+from daemon.dispatch.probe import Probe
 from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import SHIPPED, ReplyWords, texts
 from daemon.dispatch.uplink import Uplink
@@ -33,7 +34,7 @@ class Counter:
     def __init__(self, box: Outbox, channel: Channel, settings: Settings, clock: FakeClock) -> None:
         async def ignored(_: object) -> None: ...
 
-        uplink = Uplink(clock, [], every=5.0, on_change=ignored)
+        uplink = Uplink(clock, [], every=5.0, on_change=ignored, probe=Probe())
         self.box, self.channel, self.clock = box, channel, clock
         self._words = ReplyWords(settings)
         self.receipts = ReceiptService(box, {}, uplink, clock, lambda name: True, settings.store, self._words)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from daemon.channels.base import ReceiptUpdate, Reply
 from daemon.config import Settings, Store
+from daemon.dispatch.probe import Probe
 from daemon.dispatch.receipts import ReceiptService
 from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.uplink import LineState, Uplink
@@ -338,7 +339,7 @@ async def test_no_output_shows_what_a_release_before_let_in(tmp_path: Path) -> N
 async def test_a_customers_text_and_a_providers_words_are_clean_in_the_box(tmp_path: Path) -> None:
     """A customer answers by SMS with an escape sequence, and a provider's receipt passes on what somebody's phone said of itself."""
     async with bench("twilio") as at, open_box(tmp_path, at.clock) as box:
-        uplink = Uplink(at.clock, [], every=5.0, on_change=ignored)
+        uplink = Uplink(at.clock, [], every=5.0, on_change=ignored, probe=Probe())
         desk = ReceiptService(box, {}, uplink, at.clock, lambda name: True, Store(), ReplyWords(Settings()))
         await desk.reply(at.channel, Reply(address="+447700900123", text=f"yes{CORPUS}", id="SM1"))
         (kept,) = (await box.replies.list(unread=True, order_ref=None, limit=9, cursor=None)).items
