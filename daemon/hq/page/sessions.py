@@ -16,6 +16,9 @@ _SQL = queries("sessions.sql")
 
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=7)
 TOUCH = timedelta(minutes=1)
+AHEAD = timedelta(minutes=5)
+"""What another process's clock may be ahead of this one's. A session that began later than that was made by a clock that was wrong, and would
+outlive its time by as much."""
 Secret: TypeAlias = str
 
 
@@ -81,4 +84,4 @@ def _digest(secret: Secret) -> bytes:
 
 
 def _bounds(now: datetime) -> dict[str, object]:
-    return {"idle": now - IDLE, "oldest": now - LONGEST}
+    return {"idle": now - IDLE, "oldest": now - LONGEST, "ahead": now + AHEAD}

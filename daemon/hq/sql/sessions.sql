@@ -22,7 +22,7 @@ INSERT INTO hq_session (digest, name, began, seen) VALUES (%(digest)s, %(name)s,
 
 -- find: whose session it is, while it is good.
 SELECT u.name, u.role, u.stores, s.seen FROM hq_session AS s JOIN hq_user AS u ON u.name = s.name
-WHERE s.digest = %(digest)s AND s.seen > %(idle)s AND s.began > %(oldest)s;
+WHERE s.digest = %(digest)s AND s.seen > %(idle)s AND s.began > %(oldest)s AND s.began <= %(ahead)s;
 
 -- touch: it was used just now.
 UPDATE hq_session SET seen = %(now)s WHERE digest = %(digest)s;
@@ -34,7 +34,7 @@ DELETE FROM hq_session WHERE digest = %(digest)s;
 DELETE FROM hq_session WHERE name = %(name)s;
 
 -- sweep: those that nobody may use any more.
-DELETE FROM hq_session WHERE seen <= %(idle)s OR began <= %(oldest)s;
+DELETE FROM hq_session WHERE seen <= %(idle)s OR began <= %(oldest)s OR began > %(ahead)s;
 
 -- tried: a log-in was tried; what lies further back counts no more.
 INSERT INTO hq_failure (key, times, since) VALUES (%(key)s, 1, %(now)s)

@@ -53,6 +53,28 @@ async def test_who_has_a_password_gets_in_and_out_again(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("maria")
+async def test_a_browser_that_is_left_open_is_let_in_for_no_longer_than_it_may(site: Site, clock: FakeClock) -> None:
+    """Who finds it wants to be the owner: after half a day without her, a week after she came, or for as long as a wrong clock gave her."""
+    browser = site.browser()
+    assert await log_in(browser) == 303
+    for _ in range(14):
+        clock.step(11.9 * 3600)
+        assert (await browser.get("/")).status == 200
+    clock.step(11.9 * 3600)
+    assert (await browser.get("/")).status == 303, "a week is over"
+    assert await log_in(browser) == 303
+    clock.step(12.1 * 3600)
+    assert (await browser.get("/")).status == 303, "nobody was there for half a day"
+    clock.step(365 * 86_400)
+    assert await log_in(browser) == 303
+    assert (await browser.get("/")).status == 200
+    clock.step(-365 * 86_400)
+    assert (await browser.get("/")).status == 303, "it was made by a clock that was a year ahead"
+    assert await log_in(site.browser()) == 303
+    assert await site.sql("SELECT count(*) FROM hq_session") == [(1,)]
+
+
+@pytest.mark.usefixtures("maria")
 async def test_log_in_guessing(site: Site, clock: FakeClock) -> None:
     """Somebody on the network guesses the owner's password, many at once; they want in. The owner, from her own browser, must not be kept
     out meanwhile."""
