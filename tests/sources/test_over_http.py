@@ -222,6 +222,7 @@ async def test_a_shop_that_is_asked_tells_its_customers(tmp_path: Path) -> None:
             {**ORDER, "number": "NEW", "status": "on-hold", "date_created_gmt": now(), "date_modified_gmt": now()}
         )
         await _until(shop, {"OLD", "NEW"})
+        await shop.until({"sent", "delivered"})  # one that is killed while it is sent is looked up after half a minute
         shop.kill()
         await shop.start()
         await asyncio.sleep(1.1)  # and this one after the last
