@@ -91,12 +91,20 @@ def compare(path: Path, ends: Iterable[End], vouched: Vouched, *, archived: bool
             breaks = [
                 found
                 for kind, detail in db.execute(_SQL["breaks"])
-                if (found := vouched(kind, msgspec.json.decode(detail)))
+                if (said := _read(detail)) is not None and (found := vouched(kind, said))
             ]
             base = read_base(next(iter(db.execute(_AUDIT["base"]).fetchone() or ()), None)) if archived else Base()
             return [_compared(db, end, breaks, base) for end in ends]
     except sqlite3.Error as error:
         raise in_our_words(error) from error
+
+
+def _read(detail: str) -> Mapping[str, Any] | None:
+    """None: no such word as we write, from a damaged card or somebody else's hand. It vouches for nothing."""
+    try:
+        return msgspec.json.decode(detail, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
 
 
 def _compared(db: sqlite3.Connection, end: End, breaks: Sequence[Break], base: Base) -> Compared:

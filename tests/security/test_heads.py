@@ -274,6 +274,19 @@ async def test_a_restore_that_the_box_s_key_did_not_sign_excuses_nothing(setting
     assert standings(settings, head) == [Standing.CHANGED if newest(settings) >= head.seq else Standing.CUT]
 
 
+@pytest.mark.parametrize("detail", ["", "{", "[]", "1", '{"vouched": {"at": {}}}'])
+async def test_a_restore_in_words_that_nobody_can_read_excuses_nothing(settings: Settings, detail: str) -> None:
+    """They write the entry into the file by hand, so that the check ends in a traceback instead of its finding."""
+    head = await recorded(settings, 40, FakeClock())
+    with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
+        db.execute(
+            "UPDATE audit SET kind = 'backup.restored', detail = ? WHERE seq = (SELECT max(seq) - 1 FROM audit)",
+            (detail,),
+        )
+        db.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
+    assert standings(settings, head) == [Standing.CUT]
+
+
 def newest(settings: Settings) -> int:
     end = newest_end(settings.database)
     return end.seq if end else 0
