@@ -12,9 +12,21 @@ def is_hopeless(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR)
 
 
+_READ_WRONGLY = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+    sqlite3.SQLITE_IOERR_DATA,
+)
+"""What a card that dies answers; others of their kind lack room or a right."""
+
+
 def is_no_damage(error: sqlite3.Error) -> bool:
     """Whether it says that the file can't be got at, and nothing of what is in it."""
+    if _code(error) == sqlite3.SQLITE_IOERR:
+        return error.sqlite_errorcode not in _READ_WRONGLY
     return _code(error) in (
+        sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_PERM,
@@ -45,7 +57,9 @@ def in_our_words(error: BaseException) -> BaseException:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             ours = StorageBusy("another program holds the database: close it, or wait")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            ours = StorageBusy(f"the database can't be used ({error}): look at the disk and at who owns the file")
+            ours = StorageBusy(
+                f"the database can't be used ({error}): look at the disk (`df` says whether it is full) and at who owns the file"
+            )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             ours = StorageDamaged(f"the database is damaged ({error}): `tether doctor` says what to do")
         case _:

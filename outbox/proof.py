@@ -16,7 +16,7 @@ from outbox.chain import link
 from outbox.faults import in_our_words, is_no_damage
 from outbox.migrate import migrations
 from outbox.queries import Queries
-from outbox.readable import unreadable
+from outbox.readable import garbled, unreadable
 
 _SQL = Queries("proof.sql")
 
@@ -74,7 +74,10 @@ def trouble_with(
 
 
 def _unreadable(db: sqlite3.Connection, go_on: Callable[[], bool]) -> Iterator[str]:
-    if db.execute(_SQL["schema"]).fetchone()[0] == migrations()[-1][0]:
+    lost = [f"{table}: a text in it can't be read" for table in garbled(db, go_on)]
+    if lost:
+        yield from lost
+    elif db.execute(_SQL["schema"]).fetchone()[0] == migrations()[-1][0]:
         for table, column, seq in unreadable(db, go_on):
             yield f"{table} {seq}: its {column} can't be read"
 

@@ -7,7 +7,7 @@ import asyncio
 import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -313,19 +313,25 @@ def _fleet_part(service: Service) -> "FleetPart | None":
 async def open_service(
     settings: Settings, *, clock: Clock, rng: random.Random, reread: Callable[[], Settings]
 ) -> AsyncIterator[Service]:
-    """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it."""
-    async with (
-        Outbox.open(
-            settings.database,
-            clock=clock,
-            rng=rng,
-            keys=BoxKeys(settings),
-            identities=StoreIdentities(settings.store.country),
-            reserve=settings.data.reserve,
-        ) as box,
-        open_http(clock) as http,
-    ):
-        newest = await box.newest_record()
+    """Open the outbox (its one owner: AlreadyRunning if there is another) and build the rest on it. Damage that is met at that is for the
+    next start to mend."""
+    async with AsyncExitStack() as stack:
+        try:
+            box = await stack.enter_async_context(
+                Outbox.open(
+                    settings.database,
+                    clock=clock,
+                    rng=rng,
+                    keys=BoxKeys(settings),
+                    identities=StoreIdentities(settings.store.country),
+                    reserve=settings.data.reserve,
+                )
+            )
+            newest = await box.newest_record()
+        except StorageDamaged:
+            mark_damaged(settings.database)
+            raise
+        http = await stack.enter_async_context(open_http(clock))
         yield Service(settings, box, http, clock, rng, reread, newest_record=newest)
 
 

@@ -22,6 +22,12 @@ UPDATE attempt SET sent = NULL WHERE seq = :seq;
 -- blank_detail: the chain breaks at this entry, and says so.
 UPDATE audit SET detail = '{}' WHERE seq = :seq;
 
+-- blank_reason_args: its sentence stays.
+UPDATE message SET reason_args = '' WHERE seq = :seq;
+
+-- blank_headers: the body can be read again without them.
+UPDATE quarantine SET headers = '{}' WHERE seq = :seq;
+
 -- drop_messages: whose event or order is lost.
 DELETE FROM message WHERE event_seq NOT IN (SELECT seq FROM event) OR order_seq NOT IN (SELECT seq FROM orders);
 

@@ -105,3 +105,22 @@ async def test_a_full_disk_at_the_start_is_no_reason_to_stay_away(small_disk: Pa
         assert await status_of(shop, "refused", 507) == 507
         ballast.unlink()
         assert await status_of(shop, "after", 202) == 202
+
+
+async def test_no_room_at_all_at_the_start_is_no_damage(small_disk: Path) -> None:
+    """SQLite needs room to open a database that is sound; without it that one was set aside as damaged, at each start anew."""
+    async with open_shop(small_disk, pace=0.05) as shop:
+        shop.configure(["twilio"], ROUTES, extra='[data]\nreserve = "4MiB"\n')
+        await shop.start()
+        assert await shop.post(event("before")) == 202
+        await shop.until({"sent", "delivered"})
+        await shop.stop()
+        ballast = fill(small_disk, leave=0)
+        for _ in range(2):
+            with pytest.raises(AssertionError, match="the service ended with 1"):
+                await shop.start()
+        assert shop.tether("doctor", "--offline", check=False).stdout.count("is damaged") == 0
+        assert [each.name for each in small_disk.iterdir() if "damaged" in each.name or "recover" in each.name] == []
+        ballast.unlink()
+        await shop.start()
+        assert [message["order_ref"] for message in await shop.messages()] == ["B-before"]
