@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from tests.support.chromium import Browser, chromium
+from tests.support.new_database import migrations_are_done_once
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 2**30
@@ -34,6 +35,8 @@ def _has_room(folder: Path) -> bool:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
     os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
+
+gc.set_threshold(100_000, 50, 50)  # while all tests are imported, of which nothing goes
 
 structlog.configure(
     processors=[
@@ -81,6 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
+    migrations_are_done_once()
     gc.set_threshold(20_000, 10, 10)
     gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ without Google's own detail is a wrong project, not a dead device. The file is l
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._values import title_of
@@ -175,7 +177,7 @@ def _load(where: str) -> tuple[_Key, rsa.RSAPrivateKey]:
     try:
         text = where if where.startswith("{") else Path(where).read_text(encoding="utf-8")
         key = msgspec.json.decode(text, type=_Key)
-        signer = serialization.load_pem_private_key(key.private_key.encode(), password=None)
+        signer = _signer(key.private_key)
     except OSError as error:
         raise Misconfigured(
             f"GOOGLE_APPLICATION_CREDENTIALS: {where}: {error.strerror or 'can not be read'}; {remedy}"
@@ -185,6 +187,12 @@ def _load(where: str) -> tuple[_Key, rsa.RSAPrivateKey]:
     if not isinstance(signer, rsa.RSAPrivateKey):
         raise Misconfigured(f"GOOGLE_APPLICATION_CREDENTIALS holds no RSA key; {remedy}")
     return key, signer
+
+
+@lru_cache(maxsize=1)
+def _signer(pem: str) -> PrivateKeyTypes:
+    """Its primes are checked once, which takes a Pi a while: each reload reads the same key."""
+    return serialization.load_pem_private_key(pem.encode(), password=None)
 
 
 def _base64(data: bytes) -> str:

@@ -48,7 +48,7 @@ def test_no_list_of_channels_is_kept_by_hand() -> None:
     files = [*(ROOT / name for name in LISTS), *(ROOT / "daemon").rglob("*.py"), *(ROOT / "tui").rglob("*.py")]
     for file in files:
         text = file.read_text(encoding="utf-8").lower()
-        named = {name for name in CHANNELS if re.search(rf"(?<![\w.]){name}(?![\w])", text)}
+        named = {name for name in CHANNELS if name in text and re.search(rf"(?<![\w.]){name}(?![\w])", text)}
         assert len(named) <= MOST_NAMED, f"{file.relative_to(ROOT)} names {sorted(named)}"
 
 

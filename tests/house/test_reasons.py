@@ -26,7 +26,8 @@ def given() -> Sequence[tuple[str, str, frozenset[str]]]:
 def _given() -> Iterator[tuple[str, str, frozenset[str]]]:
     for folder in ("outbox", "daemon"):
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = path.read_text(encoding="utf-8")
+            for node in ast.walk(ast.parse(text)) if "Reason" in text else ():
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Reason" and len(node.args) > 1:
                     names = frozenset(word.arg for word in node.keywords if word.arg)
                     where = f"{path.relative_to(ROOT)}:{node.lineno}"

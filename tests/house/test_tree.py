@@ -34,6 +34,10 @@ FILES = tracked()
 SOURCES = [file for file in FILES if file.suffix == ".py"]
 
 
+DOCSTRING = re.compile(rb'"""(?:(?!""").)+"""\r?\n', re.DOTALL)
+"""What needs no parsing to be known for one: it stands at the very beginning, and ends its line."""
+
+
 def test_no_source_file_is_too_long() -> None:
     lengths = {str(file.relative_to(ROOT)): file.read_bytes().count(b"\n") for file in SOURCES}
     assert {name for name, length in lengths.items() if length > LONGEST} == set(LONG_WITH_REASON)
@@ -43,7 +47,9 @@ def test_every_module_says_why_it_exists() -> None:
     silent = [
         str(file.relative_to(ROOT))
         for file in SOURCES
-        if (tree := ast.parse(file.read_bytes())).body and ast.get_docstring(tree) is None
+        if not DOCSTRING.match(code := file.read_bytes())
+        and (tree := ast.parse(code)).body
+        and ast.get_docstring(tree) is None
     ]
     assert silent == []
 

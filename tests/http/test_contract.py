@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
+import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.api.app import make_app
@@ -17,12 +17,16 @@ from tests.support.face import Face, opened
 from tests.support.small_store import SmallStore
 
 
-@pytest.fixture
-async def document(face: Face) -> Any:
-    return (await face.get("/openapi.json", as_=None)).json
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def document() -> Any:
+    """Read once: no test changes it."""
+    async with opened() as face:
+        return (await face.get("/openapi.json", as_=None)).json
 
 
 def test_document_is_valid(document: Any) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+
     assert document["openapi"] == "3.1.0"
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 

@@ -14,13 +14,12 @@ from outbox.model import Rendered
 from outbox.outcome import Accepted, Rejected
 from tests.support.channel_case import EMAIL, outgoing
 
-moto = pytest.importorskip("moto.server", reason="moto is not installed: pip install moto flask flask-cors")
-
 SECRETS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    moto = pytest.importorskip("moto.server", reason="moto is not installed: pip install moto flask flask-cors")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

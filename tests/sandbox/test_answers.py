@@ -4,13 +4,10 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
-from openapi_core import OpenAPI
-from openapi_core.datatypes import RequestParameters
-from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from daemon.sandbox.exchange import Call
 from tests.support.good_requests import (
@@ -48,6 +45,10 @@ from tests.support.good_requests import (
 from tests.support.shared import shared
 from tests.support.stand_in import C, Said, StandIns
 
+if TYPE_CHECKING:  # imported where it is used: it takes its time, in each process that collects tests
+    from openapi_core import OpenAPI
+    from openapi_core.datatypes import RequestParameters
+
 
 @dataclass(frozen=True)
 class Request:
@@ -56,7 +57,7 @@ class Request:
     method: str
     body: bytes | None
     content_type: str
-    parameters: RequestParameters
+    parameters: "RequestParameters"
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,16 @@ class Response:
 
 
 @cache
-def description(file: Path) -> OpenAPI:
+def description(file: Path) -> "OpenAPI":
+    from openapi_core import OpenAPI
+
     return OpenAPI.from_dict(json.loads(file.read_text()))
 
 
 def complaints(file: Path, host: str, path: str, call: Call, said: Said) -> list[str]:
+    from openapi_core.datatypes import RequestParameters
+    from werkzeug.datastructures import Headers, ImmutableMultiDict
+
     query = parse_qsl(call.wire_query, keep_blank_values=True)
     request = Request(
         host_url=host,

@@ -1,6 +1,8 @@
 """Every text of the screen in every language, with the same places to fill."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,21 +12,26 @@ from tests.support.counter import opened
 from tests.support.texts import marked_texts
 from tui.i18n import LANGUAGES, Texts, choose, table
 
-ENGLISH = marked_texts(Path(tui.__file__).parent)
+
+@cache
+def marked() -> Mapping[str, str]:
+    return marked_texts(Path(tui.__file__).parent)
+
+
 OTHERS = [code for code in LANGUAGES if code != "en"]
 
 
 def test_the_finder_finds() -> None:
-    assert len(ENGLISH) > 300
-    assert {"NOT TOLD", "next step", "{ref} is now: {status}."} <= ENGLISH.keys()
+    assert len(marked()) > 300
+    assert {"NOT TOLD", "next step", "{ref} is now: {status}."} <= marked().keys()
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_missing_and_nothing_is_left_over(language: str) -> None:
     have = table(language).keys()
-    missing = {english: place for english, place in ENGLISH.items() if english and english not in have}
+    missing = {english: place for english, place in marked().items() if english and english not in have}
     assert not missing
-    assert not have - ENGLISH.keys()
+    assert not have - marked().keys()
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -1,5 +1,6 @@
 """The same orders from three sources, out of order, twice and interleaved: the same orders in the end, and each notice once."""
 
+import asyncio
 import hashlib
 import hmac
 from collections import Counter
@@ -111,21 +112,29 @@ def _stands(order: Order) -> tuple[object, ...]:
     return (order.status, order.status_at, order.payment, order.total, order.currency, order.customer)
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[object, ...]]:
+    """How the orders stand once each was told of in its turn."""
+
+    async def played() -> dict[str, tuple[object, ...]]:
+        async with open_front(tmp_path_factory.mktemp("a"), secrets=SECRETS, plan=routes(), **SOURCES) as front:
+            for hook in STREAM:
+                await front.take(hook)
+            return await stands(front)
+
+    return asyncio.run(played())
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stream=st.permutations([*range(len(STREAM)), *range(len(STREAM))]))
 async def test_any_interleaving_ends_the_same_and_tells_each_once(
-    tmp_path_factory: pytest.TempPathFactory, stream: list[int]
+    tmp_path_factory: pytest.TempPathFactory, straight: dict[str, tuple[object, ...]], stream: list[int]
 ) -> None:
-    plan = routes()
-    async with open_front(tmp_path_factory.mktemp("a"), secrets=SECRETS, plan=plan, **SOURCES) as straight:
-        for hook in STREAM:
-            await straight.take(hook)
-        expected = await stands(straight)
-    async with open_front(tmp_path_factory.mktemp("b"), secrets=SECRETS, plan=plan, **SOURCES) as front:
+    async with open_front(tmp_path_factory.mktemp("b"), secrets=SECRETS, plan=routes(), **SOURCES) as front:
         for index in stream:
             await front.take(STREAM[index])
         assert await front.waiting() == []
-        assert await stands(front) == expected
+        assert await stands(front) == straight
         await _each_notice_once(front)
 
 

@@ -1,89 +1,53 @@
 """Killed at any moment, the outbox has every event it acknowledged, and knows of every attempt it began."""
 
 import asyncio
+import multiprocessing
 import random
 import signal
-import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from outbox.model import State
 from tests.support.outbox_box import open_box
+from tests.support.outbox_writer import write
 
 KILLS = 25
 
-WRITER = """
-import asyncio, random, sys
-from pathlib import Path
-from outbox import Outbox, Refusal
-from outbox.clock import SystemClock
-from outbox.digest import FixedKey
-from outbox.model import State, Transition
-from outbox.outcome import Accepted
-from tests.support.outbox_box import PHONE, one_each, posted
-
-def say(*words):
-    sys.stdout.write(" ".join(words) + "\\n")
-    sys.stdout.flush()
-
-async def post(box, clock, start, worker):
-    n = 0
-    while True:
-        n += 1
-        id = f"{start}-{worker}-{n}"
-        await box.spool.accept(posted(id, ref=id, at=clock.now()), one_each)
-        say("taken", id)
-
-async def send(box, clock):
-    while True:
-        for due in await box.spool.due("twilio", now=clock.now(), limit=8):
-            attempt = await box.spool.begin(due.message.seq, channel="twilio", via_index=0, medium="sms", address=PHONE)
-            assert not isinstance(attempt, Refusal)
-            say("left", due.message.id)
-            await box.spool.settle(attempt, Accepted(attempt.message_id), Transition(state=State.SENT))
-            say("settled", due.message.id)
-
-async def main(path, start):
-    clock = SystemClock()
-    async with Outbox.open(Path(path), clock=clock, rng=random.Random(1), keys=FixedKey(b"k" * 32), reserve=0) as box:
-        await box.spool.rescue()
-        say("open", start)
-        async with asyncio.TaskGroup() as group:
-            for worker in range(4):
-                group.create_task(post(box, clock, start, worker))
-            group.create_task(send(box, clock))
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Forked from one that has imported the writer: each lives for less time than that takes."""
+PROCESSES.set_forkserver_preload(["tests.support.outbox_writer"])
 
 
-async def run_and_kill(path: Path, start: int, moment: float) -> list[list[str]]:
+def run_and_kill(path: Path, start: int, moment: float) -> list[tuple[str, str]]:
     """What a process said that was killed that many seconds after it had opened the database."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        WRITER,
-        str(path / "tether.db"),
-        str(start),
-        cwd=Path(__file__).parents[2],
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).split() == [b"open", str(start).encode()]
-    try:
-        async with asyncio.timeout(moment):
-            await process.wait()
-    except TimeoutError:
-        process.send_signal(signal.SIGKILL)
-    said = await process.stdout.read()
-    assert await process.wait() == -signal.SIGKILL
-    return [line.split() for line in said.decode().splitlines() if line.count(" ") == 1]
+    near, far = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=write, args=(path / "tether.db", start, far))
+    process.start()
+    far.close()
+    assert near.recv() == ("open", str(start))
+    killing = threading.Timer(moment, process.kill)
+    killing.start()
+    said = list(_until_it_ends(near))
+    killing.join()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    return said
+
+
+def _until_it_ends(told: Connection) -> Iterator[tuple[str, str]]:
+    with told, suppress(EOFError):
+        while True:
+            yield told.recv()
 
 
 async def test_what_was_acknowledged_is_there(tmp_path: Path) -> None:
     rng = random.Random(11)
     said: dict[str, set[str]] = {"taken": set(), "left": set(), "settled": set()}
     for start in range(KILLS):
-        for word, id in await run_and_kill(tmp_path, start, rng.uniform(0.0, 0.15)):
+        for word, id in await asyncio.to_thread(run_and_kill, tmp_path, start, rng.uniform(0.0, 0.15)):
             said[word].add(id)
     assert min(len(ids) for ids in said.values()) > KILLS
     async with open_box(tmp_path) as box:

@@ -1,7 +1,7 @@
-"""`tether` as a process that finds the libraries loaded: to load them is two thirds of each start, and the same every time.
+"""`tether` as a process that finds loaded what all commands load: that is most of each start, and the same every time.
 
-Of ours nothing is loaded before the fork: each process imports what it needs in its own order, has its own streams, environment and folder, is
-signalled and killed, and ends as any other. What starts from nothing is proved in tests/cli/test_quick.py, tests/demo and tests/house.
+Each process has its own streams, environment and folder, is signalled and killed as any other, and the service ends as any other. What starts
+from nothing, and imports in its own order, is proved in tests/cli/test_from_nothing.py and test_quick.py, tests/demo and tests/house.
 """
 
 import atexit

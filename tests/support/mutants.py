@@ -16,5 +16,7 @@ def mutants(value: Any) -> Iterator[Any]:
                 yield {**value, key: inner}
     elif isinstance(value, list):
         for place, item in enumerate(value):
+            if 1 < place < len(value) - 1 and item == value[place - 1]:
+                continue  # as the one before it, and neither the first nor the last
             for inner in mutants(item):
                 yield [*value[:place], inner, *value[place + 1 :]]

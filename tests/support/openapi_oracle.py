@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from email.message import Message
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-from openapi_core import OpenAPI
-from openapi_core.datatypes import RequestParameters
-from openapi_core.templating.paths.exceptions import PathError
-from werkzeug.datastructures import Headers, ImmutableMultiDict
-
 from tests.support.vendor import Seen
+
+if TYPE_CHECKING:  # its libraries take a third of a second to import, in each process that collects tests
+    from openapi_core import OpenAPI
+    from openapi_core.datatypes import RequestParameters
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -32,16 +31,22 @@ class _Request:
     method: str
     body: bytes | None
     content_type: str
-    parameters: RequestParameters
+    parameters: "RequestParameters"
 
 
 @cache
-def _load(file: Path) -> OpenAPI:
+def _load(file: Path) -> "OpenAPI":
+    from openapi_core import OpenAPI
+
     return OpenAPI.from_dict(json.loads(file.read_text()))
 
 
 def violations(file: Path, seen: Seen) -> list[str]:
     """What the description holds against the request, in words; nothing when it is right."""
+    from openapi_core.datatypes import RequestParameters
+    from openapi_core.templating.paths.exceptions import PathError
+    from werkzeug.datastructures import Headers, ImmutableMultiDict
+
     openapi = _load(file)
     query = parse_qsl(seen.query, keep_blank_values=True)
     request = _Request(
@@ -61,7 +66,7 @@ def violations(file: Path, seen: Seen) -> list[str]:
     return [*found, *_unseen(openapi, request, seen, query)]
 
 
-def _unseen(openapi: OpenAPI, request: _Request, seen: Seen, query: list[tuple[str, str]]) -> Iterator[str]:
+def _unseen(openapi: "OpenAPI", request: _Request, seen: Seen, query: list[tuple[str, str]]) -> Iterator[str]:
     spec = openapi.spec.read_value()
     path, item, operation = _operation(openapi, request)
     declared = {
@@ -90,7 +95,7 @@ def _unseen(openapi: OpenAPI, request: _Request, seen: Seen, query: list[tuple[s
         yield f"{path}: needs one of {alternatives}"
 
 
-def _operation(openapi: OpenAPI, request: _Request) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def _operation(openapi: "OpenAPI", request: _Request) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """The path's template, its item and the operation, as the description has them."""
     found = openapi.request_validator._find_path(request)  # type: ignore[attr-defined]
     return found.path_result.pattern, found.path.read_value(), found.operation.read_value()

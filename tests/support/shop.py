@@ -6,9 +6,11 @@ import random
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import aiohttp
 import tomli_w
 
 from daemon.sandbox import Sandbox, sandbox_settings
+from daemon.sandbox.providers.fcm import GOOGLE_FILE, google_key
 from outbox.clock import SystemClock
 from tests.support import forks
 
@@ -156,9 +159,20 @@ class Shop:
         return done
 
 
+@cache
+def _service_account() -> bytes:
+    """Made once: an RSA key for each shop takes longer than most of what is tested with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        google_key(Path(folder))
+        return (Path(folder) / GOOGLE_FILE).read_bytes()
+
+
 @asynccontextmanager
 async def open_shop(folder: Path, *, pace: float = 0.2) -> AsyncIterator[Shop]:
     """A shop in that folder, closed with whatever runs in it."""
+    if not (key := folder / GOOGLE_FILE).exists():
+        key.touch(0o600)
+        key.write_bytes(_service_account())
     async with Sandbox(clock=SystemClock(), rng=random.Random(7), pace=pace, folder=folder) as sandbox:
         connector = aiohttp.UnixConnector(path=str(folder / "tether.sock"))
         async with aiohttp.ClientSession(

@@ -1,9 +1,11 @@
-"""The process from which commands are forked, so that each finds the libraries loaded: `tests.support.forks` asks it to.
+"""The process from which commands are forked, so that each finds loaded what all of them load: `tests.support.forks` asks it to.
 
 Started as `python -m tests.support.zygote FD`: each message on that socket is a command to become, with its standard streams and a socket for
-what becomes of it. The child leaves this file at the bottom, as one that was started with `python -m daemon` would end.
+what becomes of it. The service leaves this file at the bottom, as one that was started with `python -m daemon` would end; a command's
+interpreter is not taken apart at its end, which copies each page that it shares with this process.
 """
 
+import atexit
 import gc
 import io
 import json
@@ -12,11 +14,13 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 LARGEST = 256 * 1024
 LIBRARIES = (
@@ -24,13 +28,18 @@ LIBRARIES = (
     "cryptography.hazmat.primitives.ciphers.aead", "dotenv", "jinja2.meta", "jinja2.sandbox", "jmespath", "msgspec.json", "nats.aio.client",
     "phonenumbers", "psycopg_pool", "structlog", "tomli_w", "typer", "uvloop",
 )  # fmt: skip
+OURS = (
+    "daemon.appliance.doctor", "daemon.appliance.restore", "daemon.cli.frame", "daemon.fleet.link", "daemon.hq.service",
+    "daemon.runtime.process",
+)  # fmt: skip
+LOOKS_AT_TEXTS = frozenset({"doctor", "init", "templates"})
 
 
 def load() -> None:
-    """What our commands load that is not ours; none of it starts a thread or opens anything. `tether` without colours loads no rich."""
+    """None of it starts a thread or opens anything. `tether` without colours loads no rich."""
     sys.modules["rich"] = None  # type: ignore[assignment]
-    for library in LIBRARIES:
-        import_module(library)
+    for module in (*LIBRARIES, *OURS):
+        import_module(module)
     del sys.modules["rich"]
     gc.collect()
     gc.freeze()
@@ -59,6 +68,8 @@ def next_command(control: socket.socket) -> Mapping[str, Any]:
         if not message:
             _tell_ends(children)
             sys.exit(0)
+        if LOOKS_AT_TEXTS & set(json.loads(message)["arguments"]):
+            compile_texts()
         status = socket.socket(fileno=streams.pop())
         if child := os.fork():
             children[child] = status
@@ -76,6 +87,20 @@ def next_command(control: socket.socket) -> Mapping[str, Any]:
             os.close(stream)
         command: Mapping[str, Any] = json.loads(message)
         return command
+
+
+@cache
+def compile_texts() -> None:
+    """The shipped ones, for those commands that look through all of them."""
+    from daemon.planner.jinja_environment import JinjaEnvironment
+    from daemon.planner.template_files import TemplateFiles
+
+    files = TemplateFiles(None)
+    environment = JinjaEnvironment(files)
+    for name in files.names():
+        source, file, _ = files.get_source(environment, name)
+        environment.names(source, name, file)
+    gc.freeze()
 
 
 def _tell_ends(children: dict[int, socket.socket]) -> None:
@@ -105,9 +130,23 @@ def _writer(number: int, errors: str, *, unbuffered: bool) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, "utf-8", errors, line_buffering=number == 2, write_through=unbuffered)
 
 
+def leave(code: int) -> NoReturn:
+    """As the interpreter does it: threads end, what was to be done at the exit is done, and what was said is out."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code & 255)
+
+
 if __name__ == "__main__":
     load()
     become(next_command(socket.socket(fileno=int(sys.argv[1]))))
     from daemon.cli import main
 
-    main()
+    try:
+        main()
+    except SystemExit as ending:
+        if sys.argv[1:2] == ["run"] or not isinstance(ending.code, int | None):
+            raise
+        leave(ending.code or 0)
