@@ -91,6 +91,8 @@ def decode(raw: bytes, kind: type[T], dec_hook: Callable[[type, Any], Any] | Non
 
 def is_suspicious(raw: bytes) -> bool:
     """Whether a JSON text may hold any of them: a quick look that errs on the careful side."""
+    if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:
+        return False
     return _SUSPICIOUS.search(raw) is not None
 
 

@@ -269,6 +269,7 @@ def _looking_ahead(event: Event, order: Order, zone: ZoneInfo, now: int) -> tupl
     return event, order
 
 
+@lru_cache(maxsize=256)
 def _kept_until(promised_at: int, zone: ZoneInfo) -> int:
     return milliseconds(kept_until(local(promised_at, zone)))
 

@@ -60,7 +60,7 @@ async def _life(box: Any, first: int, together: int) -> None:
 
 def _bare(statement: RowStatement, rows: Sequence[Sequence[Any]]) -> Written:
     """The statement for one row, and the rows with their blobs as bytes, so that nothing is left to convert."""
-    sql = statement.explain()
+    sql = statement.explain()[1]
     blobs = {int(place) - 1 for place in _BLOB.findall(sql)}
     values = [
         tuple(value.encode() if n in blobs and isinstance(value, str) else value for n, value in enumerate(row))

@@ -1,6 +1,7 @@
 """Every statement that the dispatcher and the intake run finds its rows by an index, and sorts nothing."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -95,19 +96,20 @@ _TABLES = (
 )
 
 
-def statement(file: str, name: str) -> str:
+def statements(file: str, name: str) -> Sequence[str]:
     sql = Queries(file)[name]
-    return RowStatement(sql).explain() if re.search(r"FROM \(VALUES \(", sql) else sql
+    return RowStatement(sql).explain() if re.search(r"FROM \(VALUES \(", sql) else [sql]
 
 
 @pytest.mark.parametrize(("file", "name"), [(file, name) for file, names in HOT.items() for name in names])
 async def test_it_is_found_by_an_index(tmp_path: Path, file: str, name: str) -> None:
-    sql = statement(file, name)
-    sql = re.sub(r"\?(?!\d)", "NULL", sql)
-    values = dict.fromkeys(re.findall(r":(\w+)", sql))
+    steps, sql = list[str](), ""
     async with open_box(tmp_path) as box:
         await accept_one(box)
-        steps = [row[3] for row in await box._store.rows(f"EXPLAIN QUERY PLAN {sql}", **values)]
+        for each in statements(file, name):
+            sql = re.sub(r"\?(?!\d)", "NULL", each)
+            values = dict.fromkeys(re.findall(r":(\w+)", sql))
+            steps += [row[3] for row in await box._store.rows(f"EXPLAIN QUERY PLAN {sql}", **values)]
     aliases = dict(re.findall(r"\b(?:FROM|JOIN|UPDATE) (\w+) AS (\w+)", sql))
     named = {*_TABLES, *(alias for table, alias in ((t, a) for t, a in aliases.items()) if table in _TABLES)}
     scans = [step for step in steps if (found := re.match(r"SCAN (\w+)", step)) and found[1] in named]
