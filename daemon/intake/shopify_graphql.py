@@ -10,12 +10,12 @@ from typing import Any
 
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
-from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, folded
 from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.promised import Named, names_of, promised_at
 from daemon.intake.shopify_marks import CANCELLED, payments, state_of
-from daemon.intake.values import Place, decimal_of
+from daemon.intake.values import Place, decimal_of, read_each
 from outbox.model import Customer, Item, OrderFields
 
 PAGE = 10
@@ -138,16 +138,9 @@ class ShopifyApi(Source, Polled):
 
     def read_nodes(self, orders: Any) -> Reading:
         """The orders of an answer's `orders`."""
-        snapshots, unread = [], []
-        for node in Place(orders, "data.orders")["nodes"]:
-            try:
-                snapshot = self.node(node)
-            except Unreadable as error:
-                unread.append(str(error))
-                continue
-            if self.settings.test_orders or not snapshot.is_test:
-                snapshots.append(snapshot)
-        return Reading(snapshots=tuple(snapshots), unread=tuple(unread))
+        found, unread = read_each(Place(orders, "data.orders")["nodes"], self.node, source=self.name)
+        counted = tuple(snapshot for snapshot in found if self.settings.test_orders or not snapshot.is_test)
+        return Reading(snapshots=counted, unread=tuple(unread))
 
     def node(self, node: Place) -> Snapshot:
         """One order. Raises Unreadable."""
