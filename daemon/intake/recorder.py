@@ -5,6 +5,7 @@ decides; what is history (`diff`) is taken with nobody told.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -110,7 +111,7 @@ class Recorder:
         if not news or not told:
             return news
         others = [one for one in await self._box.views.events_of_order(told[-1].ref) if one.source != source.name]
-        return not_again(news, told, [_known(one) for one in others])
+        return not_again(news, told, [_known(one, marked=False) for one in others])
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
@@ -197,23 +198,28 @@ class _Marks(msgspec.Struct):
 
     order: OrderFields
     customer: Customer | None = None
-    as_of: int | None = None
-    seen: int | None = None
+    as_of: Any = None
+    seen: Any = None
 
 
-def _known(stored: StoredEvent) -> Known:
+def _known(stored: StoredEvent, *, marked: bool = True) -> Known:
+    """`marked`: the source told it by itself. What others keep with an event by the same names is theirs, and may be anything."""
     marks = msgspec.json.decode(stored.raw, type=_Marks) if stored.raw else None
     return Known(
         stored.id,
         stored.type,
         stored.order_ref,
-        marks.as_of if marks else None,
-        marks.seen if marks else None,
+        _moment(marks.as_of) if marks and marked else None,
+        _moment(marks.seen) if marks and marked else None,
         stored.received_at,
         details_of(marks.order, marks.customer) if marks else {},
         forgotten=marks is None,
         at=_happened_at(stored),
     )
+
+
+def _moment(mark: Any) -> int | None:
+    return mark if type(mark) is int else None
 
 
 def _said(stored: StoredEvent) -> Said:
