@@ -11,6 +11,7 @@ from typing import Any
 from daemon.intake import signatures
 from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.money import rounded
+from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
 from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, state_of
 from daemon.intake.values import Place, decimal_of, json_of
@@ -213,13 +214,14 @@ def _customer(order: Place) -> Customer:
     customer, addresses = order["customer"], (order["shipping_address"], order["billing_address"])
     names = [customer["first_name"].line(), customer["last_name"].line()]
     email = next((at for key in ("email", "contact_email") if (at := order[key].line())), customer["email"].line())
-    phones = (order["phone"], *(address["phone"] for address in addresses), customer["phone"])
+    shipping, billing = addresses
+    phone, country = number_of(order, billing=billing, shipping=shipping, country="country_code", others=customer)
     return Customer(
         name=" ".join(name for name in names if name) or next((n for a in addresses if (n := a["name"].line())), None),
-        phone=next((number for phone in phones if (number := phone.line())), None),
+        phone=phone,
         email=email.lower() if email else None,
         locale=order["customer_locale"].text(),
-        country=next((code for address in reversed(addresses) if (code := address["country_code"].line())), None),
+        country=country,
     )
 
 

@@ -14,6 +14,7 @@ from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, Source
 from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.promised import Named, names_of, promised_at
+from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_marks import CANCELLED, payments, state_of
 from daemon.intake.values import Place, decimal_of, read_each
 from outbox.model import Customer, Item, OrderFields
@@ -149,8 +150,13 @@ class ShopifyApi(Source, Polled):
         currency = price["currencyCode"].text()
         names = [node["customer"]["firstName"].line(), node["customer"]["lastName"].line()]
         email = node["email"].line()
-        addresses = (node["billingAddress"], node["shippingAddress"])
-        phones = (node, node["shippingAddress"], node["billingAddress"])
+        phone, country = number_of(
+            node,
+            billing=node["billingAddress"],
+            shipping=node["shippingAddress"],
+            country="countryCodeV2",
+            others=node["customer"],
+        )
         return Snapshot(
             id=_id(node),
             updated=node["updatedAt"].need_moment(),
@@ -170,8 +176,8 @@ class ShopifyApi(Source, Polled):
             ),
             customer=Customer(
                 name=" ".join(name for name in names if name) or None,
-                phone=next((number for place in phones if (number := place["phone"].line())), None),
-                country=next((code for place in addresses if (code := place["countryCodeV2"].line())), None),
+                phone=phone,
+                country=country,
                 email=email.lower() if email else None,
                 locale=node["customerLocale"].text(),
             ),
