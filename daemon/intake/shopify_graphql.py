@@ -15,7 +15,7 @@ from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.promised import Named, names_of, promised_at
 from daemon.intake.shopify_contact import number_of
-from daemon.intake.shopify_marks import CANCELLED, payments, state_of
+from daemon.intake.shopify_marks import CANCELLED, payments, stands_open, state_of
 from daemon.intake.values import Place, decimal_of, read_each
 from outbox.model import Customer, Item, OrderFields
 
@@ -190,12 +190,13 @@ class ShopifyApi(Source, Polled):
         currency = price["currencyCode"].text()
         is_cancelled = bool(node["cancelledAt"])
         total = _money(price, currency)
-        parcels = [one for one in node["fulfillments"] if folded(one["displayStatus"].text() or "") not in CANCELLED]
+        fulfilment, listed = folded(node["displayFulfillmentStatus"].text() or ""), list(node["fulfillments"])
+        parcels = [one for one in listed if folded(one["displayStatus"].text() or "") not in CANCELLED]
         yield from payments(node["createdAt"].moment(), financial, total, currency, is_cancelled=is_cancelled)
         state = state_of(
             self,
             financial=financial,
-            fulfilment=folded(node["displayFulfillmentStatus"].text() or ""),
+            fulfilment=fulfilment,
             parcels=[folded(parcel["displayStatus"].text() or "") for parcel in parcels],
             tags=[tag.text() or "" for tag in node["tags"]],
             fields=list(_fields(node)),
@@ -209,7 +210,7 @@ class ShopifyApi(Source, Polled):
         elif state:
             urls = [info["url"].text() for parcel in parcels for info in parcel["trackingInfo"]]
             yield Fact(state, data={"tracking_url": urls[-1]} if urls and urls[-1] else {}, state=True)
-        elif node["fulfillments"] and not parcels:
+        elif stands_open(fulfilment, parcels=len(listed), taken_back=len(listed) - len(parcels)):
             yield Fact(REOPENED, state=True, usual=True)
         refunds = list(node["refunds"])
         for refund in refunds:

@@ -221,7 +221,7 @@ async def test_tags_attributes_and_statuses_mean_what_the_table_says(tmp_path: P
         from daemon.intake.base import Body
 
         body = Body(msgspec.json.encode(order | changes))
-        return [fact.type for fact in source.read(body, now=NOW).snapshots[0].facts if fact.state]
+        return [fact.type for fact in source.read(body, now=NOW).snapshots[0].facts if fact.state and not fact.usual]
 
     assert state() == []
     assert state(tags="vip, in production") == ["order.in_production"]
