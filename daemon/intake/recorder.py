@@ -91,7 +91,8 @@ class Recorder:
     # ------------------------------------------------------------ orders as a shop shows them
 
     async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
-        """What of it is new. Raises Unreadable for a part of an order that nobody has named."""
+        """What of it is new. Raises Unreadable for a part of an order that nobody has named, and for where an order stands of which nobody
+        has told: it would be told to no customer, and known when the order itself says whose it is."""
         now = self._clock.now()
         snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
         told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
@@ -101,6 +102,8 @@ class Recorder:
             if all(fact.type == DELETED for fact in snapshot.facts):
                 return []
             snapshot = await self.named(source, snapshot)
+        if not told and await self._is_part_of_nothing(snapshot):
+            raise Unreadable(f"nobody has told of order {snapshot.order.ref} yet: the order's own webhook says it too")
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
@@ -112,6 +115,11 @@ class Recorder:
             return news
         others = [one for one in await self._box.views.events_of_order(told[-1].ref) if one.source != source.name]
         return not_again(news, told, [_known(one, marked=False) for one in others])
+
+    async def _is_part_of_nothing(self, snapshot: Snapshot) -> bool:
+        if snapshot.customer is not None or not any(fact.state for fact in snapshot.facts):
+            return False
+        return not await self._box.views.orders_by_ref([snapshot.order.ref])
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
