@@ -59,14 +59,20 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
     `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
-    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `long_ago`: an order from
-    before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
+    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `came`: when (ms) it told by
+    itself, where it does not date its edits. `long_ago`: an order from before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
     """
 
     horizon: int
     moved: bool = False
     asked: int | None = None
+    came: int | None = None
     long_ago: int = 0
+
+    @property
+    def at(self) -> int | None:
+        """When (ms) it was so, whatever the shop dates it; None: who knows."""
+        return self.came if self.asked is None else self.asked
 
 
 def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News]:
@@ -242,7 +248,7 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
         return []
     seen = to_ms(now.updated)
     newest = max(known, key=lambda one: (one.seen or one.as_of or 0, one.received_at))
-    is_later = sighting.asked is not None and sighting.asked > newest.received_at
+    is_later = sighting.at is not None and sighting.at > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
     names = differing(_told(known), details_of(now.order, now.customer))
@@ -256,9 +262,9 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
 
 def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:
     """When an edit was seen of which the shop gives no date of its own: others may have told something since the date that it shows."""
-    if sighting.asked is None or seen != newest.seen:
+    if sighting.at is None or seen != newest.seen:
         return None
-    return datetime.fromtimestamp(sighting.asked / 1000, UTC)
+    return datetime.fromtimestamp(sighting.at / 1000, UTC)
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:

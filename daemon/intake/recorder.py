@@ -107,7 +107,8 @@ class Recorder:
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
-            sighting = Sighting(horizon=late, moved=True, long_ago=now - REMEMBERED_MS)
+            came = None if source.dates_edits else now
+            sighting = Sighting(horizon=late, moved=True, came=came, long_ago=now - REMEMBERED_MS)
         else:
             sighting = Sighting(horizon=horizon, asked=asked)
         news = diff(snapshot, told, sighting)

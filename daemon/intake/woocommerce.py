@@ -51,6 +51,7 @@ class WooCommerce(WooCommerceApi):
     kind = "woocommerce"
     title = "WooCommerce"
     Settings = WooCommerceSettings
+    dates_edits = False
 
     def missing(self) -> Sequence[str]:
         wanted = ("KEY", "SECRET") if self.settings.poll else ("WEBHOOK_SECRET",)
