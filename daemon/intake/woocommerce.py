@@ -118,7 +118,8 @@ class WooCommerce(WooCommerceApi):
     def _facts(self, order: Place, status: str, updated: datetime) -> Iterator[Fact]:
         currency, total = order["currency"].text(), order["total"].money()
         created, paid = order["date_created_gmt"].moment(), order["date_paid_gmt"].moment()
-        is_draft = paid is None and status in _UNPAID
+        is_silenced = status == "on-hold" and self.statuses.get(status) == ""
+        is_draft = paid is None and (status in _UNPAID or is_silenced)
         if not is_draft or self.statuses.get(status) == PLACED:
             is_late = created is not None and updated - created > _LATE
             owed = _given(pay_url=order["payment_url"].text()) if order["needs_payment"] else {}

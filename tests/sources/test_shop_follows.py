@@ -63,6 +63,27 @@ async def test_what_the_store_makes_of_pending(tmp_path: Path, table: dict[str, 
         assert [id for id, _ in await front.events()] == expected
 
 
+async def test_on_hold_that_the_store_silences_is_placed_once_it_is_paid(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    webshop = {**POLLED, "statuses": {"on-hold": ""}}
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, plan=shipped(), webshop=webshop) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "on-hold", billing=ADA)
+        shop.save(2, "on-hold", billing=ADA)
+        await street.later()
+        shop.save(2, "cancelled")
+        await street.later()
+        assert await heard(street) == []
+        shop.save(1, "processing", **PAID)
+        await street.later()
+        page = await front.box.views.messages(limit=100)
+        told = [(one.trigger, one.audience) for one in reversed(page.items) if one.state is State.QUEUED]
+        assert told == [("order.placed", "customer"), ("order.placed", "team"), ("payment.confirmed", "customer")]
+
+
 async def test_a_reminder_that_was_switched_on_waits_an_hour_and_is_dropped_when_it_is_paid(tmp_path: Path) -> None:
     clock = FakeClock()
     shop = WooShop(clock.now)
