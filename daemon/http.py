@@ -3,6 +3,7 @@
 `Http` owns nothing but a borrowed session: the composition root enters `open_http` once and hands the same `Http` to all.
 """
 
+import html
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -92,6 +93,15 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 def objects(value: Any) -> list[dict[str, Any]]:
     """The JSON objects in a JSON array, whatever else a provider put there."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def unescaped(text: str) -> str:
+    """Words that a provider writes as HTML has them (`&amp;`), as people read them. A stranger may have written them: what stands for a
+    character by a number of thousands of digits stays as it is."""
+    try:
+        return html.unescape(text)
+    except ValueError:  # Python turns no number of so many digits into an integer
+        return text
 
 
 Answer: TypeAlias = Response | Deferred | Unknown

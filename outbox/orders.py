@@ -45,6 +45,8 @@ _RANKS = {
 _AFTER_THE_SALE = 9
 AFTER_SALE = ("return.", "refund.")
 """Families that say something of goods and money: they never move an order's stage."""
+_OF_MONEY = ("payment.", *AFTER_SALE)
+"""Families whose sources know who pays, who need not be whom the order is for."""
 _SAID = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "promised_at"))
 """What is kept as it was said."""
 
@@ -95,7 +97,7 @@ def project(order: Order | None, posted: Posted) -> Order:
         names_it = moves_status(event.type) and (not order.status or posted.source == order.source)
         changes["source_id"] = (event.order.source_id if names_it else None) or order.source_id
     if event.customer is not None:
-        changes["customer"] = merge(order.customer, event.customer, newer=newer)
+        changes["customer"] = _customer(order, event.customer, posted, newer=newer)
     if moves_status(event.type) and not comes_late(order, posted):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
         if event.type in QUESTIONS:
@@ -111,6 +113,24 @@ def project(order: Order | None, posted: Posted) -> Order:
     changes["updated_at"] = now
     changes["news_at"] = at if newer and _says_details(posted) else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)
+
+
+def _customer(order: Order, said: Customer, posted: Posted, *, newer: bool) -> Customer:
+    """Newer news of them counts, but a payer's contact only until somebody says where the order stands, and after that for what is not known.
+    The country of a number goes with the number."""
+    if not order.status and moves_status(posted.event.type):
+        payer = msgspec.structs.replace(order.customer, country=None) if said.phone else order.customer
+        return merge(payer, said, newer=True)
+    if not order.status or not posted.event.type.startswith(_OF_MONEY) or _speaks_for_it(order, posted.source):
+        return merge(order.customer, said, newer=newer)
+    if order.customer.phone:
+        said = msgspec.structs.replace(said, country=None)
+    return merge(order.customer, said, newer=False)
+
+
+def _speaks_for_it(order: Order, source: str) -> bool:
+    """Whether it said where the order stands, or told of it first and not for the sake of a payment."""
+    return source == order.status_source or (source == order.source and source != order.payment_source)
 
 
 def _is_given_out_again(order: Order, posted: Posted) -> bool:

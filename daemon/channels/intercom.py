@@ -19,7 +19,7 @@ from daemon import consent_words
 from daemon.channels._http import HttpChannel
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
-from daemon.http import Http, Request, Response, json_request, objects
+from daemon.http import Http, Request, Response, json_request, objects, unescaped
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope
 
 _SETTLES = 60
@@ -275,7 +275,7 @@ def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:
         or str(author.get("type")) not in {"user", "lead", "contact"}
     ):
         return []
-    text = html.unescape(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
+    text = unescaped(re.sub(r"<[^>]+>", " ", str(part.get("body") or ""))).strip()
     names = _names(item, author)
     said = [Reply(address=name, text=text, id=str(part.get("id") or notification)) for name in names[:1]]
     consent = _consent(text)

@@ -154,6 +154,9 @@ class Source(ABC):
     looks_back: ClassVar[float] = 30 * 86_400.0
     """Seconds before its first question from which on orders are read with nobody told: so it is known how the open ones stand."""
 
+    dates_edits: ClassVar[bool] = True
+    """Whether a snapshot's `updated` moves with each edit; else what comes later by a webhook is the newer of two with one date."""
+
     settings: SourceSettings
 
     def __init__(self, name: str, settings: SourceSettings, secrets: Mapping[str, str], store: Store) -> None:

@@ -21,6 +21,8 @@ DELAYED = "order.delayed"
 UNPAID = "payment.failed"
 _TELL_THE_TIME = frozenset({PLACED, CONFIRMED, DELAYED})
 """Of these the customer hears with the time that is promised."""
+_NOT_PLACED = frozenset({UNPAID, "order.cancelled", DELETED, REOPENED})
+"""Where an order may stand by what was told of it that is not placed yet: a draft, and what became of it."""
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
@@ -57,14 +59,20 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """How a snapshot came to be seen. What happened before `horizon` (ms) is history.
 
     `moved`: the shop says that the order changed just now, so where it stands, and a refund without a date, are news even if it was
-    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `long_ago`: an order from
-    before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
+    never seen before. `asked`: when (ms) the shop was asked, where it was: what it answers is no older than that. `came`: when (ms) it told by
+    itself, where it does not date its edits. `long_ago`: an order from before that moment (ms) of which nothing is known ended when nobody knows, though the shop says that it changed just now.
     """
 
     horizon: int
     moved: bool = False
     asked: int | None = None
+    came: int | None = None
     long_ago: int = 0
+
+    @property
+    def at(self) -> int | None:
+        """When (ms) it was so, whatever the shop dates it; None: who knows."""
+        return self.came if self.asked is None else self.asked
 
 
 def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News]:
@@ -72,9 +80,13 @@ def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News
     now = _back(now, known)
     ref = known[-1].ref if known else now.order.ref
     ids = {one.id for one in known}
+    is_placed = any(one.type == PLACED for one in known)
+    places = not is_placed and any(fact.type == PLACED for fact in now.facts)
     news = []
     for told in now.facts:
-        fact = _as_told(told, known)
+        fact = _as_told(told, known, places=places)
+        if fact.usual and places:
+            continue
         id = _state_id(now, fact, known, sighting) if fact.state else _once_id(now, fact, known)
         if id is not None and id not in ids:
             ids.add(id)
@@ -104,14 +116,14 @@ def _newest(known: Sequence[Known]) -> Known | None:
     return max(states, key=lambda one: one.as_of or 0, default=None)
 
 
-def _as_told(fact: Fact, known: Sequence[Known]) -> Fact:
-    """Coming back to where it is confirmed, from wherever it stood, is no confirmation. Placed after a payment of it had failed, it is paid
-    otherwise since then."""
+def _as_told(fact: Fact, known: Sequence[Known], *, places: bool) -> Fact:
+    """Coming back to where it is confirmed, from wherever it stood, is no confirmation. Placed after a payment of it had failed, or after the
+    draft of it was called off for want of a payment, it is paid otherwise since then. `places`: it is placed now."""
     newest = _newest(known)
-    if fact.type == PLACED and newest is not None and newest.type == UNPAID:
-        failed = datetime.fromtimestamp((newest.as_of or 0) / 1000, UTC)
-        return msgspec.structs.replace(fact, at=max(fact.at or failed, failed))
-    if fact.type == CONFIRMED and any(one.as_of is not None and moves_status(one.type) for one in known):
+    if fact.type == PLACED and newest is not None and newest.type in _NOT_PLACED:
+        until = datetime.fromtimestamp((newest.as_of or 0) / 1000, UTC)
+        return msgspec.structs.replace(fact, at=max(fact.at or until, until))
+    if not places and fact.type == CONFIRMED and any(one.as_of is not None and moves_status(one.type) for one in known):
         return msgspec.structs.replace(fact, type=REOPENED, usual=True)
     return fact
 
@@ -136,11 +148,16 @@ def _state_id(now: Snapshot, fact: Fact, known: Sequence[Known], sighting: Sight
         if fact.usual or (fact.type == DELETED and not known):
             return None
     else:
-        stands = newest.type == CONFIRMED or not moves_status(newest.type)
+        stands = newest.type == CONFIRMED or not moves_status(newest.type) or _is_placed_since(newest, known)
         if newest.type == fact.type or (fact.usual and stands) or not _is_newer(now, fact, newest, known, sighting):
             return None
     times = sum(one.type == fact.type for one in states)
     return f"{now.id}:{fact.type}" + (f":{times + 1}" if times else "")
+
+
+def _is_placed_since(newest: Known, known: Sequence[Known]) -> bool:
+    """Whether it was a draft when it was told where it stands, and was placed after that."""
+    return any(one.type == PLACED for one in known[known.index(newest) :]) and newest.type in _NOT_PLACED
 
 
 def _is_newer(now: Snapshot, fact: Fact, newest: Known, known: Sequence[Known], sighting: Sighting) -> bool:
@@ -231,7 +248,7 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
         return []
     seen = to_ms(now.updated)
     newest = max(known, key=lambda one: (one.seen or one.as_of or 0, one.received_at))
-    is_later = sighting.asked is not None and sighting.asked > newest.received_at
+    is_later = sighting.at is not None and sighting.at > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
     names = differing(_told(known), details_of(now.order, now.customer))
@@ -245,9 +262,9 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
 
 def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:
     """When an edit was seen of which the shop gives no date of its own: others may have told something since the date that it shows."""
-    if sighting.asked is None or seen != newest.seen:
+    if sighting.at is None or seen != newest.seen:
         return None
-    return datetime.fromtimestamp(sighting.asked / 1000, UTC)
+    return datetime.fromtimestamp(sighting.at / 1000, UTC)
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:

@@ -15,7 +15,7 @@ from daemon.http import Request, Response, json_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
 from daemon.intake.polling.polled import Polled, SourcePage, Turn, fault_of
-from daemon.intake.values import Place, json_of
+from daemon.intake.values import Place, json_of, read_each
 from outbox.model import Customer, OrderFields
 
 PAGE = 100
@@ -108,13 +108,7 @@ class HubSpot(Source, Polled):
         )
 
     def _records(self, records: Sequence[Any]) -> Reading:
-        snapshots, unread = [], []
-        for record in Place(list(records), "results"):
-            try:
-                if (snapshot := self._record(record)) is not None:
-                    snapshots.append(snapshot)
-            except Unreadable as error:
-                unread.append(str(error))
+        snapshots, unread = read_each(Place(list(records), "results"), self._record, source=self.name)
         return Reading(snapshots=tuple(snapshots), unread=tuple(unread), note="no status that tells anybody")
 
     def _record(self, record: Place) -> Snapshot | None:

@@ -32,7 +32,7 @@ from daemon.intake.polling import configured as polling
 from daemon.intake.polling.polled import Polled, SourcePage, Turn
 from daemon.intake.promised import moment_or_day
 from daemon.intake.soap import outbound_message
-from daemon.intake.values import Place, form_of, json_of, parse_json
+from daemon.intake.values import Place, form_of, json_of, parse_json, read_each
 from outbox.model import Customer, Event, Item, OrderFields
 
 ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
@@ -146,19 +146,10 @@ class Mapped(Source, Polled):
 
     def read_items(self, items: Sequence[Any]) -> Reading:
         """What a list of their things means."""
-        heard, unread, notes = [], [], []
-        for item in items:
-            try:
-                one = self._heard(item)
-            except Unreadable as error:
-                unread.append(str(error))
-                continue
-            if isinstance(one, str):
-                notes.append(one)
-            else:
-                heard.append(one)
-        note = "; ".join(dict.fromkeys(notes)) if items else "there is nothing in it"
-        return Reading(events=tuple(heard), unread=tuple(unread), note=note)
+        found, unread = read_each(map(Place, items), lambda item: self._heard(item.value), source=self.name)
+        heard = tuple(one for one in found if isinstance(one, Heard))
+        notes = dict.fromkeys(one for one in found if isinstance(one, str))
+        return Reading(events=heard, unread=tuple(unread), note="; ".join(notes) if items else "there is nothing in it")
 
     def _items_of(self, body: Body) -> Sequence[Any]:
         try:

@@ -5,6 +5,7 @@ decides; what is history (`diff`) is taken with nobody told.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -90,7 +91,8 @@ class Recorder:
     # ------------------------------------------------------------ orders as a shop shows them
 
     async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
-        """What of it is new. Raises Unreadable for a part of an order that nobody has named."""
+        """What of it is new. Raises Unreadable for a part of an order that nobody has named, and for where an order stands of which nobody
+        has told: it would be told to no customer, and known when the order itself says whose it is."""
         now = self._clock.now()
         snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
         told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
@@ -100,17 +102,25 @@ class Recorder:
             if all(fact.type == DELETED for fact in snapshot.facts):
                 return []
             snapshot = await self.named(source, snapshot)
+        if not told and await self._is_part_of_nothing(snapshot):
+            raise Unreadable(f"nobody has told of order {snapshot.order.ref} yet: the order's own webhook says it too")
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
-            sighting = Sighting(horizon=late, moved=True, long_ago=now - REMEMBERED_MS)
+            came = None if source.dates_edits else now
+            sighting = Sighting(horizon=late, moved=True, came=came, long_ago=now - REMEMBERED_MS)
         else:
             sighting = Sighting(horizon=horizon, asked=asked)
         news = diff(snapshot, told, sighting)
         if not news or not told:
             return news
         others = [one for one in await self._box.views.events_of_order(told[-1].ref) if one.source != source.name]
-        return not_again(news, told, [_known(one) for one in others])
+        return not_again(news, told, [_known(one, marked=False) for one in others])
+
+    async def _is_part_of_nothing(self, snapshot: Snapshot) -> bool:
+        if snapshot.customer is not None or not any(fact.state for fact in snapshot.facts):
+            return False
+        return not await self._box.views.orders_by_ref([snapshot.order.ref])
 
     async def born(self, name: str) -> int:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
@@ -197,23 +207,28 @@ class _Marks(msgspec.Struct):
 
     order: OrderFields
     customer: Customer | None = None
-    as_of: int | None = None
-    seen: int | None = None
+    as_of: Any = None
+    seen: Any = None
 
 
-def _known(stored: StoredEvent) -> Known:
+def _known(stored: StoredEvent, *, marked: bool = True) -> Known:
+    """`marked`: the source told it by itself. What others keep with an event by the same names is theirs, and may be anything."""
     marks = msgspec.json.decode(stored.raw, type=_Marks) if stored.raw else None
     return Known(
         stored.id,
         stored.type,
         stored.order_ref,
-        marks.as_of if marks else None,
-        marks.seen if marks else None,
+        _moment(marks.as_of) if marks and marked else None,
+        _moment(marks.seen) if marks and marked else None,
         stored.received_at,
         details_of(marks.order, marks.customer) if marks else {},
         forgotten=marks is None,
         at=_happened_at(stored),
     )
+
+
+def _moment(mark: Any) -> int | None:
+    return mark if type(mark) is int else None
 
 
 def _said(stored: StoredEvent) -> Said:

@@ -11,8 +11,9 @@ from typing import Any
 from daemon.intake import signatures
 from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.money import rounded
+from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
-from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, state_of
+from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, stands_open, state_of
 from daemon.intake.values import Place, decimal_of, json_of
 from outbox.model import Customer, Item, OrderFields
 
@@ -107,12 +108,13 @@ class Shopify(ShopifyApi):
         total = order["current_total_price"].money()
         is_cancelled = bool(order["cancelled_at"])
         yield from payments(order["created_at"].moment(), financial, total, currency, is_cancelled=is_cancelled)
-        parcels = [parcel for parcel in order["fulfillments"] if not _is_taken_back(parcel)]
+        fulfilment, listed = folded(order["fulfillment_status"].text() or ""), list(order["fulfillments"])
+        parcels = [parcel for parcel in listed if not _is_taken_back(parcel)]
         tags = [tag.strip() for tag in (order["tags"].text() or "").split(",")]
         state = state_of(
             self,
             financial=financial,
-            fulfilment=folded(order["fulfillment_status"].text() or ""),
+            fulfilment=fulfilment,
             parcels=[folded(parcel["shipment_status"].text() or "") for parcel in parcels],
             tags=tags,
             fields=list(_fields(order)),
@@ -126,13 +128,20 @@ class Shopify(ShopifyApi):
             )
         elif state:
             yield Fact(state, data=_tracking(parcels), state=True)
-        elif order["fulfillments"] and not parcels and not self.asks_metafields:
+        elif self._tells_all(listed) and stands_open(
+            fulfilment, parcels=len(listed), taken_back=len(listed) - len(parcels)
+        ):
             yield Fact(REOPENED, state=True, usual=True)
         refunds = list(order["refunds"])
         for refund in refunds:
             yield _refund(refund, currency, full=financial == "refunded" and refund is refunds[-1])
         if financial == "refunded" and not refunds:
             yield Fact("refund.issued", data=_given(amount=order["total_price"].money(), currency=currency, full=True))
+
+    def _tells_all(self, parcels: Sequence[Place]) -> bool:
+        """Whether an order's webhook is believed in that nothing of it is told: it has no metafields, and says of none that it is in progress.
+        The poller says that, where there is one."""
+        return not self.asks_metafields and (bool(parcels) or not self.settings.poll)
 
     def _parcel(self, parcel: Place) -> Snapshot | None:
         """fulfillments/create and /update: one parcel, named #1001.1 after its order. That it was packed, or received, says nothing of the
@@ -213,13 +222,14 @@ def _customer(order: Place) -> Customer:
     customer, addresses = order["customer"], (order["shipping_address"], order["billing_address"])
     names = [customer["first_name"].line(), customer["last_name"].line()]
     email = next((at for key in ("email", "contact_email") if (at := order[key].line())), customer["email"].line())
-    phones = (order["phone"], *(address["phone"] for address in addresses), customer["phone"])
+    shipping, billing = addresses
+    phone, country = number_of(order, billing=billing, shipping=shipping, country="country_code", others=customer)
     return Customer(
         name=" ".join(name for name in names if name) or next((n for a in addresses if (n := a["name"].line())), None),
-        phone=next((number for phone in phones if (number := phone.line())), None),
+        phone=phone,
         email=email.lower() if email else None,
         locale=order["customer_locale"].text(),
-        country=next((code for address in reversed(addresses) if (code := address["country_code"].line())), None),
+        country=country,
     )
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
-from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, Unreadable, folded
+from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, folded
 from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.promised import Named, names_of, promised_at
-from daemon.intake.shopify_marks import CANCELLED, payments, state_of
-from daemon.intake.values import Place, decimal_of
+from daemon.intake.shopify_contact import number_of
+from daemon.intake.shopify_marks import CANCELLED, payments, stands_open, state_of
+from daemon.intake.values import Place, decimal_of, read_each
 from outbox.model import Customer, Item, OrderFields
 
 PAGE = 10
@@ -138,16 +139,9 @@ class ShopifyApi(Source, Polled):
 
     def read_nodes(self, orders: Any) -> Reading:
         """The orders of an answer's `orders`."""
-        snapshots, unread = [], []
-        for node in Place(orders, "data.orders")["nodes"]:
-            try:
-                snapshot = self.node(node)
-            except Unreadable as error:
-                unread.append(str(error))
-                continue
-            if self.settings.test_orders or not snapshot.is_test:
-                snapshots.append(snapshot)
-        return Reading(snapshots=tuple(snapshots), unread=tuple(unread))
+        found, unread = read_each(Place(orders, "data.orders")["nodes"], self.node, source=self.name)
+        counted = tuple(snapshot for snapshot in found if self.settings.test_orders or not snapshot.is_test)
+        return Reading(snapshots=counted, unread=tuple(unread))
 
     def node(self, node: Place) -> Snapshot:
         """One order. Raises Unreadable."""
@@ -156,8 +150,13 @@ class ShopifyApi(Source, Polled):
         currency = price["currencyCode"].text()
         names = [node["customer"]["firstName"].line(), node["customer"]["lastName"].line()]
         email = node["email"].line()
-        addresses = (node["billingAddress"], node["shippingAddress"])
-        phones = (node, node["shippingAddress"], node["billingAddress"])
+        phone, country = number_of(
+            node,
+            billing=node["billingAddress"],
+            shipping=node["shippingAddress"],
+            country="countryCodeV2",
+            others=node["customer"],
+        )
         return Snapshot(
             id=_id(node),
             updated=node["updatedAt"].need_moment(),
@@ -177,8 +176,8 @@ class ShopifyApi(Source, Polled):
             ),
             customer=Customer(
                 name=" ".join(name for name in names if name) or None,
-                phone=next((number for place in phones if (number := place["phone"].line())), None),
-                country=next((code for place in addresses if (code := place["countryCodeV2"].line())), None),
+                phone=phone,
+                country=country,
                 email=email.lower() if email else None,
                 locale=node["customerLocale"].text(),
             ),
@@ -191,12 +190,13 @@ class ShopifyApi(Source, Polled):
         currency = price["currencyCode"].text()
         is_cancelled = bool(node["cancelledAt"])
         total = _money(price, currency)
-        parcels = [one for one in node["fulfillments"] if folded(one["displayStatus"].text() or "") not in CANCELLED]
+        fulfilment, listed = folded(node["displayFulfillmentStatus"].text() or ""), list(node["fulfillments"])
+        parcels = [one for one in listed if folded(one["displayStatus"].text() or "") not in CANCELLED]
         yield from payments(node["createdAt"].moment(), financial, total, currency, is_cancelled=is_cancelled)
         state = state_of(
             self,
             financial=financial,
-            fulfilment=folded(node["displayFulfillmentStatus"].text() or ""),
+            fulfilment=fulfilment,
             parcels=[folded(parcel["displayStatus"].text() or "") for parcel in parcels],
             tags=[tag.text() or "" for tag in node["tags"]],
             fields=list(_fields(node)),
@@ -210,7 +210,7 @@ class ShopifyApi(Source, Polled):
         elif state:
             urls = [info["url"].text() for parcel in parcels for info in parcel["trackingInfo"]]
             yield Fact(state, data={"tracking_url": urls[-1]} if urls and urls[-1] else {}, state=True)
-        elif node["fulfillments"] and not parcels:
+        elif stands_open(fulfilment, parcels=len(listed), taken_back=len(listed) - len(parcels)):
             yield Fact(REOPENED, state=True, usual=True)
         refunds = list(node["refunds"])
         for refund in refunds:

@@ -32,6 +32,8 @@ _ON_ITS_WAY = frozenset(
 """A parcel in one of these has been handed over, not received: the order counts as fulfilled, and is not completed."""
 _IN_PART = frozenset({"partial", "partially_fulfilled"})
 """Nor is it by a parcel that was received while more is to come."""
+_UNTOUCHED = frozenset({"", "unfulfilled", "open"})
+"""Nothing was done for it yet: REST says nothing then, and nothing of an order that is in progress either."""
 CANCELLED = frozenset({"cancelled", "canceled"})
 """A parcel in one of these was taken back: it says nothing of the order any more, whatever its `shipment_status` was."""
 
@@ -65,6 +67,11 @@ def state_of(
     if is_cancelled:
         marks.append(("cancelled", "order.cancelled"))
     return source.furthest([(mark, type) for mark, type in marks if folded(mark)])
+
+
+def stands_open(fulfilment: str, *, parcels: int, taken_back: int) -> bool:
+    """Whether an order with no state that is told stands where it began: all its parcels were taken back, or nothing was done for it."""
+    return parcels == taken_back and (parcels > 0 or fulfilment in _UNTOUCHED)
 
 
 def payments(

@@ -5,15 +5,20 @@ of a wrong kind costs only itself and is noted (`Place.odd`); a needed one raise
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+import structlog
 
 from daemon.intake.base import Body, Unreadable
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MAX_DEPTH = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -120,6 +125,28 @@ class Place:
         note = f"{self.path}: expected {expected}, not {_kind(self.value)}"
         if note not in self.odd:  # some values are read twice
             self.odd.append(note)
+
+
+def read_each(places: Iterable[Place], read: Callable[[Place], T | None], *, source: str) -> tuple[list[T], list[str]]:
+    """What each of a list means, and what of them was not understood. One must not cost the others, whatever a stranger wrote in it: whoever
+    orders at a shop writes a note."""
+    found: list[T] = []
+    unread: list[str] = []
+    for place in places:
+        try:
+            if (meant := read(place)) is not None:
+                found.append(meant)
+        except Unreadable as error:
+            unread.append(str(error))
+        except Exception as error:
+            log.exception("reading one of a list failed inside", source=source)
+            unread.append(f"{_named(place)}reading it failed inside: {type(error).__name__}")
+    return found, unread
+
+
+def _named(place: Place) -> str:
+    id = place["id"].value
+    return f"{id:.40}: " if isinstance(id, str) else f"{id}: " if isinstance(id, int) and abs(id) < 10**15 else ""
 
 
 def decimal_of(text: str) -> Decimal | None:

@@ -5,7 +5,6 @@ UTC; the saving of a webhook sends an unsigned ping that must get 200; a deliver
 An order that waits to be paid is a draft: it is placed once it is paid, or taken without.
 """
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,12 +12,13 @@ from typing import Any
 
 import msgspec
 
+from daemon.http import unescaped
 from daemon.intake import signatures
 from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
 from daemon.intake.money import rounded
 from daemon.intake.promised import names_of, promised_at
-from daemon.intake.values import Place, decimal_of, json_of
+from daemon.intake.values import Place, decimal_of, json_of, read_each
 from daemon.intake.woocommerce_api import WooCommerceApi, WooCommerceSettings
 from outbox.model import Customer, Item, OrderFields
 
@@ -51,6 +51,7 @@ class WooCommerce(WooCommerceApi):
     kind = "woocommerce"
     title = "WooCommerce"
     Settings = WooCommerceSettings
+    dates_edits = False
 
     def missing(self) -> Sequence[str]:
         wanted = ("KEY", "SECRET") if self.settings.poll else ("WEBHOOK_SECRET",)
@@ -83,13 +84,7 @@ class WooCommerce(WooCommerceApi):
         return msgspec.structs.replace(reading, snapshots=back)
 
     def read_orders(self, orders: Sequence[object]) -> Reading:
-        snapshots, unread = [], []
-        for order in orders:
-            try:
-                if (snapshot := self.snapshot(Place(order))) is not None:
-                    snapshots.append(snapshot)
-            except Unreadable as error:
-                unread.append(str(error))
+        snapshots, unread = read_each(map(Place, orders), self.snapshot, source=self.name)
         return Reading(snapshots=tuple(snapshots), unread=tuple(unread), note="" if snapshots else "a draft")
 
     # ------------------------------------------------------------ one order
@@ -114,7 +109,7 @@ class WooCommerce(WooCommerceApi):
                 fulfilment=_fulfilment(order),
                 promised_at=self._promised(order),
                 items=tuple(_items(order)) or None,
-                note=html.unescape(order["customer_note"].text() or "") or None,
+                note=unescaped(order["customer_note"].text() or "") or None,
             ),
             customer=_customer(order),
             odd=tuple(order.odd),
@@ -123,7 +118,8 @@ class WooCommerce(WooCommerceApi):
     def _facts(self, order: Place, status: str, updated: datetime) -> Iterator[Fact]:
         currency, total = order["currency"].text(), order["total"].money()
         created, paid = order["date_created_gmt"].moment(), order["date_paid_gmt"].moment()
-        is_draft = paid is None and status in _UNPAID
+        is_silenced = status == "on-hold" and self.statuses.get(status) == ""
+        is_draft = paid is None and (status in _UNPAID or is_silenced)
         if not is_draft or self.statuses.get(status) == PLACED:
             is_late = created is not None and updated - created > _LATE
             owed = _given(pay_url=order["payment_url"].text()) if order["needs_payment"] else {}
@@ -223,7 +219,7 @@ def _items(order: Place) -> Iterator[Item]:
     """Their names without the shop's HTML ("Foil &amp; latex")."""
     currency = order["currency"].text()
     for line in order["line_items"]:
-        name = " ".join(html.unescape(line["name"].text() or "").split())
+        name = " ".join(unescaped(line["name"].text() or "").split())
         if name:
             yield Item(
                 name=name, quantity=line["quantity"].number() or 1, sku=line["sku"].line(), price=_price(line, currency)

@@ -14,7 +14,7 @@ from daemon.http import Request, Response, form_request
 from daemon.intake import signatures
 from daemon.intake.base import Body, Fact, Hook, Reading, Record, Snapshot, Source, SourceSettings, Unreadable
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
-from daemon.intake.values import Place, json_of
+from daemon.intake.values import Place, json_of, read_each
 from outbox.model import Customer, OrderFields
 
 PAGE = 200
@@ -105,13 +105,7 @@ class Zoho(Source, Polled):
         return Reading(fetch=tuple(Record(module, id.need()) for id in told["ids"]))
 
     def _records(self, records: Any) -> Reading:
-        snapshots, unread = [], []
-        for record in Place(records, "data"):
-            try:
-                if (snapshot := self._record(record)) is not None:
-                    snapshots.append(snapshot)
-            except Unreadable as error:
-                unread.append(str(error))
+        snapshots, unread = read_each(Place(records, "data"), self._record, source=self.name)
         return Reading(snapshots=tuple(snapshots), unread=tuple(unread), note="no status that tells anybody")
 
     def _record(self, record: Place) -> Snapshot | None:

@@ -142,6 +142,15 @@ async def test_a_stop_holds_for_whom_an_order_knows_by_their_number_alone() -> N
         assert (await at.channel.believed(said), at.lines()) == (said, [])
 
 
+async def test_a_customer_who_writes_what_no_page_could_show_is_heard() -> None:
+    """They want their replies to end the call: a character by a number of 5000 digits is more than Python reads."""
+    written = f"&#{'9' * 5000}; &amp; stop"
+    part = {"id": "9", "body": f"<p>{written}</p>", "author": {"type": "user", "id": CONTACT}}
+    async with bench("intercom") as at:
+        (reply,) = at.channel.receive(posted("conversation.user.replied", {"source": part})).replies
+    assert reply.text == written
+
+
 @pytest.mark.parametrize("how", ["merged", "made meanwhile"])
 async def test_who_unsubscribed_under_another_id_is_not_mailed(how: str) -> None:
     merged = Answer(410, b"{}", {"Link": f'<https://api.intercom.io/contacts/{CONTACT}>; rel="contact"'})

@@ -2,6 +2,7 @@
 placed, an end that is not the shop's own."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.support.fake_clock import FakeClock
 from tests.support.sources import FakeHttp, open_front
 from tests.support.street import ADA, DAY, PAID, POLLED, SECRETS, Street, heard, shipped
 from tests.support.woo_shop import WooShop
+
+PAID_LATE = {"date_paid_gmt": "2026-11-24T11:34:00"}
 
 
 @pytest.mark.parametrize("status", ["processing", "on-hold"])
@@ -25,6 +28,36 @@ async def test_who_pays_otherwise_after_their_card_was_declined_is_not_asked_to_
     failed = [message.state for message in page.items if message.trigger == "payment.failed"]
     assert failed == [State.SUPERSEDED] * 2
     assert ("order.placed", "customer") in await heard(street)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "also"),
+    [
+        ("processing", PAID_LATE, [("payment.confirmed", "customer")]),
+        ("on-hold", {}, []),
+        ("processing", {}, [("order.confirmed", "customer")]),
+    ],
+    ids=["paid late", "by transfer", "on collection"],
+)
+async def test_who_orders_after_the_shop_called_their_unpaid_order_off_is_an_order(
+    street: Street, status: str, fields: dict[str, Any], also: list[tuple[str, str]]
+) -> None:
+    """A shop holds its stock for an hour for who does not pay, then calls the order off; a payment that is late brings it back."""
+    street.shop.save(1, "pending", billing=ADA)
+    await street.later(3600)
+    street.shop.save(1, "cancelled")
+    await street.later(1200)
+    assert await heard(street) == []
+    street.shop.save(1, status, **fields)
+    await street.later()
+    page = await street.front.box.views.messages(limit=100)
+    told = [(one.trigger, one.audience) for one in reversed(page.items) if one.state is State.QUEUED]
+    now = (await street.order()).status
+    assert told == [*[("order.placed", "customer")] * (now == "order.placed"), ("order.placed", "team"), *also]
+    assert now == ("order.confirmed" if ("order.confirmed", "customer") in also else "order.placed")
+    street.shop.save(1, status, customer_note="at the door")
+    await street.later()
+    assert (await street.order()).status == now, "the board does not move for a note"
 
 
 async def test_a_quote_that_becomes_an_order_weeks_later_is_news(street: Street) -> None:

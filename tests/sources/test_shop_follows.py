@@ -10,6 +10,7 @@ from daemon.intake.base import Body
 from daemon.planner.rules.stages import stage_of
 from outbox.model import State
 from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import posted
 from tests.support.sources import FakeHttp, open_front
 from tests.support.street import ADA, DAY, HOOKED, PAID, POLLED, SECRETS, Street, heard, shipped
 from tests.support.woo_shop import WooHook, WooShop
@@ -60,6 +61,27 @@ async def test_what_the_store_makes_of_pending(tmp_path: Path, table: dict[str, 
         shop.save(1, "pending", billing=ADA)
         await front.poll()
         assert [id for id, _ in await front.events()] == expected
+
+
+async def test_on_hold_that_the_store_silences_is_placed_once_it_is_paid(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    webshop = {**POLLED, "statuses": {"on-hold": ""}}
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, plan=shipped(), webshop=webshop) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "on-hold", billing=ADA)
+        shop.save(2, "on-hold", billing=ADA)
+        await street.later()
+        shop.save(2, "cancelled")
+        await street.later()
+        assert await heard(street) == []
+        shop.save(1, "processing", **PAID)
+        await street.later()
+        page = await front.box.views.messages(limit=100)
+        told = [(one.trigger, one.audience) for one in reversed(page.items) if one.state is State.QUEUED]
+        assert told == [("order.placed", "customer"), ("order.placed", "team"), ("payment.confirmed", "customer")]
 
 
 async def test_a_reminder_that_was_switched_on_waits_an_hour_and_is_dropped_when_it_is_paid(tmp_path: Path) -> None:
@@ -117,6 +139,24 @@ async def test_an_edit_reaches_the_record_and_says_what_changed(street: Street) 
     )
     assert (now.status, now.items[0].quantity) == ("order.placed", 3)
     assert await heard(street) == before, "it is off by default"
+
+
+async def test_an_edit_of_an_order_that_is_kept_as_a_post_is_seen_at_once_by_webhook(tmp_path: Path) -> None:
+    """Such a shop does not move an order's date for it; nor does it undo what staff put right before."""
+    async with open_front(tmp_path, secrets=SECRETS, plan=shipped(), webshop=HOOKED) as front:
+        street = Street(front, WooShop(front.clock.now, hpos=False), hooked=True)
+        street.shop.save(1, "on-hold", billing=ADA)
+        await street.later()
+        said = {"customer": {"phone": "07400 999999", "email": "ada@example.org"}}
+        by_hand = posted("k-1", "staff.contact", "1", source="counter", at=front.clock.now(), **said)
+        await front.box.spool.accept(by_hand, front.plan)
+        await street.later()
+        for _ in range(2):
+            street.shop.save(1, "on-hold", billing={**ADA, "phone": "07400 111111"}, customer_note="at the door")
+            await street.later()
+        assert await street.told() == ["1:order.placed", "k-1", "1:order.changed"]
+        now = await street.order()
+        assert (now.customer.phone, now.customer.email, now.note) == ("07400 111111", "ada@example.org", "at the door")
 
 
 async def test_a_save_that_changes_nothing_is_no_news(street: Street) -> None:

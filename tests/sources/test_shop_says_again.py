@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from outbox.model import Order, Plan, Posted
 from outbox.orders import to_ms
@@ -76,6 +77,39 @@ async def test_what_staff_noted_holds_while_the_shop_shows_what_it_showed(tmp_pa
         (order,) = await front.box.views.orders_by_ref(["1"])
         assert (order.customer.phone, order.customer.email) == ("07400 111111", "ada@example.org")
         assert order.promised_at == to_ms(datetime(2026, 11, 25, 16, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("own", [{"seen": True}, {"seen": 9_999_999_999_999}, {"as_of": "yes"}, {"as_of": {"a": 1}}])
+async def test_what_a_till_keeps_with_its_events_by_a_name_of_ours_is_its_own(
+    tmp_path: Path, own: dict[str, Any]
+) -> None:
+    """A till whose token is good wants the service to end, or takes `seen` for a good name: what it adds is kept, and is no mark of the shop's."""
+    async with polled(tmp_path) as (front, shop):
+        shop.save(1, "on-hold", billing=ADA, **promised(12))
+        await later(front)
+        event = posted("t1", "order.in_production", "1", source="till", at=front.clock.now(), **own)
+        await front.box.spool.accept(event, routes)
+        assert set(own) <= set(msgspec.json.decode(event.raw))
+        await later(front)
+        shop.save(1, "ready-for-pickup", billing={**ADA, "phone": "07400 111111"})
+        await later(front)
+        assert front.intake.rows()[0].problem == ""
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert (order.status, order.customer.phone) == ("order.ready", "07400 111111")
+
+
+async def test_what_fails_inside_while_a_shop_is_asked_is_a_problem_of_the_shop_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended the service, and each start of it anew."""
+    async with polled(tmp_path) as (front, shop):
+        shop.save(1, "on-hold", billing=ADA)
+        with monkeypatch.context() as broken:
+            broken.setattr(front.intake._recorder, "news", lambda *args, **more: 1 / 0)
+            assert await front.poll() == 300
+            assert front.intake.rows()[0].problem == "taking what it told failed inside: ZeroDivisionError"
+        await later(front)
+        assert (await front.events(), front.intake.rows()[0].problem) == ([("1:order.placed", "1")], "")
 
 
 async def test_a_delay_tells_a_new_time_only_where_the_shop_gave_one(tmp_path: Path) -> None:

@@ -182,6 +182,38 @@ async def test_each_of_several_refunds_is_told_once_by_whoever_told_the_first(tm
         assert all(id.startswith("1:refund.issued:" if shop_first else "pi_B-1:") for id in told_by)
 
 
+GIFT = {"receipt_email": "payer@example.com", "shipping": {"name": "Bea", "phone": "+49 1520 1234567"}}
+GIFT["shipping"]["address"] = {"country": "DE"}  # type: ignore[index]
+BILLED = {"billing_details": {"name": "Cem", "phone": "+49 1520 7654321", "address": {"country": "DE"}}}
+
+
+@pytest.mark.parametrize("paid", [{}, GIFT, GIFT | BILLED], ids=["no contact", "for a gift", "by another"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["placed first", "paid first"])
+async def test_who_pays_and_who_is_given_it_do_not_take_the_place_of_who_ordered(
+    tmp_path: Path, paid: dict[str, Any], order: tuple[int, ...]
+) -> None:
+    """That the bouquet is ready was texted to the friend it was a present for."""
+    async with open_front(tmp_path, secrets=SECRETS, plan=routes(), **SOURCES) as front:
+        told = [shop("B-1", 2, "processing", paid=True), pay("B-1", **paid)]
+        for index in order:
+            await front.take(told[index])
+        await front.take(pay("B-1", "charge.refunded", payment_intent="pi_B-1", amount_refunded=500, **paid))
+        await front.take(shop("B-1", 14, "ready-for-pickup", paid=True))
+        page = await front.box.views.messages(limit=100)
+        (ready,) = [one for one in page.items if one.trigger == "order.ready" and one.recipient == "customer"]
+        assert ready.addresses["phone"] == "+447700900123"
+        (now,) = await front.box.views.orders_by_ref(["B-1"])
+        assert (now.customer.name, now.customer.email) == ("Ada", "ada@example.com")
+
+
+async def test_a_payer_s_address_fills_a_gap(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, plan=routes(), **SOURCES) as front:
+        await front.take(shop("B-1", 2, "processing", paid=True, billing={"first_name": "Ada"}))
+        await front.take(pay("B-1", **GIFT))
+        (now,) = await front.box.views.orders_by_ref(["B-1"])
+        assert (now.customer.name, now.customer.email, now.customer.phone) == ("Ada", "payer@example.com", None)
+
+
 FAILED = [
     shop("B-1", 3, "failed", paid=False),
     pay("B-1", "payment_intent.payment_failed", latest_charge="ch_1"),

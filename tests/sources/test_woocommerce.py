@@ -263,6 +263,65 @@ async def test_one_bad_order_does_not_cost_the_others(tmp_path: Path) -> None:
         assert sorted(await front.waiting()) == ["polled: id is missing", "polled: status: expected text, not a list"]
 
 
+NOTE = "&#" + "9" * 5000 + ";"
+
+
+@pytest.mark.parametrize("field", ["customer_note", "line_items"])
+async def test_what_a_guest_writes_costs_no_other_order(tmp_path: Path, field: str) -> None:
+    """Anybody who orders wants the shop read no more: a character by a number of 5000 digits is more than Python reads."""
+    written: dict[str, Any] = {"customer_note": NOTE, "line_items": [{"name": NOTE, "quantity": 1}]}
+    async with open_front(tmp_path, secrets=SECRETS, webshop=BOTH) as front:
+        await poll(front, order(**{field: written[field]}), order(id=728, number="728"))
+        assert {ref for _, ref in await front.events()} == {"727", "728"}
+        assert (front.intake.rows()[0].problem, await front.waiting()) == ("", [])
+
+
+@pytest.mark.parametrize("kind", ["woocommerce", "shopify", "hubspot", "zoho", "mapped"])
+def test_one_of_a_list_that_a_reader_fails_on_costs_no_other(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    read_one, read_all = {
+        "woocommerce": ("snapshot", "read_orders"),
+        "shopify": ("node", "read_nodes"),
+        "hubspot": ("_record", "_records"),
+        "zoho": ("_record", "_records"),
+        "mapped": ("_heard", "read_items"),
+    }[kind]
+    table = {"type": "type", "order": {"ref": "id"}} if kind == "mapped" else {}
+    source = source_of(kind, **table)
+    real = getattr(source, read_one)
+
+    def fails_on_the_first(one: Any) -> Any:
+        value = getattr(one, "value", one)
+        return real(one) if value["id"] != "1" else 1 / 0
+
+    monkeypatch.setattr(source, read_one, fails_on_the_first)
+    moment = "2026-11-24T10:15:00Z"
+    record = {"balloon_order_status": "Ready", "Order_Status": "Ready", "status": "on-hold", "name": "2"}
+    moments = {"date_modified_gmt": moment, "updatedAt": moment, "Modified_Time": moment}
+    items = [{"id": id, "type": "order.ready", "properties": record, **record, **moments} for id in ("1", "2")]
+    source.statuses = {} if kind in ("woocommerce", "shopify", "mapped") else {"ready": "order.ready"}
+    reading = getattr(source, read_all)({"nodes": items} if kind == "shopify" else items)
+    assert len(reading.snapshots) + len(reading.events) == 1
+    assert reading.unread == ("1: reading it failed inside: ZeroDivisionError",)
+
+
+async def test_an_order_shown_by_itself_that_a_reader_fails_on_is_kept_and_the_shop_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=BOTH) as front:
+        await front.poll()
+        shop.save(1, "on-hold")
+        await front.poll()
+        shop.hidden.add("archived")
+        shop.save(1, "archived")
+        await clock.advance(1000)
+        monkeypatch.setattr(front.intake._sources["webshop"], "read_single", lambda response: 1 / 0)
+        assert await front.poll() == 60
+        assert await front.waiting() == ["polled: order 1: reading it failed inside: ZeroDivisionError"]
+
+
 async def test_what_is_of_a_wrong_kind_is_left_out_and_named(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=WEBHOOKS) as front:
         body = order(customer_note={"a": 1}, billing={"email": ["x"], "phone": "0151", "first_name": "Ada"})

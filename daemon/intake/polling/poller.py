@@ -115,6 +115,9 @@ class Poller:
                 await self._sweep_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
+        except Exception as error:  # one source must not take the others, and all sending, down with it
+            log.exception("taking what a source told failed inside", source=self._name)
+            return self._failed(Fault(f"taking what it told failed inside: {type(error).__name__}", lasting=True))
         finally:
             for done in wanted:
                 done.set()

@@ -159,7 +159,7 @@ class Reader:
         if not response.ok or response.is_page:
             self._refused(fault_of(response, self._source.words(response)), "a source shows no orders by their numbers")
             return None
-        page = self._source.page(response, Turn(asked))
+        page = self._read_page(response, Turn(asked))
         await self._give([(page.reading, asked)], tell)
         return [id for id in ids if id not in page.ids and await self._is_gone(id, tell)]
 
@@ -174,8 +174,16 @@ class Reader:
                 fault, "a source lists no such order and does not show it by itself; it stays as it is", order=id
             )
             return False
-        await self._give([(self._source.read_single(response), asked)], tell)
+        await self._give([(self._read_single(response, id), asked)], tell)
         return False
+
+    def _read_single(self, response: Response, id: str) -> Reading:
+        """One order that can't be understood costs only itself."""
+        try:
+            return self._source.read_single(response)
+        except Exception as error:
+            log.exception("reading a source's order failed inside", source=self._name, order=id)
+            return Reading(unread=(f"order {id}: reading it failed inside: {type(error).__name__}",))
 
     def _refused(self, fault: Fault, what: str, **of: str) -> None:
         """A way to known orders that is shut says nothing of them, and is no reason to ask for the list of changes more seldom. Raises what
