@@ -7,6 +7,7 @@ midnight. What looks like pumping is held until staff let it go.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import structlog
@@ -106,13 +107,18 @@ class SmsGuard:
         return refusal(to, self.countries, anywhere=message.audience != "customer")
 
     def admit_trial(self, channel: str, to: str, text: str, now: int) -> Spent | str:
-        """The same for a test that somebody asks for, or a word about the box: why not, in a sentence."""
+        """The same for a test that somebody asks for: why not, in a sentence."""
         refused = refusal(to, self.countries, anywhere=True)
         if refused is not None:
             return refused
         parts = measure(text).parts
         cost = self._cost(channel, to, parts)
         return self.spending.exceeded_by(parts, cost, now) or self.spending.spend(parts, cost, now)
+
+    def admit_word(self, channel: str, to: str, text: str, now: int) -> Callable[[], None] | None:
+        """The same for a word about the box: how to give its share back, where it turns out not to have left; None: it may not go."""
+        spending, share = self.spending, self.admit_trial(channel, to, text, now)
+        return partial(spending.give_back, share) if isinstance(share, Spent) else None
 
     def status(self, now: int) -> SmsStatus:
         spending = self.spending
