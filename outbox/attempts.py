@@ -72,6 +72,8 @@ class Begin(Operation["Attempt | Refusal"]):
         if row.message().policy.answers not in SAID_TO_ALL and (why := self._opted_out(batch)) is not None:
             return Refusal(why, opted_out=True)
         self._place(batch, row)
+        if not row.relative:  # its moment came: nobody was impatient with this channel before
+            row.channel_since = max(row.channel_since, row.due_at)
         row.tries += 1
         told = {"n": row.tries, "to": self._named(batch), "possible_duplicate": bool(row.possible_duplicate)}
         batch.move(row, State.SENDING, row.why, detail=told, in_our_words=False)

@@ -163,6 +163,8 @@ class Batch(Snapshot):
         stays = row.state is state and state in (State.QUEUED, State.UNKNOWN)
         if not stays and state not in MOVES[row.state]:
             raise IllegalMove(f"message {row.id} is {row.state}: it can't become {state}")
+        if row.state is State.HELD and state is State.QUEUED:  # what staff held was not the channel's doing
+            row.channel_since = max(row.channel_since, self.now)
         row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
         # What left may still come back undelivered.

@@ -13,7 +13,16 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import LINE_DOWN, MISTAKE, Situation, decide, in_time, next_via_index, pass_over
+from daemon.dispatch.fallback import (
+    LINE_DOWN,
+    MISTAKE,
+    Situation,
+    decide,
+    in_time,
+    next_via_index,
+    pass_over,
+    patience_from,
+)
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.outages import Outages
@@ -349,7 +358,7 @@ class Delivery:
             now=self._clock.now(),
             backoff=0.0 if isinstance(outcome, Accepted) else self._backoff(tries),
             max_attempts=self._retry.max_attempts,
-            patience_from=round(max(message.channel_since, self.outages.up_at)),
+            patience_from=patience_from(message, self.outages.up_at),
             line_down=line_down,
             can_look_up=channel is not None and channel.can_look_up,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
