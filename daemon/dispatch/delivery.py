@@ -26,7 +26,7 @@ from daemon.dispatch.fallback import (
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.outages import Outages
-from daemon.dispatch.prepare import PassOver, Prepared, Preparer, Ready
+from daemon.dispatch.prepare import QUIET, PassOver, Prepared, Preparer, Ready
 from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
@@ -118,6 +118,8 @@ class Delivery:
             case Transition():
                 lane.nothing_left(now)
                 if prepared.state is State.QUEUED and self._stays_at_its_own(lane, message):
+                    if prepared.reason.code == QUIET:
+                        await self._recorded(lambda: self._box.spool.let_pass(message.seq))
                     return None
                 return await self.move(message, in_time(message, prepared, self._usable))
             case PassOver():
@@ -243,7 +245,9 @@ class Delivery:
         reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
         via_index = next_via_index(message, self._usable, after=self._via_index(lane, message))
         due_at = lane.tomorrow(now) if via_index is None else None
-        to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, counts=False)
+        to = Transition(
+            state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, relative=False, counts=False
+        )
         return await self.move(message, to)
 
     def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:

@@ -134,6 +134,50 @@ async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_retur
         assert heart.providers.texts() == ["payment.failed", "order.ready"]
 
 
+OUT = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio", "modem"], "urgent": True, "expires": "4h"}
+NIGHT = {"from": "10:00", "to": "20:00", "media": ["sms"]}
+
+
+@pytest.mark.parametrize("own", ["sendgrid", "twilio"])
+@pytest.mark.parametrize("meanwhile", ["nothing", "killed", "another"])
+async def test_what_is_urgent_passes_what_no_modem_may_take_at_night(tmp_path: Path, own: str, meanwhile: str) -> None:
+    """The line is down in the evening: the balloons are on their way, and before that stands a refund that can wait for the morning."""
+    refund = {"on": "refund.*", "to": "customer", "via": [own, "modem"]}
+    async with Heart(tmp_path, shop(route=[refund, OUT, ROUTES[2]], quiet_hours=NIGHT)) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1", "refund.issued")
+        if meanwhile == "killed":
+            await heart.pass_time(100)
+            await heart.kill()
+            await heart.start()
+        await heart.tell("e2", "order.out_for_delivery")
+        if meanwhile == "another":
+            await heart.pass_time(30)
+            await heart.tell("e3", "refund.issued", data={"amount": "5.00"})
+        await heart.pass_time(300)
+        assert heart.providers.texts("modem") == ["order.out_for_delivery"]
+        if meanwhile == "killed":
+            await heart.kill()
+            await heart.start()
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10 * 3600)
+        assert heart.providers.texts(own).count("refund.issued") == (2 if meanwhile == "another" else 1)
+
+
+async def test_what_passed_and_was_called_off_leaves_nobody_waiting(tmp_path: Path) -> None:
+    mail = {"on": "refund.*", "to": "customer", "via": ["sendgrid", "modem"]}
+    async with Heart(tmp_path, shop(route=[mail, OUT, ROUTES[2]], quiet_hours=NIGHT)) as heart:
+        await heart.cut_the_line()
+        heart.providers.obstacles.add("modem")
+        await heart.tell("e1", "refund.issued")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(100)
+        await heart.box.spool.cancel((await heart.message(nth=1)).id, actor="Mia", reason="")
+        heart.providers.line_is_cut = False
+        await heart.pass_time(30)
+        assert heart.providers.texts("sendgrid") == ["payment.failed", "refund.issued"]
+
+
 async def test_patience_does_not_run_while_the_line_is_down(heart: Heart) -> None:
     await heart.cut_the_line()
     await heart.tell("e1", "payment.failed")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from outbox.model import State
 from outbox.outcome import Deferred
-from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import SLOWER
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.scripted import SLOWER, Vonage
 
 HOUR = 3600
 REMINDER: Mapping[str, Any] = {
@@ -133,3 +135,19 @@ async def test_what_staff_held_for_an_hour_is_no_impatience(tmp_path: Path) -> N
         await heart.box.spool.release("B-1", actor="Mia", reason="")
         await heart.pass_time(60)
         assert [request.channel for request in heart.providers.arrived] == ["twilio"]
+
+
+async def test_on_its_way_is_told_today_though_a_long_text_waits_for_tomorrow_s_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Vonage, "units", lambda channel, out: 2)
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    refund = {"on": "refund.*", "to": "customer", "via": ["vonage"]}
+    channels = {**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": 3}}
+    async with Heart(tmp_path, shop(route=[refund, out], channels=channels)) as heart:
+        await heart.tell("e1", "refund.issued", ref="B-1")
+        await heart.tell("e2", "refund.issued", ref="B-2")
+        await heart.tell("e3", "order.out_for_delivery", ref="B-2")
+        assert heart.providers.texts() == ["refund.issued", "order.out_for_delivery"]
+        await heart.pass_time(14 * HOUR)
+        assert heart.providers.texts("vonage") == ["refund.issued"] * 2
