@@ -143,9 +143,11 @@ class Spool:
         address: str,
         sent: Rendered | None = None,
         units: int = 1,
+        via: Sequence[str] | None = None,
     ) -> Attempt | Refusal:
         """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
-        `units`: what it takes of its channel's limits. Raises NotFound."""
+        `units`: what it takes of its channel's limits. `via`: its ways in another order, where the channel takes it before its turn.
+        Raises NotFound."""
         digest = self._store.digester(address) if address else ""
         begin = Begin(
             message_seq,
@@ -157,6 +159,7 @@ class Spool:
             sent=sent,
             asked=self._store.shares.asked(medium, address),
             units=units,
+            via=via,
         )
         return await self._store.write(begin)
 

@@ -109,6 +109,27 @@ async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_pat
         assert heart.providers.texts("twilio") == ["order.ready"]
 
 
+@pytest.mark.parametrize("own", ["twilio", "sendgrid"])
+async def test_what_the_modem_took_as_the_power_went_is_sent_by_the_channels_that_it_passed_by(
+    tmp_path: Path, own: str
+) -> None:
+    """The line is down, the modem is at it, the power fails: when both are back the modem has no signal."""
+    only = {"on": "order.*", "to": "customer", "via": [own, "modem"]}
+    async with Heart(tmp_path, shop(route=[only, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        heart.providers.waits = True
+        await heart.tell("e1")
+        await heart.pass_time(65)
+        assert await heart.states() == [State.SENDING]
+        await heart.kill()
+        heart.providers.obstacles.add("modem")
+        heart.providers.waits = heart.providers.line_is_cut = False
+        await heart.start()
+        await heart.pass_time(700)
+        (sent,) = (one for one in heart.providers.arrived if one.channel == own and one.out.trigger == "order.ready")
+        assert sent.out.possible_duplicate
+
+
 async def test_who_wants_no_texts_gets_the_mail_when_the_line_returns(heart: Heart) -> None:
     await heart.box.consent.stop("sms", PHONE, reason="STOP", actor=PHONE)
     await heart.cut_the_line()
