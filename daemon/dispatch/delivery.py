@@ -113,9 +113,7 @@ class Delivery:
         match prepared:
             case Transition():
                 lane.nothing_left(now)
-                if prepared.state is State.QUEUED and self._stays_at_its_own(lane, message):
-                    if prepared.reason.code == QUIET:
-                        await self._recorded(lambda: self._box.spool.let_pass(message.seq))
+                if await self._is_left_there(lane, message, prepared):
                     return None
                 return await self.move(message, in_time(message, prepared, self._usable))
             case PassOver():
@@ -177,6 +175,17 @@ class Delivery:
 
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
         return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())
+
+    async def _is_left_there(self, lane: Lane, message: Message, to: Transition) -> bool:
+        """Whether it waits at its own channel, whatever this one would have it wait for. What is held as a text is held there too, if that
+        sends texts; a mail is not."""
+        is_wait = to.state is State.QUEUED or (to.state is State.HELD and not self._sms.is_text(message.channel))
+        if not is_wait or not self._stays_at_its_own(lane, message):
+            return False
+        self._sms.forget(message)
+        if to.reason.code == QUIET:
+            await self._recorded(lambda: self._box.spool.let_pass(message.seq))
+        return True
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
         if self._stays_at_its_own(lane, message):

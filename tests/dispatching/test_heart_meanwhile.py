@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from outbox.confirmation import RestoredFrom
 from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
@@ -153,6 +154,34 @@ async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_retur
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert heart.providers.texts() == ["payment.failed", "order.ready"]
+
+
+async def restored(heart: Heart) -> None:
+    """From a backup: texts to customers wait until staff have looked."""
+    await heart.box.confirmation.ask(RestoredFrom("tether-1.backup", heart.clock.now(), heart.clock.now()))
+    await heart.reload(heart.settings)
+    await heart.cut_the_line()
+
+
+async def test_a_mail_is_not_held_since_the_modem_would_have_to_hold_a_text(tmp_path: Path) -> None:
+    mail = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
+    async with Heart(tmp_path, shop(route=[mail, ROUTES[2]])) as heart:
+        await restored(heart)
+        await heart.tell("e1")
+        await heart.pass_time(7200)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts() == ["payment.failed", "order.ready"]
+
+
+async def test_a_text_that_is_held_goes_by_the_modem_once_staff_have_looked(heart: Heart) -> None:
+    await restored(heart)
+    await heart.tell("e1")
+    await heart.pass_time(70)
+    assert await heart.states() == [State.HELD]
+    await heart.engine.restored.confirm("Mia")
+    await heart.pass_time(70)
+    assert heart.providers.texts("modem") == ["order.ready"]
 
 
 OUT = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio", "modem"], "urgent": True, "expires": "4h"}
@@ -404,6 +433,15 @@ async def test_what_waits_at_a_channel_that_a_reload_takes_away_goes_the_next_wa
     assert (heart.providers.texts("modem"), heart.providers.texts("sendgrid")) == (["order.ready"], [])
     await heart.pass_time(121)
     assert heart.providers.texts("sendgrid") == ["order.delayed"], "not before its time"
+
+
+async def test_a_day_s_texts_that_are_used_up_ask_no_channel_that_is_gone(heart: Heart) -> None:
+    await heart.tell("e1", "order.delayed")
+    without_mail = {name: table for name, table in CHANNELS.items() if name != "sendgrid"}
+    await heart.reload(shop(channels=without_mail, sms={"daily_parts": 0}))
+    await heart.pass_time(121)
+    message = await heart.message()
+    assert (message.state, message.reason.code) == (State.QUEUED, "sms_parts")
 
 
 async def test_what_comes_to_wait_at_a_channel_that_was_taken_away_goes_the_next_way(heart: Heart) -> None:

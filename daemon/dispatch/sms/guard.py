@@ -51,7 +51,7 @@ class SmsGuard:
         self,
         settings: Settings,
         box: Outbox,
-        medium_of: Callable[[str], Medium],
+        medium_of: Callable[[str], Medium | None],
         usable: Callable[[str], bool],
     ) -> None:
         sms, store = settings.sms, settings.store
@@ -142,6 +142,13 @@ class SmsGuard:
             wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
         return wrong
 
+    def is_text(self, channel: str) -> bool:
+        return self._medium_of(channel) == "sms"
+
+    def forget(self, message: Message) -> None:
+        """It was not held after all: when it comes again, nobody has let it go."""
+        self._held.discard(message.id)
+
     def estimate(self, channel: str, to: str, text: str) -> tuple[int, Decimal]:
         """How many parts a text takes, and what they cost."""
         parts = measure(text).parts
@@ -158,7 +165,7 @@ class SmsGuard:
         return Transition(state=State.QUEUED, reason=reason, due_at=midnight, relative=False, counts=False)
 
     def _is_another_medium(self, channel: str) -> bool:
-        return self._medium_of(channel) != "sms" and self._usable(channel)
+        return not self.is_text(channel) and self._usable(channel)
 
     async def _is_fraud(self, message: Message, to: str, now: int) -> bool:
         if message.audience != "customer" or message.policy.manual or message.id in self._held:
