@@ -201,13 +201,22 @@ class Batch(Snapshot):
             row.expires_at += due_at - row.queue_place
         row.due_at = row.channel_since = due_at
         row.queue_place, row.relative = (due_at, 0) if due_at > self.now else (0, 1)
-        values = {"seq": row.seq, "place": row.queue_place, "expires_at": row.expires_at}
-        self.db.execute(_SQL["reschedule"], values)
+        self._place(row)
         if row.state is State.QUEUED:
             self.move(row, State.QUEUED, reason)
         else:
             self.requeue(row)
             self.touch(row)
+
+    def line_up(self, row: MessageRow) -> None:
+        """From now on it has its turn as it came."""
+        row.queue_place = 0
+        self._place(row)
+        self.touched += 1
+
+    def _place(self, row: MessageRow) -> None:
+        values = {"seq": row.seq, "place": row.queue_place, "expires_at": row.expires_at}
+        self.db.execute(_SQL["reschedule"], values)
 
     def touch(self, row: MessageRow) -> None:
         """The row is to be written."""
