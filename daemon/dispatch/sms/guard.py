@@ -71,13 +71,14 @@ class SmsGuard:
         self.pumping = Pumping(self._settings.new_numbers)
 
     async def recall(self, channels: Collection[str], since: int) -> None:
-        """Count what left since the store's midnight, by the record and nothing else."""
+        """Count what left since the store's midnight, by the record and nothing else: all of it as of that day, also what left by a clock
+        that was hours ahead."""
         texts = await self._box.views.texts_since(since, channels)
         self._begin()
         for text in texts:
             self.pumping.note(text.address, text.at)
             parts = measure(text.text).parts
-            self.spending.spend(parts, self._cost(text.channel, text.address, parts), text.at)
+            self.spending.spend(parts, self._cost(text.channel, text.address, parts), since)
 
     async def admit(
         self, channel: str, message: Message, via_index: int, out: Outgoing, now: int
