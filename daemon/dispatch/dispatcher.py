@@ -136,6 +136,7 @@ class Dispatcher:
         ready: deque[Due] = deque()
         while not stop.is_set():
             lane.wake.clear()
+            lane.sleeps_until = None  # awake: what comes in during the turn may come after its reading
             try:
                 wait = await self._turn(lane, ready, sends)
             except (StorageBusy, StorageFull) as error:
