@@ -45,7 +45,7 @@ from daemon.planner.render import Renderer
 from daemon.supervise import supervised
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.model import Message, State
+from outbox.model import Medium, Message, State
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Engine:
             near=near,
         )
         self.restored = RestoredGate(box)
-        self.sms = SmsGuard(settings, box, lambda name: self.lanes[name].medium, self._usable)
+        self.sms = SmsGuard(settings, box, self._medium_of, self._usable)
         preparer = Preparer(
             settings, self.renderer, clock_trusted, clock_sure, self.restored.holds, box.unsubscribe.token
         )
@@ -219,6 +219,11 @@ class Engine:
 
     def _usable(self, name: str) -> bool:
         return self.dispatcher.usable(name)
+
+    def _medium_of(self, name: str) -> Medium | None:
+        """None: of a channel that is not enabled any more, which a message that waits may name."""
+        lane = self.lanes.get(name)
+        return None if lane is None else lane.medium
 
     def _settled(self, message: Message, poll_at: int | None) -> None:
         if message.state is State.UNKNOWN:

@@ -162,6 +162,7 @@ class Accept(Operation[Acceptance]):
         batch.ids[row.id] = row.seq
         if row.supersedes and row.state in _WAITING:
             self._supersede(batch, row)
+        self._line_up(batch, row)
         batch.add_message(row, self._posted.event)
         told = {
             "to": row.recipient,
@@ -180,6 +181,13 @@ class Accept(Operation[Acceptance]):
             older = row.supersedes and row.event_seq < new.event_seq
             if older and row.recipient == new.recipient and row.family == new.family:
                 self._put_aside(batch, row, _superseded_by(new.trigger))
+
+    def _line_up(self, batch: Batch, new: MessageRow) -> None:
+        """What was to wait for a while, and did, stands where it came: this is newer news. What is said of a moment keeps its place."""
+        for row in batch.open_of(new.order_seq):
+            is_over = 0 < row.queue_place <= batch.now
+            if is_over and row.recipient == new.recipient and not decode_body(row.body).policy.timed:
+                batch.line_up(row)
 
     def _row(self, batch: Batch, order: OrderRow, event_seq: int, planned: PlannedMessage) -> MessageRow:
         batch.sequences.message += 1

@@ -33,7 +33,18 @@ class Refusal(msgspec.Struct, frozen=True):
 class Begin(Operation["Attempt | Refusal"]):
     """Put an attempt on record before anything leaves, unless the message is elsewhere by now or its recipient opted out."""
 
-    __slots__ = ("_address", "_asked", "_channel", "_digest", "_medium", "_sent", "_seq", "_units", "_via_index")
+    __slots__ = (
+        "_address",
+        "_asked",
+        "_channel",
+        "_digest",
+        "_medium",
+        "_sent",
+        "_seq",
+        "_units",
+        "_via",
+        "_via_index",
+    )
 
     def __init__(
         self,
@@ -47,7 +58,10 @@ class Begin(Operation["Attempt | Refusal"]):
         sent: Rendered | None,
         units: int,
         asked: Sequence[Asked] = (),
+        via: Sequence[str] | None = None,
     ) -> None:
+        """`via`: its ways from now on, where the channel takes it before its turn; `via_index` is a place in them."""
+        self._via = via
         self._asked = asked
         self._seq = seq
         self._channel = channel
@@ -72,6 +86,8 @@ class Begin(Operation["Attempt | Refusal"]):
         if row.message().policy.answers not in SAID_TO_ALL and (why := self._opted_out(batch)) is not None:
             return Refusal(why, opted_out=True)
         self._place(batch, row)
+        if not row.relative:  # its moment came: nobody was impatient with this channel before
+            row.channel_since = max(row.channel_since, row.due_at)
         row.tries += 1
         told = {"n": row.tries, "to": self._named(batch), "possible_duplicate": bool(row.possible_duplicate)}
         batch.move(row, State.SENDING, row.why, detail=told, in_our_words=False)
@@ -95,6 +111,8 @@ class Begin(Operation["Attempt | Refusal"]):
         return Reason(f"the recipient opted out: {elsewhere}", "opted_out_elsewhere", how=elsewhere)
 
     def _place(self, batch: Batch, row: MessageRow) -> None:
+        if self._via is not None:
+            row.via = ",".join(self._via)
         if row.via_index != self._via_index or row.channel != self._channel:
             row.via_index, row.channel, row.channel_since = self._via_index, self._channel, batch.now
 

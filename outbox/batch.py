@@ -163,6 +163,8 @@ class Batch(Snapshot):
         stays = row.state is state and state in (State.QUEUED, State.UNKNOWN)
         if not stays and state not in MOVES[row.state]:
             raise IllegalMove(f"message {row.id} is {row.state}: it can't become {state}")
+        if row.state is State.HELD and state is State.QUEUED:  # what staff held was not the channel's doing
+            row.channel_since = max(row.channel_since, self.now)
         row.state, row.why = state, reason
         row.ready = int(state is State.SENDING or (state is State.UNKNOWN and look_up))
         # What left may still come back undelivered.
@@ -199,13 +201,22 @@ class Batch(Snapshot):
             row.expires_at += due_at - row.queue_place
         row.due_at = row.channel_since = due_at
         row.queue_place, row.relative = (due_at, 0) if due_at > self.now else (0, 1)
-        values = {"seq": row.seq, "place": row.queue_place, "expires_at": row.expires_at}
-        self.db.execute(_SQL["reschedule"], values)
+        self._place(row)
         if row.state is State.QUEUED:
             self.move(row, State.QUEUED, reason)
         else:
             self.requeue(row)
             self.touch(row)
+
+    def line_up(self, row: MessageRow) -> None:
+        """From now on it has its turn as it came."""
+        row.queue_place = 0
+        self._place(row)
+        self.touched += 1
+
+    def _place(self, row: MessageRow) -> None:
+        values = {"seq": row.seq, "place": row.queue_place, "expires_at": row.expires_at}
+        self.db.execute(_SQL["reschedule"], values)
 
     def touch(self, row: MessageRow) -> None:
         """The row is to be written."""
@@ -221,19 +232,38 @@ class Batch(Snapshot):
             if changed.state in IN_QUEUE:
                 changed.ready = 1
             return
-        queue = [row for row in of_order if row.recipient == changed.recipient and row.state in IN_QUEUE]
+        queue = self._queue(changed)
         busy = any(row.state is State.SENDING for row in queue)
-        queue.sort(key=lambda row: (row.queue_place, row.seq))
         first = queue[0] if queue else None
         if first is not None and self._waits_for_its_hour(first):
             sooner = (row for row in queue if row.due_at < first.due_at)
-            first = next((row for row in sooner if decode_body(row.body).policy.urgent), first)
+            first = next((row for row in sooner if _is_urgent(row)), first)
         for row in queue:
             ready = int(row.state is State.SENDING or (row is first and not busy))
             if row.ready != ready:
                 row.ready = ready
                 if row is not changed:
                     self._dirty_messages[row.seq] = row
+
+    def let_pass(self, first: MessageRow) -> None:
+        """Until its queue changes, what is urgent and may go without the line is first in place of it."""
+        if first.state is not State.QUEUED or not first.ready:
+            return
+        behind = (row for row in self._queue(first) if row is not first and row.due_at <= self.now)
+        urgent = next((row for row in behind if row.offline_after is not None and _is_urgent(row)), None)
+        if urgent is None:
+            return
+        first.ready, urgent.ready = 0, 1
+        for row in (first, urgent):
+            self._dirty_messages[row.seq] = row
+        self.touched += 1
+
+    def _queue(self, of: MessageRow) -> list[MessageRow]:
+        """The unfinished messages of its recipient and order, in their order."""
+        of_order = self._by_order[of.order_seq]
+        queue = [row for row in of_order if row.recipient == of.recipient and row.state in IN_QUEUE]
+        queue.sort(key=lambda row: (row.queue_place, row.seq))
+        return queue
 
     def _waits_for_its_hour(self, row: MessageRow) -> bool:
         return row.state is State.QUEUED and not row.relative and row.due_at > self.now
@@ -319,6 +349,10 @@ class Batch(Snapshot):
                 changes.append(seen)
         _INSERT_AUDIT.execute(self.db, rows)
         return changes
+
+
+def _is_urgent(row: MessageRow) -> bool:
+    return decode_body(row.body).policy.urgent
 
 
 def with_held(order: Order, held: bool) -> Order:

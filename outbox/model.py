@@ -368,7 +368,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     via_index: int | None = None
     """None: stays at its channel."""
     via: tuple[str, ...] | None = None
-    """Its channels in another order, for an attempt that was made out of their turn. None: as they are."""
+    """Its channels in their order again, after an attempt that was made out of it. None: as they are."""
     due_at: int | None = None
     """QUEUED: when to look at it again (None: now). UNKNOWN: when to look it up (None: never by itself, staff decide)."""
     relative: bool = True

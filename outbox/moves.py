@@ -35,6 +35,21 @@ class Move(Operation["Message | None"]):
         return row.message()
 
 
+class LetPass(Operation[None]):
+    """The first of a queue can't leave at this hour, as only who would have carried it knows: what is urgent, and due, goes before it."""
+
+    __slots__ = ("_seq",)
+
+    def __init__(self, seq: int) -> None:
+        self._seq = seq
+
+    def wants(self, wants: Wants) -> None:
+        wants.messages.append(self._seq)
+
+    def apply(self, batch: Batch) -> None:
+        batch.let_pass(batch.message(self._seq))
+
+
 def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:
     """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
     its order."""

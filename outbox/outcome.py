@@ -75,10 +75,12 @@ class Absent(msgspec.Struct, frozen=True, tag="absent"):
 
 
 class CannotTell(msgspec.Struct, frozen=True, tag="cannot_tell"):
-    """Looking up: it can't be known. `again` in seconds asks to look once more later; None leaves it to the route's policy."""
+    """Looking up: it can't be known. `again` in seconds asks to look once more later; None leaves it to the route's policy.
+    `unreachable`: the question met no answer at all, which is evidence about the line."""
 
     reason: str = ""
     again: float | None = None
+    unreachable: bool = False
 
 
 Lookup: TypeAlias = Found | Absent | CannotTell

@@ -35,6 +35,7 @@ class Shift(Operation["int | None"]):
             "delta": self._delta,
             "began": self._began,
             "noticed": self._noticed,
+            "now": batch.now,
         }
         if not self._after:
             batch.db.execute(_SQL["shift_receipts"], values)

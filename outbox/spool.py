@@ -8,7 +8,7 @@ from outbox.accept import Accept
 from outbox.attempts import Begin, Interrupt, InTurn, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError, StorageBusy, StorageFull
 from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
-from outbox.moves import Move
+from outbox.moves import LetPass, Move
 from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
@@ -143,9 +143,11 @@ class Spool:
         address: str,
         sent: Rendered | None = None,
         units: int = 1,
+        via: Sequence[str] | None = None,
     ) -> Attempt | Refusal:
         """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
-        `units`: what it takes of its channel's limits. Raises NotFound."""
+        `units`: what it takes of its channel's limits. `via`: its ways in another order, where the channel takes it before its turn.
+        Raises NotFound."""
         digest = self._store.digester(address) if address else ""
         begin = Begin(
             message_seq,
@@ -157,6 +159,7 @@ class Spool:
             sent=sent,
             asked=self._store.shares.asked(medium, address),
             units=units,
+            via=via,
         )
         return await self._store.write(begin)
 
@@ -195,6 +198,11 @@ class Spool:
     async def move(self, message_seq: int, to: Transition, *, expect: State = State.QUEUED) -> Message | None:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
+
+    async def let_pass(self, message_seq: int) -> None:
+        """What is urgent and due goes before that one, which stands first and can't leave at this hour by the channel that works without
+        the line. Whatever changes in its queue puts it first again."""
+        await self._store.write(LetPass(message_seq))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have

@@ -144,7 +144,11 @@ class HttpChannel(Channel):
         if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
             return CannotTell(f"asking the provider was refused with {answer.status}")
         again = wait_of(answer, sent.now) if isinstance(answer, Response) else None
-        return CannotTell("asking the provider failed", again=60.0 if again is None else max(again, SOONEST_AGAIN))
+        return CannotTell(
+            "asking the provider failed",
+            again=60.0 if again is None else max(again, SOONEST_AGAIN),
+            unreachable=is_unanswered(answer),
+        )
 
     def answered(self, sent: Sent, begun: float) -> Sent:
         """The same with the time at which the answer to a question of then (monotonic) is there: what a slow line takes is no difference
@@ -232,6 +236,11 @@ class HttpChannel(Channel):
         words = scrub(" ".join(said.reason[:MOST_LOOKED_AT].split()), self.private(), addresses)
         code = scrub(said.code, self.private(), addresses)
         return msgspec.structs.replace(said, reason=words[:MAX_WORDS], code=code[:64])
+
+
+def is_unanswered(answer: Reading) -> bool:
+    """Whether nothing came back: no connection was made, or one that broke or hung."""
+    return isinstance(answer, Unknown) or (isinstance(answer, Deferred) and answer.unreachable)
 
 
 def is_address(url: str) -> bool:

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from daemon.channels._http import HttpChannel
+from daemon.channels._http import HttpChannel, is_unanswered
 from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled, unsure
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply, Sent
 from daemon.http import Http, Request, Response, json_request, objects
@@ -123,7 +123,9 @@ class Slack(HttpChannel):
         until, where = self.deadline(), sent.attempt.address
         if _is_person(where):
             opened = await self.call(self._post("conversations.open", {"users": where}), until=until)
-            where = _opened(opened) if isinstance(opened, Response) else ""
+            if not isinstance(opened, Response):
+                return CannotTell("the conversation could not be opened", again=60, unreachable=is_unanswered(opened))
+            where = _opened(opened)
         if not where:
             return CannotTell("the conversation could not be opened", again=60)
         query = [("channel", where), ("include_all_metadata", "true"), ("limit", "200")]
@@ -131,7 +133,7 @@ class Slack(HttpChannel):
         begun = self.http.clock.monotonic()
         answer = await self.call(request, until=until)
         if not isinstance(answer, Response) or not answer.ok:
-            return CannotTell("the channel's history could not be read", again=60)
+            return CannotTell("the channel's history could not be read", again=60, unreachable=is_unanswered(answer))
         return _find(answer, where, self.answered(sent, begun))
 
     def receive(self, request: InboundRequest) -> Inbound:

@@ -115,7 +115,7 @@ async def report(settings: "Settings", news: str, found: "Sequence[Finding]") ->
     from daemon.http import open_http
     from daemon.redact import mask_contacts
     from daemon.upkeep.heartbeat import call
-    from daemon.upkeep.messenger import Messenger
+    from daemon.upkeep.messenger import GiveBack, Messenger, costs_nothing
     from outbox.clock import SystemClock
 
     wrong = [f"{finding.check}: {finding.summary}" for finding in found if finding.level is Level.PROBLEM]
@@ -132,8 +132,8 @@ async def report(settings: "Settings", news: str, found: "Sequence[Finding]") ->
 
         await call(http, settings.heartbeat.url, "/fail", words)
 
-        def may_text(name: str, to: str, words: str) -> bool:
-            return refusal(to, (), anywhere=True) is None
+        def may_text(name: str, to: str, words: str) -> GiveBack | None:
+            return costs_nothing if refusal(to, (), anywhere=True) is None else None
 
         if not await Messenger(lambda: settings, channel, clock, may_text).tell(words):
             print(f"nobody could be told by {', '.join(settings.trouble.via)}", file=sys.stderr)

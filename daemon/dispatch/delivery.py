@@ -13,11 +13,20 @@ import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
-from daemon.dispatch.fallback import LINE_DOWN, MISTAKE, Situation, decide, in_time, next_via_index, pass_over
+from daemon.dispatch import out_of_turn
+from daemon.dispatch.fallback import (
+    MISTAKE,
+    Situation,
+    decide,
+    in_time,
+    next_via_index,
+    pass_over,
+    patience_from,
+)
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.outages import Outages
-from daemon.dispatch.prepare import PassOver, Prepared, Preparer, Ready
+from daemon.dispatch.prepare import QUIET, PassOver, Prepared, Preparer, Ready
 from daemon.dispatch.recorded import STORAGE_WAIT, recorded
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
@@ -42,10 +51,6 @@ Hold = Callable[[], Awaitable[None]]
 
 async def at_once() -> None:
     """Of a store that need not ask anybody."""
-
-
-ASIDE = 60.0
-"""Seconds until the modem looks again at what it could not take out of its turn."""
 
 
 class OnSettled(Protocol):
@@ -108,7 +113,7 @@ class Delivery:
         match prepared:
             case Transition():
                 lane.nothing_left(now)
-                if prepared.state is State.QUEUED and self._stays_at_its_own(lane, message):
+                if await self._is_left_there(lane, message, prepared):
                     return None
                 return await self.move(message, in_time(message, prepared, self._usable))
             case PassOver():
@@ -122,7 +127,9 @@ class Delivery:
         message, first_sms = due.message, await self._is_first_sms(due, channel)
         prepared, spent = self._preparer.prepare(due, channel, now, first_sms=first_sms), None
         if isinstance(prepared, Ready) and channel.medium == "sms":
-            share = await self._sms.admit(lane.name, message, self._via_index(lane, message), prepared.outgoing, now)
+            share = await self._sms.admit(
+                lane.name, message, out_of_turn.via_index(lane, message), prepared.outgoing, now
+            )
             if isinstance(share, Spent):
                 spent = share
             else:
@@ -167,17 +174,23 @@ class Delivery:
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
-        """Whether it was looked at out of its turn: what keeps it from that channel (an opt-out, a quiet hour, a limit) is no matter of
-        its own one."""
-        out_of_turn = message.channel != lane.name
-        if out_of_turn:
-            lane.leave_aside(message.seq, self._clock.monotonic() + ASIDE)
-        return out_of_turn
+        return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())
+
+    async def _is_left_there(self, lane: Lane, message: Message, to: Transition) -> bool:
+        """Whether it waits at its own channel, whatever this one would have it wait for. What is held as a text is held there too, if that
+        sends texts; a mail is not."""
+        is_wait = to.state is State.QUEUED or (to.state is State.HELD and not self._sms.is_text(message.channel))
+        if not is_wait or not self._stays_at_its_own(lane, message):
+            return False
+        self._sms.forget(message)
+        if to.reason.code == QUIET:
+            await self._recorded(lambda: self._box.spool.let_pass(message.seq))
+        return True
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
         if self._stays_at_its_own(lane, message):
             return None
-        via_index = self._via_index(lane, message)
+        via_index = out_of_turn.via_index(lane, message)
         to = pass_over(message, why.reason, self._situation(lane, message), opted_out=why.opted_out, after=via_index)
         return await self.move(message, to)
 
@@ -190,11 +203,13 @@ class Delivery:
             self._nothing_left(lane, spent)
             return await self._past_the_day(lane, message, units)
         is_probe, called_off = lane.breaker.is_open, self._box.spool.called_off
+        via = out_of_turn.ways(lane, message)
         try:
             begun = await self._box.spool.begin(
                 message.seq,
                 channel=lane.name,
-                via_index=self._via_index(lane, message),
+                via_index=via.index(lane.name) if via else message.via_index,
+                via=via,
                 medium=channel.medium,
                 address=out.to,
                 sent=out.rendered,
@@ -232,9 +247,11 @@ class Delivery:
         now = self._clock.now()
         words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
         reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
-        via_index = next_via_index(message, self._usable, after=self._via_index(lane, message))
+        via_index = next_via_index(message, self._usable, after=out_of_turn.via_index(lane, message))
         due_at = lane.tomorrow(now) if via_index is None else None
-        to = Transition(state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, counts=False)
+        to = Transition(
+            state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, relative=False, counts=False
+        )
         return await self.move(message, to)
 
     def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:
@@ -308,7 +325,9 @@ class Delivery:
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
-        to = self._back_from_the_modem(lane, message, outcome, decide(self._at(lane, message), outcome, situation))
+        to = out_of_turn.way_back(
+            lane, message, outcome, decide(out_of_turn.tried_there(lane, message), outcome, situation)
+        )
         poll_at = None
         if isinstance(outcome, Accepted) and channel.poll and outcome.provider_id:
             poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
@@ -349,7 +368,7 @@ class Delivery:
             now=self._clock.now(),
             backoff=0.0 if isinstance(outcome, Accepted) else self._backoff(tries),
             max_attempts=self._retry.max_attempts,
-            patience_from=round(max(message.channel_since, self.outages.up_at)),
+            patience_from=patience_from(message, self.outages.up_at),
             line_down=line_down,
             can_look_up=channel is not None and channel.can_look_up,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
@@ -359,29 +378,6 @@ class Delivery:
 
     def _backoff(self, tries: int) -> float:
         return full_jitter(tries, base=self._retry.base, cap=self._retry.cap, rng=self._rng)
-
-    def _via_index(self, lane: Lane, message: Message) -> int:
-        """Where in `via` this channel stands: the modem may take a message out of its turn while the line is down."""
-        return message.via_index if message.channel == lane.name else message.via.index(lane.name)
-
-    def _at(self, lane: Lane, message: Message) -> Message:
-        return msgspec.structs.replace(message, via_index=self._via_index(lane, message))
-
-    def _back_from_the_modem(self, lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
-        """A message that the modem took out of its turn and could not send goes back to where it was, none the worse: its own channel has
-        not been asked. What it refused, or what has but one try left, it is not given again in this outage."""
-        if message.channel == lane.name:
-            return to
-        if isinstance(outcome, Accepted | Unknown):
-            return msgspec.structs.replace(to, via=lane.out_of_turn(message))
-        back = msgspec.structs.replace(to, state=State.QUEUED, via_index=message.via_index)
-        if isinstance(outcome, Rejected) and outcome.scope is not Scope.CHANNEL:
-            lane.leave_aside(message.seq, math.inf)
-            return back
-        if to.state is State.FAILED:
-            lane.leave_aside(message.seq, math.inf)
-            back = msgspec.structs.replace(back, reason=LINE_DOWN)
-        return msgspec.structs.replace(back, counts=False)
 
     async def _recorded(self, write: Callable[[], Awaitable[T]]) -> T:
         return await recorded(write, self._clock)

@@ -12,7 +12,7 @@ import structlog
 
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import Delivery
-from daemon.dispatch.fallback import LINE_DOWN, next_via_index, over_to
+from daemon.dispatch.fallback import LINE_DOWN, next_via_index, over_to, patience_from
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.recorded import STORAGE_WAIT
@@ -136,6 +136,7 @@ class Dispatcher:
         ready: deque[Due] = deque()
         while not stop.is_set():
             lane.wake.clear()
+            lane.sleeps_until = None  # awake: what comes in during the turn may come after its reading
             try:
                 wait = await self._turn(lane, ready, sends)
             except (StorageBusy, StorageFull) as error:
@@ -263,7 +264,7 @@ class Dispatcher:
         return at > 0
 
     def _on_to_another(self, lane: Lane, message: Message, now: int, *, move_on: bool) -> Transition | None:
-        impatient = now >= max(message.channel_since, self._delivery.outages.up_at) + message.policy.patience * 1000
+        impatient = now >= patience_from(message, self._delivery.outages.up_at) + message.policy.patience * 1000
         if not move_on and not impatient:
             return None
         via_index = next_via_index(message, self.usable if move_on else self._is_reached)

@@ -27,7 +27,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds our own backoff would wait, drawn for this try."""
     max_attempts: int
     patience_from: int
-    """When patience began to run: since the message came to this channel, or since the line came back."""
+    """As `patience_from` says."""
     line_down: bool
     can_look_up: bool
     repeat_is_harmless: bool
@@ -35,6 +35,12 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
     enabled: Callable[[str], bool]
     """Whether there is a channel of that name that could once it is not paused any more, or its day is over."""
+
+
+def patience_from(message: Message, line_up_at: float) -> int:
+    """When patience began to run (ms): when the message came to this channel, when the line came back, or at the moment that it waited for.
+    The night is no impatience: what the morning finds waiting would all go another way at the provider's first "too many"."""
+    return round(max(message.channel_since, line_up_at, 0 if message.relative else message.due_at))
 
 
 def said(code: str, message: Message, outcome: Deferred | Rejected | Unknown) -> Reason:

@@ -14,6 +14,9 @@ from outbox.model import Due, Message, Rendered, State, Transition
 from outbox.orders import to_ms
 from outbox.reasons import Reason
 
+QUIET = "quiet_hours"
+"""The code of a wait for the end of the quiet hours."""
+
 
 class Ready(msgspec.Struct, frozen=True):
     """It may be sent, like this."""
@@ -145,7 +148,7 @@ class Preparer:
         if until is None:
             return None
         return Transition(
-            state=State.QUEUED, reason=Reason("quiet hours", "quiet_hours"), due_at=until, relative=False, counts=False
+            state=State.QUEUED, reason=Reason("quiet hours", QUIET), due_at=until, relative=False, counts=False
         )
 
     def _outgoing(self, due: Due, channel: Channel, address: str, rendered: Rendered, now: int) -> Outgoing:

@@ -126,6 +126,7 @@ class ReceiptService:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
+            self._sleeps_until = None  # awake: what is awaited during the turn may come after its reading
             try:
                 wait = await self.turn()
             except (StorageBusy, StorageFull) as error:

@@ -78,6 +78,7 @@ class Resolver:
             lane = self._lanes.get(attempt.channel)
             if lane is not None and lane.channel is not None and lane.is_cloud and self._uplink.stops(lane.name):
                 waiting_for_line = True
+                self._asked_since.pop(attempt.seq, None)
                 continue
             await self._resolve(due, attempt, lane)
         if found:
@@ -111,10 +112,16 @@ class Resolver:
                 del self._asked_since[attempt.seq]
                 absent = Deferred("looked up: it had not arrived")
                 await self._box.spool.resolve(attempt, absent, self._again(message, absent))
+            case CannotTell(unreachable=True) if lane is not None and await self._is_cut(lane):
+                log.info("the line is down: it is looked up once that is back", message=attempt.message_id)
             case CannotTell():
                 await self._box.spool.resolve(
                     attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
                 )
+
+    async def _is_cut(self, lane: Lane) -> bool:
+        """An outage that only a lookup notices: what it can't tell then is no word of the provider's, and nothing is given up for it."""
+        return lane.is_cloud and await self._uplink.failed_to_connect(lane.name)
 
     async def _ask(self, channel: Channel | None, due: Due, attempt: Attempt) -> Lookup:
         if channel is None or not channel.can_look_up:

@@ -13,7 +13,7 @@ from daemon.config import Trouble as StoreTrouble
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Pool, queries
 from daemon.http import Http, open_http
-from daemon.upkeep.messenger import Messenger
+from daemon.upkeep.messenger import GiveBack, Messenger
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ async def voice(settings: HqSettings, pool: Pool, clock: Clock, rng: random.Rand
         )
         texts = _Allowance(clock)
         try:
-            yield Messenger(lambda: store, channels.get, clock, lambda channel, to, words: texts.takes_one())
+            yield Messenger(lambda: store, channels.get, clock, lambda channel, to, words: texts.take_one())
         finally:
             for channel in channels.values():
                 await channel.close()
@@ -107,15 +107,20 @@ def _build(settings: Settings, http: Http, surroundings: Surroundings) -> Mappin
 
 
 class _Allowance:
-    """So many text messages a day, whatever goes wrong."""
+    """So many text messages that left a day, whatever goes wrong."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since = clock.monotonic()
         self._left = MOST_TEXTS
 
-    def takes_one(self) -> bool:
+    def take_one(self) -> GiveBack | None:
         if self._clock.monotonic() - self._since >= DAY_SECONDS:
             self._since, self._left = self._clock.monotonic(), MOST_TEXTS
+        if not self._left:
+            return None
         self._left -= 1
-        return self._left >= 0
+        return self._give_back
+
+    def _give_back(self) -> None:
+        self._left = min(self._left + 1, MOST_TEXTS)

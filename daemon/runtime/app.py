@@ -42,7 +42,7 @@ from daemon.upkeep import recovery_note
 from daemon.upkeep.copies import copies
 from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat
-from daemon.upkeep.messenger import Messenger
+from daemon.upkeep.messenger import GiveBack, Messenger
 from daemon.upkeep.record_mail import RecordMail
 from daemon.upkeep.recover import make_sound, mark_damaged, record
 from daemon.upkeep.trouble import TroubleWatch
@@ -236,8 +236,8 @@ class Service:
             lambda: {} if self.fleet is None else self.fleet.trouble(),
         )
 
-    def _may_text(self, channel: str, to: str, words: str) -> bool:
-        return not isinstance(self.engine.sms.admit_trial(channel, to, words, self.clock.now()), str)
+    def _may_text(self, channel: str, to: str, words: str) -> GiveBack | None:
+        return self.engine.sms.admit_word(channel, to, words, self.clock.now())
 
     def _channel(self, name: str) -> Channel | None:
         lane = self.engine.lanes.get(name)

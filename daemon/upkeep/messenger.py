@@ -15,17 +15,23 @@ from outbox.outcome import Accepted, Unknown
 
 TEAM = "team"
 
+GiveBack = Callable[[], None]
+
+
+def costs_nothing() -> None:
+    """What is no text takes nothing of the day."""
+
 
 class Messenger:
-    """`channel` gives an enabled channel by its name, None for one that can't be used. `may_text(channel, to, words)`: whether a text
-    message may still go there today."""
+    """`channel` gives an enabled channel by its name, None for one that can't be used. `may_text(channel, to, words)`: None where no text
+    message may go there today, else how to give back what it takes of the day, where it turns out not to have left."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         channel: Callable[[str], Channel | None],
         clock: Clock,
-        may_text: Callable[[str, str, str], bool],
+        may_text: Callable[[str, str, str], GiveBack | None],
     ) -> None:
         self._may_text = may_text
         self._settings = settings
@@ -56,13 +62,17 @@ class Messenger:
         return False
 
     async def _sent(self, channel: Channel, audience: str, subject: str, words: str) -> bool:
-        made = [
-            self._outgoing(channel, to, subject, words)
-            for to in self._addresses(channel, audience)
-            if channel.medium != "sms" or self._may_text(channel.name, to, words)
-        ]
-        outcomes = [await channel.send(outgoing) for outgoing in made]
-        return any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes)
+        """It is told again until somebody has it: what does not leave must not use up the texts that customers wait for."""
+        is_told = False
+        for to in self._addresses(channel, audience):
+            give_back = self._may_text(channel.name, to, words) if channel.medium == "sms" else costs_nothing
+            if give_back is None:
+                continue
+            if isinstance(await channel.send(self._outgoing(channel, to, subject, words)), Accepted | Unknown):
+                is_told = True
+            else:
+                give_back()
+        return is_told
 
     def _addresses(self, channel: Channel, audience: str) -> Sequence[str]:
         settings = self._settings()

@@ -84,10 +84,14 @@ FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :s
 -- shift_slice: the end of the next slice of messages.
 SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LIMIT :limit);
 
--- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is. Until when it is of use
+-- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is, but for what was put off to one
+-- by the clock that was wrong, which is judged anew (a reminder not before the moment that it was planned for). Until when it is of use
 -- was counted by the clock as well, if it came by a clock that is now put forward: since this run began. What was written by the clock that was put
 -- forward, before the step was noticed, counts by it already: it is younger than the old clock could be.
-UPDATE message SET due_at = due_at + iif(relative = 1, :delta, 0),
+UPDATE message SET due_at = CASE
+        WHEN relative = 0 AND state = 'queued' AND reason_code IN ('quiet_hours', 'sms_parts', 'sms_cost', 'daily_limit')
+            THEN iif(body ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
+        ELSE due_at + iif(relative = 1, :delta, 0) END,
     channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0),
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);

@@ -1,5 +1,6 @@
 """One message's way through the heart of a store: what its customer gets when providers fail."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,48 @@ async def test_who_unsubscribed_there_is_mailed_by_nobody(tmp_path: Path) -> Non
         assert [request.channel for request in heart.providers.arrived] == ["vonage"]
         assert await heart.box.consent.blocked("email", "ada@example.com")
         assert not await heart.box.consent.blocked("crm", "ada@example.com")
+
+
+async def test_what_comes_in_while_the_pump_looks_when_the_next_is_due_leaves_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had read that nothing waits, and went to sleep for good."""
+    later = {"on": "order.*", "to": "customer", "via": ["twilio"], "delay": "8s"}
+    async with Heart(tmp_path, shop(route=[later])) as heart:
+        next_due, late = heart.box.spool.next_due, ["B-2"]
+
+        async def and_then_another(channel: str) -> int | None:
+            found = await next_due(channel)
+            if channel == "twilio" and late:
+                await heart.accept("late", "order.ready", late.pop())
+            return found
+
+        await heart.tell("e1")
+        await heart.box.spool.cancel((await heart.message()).id, actor="Mia", reason="")
+        monkeypatch.setattr(heart.box.spool, "next_due", and_then_another)
+        await heart.pass_time(8)
+        assert late == [], "it woke for what was cancelled"
+        await heart.pass_time(9)
+        assert heart.providers.texts() == ["order.ready"]
+
+
+async def test_what_leaves_while_the_next_receipt_is_looked_for_is_followed_to_its_delivery(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_due, late = heart.box.receipts.next_due, ["B-2"]
+
+    async def and_then_another() -> int | None:
+        found = await next_due()
+        if late:
+            await heart.accept("late", "order.ready", late.pop())
+            while await heart.states("B-2") != [State.SENT]:
+                await asyncio.sleep(0)
+        return found
+
+    await heart.tell("e1")
+    await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
+    monkeypatch.setattr(heart.box.receipts, "next_due", and_then_another)
+    await heart.pass_time(10)
+    assert late == [], "it woke for what is delivered"
+    await heart.pass_time(11)
+    assert await heart.states("B-2") == [State.DELIVERED]

@@ -55,6 +55,42 @@ async def test_what_waits_at_a_paused_channel_is_looked_at_by_a_clock_that_was_p
     assert heart.providers.texts("modem") == ["refund.issued"]
 
 
+@pytest.mark.parametrize("why", ["quiet hours", "daily parts"])
+async def test_what_a_clock_that_was_ahead_put_off_is_judged_anew_when_it_is_right(tmp_path: Path, why: str) -> None:
+    """By its evening or its tomorrow a text waited for its morning, though it is the afternoon."""
+    only = {"on": "order.*", "to": "customer", "via": ["twilio"]}
+    night = {"from": "12:00", "to": "20:00", "media": ["sms"]}
+    tables: dict[str, Any] = {"quiet_hours": night} if why == "quiet hours" else {"sms": {"daily_parts": 1}}
+    ahead = 2 * 3600 if why == "quiet hours" else 24 * 3600
+    async with Heart(tmp_path, shop(route=[only], **tables)) as heart:
+        await heart.step_clock(ahead)
+        if why == "daily parts":
+            await heart.tell("e0", ref="B-0")
+            await heart.pass_time(10)
+        await heart.tell("e1")
+        waiting = await heart.message()
+        assert (waiting.state, waiting.relative) == (State.QUEUED, False)
+        await heart.step_clock(-ahead)
+        await heart.pass_time(10 if why == "quiet hours" else 14 * 3600)
+        assert await heart.states() != [State.QUEUED]
+
+
+async def test_a_reminder_that_a_clock_which_was_ahead_put_off_does_not_come_before_its_moment(tmp_path: Path) -> None:
+    remind = {"on": "order.confirmed", "to": "customer", "via": ["twilio"], "at": "-2h", "expires": "2h"}
+    night = {"from": "14:10", "to": "15:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(route=[remind], quiet_hours=night)) as heart:
+        await heart.tell("e1", "order.confirmed", order={"promised_at": "2026-11-24T16:00:00Z"})
+        await heart.pass_time(2 * 3600)
+        await heart.step_clock(2 * 3600)
+        await heart.pass_time(10)
+        assert (await heart.message()).reason.code == "quiet_hours"
+        await heart.step_clock(-2 * 3600)
+        await heart.pass_time(1.7 * 3600)
+        assert heart.providers.arrived == [], "it is three minutes to two"
+        await heart.pass_time(300)
+        assert heart.providers.texts() == ["order.confirmed"]
+
+
 async def test_nothing_expires_by_a_clock_that_jumped_unconfirmed(heart: Heart) -> None:
     heart.synchronised = False
     await heart.cut_the_line()

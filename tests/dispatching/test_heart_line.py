@@ -8,7 +8,7 @@ from daemon.channels.base import ReceiptUpdate
 from outbox.model import State
 from outbox.outcome import ReceiptState
 from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import BUSY, Providers, Request, ScriptedChannel, Sendgrid, Webhook
+from tests.support.scripted import BUSY, CUT, Providers, Request, ScriptedChannel, Sendgrid, Webhook
 
 
 def put_into_the_shop(monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedChannel], place: tuple[str, int]) -> None:
@@ -143,3 +143,36 @@ async def test_nor_is_what_the_network_gave_up_before_that_it_was_taken_is_on_re
         await heart.tell("e1")
         await heart.pass_time(3600)
         assert heart.providers.texts("modem") == ["order.ready"]
+
+
+async def test_what_arrived_is_not_told_again_for_an_outage_that_nobody_noticed(heart: Heart) -> None:
+    """The power fails with a text under way, and the router is not back for an hour: no lookup connects, and nothing else is sent."""
+    heart.providers.waits = True
+    await heart.tell("e1")
+    heart.providers.under_way[0].arrive()
+    await heart.kill()
+    heart.providers.waits, heart.providers.line_is_cut = False, True
+    await heart.start()
+    await heart.pass_time(3600)
+    assert heart.engine.uplink.is_down
+    assert await heart.states() == [State.UNKNOWN]
+    heart.providers.line_is_cut = False
+    await heart.pass_time(120)
+    assert await heart.states() in ([State.SENT], [State.DELIVERED])
+    assert len(heart.providers.left) == 1
+
+
+async def test_the_time_for_which_a_provider_is_asked_does_not_run_while_the_line_is_down(heart: Heart) -> None:
+    heart.providers.answers_lookups = False
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    await heart.pass_time(60)
+    await heart.cut_the_line()
+    await heart.pass_time(3600)
+    heart.providers.line_is_cut = False
+    await heart.pass_time(60)
+    assert await heart.states() == [State.UNKNOWN]
+    heart.providers.answers_lookups = True
+    await heart.pass_time(60)
+    assert await heart.states() in ([State.SENT], [State.DELIVERED])
+    assert len(heart.providers.left) == 2, "and what revealed the outage"

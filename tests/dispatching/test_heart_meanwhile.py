@@ -8,7 +8,7 @@ from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -52,86 +52,6 @@ async def test_nobody_is_asked_what_arrived_while_the_line_is_down(heart: Heart)
     await heart.pass_time(30)
     assert await heart.states() != [State.UNKNOWN]
     assert len([one for one in heart.providers.left if one.channel == "twilio"]) == 1
-
-
-async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
-    await heart.cut_the_line()
-    await heart.tell("e1")
-    await heart.pass_time(50)
-    assert heart.providers.texts() == [], "the line may come back"
-    heart.providers.will("modem", Deferred("no answer from the network", after=100))
-    await heart.pass_time(20)
-    message = await heart.message()
-    assert (message.state, message.channel) == (State.QUEUED, "twilio"), "it could not, and the way back is open"
-    heart.providers.line_is_cut = False
-    await heart.pass_time(120)
-    assert (await heart.message()).channel == "twilio"
-    assert heart.providers.texts().count("order.ready") == 1
-
-
-async def test_what_is_urgent_does_not_wait_behind_what_the_modem_has_of_its_own(tmp_path: Path) -> None:
-    slow = {**CHANNELS, "modem": {"concurrency": 1, "rate": "6/m"}}
-    by_the_way = {"on": "order.in_production", "to": "customer", "via": ["modem"], "priority": "low"}
-    now = {"on": "order.ready", "to": "customer", "via": ["twilio", "modem"], "priority": "high"}
-    async with Heart(tmp_path, shop(channels=slow, route=[by_the_way, now, ROUTES[2]])) as heart:
-        await heart.cut_the_line()
-        for n in range(15):
-            await heart.tell(f"e{n}", "order.in_production", f"B-{n + 1}")
-        await heart.tell("urgent", "order.ready", "B-99")
-        await heart.pass_time(80)
-        assert "order.ready" in heart.providers.texts("modem")
-
-
-async def test_the_modem_keeps_what_it_sent(heart: Heart) -> None:
-    await heart.cut_the_line()
-    await heart.tell("e1")
-    await heart.pass_time(70)
-    assert heart.providers.texts("modem").count("order.ready") == 1
-    heart.providers.line_is_cut = False
-    await heart.pass_time(600)
-    message = await heart.message()
-    assert (message.state, message.channel) == (State.SENT, "modem")
-    assert heart.providers.texts().count("order.ready") == 1
-
-
-async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_path: Path) -> None:
-    """Its own channel has not been asked yet, and the modem is not asked again."""
-    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
-    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
-        await heart.cut_the_line()
-        heart.providers.will("modem", NOT_THEM)
-        await heart.tell("e1")
-        await heart.pass_time(1800)
-        message = await heart.message()
-        assert (message.state, message.channel, len(heart.providers.left)) == (State.QUEUED, "twilio", 1)
-        heart.providers.line_is_cut = False
-        await heart.pass_time(10)
-        assert heart.providers.texts("twilio") == ["order.ready"]
-
-
-async def test_who_wants_no_texts_gets_the_mail_when_the_line_returns(heart: Heart) -> None:
-    await heart.box.consent.stop("sms", PHONE, reason="STOP", actor=PHONE)
-    await heart.cut_the_line()
-    await heart.tell("e1")
-    before = await heart.box.views.newest()
-    await heart.pass_time(1800)
-    assert await heart.box.views.newest() == before, "nothing happened, and nothing was written"
-    heart.providers.line_is_cut = False
-    await heart.pass_time(10)
-    assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
-    assert heart.providers.texts("modem") == []
-
-
-async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_returns(tmp_path: Path) -> None:
-    mail = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
-    night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
-    async with Heart(tmp_path, shop(route=[mail, ROUTES[2]], quiet_hours=night)) as heart:
-        await heart.cut_the_line()
-        await heart.tell("e1")
-        await heart.pass_time(1800)
-        heart.providers.line_is_cut = False
-        await heart.pass_time(10)
-        assert heart.providers.texts() == ["payment.failed", "order.ready"]
 
 
 async def test_patience_does_not_run_while_the_line_is_down(heart: Heart) -> None:
@@ -339,6 +259,15 @@ async def test_what_waits_at_a_channel_that_a_reload_takes_away_goes_the_next_wa
     assert (heart.providers.texts("modem"), heart.providers.texts("sendgrid")) == (["order.ready"], [])
     await heart.pass_time(121)
     assert heart.providers.texts("sendgrid") == ["order.delayed"], "not before its time"
+
+
+async def test_a_day_s_texts_that_are_used_up_ask_no_channel_that_is_gone(heart: Heart) -> None:
+    await heart.tell("e1", "order.delayed")
+    without_mail = {name: table for name, table in CHANNELS.items() if name != "sendgrid"}
+    await heart.reload(shop(channels=without_mail, sms={"daily_parts": 0}))
+    await heart.pass_time(121)
+    message = await heart.message()
+    assert (message.state, message.reason.code) == (State.QUEUED, "sms_parts")
 
 
 async def test_what_comes_to_wait_at_a_channel_that_was_taken_away_goes_the_next_way(heart: Heart) -> None:

@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from outbox.model import State
-from tests.support.heart import ROUTES, Heart, shop
+from outbox.outcome import Deferred
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.scripted import SLOWER, Vonage
 
 HOUR = 3600
 REMINDER: Mapping[str, Any] = {
@@ -93,3 +97,57 @@ async def test_who_is_thanked_the_next_day_is_thanked_though_the_shop_says_too_t
         await heart.tell("e2", "order.completed", source="webshop")
         await heart.pass_time(8 * HOUR)
         assert heart.providers.texts("twilio") == ["order.completed"]
+
+
+async def test_the_night_is_no_impatience(tmp_path: Path) -> None:
+    """In the morning the provider says "too many" once: the whole night's texts went another way, at the modem's price."""
+    night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(quiet_hours=night)) as heart:
+        for n in range(3):
+            await heart.tell(f"e{n}", ref=f"B-{n}")
+        heart.providers.will("twilio", SLOWER)
+        await heart.pass_time(4.75 * HOUR + 60)
+        assert [request.channel for request in heart.providers.arrived] == ["twilio"] * 3
+
+
+async def test_patience_with_who_is_busy_in_the_morning_is_as_long_as_ever(tmp_path: Path) -> None:
+    night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
+    async with Heart(tmp_path, shop(quiet_hours=night)) as heart:
+        await heart.tell("e1")
+        heart.providers.will("twilio", *[Deferred("busy", after=200)] * 9)
+        await heart.pass_time(4.75 * HOUR + 590)
+        assert heart.providers.arrived == []
+        await heart.pass_time(20)
+        assert [request.channel for request in heart.providers.arrived] == ["modem"]
+
+
+async def test_what_staff_held_for_an_hour_is_no_impatience(tmp_path: Path) -> None:
+    async with Heart(tmp_path) as heart:
+        await heart.engine.board.pause("twilio", reason="", actor="Mia")
+        await heart.engine.board.pause("modem", reason="", actor="Mia")
+        await heart.engine.board.pause("sendgrid", reason="", actor="Mia")
+        await heart.tell("e1")
+        await heart.box.spool.hold("B-1", actor="Mia", reason="")
+        await heart.pass_time(HOUR)
+        for channel in ("twilio", "modem", "sendgrid"):
+            await heart.engine.board.resume(channel, actor="Mia")
+        heart.providers.will("twilio", SLOWER)
+        await heart.box.spool.release("B-1", actor="Mia", reason="")
+        await heart.pass_time(60)
+        assert [request.channel for request in heart.providers.arrived] == ["twilio"]
+
+
+async def test_on_its_way_is_told_today_though_a_long_text_waits_for_tomorrow_s_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Vonage, "units", lambda channel, out: 2)
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    refund = {"on": "refund.*", "to": "customer", "via": ["vonage"]}
+    channels = {**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": 3}}
+    async with Heart(tmp_path, shop(route=[refund, out], channels=channels)) as heart:
+        await heart.tell("e1", "refund.issued", ref="B-1")
+        await heart.tell("e2", "refund.issued", ref="B-2")
+        await heart.tell("e3", "order.out_for_delivery", ref="B-2")
+        assert heart.providers.texts() == ["refund.issued", "order.out_for_delivery"]
+        await heart.pass_time(14 * HOUR)
+        assert heart.providers.texts("vonage") == ["refund.issued"] * 2

@@ -73,7 +73,7 @@ async def test_what_a_lookup_found_is_followed_to_its_delivery(heart: Heart) -> 
 async def test_what_a_lookup_found_undelivered_goes_another_way(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
     """A modem's status report that tells both that the network took it and that it gave up is not said again."""
     monkeypatch.setattr(Twilio, "poll", None)
-    monkeypatch.setattr(heart.providers, "look_up", lambda reference: Found("P1", UNDELIVERED))
+    monkeypatch.setattr(heart.providers, "look_up", lambda reference, **_: Found("P1", UNDELIVERED))
     heart.providers.will("twilio", CUT)
     await heart.tell("e1")
     await heart.pass_time(10)

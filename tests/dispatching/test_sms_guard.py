@@ -60,3 +60,14 @@ async def test_the_day_is_read_from_what_left(tmp_path: Path) -> None:
         assert (guard.status(NOW).parts_today, guard.status(NOW).cost_today) == (1, Decimal("0.04"))
         await guard.recall(["vonage"], NOW - 1)
         assert guard.status(NOW).parts_today == 0, "mail and others are none of these"
+
+
+async def test_a_text_that_left_by_a_clock_that_was_ahead_hides_no_other_of_the_day(tmp_path: Path) -> None:
+    """The clock said half past midnight for a moment: that alone counted then, and the day's money could be spent twice."""
+    async with bench("twilio") as at, open_box(tmp_path, at.clock) as box:
+        for number, step in enumerate((0.0, 14.25 * 3600, -14.25 * 3600)):
+            at.clock.step(step)
+            await send(box, await accept_one(box, planned(f"m{number}"), id=f"e{number}", ref=f"B-{number}"))
+        guard = SmsGuard(Settings(), box, lambda name: "sms", lambda name: True)
+        await guard.recall(["twilio"], NOW - 1)
+        assert guard.status(NOW).parts_today == 3

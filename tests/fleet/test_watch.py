@@ -17,7 +17,7 @@ from daemon.hq.config import Hq, HqSettings, Nats, Report, Trouble, load
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import Connection, Pool, migrate, opened, pooled
 from daemon.hq.figures import Span, ways, weeks, whys
-from daemon.hq.voice import voice
+from daemon.hq.voice import MOST_TEXTS, voice
 from daemon.hq.watch import Watch
 from daemon.hq.weekly import WeeklyMail
 from daemon.sandbox import Sandbox, sandbox_settings
@@ -123,6 +123,17 @@ async def test_a_silent_store_is_told_of_once_and_once_when_it_is_over(office: O
     assert over.startswith("Balloon Loft: over: soho is silent")
     await office.heard("soho")
     assert await office.looks(61) == []
+
+
+async def test_texts_that_never_leave_use_up_no_text_of_the_day(office: Office) -> None:
+    """The provider has no credit for an hour: whatever is told after that comes as a text again."""
+    office.sandbox.fault("error", "twilio", status=401, code="20003")
+    for _ in range(MOST_TEXTS + 10):
+        assert await office.messenger.tell("soho is silent")
+    assert {message.provider for message in office.sandbox.messages} == {"sendgrid"}
+    office.sandbox.faults.clear()
+    assert await office.messenger.tell("over: soho is silent")
+    assert office.sandbox.messages[-1].provider == "twilio"
 
 
 async def test_forks_refused_bundles_canaries_and_the_archive(office: Office) -> None:

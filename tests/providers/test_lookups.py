@@ -115,6 +115,17 @@ async def test_a_lookup_that_is_throttled_is_not_asked_again_at_once() -> None:
     assert answer.again == 5.0
 
 
+@pytest.mark.parametrize("name", ["twilio", "mailgun", "slack"])
+async def test_a_lookup_that_reaches_nobody_says_so(name: str) -> None:
+    """That no provider can be reached is news of the line, and none of the text."""
+    async with bench(name) as it:
+        http: Any = it.channel.http
+        http.port = 1
+        answer = await it.channel.lookup(sent(it.out(), channel=name))
+    assert isinstance(answer, CannotTell)
+    assert (answer.unreachable, answer.again) == (True, 60)
+
+
 class Listing(dict[str, Answer]):
     """What a provider lists, as far back as it is asked to: its own clock shows `now`."""
 

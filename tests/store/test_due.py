@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from outbox.model import Due, Policy, Priority, State, Transition
 from outbox.outcome import Deferred, Rejected, Scope, Unknown
 from outbox.reasons import Reason
+from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import NOW, accept_one, begin, due_ids, ids, open_box, planned, plans, posted, send
 
 
@@ -66,6 +69,22 @@ async def test_what_is_planned_for_later_lets_the_present_pass(tmp_path: Path) -
         await accept_one(box, planned("ready"), id="e2")
         assert await due_ids(box) == ["ready"]
         assert await box.spool.next_due("twilio") == NOW
+
+
+@pytest.mark.parametrize(("timed", "first"), [(False, "come tomorrow"), (True, "cancelled")])
+async def test_what_staff_said_is_not_overtaken_by_later_news(tmp_path: Path, timed: bool, first: str) -> None:
+    """At half past nine in the evening they say "come tomorrow", which they may take back for some seconds and which then waits for the
+    morning. At eleven the shop cancels: told in that order, or a customer comes for nothing. A reminder alone keeps its moment."""
+    clock, morning = FakeClock(), NOW + 36_000_000
+    async with open_box(tmp_path, clock) as box:
+        words = planned("come tomorrow", due_at=NOW + 8000, policy=Policy(supersede=False, timed=timed))
+        said = await accept_one(box, words, id="e1")
+        await clock.advance(9)
+        await box.spool.move(said.seq, Transition(state=State.QUEUED, due_at=morning, relative=False, counts=False))
+        await clock.advance(5400)
+        cancelled = planned("cancelled", trigger="order.cancelled", due_at=clock.now())
+        await accept_one(box, cancelled, id="e2", at=clock.now())
+        assert (await due_ids(box, now=morning))[0] == first
 
 
 async def test_what_is_urgent_does_not_wait_for_what_waits_for_the_morning(tmp_path: Path) -> None:

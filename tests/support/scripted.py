@@ -123,7 +123,9 @@ class Providers:
         finally:
             self.under_way.remove(request)
 
-    def look_up(self, reference: str) -> Lookup:
+    def look_up(self, reference: str, *, is_cloud: bool) -> Lookup:
+        if is_cloud and self.line_is_cut:
+            return CannotTell("asking the provider failed", again=60, unreachable=True)
         self.asked.append(reference)
         if not self.answers_lookups:
             return CannotTell("ask later", again=30)
@@ -154,7 +156,7 @@ class ScriptedChannel(Channel):
         return await self._providers.take(self.name, out, is_cloud=self.is_cloud)
 
     async def lookup(self, sent: Sent) -> Lookup:
-        return self._providers.look_up(sent.reference)
+        return self._providers.look_up(sent.reference, is_cloud=self.is_cloud)
 
     async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
         found = [self._providers.find(one.reference) for one in sent]

@@ -7,6 +7,7 @@ midnight. What looks like pumping is held until staff let it go.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import structlog
@@ -50,7 +51,7 @@ class SmsGuard:
         self,
         settings: Settings,
         box: Outbox,
-        medium_of: Callable[[str], Medium],
+        medium_of: Callable[[str], Medium | None],
         usable: Callable[[str], bool],
     ) -> None:
         sms, store = settings.sms, settings.store
@@ -70,13 +71,14 @@ class SmsGuard:
         self.pumping = Pumping(self._settings.new_numbers)
 
     async def recall(self, channels: Collection[str], since: int) -> None:
-        """Count what left since the store's midnight, by the record and nothing else."""
+        """Count what left since the store's midnight, by the record and nothing else: all of it as of that day, also what left by a clock
+        that was hours ahead."""
         texts = await self._box.views.texts_since(since, channels)
         self._begin()
         for text in texts:
             self.pumping.note(text.address, text.at)
             parts = measure(text.text).parts
-            self.spending.spend(parts, self._cost(text.channel, text.address, parts), text.at)
+            self.spending.spend(parts, self._cost(text.channel, text.address, parts), since)
 
     async def admit(
         self, channel: str, message: Message, via_index: int, out: Outgoing, now: int
@@ -106,13 +108,18 @@ class SmsGuard:
         return refusal(to, self.countries, anywhere=message.audience != "customer")
 
     def admit_trial(self, channel: str, to: str, text: str, now: int) -> Spent | str:
-        """The same for a test that somebody asks for, or a word about the box: why not, in a sentence."""
+        """The same for a test that somebody asks for: why not, in a sentence."""
         refused = refusal(to, self.countries, anywhere=True)
         if refused is not None:
             return refused
         parts = measure(text).parts
         cost = self._cost(channel, to, parts)
         return self.spending.exceeded_by(parts, cost, now) or self.spending.spend(parts, cost, now)
+
+    def admit_word(self, channel: str, to: str, text: str, now: int) -> Callable[[], None] | None:
+        """The same for a word about the box: how to give its share back, where it turns out not to have left; None: it may not go."""
+        spending, share = self.spending, self.admit_trial(channel, to, text, now)
+        return partial(spending.give_back, share) if isinstance(share, Spent) else None
 
     def status(self, now: int) -> SmsStatus:
         spending = self.spending
@@ -136,6 +143,13 @@ class SmsGuard:
             wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
         return wrong
 
+    def is_text(self, channel: str) -> bool:
+        return self._medium_of(channel) == "sms"
+
+    def forget(self, message: Message) -> None:
+        """It was not held after all: when it comes again, nobody has let it go."""
+        self._held.discard(message.id)
+
     def estimate(self, channel: str, to: str, text: str) -> tuple[int, Decimal]:
         """How many parts a text takes, and what they cost."""
         parts = measure(text).parts
@@ -152,7 +166,7 @@ class SmsGuard:
         return Transition(state=State.QUEUED, reason=reason, due_at=midnight, relative=False, counts=False)
 
     def _is_another_medium(self, channel: str) -> bool:
-        return self._medium_of(channel) != "sms" and self._usable(channel)
+        return not self.is_text(channel) and self._usable(channel)
 
     async def _is_fraud(self, message: Message, to: str, now: int) -> bool:
         if message.audience != "customer" or message.policy.manual or message.id in self._held:
