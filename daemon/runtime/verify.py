@@ -18,6 +18,7 @@ from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.intake.base import secrets_begin_with
 from daemon.iso import currency_trouble
+from daemon.keys.keyring import known
 from daemon.planner.check import mistakes_of_texts
 from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
@@ -56,6 +57,10 @@ def faults(settings: Settings) -> Iterator[str]:
     for error in _errors(settings):
         words = str(error)
         yield words if words.startswith(file) else f"{file}: {words}"
+    try:
+        known(settings)
+    except ConfigError as error:  # of `.env`, or the file beside the database: it says which
+        yield str(error)
 
 
 def mistakes(settings: Settings, texts: Path) -> list[str]:

@@ -26,7 +26,7 @@ from daemon.http import open_http
 from daemon.runtime.clockwatch import RELEASED
 from daemon.upkeep.backup_note import LastBackup, note_path
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import accept_one, open_box, planned
+from tests.support.outbox_box import accept_one, open_box, open_own_box, planned
 from tests.support.shop import open_shop
 
 
@@ -161,7 +161,7 @@ async def test_a_clock_before_this_release(tmp_path: Path) -> None:
 
 async def test_a_chain_that_was_broken(tmp_path: Path) -> None:
     settings = configured(tmp_path)
-    async with open_box(tmp_path) as box:
+    async with open_own_box(tmp_path, FakeClock()) as box:
         await accept_one(box, planned("m1"), id="e1")
     with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
         db.execute("UPDATE audit SET kind = 'nothing' WHERE seq = 2")
@@ -306,6 +306,17 @@ async def test_words_that_are_none_are_a_finding_and_no_crash(tmp_path: Path) ->
         pass
     wrong_ones = msgspec.structs.replace(settings, secrets={**settings.secrets, "TETHER_WORDS": "legal winner"})
     assert any("these are 2 words" in each.summary for each in of(await found(wrong_ones), "key"))
+
+
+async def test_words_that_were_lost_are_told_before_a_start_is_refused_for_them(tmp_path: Path) -> None:
+    """The running service has them still."""
+    settings = configured(tmp_path)
+    async with open_own_box(tmp_path):
+        pass
+    assert of(await found(settings), "key") == []
+    (tmp_path / "tether.db.key").unlink()
+    [lost] = of(await found(settings), "key")
+    assert "the box's twelve words, which open tether.db, are not there" in lost.summary
 
 
 async def test_a_key_that_nobody_was_shown_is_told(tmp_path: Path) -> None:

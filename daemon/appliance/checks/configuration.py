@@ -20,7 +20,10 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 async def check_configuration(case: Examination) -> Sequence[Finding]:
     settings = case.settings
     where = str(settings.file or "no tether.toml: all defaults")
-    wrong = [problem("config", words, f"correct it in {where}, then `tether reload`") for words in faults(settings)]
+    wrong = [
+        problem("config", words, f"correct it{f' in {where}' if words.startswith(where) else ''}, then `tether reload`")
+        for words in faults(settings)
+    ]
     if wrong:
         return wrong
     found = [ok("config", where), *_secrets(settings)]
