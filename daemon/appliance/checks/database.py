@@ -11,6 +11,7 @@ from daemon.config import ConfigError, Settings
 from daemon.keys.digests import check_key
 from daemon.keys.keyring import known
 from daemon.upkeep.heads import compared, heads_path, told, words_of
+from daemon.upkeep.recover import ruined
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
 from outbox.errors import KeyChanged, KeyMissing, OutboxError, StorageBusy
@@ -19,7 +20,7 @@ from outbox.proof import prove, trouble_with
 
 PATIENCE = 60.0
 """Seconds that reading all pages may take."""
-REMEDY = "restart the service: it sets a damaged file aside and saves what can be read; or `tether restore latest`"
+REMEDY = "start the service anew: it sets a damaged file aside and saves what can be read; or `tether restore latest`"
 
 
 async def check_database(case: Examination) -> Sequence[Finding]:
@@ -28,6 +29,8 @@ async def check_database(case: Examination) -> Sequence[Finding]:
 
 async def _look(case: Examination) -> Sequence[Finding]:
     path = case.settings.database
+    if trouble := ruined(path):
+        return [problem("database", f"{path}: {trouble}", REMEDY)]
     if not path.exists():
         return [ok("database", f"{path} will be made at the first start")]
     try:
