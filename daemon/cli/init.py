@@ -63,7 +63,8 @@ def init(
     standing = _standing(file, ask=not yes, force=force)
     interview = Interview(file.absolute().parent, ask=not yes)
     given = {key: value for key, value in zip(STORE, (name, country, timezone, locale, currency), strict=True) if value}
-    store = _store(given, standing.get("store", {}), interview)
+    stood = standing.get("store", {})
+    store = _store(given, {} if stood == setup.PACKAGED_STORE and setup.is_packaged(file) else stood, interview)
     before = standing.get("channels", {})
     chosen = list(channel or ()) or (list(before) if yes else _choose_channels(interview, before))
     tables, channels = _keys(set_ or ())

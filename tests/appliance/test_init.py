@@ -8,12 +8,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import typer
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.appliance import setup
 from daemon.channels.registry import CHANNELS
+from daemon.cli.init import init
 from daemon.config import ConfigError, load
 from tests.support import forks
 
@@ -135,13 +137,42 @@ def test_what_was_broken_off_goes_on_with_what_was_answered(tmp_path: Path) -> N
 
 def test_the_package_s_own_configuration_is_gone_on_from(tmp_path: Path) -> None:
     """Nobody wrote it: it is no reason to refuse, and what it says of groups and places stays."""
-    packaged = (ROOT / "systemd" / "debian" / "tether.toml").read_text()
-    (tmp_path / "tether.toml").write_text(packaged.replace("/var/lib/tether/tether.db", "tether.db"))
+    laid_by_the_package(tmp_path)
     done = tether(tmp_path, "init", "--yes", "--offline", "--country", "UK", "--name", "Loft", "--set", "hook.port=0")
     assert done.returncode == 0, done.stdout + done.stderr
     settings = load(tmp_path / "tether.toml", environ={})
     assert (settings.store.name, settings.store.country) == ("Loft", "GB")
     assert settings.hook.socket_groups == {"tether": "admin", "tether-staff": "staff"}
+
+
+def laid_by_the_package(folder: Path) -> Path:
+    packaged = (ROOT / "systemd" / "debian" / "tether.toml").read_text()
+    file = folder / "tether.toml"
+    file.write_text(packaged.replace("/var/lib/tether/tether.db", "tether.db"))
+    return file
+
+
+def test_what_the_package_says_of_the_store_is_nobody_s_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop in Berlin was given London's clocks, in silence."""
+    with laid_by_the_package(tmp_path).open("rb") as file:
+        assert tomllib.load(file)["store"] == setup.PACKAGED_STORE
+    monkeypatch.setattr(setup, "guess_timezone", lambda: "Europe/Berlin")
+    with pytest.raises(typer.Exit):
+        init(
+            config=tmp_path / "tether.toml", name="Ballonladen", country="DE", set_=["hook.port=0"],
+            token=False, yes=True, offline=True,
+        )  # fmt: skip
+    store = load(tmp_path / "tether.toml", environ={}).store
+    assert (store.timezone, store.locale, store.currency) == ("Europe/Berlin", "de", "EUR")
+
+
+def test_what_the_owner_wrote_into_the_package_s_configuration_counts(tmp_path: Path) -> None:
+    file = laid_by_the_package(tmp_path)
+    file.write_text(file.read_text().replace("Europe/London", "Europe/Dublin").replace('"GB"', '"IE"'))
+    done = tether(tmp_path, "init", "--yes", "--offline", "--name", "Loft", "--set", "hook.port=0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    store = load(tmp_path / "tether.toml", environ={}).store
+    assert (store.country, store.timezone) == ("IE", "Europe/Dublin")
 
 
 def test_a_configuration_that_is_there_keeps_what_is_not_asked_for(tmp_path: Path) -> None:
