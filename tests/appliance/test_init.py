@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.appliance import setup
+from daemon.appliance import packaged, setup
 from daemon.channels.registry import CHANNELS
 from daemon.cli.init import init
 from daemon.config import ConfigError, load
@@ -164,6 +164,28 @@ def test_what_the_package_says_of_the_store_is_nobody_s_word(tmp_path: Path, mon
         )  # fmt: skip
     store = load(tmp_path / "tether.toml", environ={}).store
     assert (store.timezone, store.locale, store.currency) == ("Europe/Berlin", "de", "EUR")
+
+
+@pytest.mark.parametrize(("packaged_here", "then"), [(True, "`sudo systemctl start tether`"), (False, "`tether run`")])
+def test_the_last_words_lead_to_the_service_that_is_there(
+    packaged_here: bool,
+    then: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With the Debian package `sudo tether install` would lay another service over it."""
+    unit = tmp_path / "tether.service"
+    if packaged_here:
+        unit.touch()
+    monkeypatch.setattr(packaged, "PACKAGE_UNIT", str(unit))
+    monkeypatch.setattr(setup, "SYSTEM_FOLDER", tmp_path)
+    with pytest.raises(typer.Exit):
+        init(
+            config=tmp_path / "tether.toml", name="Loft", country="GB", set_=["hook.port=0", "data.path=tether.db"],
+            token=False, yes=True, offline=True,
+        )  # fmt: skip
+    assert f"\nThen: {then}" in capsys.readouterr().out
 
 
 def test_what_the_owner_wrote_into_the_package_s_configuration_counts(tmp_path: Path) -> None:
