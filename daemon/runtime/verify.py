@@ -32,6 +32,9 @@ from daemon.upkeep.trouble import check_trouble
 LONGEST_SOCKET = 107
 """Linux's `sun_path` has 108 bytes, the last of them zero (unix(7))."""
 
+RUNTIME_FOLDER = Path("/run/tether")
+"""systemd makes it for the service, and takes it away with it."""
+
 
 def verify(settings: Settings) -> None:
     """Raises ConfigError with all that keeps the service from starting, a line each."""
@@ -192,6 +195,11 @@ def _check_hook(settings: Settings) -> None:
             f"hook.socket: {settings.socket} is too long for a socket (at most {LONGEST_SOCKET} bytes); "
             'name one in a shorter folder, like "/run/tether/tether.sock"'
         )
+    folder = Path(os.path.normpath(settings.socket.parent))
+    if not _will_be(folder, settings):
+        raise ConfigError(
+            f"hook.socket: {folder} is no folder; make it, or leave the key out: then the socket lies beside the database"
+        )
     tls_context(hook, settings.folder)
     if hook.public_url and not _is_address(hook.public_url):
         raise ConfigError(
@@ -199,6 +207,18 @@ def _check_hook(settings: Settings) -> None:
         )
     if not 0 <= hook.port < 65536:
         raise ConfigError(f"hook.port: {hook.port} is no port; write one of 1 to 65535")
+
+
+def _will_be(folder: Path, settings: Settings) -> bool:
+    """Whether that folder is there when the service starts, as far as this user may see."""
+    if folder in (RUNTIME_FOLDER, *settings.database.parents):
+        return True
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _check_backup(settings: Settings) -> None:
