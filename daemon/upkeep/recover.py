@@ -21,11 +21,12 @@ import structlog
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import vouch
 from daemon.upkeep import recovery_note
+from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.recovery_note import Recovered
 from daemon.upkeep.swap import put_in_place, set_aside
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.errors import StorageDamaged
+from outbox.errors import StorageBusy, StorageDamaged
 from outbox.graft import graft
 from outbox.heads import Break
 from outbox.lock import Lock
@@ -68,6 +69,17 @@ async def look(database: Path, clock: Clock) -> None:
     """Whether a start would have something to mend, within the same time: nothing is. Raises StorageDamaged, which says what to do, and
     AlreadyRunning, OSError."""
     await asyncio.to_thread(_look_only, database, clock)
+
+
+def not_mounted(database: Path) -> str:
+    """Why it must not be begun on the card: it lies on a disk that is not there just now. "" otherwise."""
+    bare = bare_mount_point(database)
+    if bare is None:
+        return ""
+    return (
+        f"nothing is mounted at {bare}, where the database {database} lies: is the disk plugged in? `sudo mount {bare}` says more. "
+        f"Where it is to lie on the card, take {bare} out of /etc/fstab"
+    )
 
 
 def ruined(database: Path) -> str:
@@ -116,7 +128,9 @@ def _look_only(database: Path, clock: Clock) -> None:
 
 @contextlib.contextmanager
 def _owned(database: Path) -> Iterator[bool]:
-    """Whether there is one, or was; then it is ours meanwhile."""
+    """Whether there is one, or was; then it is ours meanwhile. Raises StorageBusy where its disk is not mounted."""
+    if absent := not_mounted(database):
+        raise StorageBusy(absent)
     if not database.exists() and not _was_here(database):
         yield False
         return

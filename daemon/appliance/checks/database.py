@@ -11,7 +11,7 @@ from daemon.config import ConfigError, Settings
 from daemon.keys.digests import check_key
 from daemon.keys.keyring import known
 from daemon.upkeep.heads import compared, heads_path, told, words_of
-from daemon.upkeep.recover import ruined
+from daemon.upkeep.recover import not_mounted, ruined
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
 from outbox.errors import KeyChanged, KeyMissing, OutboxError, StorageBusy
@@ -29,6 +29,8 @@ async def check_database(case: Examination) -> Sequence[Finding]:
 
 async def _look(case: Examination) -> Sequence[Finding]:
     path = case.settings.database
+    if absent := not_mounted(path):
+        return [problem("database", absent, "plug it in, and start the service anew")]
     if trouble := ruined(path):
         return [problem("database", f"{path}: {trouble}", REMEDY)]
     if not path.exists():
