@@ -230,7 +230,7 @@ class Service:
             lambda: self.engine.board.board(),
             self.messenger.tell,
             self.watch.trouble,
-            lambda: absent_address(self.settings.hook),
+            lambda: self.services.hook_trouble or absent_address(self.settings.hook),
             lambda: self.engine.intake.rows(),
             lambda: self.engine.sms.trouble(self.clock.now()),
             lambda: {} if self.fleet is None else self.fleet.trouble(),
